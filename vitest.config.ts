@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+// Tests resolve the workspace's packages to their sources, so that a unit test needs no build.
+export default defineConfig({
+  resolve: { conditions: ['source'] },
+  ssr: { resolve: { conditions: ['source'] } },
+  test: {
+    include: ['{apps,libs}/*/src/**/*.spec.ts', '{apps,libs}/*/test/**/*.spec.ts'],
+    reporters: ['default', './.ci/summary-reporter.ts'],
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+  },
+});

@@ -1,0 +1,36 @@
+/**
+ * Whether a client connects again after a close:
+ * `always` (with back-off), `never`, or `token` (only with a token that is not the refused one).
+ */
+export type Retry = 'always' | 'never' | 'token';
+
+interface CloseCode {
+  readonly code: number;
+  readonly retry: Retry;
+  /** The reason in the close frame, at most 123 bytes (RFC 6455, section 5.5.1). */
+  readonly reason: string;
+}
+
+/** Every close code of the gateway; 1xxx are those of RFC 6455, section 7.4.1 and the IANA registry, 4xxx are ours. */
+export const CLOSE = {
+  normal: { code: 1000, retry: 'never', reason: 'closed' },
+  goingAway: { code: 1001, retry: 'always', reason: 'going away' },
+  invalidText: { code: 1007, retry: 'never', reason: 'a text frame was not UTF-8' },
+  abuse: { code: 1008, retry: 'never', reason: 'too many bad frames' },
+  tooBig: { code: 1009, retry: 'never', reason: 'a frame was larger than maxPayload' },
+  internal: { code: 1011, retry: 'always', reason: 'internal error' },
+  restart: { code: 1012, retry: 'always', reason: 'this gateway is going away, resume on another' },
+  overloaded: { code: 1013, retry: 'always', reason: 'overloaded or too slow, resume later' },
+  unauthorized: { code: 4001, retry: 'token', reason: 'token missing, invalid or expired' },
+  forbidden: { code: 4003, retry: 'never', reason: 'forbidden' },
+  disconnected: { code: 4009, retry: 'never', reason: 'disconnected by the API' },
+} as const satisfies Record<string, CloseCode>;
+
+export type CloseName = keyof typeof CLOSE;
+
+const RETRY = new Map<number, Retry>(Object.values(CLOSE).map(({ code, retry }) => [code, retry]));
+
+/** Whether a client connects again after `code`; a code outside of the catalogue (1006, say) explains nothing: it does. */
+export function retryAfterClose(code: number): Retry {
+  return RETRY.get(code) ?? 'always';
+}

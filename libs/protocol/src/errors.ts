@@ -1,0 +1,76 @@
+interface ErrorEntry {
+  /** What was wrong and what to do, for a developer. */
+  readonly message: string;
+  /** Whether the same request may succeed later. */
+  readonly retryable: boolean;
+  /** The HTTP status (RFC 9110, section 15) of the same refusal at an upgrade or in the API. */
+  readonly status: number;
+}
+
+/** Every error code of the protocol and the HTTP API. Codes are stable; messages may change. */
+export const ERRORS = {
+  malformed: { message: 'expected a JSON object {"event", "data", "id"?} as text', retryable: false, status: 400 },
+  binary_unsupported: {
+    message: 'binary frames are not part of holdfast.v1.json: send text',
+    retryable: false,
+    status: 400,
+  },
+  unknown_event: { message: 'no such event', retryable: false, status: 404 },
+  id_required: { message: 'this event needs an "id" to be answered under', retryable: false, status: 400 },
+  id_reused: { message: 'this id belongs to a request that is not answered yet', retryable: false, status: 409 },
+  invalid: { message: 'the data of this request is not valid', retryable: false, status: 400 },
+  invalid_channel: {
+    message: 'a channel is 1-255 characters of A-Z a-z 0-9 _ - . : / % #, or @USER',
+    retryable: false,
+    status: 400,
+  },
+  too_large: { message: 'larger than the gateway accepts', retryable: false, status: 413 },
+  not_connected: { message: 'send "connect" with a token first', retryable: false, status: 401 },
+  already_connected: {
+    message: 'this connection is authenticated already: use "refresh"',
+    retryable: false,
+    status: 409,
+  },
+  unauthorized: { message: 'the token or API key is missing, not valid or expired', retryable: false, status: 401 },
+  forbidden: { message: 'not permitted', retryable: false, status: 403 },
+  origin_forbidden: { message: 'pages of this origin may not connect', retryable: false, status: 403 },
+  already_subscribed: {
+    message: 'this connection is subscribed to the channel already',
+    retryable: false,
+    status: 409,
+  },
+  not_subscribed: { message: 'this connection is not subscribed to the channel', retryable: false, status: 409 },
+  presence_disabled: { message: 'presence is off in this namespace', retryable: false, status: 409 },
+  history_disabled: { message: 'history is off in this namespace', retryable: false, status: 409 },
+  key_conflict: { message: 'this key was used before with other data', retryable: false, status: 409 },
+  not_found: { message: 'no such resource', retryable: false, status: 404 },
+  method_not_allowed: { message: 'this resource does not answer this method', retryable: false, status: 405 },
+  unsupported_media_type: { message: 'send application/json', retryable: false, status: 415 },
+  upgrade_required: { message: 'open a WebSocket here (version 13)', retryable: false, status: 426 },
+  refused: { message: 'the handler of this event refused the request', retryable: false, status: 422 },
+  rate_limited: { message: 'too many requests, slow down', retryable: true, status: 429 },
+  draining: { message: 'this gateway is going away, connect to another', retryable: true, status: 503 },
+  overloaded: { message: 'this gateway is overloaded, try again later', retryable: true, status: 503 },
+  unavailable: { message: 'the broker is not available, nothing was stored', retryable: true, status: 503 },
+  unknown: {
+    message: 'the broker did not answer in time, it may have been stored: retry only under a key',
+    retryable: true,
+    status: 504,
+  },
+  internal: { message: 'an error of the gateway, see its log', retryable: true, status: 500 },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** The data of an `error` frame, and the body of a refused HTTP request. */
+export interface ErrorData {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly retryable: boolean;
+}
+
+/** The catalogue's entry of `code` as it goes over the wire; `detail` says what exactly was wrong, never the value itself. */
+export function errorData(code: ErrorCode, detail?: string): ErrorData {
+  const { message, retryable } = ERRORS[code];
+  return { code, message: detail === undefined ? message : `${message}: ${detail}`, retryable };
+}

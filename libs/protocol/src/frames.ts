@@ -1,0 +1,65 @@
+import type { ErrorCode, ErrorData } from './errors.js';
+import type { NoticeEvent, Notices } from './events.js';
+
+/** A request's id: a string of 1–64 characters or a safe integer, unique among the connection's unanswered requests. */
+export type RequestId = string | number;
+
+/** A request that has the envelope's shape; its event and data are not checked yet. */
+export interface RequestFrame {
+  readonly event: string;
+  readonly data?: unknown;
+  readonly id?: RequestId;
+}
+
+/** What could be read of a frame that is refused: the id, where there is one, so that the refusal can be matched. */
+export interface BadFrame {
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly id?: RequestId;
+}
+
+/** Every frame that the gateway sends. */
+export type GatewayFrame =
+  | { readonly event: 'reply'; readonly id: RequestId; readonly data: unknown }
+  | { readonly event: 'error'; readonly id?: RequestId; readonly data: ErrorData }
+  | { [E in NoticeEvent]: { readonly event: E; readonly data: Notices[E] } }[NoticeEvent];
+
+export function isRequestId(id: unknown): id is RequestId {
+  return typeof id === 'number' ? Number.isSafeInteger(id) : typeof id === 'string' && id.length > 0 && id.length <= 64;
+}
+
+/** Reads the envelope of one text frame. Never throws. */
+export function decodeRequest(text: string): RequestFrame | BadFrame {
+  let frame: unknown;
+  try {
+    frame = JSON.parse(text);
+  } catch {
+    return { code: 'malformed', detail: 'not JSON' };
+  }
+  if (typeof frame !== 'object' || frame === null || Array.isArray(frame)) {
+    return { code: 'malformed', detail: 'not an object' };
+  }
+  const { event, data, id } = frame as Record<string, unknown>;
+  if (id !== undefined && !isRequestId(id)) {
+    return { code: 'malformed', detail: '"id" must be a safe integer or a string of 1-64 characters' };
+  }
+  const answerTo = id === undefined ? {} : { id };
+  if (typeof event !== 'string') return { code: 'malformed', detail: '"event" must be a string', ...answerTo };
+  return { event, data, ...answerTo };
+}
+
+export function isBadFrame(frame: RequestFrame | BadFrame): frame is BadFrame {
+  return 'code' in frame;
+}
+
+export function encodeReply(id: RequestId, data: unknown): string {
+  return `{"event":"reply","id":${JSON.stringify(id)},"data":${JSON.stringify(data)}}`;
+}
+
+export function encodeError(error: ErrorData, id?: RequestId): string {
+  return JSON.stringify({ event: 'error', ...(id === undefined ? {} : { id }), data: error });
+}
+
+export function encodeNotice<E extends NoticeEvent>(event: E, data: Notices[E]): string {
+  return `{"event":"${event}","data":${JSON.stringify(data)}}`;
+}

@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { isChannel } from './channels.js';
+import { ERRORS, type ErrorCode } from './errors.js';
+import type { Json, RequestEvent, Requests } from './events.js';
+
+/** How many publications one request may ask for. */
+export const MAX_PAGE = 1_000;
+
+/** Longest token, in characters: headers of common proxies end at 8 KiB. */
+export const MAX_TOKEN_LENGTH = 8_000;
+
+export const channelSchema = z.string().refine(isChannel, ERRORS.invalid_channel.message);
+export const positionSchema = z.object({ epoch: z.string().min(1).max(64), offset: z.int().min(0) });
+export const keySchema = z.string().min(1).max(64);
+export const pageSchema = z.int().min(1).max(MAX_PAGE);
+/** Whatever JSON.parse gave is JSON; only its absence is an error. */
+export const dataSchema = z.custom<Json>((data) => data !== undefined, 'required');
+const tokenSchema = z.string().min(1).max(MAX_TOKEN_LENGTH);
+
+/** The validators of each request's data. Unknown members are refused: a typo should not be silent. */
+export const requestSchemas = {
+  connect: z.strictObject({ token: tokenSchema, session: z.string().min(1).max(64).optional() }),
+  subscribe: z
+    .strictObject({
+      channel: channelSchema,
+      since: positionSchema.optional(),
+      last: pageSchema.optional(),
+      presence: z.boolean().optional(),
+      token: tokenSchema.optional(),
+    })
+    .refine(({ since, last }) => since === undefined || last === undefined, 'give "since" or "last", not both'),
+  unsubscribe: z.strictObject({ channel: channelSchema }),
+  publish: z.strictObject({ channel: channelSchema, data: dataSchema, key: keySchema.optional() }),
+  presence: z.strictObject({ channel: channelSchema }),
+  history: z.strictObject({
+    channel: channelSchema,
+    since: positionSchema.optional(),
+    limit: pageSchema.optional(),
+    reverse: z.boolean().optional(),
+  }),
+  refresh: z.strictObject({ token: tokenSchema }),
+  ping: z.union([z.undefined(), z.null(), z.strictObject({})]).transform(() => undefined),
+} satisfies { [E in RequestEvent]: z.ZodType<Requests[E]['data']> };
+
+/** The requests that make no sense without an answer, and so need an id. */
+export const EVENTS_WITH_ID: ReadonlySet<string> = new Set<RequestEvent>([
+  'connect',
+  'subscribe',
+  'presence',
+  'history',
+  'refresh',
+]);
+
+/** Names the first thing that is wrong, as `path: expectation`, without the value. */
+export function describeIssue(error: z.ZodError): { code: ErrorCode; detail: string } {
+  const issue = error.issues[0];
+  if (issue === undefined) return { code: 'invalid', detail: 'unknown' };
+  const path = issue.path.join('.');
+  if (issue.message === ERRORS.invalid_channel.message) return { code: 'invalid_channel', detail: path };
+  return { code: 'invalid', detail: path === '' ? issue.message : `${path}: ${issue.message}` };
+}

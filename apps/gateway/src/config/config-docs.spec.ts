@@ -1,0 +1,22 @@
+import { describe, expect, it } from 'vitest';
+import { configDocs } from './config-docs.js';
+import { describeConfig, pathName, settingsOf } from './description.js';
+
+describe('the docs', () => {
+  const sut = configDocs();
+
+  it.each(settingsOf(describeConfig('production')).map((setting) => [pathName(setting.path), setting] as const))(
+    'tell of %s',
+    (path, { description: { env, secret, description = '' } }) => {
+      if (env !== undefined) expect(sut).toContain(`\`${env}\``);
+      if (secret === undefined) expect(sut).toContain(`\`${path}\``);
+      expect(description).not.toBe('');
+      if (path !== 'namespaces') expect(sut).toContain(`| ${description} |`);
+    },
+  );
+
+  it('tell the defaults of development where they differ', () => {
+    expect(sut).toContain('| `10`; `0` in development |');
+    expect(sut).toContain('| `granted`; `anyone` in development |');
+  });
+});

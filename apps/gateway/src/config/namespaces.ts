@@ -1,0 +1,131 @@
+import type { StreamOptions } from '@holdfast/broadcast';
+import { USER_NAMESPACE } from '@holdfast/protocol';
+import { z } from 'zod';
+import { seconds, setting, settingMeta } from './setting.js';
+
+const NAMESPACE_NAME = 'a namespace: channel characters (A-Z a-z 0-9 _ - . / % #) without ":", or @';
+
+/** Who may do it: whoever was granted it (by a claim, a subscription token), any user, or anonymous clients too. */
+const SUBSCRIBE = ['granted', 'authenticated', 'anyone'] as const;
+const PUBLISH = ['granted', 'subscribers', 'authenticated', 'anyone'] as const;
+
+const historyOptions = {
+  size: setting(z.int().min(0).max(10_000).prefault(100), {
+    description: 'How many publications of a channel are kept for those who come back or join; 0 keeps none.',
+  }),
+  ttl: setting(seconds(0.1, 31_536_000).prefault(300), {
+    description: 'For how long a publication is kept.',
+    unit: 'seconds',
+  }),
+};
+
+function otherOptions(development: boolean) {
+  return {
+    positionTtl: setting(seconds(0.1, 31_536_000).prefault(604_800), {
+      description:
+        "For how long a channel's epoch and offset outlive its last publication and subscriber: at least `history.ttl`.",
+      unit: 'seconds',
+    }),
+    presence: setting(z.boolean().prefault(development), {
+      description: 'Whether subscribers may ask who is in a channel, and be told who joins and leaves.',
+    }),
+    subscribe: setting(z.enum(SUBSCRIBE).prefault(development ? 'anyone' : 'granted'), {
+      description:
+        'Who may subscribe: whoever was `granted` it by a token, every `authenticated` user, or `anyone`. ' +
+        "Nobody but its user subscribes to a user's own channel.",
+    }),
+    publish: setting(z.enum(PUBLISH).prefault(development ? 'anyone' : 'granted'), {
+      description:
+        "Who may publish: whoever was `granted` it by a token, the channel's `subscribers`, every `authenticated` " +
+        'user, or `anyone`. The HTTP API always may.',
+    }),
+  };
+}
+
+type Unset<Shape> = {
+  [Name in keyof Shape]: Shape[Name] extends z.ZodPrefault<infer Value> ? z.ZodExactOptional<Value> : never;
+};
+
+/** The same settings without their defaults, so that what is absent can be told from what is set. */
+function unset<Shape extends Record<string, z.ZodPrefault<z.ZodType>>>(shape: Shape): Unset<Shape> {
+  const settings = Object.entries(shape).map(([name, schema]) => {
+    const meta = settingMeta.get(schema);
+    const optional = schema.unwrap().exactOptional();
+    return [name, meta === undefined ? optional : setting(optional, meta)];
+  });
+  return Object.fromEntries(settings) as Unset<Shape>;
+}
+
+export function namespaceDefaultsSchema(development: boolean) {
+  return z.strictObject({ history: z.strictObject(historyOptions).prefault({}), ...otherOptions(development) });
+}
+
+export function namespacesSchema(development: boolean) {
+  return z.record(
+    setting(z.string().regex(/^(?:@|[A-Za-z0-9_\-./%#]+)$/), { description: 'A namespace.', expected: NAMESPACE_NAME }),
+    z.strictObject({
+      history: z.strictObject(unset(historyOptions)).exactOptional(),
+      ...unset(otherOptions(development)),
+    }),
+  );
+}
+
+type NamespaceDefaults = z.output<ReturnType<typeof namespaceDefaultsSchema>>;
+type NamespaceOverrides = z.output<ReturnType<typeof namespacesSchema>>;
+
+/** What a namespace does with its channels. Durations in ms. */
+export interface NamespaceOptions extends NamespaceDefaults {
+  /** `history` and `positionTtl` in the broker's words, made once for all its messages. */
+  readonly stream: StreamOptions;
+}
+
+interface ResolvedNamespaces {
+  readonly namespaceDefaults: NamespaceOptions;
+  readonly namespaces: ReadonlyMap<string, NamespaceOptions>;
+}
+
+/** The complete options of each namespace that has its own, always of `@`, and those of all others. */
+export function resolveNamespaces(defaults: NamespaceDefaults, overrides: NamespaceOverrides): ResolvedNamespaces {
+  const resolve = (override: NamespaceOverrides[string] = {}): NamespaceOptions => {
+    const options = { ...defaults, ...override, history: { ...defaults.history, ...override.history } };
+    const { history, positionTtl } = options;
+    return { ...options, stream: { historySize: history.size, historyTtl: history.ttl, positionTtl } };
+  };
+  return {
+    namespaceDefaults: resolve(),
+    namespaces: new Map([
+      ...Object.entries(overrides).map(([name, override]) => [name, resolve(override)] as const),
+      // Its user may subscribe without being granted it, and nobody else may, whatever the defaults say.
+      [USER_NAMESPACE, { ...resolve(overrides[USER_NAMESPACE]), subscribe: 'granted' }],
+    ]),
+  };
+}
+
+/** The options of a namespace as `namespaceOf` names it; the same object each time. */
+export function namespaceOptions(
+  { namespaceDefaults, namespaces }: ResolvedNamespaces,
+  name: string,
+): NamespaceOptions {
+  return namespaces.get(name) ?? namespaceDefaults;
+}
+
+/** What contradicts itself, as the path below the configuration's root and a message. */
+export function* namespaceContradictions(
+  defaults: NamespaceDefaults,
+  overrides: NamespaceOverrides,
+): Generator<{ path: string[]; message: string }> {
+  const message = 'expected at least history.ttl';
+  if (defaults.positionTtl < defaults.history.ttl) yield { path: ['namespaceDefaults', 'positionTtl'], message };
+  for (const [name, override] of Object.entries(overrides)) {
+    const positionTtl = override.positionTtl ?? defaults.positionTtl;
+    const ttl = override.history?.ttl ?? defaults.history.ttl;
+    const inherited = override.positionTtl === undefined && override.history?.ttl === undefined;
+    if (positionTtl < ttl && !inherited) yield { path: ['namespaces', name, 'positionTtl'], message };
+  }
+  if (overrides[USER_NAMESPACE]?.subscribe !== undefined) {
+    yield {
+      path: ['namespaces', USER_NAMESPACE, 'subscribe'],
+      message: "expected to be absent: nobody but its user subscribes to a user's own channel",
+    };
+  }
+}

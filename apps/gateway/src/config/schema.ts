@@ -1,0 +1,365 @@
+import { hostname } from 'node:os';
+import { z } from 'zod';
+import { namespaceContradictions, namespaceDefaultsSchema, namespacesSchema, resolveNamespaces } from './namespaces.js';
+import { isPublicKey, PUBLIC_KEY } from './public-key.js';
+import { Reloadable } from './reloadable.js';
+import { seconds, setting } from './setting.js';
+
+export type Mode = 'development' | 'production';
+
+/** The smallest HS256 key (RFC 7518, section 3.2), in bytes. */
+const MIN_JWT_SECRET_BYTES = 32;
+
+const JWT_SECRETS = 'secrets of at least 32 bytes each, separated by commas or lines';
+const API_KEYS = 'keys of at least 16 visible ASCII characters each, separated by commas or lines';
+const BROKER = 'memory: or a URL, SCHEME://…';
+const ORIGINS = '* or origins such as https://example.com, https://*.example.com or http://localhost:3000';
+const COOKIE = 'the name of a cookie (RFC 6265)';
+
+/** Whether a check that reads these members can run: they are valid, whatever else is not. */
+function whenValid(...members: string[]) {
+  return ({ issues }: z.core.ParsePayload) => !issues.some(({ path }) => members.includes(String(path?.[0])));
+}
+
+/**
+ * The one description of the configuration: the typed configuration, the file's JSON Schema, the reading of variables,
+ * the errors and the docs all follow from it. The mode picks some of the defaults.
+ *
+ * Patterns must suit RE2 too (no lookaround): Helm checks the chart's values by this schema.
+ */
+function configSchema({ development }: { development: boolean }) {
+  return z
+    .strictObject({
+      mode: setting(
+        z
+          .enum(['production', 'development', 'test'])
+          .transform((value): Mode => (value === 'development' ? 'development' : 'production'))
+          .prefault('production'),
+        {
+          description:
+            'Development opens everything to everyone, prints readable logs and shows the chat page; `test` counts as ' +
+            'production.',
+          env: 'NODE_ENV',
+        },
+      ),
+      port: setting(z.int().min(0).max(65_535).prefault(8000), {
+        description: 'Port of the WebSocket, the HTTP API and the health checks; 0 picks a free one.',
+        env: 'HOLDFAST_PORT',
+      }),
+      managementPort: setting(z.int().min(0).max(65_535).prefault(8001), {
+        description: 'Port of the metrics, never behind an ingress; 0 picks a free one.',
+        env: 'HOLDFAST_MANAGEMENT_PORT',
+      }),
+      node: setting(
+        z
+          .string()
+          .min(1)
+          .max(255)
+          .optional()
+          .transform((name) => name ?? hostname()),
+        {
+          description: 'The name of this pod, which clients are shown.',
+          env: 'HOLDFAST_NODE',
+          otherwise: "the host's name, which is the pod's",
+        },
+      ),
+      broker: setting(
+        z
+          .string()
+          .regex(/^[a-z][a-z0-9+.-]*:(?:\/\/\S+)?$/)
+          .transform((url) => new Reloadable(url))
+          .prefault('memory:'),
+        {
+          description: 'The URL of the broker that carries messages between pods.',
+          env: 'HOLDFAST_BROKER',
+          file: true,
+          secret: true,
+          expected: BROKER,
+        },
+      ),
+      auth: setting(
+        z
+          .strictObject({
+            jwt: z
+              .strictObject({
+                secrets: setting(
+                  z
+                    .array(
+                      z
+                        .string()
+                        .refine(
+                          (secret) => Buffer.byteLength(secret) >= MIN_JWT_SECRET_BYTES,
+                          `expected ${JWT_SECRETS}`,
+                        ),
+                    )
+                    .transform((secrets) => new Reloadable(secrets))
+                    .prefault([]),
+                  {
+                    description:
+                      'What tokens are signed with (HS256, HS384, HS512). All of them verify: put the new one beside the ' +
+                      'old one to rotate.',
+                    env: 'HOLDFAST_JWT_SECRET',
+                    file: true,
+                    secret: true,
+                    expected: JWT_SECRETS,
+                  },
+                ),
+                publicKey: setting(
+                  z
+                    .string()
+                    .refine(isPublicKey, `expected ${PUBLIC_KEY}`)
+                    .optional()
+                    .transform((pem) => new Reloadable(pem)),
+                  {
+                    description:
+                      'What tokens are verified with that were signed with its private key (RS, PS, ES, EdDSA).',
+                    env: 'HOLDFAST_JWT_PUBLIC_KEY',
+                    file: true,
+                    expected: PUBLIC_KEY,
+                  },
+                ),
+                issuer: setting(z.string().min(1).max(255).exactOptional(), {
+                  description: 'The `iss` claim that every token must have.',
+                }),
+                audience: setting(z.string().min(1).max(255).exactOptional(), {
+                  description: 'What the `aud` claim of every token must hold.',
+                }),
+                clockTolerance: setting(seconds(0, 300).prefault(5), {
+                  description: "How far the issuer's clock may be from ours when `exp` and `nbf` are checked.",
+                  unit: 'seconds',
+                }),
+              })
+              .prefault({}),
+            anonymous: setting(z.boolean().exactOptional(), {
+              description: 'Whether clients without a token may connect.',
+              env: 'HOLDFAST_ANONYMOUS',
+              otherwise: '`false`; in development `true` unless a JWT secret or public key is set',
+            }),
+            cookie: setting(
+              z
+                .string()
+                .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/)
+                .exactOptional(),
+              {
+                description: 'The name of a cookie that may carry the token.',
+                expected: COOKIE,
+              },
+            ),
+          })
+          .transform((auth) => {
+            const keyless = auth.jwt.secrets.current.length === 0 && auth.jwt.publicKey.current === undefined;
+            return { ...auth, anonymous: auth.anonymous ?? (development && keyless) };
+          })
+          .prefault({}),
+        { description: 'Who may connect.' },
+      ),
+      apiKeys: setting(
+        z
+          .array(z.string().regex(/^[\x21-\x7e]{16,}$/))
+          .transform((keys) => new Reloadable(keys))
+          .prefault([]),
+        {
+          description:
+            'What the HTTP API is called with. In development one is generated and printed where none is set.',
+          env: 'HOLDFAST_API_KEYS',
+          file: true,
+          secret: true,
+          expected: API_KEYS,
+        },
+      ),
+      allowedOrigins: setting(
+        z
+          .array(
+            z
+              .string()
+              .regex(
+                /^(?:\*|[a-z][a-z0-9+.-]*:\/\/(?:(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?)$/,
+              ),
+          )
+          .prefault([]),
+        {
+          description:
+            'The origins whose pages may connect; where there are none, those of the host that the gateway is reached at. ' +
+            '`*.` stands for one or more labels of a host, `*` for every origin. In a variable separated by commas or ' +
+            'lines.',
+          env: 'HOLDFAST_ALLOWED_ORIGINS',
+          expected: ORIGINS,
+        },
+      ),
+      drain: setting(
+        z
+          .strictObject({
+            settle: setting(seconds(0, 600).prefault(development ? 0 : 10), {
+              description:
+                'How long a stopping pod goes on accepting connections after it failed readiness: one readiness period, ' +
+                'until every proxy has noticed.',
+              env: 'HOLDFAST_SETTLE_SECONDS',
+              unit: 'seconds',
+            }),
+            window: setting(seconds(0, 3_600).prefault(development ? 2 : 30), {
+              description: 'The time over which its clients are then told, in batches, to connect elsewhere.',
+              env: 'HOLDFAST_DRAIN_SECONDS',
+              unit: 'seconds',
+            }),
+          })
+          .prefault({}),
+        { description: 'How a pod stops. Both together must fit into its termination grace period.' },
+      ),
+      connection: setting(
+        z
+          .strictObject({
+            ping: setting(seconds(0, 3_600).prefault(25), {
+              description: 'The interval of protocol pings, which find dead peers; 0 sends none.',
+              unit: 'seconds',
+            }),
+            maxAge: setting(seconds(0, 604_800).prefault(0), {
+              description:
+                'The age at which a connection is asked to reconnect, jittered, so that new pods fill up; 0 never asks.',
+              env: 'HOLDFAST_MAX_CONNECTION_AGE',
+              unit: 'seconds',
+            }),
+            authTimeout: setting(seconds(0.1, 60).prefault(5), {
+              description: 'Within which a connection that came without a token must send one.',
+              unit: 'seconds',
+            }),
+            maxPayload: setting(z.int().min(1_024).max(16_777_216).prefault(65_536), {
+              description: 'The largest frame that a client may send.',
+              unit: 'bytes',
+            }),
+            maxBuffered: setting(z.int().min(1_024).max(268_435_456).prefault(1_048_576), {
+              description:
+                'What may wait to be sent to one connection before it is closed with 1013: at least `maxPayload`.',
+              unit: 'bytes',
+            }),
+            concurrency: setting(z.int().min(1).max(1_024).prefault(16), {
+              description: 'How many requests of one connection are handled side by side.',
+            }),
+            badFrames: setting(
+              z
+                .strictObject({
+                  burst: setting(z.int().min(0).max(100_000).prefault(100), {
+                    description: 'How many bad frames at once are answered before a connection is closed with 1008.',
+                  }),
+                  perSecond: setting(z.number().min(0).max(10_000).prefault(10), {
+                    description: 'How many more of them are forgiven each second.',
+                  }),
+                })
+                .prefault({}),
+              { description: 'Frames that are no valid request.' },
+            ),
+          })
+          .refine(({ maxPayload, maxBuffered }) => maxPayload <= maxBuffered, {
+            path: ['maxBuffered'],
+            error: 'expected at least connection.maxPayload',
+          })
+          .prefault({}),
+        { description: 'Each WebSocket.' },
+      ),
+      replay: setting(
+        z
+          .strictObject({
+            maxMessages: setting(z.int().min(1).max(10_000).prefault(1_000), {
+              description: 'How many missed messages are replayed at most.',
+            }),
+            maxBytes: setting(z.int().min(1_024).max(268_435_456).prefault(1_048_576), {
+              description: 'How much is replayed at most.',
+              unit: 'bytes',
+            }),
+          })
+          .prefault({}),
+        { description: 'Of one subscription; a client that missed more reloads its state instead.' },
+      ),
+      keyWindow: setting(seconds(1, 86_400).prefault(300), {
+        description: 'For how long a publish may be repeated under its key without being stored twice.',
+        unit: 'seconds',
+      }),
+      presence: setting(
+        z
+          .strictObject({
+            grace: setting(seconds(0, 300).prefault(5), {
+              description:
+                'How long a client whose connection broke off stays a member, so that it can come back without a flicker.',
+              unit: 'seconds',
+            }),
+            maxMembers: setting(z.int().min(1).max(10_000).prefault(200), {
+              description: 'How many members a list names at most; its count is that of all.',
+            }),
+          })
+          .prefault({}),
+        { description: 'Who is in a channel, in namespaces with presence.' },
+      ),
+      namespaceDefaults: setting(namespaceDefaultsSchema(development).prefault({}), {
+        description: 'The options of every namespace, and of channels without one.',
+      }),
+      namespaces: setting(namespacesSchema(development).prefault({}), {
+        description:
+          "What differs from `namespaceDefaults`, by the namespace's name; `@` is that of all users' own channels.",
+      }),
+      api: setting(
+        z
+          .strictObject({
+            maxBody: setting(z.int().min(1_024).max(268_435_456).prefault(1_048_576), {
+              description: 'The largest body of a request.',
+              unit: 'bytes',
+            }),
+          })
+          .prefault({}),
+        { description: 'The HTTP API.' },
+      ),
+      health: setting(
+        z
+          .strictObject({
+            brokerOutage: setting(z.enum(['degraded', 'unready']).prefault('degraded'), {
+              description:
+                'What `/health/ready` says while the broker is away: `degraded` (200, clients stay and wait) or `unready` ' +
+                '(503, which takes every pod out of service at once).',
+            }),
+          })
+          .prefault({}),
+        { description: 'The health checks.' },
+      ),
+      log: setting(
+        z
+          .strictObject({
+            level: setting(z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).prefault('info'), {
+              description: 'The least severe level that is logged.',
+              env: 'HOLDFAST_LOG_LEVEL',
+            }),
+          })
+          .prefault({}),
+        { description: 'Logs go to standard output: JSON in production, readable in development.' },
+      ),
+      demo: setting(z.boolean().prefault(development), {
+        description: 'Whether the chat page is served at `/`.',
+        env: 'HOLDFAST_DEMO',
+      }),
+    })
+    .superRefine(
+      ({ port, managementPort }, context) => {
+        if (port === managementPort && port !== 0) {
+          context.addIssue({ code: 'custom', path: ['managementPort'], message: 'expected another port than port' });
+        }
+      },
+      { when: whenValid('port', 'managementPort') },
+    )
+    .superRefine(
+      ({ namespaceDefaults, namespaces }, context) => {
+        for (const { path, message } of namespaceContradictions(namespaceDefaults, namespaces)) {
+          context.addIssue({ code: 'custom', path, message });
+        }
+      },
+      { when: whenValid('namespaceDefaults', 'namespaces') },
+    )
+    .transform((config) => ({
+      ...config,
+      ...resolveNamespaces(config.namespaceDefaults, config.namespaces),
+    }));
+}
+
+export const CONFIG_SCHEMA = {
+  development: configSchema({ development: true }),
+  production: configSchema({ development: false }),
+} satisfies Record<Mode, unknown>;
+
+/** The configuration as the schema gives it. Durations in ms, sizes in bytes. */
+export type Settings = z.output<(typeof CONFIG_SCHEMA)[Mode]>;

@@ -1,0 +1,62 @@
+import { readFile } from 'node:fs/promises';
+import { ConfigError } from './config-error.js';
+import type { Config, SecretFile } from './load-config.js';
+import { decodeText, unreadable } from './read-file.js';
+
+/** A secret file changed: its value is the current one now, or was refused for `problem` and the value before it stays. */
+export interface SecretChange {
+  readonly variable: string;
+  /** What was expected, never the value. */
+  readonly problem?: string;
+}
+
+/**
+ * Reads the secret files again every `interval` ms: Kubernetes swaps a symbolic link somewhere above them, which
+ * fs.watch does not notice. Does not keep the process alive.
+ *
+ * @param onChange called once for each change, and once for each new problem; must not throw.
+ * @returns how to stop it.
+ */
+export function watchSecrets(
+  { secretFiles }: Pick<Config, 'secretFiles'>,
+  onChange: (change: SecretChange) => void,
+  interval = 5_000,
+): () => void {
+  const unreadableFiles = new Set<SecretFile>();
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = secretFiles.length === 0;
+
+  const check = async (file: SecretFile): Promise<void> => {
+    const { variable } = file;
+    let text: string;
+    try {
+      text = decodeText(await readFile(file.path));
+    } catch (error) {
+      if (!stopped && !unreadableFiles.has(file)) onChange({ variable, problem: unreadable(variable, error) });
+      unreadableFiles.add(file);
+      return;
+    }
+    unreadableFiles.delete(file);
+    if (stopped) return;
+    try {
+      if (file.reload(text)) onChange({ variable });
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      onChange({ variable, problem: error.problems.join('; ') });
+    }
+  };
+
+  const schedule = (): void => {
+    if (!stopped) timer = setTimeout(() => void poll(), interval).unref();
+  };
+  const poll = async (): Promise<void> => {
+    for (const file of secretFiles) await check(file);
+    schedule();
+  };
+  schedule();
+
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
+}

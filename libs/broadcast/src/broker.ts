@@ -1,0 +1,200 @@
+/** A place in a channel's stream: the last offset that is accounted for, within an epoch. */
+export interface Position {
+  readonly epoch: string;
+  readonly offset: number;
+}
+
+/** What a broker keeps and carries. `payload` is opaque to it. */
+export interface Publication {
+  readonly offset: number;
+  /** The broker's clock, in ms since the Unix epoch. */
+  readonly time: number;
+  readonly payload: string;
+}
+
+/** How a channel's stream is kept: as the latest `subscribe` or `publish` says. */
+export interface StreamOptions {
+  /** Publications kept, 0–∞; 0 keeps none. */
+  readonly historySize: number;
+  /** ms for which a publication is kept. */
+  readonly historyTtl: number;
+  /**
+   * ms for which epoch and offset outlive the last publication and the last subscriber. They do not expire while
+   * someone is subscribed, nor while a publication is kept.
+   */
+  readonly positionTtl: number;
+}
+
+/** Makes a publish idempotent: a second one by the same publisher, under the same key, on the same channel stores nothing. */
+export interface Idempotency {
+  readonly publisher: string;
+  readonly key: string;
+  /** Tells other data from the same: a second publish with another fingerprint is a {@link KeyConflictError}. */
+  readonly fingerprint: string;
+  /** ms for which the key is remembered, from its first publish; a repeated one does not prolong it. */
+  readonly window: number;
+}
+
+export interface PublishRequest {
+  readonly channel: string;
+  readonly payload: string;
+  readonly stream: StreamOptions;
+  readonly idempotency?: Idempotency | undefined;
+}
+
+/** The publication's own position; a duplicate gets that of the first publish under its key. */
+export interface PublishResult extends Position {
+  /** Whether the key was known, so that nothing was stored. */
+  readonly duplicate: boolean;
+}
+
+export interface HistoryQuery {
+  /**
+   * Only what follows this offset of this epoch (with `reverse`: what came before it). A position that is not in the
+   * stream, as its epoch is another or its offset from the future, restricts nothing and leaves the answer incomplete.
+   */
+  readonly since?: Position | undefined;
+  /** At most so many, ≥ 0: the first of them, in the order that `reverse` says. */
+  readonly limit: number;
+  /** Newest first; otherwise oldest first. */
+  readonly reverse?: boolean | undefined;
+}
+
+/** The position is the channel's present one. A channel without a stream has offset 0, in an epoch of no use to anyone. */
+export interface History extends Position {
+  readonly publications: readonly Publication[];
+  /**
+   * Whether nothing between `since` and the first of `publications` is missing: the epoch is the same, the offset is
+   * not from the future and the history reaches back to it. True without `since`. Where false, `publications` holds
+   * what there is all the same.
+   */
+  readonly complete: boolean;
+}
+
+/** A page of names, in the order of their code units. */
+export interface ChannelsQuery {
+  readonly prefix?: string | undefined;
+  /** The last name of the page before. */
+  readonly after?: string | undefined;
+  /** At most so many, ≥ 0. */
+  readonly limit: number;
+}
+
+/** Someone in a channel. `details` is opaque to the broker. */
+export interface Member {
+  readonly client: string;
+  readonly details: string;
+}
+
+export interface Members {
+  /** At most as many as were asked for, in the order in which they joined. */
+  readonly members: readonly Member[];
+  /** All of them. */
+  readonly count: number;
+}
+
+/** A client's connection, as the registry knows it. `holder` tells two connections of one client apart. */
+export interface Connection {
+  readonly client: string;
+  readonly holder: string;
+  readonly user: string;
+  readonly node: string;
+  /** The broker's clock, in ms since the Unix epoch. */
+  readonly since: number;
+}
+
+/**
+ * What a broker tells the one who started it. All calls are synchronous; they must not throw, nor publish before they
+ * have returned: another subscriber on this pod would see the later publication first.
+ */
+export interface BrokerEvents {
+  /**
+   * A publication on a subscribed channel. Offsets follow each other without a hole, beginning after the position that
+   * `subscribe` gave or `onGap` announced.
+   */
+  onPublication(channel: string, publication: Publication): void;
+  /** What lies between the last publication and `position` is lost, or the stream began anew. */
+  onGap(channel: string, position: Position): void;
+  onJoin(channel: string, member: Member): void;
+  onLeave(channel: string, member: Member): void;
+  /** A signal of any pod, this one included. */
+  onSignal(signal: string): void;
+}
+
+export interface BrokerCapabilities {
+  /** Publications are kept, and offsets let a subscriber resume. */
+  readonly history: boolean;
+  readonly presence: boolean;
+  readonly idempotency: boolean;
+}
+
+export type BrokerHealth = { readonly status: 'up' } | { readonly status: 'down'; readonly reason: string };
+
+/**
+ * Stores a channel's recent publications with their positions, carries them to every pod that subscribed, and keeps
+ * presence. Every method that returns a promise rejects with one of the errors below and with nothing else.
+ */
+export interface Broker {
+  readonly capabilities: BrokerCapabilities;
+
+  /** Called once, before anything else. Resolves when the broker can be used, or has begun to try. */
+  start(events: BrokerEvents): Promise<void>;
+  /** Called once, last. Resolves when nothing is left open. */
+  close(): Promise<void>;
+  health(): BrokerHealth;
+  /** The broker's clock, in ms since the Unix epoch. */
+  now(): number;
+
+  /**
+   * Begins `onPublication`, `onJoin` and `onLeave` for a channel, after the position that it resolves to; where they
+   * have begun already, it only tells the present position. Calls of `subscribe` and `unsubscribe` for one channel take
+   * effect in the order in which they are made.
+   */
+  subscribe(channel: string, stream: StreamOptions): Promise<Position>;
+  /** Ends them; nothing happens where they had not begun. */
+  unsubscribe(channel: string): Promise<void>;
+  /**
+   * Stores a publication and carries it to every pod that subscribed. This pod may hear of it before the promise
+   * settles.
+   *
+   * @throws KeyConflictError
+   */
+  publish(request: PublishRequest): Promise<PublishResult>;
+  /** Only reads: it neither begins a stream nor prolongs a position. */
+  history(channel: string, query: HistoryQuery): Promise<History>;
+  /** Names of channels that someone is subscribed to, on any pod. */
+  channels(query: ChannelsQuery): Promise<readonly string[]>;
+
+  /**
+   * Puts a member into a channel. A client that is in it already changes hands without a word, unless its details
+   * changed: those are announced by `onJoin`.
+   */
+  join(channel: string, member: Member, holder: string): Promise<void>;
+  /** Takes a client out of a channel, unless another holder has it by now. */
+  leave(channel: string, client: string, holder: string): Promise<void>;
+  members(channel: string, limit: number): Promise<Members>;
+
+  /** Notes that a user's client is connected here; a later holder of the same client takes its place. */
+  register(connection: Connection): Promise<void>;
+  /** Forgets a client, unless another holder has it by now. */
+  unregister(user: string, client: string, holder: string): Promise<void>;
+  connections(user: string): Promise<readonly Connection[]>;
+
+  /** Carries an opaque text to every pod, this one included. */
+  signal(signal: string): Promise<void>;
+}
+
+/** The broker refused or could not be asked: nothing was stored. */
+export class BrokerUnavailableError extends Error {
+  override readonly name = 'BrokerUnavailableError';
+}
+
+/** The broker did not answer in time: it may have been stored. */
+export class BrokerUnknownError extends Error {
+  override readonly name = 'BrokerUnknownError';
+}
+
+/** The key was used before, by the same publisher and on the same channel, with other data. */
+export class KeyConflictError extends Error {
+  override readonly name = 'KeyConflictError';
+}

@@ -1,0 +1,25 @@
+import { describe, expect, it } from 'vitest';
+import { createBroker, UnsupportedBrokerError } from './create-broker.js';
+import { MemoryBroker } from './memory/memory-broker.js';
+
+describe('createBroker', () => {
+  it.each(['memory:', 'MEMORY:', 'memory://'])('%s is the broker in memory', (url) => {
+    expect(createBroker(url)).toBeInstanceOf(MemoryBroker);
+  });
+
+  it('names a scheme that it does not know, what it supports, and nothing else of the URL', () => {
+    expect(() => createBroker('carrier-pigeon://user:hunter2@loft/7')).toThrow(
+      new UnsupportedBrokerError('carrier-pigeon'),
+    );
+    expect(new UnsupportedBrokerError('carrier-pigeon').message).toBe(
+      'no broker for carrier-pigeon:; supported: memory:',
+    );
+  });
+
+  it.each(['', 'hunter2', '//user:hunter2@host', ' memory:', 'constructor', '1st:'])(
+    'refuses %j without repeating it',
+    (url) => {
+      expect(() => createBroker(url)).toThrow('a broker URL without a scheme; supported: memory:');
+    },
+  );
+});

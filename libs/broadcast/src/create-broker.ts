@@ -1,0 +1,31 @@
+import type { Broker } from './broker.js';
+import { MemoryBroker } from './memory/memory-broker.js';
+
+const FACTORIES: ReadonlyMap<string, (url: string) => Broker> = new Map([['memory', () => new MemoryBroker()]]);
+
+/** RFC 3986, section 3.1. */
+const SCHEME = /^([a-z][a-z0-9+.-]*):/i;
+
+/** No broker answers to the URL's scheme. The rest of the URL is not told: it may hold a password. */
+export class UnsupportedBrokerError extends Error {
+  override readonly name = 'UnsupportedBrokerError';
+
+  constructor(scheme: string | undefined) {
+    const supported = [...FACTORIES.keys()].map((name) => `${name}:`).join(', ');
+    super(
+      `${scheme === undefined ? 'a broker URL without a scheme' : `no broker for ${scheme}:`}; supported: ${supported}`,
+    );
+  }
+}
+
+/**
+ * The broker that the URL picks, not started yet.
+ *
+ * @throws UnsupportedBrokerError when none answers to its scheme.
+ */
+export function createBroker(url: string): Broker {
+  const scheme = SCHEME.exec(url)?.[1]?.toLowerCase();
+  const factory = scheme === undefined ? undefined : FACTORIES.get(scheme);
+  if (factory === undefined) throw new UnsupportedBrokerError(scheme);
+  return factory(url);
+}

@@ -1,0 +1,5 @@
+export * from './broker.js';
+export * from './broadcast.module.js';
+export * from './create-broker.js';
+export { MemoryBroker } from './memory/memory-broker.js';
+export { MemoryStore } from './memory/memory-store.js';

@@ -1,0 +1,156 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { StreamOptions } from '../broker.js';
+import { heapUsed } from '../testing/heap-used.js';
+import { Pod } from '../testing/pod.js';
+import { MemoryBroker } from './memory-broker.js';
+import { MemoryStore } from './memory-store.js';
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const OPTIONS: StreamOptions = { historySize: 10, historyTtl: MINUTE, positionTtl: HOUR };
+
+describe('MemoryBroker', () => {
+  let store: MemoryStore;
+  let sut: MemoryBroker;
+  let pod: Pod;
+
+  beforeEach(async () => {
+    vi.useFakeTimers();
+    store = new MemoryStore();
+    sut = new MemoryBroker(store);
+    pod = new Pod(sut);
+    await pod.start();
+  });
+  afterEach(async () => {
+    await sut.close();
+    vi.useRealTimers();
+  });
+
+  it('is unavailable until it is started', async () => {
+    const idle = new MemoryBroker();
+    expect(idle.health()).toEqual({ status: 'down', reason: expect.any(String) });
+    await expect(idle.signal('x')).rejects.toThrow('not running');
+    await idle.close();
+  });
+
+  it('leaves no timer behind', async () => {
+    expect(vi.getTimerCount()).toBe(1);
+    await sut.close();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('delivers before publish returns', async () => {
+    await sut.subscribe('a', OPTIONS);
+    const published = sut.publish({ channel: 'a', payload: 'x', stream: OPTIONS });
+    expect(pod.delivered('a')).toEqual([{ offset: 1, time: Date.now(), payload: 'x' }]);
+    await published;
+  });
+
+  it('never turns its clock back', async () => {
+    const time = sut.now();
+    await sut.publish({ channel: 'a', payload: 'x', stream: OPTIONS });
+    vi.setSystemTime(time - HOUR);
+    await sut.publish({ channel: 'a', payload: 'y', stream: OPTIONS });
+    const { publications } = await sut.history('a', { limit: 10 });
+    expect(publications.map((publication) => publication.time)).toEqual([time, time]);
+  });
+
+  it('shows nothing that expired, though nothing was swept', async () => {
+    const idempotency = { publisher: 'p', key: 'k', fingerprint: 'f', window: MINUTE };
+    const first = await sut.publish({ channel: 'a', payload: 'x', stream: OPTIONS, idempotency });
+    vi.setSystemTime(Date.now() + MINUTE - 1);
+    expect((await sut.history('a', { limit: 1 })).publications).toHaveLength(1);
+    vi.setSystemTime(Date.now() + 1);
+    expect((await sut.history('a', { limit: 1 })).publications).toHaveLength(0);
+    const again = await sut.publish({ channel: 'a', payload: 'x', stream: OPTIONS, idempotency });
+    expect(again).toEqual({ epoch: first.epoch, offset: 2, duplicate: false });
+    vi.setSystemTime(Date.now() + HOUR - 1);
+    expect((await sut.history('a', { limit: 1 })).epoch).toBe(first.epoch);
+    vi.setSystemTime(Date.now() + 1);
+    expect((await sut.history('a', { limit: 1 })).epoch).not.toBe(first.epoch);
+  });
+
+  it('keeps a position for as long as a publication is kept, were its ttl shorter', async () => {
+    const stream = { historySize: 10, historyTtl: MINUTE, positionTtl: SECOND };
+    const { epoch } = await sut.publish({ channel: 'a', payload: 'x', stream });
+    vi.advanceTimersByTime(MINUTE - 1);
+    expect(await sut.history('a', { limit: 10 })).toMatchObject({ epoch, offset: 1 });
+  });
+
+  it('takes no room for reading', async () => {
+    await sut.history('a', { limit: 10, since: { epoch: 'e', offset: 1 } });
+    await sut.unsubscribe('a');
+    expect(store.streams.size).toBe(0);
+  });
+
+  it('forgets a channel that was only subscribed to', async () => {
+    await sut.subscribe('a', OPTIONS);
+    vi.advanceTimersByTime(2 * HOUR);
+    await sut.unsubscribe('a');
+    vi.advanceTimersByTime(HOUR - SECOND);
+    expect(store.streams.size).toBe(1);
+    vi.advanceTimersByTime(3 * SECOND);
+    expect(store.streams.size).toBe(0);
+  });
+
+  it('forgets what expired at the pace of publishing, were its timer never to fire', async () => {
+    for (let number = 0; number < 20_000; number += 1) {
+      vi.setSystemTime(Date.now() + 10);
+      await sut.publish({
+        channel: `channel ${number}`,
+        payload: 'x',
+        stream: { historySize: 1, historyTtl: SECOND, positionTtl: 2 * SECOND },
+        idempotency: { publisher: 'p', key: `${number}`, fingerprint: 'f', window: SECOND },
+      });
+    }
+    // 10 ms apart: 100 in their first second, 200 in their first two, and what waits for its slice to end.
+    expect(store.keys.size).toBeLessThan(300);
+    expect(store.streams.publications).toBeLessThan(300);
+    expect(store.streams.size).toBeLessThan(500);
+  });
+
+  it('forgets the history of an idle channel in time, although its position waits for long', async () => {
+    await sut.publish({ channel: 'a', payload: 'x', stream: OPTIONS });
+    vi.advanceTimersByTime(2 * MINUTE);
+    expect([store.streams.size, store.streams.publications]).toEqual([1, 0]);
+    await sut.publish({ channel: 'a', payload: 'x', stream: OPTIONS });
+    vi.advanceTimersByTime(2 * MINUTE);
+    expect([store.streams.size, store.streams.publications]).toEqual([1, 0]);
+  });
+
+  it('gives back the memory of 100,000 channels once their history and positions expired', async () => {
+    const CHANNELS = 100_000;
+    const MIB = 2 ** 20;
+    const subscribed = await sut.subscribe('subscribed', OPTIONS);
+    const before = heapUsed();
+
+    for (let number = 0; number < CHANNELS; number += 1) {
+      await sut.publish({
+        channel: `channel ${number}`,
+        payload: `payload ${number} `.padEnd(256, '.'),
+        stream: OPTIONS,
+        idempotency: { publisher: 'p', key: `${number}`, fingerprint: `${number}`, window: 5 * MINUTE },
+      });
+      await sut.join(`channel ${number}`, { client: 'c', details: 'd' }, 'h');
+      await sut.leave(`channel ${number}`, 'c', 'h');
+      await sut.register({ client: 'c', holder: 'h', user: `user ${number}`, node: 'n', since: sut.now() });
+      await sut.unregister(`user ${number}`, 'c', 'h');
+    }
+    expect(sizes()).toEqual({ streams: CHANNELS + 1, publications: CHANNELS, keys: CHANNELS });
+    expect(heapUsed() - before).toBeGreaterThan(50 * MIB);
+
+    vi.advanceTimersByTime(MINUTE + 10 * SECOND);
+    expect(sizes()).toEqual({ streams: CHANNELS + 1, publications: 0, keys: CHANNELS });
+    vi.advanceTimersByTime(5 * MINUTE);
+    expect(sizes()).toEqual({ streams: CHANNELS + 1, publications: 0, keys: 0 });
+    vi.advanceTimersByTime(HOUR);
+    expect(sizes()).toEqual({ streams: 1, publications: 0, keys: 0 });
+    expect(heapUsed() - before).toBeLessThan(2 * MIB);
+    expect(await sut.subscribe('subscribed', OPTIONS)).toEqual(subscribed);
+  }, 60_000);
+
+  function sizes(): { streams: number; publications: number; keys: number } {
+    return { streams: store.streams.size, publications: store.streams.publications, keys: store.keys.size };
+  }
+});

@@ -1,0 +1,151 @@
+import {
+  BrokerUnavailableError,
+  type Broker,
+  type BrokerEvents,
+  type BrokerHealth,
+  type ChannelsQuery,
+  type Connection,
+  type History,
+  type HistoryQuery,
+  type Member,
+  type Members,
+  type Position,
+  type PublishRequest,
+  type PublishResult,
+  type StreamOptions,
+} from '../broker.js';
+import { MemoryStore } from './memory-store.js';
+import { sortedPage } from './sorted-page.js';
+
+/** ms between two sweeps. */
+const SWEEP_INTERVAL = 100;
+
+/** Steps of one sweep: some milliseconds of work at most. */
+const SWEEP_STEPS = 5_000;
+
+/**
+ * Steps that a publish pays towards the sweep. A publish causes at most two visits (its history expires, then the
+ * position) and one of its key, so that what is due never piles up, however fast publications come.
+ */
+const PUBLISH_STEPS = 2;
+
+const NOT_RUNNING = 'the memory broker is not running';
+
+/** Keeps everything in this process. Several on one store are like pods on one server. */
+export class MemoryBroker implements Broker {
+  readonly capabilities = { history: true, presence: true, idempotency: true };
+  readonly #store: MemoryStore;
+  readonly #subscribed = new Set<string>();
+  #events: BrokerEvents | undefined;
+  #sweep: NodeJS.Timeout | undefined;
+
+  constructor(store = new MemoryStore()) {
+    this.#store = store;
+  }
+
+  async start(events: BrokerEvents): Promise<void> {
+    this.#events = events;
+    this.#store.listeners.add(events);
+    this.#sweep = setInterval(() => this.#store.sweep(SWEEP_STEPS), SWEEP_INTERVAL).unref();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#sweep);
+    if (this.#events === undefined) return;
+    const now = this.now();
+    for (const channel of this.#subscribed) this.#store.streams.unsubscribe(channel, this.#events, now);
+    this.#subscribed.clear();
+    this.#store.listeners.delete(this.#events);
+    this.#events = undefined;
+  }
+
+  health(): BrokerHealth {
+    return this.#events === undefined ? { status: 'down', reason: NOT_RUNNING } : { status: 'up' };
+  }
+
+  now(): number {
+    return this.#store.now();
+  }
+
+  async subscribe(channel: string, stream: StreamOptions): Promise<Position> {
+    const { position } = this.#store.streams.subscribe(channel, stream, this.#running(), this.now());
+    this.#subscribed.add(channel);
+    return position;
+  }
+
+  async unsubscribe(channel: string): Promise<void> {
+    this.#store.streams.unsubscribe(channel, this.#running(), this.now());
+    this.#subscribed.delete(channel);
+  }
+
+  async publish({ channel, payload, stream: options, idempotency }: PublishRequest): Promise<PublishResult> {
+    this.#running();
+    const { streams, keys } = this.#store;
+    const now = this.now();
+    const known = idempotency && keys.find(channel, idempotency, now);
+    if (known !== undefined) return { ...known, duplicate: true };
+    const [stream, publication] = streams.append(channel, payload, options, now);
+    const { position } = stream;
+    if (idempotency !== undefined) keys.add(channel, idempotency, position, now);
+    for (const subscriber of stream.subscribers) subscriber.onPublication(channel, publication);
+    this.#store.sweep(PUBLISH_STEPS);
+    return { ...position, duplicate: false };
+  }
+
+  async history(channel: string, query: HistoryQuery): Promise<History> {
+    this.#running();
+    const { streams } = this.#store;
+    const stream = streams.find(channel, this.now());
+    if (stream !== undefined) return stream.history(query);
+    // Not kept: reading must not fill the memory.
+    return { epoch: streams.nextEpoch(), offset: 0, publications: [], complete: query.since === undefined };
+  }
+
+  async channels({ prefix = '', after = '', limit }: ChannelsQuery): Promise<readonly string[]> {
+    this.#running();
+    return sortedPage(this.#store.streams.subscribed, prefix, after, limit);
+  }
+
+  async join(channel: string, member: Member, holder: string): Promise<void> {
+    this.#running();
+    if (!this.#store.presence.join(channel, member, holder)) return;
+    for (const subscriber of this.#store.streams.subscribers(channel)) subscriber.onJoin(channel, member);
+  }
+
+  async leave(channel: string, client: string, holder: string): Promise<void> {
+    this.#running();
+    const member = this.#store.presence.leave(channel, client, holder);
+    if (member === undefined) return;
+    for (const subscriber of this.#store.streams.subscribers(channel)) subscriber.onLeave(channel, member);
+  }
+
+  async members(channel: string, limit: number): Promise<Members> {
+    this.#running();
+    return this.#store.presence.members(channel, limit);
+  }
+
+  async register(connection: Connection): Promise<void> {
+    this.#running();
+    this.#store.connections.register(connection);
+  }
+
+  async unregister(user: string, client: string, holder: string): Promise<void> {
+    this.#running();
+    this.#store.connections.unregister(user, client, holder);
+  }
+
+  async connections(user: string): Promise<readonly Connection[]> {
+    this.#running();
+    return this.#store.connections.connections(user);
+  }
+
+  async signal(signal: string): Promise<void> {
+    this.#running();
+    for (const listener of this.#store.listeners) listener.onSignal(signal);
+  }
+
+  #running(): BrokerEvents {
+    if (this.#events === undefined) throw new BrokerUnavailableError(NOT_RUNNING);
+    return this.#events;
+  }
+}

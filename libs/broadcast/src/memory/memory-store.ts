@@ -1,0 +1,29 @@
+import type { BrokerEvents } from '../broker.js';
+import { ConnectionRegistry } from './connection-registry.js';
+import { IdempotencyKeys } from './idempotency-keys.js';
+import { Presence } from './presence.js';
+import { Streams } from './streams.js';
+
+/** What the brokers of one process share: each of them is to it what a pod is to a server. */
+export class MemoryStore {
+  #latest = Date.now();
+  readonly streams = new Streams(this.#latest);
+  readonly keys = new IdempotencyKeys(this.#latest);
+  readonly presence = new Presence();
+  readonly connections = new ConnectionRegistry();
+  /** Who hears signals: every broker that is started. */
+  readonly listeners = new Set<BrokerEvents>();
+
+  /** The system's clock, which stands still where that one is set back. */
+  now(): number {
+    this.#latest = Math.max(this.#latest, Date.now());
+    return this.#latest;
+  }
+
+  /** Forgets what expired, in at most `limit` steps for streams and as many for keys. */
+  sweep(limit: number): void {
+    const now = this.now();
+    this.streams.sweep(now, limit);
+    this.keys.sweep(now, limit);
+  }
+}

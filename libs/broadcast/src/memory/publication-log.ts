@@ -1,0 +1,70 @@
+import type { Publication } from '../broker.js';
+
+const SMALLEST_CAPACITY = 4;
+
+/**
+ * A stream's kept publications: a ring buffer, so that neither appending nor trimming moves the others. Their offsets
+ * follow each other without a hole.
+ */
+export class PublicationLog {
+  /** Its length is 0 or a power of two. */
+  #slots: (Publication | undefined)[] = [];
+  #head = 0;
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  get oldest(): Publication | undefined {
+    return this.#slots[this.#head];
+  }
+
+  append(publication: Publication): void {
+    if (this.#length === this.#slots.length) this.#resize(Math.max(this.#length * 2, SMALLEST_CAPACITY));
+    this.#slots[this.#slot(this.#length)] = publication;
+    this.#length += 1;
+  }
+
+  /** Drops the oldest beyond `size`, and those of `time` and before. Returns how many. */
+  trim(size: number, time: number): number {
+    const length = this.#length;
+    while (this.oldest !== undefined && (this.#length > size || this.oldest.time <= time)) {
+      this.#slots[this.#head] = undefined;
+      this.#head = this.#slot(1);
+      this.#length -= 1;
+    }
+    if (this.#length < length) this.#shrink();
+    return length - this.#length;
+  }
+
+  /** Those with offsets from `first` to `last`, oldest first. */
+  range(first: number, last: number): Publication[] {
+    const origin = this.oldest?.offset ?? 0;
+    const publications: Publication[] = [];
+    for (let index = Math.max(first - origin, 0); index <= last - origin && index < this.#length; index += 1) {
+      const publication = this.#slots[this.#slot(index)];
+      if (publication !== undefined) publications.push(publication);
+    }
+    return publications;
+  }
+
+  #slot(index: number): number {
+    return (this.#head + index) & (this.#slots.length - 1);
+  }
+
+  /** Begins at a quarter, not at half: an append after a trim should not make it grow again. */
+  #shrink(): void {
+    let capacity = this.#slots.length;
+    while (capacity > SMALLEST_CAPACITY && this.#length <= capacity / 4) capacity /= 2;
+    if (this.#length === 0) capacity = 0;
+    if (capacity < this.#slots.length) this.#resize(capacity);
+  }
+
+  #resize(capacity: number): void {
+    const slots = Array.from<Publication | undefined>({ length: capacity });
+    for (let index = 0; index < this.#length; index += 1) slots[index] = this.#slots[this.#slot(index)];
+    this.#slots = slots;
+    this.#head = 0;
+  }
+}

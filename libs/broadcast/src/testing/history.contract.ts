@@ -1,0 +1,139 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { HistoryQuery } from '../broker.js';
+import type { Cluster } from './describe-broker.js';
+import { until } from './pod.js';
+
+const CHANNEL = 'news:today';
+
+/** `since` is an offset of the present epoch, or 'other epoch'. */
+type Row = [
+  since: number | 'other epoch' | undefined,
+  order: 'forward' | 'reverse',
+  limit: number,
+  offsets: number[],
+  complete: boolean,
+];
+
+const ALL_FIVE: Row[] = [
+  [undefined, 'forward', 10, [1, 2, 3, 4, 5], true],
+  [undefined, 'forward', 2, [1, 2], true],
+  [undefined, 'reverse', 10, [5, 4, 3, 2, 1], true],
+  [undefined, 'reverse', 2, [5, 4], true],
+  [undefined, 'forward', 0, [], true],
+  [0, 'forward', 10, [1, 2, 3, 4, 5], true],
+  [2, 'forward', 10, [3, 4, 5], true],
+  [2, 'forward', 2, [3, 4], true],
+  [2, 'forward', 0, [], true],
+  [5, 'forward', 10, [], true],
+  [4, 'reverse', 10, [3, 2, 1], true],
+  [4, 'reverse', 2, [3, 2], true],
+  [1, 'reverse', 10, [], true],
+  [0, 'reverse', 10, [], true],
+  [6, 'forward', 10, [1, 2, 3, 4, 5], false],
+  [7, 'reverse', 2, [5, 4], false],
+  ['other epoch', 'forward', 2, [1, 2], false],
+  ['other epoch', 'reverse', 2, [5, 4], false],
+];
+
+const THE_LAST_THREE_OF_FIVE: Row[] = [
+  [undefined, 'forward', 10, [3, 4, 5], true],
+  [undefined, 'forward', 2, [3, 4], true],
+  [undefined, 'reverse', 2, [5, 4], true],
+  [5, 'forward', 10, [], true],
+  [2, 'forward', 10, [3, 4, 5], true],
+  [2, 'forward', 2, [3, 4], true],
+  [1, 'forward', 10, [3, 4, 5], false],
+  [1, 'forward', 2, [3, 4], false],
+  [0, 'forward', 0, [], false],
+  [4, 'reverse', 10, [3], true],
+  [3, 'reverse', 10, [], false],
+  [1, 'reverse', 10, [], true],
+];
+
+const NONE_OF_FIVE: Row[] = [
+  [undefined, 'forward', 10, [], true],
+  [5, 'forward', 10, [], true],
+  [4, 'forward', 10, [], false],
+  [5, 'reverse', 10, [], false],
+];
+
+export function describeHistory(cluster: Cluster): void {
+  describe('history', () => {
+    beforeEach(({ skip }) => skip(!cluster.here.broker.capabilities.history, 'this broker keeps no history'));
+
+    describeRows(cluster, '1 to 5 kept', 5, ALL_FIVE);
+    describeRows(cluster, '3 to 5 kept', 3, THE_LAST_THREE_OF_FIVE);
+    describeRows(cluster, 'none of 5 kept', 0, NONE_OF_FIVE);
+
+    it('of a channel without a stream is empty, at offset 0', async () => {
+      const { here, there } = cluster;
+      const empty = { offset: 0, publications: [] };
+      expect(await here.broker.history(CHANNEL, { limit: 10 })).toMatchObject({ ...empty, complete: true });
+      const since = { epoch: 'another', offset: 0 };
+      expect(await here.broker.history(CHANNEL, { since, limit: 10 })).toMatchObject({ ...empty, complete: false });
+      expect((await there.broker.subscribe(CHANNEL, { historySize: 1, historyTtl: 1, positionTtl: 1 })).offset).toBe(0);
+    });
+
+    it('keeps the position of a stream without publications', async () => {
+      const { here, there } = cluster;
+      const since = await here.broker.subscribe(CHANNEL, { historySize: 10, historyTtl: 60_000, positionTtl: 60_000 });
+      const nothing = { ...since, publications: [], complete: true };
+      expect(await there.broker.history(CHANNEL, { since, limit: 10 })).toEqual(nothing);
+      await there.publish(CHANNEL, 'x');
+      const { publications, complete } = await there.broker.history(CHANNEL, { since, limit: 10 });
+      expect(complete).toBe(true);
+      expect(publications.map(({ payload }) => payload)).toEqual(['x']);
+    });
+
+    it('keeps as many as the latest publish says', async () => {
+      const { here } = cluster;
+      await here.publishMany(CHANNEL, 9, { historySize: 9 });
+      await here.publish(CHANNEL, 'x', { historySize: 2 });
+      expect(await here.offsets(CHANNEL)).toEqual([9, 10]);
+      await here.publish(CHANNEL, 'y', { historySize: 9 });
+      expect(await here.offsets(CHANNEL)).toEqual([9, 10, 11]);
+      await here.publish(CHANNEL, 'z', { historySize: 0 });
+      expect(await here.offsets(CHANNEL)).toEqual([]);
+    });
+
+    it('forgets each publication after its own ttl', async () => {
+      const { here, there } = cluster;
+      const historyTtl = 400;
+      const since = { ...(await here.publish(CHANNEL, 'a', { historyTtl })), offset: 0 };
+      const [first] = (await here.broker.history(CHANNEL, { limit: 1 })).publications;
+      await here.passed((first?.time ?? 0) + historyTtl / 2);
+      await here.publish(CHANNEL, 'b', { historyTtl });
+      const second = (await here.broker.history(CHANNEL, { reverse: true, limit: 1 })).publications[0];
+      expect(second?.offset).toBe(2);
+
+      const remaining = await until(async () => {
+        const history = await there.broker.history(CHANNEL, { since, limit: 10 });
+        expect(history.publications).not.toContainEqual(first);
+        return history;
+      });
+      expect(remaining.complete).toBe(false);
+      // On a slow machine the second may have gone as well by now.
+      if (there.broker.now() < (second?.time ?? 0) + historyTtl) expect(remaining.publications).toEqual([second]);
+      await until(async () => expect(await there.offsets(CHANNEL)).toEqual([]));
+    });
+  });
+}
+
+function describeRows(cluster: Cluster, kept: string, historySize: number, rows: Row[]): void {
+  it.each(rows)(
+    `${kept}: since %s, %s, at most %d: %j, complete: %s`,
+    async (since, order, limit, offsets, complete) => {
+      const { here, there } = cluster;
+      const position = await here.publishMany(CHANNEL, 5, { historySize });
+      const query: HistoryQuery = { limit, reverse: order === 'reverse', since: sinceOf(since, position.epoch) };
+      const history = await there.broker.history(CHANNEL, query);
+      expect(history.publications.map(({ offset }) => offset)).toEqual(offsets);
+      expect(history).toMatchObject({ ...position, complete });
+    },
+  );
+}
+
+function sinceOf(since: Row[0], epoch: string): HistoryQuery['since'] {
+  if (since === undefined) return undefined;
+  return since === 'other epoch' ? { epoch: 'another', offset: 3 } : { epoch, offset: since };
+}

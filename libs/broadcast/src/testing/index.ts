@@ -1,0 +1,1 @@
+export { describeBroker, type BrokerServer } from './describe-broker.js';

@@ -1,0 +1,101 @@
+import { vi } from 'vitest';
+import type {
+  Broker,
+  BrokerEvents,
+  HistoryQuery,
+  Idempotency,
+  Member,
+  Position,
+  Publication,
+  PublishResult,
+  StreamOptions,
+} from '../broker.js';
+
+/** Kept for longer than any test takes. */
+export const LASTING: StreamOptions = { historySize: 1_000, historyTtl: 600_000, positionTtl: 600_000 };
+
+/** Retries until the assertions hold: servers have their own pace. */
+export async function until<T>(assertions: () => T | Promise<T>): Promise<T> {
+  return vi.waitFor(assertions, { timeout: 10_000, interval: 10 });
+}
+
+/** One pod's broker, and all that it told. */
+export class Pod implements BrokerEvents {
+  /** What this pod was told, each as one line, in order. */
+  readonly gaps: string[] = [];
+  readonly presence: string[] = [];
+  readonly signals: string[] = [];
+  readonly #publications = new Map<string, Publication[]>();
+  #open = false;
+
+  constructor(readonly broker: Broker) {}
+
+  async start(): Promise<void> {
+    this.#open = true;
+    await this.broker.start(this);
+    await until(() => {
+      if (this.broker.health().status !== 'up') throw new Error('the broker does not come up');
+    });
+  }
+
+  async close(): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    await this.broker.close();
+  }
+
+  /** What was delivered on a channel. */
+  delivered(channel: string): readonly Publication[] {
+    return this.#publications.get(channel) ?? [];
+  }
+
+  async publish(
+    channel: string,
+    payload: string,
+    stream: Partial<StreamOptions> = {},
+    idempotency?: Idempotency,
+  ): Promise<PublishResult> {
+    return this.broker.publish({ channel, payload, stream: { ...LASTING, ...stream }, idempotency });
+  }
+
+  /** Publishes the payloads '1', '2' … one after the other; returns the last position. */
+  async publishMany(channel: string, count: number, stream: Partial<StreamOptions> = {}): Promise<Position> {
+    let position: Position = { epoch: '', offset: 0 };
+    for (let number = 1; number <= count; number += 1) position = await this.publish(channel, `${number}`, stream);
+    return { epoch: position.epoch, offset: position.offset };
+  }
+
+  async offsets(channel: string, query: Partial<HistoryQuery> = {}): Promise<number[]> {
+    const { publications } = await this.broker.history(channel, { limit: 1_000, ...query });
+    return publications.map(({ offset }) => offset);
+  }
+
+  /** Resolves when the broker's clock has passed `time`. */
+  async passed(time: number): Promise<void> {
+    await until(() => {
+      if (this.broker.now() <= time) throw new Error(`the broker's clock has not passed ${time}`);
+    });
+  }
+
+  onPublication(channel: string, publication: Publication): void {
+    const delivered = this.#publications.get(channel);
+    if (delivered === undefined) this.#publications.set(channel, [publication]);
+    else delivered.push(publication);
+  }
+
+  onGap(channel: string, { epoch, offset }: Position): void {
+    this.gaps.push(`${channel} ${epoch} ${offset}`);
+  }
+
+  onJoin(channel: string, { client, details }: Member): void {
+    this.presence.push(`${channel} + ${client} ${details}`);
+  }
+
+  onLeave(channel: string, { client, details }: Member): void {
+    this.presence.push(`${channel} - ${client} ${details}`);
+  }
+
+  onSignal(signal: string): void {
+    this.signals.push(signal);
+  }
+}

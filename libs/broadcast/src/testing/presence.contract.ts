@@ -1,0 +1,110 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Cluster } from './describe-broker.js';
+import { LASTING, until } from './pod.js';
+
+const CHANNEL = 'room:1';
+const ANN = { client: 'ann', details: '{"user":"Ann"}' };
+const BOB = { client: 'bob', details: '{"user":"Bob"}' };
+const CID = { client: 'cid', details: '{"user":"Cid"}' };
+
+export function describePresence(cluster: Cluster): void {
+  describe('presence', () => {
+    beforeEach(async ({ skip }) => {
+      skip(!cluster.here.broker.capabilities.presence, 'this broker keeps no presence');
+      await cluster.there.broker.subscribe(CHANNEL, LASTING);
+    });
+
+    it('tells every pod that subscribed who joins and leaves', async () => {
+      const { here, there } = cluster;
+      await here.broker.subscribe(CHANNEL, LASTING);
+      await here.broker.join(CHANNEL, ANN, 'h1');
+      await there.broker.join(CHANNEL, BOB, 'h2');
+      await here.broker.leave(CHANNEL, 'ann', 'h1');
+      const events = [
+        `${CHANNEL} + ann ${ANN.details}`,
+        `${CHANNEL} + bob ${BOB.details}`,
+        `${CHANNEL} - ann ${ANN.details}`,
+      ];
+      for (const pod of [here, there]) await until(() => expect(pod.presence).toEqual(events));
+    });
+
+    it('tells nothing of channels that the pod has not subscribed to', async () => {
+      const { here, there } = cluster;
+      await here.broker.join('room:2', ANN, 'h1');
+      await here.broker.join(CHANNEL, BOB, 'h1');
+      await until(() => expect(there.presence).toEqual([`${CHANNEL} + bob ${BOB.details}`]));
+      await there.broker.unsubscribe(CHANNEL);
+      await here.broker.leave(CHANNEL, 'bob', 'h1');
+      await there.broker.subscribe('room:2', LASTING);
+      await here.broker.leave('room:2', 'ann', 'h1');
+      await until(() => expect(there.presence).toHaveLength(2));
+      expect(there.presence[1]).toBe(`room:2 - ann ${ANN.details}`);
+    });
+
+    it('lists members in the order in which they joined, at most as many as asked for, and counts all', async () => {
+      const { here, there } = cluster;
+      await here.broker.join(CHANNEL, CID, 'h1');
+      await there.broker.join(CHANNEL, ANN, 'h2');
+      await here.broker.join(CHANNEL, BOB, 'h3');
+      for (const { broker } of [here, there]) {
+        expect(await broker.members(CHANNEL, 10)).toEqual({ members: [CID, ANN, BOB], count: 3 });
+        expect(await broker.members(CHANNEL, 2)).toEqual({ members: [CID, ANN], count: 3 });
+        expect(await broker.members(CHANNEL, 0)).toEqual({ members: [], count: 3 });
+        expect(await broker.members('room:2', 10)).toEqual({ members: [], count: 0 });
+      }
+    });
+
+    it('hands a client over without a word, and its former holder cannot take it out', async () => {
+      const { here, there } = cluster;
+      await here.broker.join(CHANNEL, ANN, 'h1');
+      await here.broker.join(CHANNEL, BOB, 'h3');
+      await there.broker.join(CHANNEL, ANN, 'h2');
+      await here.broker.leave(CHANNEL, 'ann', 'h1');
+      expect(await here.broker.members(CHANNEL, 10)).toEqual({ members: [ANN, BOB], count: 2 });
+      await there.broker.leave(CHANNEL, 'ann', 'h2');
+      expect(await here.broker.members(CHANNEL, 10)).toEqual({ members: [BOB], count: 1 });
+      await until(() =>
+        expect(there.presence).toEqual([
+          `${CHANNEL} + ann ${ANN.details}`,
+          `${CHANNEL} + bob ${BOB.details}`,
+          `${CHANNEL} - ann ${ANN.details}`,
+        ]),
+      );
+    });
+
+    it('announces new details as a join, also by another holder', async () => {
+      const { here, there } = cluster;
+      await here.broker.join(CHANNEL, ANN, 'h1');
+      await here.broker.join(CHANNEL, ANN, 'h1');
+      await here.broker.join(CHANNEL, { client: 'ann', details: 'away' }, 'h1');
+      await there.broker.join(CHANNEL, { client: 'ann', details: 'back' }, 'h2');
+      expect(await here.broker.members(CHANNEL, 10)).toEqual({
+        members: [{ client: 'ann', details: 'back' }],
+        count: 1,
+      });
+      await until(() =>
+        expect(there.presence).toEqual([
+          `${CHANNEL} + ann ${ANN.details}`,
+          `${CHANNEL} + ann away`,
+          `${CHANNEL} + ann back`,
+        ]),
+      );
+    });
+
+    it('lets a client leave only what it is in', async () => {
+      const { here, there } = cluster;
+      await here.broker.leave(CHANNEL, 'ann', 'h1');
+      await here.broker.join(CHANNEL, BOB, 'h1');
+      await here.broker.leave(CHANNEL, 'bob', 'h1');
+      await here.broker.leave(CHANNEL, 'bob', 'h1');
+      await here.broker.join(CHANNEL, CID, 'h1');
+      await until(() =>
+        expect(there.presence).toEqual([
+          `${CHANNEL} + bob ${BOB.details}`,
+          `${CHANNEL} - bob ${BOB.details}`,
+          `${CHANNEL} + cid ${CID.details}`,
+        ]),
+      );
+    });
+  });
+}

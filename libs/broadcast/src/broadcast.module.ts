@@ -2,10 +2,8 @@ import { ConfigurableModuleBuilder, Inject, Module, type OnApplicationShutdown }
 import type { Broker } from './broker.js';
 import { createBroker } from './create-broker.js';
 
-export interface BroadcastOptions {
-  /** Its scheme picks the broker: `memory:`. */
-  readonly url: string;
-}
+/** The URL whose scheme picks the broker (`memory:`), or a broker of your own that is not started yet. */
+export type BroadcastOptions = { readonly url: string } | { readonly broker: Broker };
 
 /** The injection token of the {@link Broker}. Whoever injects it starts it, with the events to call. */
 export const BROKER = Symbol('Broker');
@@ -19,7 +17,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 /** Provides the {@link BROKER}, and closes it after the modules that import it have shut down. */
 @Module({
   providers: [
-    { provide: BROKER, inject: [MODULE_OPTIONS_TOKEN], useFactory: ({ url }: BroadcastOptions) => createBroker(url) },
+    {
+      provide: BROKER,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (options: BroadcastOptions) => ('broker' in options ? options.broker : createBroker(options.url)),
+    },
   ],
   exports: [BROKER],
 })

@@ -9,7 +9,7 @@ interface ErrorEntry {
 
 /** Every error code of the protocol and the HTTP API. Codes are stable; messages may change. */
 export const ERRORS = {
-  malformed: { message: 'expected a JSON object {"event", "data", "id"?} as text', retryable: false, status: 400 },
+  malformed: { message: 'expected a JSON object', retryable: false, status: 400 },
   binary_unsupported: {
     message: 'binary frames are not part of holdfast.v1.json: send text',
     retryable: false,
@@ -59,6 +59,9 @@ export const ERRORS = {
   },
   internal: { message: 'an error of the gateway, see its log', retryable: true, status: 500 },
 } as const satisfies Record<string, ErrorEntry>;
+
+/** Seconds after which whoever is refused by 429 or 503 may try again, as `Retry-After` tells (RFC 9110, section 10.2.3). */
+export const RETRY_AFTER_S = 2;
 
 export type ErrorCode = keyof typeof ERRORS;
 

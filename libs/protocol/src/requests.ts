@@ -1,10 +1,13 @@
 import { z } from 'zod';
-import { isChannel } from './channels.js';
+import { isChannel, userChannel } from './channels.js';
 import { ERRORS, type ErrorCode } from './errors.js';
 import type { Json, RequestEvent, Requests } from './events.js';
 
 /** How many publications one request may ask for. */
 export const MAX_PAGE = 1_000;
+
+/** Longest detail of a refusal, in characters. */
+const MAX_DETAIL = 200;
 
 /** Longest token, in characters: headers of common proxies end at 8 KiB. */
 export const MAX_TOKEN_LENGTH = 8_000;
@@ -15,6 +18,8 @@ export const keySchema = z.string().min(1).max(64);
 export const pageSchema = z.int().min(1).max(MAX_PAGE);
 /** Whatever JSON.parse gave is JSON; only its absence is an error. */
 export const dataSchema = z.custom<Json>((data) => data !== undefined, 'required');
+/** A user id, which the user's own channel has to have room for. */
+export const userSchema = z.string().min(1).max(200).refine(hasOwnChannel, 'expected a shorter id, or one in other letters');
 const tokenSchema = z.string().min(1).max(MAX_TOKEN_LENGTH);
 
 /** The validators of each request's data. Unknown members are refused: a typo should not be silent. */
@@ -55,7 +60,17 @@ export const EVENTS_WITH_ID: ReadonlySet<string> = new Set<RequestEvent>([
 export function describeIssue(error: z.ZodError): { code: ErrorCode; detail: string } {
   const issue = error.issues[0];
   if (issue === undefined) return { code: 'invalid', detail: 'unknown' };
-  const path = issue.path.join('.');
+  // Paths and messages may name members of the client's own, of any length.
+  const path = issue.path.join('.').slice(0, MAX_DETAIL);
   if (issue.message === ERRORS.invalid_channel.message) return { code: 'invalid_channel', detail: path };
-  return { code: 'invalid', detail: path === '' ? issue.message : `${path}: ${issue.message}` };
+  return { code: 'invalid', detail: (path === '' ? issue.message : `${path}: ${issue.message}`).slice(0, MAX_DETAIL) };
+}
+
+function hasOwnChannel(user: string): boolean {
+  try {
+    userChannel(user);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,0 +1,47 @@
+import { BROKER, type Broker } from '@holdfast/broadcast';
+import { MAX_PAGE, type HistoryReply, type Members } from '@holdfast/protocol';
+import { Controller, Get, Header, Inject, Param, Query, UseGuards } from '@nestjs/common';
+import type { z } from 'zod';
+import { ApiKeyGuard } from '../auth/index.js';
+import { fromBroker } from '../channels/broker-errors.js';
+import { ChannelsService } from '../channels/channels.service.js';
+import type { channelsAnswer } from './answers.js';
+import { channelParams, channelsQuery, historyQuery } from './requests.js';
+import { SchemaPipe } from './schema.pipe.js';
+
+@Controller('api/channels')
+@UseGuards(ApiKeyGuard)
+export class ChannelsController {
+  constructor(
+    @Inject(BROKER) private readonly broker: Broker,
+    @Inject(ChannelsService) private readonly channels: ChannelsService,
+  ) {}
+
+  @Get()
+  @Header('Cache-Control', 'no-store')
+  async list(
+    @Query(new SchemaPipe(channelsQuery)) { prefix, after, limit = MAX_PAGE }: z.output<typeof channelsQuery>,
+  ): Promise<z.output<typeof channelsAnswer>> {
+    // One more than was asked for tells whether this is the last page.
+    const names = await fromBroker(this.broker.channels({ prefix, after, limit: limit + 1 }));
+    const channels = names.slice(0, limit);
+    const next = names.length > limit ? channels.at(-1) : undefined;
+    return next === undefined ? { channels } : { channels, next };
+  }
+
+  @Get(':channel/presence')
+  @Header('Cache-Control', 'no-store')
+  presence(@Param(new SchemaPipe(channelParams)) { channel }: z.output<typeof channelParams>): Promise<Members> {
+    return this.channels.members(channel);
+  }
+
+  @Get(':channel/history')
+  @Header('Cache-Control', 'no-store')
+  history(
+    @Param(new SchemaPipe(channelParams)) { channel }: z.output<typeof channelParams>,
+    @Query(new SchemaPipe(historyQuery)) { epoch, offset, limit, reverse }: z.output<typeof historyQuery>,
+  ): Promise<HistoryReply> {
+    const since = epoch === undefined || offset === undefined ? undefined : { epoch, offset };
+    return this.channels.history({ channel, since, limit, reverse });
+  }
+}

@@ -1,0 +1,44 @@
+import { BroadcastModule, type BroadcastOptions } from '@holdfast/broadcast';
+import { Module, type DynamicModule, type Type } from '@nestjs/common';
+import { LoggerModule } from 'nestjs-pino';
+import { ApiModule } from './api/api.module.js';
+import { BrokerListener } from './broker-listener.js';
+import { ChannelsModule } from './channels/channels.module.js';
+import { ConfigModule, type Config } from './config/index.js';
+import { DemoModule } from './demo/demo.module.js';
+import { GatewayModule } from './gateway/gateway.module.js';
+import { HealthModule } from './health/health.module.js';
+import { logOptions } from './log.js';
+import { MetricsModule } from './metrics/metrics.module.js';
+import { UsersModule } from './users/users.module.js';
+
+@Module({})
+export class AppModule {
+  /**
+   * @param modules of the gateway's user.
+   * @param broadcast the broker; by default the one that the configuration names.
+   */
+  static forRoot(
+    config: Config,
+    modules: readonly (Type | DynamicModule)[] = [],
+    broadcast: BroadcastOptions = { url: config.broker.current },
+  ): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.forRoot(config),
+        LoggerModule.forRoot(logOptions(config)),
+        { ...BroadcastModule.forRoot(broadcast), global: true },
+        MetricsModule,
+        ChannelsModule,
+        GatewayModule,
+        UsersModule,
+        HealthModule,
+        ApiModule,
+        ...(config.demo ? [DemoModule] : []),
+        ...modules,
+      ],
+      providers: [BrokerListener],
+    };
+  }
+}

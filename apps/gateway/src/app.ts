@@ -1,0 +1,81 @@
+import 'reflect-metadata';
+import { networkInterfaces } from 'node:os';
+import helmet from '@fastify/helmet';
+import type { DynamicModule, Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { PinoLogger } from 'nestjs-pino';
+import { refuseRequestTarget } from './api/framework-errors.js';
+import { AppModule } from './app.module.js';
+import type { Config } from './config/index.js';
+import { HoldfastWsAdapter } from './gateway/holdfast-ws.adapter.js';
+import { isWebSocketUpgrade } from './gateway/upgrades.js';
+import { AppLogger } from './log.js';
+import { Lifecycle } from './lifecycle/lifecycle.js';
+
+/** A user id in a path, which is longer than a channel name may be, so that a refusal can say what is wrong with it. */
+const MAX_PARAM_LENGTH = 765;
+
+/** A client that sends its request more slowly is cut off. */
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/**
+ * The whole application, not listening yet.
+ *
+ * @param modules Nest modules of your own. A `@WebSocketGateway()` class among their providers adds its
+ *   `@SubscribeMessage` events to the protocol's: a request is answered by what its handler returns (a value, Promise or
+ *   Observable, whose last value counts), by `refused` where it throws a WsException, by `forbidden` where a guard
+ *   refuses it, and by `internal` for anything else. `@ConnectedSocket()` is a Connection.
+ */
+export async function createApp(
+  config: Config,
+  ...modules: readonly (Type | DynamicModule)[]
+): Promise<NestFastifyApplication> {
+  return create(AppModule.forRoot(config, modules));
+}
+
+/** The application of a root module: for those who bring a broker of their own. */
+export async function create(root: DynamicModule): Promise<NestFastifyApplication> {
+  const fastify = new FastifyAdapter({
+    http: { shouldUpgradeCallback: isWebSocketUpgrade },
+    frameworkErrors: refuseRequestTarget,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(root, fastify, {
+    bufferLogs: true,
+    abortOnError: false,
+  });
+  app.useLogger(new AppLogger(await app.resolve(PinoLogger), {}));
+  app.useWebSocketAdapter(new HoldfastWsAdapter(app));
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        baseUri: ["'none'"],
+        connectSrc: ["'self'"],
+        formAction: ["'none'"],
+        frameAncestors: ["'none'"],
+        imgSrc: ["'self'", 'data:'],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'"],
+      },
+    },
+    // Whether TLS is in front of us is for whoever ends it to say.
+    strictTransportSecurity: false,
+  });
+  return app;
+}
+
+/** Listens on the configured port, and says that it is ready. */
+export async function startApp(app: NestFastifyApplication, config: Config): Promise<void> {
+  await app.listen(config.port, anyAddress());
+  app.get(Lifecycle).stage = 'ready';
+}
+
+/** All addresses, of IPv6 too where this machine has any. */
+function anyAddress(): string {
+  const addresses = Object.values(networkInterfaces()).flat();
+  return addresses.some((address) => address?.family === 'IPv6') ? '::' : '0.0.0.0';
+}

@@ -1,0 +1,70 @@
+#!/usr/bin/env node
+import { randomBytes } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Logger } from 'nestjs-pino';
+import { createApp, startApp } from './app.js';
+import { ConfigError, EX_CONFIG, loadConfig, watchSecrets, type Config } from './config/index.js';
+
+async function main(): Promise<void> {
+  const config = loadConfig(process.env);
+  const generatedKey = config.mode === 'development' ? generateSecrets(config) : undefined;
+  const app = await createApp(config);
+  stopOnSignals(app);
+  await startApp(app, config);
+  const logger = app.get(Logger);
+  watchSecrets(config, ({ variable, problem }) =>
+    problem === undefined ? logger.log(`${variable} was read again`) : logger.error(problem),
+  );
+  const { port } = app.getHttpServer().address() as AddressInfo;
+  logger.log(`ready on http://localhost:${port}`);
+  const { anonymous, jwt } = config.auth;
+  if (anonymous) logger.warn('anonymous access is on: clients without a token may connect');
+  else if (jwt.secrets.current.length === 0 && jwt.publicKey.current === undefined) {
+    logger.warn('nobody can connect: set HOLDFAST_JWT_SECRET or HOLDFAST_JWT_PUBLIC_KEY, or HOLDFAST_ANONYMOUS=true');
+  }
+  // The one key that is printed: it was made for this process, on a developer's machine.
+  if (generatedKey !== undefined) logger.log(`API key of this run: ${generatedKey}`);
+}
+
+/**
+ * What development needs and nobody configured: never a fixed default.
+ *
+ * @returns the API key, where one was made.
+ */
+function generateSecrets({ auth, apiKeys }: Config): string | undefined {
+  const { secrets, publicKey } = auth.jwt;
+  if (secrets.current.length === 0 && publicKey.current === undefined) {
+    secrets.replace([randomBytes(32).toString('base64url')]);
+  }
+  if (apiKeys.current.length > 0) return undefined;
+  const key = randomBytes(24).toString('base64url');
+  apiKeys.replace([key]);
+  return key;
+}
+
+/** The first signal drains, the second one ends at once. */
+function stopOnSignals(app: NestFastifyApplication): void {
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    app.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        app.get(Logger).error(error, 'stopping failed');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop).on('SIGINT', stop);
+}
+
+main().catch((error: unknown) => {
+  if (error instanceof ConfigError) {
+    process.stderr.write(`${error.problems.map((problem) => `holdfast: ${problem}`).join('\n')}\n`);
+    process.exit(EX_CONFIG);
+  }
+  process.stderr.write(`holdfast: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exit(1);
+});

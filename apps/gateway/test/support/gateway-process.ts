@@ -1,0 +1,85 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { API_KEY, JWT_SECRET } from './gateway.js';
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+/** The built gateway in a process of its own, as it is run in production. */
+export interface GatewayProcess {
+  readonly child: ChildProcess;
+  readonly port: number;
+  readonly url: string;
+  /** Everything that it has written to standard output and standard error. */
+  output(): string;
+  /** Settles with the exit code when it has ended; null where a signal ended it. */
+  readonly exited: Promise<number | null>;
+  /** Sends a signal and waits for the end. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+/** A port that was free a moment ago, for a process that has to come back on the same one. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Runs it without waiting for anything; it is killed when the test ends. */
+export function spawnGateway(env: NodeJS.ProcessEnv): Omit<GatewayProcess, 'port' | 'url'> {
+  const child = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  const collect = (chunk: Buffer): void => void (output += chunk.toString());
+  child.stdout.on('data', collect);
+  child.stderr.on('data', collect);
+  const exited = once(child, 'close').then(([code]) => code as number | null);
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await exited;
+  });
+  return {
+    child,
+    exited,
+    output: () => output,
+    stop(signal = 'SIGTERM') {
+      child.kill(signal);
+      return exited;
+    },
+  };
+}
+
+/** Runs it and waits until it is ready. */
+export async function startGatewayProcess(env: NodeJS.ProcessEnv = {}): Promise<GatewayProcess> {
+  const port = Number(env['HOLDFAST_PORT'] ?? (await freePort()));
+  const gateway = spawnGateway({
+    PATH: process.env['PATH'],
+    NODE_ENV: 'development',
+    HOLDFAST_PORT: String(port),
+    HOLDFAST_MANAGEMENT_PORT: '0',
+    HOLDFAST_JWT_SECRET: JWT_SECRET,
+    HOLDFAST_API_KEYS: API_KEY,
+    HOLDFAST_ANONYMOUS: 'true',
+    ...env,
+  });
+  const url = `http://127.0.0.1:${port}`;
+  let ended = false;
+  void gateway.exited.then(() => (ended = true));
+  while (!(await isReady(url))) {
+    if (ended) throw new Error(`the gateway ended before it was ready:\n${gateway.output()}`);
+  }
+  return { ...gateway, port, url };
+}
+
+async function isReady(url: string): Promise<boolean> {
+  try {
+    return (await fetch(`${url}/health/ready`)).ok;
+  } catch {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return false;
+  }
+}

@@ -1,0 +1,76 @@
+import { EventEmitter } from 'node:events';
+import { Duplex } from 'node:stream';
+import { WebSocket } from 'ws';
+
+/** What a kernel does, by hand: takes what is written at once, or nothing while it is paused. */
+export class ManualSocket extends Duplex {
+  private paused = false;
+  private blocked: (() => void)[] = [];
+
+  /** @param taken is called with each text frame that the "kernel" has taken. */
+  constructor(private readonly taken: (text: string) => void) {
+    super();
+  }
+
+  pauseWrites(): void {
+    this.paused = true;
+  }
+
+  resumeWrites(): void {
+    this.paused = false;
+    for (const write of this.blocked.splice(0)) write();
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    const write = (): void => {
+      for (const text of textFrames(chunk)) this.taken(text);
+      done();
+    };
+    if (this.paused) this.blocked.push(write);
+    else write();
+  }
+}
+
+/** The WebSocket's side that a `Connection` listens to; `ended` plays its end. */
+export class ManualWebSocket extends EventEmitter {
+  readyState: number = WebSocket.OPEN;
+  readonly isPaused = false;
+  /** The code that the gateway closed with. */
+  closedWith: number | undefined;
+
+  close(code: number): void {
+    this.closedWith ??= code;
+    this.readyState = WebSocket.CLOSING;
+  }
+
+  terminate(): void {
+    this.ended(1006);
+  }
+
+  pause(): void {}
+
+  resume(): void {}
+
+  /** @param code that of the client's close frame, 1006 where the connection broke. */
+  ended(code: number): void {
+    if (this.readyState === WebSocket.CLOSED) return;
+    this.readyState = WebSocket.CLOSED;
+    this.emit('close', code);
+  }
+}
+
+/** The payloads of unmasked text frames (RFC 6455, section 5.2). */
+function* textFrames(chunk: Buffer): Generator<string> {
+  for (let at = 0; at < chunk.length;) {
+    const short = chunk.readUInt8(at + 1);
+    const header = short < 126 ? 2 : short === 126 ? 4 : 10;
+    const length =
+      short < 126 ? short : short === 126 ? chunk.readUInt16BE(at + 2) : Number(chunk.readBigUInt64BE(at + 2));
+    const isText = chunk.readUInt8(at) === 0x81;
+    at += header;
+    if (isText) yield chunk.toString('utf8', at, at + length);
+    at += length;
+  }
+}

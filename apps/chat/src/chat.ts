@@ -1,0 +1,263 @@
+import { Holdfast } from '@holdfast/client';
+import { fetchToken, type DemoConfig } from './demo-api.js';
+import type { Drafts } from './model/drafts.js';
+import type { Identity } from './model/identity.js';
+import { Outbox, type OutgoingMessage } from './model/outbox.js';
+import { randomId } from './model/random-id.js';
+import { isRoomName } from './model/room-name.js';
+import { isArrayOf, isRecord, isString, type Store } from './model/store.js';
+import { Room } from './room.js';
+
+/** Where the gateway takes WebSockets, relative to this page. */
+const GATEWAY = 'ws';
+
+export interface ConnectionStatus {
+  readonly state: Holdfast['state'];
+  /** The pod that this page is, or was last, connected to. */
+  readonly node: string | undefined;
+}
+
+export interface RoomSummary {
+  readonly name: string;
+  readonly joined: boolean;
+  readonly unread: number;
+}
+
+export interface ChatOptions {
+  readonly config: DemoConfig;
+  readonly identity: Identity;
+  readonly store: Store;
+  readonly drafts: Drafts;
+}
+
+/** The conversation: one connection, the rooms that were joined, and what is on its way out. */
+export class Chat {
+  readonly #config: DemoConfig;
+  readonly #store: Store;
+  readonly #drafts: Drafts;
+  readonly #outbox: Outbox;
+  readonly #rooms = new Map<string, Room>();
+  #changed = (): void => {};
+  #identity: Identity;
+  #client: Holdfast;
+  /** What the present client was asked to publish; the rest of the outbox stems from before it. */
+  #publishing = new Set<string>();
+  #current: Room;
+  #visible = true;
+  #user: string | undefined;
+  #node: string | undefined;
+
+  /** @param linked the room that the page's address names; otherwise it opens where the tab was last. */
+  constructor({ config, identity, store, drafts }: ChatOptions, linked: string | undefined) {
+    this.#config = config;
+    this.#store = store;
+    this.#drafts = drafts;
+    this.#identity = identity;
+    this.#outbox = new Outbox(store);
+    this.#client = this.#connect();
+    for (const name of store.read('rooms', isRoomList) ?? []) this.#join(name);
+    const first = linked ?? store.read('room', isRoom) ?? config.rooms[0];
+    this.#current = this.#rooms.get(first) ?? this.#join(first);
+    this.#current.looking = true;
+  }
+
+  /** @param changed is called when something to show has changed. */
+  listen(changed: () => void): void {
+    this.#changed = changed;
+  }
+
+  get identity(): Identity {
+    return this.#identity;
+  }
+
+  /** The page's user as the gateway knows it; undefined before the first connection. */
+  get user(): string | undefined {
+    return this.#user;
+  }
+
+  get connection(): ConnectionStatus {
+    return { state: this.#client.state, node: this.#node };
+  }
+
+  get current(): Room {
+    return this.#current;
+  }
+
+  /** The rooms that everybody sees, then one's own in the order of joining. */
+  get rooms(): readonly RoomSummary[] {
+    const names = new Set([...this.#config.rooms, ...this.#rooms.keys()]);
+    return Array.from(names, (name) => {
+      const room = this.#rooms.get(name);
+      return { name, joined: room?.joined ?? false, unread: room?.unread ?? 0 };
+    });
+  }
+
+  /** Whether the page can be seen; what arrives while it cannot stays unread. */
+  set visible(visible: boolean) {
+    this.#visible = visible;
+    this.#current.looking = visible;
+    this.#changed();
+  }
+
+  /** Shows a room, and joins it if need be. */
+  open(name: string): Room {
+    const room = this.#rooms.get(name) ?? this.#join(name);
+    if (!room.joined) room.join(this.#client);
+    if (room !== this.#current) {
+      this.#current.looking = false;
+      this.#current = room;
+    }
+    room.looking = this.#visible;
+    this.#store.write('room', name);
+    this.#changed();
+    return room;
+  }
+
+  /** Leaves a room for good, with what was not sent in it. @returns the room to show instead. */
+  leave(name: string): string {
+    this.#rooms.get(name)?.leave();
+    this.#rooms.delete(name);
+    for (const message of this.#outbox.messages) if (message.room === name) this.#outbox.remove(message.key);
+    this.#drafts.set(name, '');
+    this.#saveRooms();
+    const [next] = this.#rooms.keys();
+    return next ?? this.#config.rooms.find((room) => room !== name) ?? name;
+  }
+
+  send(text: string): void {
+    const room = this.#current;
+    room.settleNew();
+    this.#sendMessage({
+      key: randomId(16),
+      room: room.name,
+      text,
+      name: this.#identity.name,
+      time: Date.now(),
+      failed: false,
+    });
+  }
+
+  /** Sends a failed message again, under its key: should it have been stored after all, it appears once. */
+  retry(key: string): void {
+    const message = this.#outbox.get(key);
+    if (message?.failed === true) this.#sendMessage({ ...message, time: Date.now(), failed: false });
+  }
+
+  discard(key: string): void {
+    const message = this.#outbox.get(key);
+    if (message === undefined) return;
+    this.#outbox.remove(key);
+    this.#rooms.get(message.room)?.timeline.discard(key);
+    this.#changed();
+  }
+
+  /** Goes on under another name: the same user, with a new token and therefore a new connection. */
+  rename(identity: Identity): void {
+    this.#identity = identity;
+    this.reconnect();
+  }
+
+  /** Opens a new connection in place of the present one; what the old one had not sent goes out on the new one. */
+  reconnect(): void {
+    const old = this.#client;
+    this.#publishing = new Set();
+    this.#client = this.#connect();
+    for (const room of this.#rooms.values()) room.join(this.#client);
+    old.close();
+    this.#changed();
+  }
+
+  #connect(): Holdfast {
+    const client = new Holdfast(GATEWAY, { token: () => fetchToken(this.#identity) });
+    client.on('state', ({ state, welcome }) => {
+      if (client !== this.#client) return;
+      if (state === 'connected' && welcome !== undefined) {
+        this.#node = welcome.node;
+        this.#user = welcome.user;
+        for (const room of this.#rooms.values()) room.user = welcome.user;
+        this.#sendLeftOver(welcome.keyWindow);
+      }
+      this.#changed();
+    });
+    client.on('moved', ({ to }) => {
+      if (client !== this.#client) return;
+      this.#node = to;
+      this.#changed();
+    });
+    return client;
+  }
+
+  #join(name: string): Room {
+    const room = new Room(name, this.#channel(name), this.#store.read(`read.${name}`, isPosition), {
+      changed: () => this.#changed(),
+      delivered: (key) => this.#outbox.remove(key),
+      read: (position) => this.#store.write(`read.${name}`, position),
+    });
+    room.user = this.#user;
+    this.#rooms.set(name, room);
+    for (const message of this.#outbox.messages) if (message.room === name) room.timeline.send(message);
+    room.join(this.#client);
+    this.#saveRooms();
+    return room;
+  }
+
+  #saveRooms(): void {
+    this.#store.write('rooms', [...this.#rooms.keys()]);
+  }
+
+  #sendMessage(message: OutgoingMessage): void {
+    this.#outbox.put(message);
+    this.#rooms.get(message.room)?.timeline.send(message);
+    void this.#publish(message);
+    this.#changed();
+  }
+
+  /**
+   * Publishes what was on its way when the page was reloaded or the connection replaced. The gateway knows the key for
+   * `keyWindow` ms; after that, sending again might show it twice, so the person decides.
+   */
+  #sendLeftOver(keyWindow: number): void {
+    for (const message of this.#outbox.messages) {
+      if (message.failed || this.#publishing.has(message.key)) continue;
+      if (Date.now() - message.time < keyWindow) void this.#publish(message);
+      else this.#fail(message);
+    }
+  }
+
+  async #publish(message: OutgoingMessage): Promise<void> {
+    const { key, room, text, name } = message;
+    const client = this.#client;
+    this.#publishing.add(key);
+    try {
+      const position = await client.publish(this.#channel(room), { text, name }, { key });
+      this.#outbox.remove(key);
+      this.#rooms.get(room)?.timeline.confirm(key, position);
+      this.#changed();
+    } catch {
+      // A client that was replaced gives up what the next one sends.
+      if (client === this.#client) this.#fail(message);
+    }
+  }
+
+  #channel(room: string): string {
+    return `${this.#config.namespace}:${room}`;
+  }
+
+  #fail(message: OutgoingMessage): void {
+    if (this.#outbox.get(message.key) === undefined) return;
+    this.#publishing.delete(message.key);
+    this.#outbox.put({ ...message, failed: true });
+    this.#rooms.get(message.room)?.timeline.fail(message.key);
+    this.#changed();
+  }
+}
+
+function isRoom(value: unknown): value is string {
+  return isString(value) && isRoomName(value);
+}
+
+const isRoomList = isArrayOf(isRoom);
+
+function isPosition(value: unknown): value is { epoch: string; offset: number } {
+  return isRecord(value) && isString(value['epoch']) && typeof value['offset'] === 'number';
+}

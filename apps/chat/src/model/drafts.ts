@@ -1,0 +1,19 @@
+import { isString, type Store } from './store.js';
+
+/** The line that is being typed in each room, kept across reloads of the tab. */
+export class Drafts {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  get(room: string): string {
+    return this.#store.read(`draft.${room}`, isString) ?? '';
+  }
+
+  set(room: string, text: string): void {
+    if (text === '') this.#store.remove(`draft.${room}`);
+    else this.#store.write(`draft.${room}`, text);
+  }
+}

@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { Unread } from './unread.js';
+
+describe('Unread', () => {
+  it('does not count the history of a room that is joined for the first time', () => {
+    const sut = new Unread();
+    sut.begin({ epoch: 'e', offset: 2 });
+    sut.arrive(1, false);
+    sut.arrive(2, false);
+    expect(sut.count).toBe(0);
+    sut.arrive(3, false);
+    expect(sut.count).toBe(1);
+  });
+
+  it('counts after a reload what came since the room was read', () => {
+    const sut = new Unread({ epoch: 'e', offset: 1 });
+    sut.begin({ epoch: 'e', offset: 3 });
+    for (const offset of [1, 2, 3]) sut.arrive(offset, false);
+    expect(sut.count).toBe(2);
+  });
+
+  it('does not count what this person wrote', () => {
+    const sut = new Unread({ epoch: 'e', offset: 0 });
+    sut.begin({ epoch: 'e', offset: 0 });
+    expect(sut.arrive(1, true)).toBe(false);
+    expect(sut.count).toBe(0);
+  });
+
+  it('is nothing once the room was looked at, which is kept for the next load', () => {
+    const sut = new Unread();
+    sut.begin({ epoch: 'e', offset: 4 });
+    sut.arrive(5, false);
+    sut.arrive(6, true);
+    expect(sut.read()).toEqual({ epoch: 'e', offset: 6 });
+    expect(sut.count).toBe(0);
+  });
+
+  it('does not compare offsets of different epochs', () => {
+    const sut = new Unread({ epoch: 'old', offset: 900 });
+    sut.begin({ epoch: 'new', offset: 0 });
+    sut.arrive(1, false);
+    expect(sut.count).toBe(1);
+    expect(sut.read()).toEqual({ epoch: 'new', offset: 1 });
+  });
+
+  it('knows no position before the gateway has told one', () => {
+    expect(new Unread().read()).toBeUndefined();
+  });
+});

@@ -1,0 +1,16 @@
+import { hueOf, initials } from '../model/avatar.js';
+import { element, setText } from './dom.js';
+
+/** The initials of a name on the hue of a person; decoration, as the name always stands beside it. */
+export function avatar(): HTMLElement {
+  return element('span', { class: 'avatar', attributes: { 'aria-hidden': 'true' } });
+}
+
+export function updateAvatar(node: HTMLElement, name: string, personId: string): void {
+  setText(node, initials(name));
+  setHue(node, personId);
+}
+
+export function setHue(node: HTMLElement, personId: string): void {
+  node.style.setProperty('--hue', String(hueOf(personId)));
+}

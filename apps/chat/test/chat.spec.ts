@@ -1,0 +1,90 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { startGatewayProcess } from '../../gateway/test/support/gateway-process.js';
+import { startGatewaysOnOneBroker } from '../../gateway/test/support/gateways-on-one-broker.js';
+import { ChatWindow } from './support/chat-window.js';
+import { launchChromium } from './support/chromium.js';
+import { startTcpProxy } from './support/tcp-proxy.js';
+
+describe('the chat page', { timeout: 60_000 }, () => {
+  let browser: Browser;
+
+  // Where Debian's Chromium has to be installed first, that takes minutes.
+  beforeAll(async () => {
+    browser = await launchChromium();
+  }, 600_000);
+  afterAll(() => browser.close());
+
+  it('lets two people chat, and carries on when the gateway was killed and comes back', async () => {
+    const gateway = await startGatewayProcess();
+    const ann = await ChatWindow.open(browser, gateway.url, 'Ann');
+    const bob = await ChatWindow.open(browser, gateway.url, 'Bob');
+    await ann.say('Hello Bob');
+    await bob.shows('Hello Bob');
+    await bob.say('Hello Ann');
+    await ann.shows('Hello Bob', 'Hello Ann');
+    await vi.waitFor(async () => expect(await ann.get('people-count').innerText()).toContain('2'));
+
+    await gateway.stop('SIGKILL');
+    await Promise.all([ann.isReconnecting(), bob.isReconnecting()]);
+    await bob.say('Are you still there?');
+    await ann.get('composer').fill('a half-typed li');
+    expect(await ann.messages()).toEqual(['Hello Bob', 'Hello Ann']);
+
+    await startGatewayProcess({ HOLDFAST_PORT: String(gateway.port) });
+    await Promise.all([ann.isConnected(), bob.isConnected()]);
+    // The memory broker died with its process: what was shown stays, and the page says that the history began anew.
+    await ann.shows('Hello Bob', 'Hello Ann', 'Are you still there?');
+    await bob.shows('Hello Bob', 'Hello Ann', 'Are you still there?');
+    expect(await ann.get('history-notice').count()).toBe(1);
+    expect(await bob.get('history-notice').count()).toBe(1);
+    expect(await ann.get('composer').inputValue()).toBe('a half-typed li');
+    await ann.say('Here I am');
+    await bob.shows('Hello Bob', 'Hello Ann', 'Are you still there?', 'Here I am');
+    expect([...ann.complaints, ...bob.complaints]).toEqual([]);
+  });
+
+  it('promise 5: shows nothing at all when the gateway drains and another one takes over', async () => {
+    const [first, second] = await startGatewaysOnOneBroker(
+      ['first', 'second'].map((node) => ({ HOLDFAST_NODE: node, HOLDFAST_DEMO: 'true', HOLDFAST_DRAIN_SECONDS: '3' })),
+    );
+    if (first === undefined || second === undefined) throw new Error('two gateways were asked for');
+    const proxy = await startTcpProxy(first.port);
+    const url = `http://127.0.0.1:${proxy.port}`;
+    const ann = await ChatWindow.open(browser, url, 'Ann');
+    const bob = await ChatWindow.open(browser, url, 'Bob');
+    const states = await Promise.all([ann.watchStates(), bob.watchStates()]);
+    expect([await ann.node(), await bob.node()]).toEqual(['first', 'first']);
+
+    proxy.target = second.port;
+    const drain = { done: false };
+    const drained = first.close().then(() => (drain.done = true));
+    const said: string[] = [];
+    while (!drain.done) {
+      said.push(`line ${said.length + 1}`);
+      await (said.length % 2 === 0 ? ann : bob).say(said.at(-1) ?? '');
+      await Promise.all([ann.shows(...said), bob.shows(...said)]);
+    }
+    await drained;
+    expect(said.length).toBeGreaterThan(3);
+
+    expect([await ann.node(), await bob.node()]).toEqual(['second', 'second']);
+    for (const seen of await Promise.all(states.map((read) => read()))) {
+      expect(seen.filter((state) => state !== 'connected')).toEqual([]);
+    }
+    expect(await ann.get('history-notice').count()).toBe(0);
+    expect(await ann.get('person').count()).toBe(2);
+    expect([...ann.complaints, ...bob.complaints]).toEqual([]);
+  });
+
+  it('fits a phone', async () => {
+    const gateway = await startGatewayProcess();
+    const ann = await ChatWindow.open(browser, gateway.url, 'Ann', { width: 360, height: 640 });
+    await ann.say('a-word-without-any-break-'.repeat(12));
+    await vi.waitFor(async () => expect(await ann.messages()).toHaveLength(1));
+    const overflow = await ann.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    expect(overflow).toBeLessThanOrEqual(0);
+    expect(await ann.get('send-button').isVisible()).toBe(true);
+    expect(ann.complaints).toEqual([]);
+  });
+});

@@ -1,0 +1,20 @@
+import { chromium, type Browser } from 'playwright-core';
+import { systemProgram } from '../../../gateway/test/support/system-package.js';
+
+/** A headless Chromium: that of CHROMIUM_PATH, or Debian's. */
+export async function launchChromium(): Promise<Browser> {
+  const executablePath = process.env['CHROMIUM_PATH'] ?? systemProgram('/usr/bin/chromium', ['chromium']);
+  return chromium.launch({
+    executablePath,
+    args: [
+      // Its sandbox does not work for root.
+      ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+}

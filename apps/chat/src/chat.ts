@@ -163,7 +163,7 @@ export class Chat {
     this.#publishing = new Set();
     this.#client = this.#connect();
     for (const room of this.#rooms.values()) room.join(this.#client);
-    old.close();
+    void old.close();
     this.#changed();
   }
 

@@ -7,8 +7,8 @@ import { formatClock, formatFull } from './time-format.js';
 type MessageRow = Extract<Row, { kind: 'message' }>;
 
 export interface MessageActions {
-  retry(key: string): void;
-  discard(key: string): void;
+  readonly retry: (key: string) => void;
+  readonly discard: (key: string) => void;
 }
 
 /** One message. Its author stands in every one for a screen reader, and is shown in the first of a group. */

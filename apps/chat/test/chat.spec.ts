@@ -4,7 +4,7 @@ import { startGatewayProcess } from '../../gateway/test/support/gateway-process.
 import { startGatewaysOnOneBroker } from '../../gateway/test/support/gateways-on-one-broker.js';
 import { ChatWindow } from './support/chat-window.js';
 import { launchChromium } from './support/chromium.js';
-import { startTcpProxy } from './support/tcp-proxy.js';
+import { startTcpProxy } from '../../gateway/test/support/tcp-proxy.js';
 
 describe('the chat page', { timeout: 60_000 }, () => {
   let browser: Browser;

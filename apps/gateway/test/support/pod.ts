@@ -134,7 +134,7 @@ export class PodClient {
     this.answers.set(this.send(event, data), resolve);
     const answer = await promise;
     if (answer.event === 'error') throw answer.data;
-    return answer.data as unknown as Requests[E]['reply'];
+    return answer.data as Requests[E]['reply'];
   }
 
   subscribe(channel: string, options: Omit<SubscribeRequest, 'channel'> = {}): Promise<Requests['subscribe']['reply']> {
@@ -152,7 +152,9 @@ export class PodClient {
 
   /** The events that came, and the offset of each that has one: `message 3`, `gap 5`. */
   get story(): string[] {
-    return this.frames.map(({ event, data }) => (data['offset'] === undefined ? event : `${event} ${data['offset']}`));
+    return this.frames.map(({ event, data: { offset } }) =>
+      typeof offset === 'number' ? `${event} ${offset}` : event,
+    );
   }
 
   /** @param code that of the client's close frame; by default the connection breaks. */

@@ -26,8 +26,10 @@ export function publications(first: number, last: number): Publication[] {
   return Array.from({ length: last - first + 1 }, (_, index) => publication(first + index));
 }
 
-export interface Call<T> extends PromiseWithResolvers<T> {
+export interface Call<T> {
   readonly channel: string;
+  resolve(result: T): void;
+  reject(error: Error): void;
 }
 
 /** A broker that does nothing by itself: the test answers each subscribe and history, and tells what it pleases. */
@@ -37,8 +39,10 @@ export class ScriptedBroker implements Broker {
   readonly subscribes: Call<Position>[] = [];
   readonly histories: (Call<History> & { readonly query: HistoryQuery })[] = [];
   readonly joins: Call<void>[] = [];
-  /** What was called about subscriptions and members, in order. */
+  /** What was called about subscriptions, in order. */
   readonly log: string[] = [];
+  /** Clients that joined and did not leave. A join takes effect when it is answered: behind a leave, if that comes first. */
+  readonly present = new Set<string>();
   /** Whether joins wait for the test. */
   holdJoins = false;
   tell: BrokerEvents = {
@@ -84,13 +88,13 @@ export class ScriptedBroker implements Broker {
     return [];
   }
 
-  join(channel: string, { client }: Member, holder: string): Promise<void> {
-    this.log.push(`join ${channel} ${client} ${holder}`);
-    return this.holdJoins ? queued(this.joins, { channel }) : Promise.resolve();
+  async join(channel: string, { client }: Member): Promise<void> {
+    if (this.holdJoins) await queued(this.joins, { channel });
+    this.present.add(client);
   }
 
-  async leave(channel: string, client: string, holder: string): Promise<void> {
-    this.log.push(`leave ${channel} ${client} ${holder}`);
+  async leave(_channel: string, client: string): Promise<void> {
+    this.present.delete(client);
   }
 
   async members(): Promise<Members> {
@@ -108,10 +112,8 @@ export class ScriptedBroker implements Broker {
   async signal(): Promise<void> {}
 }
 
-function queued<T, C extends object>(calls: (PromiseWithResolvers<T> & C)[], call: C): Promise<T> {
-  const deferred = Promise.withResolvers<T>();
-  calls.push({ ...deferred, ...call });
-  return deferred.promise;
+function queued<T, C extends { readonly channel: string }>(calls: (Call<T> & C)[], call: C): Promise<T> {
+  return new Promise((resolve, reject) => calls.push({ ...call, resolve, reject }));
 }
 
 function notStarted(): never {

@@ -6,6 +6,8 @@ import { onTestFinished } from 'vitest';
 export interface TcpProxy {
   readonly port: number;
   target: number;
+  /** Cuts every connection without a word, as a failing network or machine does. */
+  cut(): void;
 }
 
 export async function startTcpProxy(target: number): Promise<TcpProxy> {
@@ -27,9 +29,12 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const proxy: TcpProxy = { port: (server.address() as AddressInfo).port, target };
+  const cut = (): void => {
+    for (const socket of sockets) socket.resetAndDestroy();
+  };
+  const proxy: TcpProxy = { port: (server.address() as AddressInfo).port, target, cut };
   onTestFinished(async () => {
-    for (const socket of sockets) socket.destroy();
+    cut();
     server.close();
     await once(server, 'close');
   });

@@ -273,6 +273,10 @@ log: loud
     ]);
   });
 
+  it('does not include the variables of the holdfast command', () => {
+    expect(load({ HOLDFAST_CLI_TOKEN: 'x' }).port).toBe(8000);
+  });
+
   it('does not include the variables of Kubernetes Services, unless one takes the place of ours', () => {
     const links = {
       HOLDFAST_SERVICE_HOST: '10.0.0.1',

@@ -5,6 +5,9 @@ import { unreadable, type ReadFile } from './read-file.js';
 
 const PREFIX = 'HOLDFAST_';
 
+/** Those of the `holdfast` command, which may run in the same environment. */
+const CLI_PREFIX = 'HOLDFAST_CLI_';
+
 /** Set by Kubernetes for each Service whose name begins with "holdfast", unless the pod has `enableServiceLinks: false`. */
 const SERVICE_LINK =
   /^HOLDFAST_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$/;
@@ -49,7 +52,8 @@ export function readVariables(
     }
   }
   for (const [name, text = ''] of Object.entries(env)) {
-    if (name.startsWith(PREFIX) && !known.has(name) && !isServiceLink(name, text)) {
+    if (!name.startsWith(PREFIX) || name.startsWith(CLI_PREFIX)) continue;
+    if (!known.has(name) && !isServiceLink(name, text)) {
       problems.push(`${name}: unknown variable${suggestion(name, known)}`);
     }
   }

@@ -1,0 +1,105 @@
+import { buffer } from 'node:stream/consumers';
+import type { Json } from '@holdfast/client';
+import { Option, type Command } from 'commander';
+import { parseDuration, parseLength } from '../arguments.js';
+import { EXIT, Failure } from '../failure.js';
+import { API_URL, isWebSocketUrl, parseGatewayUrl, WEBSOCKET_URL } from '../gateway-url.js';
+import { publishOverHttp } from '../http-api.js';
+import type { Io } from '../io.js';
+import { printableJson } from '../printable.js';
+import type { Publish } from '../publication.js';
+import { readSecret } from '../secrets.js';
+import type { Terminal } from '../terminal.js';
+import { readToken } from '../tokens.js';
+import { publishOverWebSocket } from '../websocket.js';
+
+const API_KEY = 'HOLDFAST_CLI_API_KEY';
+
+const MAX_KEY_LENGTH = 64;
+
+/** In ms. */
+const DEFAULT_TIMEOUT = 10_000;
+
+interface PublishOptions {
+  readonly key?: string;
+  readonly text?: true;
+  readonly url?: string;
+  readonly apiKeyFile?: string;
+  readonly tokenFile?: string;
+  readonly timeout: number;
+}
+
+export function addPublishCommand(program: Command, io: Io, terminal: Terminal): void {
+  program
+    .command('publish')
+    .summary('publish to a channel')
+    .description(
+      'Publishes to a channel, and once it is stored prints its position as JSON. ' +
+        'With an API key it goes through the HTTP API, as from a backend, else over a WebSocket, as from a client; ' +
+        'where --url is given, its scheme decides.',
+    )
+    .argument('<channel>', 'the channel')
+    .argument('[data]', 'JSON; - or nothing reads it from stdin')
+    .option('-t, --text', 'take the data as text, and publish a JSON string')
+    .option('-k, --key <key>', 'publishing again under the same key stores nothing new', parseLength(MAX_KEY_LENGTH))
+    .option('--url <url>', `the gateway (default: ${WEBSOCKET_URL}, with an API key ${API_URL})`)
+    .addOption(
+      new Option('--api-key-file <path>', `a file with the API key, instead of ${API_KEY}`).conflicts('tokenFile'),
+    )
+    .option('--token-file <path>', 'a file with the token, instead of HOLDFAST_CLI_TOKEN')
+    .addOption(
+      new Option('--timeout <duration>', 'how long to try: 500ms, 30s, 5m')
+        .argParser(parseDuration)
+        .default(DEFAULT_TIMEOUT, '10s'),
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ holdfast publish chat:lobby '{"text":"hello"}'
+  $ holdfast publish chat:lobby --text hello
+  $ uptime | holdfast publish status:host --text
+  $ HOLDFAST_CLI_API_KEY=$(cat key) holdfast publish @alice '{"unread":3}' --key order-17 --url https://gateway.example.com`,
+    )
+    .action(async (channel: string, data: string | undefined, options: PublishOptions) => {
+      const publish = publisher(options, io);
+      const publication = { channel, data: await readData(data, options, io, terminal), key: options.key };
+      terminal.print(printableJson(await publish(publication)));
+    });
+}
+
+/** The way to the gateway: that of the URL's scheme, and where there is none, of the credentials. */
+function publisher({ url: text, apiKeyFile, tokenFile, timeout }: PublishOptions, { env }: Io): Publish {
+  const apiKey = readSecret({ option: '--api-key-file', file: apiKeyFile, variable: API_KEY, env });
+  const url = parseGatewayUrl(text ?? (apiKey === undefined || tokenFile !== undefined ? WEBSOCKET_URL : API_URL));
+  if (isWebSocketUrl(url)) {
+    if (apiKeyFile === undefined) return publishOverWebSocket({ url, token: readToken(tokenFile, env), timeout });
+    throw new Failure(EXIT.usage, `--url: with an API key give that of the HTTP API, such as ${API_URL}`);
+  }
+  if (apiKey !== undefined && tokenFile === undefined) return publishOverHttp({ url, apiKey, timeout });
+  throw new Failure(
+    EXIT.usage,
+    `the HTTP API needs an API key: set ${API_KEY} or give --api-key-file (or a URL such as ${WEBSOCKET_URL})`,
+  );
+}
+
+async function readData(data: string | undefined, { text }: PublishOptions, io: Io, terminal: Terminal): Promise<Json> {
+  const isPiped = data === undefined || data === '-';
+  const given = isPiped ? await readStdin(io, terminal) : data;
+  // A text that comes through a pipe ends in a newline that nobody typed.
+  if (text) return isPiped ? given.replace(/\r?\n$/, '') : given;
+  try {
+    return JSON.parse(given) as Json;
+  } catch {
+    throw new Failure(EXIT.usage, 'the data is not JSON: correct it, or give --text to publish it as a text');
+  }
+}
+
+async function readStdin({ stdin }: Io, terminal: Terminal): Promise<string> {
+  if (stdin.isTTY) terminal.notice('reading the data from the terminal, end it with Ctrl-D');
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(await buffer(stdin));
+  } catch {
+    throw new Failure(EXIT.usage, 'stdin: give UTF-8');
+  }
+}

@@ -1,0 +1,155 @@
+import { Holdfast, type Position, type Token } from '@holdfast/client';
+import { Option, type Command } from 'commander';
+import { formatPosition, parseCount, parsePosition } from '../arguments.js';
+import { EXIT, Failure } from '../failure.js';
+import { displayUrl, parseGatewayUrl, WEBSOCKET_URL } from '../gateway-url.js';
+import type { Io } from '../io.js';
+import { refusal } from '../refusal.js';
+import { HumanLines, JsonLines, type Lines } from '../lines.js';
+import type { Terminal } from '../terminal.js';
+import { followToken, readSubscriptionToken } from '../tokens.js';
+
+/** What a gateway replays at most. */
+const MAX_LAST = 1_000;
+
+interface TailOptions {
+  readonly last?: number;
+  readonly since?: Position;
+  readonly count?: number;
+  readonly json?: true;
+  readonly presence?: true;
+  readonly url: string;
+  readonly tokenFile?: string;
+  readonly subscriptionTokenFile?: string;
+}
+
+export function addTailCommand(program: Command, io: Io, terminal: Terminal): void {
+  program
+    .command('tail')
+    .summary('follow a channel')
+    .description(
+      'Follows a channel: prints its messages on stdout until Ctrl-C, and on stderr what becomes of the connection. ' +
+        'When that breaks it goes on where it was, once there is another: nothing is printed twice, ' +
+        'and what is lost is told as a gap.',
+    )
+    .argument('<channel>', "the channel, @me for the token's own user")
+    .option('-n, --last <n>', 'begin with up to so many recent messages', parseCount(MAX_LAST))
+    .addOption(
+      new Option('-s, --since <epoch:offset>', 'begin after this position').argParser(parsePosition).conflicts('last'),
+    )
+    .option('-c, --count <n>', 'end after so many messages', parseCount())
+    .option('-j, --json', 'print a JSON object per line: message, gap, and with --presence join, leave, members')
+    .option('-p, --presence', 'print who is there, who joins and who leaves')
+    .option('--url <url>', 'the gateway', WEBSOCKET_URL)
+    .option('--token-file <path>', 'a file with the token, read again when needed, instead of HOLDFAST_CLI_TOKEN')
+    .option('--subscription-token-file <path>', 'a file with a subscription token for this channel, read when needed')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ holdfast tail chat:lobby --last 20
+  $ holdfast tail chat:lobby --presence --url wss://gateway.example.com/ws --token-file token
+  $ holdfast tail chat:lobby --since 6b1f0c:1041
+  $ holdfast tail chat:lobby --json --count 10 | jq 'select(.event == "message").data'`,
+    )
+    .action(async (channel: string, options: TailOptions) => {
+      const url = parseGatewayUrl(options.url);
+      const token = followToken(options.tokenFile, io.env);
+      await tail({ channel, options, url, token }, io, terminal);
+    });
+}
+
+interface Target {
+  readonly channel: string;
+  readonly options: TailOptions;
+  readonly url: URL;
+  readonly token: Token | undefined;
+}
+
+/** Resolves when it was ended as it should be, and rejects when the gateway ended it. */
+async function tail({ channel, options, url, token }: Target, io: Io, terminal: Terminal): Promise<void> {
+  const { last, since, count = Number.POSITIVE_INFINITY, presence, subscriptionTokenFile } = options;
+  const lines: Lines = options.json ? new JsonLines(channel, terminal) : new HumanLines(terminal);
+  const { promise: counted, resolve: complete, reject: fail } = Promise.withResolvers<void>();
+  let position = since;
+  let printed = 0;
+
+  const client = new Holdfast(url, { token });
+  watchConnection(client, url, terminal, fail);
+  const subscription = client.subscribe(
+    channel,
+    {
+      message: (message) => {
+        if (printed === count) return;
+        position = subscription.position;
+        lines.message(message, position?.epoch);
+        if (++printed === count) complete();
+      },
+      gap: (lost, reason) => {
+        if (printed === count) return;
+        position = lost;
+        terminal.notice(`gap! Messages may be lost, going on after ${formatPosition(lost)}`, 'red');
+        lines.gap?.(lost, reason);
+      },
+      subscribed: ({ recovered, replay = 0 }) => {
+        position ??= subscription.position;
+        terminal.notice(recovered === true ? `resumed ${channel}, ${replay} missed` : `following ${channel}`);
+      },
+      join: (member) => lines.join(member),
+      leave: (member) => lines.leave(member),
+      members: (members) => lines.members(members),
+      unsubscribed: (code) => fail(new Failure(EXIT.failed, `the gateway ended the subscription (${code})`)),
+      error: (error) => fail(refusal(`cannot follow ${channel}`, error)),
+    },
+    {
+      last,
+      since,
+      presence,
+      token: subscriptionTokenFile === undefined ? undefined : () => readSubscriptionToken(subscriptionTokenFile),
+    },
+  );
+  try {
+    await Promise.race([counted, io.interrupted(), terminal.outputClosed]);
+  } finally {
+    await client.close();
+  }
+  if (position !== undefined && !terminal.isOutputClosed) {
+    terminal.notice(`stopped: --since ${formatPosition(position)} goes on from here`);
+  }
+}
+
+/** Tells what becomes of the connection. */
+function watchConnection(client: Holdfast, url: URL, terminal: Terminal, fail: (failure: Failure) => void): void {
+  const gateway = displayUrl(url);
+  let wasConnected = false;
+  let isRefused = false;
+  let latest: string | undefined;
+  // Attempts that fail alike need telling once.
+  const noticeOnce = (text: string): void => {
+    if (text !== latest && !isRefused) terminal.notice(text, 'yellow');
+    latest = text;
+  };
+
+  client.on('state', ({ state, welcome, reason }) => {
+    switch (state) {
+      case 'connecting':
+        return noticeOnce(`cannot reach ${gateway} (${reason?.message}), trying again; is --url right?`);
+      case 'connected':
+        wasConnected = true;
+        latest = undefined;
+        return terminal.notice(`connected to ${welcome?.node}`);
+      case 'reconnecting':
+        return noticeOnce(`reconnecting: ${reason?.message}`);
+      case 'closed':
+        if (reason !== undefined)
+          fail(refusal(`${gateway} ${wasConnected ? 'ended' : 'refused'} the connection`, reason));
+    }
+  });
+  client.on('moved', ({ to }) => terminal.notice(`moved to ${to}`));
+  client.on('error', (error) => {
+    // A token file may hold a better token later, but whoever starts with a bad one should hear of it now.
+    isRefused ||= error.code === 'unauthorized' && !wasConnected;
+    if (isRefused) fail(refusal(`${gateway} refused the connection`, error));
+    else noticeOnce(`${error.message} (${error.code}), trying again`);
+  });
+}

@@ -1,0 +1,23 @@
+/** What the command exits with. */
+export const EXIT = {
+  ok: 0,
+  /** The gateway refused, or failed. */
+  failed: 1,
+  /** Wrong usage. */
+  usage: 2,
+  /** No gateway can be reached: EX_UNAVAILABLE of sysexits.h. */
+  unreachable: 69,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** Ends the command. The message is one line that says what was wrong and what to do, and holds no secret. */
+export class Failure extends Error {
+  override readonly name = 'Failure';
+  readonly exitCode: ExitCode;
+
+  constructor(exitCode: ExitCode, message: string) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}

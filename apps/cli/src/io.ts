@@ -1,0 +1,15 @@
+import type { Readable, Writable } from 'node:stream';
+import type { WriteStream } from 'node:tty';
+
+/** A stream that may be a terminal. */
+export type OutputStream = Writable & Partial<Pick<WriteStream, 'hasColors' | 'columns'>>;
+
+/** All that the command touches of its process. */
+export interface Io {
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  readonly env: NodeJS.ProcessEnv;
+  /** Resolves when the user wants the command to end (Ctrl-C); until it is called that ends the process. */
+  readonly interrupted: () => Promise<void>;
+}

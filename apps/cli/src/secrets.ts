@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import { EXIT, Failure } from './failure.js';
+
+/** Where a secret may stand. Never among the arguments: every user of the machine can read those. */
+export interface SecretSource {
+  /** The option that names a file. */
+  readonly option: string;
+  /** The file that was given with it; wins over the variable. */
+  readonly file: string | undefined;
+  readonly variable: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/**
+ * Reads a secret, without the white space around it; undefined where there is none. An empty variable counts as unset.
+ *
+ * @throws Failure as {@link readSecretFile} does.
+ */
+export function readSecret({ option, file, variable, env }: SecretSource): string | undefined {
+  return file === undefined ? env[variable]?.trim() || undefined : readSecretFile(option, file);
+}
+
+/**
+ * Reads the secret of a file, without the white space around it.
+ *
+ * @throws Failure that names neither the secret nor the path, which may be a secret that was given by mistake.
+ */
+export function readSecretFile(option: string, file: string): string {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file)).trim();
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+    throw new Failure(EXIT.usage, `${option}: give the path of a readable UTF-8 file${code}`);
+  }
+  if (text === '') throw new Failure(EXIT.usage, `${option}: the file is empty`);
+  return text;
+}

@@ -67,8 +67,8 @@ function createProgram(io: Io, terminal: Terminal): Command {
 Environment:
   HOLDFAST_CLI_TOKEN       the token to connect with
   HOLDFAST_CLI_API_KEY     the API key, for publish
-  HOLDFAST_JWT_SECRET  the secret that tokens are signed with, for token
-  NO_COLOR             no colours, also on a terminal`,
+  HOLDFAST_JWT_SECRET      the secret that tokens are signed with, for token
+  NO_COLOR                 no colours, also on a terminal`,
     )
     .addHelpText(
       'afterAll',

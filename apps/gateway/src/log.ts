@@ -1,13 +1,21 @@
 import type { IncomingMessage } from 'node:http';
+import { RequestMethod } from '@nestjs/common';
 import { Logger, type Params } from 'nestjs-pino';
 import pretty from 'pino-pretty';
 import type { Config } from './config/index.js';
 
-/** Query parameters that hold a secret; a URL in a log shows that they were there, and no more. */
-const SECRET_PARAMETERS = /([?&](?:access_token|session)=)[^&#]*/gi;
+/** Query parameters that hold a secret. */
+const SECRET_PARAMETERS: ReadonlySet<string> = new Set(['access_token', 'session']);
 
+/** The URL as a log may show it: that a secret was there, and no more, however it was written. */
 export function withoutSecrets(url: string): string {
-  return url.replace(SECRET_PARAMETERS, '$1[redacted]');
+  const query = url.indexOf('?');
+  if (query === -1) return url;
+  const parameters = new URLSearchParams(url.slice(query));
+  for (const name of new Set(parameters.keys())) {
+    if (SECRET_PARAMETERS.has(name.toLowerCase())) parameters.set(name, 'redacted');
+  }
+  return `${url.slice(0, query)}?${parameters.toString()}`;
 }
 
 /** JSON in production, for people in development. No header is logged: several of them may hold a token. */
@@ -24,6 +32,8 @@ export function logOptions({ log, mode }: Config): Params {
       },
       mode === 'development' ? pretty({ singleLine: true, ignore: 'pid,hostname' }) : process.stdout,
     ],
+    // The default of nestjs-pino matches no path under Fastify.
+    forRoutes: [{ path: '{*path}', method: RequestMethod.ALL }],
   };
 }
 

@@ -1,0 +1,17 @@
+import type { Json } from '@holdfast/protocol';
+
+/** Who a connection is, and what its token permits. */
+export interface Identity {
+  /** The token's `sub`; absent for an anonymous connection. */
+  readonly user?: string;
+  /** The token's `info`, which presence shows to others. */
+  readonly info?: Json;
+  /** Patterns of channels that the token lets subscribe to; `*` stands for any characters. */
+  readonly channels: readonly string[];
+  /** Patterns of channels that the token lets publish to. */
+  readonly publish: readonly string[];
+  /** When the token ends, in ms since the Unix epoch; absent where it does not. */
+  readonly expiresAt?: number;
+}
+
+export const ANONYMOUS: Identity = { channels: [], publish: [] };

@@ -1,0 +1,5 @@
+export { ApiKeyGuard, publisherOf } from './api-key.guard.js';
+export { AuthModule } from './auth.module.js';
+export { Authenticator, type SubscriptionGrant } from './authenticator.js';
+export { ANONYMOUS, type Identity } from './identity.js';
+export { Permissions } from './permissions.js';

@@ -1,0 +1,277 @@
+import { hash } from 'node:crypto';
+import { BROKER, type Broker, type Publication as StoredPublication } from '@holdfast/broadcast';
+import {
+  isChannel,
+  namespaceOf,
+  OWN_CHANNEL_ALIAS,
+  USER_NAMESPACE,
+  userChannel,
+  type HistoryReply,
+  type HistoryRequest,
+  type Json,
+  type Members,
+  type Position,
+  type Sender,
+  type SubscribeReply,
+  type SubscribeRequest,
+  type UnsubscribedCode,
+} from '@holdfast/protocol';
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Authenticator, Permissions, type SubscriptionGrant } from '../auth/index.js';
+import { CONFIG, namespaceOptions, type Config, type NamespaceOptions } from '../config/index.js';
+import type { Connection } from '../gateway/connection.js';
+import { ProtocolError } from '../gateway/protocol-error.js';
+import { currentRequest } from '../gateway/request.js';
+import { Metrics } from '../metrics/metrics.js';
+import { fromBroker } from './broker-errors.js';
+import { Hub } from './hub.js';
+import { decodePublication, encodePayload, isNestedWithin, MAX_NESTING } from './message.js';
+import { Presence } from './presence.js';
+import { Replays } from './replays.js';
+import { Subscription } from './subscription.js';
+
+const DEFAULT_PAGE = 100;
+
+/** How often subscriptions are looked at whose token may have ended: it is told within a second. */
+const EXPIRY_CHECK_MS = 500;
+
+export interface Publish {
+  readonly channel: string;
+  readonly data: Json;
+  readonly key?: string | undefined;
+  /** Whose keys these are: a user, a client or an API key. */
+  readonly publisher: string;
+  readonly sender?: Sender;
+}
+
+/** What can be done with channels, for the protocol and the HTTP API alike. */
+@Injectable()
+export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
+  private readonly expiring = new Set<Subscription>();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    @Inject(BROKER) private readonly broker: Broker,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(Authenticator) private readonly authenticator: Authenticator,
+    @Inject(Permissions) private readonly permissions: Permissions,
+    @Inject(Hub) private readonly hub: Hub,
+    @Inject(Replays) private readonly replays: Replays,
+    @Inject(Presence) private readonly presence: Presence,
+    @Inject(Metrics) private readonly metrics: Metrics,
+  ) {}
+
+  onModuleInit(): void {
+    this.timer = setInterval(() => this.endExpired(), EXPIRY_CHECK_MS);
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+  }
+
+  async publish({ channel, data, key, publisher, sender }: Publish): Promise<Position> {
+    if (!isNestedWithin(data, MAX_NESTING))
+      throw new ProtocolError('invalid', `data: nested deeper than ${MAX_NESTING}`);
+    const payload = encodePayload(data, sender, key);
+    if (Buffer.byteLength(payload) > this.config.connection.maxPayload) throw new ProtocolError('too_large', 'data');
+    const stop = this.metrics.publishSeconds.startTimer();
+    const { epoch, offset } = await fromBroker(
+      this.broker.publish({
+        channel,
+        payload,
+        stream: this.options(channel).stream,
+        ...(key === undefined
+          ? {}
+          : {
+              idempotency: {
+                publisher,
+                key,
+                fingerprint: hash('sha1', JSON.stringify(data), 'base64url'),
+                window: this.config.keyWindow,
+              },
+            }),
+      }),
+    );
+    stop();
+    this.metrics.totals.published += 1;
+    return { epoch, offset };
+  }
+
+  async publishFrom(connection: Connection, name: string, data: Json, key: string | undefined): Promise<Position> {
+    const channel = this.resolve(connection, name);
+    const { identity, client } = connection;
+    const subscribed = connection.subscriptions?.has(channel) ?? false;
+    if (identity === undefined || !this.permissions.mayPublish(identity, channel, subscribed)) {
+      throw new ProtocolError('forbidden');
+    }
+    const { user } = identity;
+    return this.publish({
+      channel,
+      data,
+      key,
+      publisher: user === undefined ? `client:${client}` : `user:${user}`,
+      sender: user === undefined ? { client } : { client, user },
+    });
+  }
+
+  async subscribe(connection: Connection, request: SubscribeRequest): Promise<SubscribeReply> {
+    const channel = this.resolve(connection, request.channel);
+    if (connection.subscriptions?.has(channel)) throw new ProtocolError('already_subscribed');
+    const options = this.options(channel);
+    if (request.presence && !options.presence) throw new ProtocolError('presence_disabled');
+    if (request.last !== undefined && options.history.size === 0) throw new ProtocolError('history_disabled');
+    const grant = await this.authorize(connection, channel, request.token);
+    if (!connection.open) throw new ProtocolError('not_subscribed');
+
+    const subscription = new Subscription(
+      connection,
+      this.hub.channel(channel),
+      request.presence ?? false,
+      grant,
+      this.config.connection.maxBuffered,
+    );
+    this.hub.add(subscription);
+    (connection.subscriptions ??= new Map()).set(channel, subscription);
+    try {
+      await fromBroker(subscription.channel.ready);
+      const { position, recovered, replay } = await this.replays.start(subscription, request);
+      refuseEnded(subscription);
+      if (options.presence) await this.presence.join(subscription);
+      const members = request.presence ? await this.presence.members(channel) : undefined;
+      refuseEnded(subscription);
+      if (grant?.expiresAt !== undefined) this.expiring.add(subscription);
+      currentRequest.getStore()?.afterAnswer(() => subscription.begin(replay));
+      return {
+        channel,
+        ...position,
+        ...(recovered === undefined ? {} : { recovered }),
+        ...(request.since === undefined && request.last === undefined ? {} : { replay: replay.length }),
+        ...members,
+      };
+    } catch (error) {
+      this.drop(subscription);
+      throw error;
+    }
+  }
+
+  unsubscribe(connection: Connection, name: string): string {
+    const channel = this.resolve(connection, name);
+    const subscription = connection.subscriptions?.get(channel);
+    if (subscription === undefined) throw new ProtocolError('not_subscribed');
+    this.drop(subscription);
+    return channel;
+  }
+
+  /** Ends a subscription that its client did not ask to end. */
+  kick(subscription: Subscription, code: UnsubscribedCode): void {
+    this.drop(subscription);
+    subscription.connection.notify('unsubscribed', { channel: subscription.channel.name, code });
+  }
+
+  /** Ends what a connection's new identity does not permit any more. */
+  recheck({ identity, subscriptions }: Connection): void {
+    for (const subscription of subscriptions?.values() ?? []) {
+      if (subscription.grant !== undefined || identity === undefined) continue;
+      if (!this.permissions.maySubscribe(identity, subscription.channel.name)) this.kick(subscription, 'forbidden');
+    }
+  }
+
+  /** Ends what a closed connection was subscribed to. */
+  disconnected(connection: Connection): void {
+    const subscriptions = [...(connection.subscriptions?.values() ?? [])];
+    connection.subscriptions = undefined;
+    for (const subscription of subscriptions) this.end(subscription);
+    this.presence.disconnected(connection, subscriptions);
+  }
+
+  async presenceFor(connection: Connection, name: string): Promise<Members> {
+    const channel = this.resolve(connection, name);
+    this.checkReader(connection, channel);
+    return this.members(channel);
+  }
+
+  async members(channel: string): Promise<Members> {
+    if (!this.options(channel).presence) throw new ProtocolError('presence_disabled');
+    return this.presence.members(channel);
+  }
+
+  async historyFor(connection: Connection, request: HistoryRequest): Promise<HistoryReply> {
+    const channel = this.resolve(connection, request.channel);
+    this.checkReader(connection, channel);
+    return this.history({ ...request, channel });
+  }
+
+  async history({ channel, since, limit = DEFAULT_PAGE, reverse }: HistoryRequest): Promise<HistoryReply> {
+    if (this.options(channel).history.size === 0) throw new ProtocolError('history_disabled');
+    const { epoch, offset, publications } = await fromBroker(this.broker.history(channel, { since, limit, reverse }));
+    return { epoch, offset, publications: this.fitting(publications).map(decodePublication) };
+  }
+
+  /** As many as one answer may hold beside what else waits for its client, and at least one: a page, not a close. */
+  private fitting(publications: readonly StoredPublication[]): readonly StoredPublication[] {
+    let room = this.config.connection.maxBuffered / 2;
+    const end = publications.findIndex(({ payload }, index) => (room -= Buffer.byteLength(payload)) < 0 && index > 0);
+    return end === -1 ? publications : publications.slice(0, end);
+  }
+
+  private options(channel: string): NamespaceOptions {
+    return namespaceOptions(this.config, namespaceOf(channel));
+  }
+
+  private resolve({ user }: Connection, name: string): string {
+    if (name !== OWN_CHANNEL_ALIAS) return name;
+    if (user === undefined) throw new ProtocolError('forbidden', 'an anonymous connection has no channel of its own');
+    return userChannel(user);
+  }
+
+  /** Reading a channel's history or members takes what subscribing takes. */
+  private checkReader({ identity, subscriptions }: Connection, channel: string): void {
+    if (subscriptions?.has(channel)) return;
+    if (identity === undefined || !this.permissions.maySubscribe(identity, channel))
+      throw new ProtocolError('forbidden');
+  }
+
+  /** @returns the subscription token's grant, where one was needed. */
+  private async authorize(
+    { identity }: Connection,
+    channel: string,
+    token?: string,
+  ): Promise<SubscriptionGrant | undefined> {
+    if (identity !== undefined && this.permissions.maySubscribe(identity, channel)) return undefined;
+    // Nothing opens another user's own channel.
+    if (token === undefined || namespaceOf(channel) === USER_NAMESPACE) throw new ProtocolError('forbidden');
+    const grant = await this.authenticator.subscription(token);
+    if (grant.channel !== channel || grant.user !== identity?.user) throw new ProtocolError('forbidden');
+    return grant;
+  }
+
+  private end(subscription: Subscription): void {
+    this.expiring.delete(subscription);
+    this.hub.remove(subscription);
+  }
+
+  /** Ends a subscription whose connection stays. */
+  private drop(subscription: Subscription): void {
+    subscription.connection.subscriptions?.delete(subscription.channel.name);
+    this.end(subscription);
+    this.presence.leave(subscription);
+  }
+
+  private endExpired(): void {
+    const now = Date.now();
+    for (const subscription of this.expiring) {
+      if ((subscription.grant?.expiresAt ?? Infinity) <= now) this.kick(subscription, 'token_expired');
+    }
+  }
+}
+
+/** @throws ProtocolError `invalid_channel` */
+export function checkChannel(channel: string): string {
+  if (!isChannel(channel)) throw new ProtocolError('invalid_channel');
+  return channel;
+}
+
+/** Its client was kicked while it joined, or is not permitted any more. */
+function refuseEnded({ ended }: Subscription): void {
+  if (ended) throw new ProtocolError('forbidden');
+}

@@ -1,0 +1,87 @@
+import { BROKER, type Broker, type BrokerEvents } from '@holdfast/broadcast';
+import { namespaceOf } from '@holdfast/protocol';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { CONFIG, namespaceOptions, type Config } from '../config/index.js';
+import { Metrics } from '../metrics/metrics.js';
+import { LocalChannel } from './local-channel.js';
+import type { Subscription } from './subscription.js';
+
+/** The channels that connections of this pod are subscribed to; the broker is asked for these and no others. */
+@Injectable()
+export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onSignal'> {
+  private readonly channels = new Map<string, LocalChannel>();
+  private subscriptions = 0;
+
+  constructor(
+    @Inject(BROKER) private readonly broker: Broker,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(Metrics) private readonly metrics: Metrics,
+  ) {}
+
+  onModuleInit(): void {
+    this.metrics.gauge('holdfast_channels', 'Channels with subscribers on this pod', () => this.channels.size);
+    this.metrics.gauge('holdfast_subscriptions', 'Subscriptions on this pod', () => this.subscriptions);
+  }
+
+  /** The channel of this name, asked of the broker where nobody here was subscribed. */
+  channel(name: string): LocalChannel {
+    const known = this.channels.get(name);
+    if (known !== undefined) return known;
+    const options = namespaceOptions(this.config, namespaceOf(name));
+    const position = this.broker.subscribe(name, options.stream);
+    const channel: LocalChannel = new LocalChannel(
+      name,
+      options,
+      position.then((at) => channel.begin(at)),
+    );
+    this.channels.set(name, channel);
+    // Whoever waits for `ready` is told; the next one asks the broker again.
+    channel.ready.catch(() => this.abandon(channel));
+    return channel;
+  }
+
+  add(subscription: Subscription): void {
+    subscription.channel.subscriptions.add(subscription);
+    this.subscriptions += 1;
+  }
+
+  remove(subscription: Subscription): void {
+    const { channel } = subscription;
+    subscription.end();
+    if (!channel.subscriptions.delete(subscription)) return;
+    this.subscriptions -= 1;
+    if (channel.subscriptions.size === 0) this.abandon(channel);
+  }
+
+  onPublication(...[name, publication]: Parameters<BrokerEvents['onPublication']>): void {
+    const channel = this.channels.get(name);
+    if (channel === undefined) return;
+    channel.publication(publication);
+    this.metrics.totals.messagesOut += channel.subscriptions.size;
+    this.metrics.deliverySeconds.observe(Math.max(0, this.broker.now() - publication.time) / 1000);
+  }
+
+  onGap(...[name, position]: Parameters<BrokerEvents['onGap']>): void {
+    const channel = this.channels.get(name);
+    if (channel === undefined) return;
+    channel.gap(position);
+    this.metrics.gaps.inc();
+  }
+
+  onJoin(...[name, member]: Parameters<BrokerEvents['onJoin']>): void {
+    this.channels.get(name)?.joined(member);
+  }
+
+  onLeave(...[name, member]: Parameters<BrokerEvents['onLeave']>): void {
+    this.channels.get(name)?.left(member);
+  }
+
+  /** Has the broker tell no more, also where it may have begun although it did not answer in time. */
+  private abandon(channel: LocalChannel): void {
+    // Another one of this name may have taken its place.
+    if (this.channels.get(channel.name) !== channel) return;
+    this.channels.delete(channel.name);
+    // A broker that is away has forgotten the subscription by itself.
+    this.broker.unsubscribe(channel.name).catch(() => undefined);
+  }
+}

@@ -1,0 +1,60 @@
+import { BROKER, type Broker } from '@holdfast/broadcast';
+import { CLOSE, retryAfterClose, type Members } from '@holdfast/protocol';
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
+import { CONFIG, type Config } from '../config/index.js';
+import type { Connection } from '../gateway/connection.js';
+import { Lifecycle } from '../lifecycle/lifecycle.js';
+import { fromBroker } from './broker-errors.js';
+import { decodeMember, encodeMember } from './member.js';
+import type { Subscription } from './subscription.js';
+
+/** Who is in a channel. */
+@Injectable()
+export class Presence {
+  constructor(
+    @Inject(BROKER) private readonly broker: Broker,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
+    @InjectPinoLogger(Presence.name) private readonly logger: PinoLogger,
+  ) {}
+
+  async members(channel: string): Promise<Members> {
+    const { members, count } = await fromBroker(this.broker.members(channel, this.config.presence.maxMembers));
+    return { members: members.map(decodeMember), count };
+  }
+
+  async join(subscription: Subscription): Promise<void> {
+    const { connection, channel } = subscription;
+    subscription.joined = true;
+    await fromBroker(this.broker.join(channel.name, encodeMember(connection), connection.id));
+    // It ended meanwhile, and was taken out of the channel before it was in.
+    if (subscription.ended) this.leave(subscription);
+  }
+
+  leave({ connection, channel, joined }: Subscription): void {
+    if (!joined) return;
+    this.broker.leave(channel.name, connection.client, connection.id).catch((error: unknown) => {
+      // Its lease runs out; and when the broker is away there is one of these for each member that leaves.
+      this.logger.debug({ err: error, ...connection.logFields }, 'a leave was lost');
+    });
+  }
+
+  /**
+   * Takes a closed connection out of its channels: at once where its client does not come back, and else after a grace
+   * time in which its session may come back on another connection. On the way down nobody leaves: clients come back
+   * elsewhere under their session, and the leases of those that do not run out.
+   */
+  disconnected({ closeCode }: Connection, subscriptions: readonly Subscription[]): void {
+    const joined = subscriptions.filter((subscription) => subscription.joined);
+    if (joined.length === 0 || this.lifecycle.stage === 'draining') return;
+    const leave = (): void => joined.forEach((subscription) => this.leave(subscription));
+    if (isForGood(closeCode)) leave();
+    else setTimeout(leave, this.config.presence.grace).unref();
+  }
+}
+
+/** A browser closes with 1001 when its page is gone. */
+function isForGood(closeCode: number): boolean {
+  return closeCode === CLOSE.goingAway.code || retryAfterClose(closeCode) === 'never';
+}

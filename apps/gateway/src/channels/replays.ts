@@ -1,0 +1,95 @@
+import { BROKER, type Broker, type Publication } from '@holdfast/broadcast';
+import type { Position, SubscribeRequest } from '@holdfast/protocol';
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '../config/index.js';
+import { ProtocolError } from '../gateway/protocol-error.js';
+import { textFrame } from '../gateway/web-socket-frame.js';
+import { fromBroker } from './broker-errors.js';
+import type { LocalChannel } from './local-channel.js';
+import { encodeMessage } from './message.js';
+import type { Subscription } from './subscription.js';
+
+/** Where a subscription begins, and what it is sent first. */
+export interface Start {
+  readonly position: Position;
+  /** What follows the answer, up to the position. */
+  readonly replay: readonly Buffer[];
+  /** Only for a resume. */
+  readonly recovered?: boolean;
+}
+
+/** How often the stream is read while it and this pod's place in it do not fit together. */
+const MAX_READS = 4;
+
+/** Finds what a resuming or joining client is to be sent. The replay is fixed here, before the answer. */
+@Injectable()
+export class Replays {
+  constructor(
+    @Inject(BROKER) private readonly broker: Broker,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  /**
+   * Fixes where the subscription begins. What the broker told while the stream was read waits in the subscription, and
+   * follows on without a hole only where it is of the same epoch; a broker that has just lost its primary may also
+   * answer with less than it told before. Then the stream is read again.
+   *
+   * @throws ProtocolError `unavailable` when they still do not fit: the client comes again.
+   */
+  async start(subscription: Subscription, request: SubscribeRequest): Promise<Start> {
+    const { channel } = subscription;
+    for (let reads = 0; reads < MAX_READS; reads += 1) {
+      const told = channel.position;
+      const start = await this.read(channel, request);
+      const { epoch, offset } = start.position;
+      const isBehind = epoch === told.epoch && offset < told.offset;
+      if (epoch !== channel.position.epoch || isBehind) continue;
+      subscription.startAt(start.position);
+      return start;
+    }
+    throw new ProtocolError('unavailable');
+  }
+
+  private async read(channel: LocalChannel, { since, last }: SubscribeRequest): Promise<Start> {
+    if (since !== undefined) return this.resume(channel, since);
+    if (last !== undefined) return this.recent(channel, last);
+    return { position: channel.position, replay: [] };
+  }
+
+  private async resume(channel: LocalChannel, since: Position): Promise<Start> {
+    const { position } = channel;
+    if (since.epoch === position.epoch && since.offset === position.offset) {
+      return { position, replay: [], recovered: true };
+    }
+    const { maxMessages, maxBytes } = this.config.replay;
+    const history = await fromBroker(this.broker.history(channel.name, { since, limit: maxMessages }));
+    const { epoch, offset, publications, complete } = history;
+    const reached = publications.at(-1)?.offset ?? since.offset;
+    const replay = publications.map((publication) => frameOf(channel, publication));
+    const bytes = replay.reduce((sum, frame) => sum + frame.length, 0);
+    const recovered = complete && reached === offset && bytes <= maxBytes;
+    return { position: { epoch, offset }, replay: recovered ? replay : [], recovered };
+  }
+
+  private async recent(channel: LocalChannel, last: number): Promise<Start> {
+    const { maxMessages, maxBytes } = this.config.replay;
+    const limit = Math.min(last, maxMessages);
+    const history = await fromBroker(this.broker.history(channel.name, { limit, reverse: true }));
+    const { epoch, offset, publications } = history;
+    const replay: Buffer[] = [];
+    let bytes = 0;
+    // Fewer where they are large: joining asks for what there is, a resume needs all of it.
+    for (const publication of publications) {
+      const frame = frameOf(channel, publication);
+      bytes += frame.length;
+      if (bytes > maxBytes) break;
+      replay.push(frame);
+    }
+    return { position: { epoch, offset }, replay: replay.toReversed() };
+  }
+}
+
+/** The very frame of the live message. */
+function frameOf({ name }: LocalChannel, publication: Publication): Buffer {
+  return textFrame(encodeMessage(name, publication));
+}

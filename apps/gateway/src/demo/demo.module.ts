@@ -1,0 +1,31 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import fastifyStatic from '@fastify/static';
+import { Inject, Module, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyAdapter } from '@nestjs/platform-fastify';
+import { DemoController } from './demo.controller.js';
+
+/** Serves the chat page at `/`. Only where the configuration asks for it: everybody may take a token here. */
+@Module({ controllers: [DemoController] })
+export class DemoModule implements OnModuleInit {
+  constructor(@Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost<FastifyAdapter>) {}
+
+  async onModuleInit(): Promise<void> {
+    const root = fileURLToPath(new URL('dist', import.meta.resolve('@holdfast/chat/package.json')));
+    if (!existsSync(root))
+      throw new Error('the chat page is not built: run "npm run build", or set HOLDFAST_DEMO=false');
+    await this.adapterHost.httpAdapter.getInstance().register(fastifyStatic, {
+      root,
+      // Files are known at start, so that every other path is answered by the catalogue.
+      wildcard: false,
+      index: ['index.html'],
+      // Names of assets hold a hash of their content; the page itself must be asked for each time.
+      setHeaders: (response, path) =>
+        void response.header(
+          'Cache-Control',
+          path.includes('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
+        ),
+    });
+  }
+}

@@ -1,0 +1,306 @@
+import type { Duplex } from 'node:stream';
+import {
+  CLOSE,
+  encodeError,
+  encodeNotice,
+  errorData,
+  type CloseName,
+  type ErrorCode,
+  type ErrorData,
+  type NoticeEvent,
+  type Notices,
+  type ReconnectReason,
+  type RequestId,
+} from '@holdfast/protocol';
+import type { WebSocket } from 'ws';
+import type { Identity } from '../auth/identity.js';
+import type { Subscription } from '../channels/subscription.js';
+import type { Config } from '../config/index.js';
+import type { Metrics } from '../metrics/metrics.js';
+import type { Dispatcher } from './dispatcher.js';
+import { LeakyBucket } from './leaky-bucket.js';
+import { Lanes } from './lanes.js';
+import { Outbox } from './outbox.js';
+import { currentRequest } from './request.js';
+import type { Session } from './session.js';
+import { tickAfter } from './ticks.js';
+import { PING_FRAME, pongFrame, textFrame } from './web-socket-frame.js';
+
+/** A peer that does not answer a ping within this time (or by the next ping, if that is earlier) is dead. */
+const PONG_WITHIN_MS = 10_000;
+
+/** A closing handshake that takes longer (a peer that reads nothing, say) ends without one. */
+export const CLOSE_WITHIN_MS = 2_000;
+
+/** By what `ws` says was wrong: our code for it, and the close code of the RFC that `ws` has sent. */
+const VIOLATIONS: Readonly<Record<string, { error: ErrorCode; close: number }>> = {
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: { error: 'too_large', close: CLOSE.tooBig.code },
+  WS_ERR_INVALID_UTF8: { error: 'malformed', close: CLOSE.invalidText.code },
+};
+/** Any other violation of the framing (RFC 6455, section 7.4.1). */
+const PROTOCOL_VIOLATION = { error: 'malformed', close: 1002 } as const;
+
+/** What all connections of a gateway share. */
+export interface ConnectionContext {
+  readonly config: Config;
+  readonly metrics: Metrics;
+  readonly dispatcher: Dispatcher;
+  /** Called once, when nothing more can be sent or received. */
+  closed(connection: Connection): void;
+}
+
+/**
+ * One client's WebSocket, and what handlers see as `@ConnectedSocket()`. It has no timers of its own:
+ * {@link Connections} calls {@link check} for all of them.
+ */
+export class Connection {
+  /** Bound by Nest for this connection, in the order of the dispatcher's events. */
+  readonly handlers: ((data: unknown, event: string) => Promise<unknown>)[] = [];
+  readonly lanes = new Lanes();
+  subscriptions: Map<string, Subscription> | undefined;
+  /** The code of the close frame that the client sent, or 1006 where it sent none; 0 while open. */
+  closeCode = 0;
+  /** Where this connection stands in the list of all. */
+  index = -1;
+
+  private readonly outbox: Outbox;
+  private disconnectHooks: ((reason: number) => void)[] | undefined;
+  private badFrames: LeakyBucket | undefined;
+  private closing = false;
+  private alive = true;
+  private pinged = false;
+  // Ticks; 0 where there is none.
+  private nextPing: number;
+  /** When the token ends; before there is one: when it must have come. */
+  private expiry = 0;
+  /** When the client is invited elsewhere because of the connection's age. */
+  private moveAt = 0;
+  /** When it is closed because it was invited elsewhere. */
+  private leaveBy = 0;
+
+  constructor(
+    /** Tells this connection from every other of every pod. */
+    readonly id: string,
+    public session: Session,
+    /** Absent until the client has proved who it is. */
+    public identity: Identity | undefined,
+    private readonly webSocket: WebSocket,
+    readonly socket: Duplex,
+    private readonly context: ConnectionContext,
+  ) {
+    const { config } = context;
+    this.outbox = new Outbox(webSocket, socket);
+    this.nextPing = config.connection.ping === 0 ? 0 : tickAfter(config.connection.ping);
+    if (identity === undefined) this.expiry = tickAfter(config.connection.authTimeout);
+    else this.authenticated(identity);
+    if (config.connection.maxAge > 0) {
+      // Jitter keeps clients that came together from leaving together.
+      this.moveAt = tickAfter(config.connection.maxAge * (0.8 + 0.2 * Math.random()));
+    }
+    connectionOf.set(webSocket, this);
+    webSocket.on('message', onMessage).on('ping', onPing).on('pong', onPong).on('error', onError).on('close', onClose);
+  }
+
+  get client(): string {
+    return this.session.client;
+  }
+
+  get user(): string | undefined {
+    return this.identity?.user;
+  }
+
+  get open(): boolean {
+    return !this.closing;
+  }
+
+  /** What a line of the log says of this connection. */
+  get logFields(): { connection: string; user?: string } {
+    return { connection: this.id, ...(this.user === undefined ? {} : { user: this.user }) };
+  }
+
+  /** Takes a new identity, whose expiry takes the place of the last one's. */
+  authenticated(identity: Identity): void {
+    this.identity = identity;
+    this.expiry = identity.expiresAt === undefined ? 0 : tickAfter(identity.expiresAt - Date.now());
+  }
+
+  /** Queues an encoded frame; beyond the byte budget the connection is closed, resumable. */
+  send(frame: Buffer): void {
+    if (this.closing) return;
+    this.outbox.push(frame);
+    if (this.outbox.bytes > this.context.config.connection.maxBuffered) {
+      this.context.metrics.slowConsumers.inc();
+      this.outbox.clear();
+      this.close('overloaded');
+    }
+  }
+
+  sendText(text: string): void {
+    this.send(textFrame(text));
+  }
+
+  notify<E extends NoticeEvent>(event: E, data: Notices[E]): void {
+    this.sendText(encodeNotice(event, data));
+  }
+
+  /** Calls `done` when the kernel has taken what is queued by now. Never called where the connection ends before. */
+  whenWritten(done: () => void): void {
+    this.outbox.whenWritten(done);
+  }
+
+  /** Bytes that the kernel has not taken yet. */
+  get buffered(): number {
+    return this.outbox.bytes;
+  }
+
+  /** Answers a frame that is not a valid request, and closes the connection of a client that sends many of them. */
+  refuseFrame(error: ErrorData, id?: RequestId): void {
+    this.context.metrics.badFrames.inc({ code: error.code });
+    this.sendText(encodeError(error, id));
+    const { burst, perSecond } = this.context.config.connection.badFrames;
+    this.badFrames ??= new LeakyBucket(burst, perSecond);
+    if (!this.badFrames.add()) this.close('abuse');
+  }
+
+  /**
+   * Tells the client to open another connection within so many ms; whoever is left then is closed. One that has not
+   * proved who it is has nothing to take along, and is closed now.
+   */
+  inviteElsewhere(withinMs: number, reason: ReconnectReason): void {
+    if (this.closing) return;
+    if (this.identity === undefined) {
+      this.close('restart');
+      return;
+    }
+    this.notify('reconnect', { within: withinMs, reason });
+    this.moveAt = 0;
+    this.leaveBy = tickAfter(withinMs);
+  }
+
+  /** Flushes what is queued and begins the closing handshake. */
+  close(name: CloseName): void {
+    if (this.closing) return;
+    this.outbox.flush();
+    this.closing = true;
+    const { code, reason } = CLOSE[name];
+    this.context.metrics.closes.inc({ code });
+    this.webSocket.close(code, reason);
+    // The client's part of the handshake must be read.
+    this.webSocket.resume();
+  }
+
+  /** Stops reading, so that TCP holds back a client that asks faster than it can be answered. */
+  pause(): void {
+    this.webSocket.pause();
+  }
+
+  resume(): void {
+    if (!this.webSocket.isPaused) return;
+    // What it said meanwhile was not read.
+    this.alive = true;
+    this.webSocket.resume();
+  }
+
+  onDisconnect(hook: (reason: number) => void): void {
+    (this.disconnectHooks ??= []).push(hook);
+  }
+
+  /** Where Nest's exception filters report what a handler threw. */
+  emit(event: string, exception: unknown): void {
+    if (event === 'exception') currentRequest.getStore()?.refuse(exception);
+  }
+
+  /** Does what is due at this tick. */
+  check(now: number): void {
+    if (this.closing) return;
+    const due = (at: number): boolean => at !== 0 && now >= at;
+    if (due(this.expiry)) {
+      this.close('unauthorized');
+    } else if (due(this.leaveBy)) {
+      this.close('restart');
+    } else {
+      if (due(this.moveAt)) this.inviteElsewhere(this.context.config.drain.window, 'age');
+      if (due(this.nextPing)) this.ping();
+    }
+  }
+
+  private ping(): void {
+    const { ping } = this.context.config.connection;
+    const pongWithin = Math.min(PONG_WITHIN_MS, ping);
+    if (!this.pinged) {
+      this.alive = false;
+      this.pinged = true;
+      this.nextPing = tickAfter(pongWithin);
+      this.outbox.push(PING_FRAME);
+    } else if (this.alive || this.webSocket.isPaused) {
+      this.pinged = false;
+      this.nextPing = tickAfter(ping - pongWithin);
+    } else {
+      this.context.metrics.deadPeers.inc();
+      this.webSocket.terminate();
+    }
+  }
+
+  /** @internal */
+  receive(data: Buffer, isBinary: boolean): void {
+    this.alive = true;
+    if (this.closing) return;
+    if (isBinary) this.refuseFrame(errorData('binary_unsupported'));
+    else this.context.dispatcher.receive(this, data.toString());
+  }
+
+  /** @internal */
+  heard(): void {
+    this.alive = true;
+  }
+
+  /** @internal */
+  answerPing(payload: Buffer): void {
+    this.alive = true;
+    this.send(pongFrame(payload));
+  }
+
+  /** `ws` has sent the close frame that the RFC asks for by now: nothing may follow it. @internal */
+  failed({ code = '' }: Error & { code?: string }): void {
+    this.outbox.clear();
+    if (!this.closing && code.startsWith('WS_ERR_')) {
+      const { error, close } = VIOLATIONS[code] ?? PROTOCOL_VIOLATION;
+      this.context.metrics.badFrames.inc({ code: error });
+      this.context.metrics.closes.inc({ code: close });
+    }
+    this.closing = true;
+  }
+
+  /** @internal */
+  ended(code: number): void {
+    this.closing = true;
+    this.closeCode = code;
+    this.outbox.clear();
+    for (const hook of this.disconnectHooks ?? []) hook(code);
+    this.context.closed(this);
+  }
+}
+
+// Shared listeners and one map in place of closures: a closure for each event of each connection costs 64 bytes.
+const connectionOf = new WeakMap<WebSocket, Connection>();
+
+function onMessage(this: WebSocket, data: Buffer | ArrayBuffer | Buffer[], isBinary: boolean): void {
+  // `binaryType` is left at 'nodebuffer', for which ws gives a Buffer and nothing else.
+  if (Buffer.isBuffer(data)) connectionOf.get(this)?.receive(data, isBinary);
+}
+
+function onPing(this: WebSocket, payload: Buffer): void {
+  connectionOf.get(this)?.answerPing(payload);
+}
+
+function onPong(this: WebSocket): void {
+  connectionOf.get(this)?.heard();
+}
+
+function onError(this: WebSocket, error: Error): void {
+  connectionOf.get(this)?.failed(error);
+}
+
+function onClose(this: WebSocket, code: number): void {
+  connectionOf.get(this)?.ended(code);
+}

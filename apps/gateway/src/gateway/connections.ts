@@ -1,0 +1,89 @@
+import { randomBytes } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import type { WebSocket } from 'ws';
+import type { Identity } from '../auth/index.js';
+import { CONFIG, type Config } from '../config/index.js';
+import { Metrics } from '../metrics/metrics.js';
+import { Connection, type ConnectionContext } from './connection.js';
+import { Dispatcher } from './dispatcher.js';
+import type { Session } from './session.js';
+import { tick, TICK_MS } from './ticks.js';
+
+/** Each connection is looked at once in so many ticks, so that a deadline is met within half a second. */
+const SLICES = 5;
+
+/** All connections of this process. One timer serves the deadlines of all of them. */
+@Injectable()
+export class Connections implements ConnectionContext, OnModuleInit, OnApplicationShutdown {
+  private readonly list: Connection[] = [];
+  private readonly refusedUsers = new Map<string, number>();
+  private readonly idPrefix = randomBytes(6).toString('base64url');
+  private lastId = 0;
+  private slice = 0;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    @Inject(CONFIG) readonly config: Config,
+    @Inject(Metrics) readonly metrics: Metrics,
+    @Inject(Dispatcher) readonly dispatcher: Dispatcher,
+  ) {}
+
+  onModuleInit(): void {
+    this.metrics.gauge('holdfast_connections', 'Open WebSocket connections', () => this.list.length);
+    this.timer = setInterval(() => this.checkSlice(), TICK_MS);
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+  }
+
+  /** A copy, which stays as it is when connections come and go. */
+  all(): Connection[] {
+    return [...this.list];
+  }
+
+  get count(): number {
+    return this.list.length;
+  }
+
+  ofUser(user: string): Connection[] {
+    return this.list.filter((connection) => connection.user === user);
+  }
+
+  open(webSocket: WebSocket, socket: Duplex, session: Session, identity: Identity | undefined): Connection {
+    const id = `${this.idPrefix}${(this.lastId += 1).toString(36)}`;
+    const connection = new Connection(id, session, identity, webSocket, socket, this);
+    connection.index = this.list.push(connection) - 1;
+    return connection;
+  }
+
+  closed(connection: Connection): void {
+    const last = this.list.pop();
+    if (last === undefined || last === connection) return;
+    this.list[connection.index] = last;
+    last.index = connection.index;
+  }
+
+  /** Refuses a user's connections until a time in ms since the Unix epoch. */
+  refuse(user: string, until: number): void {
+    this.refusedUsers.set(user, until);
+  }
+
+  isRefused(user: string): boolean {
+    return (this.refusedUsers.get(user) ?? 0) > Date.now();
+  }
+
+  private checkSlice(): void {
+    const now = tick();
+    this.slice = (this.slice + 1) % SLICES;
+    const end = Math.floor((this.list.length * (this.slice + 1)) / SLICES);
+    // From the end, since a connection that ends gives its place to the last one.
+    for (let i = end - 1; i >= Math.floor((this.list.length * this.slice) / SLICES); i -= 1) this.list[i]?.check(now);
+    if (this.slice === 0 && this.refusedUsers.size > 0) this.forgetRefusals();
+  }
+
+  private forgetRefusals(): void {
+    for (const [user, until] of this.refusedUsers) if (until <= Date.now()) this.refusedUsers.delete(user);
+  }
+}

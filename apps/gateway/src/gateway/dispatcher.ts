@@ -1,0 +1,112 @@
+import {
+  decodeRequest,
+  encodeError,
+  encodeReply,
+  errorData,
+  EVENTS_WITH_ID,
+  isBadFrame,
+  OWN_CHANNEL_ALIAS,
+  userChannel,
+} from '@holdfast/protocol';
+import { Inject, Injectable } from '@nestjs/common';
+import type { WsMessageHandler } from '@nestjs/common';
+import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
+import { isObservable, lastValueFrom } from 'rxjs';
+import { CONFIG, type Config } from '../config/index.js';
+import { Metrics } from '../metrics/metrics.js';
+import type { Connection } from './connection.js';
+import { currentRequest, Request } from './request.js';
+
+/** With this many unanswered requests a connection is read no further until half of them are answered. */
+const MAX_UNANSWERED = 256;
+
+/** The events that a client may send before it has proved who it is. */
+const BEFORE_CONNECT: ReadonlySet<string> = new Set(['connect', 'ping']);
+
+/** Refusals that a correct client never gets. */
+const INVALID: ReadonlySet<string> = new Set(['invalid', 'invalid_channel']);
+
+/** Brings each frame to its handler and the answer back, in order per connection and channel. */
+@Injectable()
+export class Dispatcher {
+  private readonly events = new Map<string, number>();
+
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(Metrics) private readonly metrics: Metrics,
+    @InjectPinoLogger(Dispatcher.name) private readonly logger: PinoLogger,
+  ) {}
+
+  /** Keeps what Nest bound for this connection; called once per gateway class, always in the same order. */
+  bind(connection: Connection, handlers: readonly WsMessageHandler[]): void {
+    for (const { message, callback } of handlers) {
+      if (!this.events.has(message)) this.events.set(message, connection.handlers.length);
+      connection.handlers.push(callback as Connection['handlers'][number]);
+    }
+  }
+
+  receive(connection: Connection, text: string): void {
+    this.metrics.totals.framesIn += 1;
+    const frame = decodeRequest(text);
+    if (isBadFrame(frame)) {
+      connection.refuseFrame(errorData(frame.code, frame.detail), frame.id);
+      return;
+    }
+    const { event, data, id } = frame;
+    if (!this.events.has(event)) {
+      connection.refuseFrame(errorData('unknown_event'), id);
+    } else if (id === undefined && EVENTS_WITH_ID.has(event)) {
+      connection.refuseFrame(errorData('id_required'));
+    } else if (id !== undefined && connection.lanes.has(id)) {
+      connection.refuseFrame(errorData('id_reused'), id);
+    } else if (connection.identity === undefined && !BEFORE_CONNECT.has(event)) {
+      connection.refuseFrame(errorData('not_connected'), id);
+    } else {
+      connection.lanes.add(
+        laneOf(connection, data),
+        new Request(frame),
+        this.config.connection.concurrency,
+        (request) => this.answer(connection, request),
+      );
+      if (connection.lanes.size >= MAX_UNANSWERED) connection.pause();
+    }
+  }
+
+  private async answer(connection: Connection, request: Request): Promise<void> {
+    if (!connection.open) return;
+    const { event, id } = request.frame;
+    const reply = await currentRequest.run(request, () => this.handle(connection, request));
+    if (request.refusal !== undefined) {
+      this.metrics.refusedRequests.inc({ event, code: request.refusal.code });
+      if (INVALID.has(request.refusal.code)) connection.refuseFrame(request.refusal, id);
+      else connection.sendText(encodeError(request.refusal, id));
+    } else if (reply !== undefined) {
+      connection.sendText(reply);
+    }
+    request.answered();
+    if (connection.lanes.size <= MAX_UNANSWERED / 2) connection.resume();
+  }
+
+  /** @returns the encoded reply, where one is wanted. */
+  private async handle(connection: Connection, request: Request): Promise<string | undefined> {
+    const { event, data, id } = request.frame;
+    try {
+      const returned: unknown = await connection.handlers[this.events.get(event) ?? -1]?.(data, event);
+      const result = isObservable(returned) ? await lastValueFrom(returned, { defaultValue: undefined }) : returned;
+      return id === undefined ? undefined : encodeReply(id, result === undefined ? {} : result);
+    } catch (error) {
+      // What a handler throws goes through Nest's filters: a filter threw, or what was returned is no JSON.
+      this.logger.error({ err: error, event, ...connection.logFields }, 'a request could not be answered');
+      request.refusal = errorData('internal');
+      return undefined;
+    }
+  }
+}
+
+/** Requests of one channel keep their order; those that name none keep it among themselves. */
+function laneOf(connection: Connection, data: unknown): string {
+  if (typeof data !== 'object' || data === null || !('channel' in data) || typeof data.channel !== 'string') return '';
+  return data.channel === OWN_CHANNEL_ALIAS && connection.user !== undefined
+    ? userChannel(connection.user)
+    : data.channel;
+}

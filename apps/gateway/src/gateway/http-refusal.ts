@@ -1,0 +1,22 @@
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { RETRY_AFTER_S, ERRORS, errorData, type ErrorCode } from '@holdfast/protocol';
+
+/** Answers an upgrade with an HTTP error (RFC 9110, section 15) and a JSON body, and ends the connection. */
+export function refuseUpgrade(socket: Duplex, code: ErrorCode, detail?: string): void {
+  const { status, retryable } = ERRORS[code];
+  const body = JSON.stringify(errorData(code, detail));
+  const headers = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    status === 426 ? 'Connection: close, Upgrade' : 'Connection: close',
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Cache-Control: no-store',
+    ...(status === 426 ? ['Upgrade: websocket', 'Sec-WebSocket-Version: 13'] : []),
+    ...(status === 401 ? ['WWW-Authenticate: Bearer'] : []),
+    ...(retryable ? [`Retry-After: ${RETRY_AFTER_S}`] : []),
+  ];
+  // A client that resets the connection while it is refused is no error of ours.
+  socket.on('error', () => socket.destroy());
+  socket.end(`${headers.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+}

@@ -1,0 +1,58 @@
+import type { Request } from './request.js';
+
+type Work = (request: Request) => Promise<void>;
+
+/**
+ * The unanswered requests of one connection. Those of one lane (a channel) run one after the other, those of different
+ * lanes side by side, at most `concurrency` at once.
+ */
+export class Lanes {
+  /** Total of requests that run or wait. */
+  size = 0;
+  private running = 0;
+  private queues: Map<string, Request[]> | undefined;
+  private waiting: string[] | undefined;
+
+  add(lane: string, request: Request, concurrency: number, work: Work): void {
+    this.size += 1;
+    this.queues ??= new Map();
+    const queue = this.queues.get(lane);
+    if (queue !== undefined) {
+      queue.push(request);
+      return;
+    }
+    this.queues.set(lane, [request]);
+    if (this.running < concurrency) void this.run(lane, work);
+    else (this.waiting ??= []).push(lane);
+  }
+
+  /** Whether a request with this id is unanswered. */
+  has(id: string | number): boolean {
+    if (this.queues === undefined) return false;
+    for (const queue of this.queues.values()) {
+      for (const request of queue) if (request.frame.id === id) return true;
+    }
+    return false;
+  }
+
+  private async run(lane: string, work: Work): Promise<void> {
+    const queue = this.queues?.get(lane);
+    if (queue === undefined) return;
+    this.running += 1;
+    for (let request = queue[0]; request !== undefined; request = queue[0]) {
+      await work(request);
+      queue.shift();
+      this.size -= 1;
+    }
+    this.queues?.delete(lane);
+    this.running -= 1;
+    if (this.queues?.size === 0) {
+      // An idle connection keeps nothing.
+      this.queues = undefined;
+      this.waiting = undefined;
+      return;
+    }
+    const next = this.waiting?.shift();
+    if (next !== undefined) void this.run(next, work);
+  }
+}

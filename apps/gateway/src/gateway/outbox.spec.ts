@@ -1,0 +1,168 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { Writable, type Duplex } from 'node:stream';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import { Outbox } from './outbox.js';
+
+/** A socket whose kernel takes what is written when the test says so. */
+class SlowSocket extends Writable {
+  /** What each write to the kernel held. */
+  readonly writes: string[] = [];
+  private taken: (() => void)[] = [];
+
+  constructor() {
+    super({ highWaterMark: 65_536 });
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.writes.push(chunk.toString());
+    this.taken.push(done);
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], done: () => void): void {
+    this.writes.push(Buffer.concat(chunks.map(({ chunk }) => chunk)).toString());
+    this.taken.push(done);
+  }
+
+  async take(): Promise<void> {
+    this.taken.shift()?.();
+    await nextTurn();
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function outbox(state: { readyState: number } = { readyState: WebSocket.OPEN }): { sut: Outbox; socket: SlowSocket } {
+  const socket = new SlowSocket();
+  return { sut: new Outbox(state as WebSocket, socket as unknown as Duplex), socket };
+}
+
+describe('an outbox', () => {
+  it('writes what was queued in one turn at once, at its end, in order', async () => {
+    const { sut, socket } = outbox();
+    const write = vi.spyOn(socket, 'write');
+    for (const text of ['a', 'b', 'c']) sut.push(Buffer.from(text));
+    expect(write).not.toHaveBeenCalled();
+    await nextTurn();
+    expect(write).toHaveBeenCalledOnce();
+    expect(socket.writes).toEqual(['abc']);
+    await socket.take();
+    sut.push(Buffer.from('d'));
+    await nextTurn();
+    expect(write).toHaveBeenCalledTimes(2);
+    expect(socket.writes).toEqual(['abc', 'd']);
+  });
+
+  it('serves many sockets in one turn, each by one write', async () => {
+    const all = Array.from({ length: 100 }, () => outbox());
+    for (const round of ['1', '2']) for (const { sut } of all) sut.push(Buffer.from(round));
+    await nextTurn();
+    for (const { socket } of all) expect(socket.writes).toEqual(['12']);
+  });
+
+  it('writes large frames without copying them, and still as one', async () => {
+    const { sut, socket } = outbox();
+    const frames = ['x', 'y', 'z'].map((text) => Buffer.alloc(10_000, text));
+    const write = vi.spyOn(socket, 'write');
+    for (const frame of frames) sut.push(frame);
+    await nextTurn();
+    expect(write.mock.calls.map(([chunk]) => chunk)).toEqual(frames);
+    expect(write.mock.calls.every(([chunk], index) => chunk === frames[index])).toBe(true);
+    expect(socket.writes.map(({ length }) => length)).toEqual([30_000]);
+  });
+
+  it('offers much to the kernel before the turn ends, so that only what it leaves counts', () => {
+    const { sut, socket } = outbox();
+    for (let i = 0; i < 7; i += 1) sut.push(Buffer.alloc(10_000));
+    expect(socket.writes.map(({ length }) => length)).toEqual([70_000]);
+    sut.push(Buffer.alloc(10_000));
+    expect(sut.bytes).toBe(80_000);
+  });
+
+  it('counts what is queued and what the kernel has not taken', async () => {
+    const { sut, socket } = outbox();
+    expect(sut.bytes).toBe(0);
+    sut.push(Buffer.alloc(10));
+    expect(sut.bytes).toBe(10);
+    await nextTurn();
+    expect(sut.bytes).toBe(10);
+    sut.push(Buffer.alloc(5));
+    expect(sut.bytes).toBe(15);
+    await socket.take();
+    expect(sut.bytes).toBe(5);
+    await socket.take();
+    expect(sut.bytes).toBe(0);
+  });
+
+  it('tells when the kernel has taken what was queued, and not before', async () => {
+    const { sut, socket } = outbox();
+    const done = vi.fn<() => void>();
+    sut.push(Buffer.from('a'));
+    sut.whenWritten(done);
+    await nextTurn();
+    expect(done).not.toHaveBeenCalled();
+    await socket.take();
+    expect(done).toHaveBeenCalledOnce();
+  });
+
+  it('tells so too where everything was with the socket already', async () => {
+    const { sut, socket } = outbox();
+    const done = vi.fn<() => void>();
+    sut.push(Buffer.from('a'));
+    await nextTurn();
+    sut.whenWritten(done);
+    await nextTurn();
+    expect(done).not.toHaveBeenCalled();
+    await socket.take();
+    await socket.take();
+    expect(done).toHaveBeenCalledOnce();
+    expect(socket.writes.join('')).toBe('a');
+  });
+
+  it('writes nothing behind a close frame', async () => {
+    const state: { readyState: number } = { readyState: WebSocket.OPEN };
+    const { sut, socket } = outbox(state);
+    sut.push(Buffer.from('late'));
+    state.readyState = WebSocket.CLOSING;
+    await nextTurn();
+    expect(socket.writes).toEqual([]);
+    expect(sut.bytes).toBe(0);
+  });
+
+  it('forgets what it is told to forget', async () => {
+    const { sut, socket } = outbox();
+    const done = vi.fn<() => void>();
+    for (const text of ['a', 'b']) sut.push(Buffer.from(text));
+    sut.whenWritten(done);
+    sut.clear();
+    expect(sut.bytes).toBe(0);
+    await nextTurn();
+    expect(socket.writes).toEqual([]);
+    sut.push(Buffer.from('c'));
+    await nextTurn();
+    await socket.take();
+    expect(socket.writes).toEqual(['c']);
+    expect(done).not.toHaveBeenCalled();
+  });
+
+  it('of a TCP socket tells when everything is with the kernel, nothing new included', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    const client = connect(port, '127.0.0.1');
+    const [socket] = (await once(server, 'connection')) as [Socket];
+    onTestFinished(() => {
+      client.destroy();
+      socket.destroy();
+      server.close();
+    });
+    const sut = new Outbox({ readyState: WebSocket.OPEN } as WebSocket, socket);
+    sut.push(Buffer.from('a'));
+    for (let round = 0; round < 3; round += 1) await new Promise<void>((resolve) => sut.whenWritten(resolve));
+    const [received] = (await once(client, 'data')) as [Buffer];
+    expect(received.toString()).toBe('a');
+  });
+});

@@ -1,0 +1,129 @@
+import { BROKER, type Broker } from '@holdfast/broadcast';
+import type { ConnectRequest, PingReply, RefreshReply, RefreshRequest, Welcome } from '@holdfast/protocol';
+import { Inject } from '@nestjs/common';
+import {
+  ConnectedSocket,
+  MessageBody,
+  SubscribeMessage,
+  WebSocketGateway,
+  type OnGatewayConnection,
+  type OnGatewayDisconnect,
+} from '@nestjs/websockets';
+import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
+import { Authenticator, type Identity } from '../auth/index.js';
+import { ChannelsService } from '../channels/channels.service.js';
+import { CONFIG, type Config } from '../config/index.js';
+import type { Connection } from './connection.js';
+import { Connections } from './connections.js';
+import { ProtocolError } from './protocol-error.js';
+import { currentRequest } from './request.js';
+import { RequestPipe } from './request.pipe.js';
+import { sessionOf } from './session.js';
+
+/** How long a client may hear nothing before it pings, where the gateway itself sends no pings. */
+const DEFAULT_PING_MS = 25_000;
+
+/** Who is at the other end: the events that begin, extend and end a session. */
+@WebSocketGateway()
+export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect {
+  constructor(
+    @Inject(BROKER) private readonly broker: Broker,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(Authenticator) private readonly authenticator: Authenticator,
+    @Inject(ChannelsService) private readonly channels: ChannelsService,
+    @Inject(Connections) private readonly connections: Connections,
+    @InjectPinoLogger(SessionGateway.name) private readonly logger: PinoLogger,
+  ) {}
+
+  handleConnection(connection: Connection): void {
+    if (connection.identity === undefined) return;
+    connection.notify('welcome', this.welcome(connection));
+    this.register(connection);
+  }
+
+  handleDisconnect(connection: Connection): void {
+    this.logger.debug({ ...connection.logFields, code: connection.closeCode }, 'disconnected');
+    this.channels.disconnected(connection);
+    const { user, client, id } = connection;
+    if (user !== undefined) this.inBackground(this.broker.unregister(user, client, id), connection);
+  }
+
+  @SubscribeMessage('connect')
+  async connect(
+    @ConnectedSocket() connection: Connection,
+    @MessageBody(new RequestPipe('connect')) { token, session }: ConnectRequest,
+  ): Promise<Welcome> {
+    if (connection.identity !== undefined) throw new ProtocolError('already_connected');
+    const identity = await this.authenticate(connection, token);
+    // Who left meanwhile must not be registered: nobody would take it back.
+    if (!connection.open) throw new ProtocolError('not_connected');
+    if (session !== undefined) connection.session = sessionOf(session);
+    connection.authenticated(identity);
+    this.register(connection);
+    return this.welcome(connection);
+  }
+
+  @SubscribeMessage('refresh')
+  async refresh(
+    @ConnectedSocket() connection: Connection,
+    @MessageBody(new RequestPipe('refresh')) { token }: RefreshRequest,
+  ): Promise<RefreshReply> {
+    const identity = await this.authenticator.connection(token);
+    if (identity.user !== connection.user) throw new ProtocolError('forbidden', 'the token is of another user');
+    connection.authenticated(identity);
+    this.channels.recheck(connection);
+    return expiry(identity);
+  }
+
+  @SubscribeMessage('ping')
+  ping(@MessageBody(new RequestPipe('ping')) _nothing: undefined): PingReply {
+    return {};
+  }
+
+  /** A wrong token ends the connection: it has nothing else to show. */
+  private async authenticate(connection: Connection, token: string): Promise<Identity> {
+    try {
+      const identity = await this.authenticator.connection(token);
+      if (identity.user !== undefined && this.connections.isRefused(identity.user))
+        throw new ProtocolError('forbidden');
+      return identity;
+    } catch (error) {
+      const forbidden = error instanceof ProtocolError && error.code === 'forbidden';
+      currentRequest.getStore()?.afterAnswer(() => connection.close(forbidden ? 'forbidden' : 'unauthorized'));
+      throw error;
+    }
+  }
+
+  private welcome({ session, user, identity }: Connection): Welcome {
+    const { connection, keyWindow, node } = this.config;
+    return {
+      client: session.client,
+      session: session.secret,
+      ...(user === undefined ? {} : { user }),
+      node,
+      ping: connection.ping || DEFAULT_PING_MS,
+      maxPayload: connection.maxPayload,
+      keyWindow,
+      ...(identity === undefined ? {} : expiry(identity)),
+    };
+  }
+
+  private register(connection: Connection): void {
+    const { user, client, id } = connection;
+    this.logger.debug({ ...connection.logFields }, 'connected');
+    if (user === undefined) return;
+    const { node } = this.config;
+    this.inBackground(this.broker.register({ client, holder: id, user, node, since: this.broker.now() }), connection);
+  }
+
+  /** The registry serves the API; a connection does not wait for it, nor end with it. */
+  private inBackground(done: Promise<void>, connection: Connection): void {
+    done.catch((error: unknown) =>
+      this.logger.warn({ err: error, ...connection.logFields }, 'the registry of connections was not updated'),
+    );
+  }
+}
+
+function expiry({ expiresAt }: Identity): RefreshReply {
+  return expiresAt === undefined ? {} : { expires: Math.max(0, expiresAt - Date.now()) };
+}

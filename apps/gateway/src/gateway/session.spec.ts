@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { newSession, sessionOf } from './session.js';
+
+describe('a session', () => {
+  it('is new each time, of 192 random bits, and says nothing by its client id', () => {
+    const sessions = Array.from({ length: 1_000 }, newSession);
+    expect(new Set(sessions.map(({ secret }) => secret)).size).toBe(1_000);
+    expect(new Set(sessions.map(({ client }) => client)).size).toBe(1_000);
+    for (const { secret, client } of sessions) {
+      expect(Buffer.from(secret, 'base64url')).toHaveLength(24);
+      expect(client).toMatch(/^[A-Za-z0-9_-]{22}$/);
+      expect(secret).not.toContain(client);
+    }
+  });
+
+  it('that is presented proves its client id', () => {
+    const session = newSession();
+    expect(sessionOf(session.secret)).toEqual(session);
+  });
+
+  it.each([
+    ['nothing', undefined],
+    ['no value', null],
+    ['an empty value', ''],
+    ['a shorter one', 'x'.repeat(31)],
+    ['a longer one', 'x'.repeat(33)],
+    ['another alphabet', `${'x'.repeat(31)}+`],
+    ['a line break', `${'x'.repeat(32)}\n`],
+  ])('of which %s is presented is a new one', (_name, presented) => {
+    const { secret } = sessionOf(presented);
+    expect(secret).not.toBe(presented);
+    expect(secret).toMatch(/^[A-Za-z0-9_-]{32}$/);
+  });
+});

@@ -1,0 +1,138 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { CLOSE, ERRORS, type CloseName, type ErrorCode } from '@holdfast/protocol';
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
+import type { WebSocket, WebSocketServer } from 'ws';
+import { ANONYMOUS, Authenticator, type Identity } from '../auth/index.js';
+import { mayConnectFrom } from '../auth/origins.js';
+import { offersOurs, tokenOf } from '../auth/token-carriers.js';
+import { CONFIG, type Config } from '../config/index.js';
+import { Metrics } from '../metrics/metrics.js';
+import type { Connection } from './connection.js';
+import { Connections } from './connections.js';
+import { refuseUpgrade } from './http-refusal.js';
+import { Lifecycle } from '../lifecycle/lifecycle.js';
+import { ProtocolError } from './protocol-error.js';
+import { sessionOf } from './session.js';
+
+/** Where the WebSocket is. */
+export const WEBSOCKET_PATH = '/ws';
+
+const WEBSOCKET_KEY = /^[+/0-9A-Za-z]{22}==$/;
+
+/** What a browser's client is told by a close code, since it cannot read the HTTP answer. */
+const TOLD_BY_CLOSE: Readonly<Partial<Record<number, CloseName>>> = {
+  401: 'unauthorized',
+  403: 'forbidden',
+  429: 'overloaded',
+};
+
+/** Whether a request asks for a WebSocket; one that asks for another protocol (h2c, say) is answered as plain HTTP. */
+export function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket';
+}
+
+/** Decides about each HTTP upgrade: a WebSocket, or a refusal that says why. */
+@Injectable()
+export class Upgrades {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(Authenticator) private readonly authenticator: Authenticator,
+    @Inject(Connections) private readonly connections: Connections,
+    @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
+    @Inject(Metrics) private readonly metrics: Metrics,
+    @InjectPinoLogger(Upgrades.name) private readonly logger: PinoLogger,
+  ) {}
+
+  /** @param accepted is called with each new connection, before its first frame is read. */
+  async handle(
+    server: WebSocketServer,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    accepted: (connection: Connection) => void,
+  ): Promise<void> {
+    // While the token is verified nobody else listens: a reset would end the process.
+    const onEarlyError = (): void => void socket.destroy();
+    socket.on('error', onEarlyError);
+    const upgrade = (then: (webSocket: WebSocket) => void): void => {
+      socket.off('error', onEarlyError);
+      server.handleUpgrade(request, socket, head, then);
+    };
+    try {
+      const url = requestUrl(request);
+      this.checkRequest(request, url);
+      const identity = await this.identify(request, url);
+      // It may have begun meanwhile.
+      this.checkStage();
+      if (socket.destroyed) return;
+      upgrade((webSocket) => {
+        const session = sessionOf(url.searchParams.get('session'));
+        accepted(this.connections.open(webSocket, socket, session, identity));
+      });
+    } catch (error) {
+      if (socket.destroyed) return;
+      const { code, detail } = this.refusal(error);
+      const close = TOLD_BY_CLOSE[ERRORS[code].status];
+      if (close === undefined || !offersOurs(request.headers)) {
+        this.refuse(socket, code, detail);
+        return;
+      }
+      this.metrics.refusedUpgrades.inc({ code });
+      upgrade((webSocket) => {
+        // Whatever it sends until it is gone, wrong frames too, is of no interest.
+        webSocket.on('error', () => undefined).close(CLOSE[close].code, CLOSE[close].reason);
+      });
+    }
+  }
+
+  /** Refuses an upgrade by an HTTP answer. */
+  refuse(socket: Duplex, code: ErrorCode, detail?: string): void {
+    this.metrics.refusedUpgrades.inc({ code });
+    refuseUpgrade(socket, code, detail);
+  }
+
+  private refusal(error: unknown): ProtocolError {
+    if (error instanceof ProtocolError) return error;
+    this.logger.error({ err: error }, 'an upgrade failed');
+    return new ProtocolError('internal');
+  }
+
+  private checkRequest(request: IncomingMessage, url: URL): void {
+    const { headers, method } = request;
+    if (url.pathname !== WEBSOCKET_PATH) throw new ProtocolError('not_found', `the WebSocket is at ${WEBSOCKET_PATH}`);
+    if (method !== 'GET') throw new ProtocolError('method_not_allowed', 'an upgrade is a GET');
+    if (headers['sec-websocket-version'] !== '13') throw new ProtocolError('upgrade_required');
+    if (!WEBSOCKET_KEY.test(headers['sec-websocket-key'] ?? '')) {
+      throw new ProtocolError('invalid', 'Sec-WebSocket-Key must be 16 bytes in Base64');
+    }
+    this.checkStage();
+    if (!mayConnectFrom(headers, this.config.allowedOrigins)) throw new ProtocolError('origin_forbidden');
+  }
+
+  private checkStage(): void {
+    const { stage } = this.lifecycle;
+    if (stage === 'starting' || stage === 'draining') throw new ProtocolError('draining');
+  }
+
+  /** Without a token: anonymous where that is allowed, and otherwise nobody until the client sends `connect`. */
+  private async identify({ headers }: IncomingMessage, url: URL): Promise<Identity | undefined> {
+    const token = tokenOf(headers, url.searchParams, this.config.auth.cookie);
+    const identity =
+      token !== undefined
+        ? await this.authenticator.connection(token)
+        : this.config.auth.anonymous
+          ? ANONYMOUS
+          : undefined;
+    if (identity?.user !== undefined && this.connections.isRefused(identity.user)) throw new ProtocolError('forbidden');
+    return identity;
+  }
+}
+
+function requestUrl(request: IncomingMessage): URL {
+  const target = request.url ?? '';
+  if (!target.startsWith('/')) throw new ProtocolError('invalid', 'the request target');
+  // Put together as text: a target that begins with // would be resolved as a host.
+  return new URL(`http://gateway${target}`);
+}

@@ -1,0 +1,63 @@
+import { BROKER, type Broker } from '@holdfast/broadcast';
+import { Controller, Get, Header, Inject, UseFilters } from '@nestjs/common';
+import {
+  HealthCheckService,
+  HealthIndicatorService,
+  type HealthCheckResult,
+  type HealthIndicatorResult,
+} from '@nestjs/terminus';
+import { CONFIG, type Config } from '../config/index.js';
+import { Connections } from '../gateway/connections.js';
+import { Lifecycle } from '../lifecycle/lifecycle.js';
+import { HealthExceptionFilter } from './health-exception.filter.js';
+
+@Controller('health')
+@UseFilters(HealthExceptionFilter)
+export class HealthController {
+  constructor(
+    @Inject(HealthCheckService) private readonly health: HealthCheckService,
+    @Inject(HealthIndicatorService) private readonly indicators: HealthIndicatorService,
+    @Inject(BROKER) private readonly broker: Broker,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(Connections) private readonly connections: Connections,
+    @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
+  ) {}
+
+  /** Everything, for people. */
+  @Get()
+  @Header('Cache-Control', 'no-store')
+  all(): Promise<HealthCheckResult> {
+    return this.health.check([() => this.stage(), () => this.brokerStatus(), () => this.node()]);
+  }
+
+  /** That this answers is all there is to say: a broker outage is no reason to restart a pod that holds connections. */
+  @Get('live')
+  @Header('Cache-Control', 'no-store')
+  live(): { status: 'ok' } {
+    return { status: 'ok' };
+  }
+
+  @Get('ready')
+  @Header('Cache-Control', 'no-store')
+  ready(): Promise<HealthCheckResult> {
+    return this.health.check([() => this.stage(), () => this.brokerStatus()]);
+  }
+
+  private stage(): HealthIndicatorResult {
+    const { stage } = this.lifecycle;
+    const indicator = this.indicators.check('gateway');
+    return stage === 'ready' ? indicator.up({ stage }) : indicator.down({ stage });
+  }
+
+  private brokerStatus(): HealthIndicatorResult {
+    const health = this.broker.health();
+    const indicator = this.indicators.check('broker');
+    if (health.status === 'up') return indicator.up();
+    const { reason } = health;
+    return this.config.health.brokerOutage === 'unready' ? indicator.down({ reason }) : indicator.degraded({ reason });
+  }
+
+  private node(): HealthIndicatorResult {
+    return this.indicators.check('node').up({ name: this.config.node, connections: this.connections.count });
+  }
+}

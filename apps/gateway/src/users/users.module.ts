@@ -1,0 +1,7 @@
+import { Module } from '@nestjs/common';
+import { ChannelsModule } from '../channels/channels.module.js';
+import { GatewayModule } from '../gateway/gateway.module.js';
+import { UsersService } from './users.service.js';
+
+@Module({ imports: [ChannelsModule, GatewayModule], providers: [UsersService], exports: [UsersService] })
+export class UsersModule {}

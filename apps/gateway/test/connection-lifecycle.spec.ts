@@ -1,0 +1,280 @@
+import { once } from 'node:events';
+import { CLOSE, errorData, SUBPROTOCOL } from '@holdfast/protocol';
+import { describe, expect, it, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import { ChannelsService } from '../src/channels/channels.service.js';
+import { Connections } from '../src/gateway/connections.js';
+import { startGateway, type TestGateway } from './support/gateway.js';
+import { heapInUse } from './support/heap.js';
+import { metric } from './support/metric.js';
+import { clientFrame, PING, RawSocket, TEXT } from './support/raw-socket.js';
+import { TestClient } from './support/test-client.js';
+import { secondsFromNow, signToken } from './support/tokens.js';
+
+/** Settles when a client has been sent so many pings. */
+async function pings({ webSocket }: TestClient, count: number): Promise<void> {
+  for (let seen = 0; seen < count; seen += 1) await once(webSocket, 'ping');
+}
+
+async function connectAs(sut: TestGateway, claims: Parameters<typeof signToken>[0]): Promise<TestClient> {
+  return sut.connect(`?access_token=${await signToken(claims)}`);
+}
+
+describe('a ping', () => {
+  const PING_EVERY_S = 0.3;
+
+  it('that is not answered shows a dead peer, whose connection ends', async () => {
+    const sut = await startGateway({ connection: { ping: PING_EVERY_S } });
+    const raw = await RawSocket.webSocket(sut.port);
+    const begun = performance.now();
+    await raw.closed;
+    expect(performance.now() - begun).toBeLessThan(3_000);
+    expect(raw.frames.includes(Buffer.from([0x89, 0x00]))).toBe(true);
+    expect(await metric(sut, 'holdfast_dead_peers_total')).toBe(1);
+    expect(await metric(sut, 'holdfast_connections')).toBe(0);
+  });
+
+  it('keeps a peer that has nothing to say', async () => {
+    const sut = await startGateway({ connection: { ping: PING_EVERY_S } });
+    const client = await sut.connect();
+    await pings(client, 3);
+    expect(client.webSocket.readyState).toBe(WebSocket.OPEN);
+    expect(await metric(sut, 'holdfast_dead_peers_total')).toBe(0);
+  });
+
+  it('is answered by anything that the peer says', async () => {
+    const sut = await startGateway({ connection: { ping: PING_EVERY_S } });
+    const watch = await sut.connect();
+    const raw = await RawSocket.webSocket(sut.port);
+    const talk = setInterval(() => raw.write(clientFrame(TEXT, '{"event":"ping"}')), 100);
+    await pings(watch, 3);
+    clearInterval(talk);
+    expect(await metric(sut, 'holdfast_dead_peers_total')).toBe(0);
+  });
+
+  it('does not take a peer for dead whom the gateway itself does not read', async () => {
+    const sut = await startGateway({ connection: { ping: PING_EVERY_S } });
+    const watch = await sut.connect();
+    const client = await sut.connect();
+    const answer = Promise.withResolvers<{ epoch: string; offset: number }>();
+    vi.spyOn(sut.app.get(ChannelsService), 'publishFrom').mockReturnValue(answer.promise);
+    for (let id = 0; id < 500; id += 1)
+      client.send({ event: 'publish', id: `p${id}`, data: { channel: 'x', data: id } });
+    await pings(watch, 3);
+    answer.resolve({ epoch: 'e', offset: 1 });
+    await client.answer('p499');
+    expect(client.of('reply')).toHaveLength(500);
+    expect(await client.request('ping')).toEqual({});
+  });
+
+  it('is not sent where the configuration says 0, and clients are told an interval of their own', async () => {
+    const sut = await startGateway({ connection: { ping: 0 } });
+    expect((await sut.connect()).welcome.ping).toBe(25_000);
+  });
+});
+
+describe('a token', () => {
+  it('that ends closes its connection with 4001 within a second, and welcome said when', async () => {
+    const sut = await startGateway();
+    const client = await connectAs(sut, { sub: 'ann', exp: secondsFromNow(1) });
+    const received = performance.now();
+    const { expires = 0 } = client.welcome;
+    expect(expires).toBeGreaterThan(500);
+    expect(expires).toBeLessThanOrEqual(1_000);
+    expect(await client.closed).toMatchObject({ code: CLOSE.unauthorized.code });
+    const after = performance.now() - received - expires;
+    expect(after).toBeGreaterThan(-50);
+    expect(after).toBeLessThan(1_000);
+  });
+
+  it('that ends is taken over by a refresh', async () => {
+    const sut = await startGateway();
+    const client = await connectAs(sut, { sub: 'ann', exp: secondsFromNow(1) });
+    const bystander = await connectAs(sut, { sub: 'bob', exp: secondsFromNow(1) });
+    const token = await signToken({ sub: 'ann', exp: secondsFromNow(60) });
+    const { expires } = await client.request('refresh', { token });
+    expect(expires).toBeGreaterThan(55_000);
+    await bystander.closed;
+    expect(await client.request('ping')).toEqual({});
+    expect(await client.request('refresh', { token: await signToken({ sub: 'ann' }) })).toEqual({});
+  });
+
+  it('that is refreshed by another user, by nobody or by nonsense changes nothing', async () => {
+    const sut = await startGateway();
+    const client = await connectAs(sut, { sub: 'ann', exp: secondsFromNow(1) });
+    const ends = client.closed;
+    const ofAnother = errorData('forbidden', 'the token is of another user');
+    for (const claims of [{ sub: 'bob' }, {}, { sub: 'ANN' }]) {
+      await expect(client.request('refresh', { token: await signToken(claims) })).rejects.toEqual(ofAnother);
+    }
+    const subscription = await signToken({ sub: 'ann', channel: 'x' });
+    for (const token of ['nonsense', subscription]) {
+      await expect(client.request('refresh', { token })).rejects.toEqual(errorData('unauthorized'));
+    }
+    expect(await ends).toMatchObject({ code: CLOSE.unauthorized.code });
+  });
+});
+
+describe('a connection of the maximum age', () => {
+  it('is invited elsewhere, and closed with 1012 when it stays beyond the time it was given', async () => {
+    const sut = await startGateway(
+      { drain: { window: 0.5 } },
+      { HOLDFAST_MAX_CONNECTION_AGE: '0.5', HOLDFAST_DRAIN_SECONDS: undefined },
+    );
+    const client = await sut.connect();
+    const { data } = await client.next('reconnect');
+    const told = performance.now();
+    expect(data).toEqual({ within: 500, reason: 'age' });
+    expect(await client.request('ping')).toEqual({});
+    expect(await client.closed).toEqual({ code: CLOSE.restart.code, reason: CLOSE.restart.reason });
+    const stayed = performance.now() - told;
+    expect(stayed).toBeGreaterThan(450);
+    expect(stayed).toBeLessThan(1_500);
+    expect(client.of('reconnect')).toHaveLength(1);
+  });
+
+  it('is told at its own time, so that clients that came together do not leave together', async () => {
+    const sut = await startGateway(
+      { drain: { window: 30 } },
+      { HOLDFAST_MAX_CONNECTION_AGE: '4', HOLDFAST_DRAIN_SECONDS: undefined },
+    );
+    const begun = performance.now();
+    const clients = await Promise.all(Array.from({ length: 50 }, () => sut.connect()));
+    const told = await Promise.all(
+      clients.map(async (client) => {
+        while (client.of('reconnect').length === 0) await once(client.webSocket, 'message');
+        return performance.now() - begun;
+      }),
+    );
+    expect(Math.min(...told)).toBeGreaterThan(3_100);
+    expect(Math.max(...told)).toBeLessThan(5_500);
+    expect(Math.max(...told) - Math.min(...told)).toBeGreaterThan(300);
+  });
+
+  it('that has not proved who it is has nothing to take along: it is closed', async () => {
+    const sut = await startGateway(
+      { connection: { authTimeout: 60 } },
+      { HOLDFAST_ANONYMOUS: 'false', HOLDFAST_MAX_CONNECTION_AGE: '0.2' },
+    );
+    const client = new TestClient(new WebSocket(sut.webSocketUrl, [SUBPROTOCOL]));
+    expect(await client.closed).toMatchObject({ code: CLOSE.restart.code });
+    expect(client.frames).toEqual([]);
+  });
+});
+
+describe('promise 7: a consumer that does not read', () => {
+  const MAX_BUFFERED = 200_000;
+
+  it('costs at most its budget, delays nobody, and is closed with 1013', async () => {
+    const sut = await startGateway({ connection: { maxBuffered: MAX_BUFFERED } });
+    const slow = await RawSocket.webSocket(sut.port);
+    slow.write(clientFrame(TEXT, '{"event":"subscribe","id":1,"data":{"channel":"x"}}'));
+    await slow.until((received) => received.includes('"id":1'));
+    slow.socket.pause();
+    const [quick, publisher] = [await sut.connect(), await sut.connect()];
+    await quick.subscribe('x');
+
+    const connections = sut.app.get(Connections);
+    let published = 0;
+    let mostBuffered = 0;
+    while (connections.count === 3) {
+      const begun = performance.now();
+      await publisher.publish('x', 'x'.repeat(50_000));
+      published += 1;
+      await quick.messages('x', published);
+      expect(performance.now() - begun).toBeLessThan(1_000);
+      mostBuffered = Math.max(mostBuffered, ...connections.all().map(({ buffered }) => buffered));
+      // It has the budget and what the kernels of both ends take.
+      expect(published).toBeLessThan(1_000);
+    }
+    expect(quick.offsets('x')).toEqual(Array.from({ length: published }, (_, index) => index + 1));
+    expect(mostBuffered).toBeGreaterThan(0);
+    expect(mostBuffered).toBeLessThan(MAX_BUFFERED + 51_000);
+    expect(await metric(sut, 'holdfast_slow_consumers_total')).toBe(1);
+    expect(await metric(sut, 'holdfast_closes_total{code="1013"}')).toBe(1);
+    expect(await metric(sut, 'holdfast_subscriptions')).toBe(1);
+  });
+
+  it('is told 1013 where it reads at last', async () => {
+    const sut = await startGateway({ connection: { maxBuffered: MAX_BUFFERED } });
+    const slow = await sut.connect();
+    await slow.subscribe('x');
+    slow.webSocket.pause();
+    const publisher = await sut.connect();
+    while ((await metric(sut, 'holdfast_slow_consumers_total')) === 0) await publisher.publish('x', 'x'.repeat(50_000));
+    slow.webSocket.resume();
+    expect(await slow.closed).toEqual({ code: CLOSE.overloaded.code, reason: CLOSE.overloaded.reason });
+    // Nothing was left out before it.
+    expect(slow.offsets('x')).toEqual(Array.from(slow.offsets('x'), (_, index) => index + 1));
+  });
+
+  it('may not fill the gateway with pongs either', async () => {
+    const sut = await startGateway({ connection: { maxBuffered: 70_000 } });
+    const raw = await RawSocket.webSocket(sut.port);
+    raw.socket.pause();
+    const flood = Buffer.concat(Array.from({ length: 500 }, () => clientFrame(PING, 'x'.repeat(125))));
+    const connections = sut.app.get(Connections);
+    while (connections.count > 0) {
+      raw.write(flood);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(Math.max(0, ...connections.all().map(({ buffered }) => buffered))).toBeLessThan(71_000);
+    }
+    expect(await metric(sut, 'holdfast_slow_consumers_total')).toBe(1);
+  });
+});
+
+describe('a client that closes', () => {
+  it.each([1000, 1001, 3000, 4999])('with %i is answered in kind', async (code) => {
+    const sut = await startGateway();
+    const client = await sut.connect();
+    client.webSocket.close(code, 'bye');
+    expect(await client.closed).toEqual({ code, reason: 'bye' });
+    await vi.waitFor(async () => expect(await metric(sut, 'holdfast_connections')).toBe(0));
+    expect(await metric(sut, `holdfast_closes_total{code="${code}"}`)).toBeUndefined();
+  });
+
+  it('in the middle of its requests gets no more answers, and ends nothing but itself', async () => {
+    const sut = await startGateway();
+    const other = await sut.connect();
+    const client = await sut.connect();
+    const answer = Promise.withResolvers<{ epoch: string; offset: number }>();
+    const publish = vi.spyOn(sut.app.get(ChannelsService), 'publishFrom').mockReturnValueOnce(answer.promise);
+    for (let id = 1; id < 5; id += 1) client.send({ event: 'publish', id, data: { channel: 'x', data: id } });
+    await vi.waitFor(() => expect(publish).toHaveBeenCalledOnce());
+    await client.close();
+    await vi.waitFor(async () => expect(await metric(sut, 'holdfast_connections')).toBe(1));
+    answer.resolve({ epoch: 'e', offset: 1 });
+    expect(await other.request('ping')).toEqual({});
+    expect(publish).toHaveBeenCalledOnce();
+  });
+});
+
+describe('1,000 clients that come and go', () => {
+  it('leave nothing behind', { timeout: 60_000 }, async () => {
+    const sut = await startGateway({ presence: { grace: 0 } });
+    const rush = async (): Promise<void> => {
+      for (let batch = 0; batch < 20; batch += 1) {
+        const clients = await Promise.all(Array.from({ length: 50 }, () => TestClient.connect(sut.webSocketUrl)));
+        await Promise.all(
+          clients.map(async (client, index) => {
+            await client.subscribe('chat:rush', { presence: true });
+            await client.publish('chat:rush', { index }, 'key');
+            // Every way to go.
+            if (index % 3 === 0) client.webSocket.terminate();
+            else if (index % 3 === 1) client.webSocket.close(1000);
+            else client.webSocket.send(Buffer.alloc(70_000));
+            await client.closed;
+          }),
+        );
+      }
+      await vi.waitFor(async () => expect(await metric(sut, 'holdfast_connections')).toBe(0));
+    };
+    await rush();
+    const before = await heapInUse();
+    await rush();
+    expect((await heapInUse()) - before).toBeLessThan(3_000_000);
+    for (const gauge of ['holdfast_connections', 'holdfast_subscriptions', 'holdfast_channels']) {
+      expect(await metric(sut, gauge)).toBe(0);
+    }
+  });
+});

@@ -1,0 +1,167 @@
+import { once } from 'node:events';
+import { BROKER, type Broker } from '@holdfast/broadcast';
+import { CLOSE, errorData } from '@holdfast/protocol';
+import { describe, expect, it, vi } from 'vitest';
+import { Connections } from '../src/gateway/connections.js';
+import { API_KEY, startGateway, type TestGateway } from './support/gateway.js';
+import { metric } from './support/metric.js';
+import { RawSocket, upgradeRequest } from './support/raw-socket.js';
+import type { TestClient } from './support/test-client.js';
+
+function startDraining(settle: number, window: number): Promise<TestGateway> {
+  return startGateway(
+    { drain: { settle, window } },
+    { HOLDFAST_SETTLE_SECONDS: undefined, HOLDFAST_DRAIN_SECONDS: undefined },
+  );
+}
+
+async function readiness({ url }: TestGateway): Promise<number> {
+  return (await fetch(`${url}/health/ready`)).status;
+}
+
+async function refusal({ port }: TestGateway) {
+  const raw = await RawSocket.connect(port);
+  raw.write(upgradeRequest());
+  return raw.answer();
+}
+
+/** When a client was told to go, in ms after `begun`. */
+async function toldAfter(begun: number, { webSocket }: TestClient): Promise<number> {
+  for (;;) {
+    const [data] = (await once(webSocket, 'message')) as [Buffer];
+    if (data.includes('"event":"reconnect"')) return performance.now() - begun;
+  }
+}
+
+describe('promise 5: a pod that stops', () => {
+  it('fails readiness at once, goes on accepting for the settle time, and then refuses upgrades', async () => {
+    const sut = await startDraining(0.5, 2);
+    const early = await sut.connect();
+    expect(await readiness(sut)).toBe(200);
+    const stopped = sut.close();
+    expect(await readiness(sut)).toBe(503);
+    const late = await sut.connect();
+    expect(await late.request('ping')).toEqual({});
+    expect(early.of('reconnect')).toEqual([]);
+
+    await early.next('reconnect');
+    const { status, headers, body } = await refusal(sut);
+    expect({ status, body }).toEqual({ status: 503, body: errorData('draining') });
+    expect(headers.get('retry-after')).toBe('2');
+    expect(await readiness(sut)).toBe(503);
+    expect((await fetch(`${sut.url}/health/live`)).status).toBe(200);
+    // Who came while it settled is told like everybody.
+    await late.next('reconnect');
+    expect(await late.closed).toMatchObject({ code: CLOSE.restart.code });
+    await stopped;
+  });
+
+  it('tells its clients in batches spread over the drain window, and each how long it has', async () => {
+    const CLIENTS = 60;
+    const sut = await startDraining(0, 3);
+    const clients = await Promise.all(Array.from({ length: CLIENTS }, () => sut.connect()));
+    const begun = performance.now();
+    const stopped = sut.close();
+    const told = (await Promise.all(clients.map((client) => toldAfter(begun, client)))).toSorted((a, b) => a - b);
+    // 5/6 of the window is for telling; the rest is left to the last one.
+    expect(told.at(-1)).toBeGreaterThan(2_000);
+    expect(told.at(-1)).toBeLessThan(3_000);
+    for (let from = 0; from < 2_000; from += 500) {
+      const inThisHalf = told.filter((at) => at >= from && at < from + 500).length;
+      expect(inThisHalf, `told from ${from} ms`).toBeGreaterThan(CLIENTS / 15);
+      expect(inThisHalf, `told from ${from} ms`).toBeLessThan(CLIENTS / 2);
+    }
+    for (const client of clients) {
+      expect(client.of('reconnect')).toEqual([{ event: 'reconnect', data: { within: 500, reason: 'draining' } }]);
+    }
+    for (const { code } of await Promise.all(clients.map(({ closed }) => closed)))
+      expect(code).toBe(CLOSE.restart.code);
+    await stopped;
+    expect(performance.now() - begun).toBeLessThan(5_000);
+  });
+
+  it('closes whoever stays beyond its time with 1012, not before', async () => {
+    const sut = await startDraining(0, 3);
+    const client = await sut.connect();
+    const stays = await sut.connect();
+    const begun = performance.now();
+    const stopped = sut.close();
+    const told = await toldAfter(begun, stays);
+    client.webSocket.close(1000);
+    expect(await stays.closed).toEqual({ code: CLOSE.restart.code, reason: CLOSE.restart.reason });
+    const left = performance.now() - begun - told;
+    expect(left).toBeGreaterThan(450);
+    expect(left).toBeLessThan(1_500);
+    await stopped;
+  });
+
+  it('is done as soon as the last client is gone', async () => {
+    const sut = await startDraining(0, 30);
+    const clients = await Promise.all(Array.from({ length: 20 }, () => sut.connect()));
+    const begun = performance.now();
+    const stopped = sut.close();
+    await clients[0]?.next('reconnect');
+    for (const client of clients) client.webSocket.close(1000);
+    await stopped;
+    expect(performance.now() - begun).toBeLessThan(5_000);
+  });
+
+  it('goes on serving its clients and the API while it drains', async () => {
+    const sut = await startDraining(0, 2);
+    const client = await sut.connect();
+    await client.subscribe('chat:x');
+    const stopped = sut.close();
+    await client.next('reconnect');
+    const answer = await fetch(`${sut.url}/api/publish`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${API_KEY}`, 'Content-Type': 'application/json' },
+      body: JSON.stringify({ channel: 'chat:x', data: 'from the API' }),
+    });
+    expect(answer.status).toBe(200);
+    expect(await client.publish('chat:x', 'from a client')).toMatchObject({ offset: 2 });
+    expect((await client.messages('chat:x', 2)).map(({ data }) => data['data'])).toEqual([
+      'from the API',
+      'from a client',
+    ]);
+    expect(await metric(sut, 'holdfast_connections')).toBe(1);
+    await client.close();
+    await stopped;
+  });
+
+  it('closes the broker last', async () => {
+    const sut = await startGateway();
+    const broker = sut.app.get<Broker>(BROKER);
+    const connections = sut.app.get(Connections);
+    const open: number[] = [];
+    const close = broker.close.bind(broker);
+    vi.spyOn(broker, 'close').mockImplementation(async () => {
+      open.push(connections.count);
+      await expect(fetch(`${sut.url}/health/live`)).rejects.toThrow('fetch failed');
+      await close();
+    });
+    await sut.connect();
+    await sut.close();
+    expect(open).toEqual([0]);
+  });
+
+  it.each([
+    ['a WebSocket that does not answer the closing handshake', upgradeRequest()],
+    ['a request that is never sent to its end', 'GET /health/live HT'],
+    [
+      'a body that is never sent to its end',
+      `POST /api/publish HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${API_KEY}\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{`,
+    ],
+    ['a connection that says nothing', ''],
+  ])('is not held up by %s', async (_name, sent) => {
+    const sut = await startGateway();
+    const raw = await RawSocket.connect(sut.port);
+    if (sent !== '') raw.write(sent);
+    if (sent === upgradeRequest()) await raw.until((received) => received.includes('welcome'));
+    // It has been read by the time that another connection is answered.
+    await (await sut.connect()).request('ping');
+    const begun = performance.now();
+    await sut.close();
+    expect(performance.now() - begun).toBeLessThan(6_000);
+    await raw.closed;
+  });
+});

@@ -1,0 +1,109 @@
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { SUBPROTOCOL, type Welcome } from '@holdfast/protocol';
+import { describe, expect, it, vi } from 'vitest';
+import { WebSocket, type ClientOptions } from 'ws';
+import { startGatewayProcess, type GatewayProcess } from './support/gateway-process.js';
+import { API_KEY, JWT_SECRET } from './support/gateway.js';
+import { TestClient } from './support/test-client.js';
+import { secretKey, signToken } from './support/tokens.js';
+
+const PRODUCTION = {
+  NODE_ENV: 'production',
+  HOLDFAST_CONFIG: fileURLToPath(new URL('support/cookie.yaml', import.meta.url)),
+  HOLDFAST_ANONYMOUS: 'false',
+  HOLDFAST_SETTLE_SECONDS: '0',
+  HOLDFAST_DRAIN_SECONDS: '0',
+  HOLDFAST_LOG_LEVEL: 'trace',
+};
+
+/** Every line, which has to be JSON. */
+function linesOf(sut: GatewayProcess): Record<string, unknown>[] {
+  return sut
+    .output()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+describe('the log of a production gateway', () => {
+  it('is JSON, one object a line, and names connection and user', async () => {
+    const sut = await startGatewayProcess(PRODUCTION);
+    const token = await signToken({ sub: 'ann' });
+    const client = await TestClient.connect(`ws://127.0.0.1:${sut.port}/ws?access_token=${token}`);
+    await client.close();
+    await vi.waitFor(() => expect(sut.output()).toContain('"disconnected"'));
+    expect(await sut.stop()).toBe(0);
+    const lines = linesOf(sut);
+    const connected = lines.find(({ msg }) => msg === 'connected');
+    expect(connected).toMatchObject({ connection: expect.any(String), user: 'ann' });
+    const disconnected = lines.find(({ msg }) => msg === 'disconnected');
+    expect(disconnected).toMatchObject({ connection: connected?.['connection'], user: 'ann', code: 1000 });
+    for (const line of lines) expect(line).toMatchObject({ level: expect.any(Number), time: expect.any(Number) });
+  });
+
+  it('never holds a token, a session or a key, whichever way they came and whatever became of them', async () => {
+    const sut = await startGatewayProcess(PRODUCTION);
+    const url = `ws://127.0.0.1:${sut.port}/ws`;
+    const secrets: string[] = [API_KEY, JWT_SECRET];
+    const secret = async (name: string, valid = true): Promise<string> => {
+      const key = valid ? undefined : secretKey('some-other-secret-of-32-bytes-or-more');
+      const token = await signToken({ sub: 'ann', name }, key === undefined ? {} : { key });
+      // Any part of it is too much.
+      secrets.push(...token.split('.').slice(1));
+      return token;
+    };
+    const open = async (query: string, protocols: string[] = [], options: ClientOptions = {}): Promise<void> => {
+      const webSocket = new WebSocket(`${url}${query}`, protocols, options).on('error', () => undefined);
+      const [first] = await Promise.race([once(webSocket, 'message'), once(webSocket, 'close')]).catch(() => []);
+      if (first instanceof Buffer) secrets.push((JSON.parse(first.toString()) as { data: Welcome }).data.session);
+      webSocket.terminate();
+    };
+
+    for (const valid of [true, false]) {
+      const session = Buffer.from(`a session that was ${String(valid)}`)
+        .toString('base64url')
+        .slice(0, 32);
+      secrets.push(session);
+      await open(`?access_token=${await secret('query', valid)}&session=${session}`);
+      await open(`?session=${session}&access_token=${await secret('query, closed', valid)}`, [SUBPROTOCOL]);
+      await open('', [], { headers: { Authorization: `Bearer ${await secret('header', valid)}` } });
+      await open('', [SUBPROTOCOL, `bearer.${await secret('subprotocol', valid)}`]);
+      await open('', [], { headers: { Cookie: `holdfast_token=${await secret('cookie', valid)}` } });
+
+      const inBand = new TestClient(new WebSocket(url, [SUBPROTOCOL]));
+      await new Promise((resolve) => inBand.webSocket.once('open', resolve));
+      const token = await secret('in-band', valid);
+      const welcome = await inBand.request('connect', { token, session }).catch(() => undefined);
+      if (welcome !== undefined) {
+        for (const refresh of [await secret('refresh'), await secret('wrong refresh', false)]) {
+          await inBand.request('refresh', { token: refresh }).catch(() => undefined);
+          await inBand.request('subscribe', { channel: 'x', token: refresh }).catch(() => undefined);
+        }
+        await inBand.publish('x', 'x'.repeat(60_000)).catch(() => undefined);
+      }
+      inBand.webSocket.terminate();
+
+      const encoded = `?access%5Ftoken=${await secret('encoded', valid)}&%73ession=${session}`;
+      await open(encoded);
+      await (await fetch(`${sut.url}/ws${encoded}`)).text();
+      // By plain HTTP, to the right path and to wrong ones.
+      for (const path of ['/ws', '/nowhere', '/health', '/api/channels', '/api/publish']) {
+        const query = `access_token=${await secret(`plain ${path}`, valid)}&session=${session}`;
+        const key = valid ? API_KEY : 'a-wrong-api-key-of-the-tests';
+        if (!valid) secrets.push(key);
+        for (const headers of [{ Authorization: `Bearer ${key}` }, { 'X-API-Key': key }]) {
+          for (const method of ['GET', 'POST']) {
+            await (await fetch(`${sut.url}${path}?${query}`, { method, headers })).text();
+          }
+        }
+      }
+    }
+    await vi.waitFor(() => expect(sut.output().split('"disconnected"').length).toBeGreaterThan(6));
+    expect(await sut.stop()).toBe(0);
+    const output = sut.output();
+    expect(output).toContain('"url":"/ws?access_token=redacted&session=redacted"');
+    for (const one of secrets) expect(output).not.toContain(one);
+    expect(linesOf(sut).length).toBeGreaterThan(20);
+  });
+});

@@ -1,0 +1,390 @@
+import { MemoryBroker, MemoryStore, type Broker, type History, type Position } from '@holdfast/broadcast';
+import type { RequestEvent, Requests } from '@holdfast/protocol';
+import fc from 'fast-check';
+import { afterEach, expect, it, vi } from 'vitest';
+import { newSession, type Session } from '../src/gateway/session.js';
+import { Pod, settled, type PodClient } from './support/pod.js';
+import { SimulatedBroker, SimulatedServer, type Queue } from './support/simulated-server.js';
+import type { Frame } from './support/test-client.js';
+
+const PODS = 2;
+const CLIENTS = 3;
+const HISTORY_SIZE = 5;
+const MAX_REPLAY = 4;
+const TTL_S = 10;
+
+type Start = 'fresh' | 'last' | 'resume';
+
+/** One step of a story. Clients and pods are numbers; what makes no sense at its time is left out. */
+type Step =
+  | { readonly do: 'publish'; readonly pod: number; readonly times: number }
+  | { readonly do: 'connect' | 'subscribe'; readonly client: number; readonly pod: number; readonly start: Start }
+  | { readonly do: 'unsubscribe' | 'disconnect' | 'stop reading' | 'go on reading'; readonly client: number }
+  | { readonly do: 'let happen'; readonly pod: number; readonly queue: Queue; readonly times: number }
+  | { readonly do: 'lose' | 'notice'; readonly pod: number }
+  | { readonly do: 'trim' | 'fail over' }
+  | { readonly do: 'pass'; readonly seconds: number };
+
+const pod = fc.nat(PODS - 1);
+const client = fc.nat(CLIENTS - 1);
+const times = fc.integer({ min: 1, max: 4 });
+
+const COMMON: fc.WeightedArbitrary<Step>[] = [
+  { weight: 8, arbitrary: fc.record({ do: fc.constant('publish' as const), pod, times }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constantFrom('connect' as const, 'subscribe' as const),
+      client,
+      pod,
+      start: fc.constantFrom<Start>('fresh', 'last', 'resume', 'resume'),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constantFrom('unsubscribe', 'disconnect', 'stop reading', 'go on reading'),
+      client,
+    }),
+  },
+];
+
+const LATENCY: fc.WeightedArbitrary<Step>[] = [
+  {
+    weight: 20,
+    arbitrary: fc.record({
+      do: fc.constant('let happen' as const),
+      pod,
+      queue: fc.constantFrom<Queue>('commands', 'answers', 'events'),
+      times,
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('lose' as const, 'notice' as const), pod }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('trim' as const, 'fail over' as const) }) },
+];
+
+const TIME: fc.WeightedArbitrary<Step>[] = [
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('pass' as const), seconds: fc.constantFrom(1, TTL_S, 3 * TTL_S) }),
+  },
+];
+
+function stories(...kinds: fc.WeightedArbitrary<Step>[][]): fc.Arbitrary<Step[]> {
+  return fc.array(fc.oneof(...kinds.flat()), { minLength: 1, maxLength: 60, size: 'max' });
+}
+
+/** What lies behind the pods. */
+interface World {
+  readonly brokers: readonly Broker[];
+  /** The whole stream, as it is kept now. */
+  stream(channel: string): Promise<Pick<History, 'epoch' | 'offset' | 'publications'>>;
+  /** Does a step that only this world knows. */
+  step(channel: string, step: Step): void;
+  /** Lets everything happen that is under way, and every loss be noticed. */
+  settle(channel: string): Promise<void>;
+}
+
+/** What was published where, as the publishers were answered. */
+class Ledger {
+  private readonly published = new Map<string, string>();
+  private readonly epochs: string[] = [];
+  private count = 0;
+
+  /** Something that was never published before. */
+  nextData(): string {
+    this.count += 1;
+    return `message ${this.count}`;
+  }
+
+  add({ epoch, offset }: Position, data: string): void {
+    this.ageOf(epoch);
+    const place = `${epoch} ${offset}`;
+    expect(this.published.has(place), `${place} was given twice`).toBe(false);
+    this.published.set(place, data);
+  }
+
+  at({ epoch, offset }: Position): string | undefined {
+    return this.published.get(`${epoch} ${offset}`);
+  }
+
+  /** Epochs rise: a higher one began later, as far as anybody has seen. */
+  ageOf(epoch: string): number {
+    if (!this.epochs.includes(epoch)) this.epochs.push(epoch);
+    return this.epochs.indexOf(epoch);
+  }
+}
+
+/** A client that believes what the protocol's page says, and checks it at each frame. */
+class ModelClient {
+  /** Up to where it knows of everything; kept when the connection ends. */
+  position: Position | undefined;
+  /** Whether it was told that it is subscribed. */
+  subscribed = false;
+  private readonly requests = new Map<number, { event: RequestEvent; data: Requests['subscribe']['data'] }>();
+  private read = 0;
+  link: PodClient | undefined;
+  private readonly session: Session = newSession();
+
+  constructor(
+    private readonly channel: string,
+    private readonly ledger: Ledger,
+    private readonly world: World,
+  ) {}
+
+  connect(to: Pod): void {
+    this.link = to.connect({ session: this.session });
+    this.read = 0;
+    this.requests.clear();
+  }
+
+  disconnect(): void {
+    this.link?.disconnect();
+    this.link = undefined;
+    this.subscribed = false;
+  }
+
+  /** Whether a request is not answered yet. */
+  get waits(): boolean {
+    return this.requests.size > 0;
+  }
+
+  subscribe(start: Start): void {
+    const since = start === 'resume' ? this.position : undefined;
+    const data = {
+      channel: this.channel,
+      ...(since === undefined ? {} : { since }),
+      ...(start === 'last' ? { last: 3 } : {}),
+    };
+    this.send('subscribe', data);
+  }
+
+  send(event: 'subscribe' | 'unsubscribe', data: Requests['subscribe']['data'] = { channel: this.channel }): void {
+    const id = this.link?.send(event, data);
+    if (id !== undefined) this.requests.set(id, { event, data });
+  }
+
+  /** Takes what came since. */
+  async catchUp(): Promise<void> {
+    const { link } = this;
+    if (link === undefined) return;
+    for (; this.read < link.frames.length; this.read += 1) {
+      const frame = link.frames[this.read];
+      if (frame !== undefined) await this.take(frame);
+    }
+    // Too slow: it is told by a close code that says "resume".
+    if (link.webSocket.closedWith === 1013) this.disconnect();
+    else expect(link.webSocket.closedWith).toBeUndefined();
+  }
+
+  private async take({ event, id, data }: Frame): Promise<void> {
+    const request = this.requests.get(Number(id));
+    this.requests.delete(Number(id));
+    switch (event) {
+      case 'reply':
+        if (request?.event === 'subscribe')
+          await this.subscribedAt(data as unknown as Requests['subscribe']['reply'], request.data);
+        else this.subscribed = false;
+        break;
+      case 'error':
+        // The pod and the broker were in two epochs: the client is asked to come again.
+        expect([request?.event, data['code']]).toEqual(['subscribe', 'unavailable']);
+        break;
+      case 'gap':
+        this.move(data as unknown as Position);
+        break;
+      default:
+        expect(event).toBe('message');
+        this.receive(data['offset'] as number, data['data'] as string);
+    }
+  }
+
+  private async subscribedAt(
+    reply: Requests['subscribe']['reply'],
+    { since, last }: Requests['subscribe']['data'],
+  ): Promise<void> {
+    const { epoch, offset, recovered, replay = 0 } = reply;
+    expect(recovered !== undefined).toBe(since !== undefined);
+    if (since !== undefined && recovered === true) {
+      expect({ epoch, offset: offset - replay }).toEqual(since);
+    } else {
+      if (last === undefined) expect(replay).toBe(0);
+      this.move({ epoch, offset: offset - replay });
+    }
+    this.subscribed = true;
+    if (since === undefined || recovered === true) return;
+    // Promise 3. Histories only get shorter at their beginning: what they hold now they held then.
+    const { publications, ...now } = await this.world.stream(this.channel);
+    const missed = publications.filter((publication) => publication.offset > since.offset).length;
+    const reachesBack = since.epoch === now.epoch && since.offset <= now.offset && missed === now.offset - since.offset;
+    expect(reachesBack && missed <= MAX_REPLAY, 'recovered although it says that it is not').toBe(false);
+  }
+
+  /** It was told that it is here now. */
+  private move({ epoch, offset }: Position): void {
+    if (this.subscribed && this.position !== undefined) {
+      const isForward = epoch === this.position.epoch ? offset >= this.position.offset : true;
+      expect(isForward, 'promise 1: a gap leads back').toBe(true);
+    }
+    this.position = { epoch, offset };
+  }
+
+  private receive(offset: number, data: string): void {
+    expect(this.subscribed, 'a message without a subscription').toBe(true);
+    if (this.position === undefined) throw new Error('subscribed without a position');
+    // Promises 1 and 2 in one: neither again, nor back, nor skipped.
+    expect(offset, `promise 1 and 2: what follows ${this.position.offset}`).toBe(this.position.offset + 1);
+    this.position = { epoch: this.position.epoch, offset };
+    expect(data, `what was published at ${this.position.epoch} ${offset}`).toBe(this.ledger.at(this.position));
+  }
+}
+
+let runs = 0;
+
+async function play(world: World, pods: readonly Pod[], story: readonly Step[]): Promise<void> {
+  runs += 1;
+  const channel = `news:${runs}`;
+  const ledger = new Ledger();
+  const clients = Array.from({ length: CLIENTS }, () => new ModelClient(channel, ledger, world));
+
+  for (const step of story) {
+    await act(step);
+    await settled();
+    for (const one of clients) await one.catchUp();
+  }
+
+  // At the end of all stories everybody has everything.
+  for (const one of clients) one.link?.socket.resumeWrites();
+  for (let round = 0; round < 20 || clients.some((one) => one.waits && one.link !== undefined); round += 1) {
+    await world.settle(channel);
+    await settled();
+    for (const one of clients) await one.catchUp();
+    expect(round, 'the story comes to no end').toBeLessThan(200);
+  }
+  const { epoch, offset } = await world.stream(channel);
+  for (const one of clients) {
+    if (one.subscribed) expect(one.position, 'promise 2: at rest').toEqual({ epoch, offset });
+    one.disconnect();
+  }
+  for (const one of pods) {
+    expect(await one.metric('holdfast_subscriptions')).toBe(0);
+    expect(await one.metric('holdfast_channels')).toBe(0);
+  }
+  await world.settle(channel);
+
+  async function act(step: Step): Promise<void> {
+    const by = 'client' in step ? clients[step.client] : undefined;
+    const at = 'pod' in step ? pods[step.pod] : undefined;
+    switch (step.do) {
+      case 'publish':
+        for (let n = 0; n < step.times; n += 1) {
+          const data = ledger.nextData();
+          const position = at?.channels.publish({ channel, data, publisher: 'test' });
+          if (position !== undefined) ledger.add(await position, data);
+        }
+        break;
+      case 'connect':
+        by?.disconnect();
+        if (at !== undefined) by?.connect(at);
+        by?.subscribe(step.start);
+        break;
+      case 'subscribe':
+        if (by?.link !== undefined && !by.waits && !by.subscribed) by.subscribe(step.start);
+        break;
+      case 'unsubscribe':
+        if (by?.subscribed === true && !by.waits) by.send('unsubscribe');
+        break;
+      case 'disconnect':
+        by?.disconnect();
+        break;
+      case 'stop reading':
+        by?.link?.socket.pauseWrites();
+        break;
+      case 'go on reading':
+        by?.link?.socket.resumeWrites();
+        break;
+      default:
+        world.step(channel, step);
+    }
+  }
+}
+
+const FILE = {
+  // Small, so that replays are paced, and slow clients too slow now and then.
+  connection: { maxPayload: 1_024, maxBuffered: 1_536 },
+  replay: { maxMessages: MAX_REPLAY },
+  namespaceDefaults: {
+    history: { size: HISTORY_SIZE, ttl: TTL_S },
+    positionTtl: 2 * TTL_S,
+    presence: false,
+  },
+};
+
+async function startPods(brokers: readonly Broker[]): Promise<Pod[]> {
+  return Promise.all(brokers.map((broker) => Pod.start({ broker, file: FILE })));
+}
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+it(
+  'promises 1, 2 and 3 hold in random stories on a broker with latency, losses and failovers',
+  { timeout: 120_000 },
+  async () => {
+    const server = new SimulatedServer(HISTORY_SIZE);
+    const brokers = Array.from({ length: PODS }, () => new SimulatedBroker(server));
+    const world: World = {
+      brokers,
+      stream: async (channel) => {
+        const { epoch, offset, log } = server.stream(channel);
+        return { epoch, offset, publications: log };
+      },
+      step(channel, step) {
+        if (step.do === 'let happen') for (let n = 0; n < step.times; n += 1) brokers[step.pod]?.step(step.queue);
+        else if (step.do === 'lose') brokers[step.pod]?.lose(channel);
+        else if (step.do === 'notice') brokers[step.pod]?.notice(channel);
+        else if (step.do === 'trim') server.trim(channel, 1);
+        else if (step.do === 'fail over') server.failOver(channel);
+      },
+      async settle(channel) {
+        for (const broker of brokers) {
+          broker.notice(channel);
+          for (const queue of ['commands', 'answers', 'events'] as const) while (broker.step(queue));
+        }
+        await settled();
+      },
+    };
+    const pods = await startPods(brokers);
+    await fc.assert(
+      fc.asyncProperty(stories(COMMON, LATENCY), (story) => play(world, pods, story)),
+      { numRuns: 500 },
+    );
+  },
+);
+
+it(
+  'promises 1, 2 and 3 hold in random stories on the memory broker, while histories and positions expire',
+  { timeout: 120_000 },
+  async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const store = new MemoryStore();
+    const brokers = Array.from({ length: PODS }, () => new MemoryBroker(store));
+    const world: World = {
+      brokers,
+      stream: async (channel) => {
+        const { epoch, offset, publications } = await (brokers[0] as MemoryBroker).history(channel, { limit: 1_000 });
+        return { epoch, offset, publications };
+      },
+      step(_channel, step) {
+        if (step.do === 'pass') vi.setSystemTime(Date.now() + step.seconds * 1_000);
+      },
+      settle: settled,
+    };
+    const pods = await startPods(brokers);
+    await fc.assert(
+      fc.asyncProperty(stories(COMMON, TIME), (story) => play(world, pods, story)),
+      { numRuns: 500 },
+    );
+  },
+);

@@ -1,0 +1,201 @@
+import type {
+  Broker,
+  BrokerEvents,
+  BrokerHealth,
+  Connection,
+  History,
+  HistoryQuery,
+  Members,
+  Position,
+  Publication,
+  PublishRequest,
+  PublishResult,
+  StreamOptions,
+} from '@holdfast/broadcast';
+
+interface Stream {
+  epoch: string;
+  offset: number;
+  size: number;
+  log: Publication[];
+}
+
+/** Where something waits for the test to let it happen. */
+export type Queue = 'commands' | 'answers' | 'events';
+
+/** The streams that simulated brokers share. */
+export class SimulatedServer {
+  readonly brokers: SimulatedBroker[] = [];
+  private readonly streams = new Map<string, Stream>();
+  private epochs = 0;
+
+  constructor(private readonly historySize: number) {}
+
+  stream(channel: string): Stream {
+    let stream = this.streams.get(channel);
+    if (stream === undefined) {
+      stream = { epoch: this.nextEpoch(), offset: 0, size: this.historySize, log: [] };
+      this.streams.set(channel, stream);
+    }
+    return stream;
+  }
+
+  publish(channel: string, payload: string): Position {
+    const stream = this.stream(channel);
+    stream.offset += 1;
+    const publication = { offset: stream.offset, time: stream.offset, payload };
+    stream.log.push(publication);
+    this.trim(channel, stream.size);
+    for (const broker of this.brokers) broker.carry(channel, publication);
+    return { epoch: stream.epoch, offset: stream.offset };
+  }
+
+  trim(channel: string, size: number): void {
+    const { log } = this.stream(channel);
+    log.splice(0, Math.max(0, log.length - size));
+  }
+
+  /** Begins the stream anew. Each broker carries nothing more of it until it notices. */
+  failOver(channel: string): void {
+    const stream = this.stream(channel);
+    Object.assign(stream, { epoch: this.nextEpoch(), offset: 0, log: [] });
+    for (const broker of this.brokers) broker.lose(channel);
+  }
+
+  private nextEpoch(): string {
+    this.epochs += 1;
+    return `epoch-${this.epochs}`;
+  }
+}
+
+/**
+ * One pod's connection to the server. Nothing happens by itself: a command reaches the server, its answer comes back,
+ * and what the server tells arrives, each when the test says so, and each of these in its own order. As with Redis,
+ * the answer to a subscribe comes with the events.
+ */
+export class SimulatedBroker implements Broker {
+  readonly capabilities = { history: true, presence: true, idempotency: true };
+  private readonly queues: Record<Queue, (() => void)[]> = { commands: [], answers: [], events: [] };
+  /** What the server carries to this pod, for which of the pod's subscriptions. */
+  private readonly carried = new Map<string, { readonly subscription: number; intact: boolean }>();
+  /** The present subscription of each channel: what was told for an earlier one is kept back. */
+  private readonly subscriptions = new Map<string, number>();
+  private lastSubscription = 0;
+  private tell: BrokerEvents | undefined;
+
+  constructor(private readonly server: SimulatedServer) {
+    server.brokers.push(this);
+  }
+
+  /** Lets what waits longest happen. Returns whether there was something. */
+  step(queue: Queue): boolean {
+    const happen = this.queues[queue].shift();
+    happen?.();
+    return happen !== undefined;
+  }
+
+  carry(channel: string, publication: Publication): void {
+    if (this.carried.get(channel)?.intact === true) {
+      this.event(channel, (events) => events.onPublication(channel, publication));
+    }
+  }
+
+  /** From now on the pod misses what is published. */
+  lose(channel: string): void {
+    const carried = this.carried.get(channel);
+    if (carried !== undefined) carried.intact = false;
+  }
+
+  /** The pod notices that it missed something: it is told of the gap, and of what follows it. */
+  notice(channel: string): void {
+    const carried = this.carried.get(channel);
+    if (carried === undefined || carried.intact) return;
+    const { epoch, offset } = this.server.stream(channel);
+    this.event(channel, (events) => events.onGap(channel, { epoch, offset }));
+    carried.intact = true;
+  }
+
+  async start(events: BrokerEvents): Promise<void> {
+    this.tell = events;
+  }
+
+  async close(): Promise<void> {}
+
+  health(): BrokerHealth {
+    return { status: 'up' };
+  }
+
+  now(): number {
+    return Date.now();
+  }
+
+  subscribe(channel: string, _stream: StreamOptions): Promise<Position> {
+    this.lastSubscription += 1;
+    const subscription = this.lastSubscription;
+    this.subscriptions.set(channel, subscription);
+    return new Promise((resolve) => {
+      this.queues.commands.push(() => {
+        const { epoch, offset } = this.server.stream(channel);
+        this.carried.set(channel, { subscription, intact: true });
+        this.queues.events.push(() => resolve({ epoch, offset }));
+      });
+    });
+  }
+
+  unsubscribe(channel: string): Promise<void> {
+    this.subscriptions.delete(channel);
+    return new Promise((resolve) => {
+      this.queues.commands.push(() => {
+        this.carried.delete(channel);
+        this.queues.answers.push(resolve);
+      });
+    });
+  }
+
+  async publish({ channel, payload }: PublishRequest): Promise<PublishResult> {
+    return { ...this.server.publish(channel, payload), duplicate: false };
+  }
+
+  history(channel: string, { since, limit, reverse = false }: HistoryQuery): Promise<History> {
+    return new Promise((resolve) => {
+      this.queues.commands.push(() => {
+        const { epoch, offset, log } = this.server.stream(channel);
+        const known = since !== undefined && since.epoch === epoch && since.offset <= offset;
+        const following = known ? log.filter((publication) => publication.offset > since.offset) : log;
+        const complete = since === undefined || (known && following.length === offset - since.offset);
+        const ordered = reverse ? following.toReversed() : following;
+        const history = { epoch, offset, publications: ordered.slice(0, limit), complete };
+        this.queues.answers.push(() => resolve(history));
+      });
+    });
+  }
+
+  async channels(): Promise<readonly string[]> {
+    return [...this.subscriptions.keys()];
+  }
+
+  async join(): Promise<void> {}
+
+  async leave(): Promise<void> {}
+
+  async members(): Promise<Members> {
+    return { members: [], count: 0 };
+  }
+
+  async register(_connection: Connection): Promise<void> {}
+
+  async unregister(): Promise<void> {}
+
+  async connections(): Promise<readonly Connection[]> {
+    return [];
+  }
+
+  async signal(): Promise<void> {}
+
+  private event(channel: string, tell: (events: BrokerEvents) => void): void {
+    const subscription = this.carried.get(channel)?.subscription;
+    this.queues.events.push(() => {
+      if (this.tell !== undefined && this.subscriptions.get(channel) === subscription) tell(this.tell);
+    });
+  }
+}

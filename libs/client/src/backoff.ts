@@ -1,0 +1,30 @@
+export interface BackoffOptions {
+  /** Upper bound of the first delay, in ms; it doubles with every attempt. */
+  readonly base: number;
+  /** Upper bound of every delay, in ms. */
+  readonly max: number;
+}
+
+/**
+ * Exponential back-off with full jitter: every delay is picked at random below its bound, so that clients that lost
+ * the same gateway do not come back in step.
+ */
+export class Backoff {
+  readonly max: number;
+  readonly #base: number;
+  #attempts = 0;
+
+  constructor({ base, max }: BackoffOptions) {
+    this.#base = base;
+    this.max = max;
+  }
+
+  /** The next delay, in ms. */
+  next(): number {
+    return Math.random() * Math.min(this.max, this.#base * 2 ** this.#attempts++);
+  }
+
+  reset(): void {
+    this.#attempts = 0;
+  }
+}

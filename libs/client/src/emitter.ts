@@ -1,0 +1,32 @@
+import type { Cancel } from './timers.js';
+
+/**
+ * Runs a function of the application. What it throws harms neither the client nor other listeners, and is not lost: it
+ * becomes an uncaught error, as with listeners of an EventTarget.
+ */
+export function runSafely(run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
+
+/** Typed events. */
+export class Emitter<Events extends object> {
+  readonly #listeners = new Map<keyof Events, Set<(detail: never) => void>>();
+
+  on<E extends keyof Events>(event: E, listener: (detail: Events[E]) => void): Cancel {
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners.add(listener));
+    return () => listeners.delete(listener);
+  }
+
+  emit<E extends keyof Events>(event: E, detail: Events[E]): void {
+    // A copy: a listener that is added now begins with the next event.
+    const listeners = [...(this.#listeners.get(event) ?? [])] as ((detail: Events[E]) => void)[];
+    for (const listener of listeners) runSafely(() => listener(detail));
+  }
+}

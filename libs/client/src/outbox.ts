@@ -1,0 +1,65 @@
+import type { Json, Position } from '@holdfast/protocol';
+import type { BackoffOptions } from './backoff.js';
+import type { Connection } from './connection.js';
+import { HoldfastError } from './errors.js';
+import { Lane, type LaneOptions } from './lane.js';
+
+/** For how long a publish may wait while no gateway has told its own window, in ms. */
+const DEFAULT_KEY_WINDOW = 120_000;
+
+export interface OutboxOptions {
+  readonly maxQueued: number;
+  readonly backoff: BackoffOptions;
+  /** The connection to publish on. */
+  connection(): Connection | undefined;
+}
+
+/** All publishes that are not settled: a bounded number, in one lane per channel. */
+export class Outbox {
+  readonly #maxQueued: number;
+  readonly #laneOptions: LaneOptions;
+  readonly #lanes = new Map<string, Lane>();
+  #size = 0;
+  #keyWindow = DEFAULT_KEY_WINDOW;
+
+  constructor({ maxQueued, backoff, connection }: OutboxOptions) {
+    this.#maxQueued = maxQueued;
+    this.#laneOptions = {
+      backoff,
+      connection,
+      keyWindow: () => this.#keyWindow,
+      settled: () => {
+        this.#size--;
+      },
+    };
+  }
+
+  /** @throws HoldfastError `queue_full` */
+  async publish(channel: string, data: Json, key: string): Promise<Position> {
+    if (this.#size >= this.#maxQueued) {
+      const message = `${this.#size} publishes wait already (maxQueued)`;
+      throw new HoldfastError('queue_full', message, { retryable: true });
+    }
+    // Encoded now: other data in a later attempt would be refused under the same key.
+    const json = JSON.stringify({ channel, data, key });
+    const lane = this.#lanes.get(channel) ?? new Lane(this.#laneOptions);
+    this.#lanes.set(channel, lane);
+    this.#size++;
+    try {
+      return await lane.add(json);
+    } finally {
+      if (lane.isEmpty && this.#lanes.get(channel) === lane) this.#lanes.delete(channel);
+    }
+  }
+
+  /** There is a connection, whose gateway remembers keys for `keyWindow` ms. */
+  flush(keyWindow: number): void {
+    this.#keyWindow = keyWindow;
+    for (const lane of this.#lanes.values()) lane.flush();
+  }
+
+  /** Rejects everything but what is under way; that as well unless it succeeds now. */
+  close(error: HoldfastError): void {
+    for (const lane of this.#lanes.values()) lane.close(error);
+  }
+}

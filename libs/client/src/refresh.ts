@@ -1,0 +1,74 @@
+import { Backoff, type BackoffOptions } from './backoff.js';
+import type { Connection } from './connection.js';
+import type { HoldfastError } from './errors.js';
+import { after, type Cancel } from './timers.js';
+import type { TokenSource } from './token.js';
+
+/** The latest moment before the end of a token to ask for the next, in ms. */
+const MARGIN = 5_000;
+
+/** Keeps tokens of a few seconds from being renewed without a pause, in ms. */
+const SHORTEST_DELAY = 1_000;
+
+/** Gives a connection the next token before the one that it has expires. */
+export class Refresher {
+  readonly #connection: Connection;
+  readonly #tokens: TokenSource;
+  readonly #backoff: Backoff;
+  readonly #report: (error: HoldfastError) => void;
+  #isOver = false;
+  #cancel: Cancel = () => {};
+
+  constructor(
+    connection: Connection,
+    tokens: TokenSource,
+    backoff: BackoffOptions,
+    report: (error: HoldfastError) => void,
+  ) {
+    this.#connection = connection;
+    this.#tokens = tokens;
+    this.#backoff = new Backoff(backoff);
+    this.#report = report;
+  }
+
+  /** The token expires in so many ms; `undefined`: it does not. */
+  expiresIn(expires: number | undefined): void {
+    if (expires === undefined) return;
+    this.#refreshIn(Math.max(Math.min(expires * 0.8, expires - MARGIN), SHORTEST_DELAY));
+  }
+
+  stop(): void {
+    this.#isOver = true;
+    this.#cancel();
+  }
+
+  #refreshIn(delay: number): void {
+    if (!this.#isOver) this.#cancel = after(delay, () => void this.#refresh());
+  }
+
+  async #refresh(): Promise<void> {
+    try {
+      const token = await this.#tokens.next();
+      if (this.#isOver) return;
+      this.#connection.request('refresh', JSON.stringify({ token }), {
+        done: ({ expires }) => {
+          this.#backoff.reset();
+          this.expiresIn(expires);
+        },
+        failed: (error) => {
+          if (error.code === 'unauthorized') this.#tokens.refuse(token);
+          this.#failed(error);
+        },
+      });
+    } catch (error) {
+      this.#failed(error as HoldfastError);
+    }
+  }
+
+  /** Tries again until it works or the gateway ends the connection with 4001. */
+  #failed(error: HoldfastError): void {
+    if (this.#isOver) return;
+    this.#report(error);
+    this.#refreshIn(this.#backoff.next());
+  }
+}

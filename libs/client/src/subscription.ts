@@ -1,0 +1,288 @@
+import type { Member, Members, Message, Position, SubscribeReply, UnsubscribedCode } from '@holdfast/protocol';
+import { Backoff, type BackoffOptions } from './backoff.js';
+import type { ChannelFrame, Connection } from './connection.js';
+import { runSafely } from './emitter.js';
+import { HoldfastError } from './errors.js';
+import { Handover, type Feed, type GapReason } from './handover.js';
+import { after, type Cancel } from './timers.js';
+
+export interface SubscriptionHandlers {
+  /** Every message, once, in the order of its offsets. */
+  message(message: Message): void;
+  /**
+   * Something before `position` is lost to you: load your state anew; messages go on after `position`. Told before any
+   * of them.
+   */
+  gap(position: Position, reason: GapReason): void;
+  /** The gateway's answer to the first subscribe, and to those after a reconnect, before the messages that it replays. */
+  subscribed?(reply: SubscribeReply): void;
+  /** Someone came. Like `leave` and `members` only with the option `presence`. */
+  join?(member: Member): void;
+  leave?(member: Member): void;
+  /** Everybody who is there, at the beginning and whenever joins or leaves may have been missed. */
+  members?(members: Members): void;
+  /** The gateway ended the subscription. */
+  unsubscribed?(code: UnsubscribedCode): void;
+  /** The gateway refused the subscription for good, which ends it. Without this handler the client's `error` event tells. */
+  error?(error: HoldfastError): void;
+}
+
+export interface SubscriptionOptions {
+  /** At the beginning hand over up to so many recent messages, 1–1,000. */
+  readonly last?: number | undefined;
+  /** Begin after this position, as from an earlier {@link Subscription.position}. Takes precedence over `last`. */
+  readonly since?: Position | undefined;
+  /** Tell who is there. */
+  readonly presence?: boolean | undefined;
+  /** Gives a subscription token. Asked at the first subscribe, and again when the gateway refuses the token or it expired. */
+  readonly token?: ((channel: string) => string | Promise<string>) | undefined;
+}
+
+/** A channel that the client follows until {@link Subscription.unsubscribe}, whatever becomes of its connections. */
+export interface Subscription {
+  readonly channel: string;
+  /** The last position handed over; undefined before the first answer. */
+  readonly position: Position | undefined;
+  /** The gateway's answer to the first subscribe. Rejects with a {@link HoldfastError} where it refuses for good. */
+  readonly ready: Promise<SubscribeReply>;
+  /** Ends the subscription: nothing is handed over from now on. Resolves when the gateway knows, or cannot be told. */
+  unsubscribe(): Promise<void>;
+}
+
+export interface SubscriptionOwner {
+  report(error: HoldfastError): void;
+  /** The subscription got further on a connection: the one before may be dispensable. */
+  progressed(): void;
+  /** The subscription ended; its channel is free. */
+  forget(): void;
+}
+
+interface Attachment {
+  readonly feed: Feed;
+  /** The name in the gateway's frames, where ours is an alias (`@me`). */
+  readonly name: string;
+}
+
+export class ChannelSubscription implements Subscription {
+  readonly channel: string;
+  readonly ready: Promise<SubscribeReply>;
+
+  readonly #handlers: SubscriptionHandlers;
+  readonly #options: SubscriptionOptions;
+  readonly #owner: SubscriptionOwner;
+  readonly #backoff: Backoff;
+  readonly #handover: Handover;
+  readonly #settleReady: PromiseWithResolvers<SubscribeReply>;
+  readonly #attachments = new Map<Connection, Attachment>();
+  /** Connections that a subscribe is under way on. */
+  readonly #asked = new Set<Connection>();
+  /** The connection to be on; older ones only until then. */
+  #target: Connection | undefined;
+  #token: string | undefined;
+  #isTokenNew = false;
+  #isOver = false;
+  #cancelRetry: Cancel = () => {};
+
+  constructor(
+    channel: string,
+    handlers: SubscriptionHandlers,
+    options: SubscriptionOptions,
+    backoff: BackoffOptions,
+    owner: SubscriptionOwner,
+  ) {
+    this.channel = channel;
+    this.#handlers = handlers;
+    this.#options = options;
+    this.#owner = owner;
+    this.#backoff = new Backoff(backoff);
+    this.#handover = new Handover(
+      {
+        message: (message) => this.#tell(() => handlers.message(message)),
+        gap: (position, reason) => this.#tell(() => handlers.gap(position, reason)),
+      },
+      options.since,
+    );
+    this.#settleReady = Promise.withResolvers();
+    this.ready = this.#settleReady.promise;
+    // The handlers and the client's events tell too, so that nobody has to look at the promise.
+    this.ready.catch(() => {});
+  }
+
+  get position(): Position | undefined {
+    return this.#handover.position;
+  }
+
+  /** Moves to a connection, keeping what others bring until it is theirs no more. */
+  attach(connection: Connection): void {
+    this.#target = connection;
+    this.#backoff.reset();
+    this.#subscribe(connection);
+  }
+
+  /** The connection is gone. */
+  detach(connection: Connection): void {
+    this.#asked.delete(connection);
+    const attachment = this.#attachments.get(connection);
+    if (attachment === undefined) return;
+    connection.routes.delete(attachment.name);
+    this.#attachments.delete(connection);
+    this.#handover.end(attachment.feed);
+  }
+
+  /** Whether this connection alone brings everything. */
+  isOn(connection: Connection): boolean {
+    const attachment = this.#attachments.get(connection);
+    return attachment !== undefined && attachment.feed.held === undefined;
+  }
+
+  unsubscribe(): Promise<void> {
+    return this.#leave(new HoldfastError('closed', `unsubscribed from ${this.channel}`));
+  }
+
+  /** Ends without a word to the gateway. */
+  end(error: HoldfastError): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#cancelRetry();
+    for (const connection of this.#attachments.keys()) this.detach(connection);
+    this.#settleReady.reject(error);
+    this.#owner.forget();
+  }
+
+  #subscribe(connection: Connection): void {
+    this.#cancelRetry();
+    if (this.#isOver || this.#target !== connection) return;
+    if (this.#attachments.has(connection) || this.#asked.has(connection)) return;
+    this.#asked.add(connection);
+    const { token } = this.#options;
+    if (token === undefined || this.#token !== undefined) this.#request(connection);
+    else void this.#askToken(connection, token);
+  }
+
+  async #askToken(connection: Connection, ask: (channel: string) => string | Promise<string>): Promise<void> {
+    try {
+      this.#token = await ask(this.channel);
+    } catch (cause) {
+      const message = `the token callback of ${this.channel} failed`;
+      this.#refused(connection, new HoldfastError('token_failed', message, { retryable: true, cause }));
+      return;
+    }
+    if (!this.#isOver && this.#asked.has(connection)) this.#request(connection);
+  }
+
+  #request(connection: Connection): void {
+    const since = this.position;
+    const { last, presence } = this.#options;
+    const start = since === undefined ? { last } : { since };
+    const request = { channel: this.channel, ...start, presence, token: this.#token };
+    connection.request('subscribe', JSON.stringify(request), {
+      done: (reply) => this.#accepted(connection, reply, since),
+      failed: (error) => this.#refused(connection, error),
+    });
+  }
+
+  #accepted(connection: Connection, reply: SubscribeReply, since: Position | undefined): void {
+    // Where the subscription is over, an unsubscribe is on its way behind the subscribe.
+    if (this.#isOver || !this.#asked.delete(connection)) return;
+    const isMove = this.#attachments.size > 0;
+    this.#backoff.reset();
+    this.#isTokenNew = false;
+    this.#settleReady.resolve(reply);
+
+    const feed = this.#handover.open(reply, since);
+    if (this.#isOver) return;
+    this.#attachments.set(connection, { feed, name: reply.channel });
+    connection.routes.set(reply.channel, (frame) => this.#receive(connection, feed, frame));
+    if (!isMove) this.#tell(() => this.#handlers.subscribed?.(reply));
+    const { members, count } = reply;
+    if (members !== undefined && count !== undefined) {
+      this.#tell(() => this.#handlers.members?.({ members, count }));
+    }
+    this.#owner.progressed();
+  }
+
+  #refused(connection: Connection, error: HoldfastError): void {
+    if (!this.#asked.delete(connection)) return;
+    // Without a connection there is nothing to retry on: the next one is attached in its time.
+    if (this.#isOver || connection !== this.#target || error.code === 'disconnected') return;
+    // It may have been done, and a second subscribe would be refused.
+    if (error.code === 'timeout') void this.#tellUnsubscribe(connection);
+
+    const isTokenRefused = error.code === 'forbidden' || error.code === 'unauthorized';
+    if (isTokenRefused && this.#options.token !== undefined && !this.#isTokenNew) {
+      this.#isTokenNew = true;
+      this.#token = undefined;
+      this.#subscribe(connection);
+    } else if (error.retryable) {
+      this.#owner.report(error);
+      this.#cancelRetry = after(this.#backoff.next(), () => this.#subscribe(connection));
+    } else {
+      void this.#leave(error);
+      if (this.#handlers.error === undefined) this.#owner.report(error);
+      else runSafely(() => this.#handlers.error?.(error));
+    }
+  }
+
+  #receive(connection: Connection, feed: Feed, frame: ChannelFrame): void {
+    const isMoving = this.#attachments.size > 1;
+    switch (frame.event) {
+      case 'message':
+        this.#handover.message(feed, frame.data);
+        break;
+      case 'gap':
+        this.#handover.gap(feed, { epoch: frame.data.epoch, offset: frame.data.offset });
+        break;
+      case 'unsubscribed':
+        return this.#dismissed(connection, frame.data.code);
+      default:
+        this.#receivePresence(connection, frame);
+    }
+    
+  }
+
+  #receivePresence(connection: Connection, frame: ChannelFrame): void {
+    // Two connections tell the same; the newer one began with the whole list.
+    if (connection !== [...this.#attachments.keys()].at(-1)) return;
+    switch (frame.event) {
+      case 'join':
+        return this.#tell(() => this.#handlers.join?.(frame.data.member));
+      case 'leave':
+        return this.#tell(() => this.#handlers.leave?.(frame.data.member));
+      case 'members': {
+        const { members, count } = frame.data;
+        return this.#tell(() => this.#handlers.members?.({ members, count }));
+      }
+    }
+  }
+
+  #dismissed(connection: Connection, code: UnsubscribedCode): void {
+    this.detach(connection);
+    // The subscription lives on where it has moved to, or is about to.
+    if (connection !== this.#target) return;
+    if (code === 'token_expired' && this.#options.token !== undefined) {
+      this.#token = undefined;
+      this.#isTokenNew = true;
+      this.#subscribe(connection);
+      return;
+    }
+    void this.#leave(new HoldfastError(code, `the gateway ended the subscription to ${this.channel}`));
+    runSafely(() => this.#handlers.unsubscribed?.(code));
+  }
+
+  async #leave(why: HoldfastError): Promise<void> {
+    const told = new Set([...this.#attachments.keys(), ...this.#asked]);
+    this.end(why);
+    await Promise.all(Array.from(told, (connection) => this.#tellUnsubscribe(connection)));
+  }
+
+  #tellUnsubscribe(connection: Connection): Promise<void> {
+    return new Promise((resolve) => {
+      const answer = { done: () => resolve(), failed: () => resolve() };
+      connection.request('unsubscribe', JSON.stringify({ channel: this.channel }), answer);
+    });
+  }
+
+  #tell(run: () => void): void {
+    if (!this.#isOver) runSafely(run);
+  }
+}

@@ -1,0 +1,248 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import {
+  CLOSE,
+  errorData,
+  isRequestId,
+  type CloseName,
+  type ErrorCode,
+  type Json,
+  type Message,
+  type NoticeEvent,
+  type Notices,
+  type RequestId,
+  type SubscribeReply,
+  type SubscribeRequest,
+  type Welcome,
+} from '@holdfast/protocol';
+import { vi } from 'vitest';
+import { WebSocketServer, type WebSocket } from 'ws';
+
+interface Received {
+  readonly event: string;
+  readonly data: Record<string, Json | undefined>;
+  readonly id: RequestId;
+}
+
+/** What a script makes of a request: a reply, a refusal, or no answer at all. */
+type Outcome = { reply: unknown } | { refuse: ErrorCode } | 'silence';
+export type Script = (peer: Peer, data: Received['data']) => Outcome | 'default';
+
+interface Stream {
+  epoch: string;
+  /** Offsets up to this one are not kept. */
+  trimmed: number;
+  messages: Message[];
+  readonly keys: Map<string, number>;
+}
+
+/** One connection, seen from the gateway. */
+export class Peer {
+  readonly received: Received[] = [];
+  readonly subscribed = new Set<string>();
+  /** Keeps the socket, reads on and says nothing more: a connection that is half open. */
+  isMute = false;
+  closeCode: number | undefined;
+
+  constructor(
+    readonly socket: WebSocket,
+    readonly session: string | null,
+    readonly url: string,
+    readonly protocols: readonly string[],
+    readonly node: string,
+  ) {
+    socket.on('close', (code) => (this.closeCode = code));
+  }
+
+  send<E extends NoticeEvent>(event: E, data: Notices[E]): void {
+    this.#write({ event, data });
+  }
+
+  answer(id: RequestId, outcome: Exclude<Outcome, 'silence'>): void {
+    if ('reply' in outcome) this.#write({ event: 'reply', id, data: outcome.reply });
+    else this.#write({ event: 'error', id, data: errorData(outcome.refuse) });
+  }
+
+  close(name: CloseName): void {
+    this.socket.close(CLOSE[name].code, CLOSE[name].reason);
+  }
+
+  requests(event: string): Received[] {
+    return this.received.filter((frame) => frame.event === event);
+  }
+
+  #write(frame: unknown): void {
+    if (!this.isMute) this.socket.send(JSON.stringify(frame));
+  }
+}
+
+/**
+ * A gateway that keeps its channels in a Map, with scripts to misbehave. Every connection is to a pod of its own
+ * (`pod-1`, `pod-2`, …), as it may be behind a load balancer.
+ */
+export class FakeGateway {
+  readonly peers: Peer[] = [];
+  /** What a new connection is told; `undefined` keeps it waiting. */
+  greet: (peer: Peer) => Partial<Welcome> | CloseName | undefined = () => ({});
+  /** Replace the default answers to an event. */
+  readonly scripts: Record<string, Script> = {};
+  /** Upgrades are refused with this status. */
+  refuseUpgrades: number | undefined;
+  /** How many upgrades were refused. */
+  refused = 0;
+
+  readonly #streams = new Map<string, Stream>();
+  readonly #server: Server;
+  readonly #sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'holdfast.v1.json' });
+
+  private constructor() {
+    this.#server = createServer();
+    this.#server.on('upgrade', (request, socket, head) => {
+      if (this.refuseUpgrades !== undefined) {
+        this.refused++;
+        socket.end(`HTTP/1.1 ${this.refuseUpgrades} Refused\r\nConnection: close\r\n\r\n`);
+        return;
+      }
+      this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
+        const url = request.url ?? '';
+        const protocols = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
+        const session = new URL(url, 'http://gateway').searchParams.get('session');
+        this.#accept(new Peer(webSocket, session, url, protocols, `pod-${this.peers.length + 1}`));
+      });
+    });
+  }
+
+  static async listen(): Promise<FakeGateway> {
+    const gateway = new FakeGateway();
+    gateway.#server.listen(0, '127.0.0.1');
+    await once(gateway.#server, 'listening');
+    return gateway;
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}/ws`;
+  }
+
+  /** The n-th connection, from 1, once it is there. */
+  peer(n: number): Promise<Peer> {
+    return vi.waitFor(() => {
+      const peer = this.peers[n - 1];
+      if (peer === undefined) throw new Error(`no ${n}. connection`);
+      return peer;
+    }, WAIT);
+  }
+
+  stream(channel: string): Stream {
+    const stream = this.#streams.get(channel) ?? { epoch: 'e1', trimmed: 0, messages: [], keys: new Map() };
+    this.#streams.set(channel, stream);
+    return stream;
+  }
+
+  /** Stores a message and sends it to the subscribers, or to some of them. */
+  publish(channel: string, data: Json, to: readonly Peer[] = this.peers, key?: string): number {
+    const stream = this.stream(channel);
+    const known = key === undefined ? undefined : stream.keys.get(key);
+    if (known !== undefined) return known;
+    const offset = stream.trimmed + stream.messages.length + 1;
+    if (key !== undefined) stream.keys.set(key, offset);
+    const message: Message = { channel, offset, data, time: 0 };
+    stream.messages.push(message);
+    for (const peer of to) if (peer.subscribed.has(channel)) peer.send('message', message);
+    return offset;
+  }
+
+  /** Forgets the messages that are kept. */
+  trim(channel: string): void {
+    const stream = this.stream(channel);
+    stream.trimmed += stream.messages.length;
+    stream.messages = [];
+  }
+
+  /** Begins the stream anew. */
+  restart(channel: string, epoch: string): void {
+    this.#streams.set(channel, { epoch, trimmed: 0, messages: [], keys: new Map() });
+  }
+
+  async close(): Promise<void> {
+    for (const { socket } of this.peers) socket.terminate();
+    this.#server.close();
+    this.#server.closeAllConnections();
+    if (this.#server.listening) await once(this.#server, 'close');
+  }
+
+  #accept(peer: Peer): void {
+    this.peers.push(peer);
+    peer.socket.on('close', () => peer.subscribed.clear());
+    peer.socket.on('error', () => {});
+    peer.socket.on('message', (text: Buffer) => this.#receive(peer, JSON.parse(text.toString()) as Received));
+    const greeting = this.greet(peer);
+    if (typeof greeting === 'string') peer.close(greeting);
+    else if (greeting !== undefined) peer.send('welcome', { ...this.#welcome(peer), ...greeting });
+  }
+
+  #welcome(peer: Peer): Welcome {
+    const session = peer.session ?? `session-${this.peers.length}`;
+    return {
+      client: `client of ${session}`,
+      session,
+      node: peer.node,
+      ping: 25_000,
+      maxPayload: 65_536,
+      keyWindow: 120_000,
+    };
+  }
+
+  #receive(peer: Peer, frame: Received): void {
+    peer.received.push(frame);
+    const { event, data, id } = frame;
+    if (!isRequestId(id)) throw new Error(`a request without an id: ${event}`);
+    const scripted = this.scripts[event]?.(peer, data) ?? 'default';
+    const outcome = scripted === 'default' ? this.#handle(peer, event, data) : scripted;
+    if (outcome === 'silence') return;
+    peer.answer(id, outcome);
+    if (event !== 'subscribe' || !('reply' in outcome)) return;
+    const { channel, replay = 0 } = outcome.reply as SubscribeReply;
+    if (replay > 0) for (const message of this.stream(channel).messages.slice(-replay)) peer.send('message', message);
+  }
+
+  #handle(peer: Peer, event: string, data: Received['data']): Exclude<Outcome, 'silence'> {
+    const channel = String(data?.['channel']);
+    switch (event) {
+      case 'connect':
+        return { reply: this.#welcome(peer) };
+      case 'subscribe':
+        return this.#subscribe(peer, data as unknown as SubscribeRequest);
+      case 'unsubscribe':
+        peer.subscribed.delete(channel);
+        return { reply: { channel } };
+      case 'publish': {
+        const offset = this.publish(channel, data['data'] ?? null, this.peers, String(data['key']));
+        return { reply: { epoch: this.stream(channel).epoch, offset } };
+      }
+      case 'presence':
+        return { reply: { members: [], count: 0 } };
+      case 'history': {
+        const { epoch, messages } = this.stream(channel);
+        return { reply: { epoch, offset: messages.length, publications: messages } };
+      }
+      default:
+        return { reply: {} };
+    }
+  }
+
+  #subscribe(peer: Peer, { channel: asked, since, last }: SubscribeRequest): Exclude<Outcome, 'silence'> {
+    const channel = asked === '@me' ? '@alice' : asked;
+    if (peer.subscribed.has(channel)) return { refuse: 'already_subscribed' };
+    const { epoch, trimmed, messages } = this.stream(channel);
+    const offset = trimmed + messages.length;
+    peer.subscribed.add(channel);
+    const reply = { channel, epoch, offset };
+    if (since === undefined) return { reply: { ...reply, replay: Math.min(last ?? 0, messages.length) } };
+    const isRecovered = since.epoch === epoch && since.offset >= trimmed && since.offset <= offset;
+    return { reply: { ...reply, recovered: isRecovered, replay: isRecovered ? offset - since.offset : 0 } };
+  }
+}
+
+/** For `vi.waitFor`. */
+export const WAIT = { timeout: 4_000, interval: 2 };

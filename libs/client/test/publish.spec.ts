@@ -1,0 +1,219 @@
+import { describe, expect, it, vi } from 'vitest';
+import { WAIT } from './fake-gateway.js';
+import { record } from './recorder.js';
+import { connect, startGateway } from './setup.js';
+
+describe('publish', () => {
+  it('resolves to the position', async () => {
+    const gateway = await startGateway();
+    const sut = connect(gateway);
+
+    await expect(sut.publish('room', { text: 'a' })).resolves.toEqual({ epoch: 'e1', offset: 1 });
+    await expect(sut.publish('room', null)).resolves.toEqual({ epoch: 'e1', offset: 2 });
+    expect(gateway.stream('room').messages.map(({ data }) => data)).toEqual([{ text: 'a' }, null]);
+  });
+
+  it('gives every publish a random key, or that of the caller', async () => {
+    const gateway = await startGateway();
+    const sut = connect(gateway);
+    await Promise.all([sut.publish('room', 1), sut.publish('room', 2), sut.publish('room', 3, { key: 'mine' })]);
+
+    const keys = gateway.peers[0]?.requests('publish').map(({ data }) => data['key']);
+    expect(keys).toEqual([expect.stringMatching(/^[\da-f]{32}$/), expect.stringMatching(/^[\da-f]{32}$/), 'mine']);
+    expect(new Set(keys)).toHaveProperty('size', 3);
+  });
+
+  it('keeps the order of a channel across errors that pass, and channels apart', async () => {
+    const gateway = await startGateway();
+    const sut = connect(gateway);
+    let failures = 0;
+    gateway.scripts['publish'] = (_, { channel }) => {
+      if (channel !== 'room' || Math.random() > 0.5) return 'default';
+      failures++;
+      return {
+        refuse:
+          (['unavailable', 'unknown', 'draining', 'overloaded', 'rate_limited'] as const)[failures % 5] ?? 'internal',
+      };
+    };
+    const all = Array.from({ length: 30 }, (_, index) => sut.publish('room', index));
+    await expect(sut.publish('other', 'not held up')).resolves.toEqual({ epoch: 'e1', offset: 1 });
+    await Promise.all(all);
+
+    expect(failures).toBeGreaterThan(0);
+    expect(gateway.stream('room').messages.map(({ data }) => data)).toEqual(Array.from({ length: 30 }, (_, i) => i));
+  });
+
+  it('is tried again under one key across a reconnect, and stored once', async () => {
+    const gateway = await startGateway();
+    const sut = connect(gateway);
+    gateway.scripts['publish'] = (peer, { channel, data, key }) => {
+      if (peer.node !== 'pod-1') return 'default';
+      // Stored, but the connection breaks before the reply.
+      gateway.publish(String(channel), data ?? null, [], String(key));
+      peer.socket.terminate();
+      return 'silence';
+    };
+    const data = { text: 'a' };
+    const publishes = [sut.publish('room', data), sut.publish('room', 'b')];
+    data.text = 'changed since';
+    await expect(Promise.all(publishes)).resolves.toEqual([
+      { epoch: 'e1', offset: 1 },
+      { epoch: 'e1', offset: 2 },
+    ]);
+
+    expect(gateway.stream('room').messages.map((message) => message.data)).toEqual([{ text: 'a' }, 'b']);
+    const [first, second] = gateway.peers.map((peer) => peer.requests('publish')[0]?.data);
+    expect(second).toEqual(first);
+  });
+
+  it('is tried again on the same connection where there is no answer in time', async () => {
+    const gateway = await startGateway();
+    const sut = connect(gateway, { timeout: 30 });
+    let attempts = 0;
+    gateway.scripts['publish'] = () => (++attempts === 1 ? 'silence' : 'default');
+
+    await expect(sut.publish('room', 'a')).resolves.toEqual({ epoch: 'e1', offset: 1 });
+    const requests = gateway.peers[0]?.requests('publish') ?? [];
+    expect(requests).toHaveLength(2);
+    expect(requests[0]?.data).toEqual(requests[1]?.data);
+  });
+
+  it('is rejected as unknown when the gateway may have forgotten its key', async () => {
+    const gateway = await startGateway();
+    gateway.greet = () => ({ keyWindow: 60 });
+    const sut = connect(gateway);
+    await vi.waitFor(() => expect(sut.state).toBe('connected'), WAIT);
+    gateway.scripts['publish'] = (peer) => {
+      peer.socket.terminate();
+      return 'silence';
+    };
+    const start = performance.now();
+
+    await expect(sut.publish('room', 'a')).rejects.toMatchObject({ code: 'unknown', retryable: false });
+    expect(performance.now() - start).toBeGreaterThanOrEqual(55);
+    delete gateway.scripts['publish'];
+    await expect(sut.publish('room', 'b')).resolves.toMatchObject({ epoch: 'e1' });
+  });
+
+  it('is rejected as unknown while there is no gateway to try again with', async () => {
+    const gateway = await startGateway();
+    gateway.greet = () => ({ keyWindow: 60 });
+    const sut = connect(gateway);
+    await vi.waitFor(() => expect(sut.state).toBe('connected'), WAIT);
+    gateway.refuseUpgrades = 503;
+    gateway.scripts['publish'] = (peer) => {
+      peer.socket.terminate();
+      return 'silence';
+    };
+
+    const [sent, waiting] = await Promise.allSettled([sut.publish('room', 'a'), sut.publish('room', 'b')]);
+    expect(sent).toMatchObject({ reason: { code: 'unknown' } });
+    expect(waiting).toMatchObject({ reason: { code: 'unavailable', retryable: true } });
+  });
+
+  it('is rejected as unavailable where every answer said that nothing was stored', async () => {
+    const gateway = await startGateway();
+    gateway.greet = () => ({ keyWindow: 60 });
+    gateway.scripts['publish'] = () => ({ refuse: 'unavailable' });
+    const sut = connect(gateway);
+    await vi.waitFor(() => expect(sut.state).toBe('connected'), WAIT);
+
+    await expect(sut.publish('room', 'a')).rejects.toMatchObject({ code: 'unavailable' });
+    expect(gateway.peers[0]?.requests('publish').length).toBeGreaterThan(1);
+  });
+
+  it('is rejected at once with what cannot pass, and those behind it go on', async () => {
+    const gateway = await startGateway();
+    const sut = connect(gateway);
+    gateway.scripts['publish'] = (_, { data }) => (data === 'bad' ? { refuse: 'forbidden' } : 'default');
+    const [bad, good] = await Promise.allSettled([sut.publish('room', 'bad'), sut.publish('room', 'good')]);
+
+    expect(bad).toMatchObject({ reason: { code: 'forbidden', retryable: false } });
+    expect(good).toMatchObject({ value: { offset: 1 } });
+    expect(gateway.peers[0]?.requests('publish')).toHaveLength(2);
+  });
+
+  it('is not sent where it is larger than a frame may be: that would end the connection', async () => {
+    const gateway = await startGateway();
+    gateway.greet = () => ({ maxPayload: 1_000 });
+    const sut = connect(gateway);
+
+    await expect(sut.publish('room', 'é'.repeat(490))).rejects.toMatchObject({ code: 'too_large' });
+    await expect(sut.publish('room', 'e'.repeat(490))).resolves.toMatchObject({ offset: 1 });
+  });
+
+  it('waits while there is no connection, but no more than maxQueued', async () => {
+    const gateway = await startGateway();
+    gateway.refuseUpgrades = 503;
+    const sut = connect(gateway, { maxQueued: 3 });
+    const waiting = [1, 2, 3].map((data) => sut.publish(`room-${data}`, data));
+    await expect(sut.publish('room', 4)).rejects.toMatchObject({ code: 'queue_full', retryable: true });
+    gateway.refuseUpgrades = undefined;
+
+    await expect(Promise.all(waiting)).resolves.toHaveLength(3);
+    await expect(sut.publish('room', 5)).resolves.toMatchObject({ offset: 1 });
+  });
+
+  it('comes after the subscribes of a reconnect, so that a subscriber sees its own', async () => {
+    const gateway = await startGateway();
+    const sut = connect(gateway);
+    const app = record();
+    await sut.subscribe('room', app).ready;
+    gateway.refuseUpgrades = 503;
+    gateway.peers[0]?.socket.terminate();
+    await vi.waitFor(() => expect(sut.state).toBe('reconnecting'), WAIT);
+    const publish = sut.publish('room', 'typed meanwhile');
+    gateway.refuseUpgrades = undefined;
+
+    await publish;
+    await vi.waitFor(() => expect(app.log).toEqual(['message 1']), WAIT);
+  });
+});
+
+describe('presence and history', () => {
+  it('ask the gateway', async () => {
+    const gateway = await startGateway();
+    const sut = connect(gateway);
+    gateway.publish('room', 'a');
+
+    await expect(sut.presence('room')).resolves.toEqual({ members: [], count: 0 });
+    await expect(sut.history('room', { limit: 1, reverse: true })).resolves.toMatchObject({
+      epoch: 'e1',
+      offset: 1,
+      publications: [{ data: 'a' }],
+    });
+    expect(gateway.peers[0]?.requests('history')[0]?.data).toEqual({ channel: 'room', limit: 1, reverse: true });
+  });
+
+  it('are asked again on the next connection', async () => {
+    const gateway = await startGateway();
+    const sut = connect(gateway);
+    gateway.scripts['presence'] = (peer) => {
+      if (peer.node === 'pod-2') return 'default';
+      peer.socket.terminate();
+      return 'silence';
+    };
+
+    await expect(sut.presence('room')).resolves.toEqual({ members: [], count: 0 });
+  });
+
+  it('fail when their time is up, with a gateway or without', async () => {
+    const gateway = await startGateway();
+    gateway.scripts['history'] = () => 'silence';
+    gateway.greet = () => undefined;
+    const sut = connect(gateway, { timeout: 40 });
+    await expect(sut.presence('room')).rejects.toMatchObject({ code: 'timeout', retryable: true });
+
+    gateway.greet = () => ({});
+    await vi.waitFor(() => expect(sut.state).toBe('connected'), WAIT);
+    await expect(sut.history('room')).rejects.toMatchObject({ code: 'timeout', retryable: true });
+  });
+
+  it('fail with the refusal of the gateway', async () => {
+    const gateway = await startGateway();
+    gateway.scripts['presence'] = () => ({ refuse: 'presence_disabled' });
+    const sut = connect(gateway);
+
+    await expect(sut.presence('room')).rejects.toMatchObject({ code: 'presence_disabled', retryable: false });
+  });
+});

@@ -1,0 +1,195 @@
+import { describe, expect, it, vi } from 'vitest';
+import { WAIT } from './fake-gateway.js';
+import { record, recordEvents } from './recorder.js';
+import { connect, startGateway } from './setup.js';
+
+describe('token', () => {
+  it('is carried as a subprotocol, never in the URL', async () => {
+    const gateway = await startGateway();
+    connect(gateway, { token: 'a.b-c_d' });
+    const peer = await gateway.peer(1);
+
+    expect(peer.protocols).toEqual(['holdfast.v1.json', 'bearer.a.b-c_d']);
+    expect(peer.url).toBe('/ws');
+  });
+
+  it('is told by the connect event where a subprotocol cannot hold it', async () => {
+    const gateway = await startGateway();
+    gateway.greet = () => undefined;
+    const sut = connect(gateway, { token: 'a/b=' });
+    await vi.waitFor(() => expect(sut.state).toBe('connected'), WAIT);
+
+    expect(gateway.peers[0]?.protocols).toEqual(['holdfast.v1.json']);
+    expect(gateway.peers[0]?.requests('connect')[0]?.data).toEqual({ token: 'a/b=' });
+    gateway.peers[0]?.socket.terminate();
+    const second = await gateway.peer(2);
+    await vi.waitFor(
+      () => expect(second.requests('connect')[0]?.data).toEqual({ token: 'a/b=', session: 'session-1' }),
+      WAIT,
+    );
+  });
+
+  it('is asked for before every connection', async () => {
+    const gateway = await startGateway();
+    let asked = 0;
+    const sut = connect(gateway, { token: async () => `token-${++asked}` });
+    await vi.waitFor(() => expect(sut.state).toBe('connected'), WAIT);
+    gateway.peers[0]?.socket.terminate();
+    const second = await gateway.peer(2);
+
+    expect(second.protocols).toContain('bearer.token-2');
+  });
+
+  it('is asked for again when the callback fails, and the application is told', async () => {
+    const gateway = await startGateway();
+    let asked = 0;
+    const sut = connect(gateway, {
+      token: () => {
+        if (++asked < 3) throw new Error('the backend is away');
+        return 'good';
+      },
+    });
+    const events = recordEvents(sut);
+
+    await vi.waitFor(() => expect(events).toEqual(['error token_failed', 'error token_failed', 'connected']), WAIT);
+  });
+
+  it('is asked for again after 4001, and one that was refused is not tried twice', async () => {
+    const gateway = await startGateway();
+    gateway.greet = ({ protocols }) => (protocols.includes('bearer.good') ? {} : 'unauthorized');
+    const tokens = ['old', 'old', 'old', 'good'];
+    const sut = connect(gateway, { token: () => tokens.shift() ?? 'good' });
+    const events = recordEvents(sut);
+    await vi.waitFor(() => expect(sut.state).toBe('connected'), WAIT);
+
+    expect(gateway.peers.map(({ protocols }) => protocols[1])).toEqual(['bearer.old', 'bearer.good']);
+    expect(events.filter((event) => event === 'error unauthorized')).toHaveLength(3);
+  });
+
+  it('that never changes stops the client where it is refused', async () => {
+    const gateway = await startGateway();
+    gateway.greet = () => 'unauthorized';
+    const sut = connect(gateway, { token: 'bad' });
+    const events = recordEvents(sut);
+    await vi.waitFor(() => expect(events).toEqual(['closed 4001']), WAIT);
+
+    expect(gateway.peers).toHaveLength(1);
+  });
+
+  it('that is missing stops the client where the gateway wants one', async () => {
+    const gateway = await startGateway();
+    gateway.greet = () => undefined;
+    const sut = connect(gateway);
+    const events = recordEvents(sut);
+    (await gateway.peer(1)).close('unauthorized');
+    await vi.waitFor(() => expect(events).toEqual(['closed 4001']), WAIT);
+    expect(sut.state).toBe('closed');
+  });
+
+  it('is renewed before it expires', async () => {
+    const gateway = await startGateway();
+    gateway.greet = () => ({ expires: 6_000 });
+    gateway.scripts['refresh'] = () => ({ reply: { expires: 6_000 } });
+    let asked = 0;
+    const sut = connect(gateway, { token: () => `token-${++asked}` });
+    const peer = await gateway.peer(1);
+    await vi.waitFor(() => expect(sut.state).toBe('connected'), WAIT);
+    const start = performance.now();
+    await vi.waitFor(() => expect(peer.requests('refresh')).toHaveLength(1), WAIT);
+
+    // At least 5 s before, so after one.
+    expect(performance.now() - start).toBeLessThan(1_100);
+    expect(peer.requests('refresh')[0]?.data).toEqual({ token: 'token-2' });
+    await vi.waitFor(() => expect(peer.requests('refresh')[1]?.data).toEqual({ token: 'token-3' }), WAIT);
+  });
+
+  it('is renewed at 80 % of a long life', async () => {
+    const gateway = await startGateway();
+    gateway.greet = () => ({ expires: 100_000 });
+    const timeouts = vi.spyOn(globalThis, 'setTimeout');
+    const sut = connect(gateway, { token: () => 'token' });
+    await vi.waitFor(() => expect(sut.state).toBe('connected'), WAIT);
+
+    expect(timeouts.mock.calls.map(([, delay]) => delay)).toContain(80_000);
+    timeouts.mockRestore();
+  });
+
+  it('is renewed again where that failed', async () => {
+    const gateway = await startGateway();
+    gateway.greet = () => ({ expires: 5_500 });
+    let isRefused = true;
+    gateway.scripts['refresh'] = () => {
+      const outcome = isRefused ? ({ refuse: 'unavailable' } as const) : ({ reply: {} } as const);
+      isRefused = false;
+      return outcome;
+    };
+    const sut = connect(gateway, { token: () => 'token' });
+    const events = recordEvents(sut);
+    const peer = await gateway.peer(1);
+    await vi.waitFor(() => expect(peer.requests('refresh')).toHaveLength(2), WAIT);
+
+    expect(events).toEqual(['connected', 'error unavailable']);
+  });
+});
+
+describe('subscription token', () => {
+  it('is asked for once and given with every subscribe', async () => {
+    const gateway = await startGateway();
+    const sut = connect(gateway);
+    const token = vi.fn<(channel: string) => Promise<string>>(async (channel) => `for-${channel}`);
+    await sut.subscribe('room', record(), { token }).ready;
+    gateway.peers[0]?.socket.terminate();
+    const second = await gateway.peer(2);
+    await vi.waitFor(() => expect(second.requests('subscribe')[0]?.data['token']).toBe('for-room'), WAIT);
+
+    expect(token).toHaveBeenCalledTimes(1);
+  });
+
+  it('is asked for again where the gateway refuses it, once', async () => {
+    const gateway = await startGateway();
+    gateway.scripts['subscribe'] = (_, data) => (data['token'] === 'good' ? 'default' : { refuse: 'forbidden' });
+    const sut = connect(gateway);
+    const tokens = ['old', 'good', 'bad', 'worse', 'good'];
+    const token = () => tokens.shift() ?? 'none';
+    await sut.subscribe('room', record(), { token }).ready;
+    const app = record();
+
+    await expect(sut.subscribe('other', app, { token }).ready).rejects.toMatchObject({ code: 'forbidden' });
+    expect(app.log).toEqual(['error forbidden']);
+    expect(tokens).toEqual(['good']);
+  });
+
+  it('that expired is replaced, and the subscription goes on from its position', async () => {
+    const gateway = await startGateway();
+    const sut = connect(gateway);
+    const app = record();
+    let asked = 0;
+    await sut.subscribe('room', app, { token: () => `token-${++asked}` }).ready;
+    gateway.publish('room', 'a');
+    const [peer] = gateway.peers;
+    peer?.send('unsubscribed', { channel: 'room', code: 'token_expired' });
+    peer?.subscribed.delete('room');
+    gateway.publish('room', 'b');
+
+    await vi.waitFor(() => expect(app.log).toEqual(['message 1', 'message 2']), WAIT);
+    expect(peer?.requests('subscribe')[1]?.data).toEqual({
+      channel: 'room',
+      since: { epoch: 'e1', offset: 1 },
+      token: 'token-2',
+    });
+  });
+
+  it('is asked for again when the callback fails', async () => {
+    const gateway = await startGateway();
+    const sut = connect(gateway);
+    const events = recordEvents(sut);
+    let asked = 0;
+    const token = async () => {
+      if (++asked === 1) throw new Error('the backend is away');
+      return 'good';
+    };
+    await sut.subscribe('room', record(), { token }).ready;
+
+    expect(events).toEqual(['connected', 'error token_failed']);
+  });
+});

@@ -9,7 +9,7 @@ type Question = 'presence' | 'history';
 export interface CallsOptions {
   /** ms for the answer, waiting for a connection included. */
   readonly timeout: number;
-  connection(): Connection | undefined;
+  readonly connection: () => Connection | undefined;
 }
 
 interface Call {

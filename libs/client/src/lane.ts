@@ -19,11 +19,11 @@ interface Entry {
 export interface LaneOptions {
   readonly backoff: BackoffOptions;
   /** The connection to publish on. */
-  connection(): Connection | undefined;
+  readonly connection: () => Connection | undefined;
   /** For how many ms the gateway remembers a key. */
-  keyWindow(): number;
+  readonly keyWindow: () => number;
   /** An entry was settled. */
-  settled(): void;
+  readonly settled: () => void;
 }
 
 /**

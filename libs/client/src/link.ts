@@ -83,7 +83,7 @@ export class Link implements ConnectionOwner {
     this.#cancelRetire();
     const connections = [this.#attempt?.connection, this.#retiring, this.#current];
     this.#attempt = undefined;
-    await Promise.all(connections.map((connection) => connection?.close(grace)));
+    await Promise.all(connections.flatMap((connection) => connection?.close(grace) ?? []));
   }
 
   welcomed(connection: Connection): void {

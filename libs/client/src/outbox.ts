@@ -11,7 +11,7 @@ export interface OutboxOptions {
   readonly maxQueued: number;
   readonly backoff: BackoffOptions;
   /** The connection to publish on. */
-  connection(): Connection | undefined;
+  readonly connection: () => Connection | undefined;
 }
 
 /** All publishes that are not settled: a bounded number, in one lane per channel. */

@@ -49,6 +49,8 @@ export interface Subscription {
   unsubscribe(): Promise<void>;
 }
 
+type PresenceFrame = Extract<ChannelFrame, { event: 'join' | 'leave' | 'members' }>;
+
 export interface SubscriptionOwner {
   report(error: HoldfastError): void;
   /** The subscription got further on a connection: the one before may be dispensable. */
@@ -183,14 +185,16 @@ export class ChannelSubscription implements Subscription {
 
   #accepted(connection: Connection, reply: SubscribeReply, since: Position | undefined): void {
     // Where the subscription is over, an unsubscribe is on its way behind the subscribe.
-    if (this.#isOver || !this.#asked.delete(connection)) return;
+    if (this.#isOver || !this.#asked.has(connection)) return;
     const isMove = this.#attachments.size > 0;
     this.#backoff.reset();
     this.#isTokenNew = false;
     this.#settleReady.resolve(reply);
 
     const feed = this.#handover.open(reply, since);
+    // The application may have left when it was told of a gap.
     if (this.#isOver) return;
+    this.#asked.delete(connection);
     this.#attachments.set(connection, { feed, name: reply.channel });
     connection.routes.set(reply.channel, (frame) => this.#receive(connection, feed, frame));
     if (!isMove) this.#tell(() => this.#handlers.subscribed?.(reply));
@@ -235,23 +239,20 @@ export class ChannelSubscription implements Subscription {
       case 'unsubscribed':
         return this.#dismissed(connection, frame.data.code);
       default:
-        this.#receivePresence(connection, frame);
+        // Two connections tell the same; the newer one began with the whole list.
+        if (connection === [...this.#attachments.keys()].at(-1)) this.#tell(() => this.#tellPresence(frame));
     }
-    
+    if (isMoving) this.#owner.progressed();
   }
 
-  #receivePresence(connection: Connection, frame: ChannelFrame): void {
-    // Two connections tell the same; the newer one began with the whole list.
-    if (connection !== [...this.#attachments.keys()].at(-1)) return;
-    switch (frame.event) {
+  #tellPresence({ event, data }: PresenceFrame): void {
+    switch (event) {
       case 'join':
-        return this.#tell(() => this.#handlers.join?.(frame.data.member));
+        return this.#handlers.join?.(data.member);
       case 'leave':
-        return this.#tell(() => this.#handlers.leave?.(frame.data.member));
-      case 'members': {
-        const { members, count } = frame.data;
-        return this.#tell(() => this.#handlers.members?.({ members, count }));
-      }
+        return this.#handlers.leave?.(data.member);
+      case 'members':
+        return this.#handlers.members?.({ members: data.members, count: data.count });
     }
   }
 

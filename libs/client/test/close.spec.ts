@@ -70,7 +70,7 @@ describe('close', () => {
 describe('the constructor', () => {
   it('takes another WebSocket, and http URLs', async () => {
     const gateway = await startGateway();
-    const sut = connect({ ...gateway, url: gateway.url.replace('ws:', 'http:') } as typeof gateway, { WebSocket: Ws });
+    const sut = connect({ url: gateway.url.replace('ws:', 'http:') }, { WebSocket: Ws });
     const app = record();
     await sut.subscribe('room', app).ready;
     gateway.publish('room', 'a');

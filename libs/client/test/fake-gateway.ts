@@ -21,7 +21,7 @@ import { WebSocketServer, type WebSocket } from 'ws';
 
 interface Received {
   readonly event: string;
-  readonly data: Record<string, Json | undefined>;
+  readonly data: { readonly channel: string; readonly key?: string; readonly [name: string]: Json | undefined };
   readonly id: RequestId;
 }
 
@@ -164,6 +164,18 @@ export class FakeGateway {
     this.#streams.set(channel, { epoch, trimmed: 0, messages: [], keys: new Map() });
   }
 
+  welcome(peer: Peer): Welcome {
+    const session = peer.session ?? `session-${this.peers.length}`;
+    return {
+      client: `client of ${session}`,
+      session,
+      node: peer.node,
+      ping: 25_000,
+      maxPayload: 65_536,
+      keyWindow: 120_000,
+    };
+  }
+
   async close(): Promise<void> {
     for (const { socket } of this.peers) socket.terminate();
     this.#server.close();
@@ -178,19 +190,7 @@ export class FakeGateway {
     peer.socket.on('message', (text: Buffer) => this.#receive(peer, JSON.parse(text.toString()) as Received));
     const greeting = this.greet(peer);
     if (typeof greeting === 'string') peer.close(greeting);
-    else if (greeting !== undefined) peer.send('welcome', { ...this.#welcome(peer), ...greeting });
-  }
-
-  #welcome(peer: Peer): Welcome {
-    const session = peer.session ?? `session-${this.peers.length}`;
-    return {
-      client: `client of ${session}`,
-      session,
-      node: peer.node,
-      ping: 25_000,
-      maxPayload: 65_536,
-      keyWindow: 120_000,
-    };
+    else if (greeting !== undefined) peer.send('welcome', { ...this.welcome(peer), ...greeting });
   }
 
   #receive(peer: Peer, frame: Received): void {
@@ -207,17 +207,17 @@ export class FakeGateway {
   }
 
   #handle(peer: Peer, event: string, data: Received['data']): Exclude<Outcome, 'silence'> {
-    const channel = String(data?.['channel']);
+    const channel = data?.channel;
     switch (event) {
       case 'connect':
-        return { reply: this.#welcome(peer) };
+        return { reply: this.welcome(peer) };
       case 'subscribe':
-        return this.#subscribe(peer, data as unknown as SubscribeRequest);
+        return this.#subscribe(peer, data);
       case 'unsubscribe':
         peer.subscribed.delete(channel);
         return { reply: { channel } };
       case 'publish': {
-        const offset = this.publish(channel, data['data'] ?? null, this.peers, String(data['key']));
+        const offset = this.publish(channel, data['data'] ?? null, this.peers, data.key);
         return { reply: { epoch: this.stream(channel).epoch, offset } };
       }
       case 'presence':

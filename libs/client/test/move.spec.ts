@@ -1,22 +1,53 @@
 import type { Position } from '@holdfast/protocol';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { HoldfastOptions } from '../src/client.js';
 import { WAIT, type FakeGateway, type Peer } from './fake-gateway.js';
+import type { SubscriptionHandlers } from '../src/subscription.js';
 import { record, recordEvents } from './recorder.js';
 import { connect, startGateway } from './setup.js';
 
 const offsets = (n: number) => Array.from({ length: n }, (_, index) => `message ${index + 1}`);
 
 /** Two pods that both have what is published, each sending it when the test says so. */
-async function connected(gateway: FakeGateway, channel = 'room') {
-  const sut = connect(gateway);
+async function connected(gateway: FakeGateway, options: HoldfastOptions = {}) {
+  const sut = connect(gateway, options);
   const events = recordEvents(sut);
   const app = record();
-  await sut.subscribe(channel, app, { last: 10 }).ready;
+  await sut.subscribe('room', app, { last: 10 }).ready;
   return { sut, events, app, old: await gateway.peer(1) };
 }
 
 function drain(peer: Peer, within: number): void {
   peer.send('reconnect', { within, reason: 'draining' });
+}
+
+/** Moves at once, and with all the time in the world: what the test waits for does not come of a deadline. */
+function drainPatiently(peer: Peer): void {
+  const random = vi.spyOn(Math, 'random').mockReturnValue(0.000_1);
+  onTestFinished(() => random.mockRestore());
+  drain(peer, 60_000);
+}
+
+/** Both connections are open: a publish that the old one does not answer keeps it. */
+async function overlapping(gateway: FakeGateway, handlers: Partial<SubscriptionHandlers> = {}) {
+  const sut = connect(gateway);
+  const app = { ...record(), ...handlers };
+  const subscription = sut.subscribe('room', app, { presence: true });
+  const old = await gateway.peer(1);
+  await vi.waitFor(() => expect(sut.state).toBe('connected'), WAIT);
+  gateway.scripts['publish'] = (peer) => (peer === old ? 'silence' : 'default');
+  const publish = sut.publish('other', 'keeps the old connection');
+  await vi.waitFor(() => expect(old.requests('publish')).toHaveLength(1), WAIT);
+  drainPatiently(old);
+  const next = await gateway.peer(2);
+  await vi.waitFor(() => expect(next.requests('subscribe')).toHaveLength(1), WAIT);
+  const leave = async () => {
+    const [request] = old.requests('publish');
+    if (request !== undefined) old.answer(request.id, { reply: { epoch: 'e1', offset: 1 } });
+    await publish;
+    await vi.waitFor(() => expect(old.closeCode).toBe(1000), WAIT);
+  };
+  return { sut, app, subscription, old, next, leave };
 }
 
 describe('make before break', () => {
@@ -25,7 +56,7 @@ describe('make before break', () => {
     const { sut, events, app, old } = await connected(gateway);
     gateway.publish('room', 'a');
     await vi.waitFor(() => expect(app.log).toEqual(offsets(1)), WAIT);
-    drain(old, 400);
+    drainPatiently(old);
 
     const next = await gateway.peer(2);
     expect(next.session).toBe('session-1');
@@ -59,7 +90,7 @@ describe('make before break', () => {
       return 'default';
     };
     const traffic = setInterval(() => gateway.publish('room', 'live'), 1);
-    drain(old, 400);
+    drainPatiently(old);
     await vi.waitFor(() => expect(events).toContain('moved pod-1 pod-2'), WAIT);
     const soFar = app.log.length;
     await vi.waitFor(() => expect(app.log.length).toBeGreaterThan(soFar + 5), WAIT);
@@ -78,7 +109,7 @@ describe('make before break', () => {
     let isReady = false;
     gateway.scripts['subscribe'] = (peer, { channel }) =>
       peer !== old && channel === 'other' && !isReady ? { refuse: 'unavailable' } : 'default';
-    drain(old, 1_000);
+    drainPatiently(old);
     const next = await gateway.peer(2);
     await vi.waitFor(() => expect(next.requests('subscribe').length).toBeGreaterThan(3), WAIT);
     gateway.publish('other', 'still by the old one', [old]);
@@ -97,7 +128,7 @@ describe('make before break', () => {
     gateway.scripts['publish'] = (peer) => (peer === old ? 'silence' : 'default');
     const first = sut.publish('room', 1);
     await vi.waitFor(() => expect(old.requests('publish')).toHaveLength(1), WAIT);
-    drain(old, 1_000);
+    drainPatiently(old);
     const next = await gateway.peer(2);
     await vi.waitFor(() => expect(next.requests('subscribe')).toHaveLength(1), WAIT);
     const second = sut.publish('room', 2);
@@ -119,7 +150,8 @@ describe('make before break', () => {
 
   it('takes a publish that the old connection does not answer in time to the new one, under its key', async () => {
     const gateway = await startGateway();
-    const { sut, old, events } = await connected(gateway);
+    // Not after a back-off: the other connection is there.
+    const { sut, old, events } = await connected(gateway, { backoff: { base: 100_000, max: 100_000 } });
     gateway.scripts['publish'] = (peer) => (peer === old ? 'silence' : 'default');
     const publish = sut.publish('room', 1);
     await vi.waitFor(() => expect(old.requests('publish')).toHaveLength(1), WAIT);
@@ -144,7 +176,7 @@ describe('make before break', () => {
       isLate = true;
       return 'default';
     };
-    drain(old, 1_000);
+    drainPatiently(old);
     const next = await gateway.peer(2);
     await vi.waitFor(() => expect(isLate && next.subscribed.has('room')).toBe(true), WAIT);
     gateway.publish('room', 'newer', [next]);
@@ -173,11 +205,33 @@ describe('make before break', () => {
     expect(events).toContain('moved pod-1 pod-2');
   });
 
+  it('says nothing of what is missing to who has unsubscribed', async () => {
+    const gateway = await startGateway();
+    const { sut, old, events } = await connected(gateway);
+    const app = record();
+    const subscription = sut.subscribe('other', app);
+    await subscription.ready;
+    gateway.scripts['subscribe'] = (peer, { channel }) => {
+      if (peer === old || channel !== 'other') return 'default';
+      gateway.publish('other', 'lost', []);
+      gateway.trim('other');
+      return 'default';
+    };
+    drainPatiently(old);
+    const next = await gateway.peer(2);
+    await vi.waitFor(() => expect(next.subscribed.has('other')).toBe(true), WAIT);
+    await sut.history('other');
+    await subscription.unsubscribe();
+
+    await vi.waitFor(() => expect(events).toContain('moved pod-1 pod-2'), WAIT);
+    expect(app.log).toEqual([]);
+  });
+
   it('tries again while the old one lives', async () => {
     const gateway = await startGateway();
     const { sut, app, old, events } = await connected(gateway);
     gateway.refuseUpgrades = 503;
-    drain(old, 1_000);
+    drainPatiently(old);
     await vi.waitFor(() => expect(gateway.refused).toBeGreaterThan(2), WAIT);
     gateway.publish('room', 'a');
     await vi.waitFor(() => expect(app.log).toEqual(offsets(1)), WAIT);
@@ -211,7 +265,7 @@ describe('make before break', () => {
       if (peer.node === 'pod-2') peer.socket.terminate();
       return 'default';
     };
-    drain(old, 1_000);
+    drainPatiently(old);
     await gateway.peer(3);
     gateway.publish('room', 'a');
 
@@ -228,7 +282,7 @@ describe('make before break', () => {
       return 'default';
     };
     const traffic = setInterval(() => gateway.publish('room', 'live'), 1);
-    drain(old, 400);
+    drainPatiently(old);
     await vi.waitFor(() => expect(events).toEqual(['connected', 'moved pod-1 pod-2', 'moved pod-2 pod-3']), WAIT);
     clearInterval(traffic);
 
@@ -262,5 +316,93 @@ describe('make before break', () => {
 
     await vi.waitFor(() => expect(events).toEqual(['connected', 'reconnecting 1012', 'closed 4003']), WAIT);
     expect(gateway.peers).toHaveLength(3);
+  });
+
+  it('takes up the attempt that is under way where the old connection ends meanwhile', async () => {
+    const gateway = await startGateway();
+    const { sut, old, events } = await connected(gateway);
+    gateway.greet = () => undefined;
+    drainPatiently(old);
+    const next = await gateway.peer(2);
+    old.close('restart');
+    await vi.waitFor(() => expect(sut.state).toBe('reconnecting'), WAIT);
+    next.send('welcome', gateway.welcome(next));
+    await vi.waitFor(() => expect(sut.state).toBe('connected'), WAIT);
+    await sut.history('room');
+
+    expect(events).toEqual(['connected', 'reconnecting 1012', 'connected']);
+    expect(gateway.peers).toHaveLength(2);
+  });
+
+  describe('while both connections are open', () => {
+    it('tells who comes and goes once, as the new one tells it', async () => {
+      const gateway = await startGateway();
+      const log: string[] = [];
+      gateway.scripts['subscribe'] = ({ node }) => ({
+        reply: { channel: 'room', epoch: 'e1', offset: 0, recovered: true, members: [{ client: node }], count: 1 },
+      });
+      const { old, next, leave } = await overlapping(gateway, {
+        subscribed: () => log.push('subscribed'),
+        members: ({ members }) => log.push(`members ${members.map(({ client }) => client).join()}`),
+        join: ({ client }) => log.push(`join ${client}`),
+      });
+      await vi.waitFor(() => expect(log).toContain('members pod-2'), WAIT);
+      for (const peer of [old, next]) peer.send('join', { channel: 'room', member: { client: peer.node } });
+      await leave();
+
+      await vi.waitFor(() => expect(log).toEqual(['subscribed', 'members pod-1', 'members pod-2', 'join pod-2']), WAIT);
+    });
+
+    it('stays subscribed where only the old one ends the subscription', async () => {
+      const gateway = await startGateway();
+      const { sut, app, old, next, leave } = await overlapping(gateway);
+      old.send('unsubscribed', { channel: 'room', code: 'forbidden' });
+      await leave();
+      await sut.history('room');
+      gateway.publish('room', 'a', [next]);
+
+      await vi.waitFor(() => expect(app.log).toEqual(['message 1']), WAIT);
+    });
+
+    it('ends the subscription on both where the new one refuses it', async () => {
+      const gateway = await startGateway();
+      gateway.scripts['subscribe'] = ({ node }) => (node === 'pod-1' ? 'default' : { refuse: 'forbidden' });
+      const { app, old, leave } = await overlapping(gateway);
+      await vi.waitFor(() => expect(old.requests('unsubscribe')).toHaveLength(1), WAIT);
+      await leave();
+      gateway.publish('room', 'a');
+
+      expect(app.log).toEqual(['error forbidden']);
+    });
+
+    it('waits for the answers of the old one', async () => {
+      const gateway = await startGateway();
+      gateway.scripts['presence'] = ({ node }) => (node === 'pod-1' ? 'silence' : 'default');
+      const sut = connect(gateway);
+      const presence = sut.presence('room');
+      const old = await gateway.peer(1);
+      await vi.waitFor(() => expect(old.requests('presence')).toHaveLength(1), WAIT);
+      drainPatiently(old);
+      const next = await gateway.peer(2);
+      await sut.history('room');
+      const [request] = old.requests('presence');
+      if (request !== undefined) old.answer(request.id, { reply: { members: [], count: 7 } });
+
+      await expect(presence).resolves.toEqual({ members: [], count: 7 });
+      expect(next.requests('presence')).toEqual([]);
+    });
+
+    it('is not misled by a late refusal of the old one', async () => {
+      const gateway = await startGateway();
+      gateway.scripts['subscribe'] = ({ node }) => (node === 'pod-1' ? 'silence' : 'default');
+      const { app, subscription, old, next, leave } = await overlapping(gateway);
+      await subscription.ready;
+      const [request] = old.requests('subscribe');
+      if (request !== undefined) old.answer(request.id, { refuse: 'forbidden' });
+      await leave();
+      gateway.publish('room', 'a', [next]);
+
+      await vi.waitFor(() => expect(app.log).toEqual(['message 1']), WAIT);
+    });
   });
 });

@@ -49,7 +49,7 @@ describe('publish', () => {
     gateway.scripts['publish'] = (peer, { channel, data, key }) => {
       if (peer.node !== 'pod-1') return 'default';
       // Stored, but the connection breaks before the reply.
-      gateway.publish(String(channel), data ?? null, [], String(key));
+      gateway.publish(channel, data ?? null, [], key);
       peer.socket.terminate();
       return 'silence';
     };
@@ -111,15 +111,38 @@ describe('publish', () => {
     expect(waiting).toMatchObject({ reason: { code: 'unavailable', retryable: true } });
   });
 
+  it('is rejected as unknown where it is never answered', async () => {
+    const gateway = await startGateway();
+    gateway.greet = () => ({ keyWindow: 60 });
+    gateway.scripts['publish'] = () => 'silence';
+    const sut = connect(gateway);
+    await vi.waitFor(() => expect(sut.state).toBe('connected'), WAIT);
+
+    await expect(sut.publish('room', 'a')).rejects.toMatchObject({ code: 'unknown' });
+  });
+
   it('is rejected as unavailable where every answer said that nothing was stored', async () => {
     const gateway = await startGateway();
     gateway.greet = () => ({ keyWindow: 60 });
     gateway.scripts['publish'] = () => ({ refuse: 'unavailable' });
-    const sut = connect(gateway);
+    const sut = connect(gateway, { backoff: { base: 100_000, max: 100_000 } });
     await vi.waitFor(() => expect(sut.state).toBe('connected'), WAIT);
 
-    await expect(sut.publish('room', 'a')).rejects.toMatchObject({ code: 'unavailable' });
-    expect(gateway.peers[0]?.requests('publish').length).toBeGreaterThan(1);
+    await expect(sut.publish('room', 'a')).rejects.toMatchObject({ code: 'unavailable', retryable: true });
+  });
+
+  it('waits between attempts, whatever else is published', async () => {
+    const gateway = await startGateway();
+    gateway.greet = () => ({ keyWindow: 200 });
+    gateway.scripts['publish'] = (_, { channel }) => (channel === 'room' ? { refuse: 'rate_limited' } : 'default');
+    const sut = connect(gateway, { backoff: { base: 100_000, max: 100_000 } });
+    const first = sut.publish('room', 'a');
+    await vi.waitFor(() => expect(gateway.peers[0]?.requests('publish')).toHaveLength(1), WAIT);
+    const second = sut.publish('room', 'b');
+    await sut.publish('other', 'c');
+
+    expect(gateway.peers[0]?.requests('publish').map(({ data }) => data['data'])).toEqual(['a', 'c']);
+    await Promise.allSettled([first, second]);
   });
 
   it('is rejected at once with what cannot pass, and those behind it go on', async () => {

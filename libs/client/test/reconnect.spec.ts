@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WAIT } from './fake-gateway.js';
 import { record, recordEvents } from './recorder.js';
 import { connect, startGateway } from './setup.js';
@@ -75,6 +75,35 @@ describe('reconnect', () => {
     gateway.refuseUpgrades = undefined;
     await vi.waitFor(() => expect(sut.state).toBe('connected'), WAIT);
     expect(sut.welcome?.node).toBe('pod-1');
+  });
+
+  it('waits longer with every attempt, and little again after a stable connection', async () => {
+    const gateway = await startGateway();
+    let skew = 0;
+    const now = performance.now.bind(performance);
+    vi.spyOn(performance, 'now').mockImplementation(() => now() + skew);
+    vi.spyOn(Math, 'random').mockReturnValue(0.999_999);
+    const timeouts = vi.spyOn(globalThis, 'setTimeout');
+    onTestFinished(() => {
+      vi.restoreAllMocks();
+    });
+    const delays = () =>
+      timeouts.mock.calls.map(([, delay]) => Math.ceil(delay ?? 0)).filter((delay) => [7, 14, 28, 30].includes(delay));
+
+    gateway.refuseUpgrades = 503;
+    const sut = connect(gateway, { backoff: { base: 7, max: 30 } });
+    await vi.waitFor(() => expect(delays()).toEqual([7, 14, 28, 30]), WAIT);
+    gateway.refuseUpgrades = undefined;
+    await vi.waitFor(() => expect(sut.state).toBe('connected'), WAIT);
+    gateway.peers[0]?.socket.terminate();
+    await gateway.peer(2);
+    expect(delays().at(-1)).toBe(30);
+
+    await vi.waitFor(() => expect(sut.state).toBe('connected'), WAIT);
+    skew = 60_000;
+    gateway.peers[1]?.socket.terminate();
+    await gateway.peer(3);
+    expect(delays().at(-1)).toBe(7);
   });
 
   it('does not wait for a welcome for ever', async () => {

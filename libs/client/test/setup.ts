@@ -10,7 +10,7 @@ export async function startGateway(): Promise<FakeGateway> {
 }
 
 /** A client that makes haste, and is closed when the test ends. */
-export function connect({ url }: FakeGateway, options: HoldfastOptions = {}): Holdfast {
+export function connect({ url }: Pick<FakeGateway, 'url'>, options: HoldfastOptions = {}): Holdfast {
   const client = new Holdfast(url, { timeout: 1_000, backoff: { base: 4, max: 20 }, ...options });
   onTestFinished(() => client.close());
   return client;

@@ -144,13 +144,13 @@ describe('subscribe', () => {
     gateway.scripts['subscribe'] = () => ({ refuse: 'forbidden' });
     const sut = connect(gateway);
     const events = recordEvents(sut);
-    const { message, gap } = record();
-    const subscription = sut.subscribe('room', { message, gap });
+    const handlers = { message: () => {}, gap: () => {} };
+    const subscription = sut.subscribe('room', handlers);
     await expect(subscription.ready).rejects.toMatchObject({ code: 'forbidden', retryable: false });
     expect(events).toEqual(['connected', 'error forbidden']);
 
     delete gateway.scripts['subscribe'];
-    await expect(sut.subscribe('room', { message, gap }).ready).resolves.toMatchObject({ channel: 'room' });
+    await expect(sut.subscribe('room', handlers).ready).resolves.toMatchObject({ channel: 'room' });
   });
 
   it('ends when the gateway ends it', async () => {
@@ -185,6 +185,30 @@ describe('subscribe', () => {
 
     await vi.waitFor(() => expect(after.messages.at(-1)).toMatchObject({ data: 'b' }), WAIT);
     expect(before.log).toEqual([]);
+  });
+
+  it('can be given up when a gap is told', async () => {
+    const gateway = await startGateway();
+    const sut = connect(gateway);
+    const app = record();
+    const subscription = sut.subscribe(
+      'room',
+      {
+        ...app,
+        gap: (position, reason) => {
+          app.gap(position, reason);
+          void subscription.unsubscribe();
+        },
+        subscribed: () => app.log.push('subscribed'),
+      },
+      { since: { epoch: 'e0', offset: 1 } },
+    );
+    const peer = await gateway.peer(1);
+    await vi.waitFor(() => expect(peer.requests('unsubscribe')).toHaveLength(1), WAIT);
+    await sut.history('room');
+
+    expect(app.log).toEqual(['not_recovered e1:0']);
+    expect(peer.subscribed.has('room')).toBe(false);
   });
 
   it('can be given up before the answer', async () => {

@@ -54,6 +54,29 @@ describe('token', () => {
     await vi.waitFor(() => expect(events).toEqual(['error token_failed', 'error token_failed', 'connected']), WAIT);
   });
 
+  it('that comes after the client was closed is not used', async () => {
+    const gateway = await startGateway();
+    const callbacks: PromiseWithResolvers<string>[] = [];
+    const clients = [1, 2].map(() =>
+      connect(gateway, {
+        token: () => {
+          const callback = Promise.withResolvers<string>();
+          callbacks.push(callback);
+          return callback.promise;
+        },
+      }),
+    );
+    const events = clients.map(recordEvents);
+    await vi.waitFor(() => expect(callbacks).toHaveLength(2), WAIT);
+    await Promise.all(clients.map((client) => client.close()));
+    callbacks[0]?.resolve('late');
+    callbacks[1]?.reject(new Error('too late'));
+    await expect(connect(gateway).presence('room')).resolves.toEqual({ members: [], count: 0 });
+
+    expect(gateway.peers).toHaveLength(1);
+    expect(events).toEqual([['closed 1000'], ['closed 1000']]);
+  });
+
   it('is asked for again after 4001, and one that was refused is not tried twice', async () => {
     const gateway = await startGateway();
     gateway.greet = ({ protocols }) => (protocols.includes('bearer.good') ? {} : 'unauthorized');
@@ -112,6 +135,19 @@ describe('token', () => {
 
     expect(timeouts.mock.calls.map(([, delay]) => delay)).toContain(80_000);
     timeouts.mockRestore();
+  });
+
+  it('that is refused at a renewal is not tried again', async () => {
+    const gateway = await startGateway();
+    gateway.greet = () => ({ expires: 5_500 });
+    gateway.scripts['refresh'] = (_, { token }) => (token === 'good' ? { reply: {} } : { refuse: 'unauthorized' });
+    const tokens = ['first', 'revoked', 'revoked', 'good'];
+    connect(gateway, { token: () => tokens.shift() ?? 'none' });
+    const peer = await gateway.peer(1);
+    await vi.waitFor(() => expect(tokens).toEqual([]), WAIT);
+    await vi.waitFor(() => expect(peer.requests('refresh')).toHaveLength(2), WAIT);
+
+    expect(peer.requests('refresh').map(({ data }) => data['token'])).toEqual(['revoked', 'good']);
   });
 
   it('is renewed again where that failed', async () => {

@@ -71,7 +71,9 @@ export async function create(root: DynamicModule): Promise<NestFastifyApplicatio
 /** Listens on the configured port, and says that it is ready. */
 export async function startApp(app: NestFastifyApplication, config: Config): Promise<void> {
   await app.listen(config.port, anyAddress());
-  app.get(Lifecycle).stage = 'ready';
+  const lifecycle = app.get(Lifecycle);
+  // It may have been told to stop meanwhile.
+  if (lifecycle.stage === 'starting') lifecycle.stage = 'ready';
 }
 
 /** All addresses, of IPv6 too where this machine has any. */

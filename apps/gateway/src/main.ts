@@ -65,6 +65,12 @@ main().catch((error: unknown) => {
     process.stderr.write(`${error.problems.map((problem) => `holdfast: ${problem}`).join('\n')}\n`);
     process.exit(EX_CONFIG);
   }
-  process.stderr.write(`holdfast: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(`holdfast: ${describe(error)}\n`);
   process.exit(1);
 });
+
+/** What the system refused (a port that is in use, say) needs no stack; an error of ours does. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return 'syscall' in error ? error.message : (error.stack ?? error.message);
+}

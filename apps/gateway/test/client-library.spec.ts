@@ -80,7 +80,7 @@ async function expectAllOnceInOrder(journals: readonly Journal[], acknowledged: 
   );
   const [first] = journals;
   const offsets = acknowledged.map((_, index) => index + 1);
-  expect(first?.messages.map(({ data }) => data).toSorted()).toEqual(acknowledged.toSorted());
+  expect(new Set(first?.messages.map(({ data }) => data))).toEqual(new Set(acknowledged));
   for (const { messages, gaps } of journals) {
     expect(messages.map(({ offset }) => offset)).toEqual(offsets);
     expect(gaps).toEqual([]);

@@ -136,7 +136,7 @@ describe('a connection of the maximum age', () => {
   it('is told at its own time, so that clients that came together do not leave together', async () => {
     const sut = await startGateway(
       { drain: { window: 30 } },
-      { HOLDFAST_MAX_CONNECTION_AGE: '4', HOLDFAST_DRAIN_SECONDS: undefined },
+      { HOLDFAST_MAX_CONNECTION_AGE: '5', HOLDFAST_DRAIN_SECONDS: undefined },
     );
     const begun = performance.now();
     const clients = await Promise.all(Array.from({ length: 50 }, () => sut.connect()));
@@ -146,9 +146,10 @@ describe('a connection of the maximum age', () => {
         return performance.now() - begun;
       }),
     );
-    expect(Math.min(...told)).toBeGreaterThan(3_100);
-    expect(Math.max(...told)).toBeLessThan(5_500);
-    expect(Math.max(...told) - Math.min(...told)).toBeGreaterThan(300);
+    expect(Math.min(...told)).toBeGreaterThan(3_900);
+    expect(Math.max(...told)).toBeLessThan(6_500);
+    // More than what looking at them in turns makes of one and the same time.
+    expect(Math.max(...told) - Math.min(...told)).toBeGreaterThan(700);
   });
 
   it('that has not proved who it is has nothing to take along: it is closed', async () => {

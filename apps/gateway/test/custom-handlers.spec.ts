@@ -27,6 +27,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { createApp } from '../src/app.js';
 import type { Connection } from '../src/gateway/connection.js';
 import { startGateway, testConfig, type TestGateway } from './support/gateway.js';
+import { clientFrame, RawSocket, TEXT } from './support/raw-socket.js';
 import type { TestClient } from './support/test-client.js';
 
 const SECRET = 'password of the database';
@@ -76,6 +77,10 @@ class WorkGateway {
 
 @Module({ providers: [WorkGateway] })
 class WorkModule {}
+
+function workFrame(id: number): Buffer {
+  return clientFrame(TEXT, JSON.stringify({ event: 'work', id, data: { name: 'all', channel: `c${id % 2}` } }));
+}
 
 describe('the requests of one connection', () => {
   let sut: TestGateway;
@@ -168,6 +173,17 @@ describe('the requests of one connection', () => {
       expect(ids.filter((id) => id % 2 === lane)).toEqual(Array.from({ length: TOTAL / 2 }, (_, i) => 2 * i + lane));
     }
     expect(lastConnection?.lanes.size).toBe(0);
+  });
+
+  it.each([257, 258, 259, 260])('are read on when those before are answered, %i of them two by two', async (count) => {
+    await start();
+    const raw = await RawSocket.webSocket(sut.port);
+    raw.write(...Array.from({ length: count }, (_, id) => workFrame(id)));
+    await vi.waitFor(() => expect(lastConnection?.lanes.size).toBe(count));
+    gate('all').resolve();
+    await raw.until((received) => received.includes(`"id":${count - 1},`));
+    raw.write(workFrame(count));
+    await raw.until((received) => received.includes(`"id":${count},`));
   });
 
   it('without an id are done without a reply, but not refused without a word', async () => {
@@ -266,7 +282,7 @@ class CustomGateway implements OnGatewayConnection<Connection>, OnGatewayDisconn
 
   @SubscribeMessage('refused in the catalogue’s form')
   refusedByCatalogue(): never {
-    throw new WsException(errorData('rate_limited'));
+    throw new WsException({ ...errorData('rate_limited'), cause: SECRET, big: 1n });
   }
 
   @SubscribeMessage('refused by an object')

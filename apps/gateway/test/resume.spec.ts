@@ -99,8 +99,6 @@ describe('promise 3: who comes back within the retention gets what it missed, on
         recovered: true,
         replay: 0,
       });
-      // The channel was idle for a while, and nobody was there.
-      for (const { data } of client.of('message')) expect(data['offset']).toBe(1);
     }
     const alone = await gateway.connect();
     const since = await alone.publish('bare:alone', 1);
@@ -229,25 +227,27 @@ describe('a replay', () => {
   });
 
   it('has live messages wait behind it, and these are paced as well', async () => {
-    const { pod, since } = await podWithHistory(400, 131_072);
+    const { pod, since } = await podWithHistory(400, 65_536);
     const [publisher, client] = [pod.connect(), pod.connect()];
     client.socket.pauseWrites();
     client.send('subscribe', { channel: CHANNEL, since });
     let published = 400;
-    while (client.offsets.length < 460) {
+    while (client.offsets.length < 600) {
       await settled();
       expect(client.connection.buffered).toBeLessThanOrEqual(65_536);
       client.socket.resumeWrites();
       client.socket.pauseWrites();
-      for (; published < 460 && published < client.offsets.length + 410; published += 1) {
-        await publisher.request('publish', { channel: CHANNEL, data: 'y'.repeat(2_000) });
+      // In all more than the budget, but never so much at once.
+      const { length } = client.offsets;
+      for (; published < 600 && published < Math.max(400 + length / 8, length + 50); published += 1) {
+        await publisher.request('publish', { channel: CHANNEL, data: 'y'.repeat(1_000) });
       }
     }
     client.socket.resumeWrites();
     await publisher.request('publish', { channel: CHANNEL, data: 'the end' });
-    await vi.waitFor(() => expect(client.offsets).toHaveLength(461));
+    await vi.waitFor(() => expect(client.offsets).toHaveLength(601));
     expect(client.webSocket.closedWith).toBeUndefined();
-    expect(client.story).toEqual(['reply 400', ...range(1, 461).map((offset) => `message ${offset}`)]);
+    expect(client.story).toEqual(['reply 400', ...range(1, 601).map((offset) => `message ${offset}`)]);
   });
 
   it('costs a client that does not read its budget and no more: it is closed when live messages exceed it', async () => {

@@ -15,6 +15,7 @@ interface CloseCode {
 export const CLOSE = {
   normal: { code: 1000, retry: 'never', reason: 'closed' },
   goingAway: { code: 1001, retry: 'always', reason: 'going away' },
+  badFraming: { code: 1002, retry: 'never', reason: 'a frame was not one of RFC 6455' },
   invalidText: { code: 1007, retry: 'never', reason: 'a text frame was not UTF-8' },
   abuse: { code: 1008, retry: 'never', reason: 'too many bad frames' },
   tooBig: { code: 1009, retry: 'never', reason: 'a frame was larger than maxPayload' },

@@ -19,7 +19,11 @@ export const pageSchema = z.int().min(1).max(MAX_PAGE);
 /** Whatever JSON.parse gave is JSON; only its absence is an error. */
 export const dataSchema = z.custom<Json>((data) => data !== undefined, 'required');
 /** A user id, which the user's own channel has to have room for. */
-export const userSchema = z.string().min(1).max(200).refine(hasOwnChannel, 'expected a shorter id, or one in other letters');
+export const userSchema = z
+  .string()
+  .min(1)
+  .max(200)
+  .refine(hasOwnChannel, 'expected a shorter id, or one in other letters');
 const tokenSchema = z.string().min(1).max(MAX_TOKEN_LENGTH);
 
 /** The validators of each request's data. Unknown members are refused: a typo should not be silent. */

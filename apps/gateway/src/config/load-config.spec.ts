@@ -12,7 +12,7 @@ const OTHER_SECRET = 'two secret that is 32 bytes long';
 const PUBLIC_KEY = pem(generateKeyPairSync('ed25519'));
 
 function pem({ publicKey }: { publicKey: KeyObject }): string {
-  return publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  return publicKey.export({ type: 'spki', format: 'pem' });
 }
 
 function load(env: NodeJS.ProcessEnv, files: Record<string, string> = {}) {
@@ -350,7 +350,7 @@ log: loud
         pem(generateKeyPairSync('rsa', { modulusLength: 1024 })),
         pem(generateKeyPairSync('ec', { namedCurve: 'secp256k1' })),
         pem(generateKeyPairSync('x25519')),
-        generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+        generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }),
         PUBLIC_KEY.replace(/^M/m, 'A'),
       ],
     ],

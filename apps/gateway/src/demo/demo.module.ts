@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
 import { Inject, Module, type OnModuleInit } from '@nestjs/common';
@@ -21,11 +22,10 @@ export class DemoModule implements OnModuleInit {
       wildcard: false,
       index: ['index.html'],
       // Names of assets hold a hash of their content; the page itself must be asked for each time.
-      setHeaders: (response, path) =>
-        void response.header(
-          'Cache-Control',
-          path.includes('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
-        ),
+      setHeaders: (response, path) => {
+        const isAsset = path.startsWith(join(root, 'assets', sep));
+        response.header('Cache-Control', isAsset ? 'public, max-age=31536000, immutable' : 'no-cache');
+      },
     });
   }
 }

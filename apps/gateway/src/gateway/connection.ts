@@ -38,7 +38,7 @@ const VIOLATIONS: Readonly<Record<string, { error: ErrorCode; close: number }>> 
   WS_ERR_INVALID_UTF8: { error: 'malformed', close: CLOSE.invalidText.code },
 };
 /** Any other violation of the framing (RFC 6455, section 7.4.1). */
-const PROTOCOL_VIOLATION = { error: 'malformed', close: 1002 } as const;
+const PROTOCOL_VIOLATION = { error: 'malformed', close: CLOSE.badFraming.code } as const;
 
 /** What all connections of a gateway share. */
 export interface ConnectionContext {

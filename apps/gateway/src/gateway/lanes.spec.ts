@@ -8,8 +8,7 @@ class Workshop {
   readonly begun: unknown[] = [];
   private readonly ends = new Map<unknown, () => void>();
 
-  readonly work = (request: Request): Promise<void> => {
-    const { id } = request.frame;
+  readonly work = ({ frame: { id } }: Request): Promise<void> => {
     this.begun.push(id);
     return new Promise((resolve) => this.ends.set(id, resolve));
   };

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { errorData, type ErrorData, type RequestFrame } from '@holdfast/protocol';
+import { errorData, type ErrorCode, type ErrorData, type RequestFrame } from '@holdfast/protocol';
 
 /** One request of one connection, from its frame to its answer. */
 export class Request {
@@ -20,7 +20,7 @@ export class Request {
 
   /** @param exception what one of Nest's exception filters reports. */
   refuse(exception: unknown): void {
-    this.refusal = isErrorData(exception) ? exception : fromException(exception);
+    this.refusal = asErrorData(exception) ?? fromException(exception);
   }
 }
 
@@ -33,8 +33,11 @@ const GUARD_REFUSED = 'Forbidden resource';
 /** Which request the running code belongs to: handlers and filters of Nest have no argument that could tell. */
 export const currentRequest = new AsyncLocalStorage<Request>();
 
-function isErrorData(exception: unknown): exception is ErrorData {
-  return typeof exception === 'object' && exception !== null && 'code' in exception && 'retryable' in exception;
+/** What is of the catalogue's form, without anything that does not belong there. */
+function asErrorData(exception: unknown): ErrorData | undefined {
+  const { code, message, retryable } = (exception ?? {}) as Partial<Record<string, unknown>>;
+  if (typeof code !== 'string' || typeof message !== 'string' || typeof retryable !== 'boolean') return undefined;
+  return { code: code as ErrorCode, message, retryable };
 }
 
 /** An exception that is not of the catalogue, in the words of Nest's default filter. */

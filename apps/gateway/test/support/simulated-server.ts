@@ -94,6 +94,11 @@ export class SimulatedBroker implements Broker {
     return happen !== undefined;
   }
 
+  /** Lets everything happen that waits by now. */
+  catchUp(): void {
+    for (const queue of ['commands', 'answers', 'events'] as const) while (this.step(queue));
+  }
+
   carry(channel: string, publication: Publication): void {
     if (this.carried.get(channel)?.intact === true) {
       this.event(channel, (events) => events.onPublication(channel, publication));

@@ -1,0 +1,184 @@
+import { SUBPROTOCOL } from '@holdfast/protocol';
+import { describe, expect, it, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import { connectAs, refusal } from './support/connect-as.js';
+import { startGateway, type TestGateway } from './support/gateway.js';
+import { startGatewaysOnOneBroker } from './support/gateways-on-one-broker.js';
+import { TestClient } from './support/test-client.js';
+import { secondsFromNow, signToken } from './support/tokens.js';
+
+const CHANNEL = 'secret:plans';
+
+/** Nobody may do anything that is not granted. */
+function startStrict(): Promise<TestGateway> {
+  return startGateway({ namespaceDefaults: { subscribe: 'granted', publish: 'granted' } });
+}
+
+async function told(client: TestClient, event: string): Promise<unknown> {
+  return (await client.next(event)).data;
+}
+
+/** Nothing more is delivered to a client that was told that its subscription is over. */
+async function expectSilence(gateway: TestGateway, client: TestClient, channel = CHANNEL): Promise<void> {
+  const publisher = await connectAs(gateway, { sub: 'publisher', publish: ['*'] });
+  await publisher.publish(channel, 'unheard');
+  await client.request('ping', undefined);
+  expect(client.offsets(channel)).toEqual([]);
+}
+
+describe('a session', () => {
+  it('proves the client id wherever it is presented', async () => {
+    const [here, there] = await startGatewaysOnOneBroker([{}, {}]);
+    if (here === undefined || there === undefined) throw new Error('two gateways were asked for');
+    const first = await here.connect();
+    const { client, session } = first.welcome;
+    expect(client).not.toContain(session);
+    expect((await there.connect(`?session=${session}`)).welcome).toMatchObject({ client, session });
+  });
+
+  it('is new for each connection that presents none', async () => {
+    const gateway = await startGateway();
+    const [one, other] = [await gateway.connect(), await gateway.connect()];
+    expect(one.welcome.session).not.toBe(other.welcome.session);
+    expect(one.welcome.client).not.toBe(other.welcome.client);
+  });
+
+  it.each(['', 'short', 'x'.repeat(33), '%00'.repeat(32), 'ü'.repeat(32), 'a b'.repeat(10)])(
+    'that the gateway cannot have given out is replaced: %j',
+    async (session) => {
+      const gateway = await startGateway();
+      const { welcome } = await gateway.connect(`?session=${session}`);
+      expect(welcome.session).toMatch(/^[\w-]{32}$/);
+      expect(welcome.session).not.toBe(session);
+    },
+  );
+
+  it('is not proved by the client id, which everybody sees', async () => {
+    const gateway = await startGateway();
+    const { client } = (await gateway.connect()).welcome;
+    for (const guess of [client, client.padEnd(32, '0')]) {
+      expect((await gateway.connect(`?session=${guess}`)).welcome.client).not.toBe(client);
+    }
+  });
+});
+
+describe('a refresh', () => {
+  it('that loses a permission ends what it permitted, and nothing else', async () => {
+    const gateway = await startStrict();
+    const alice = await connectAs(gateway, { sub: 'alice', channels: ['secret:*', 'news:*'] });
+    for (const channel of [CHANNEL, 'news:today', '@me']) await alice.subscribe(channel);
+    await alice.request('refresh', { token: await signToken({ sub: 'alice', channels: ['news:*'] }) });
+    expect(await told(alice, 'unsubscribed')).toEqual({ channel: CHANNEL, code: 'forbidden' });
+    expect(alice.of('unsubscribed')).toHaveLength(1);
+    await expectSilence(gateway, alice);
+    expect(await refusal(alice.subscribe(CHANNEL))).toMatchObject({ code: 'forbidden' });
+    expect(await refusal(alice.subscribe('news:today'))).toMatchObject({ code: 'already_subscribed' });
+    expect(await refusal(alice.subscribe('@alice'))).toMatchObject({ code: 'already_subscribed' });
+  });
+
+  it('that gains a permission opens what it permits', async () => {
+    const gateway = await startStrict();
+    const alice = await connectAs(gateway, { sub: 'alice' });
+    expect(await refusal(alice.subscribe(CHANNEL))).toMatchObject({ code: 'forbidden' });
+    await alice.request('refresh', { token: await signToken({ sub: 'alice', channels: ['secret:*'] }) });
+    expect(await alice.subscribe(CHANNEL)).toMatchObject({ channel: CHANNEL });
+  });
+
+  it('leaves alone what a subscription token permits', async () => {
+    const gateway = await startStrict();
+    const alice = await connectAs(gateway, { sub: 'alice', channels: ['secret:*'] });
+    await alice.subscribe('secret:other');
+    await alice.request('refresh', { token: await signToken({ sub: 'alice' }) });
+    expect(await told(alice, 'unsubscribed')).toMatchObject({ channel: 'secret:other' });
+    await alice.subscribe(CHANNEL, { token: await signToken({ sub: 'alice', channel: CHANNEL }) });
+    await alice.request('refresh', { token: await signToken({ sub: 'alice' }) });
+    expect(alice.of('unsubscribed')).toHaveLength(1);
+  });
+});
+
+describe('a subscription token', () => {
+  it('grants its one channel to its user', async () => {
+    const gateway = await startStrict();
+    const alice = await connectAs(gateway, { sub: 'alice' });
+    const token = await signToken({ sub: 'alice', channel: CHANNEL });
+    expect(await alice.subscribe(CHANNEL, { token })).toMatchObject({ channel: CHANNEL });
+    expect(await alice.request('history', { channel: CHANNEL })).toMatchObject({ publications: [] });
+    expect(await alice.request('presence', { channel: CHANNEL })).toMatchObject({ count: 1 });
+    expect(await refusal(alice.publish(CHANNEL, 1))).toMatchObject({ code: 'forbidden' });
+  });
+
+  it('without a user grants it to anonymous connections, and to no user', async () => {
+    const gateway = await startStrict();
+    const token = await signToken({ channel: CHANNEL });
+    expect(await (await gateway.connect()).subscribe(CHANNEL, { token })).toMatchObject({ channel: CHANNEL });
+    const alice = await connectAs(gateway, { sub: 'alice' });
+    expect(await refusal(alice.subscribe(CHANNEL, { token }))).toMatchObject({ code: 'forbidden' });
+  });
+
+  it.each<[string, object, string]>([
+    ['of another channel', { sub: 'alice', channel: 'secret:other' }, 'forbidden'],
+    ['of a pattern', { sub: 'alice', channel: 'secret:*' }, 'forbidden'],
+    ['of another user', { sub: 'bob', channel: CHANNEL }, 'forbidden'],
+    ['of nobody', { channel: CHANNEL }, 'forbidden'],
+    ['that ended', { sub: 'alice', channel: CHANNEL, exp: 1 }, 'unauthorized'],
+    ['that names no channel', { sub: 'alice', channels: [CHANNEL] }, 'unauthorized'],
+  ])('%s is refused', async (_what, claims, code) => {
+    const gateway = await startStrict();
+    const alice = await connectAs(gateway, { sub: 'alice' });
+    const token = await signToken({ ...claims });
+    expect(await refusal(alice.subscribe(CHANNEL, { token }))).toMatchObject({ code });
+    expect(await refusal(alice.request('unsubscribe', { channel: CHANNEL }))).toMatchObject({ code: 'not_subscribed' });
+  });
+
+  it('of nonsense is refused, and the connection goes on', async () => {
+    const gateway = await startStrict();
+    const alice = await connectAs(gateway, { sub: 'alice' });
+    expect(await refusal(alice.subscribe(CHANNEL, { token: 'nonsense' }))).toMatchObject({ code: 'unauthorized' });
+    expect(await alice.request('ping', undefined)).toEqual({});
+  });
+
+  it("does not open another user's own channel", async () => {
+    const gateway = await startStrict();
+    const alice = await connectAs(gateway, { sub: 'alice' });
+    const token = await signToken({ sub: 'alice', channel: '@bob' });
+    expect(await refusal(alice.subscribe('@bob', { token }))).toMatchObject({ code: 'forbidden' });
+  });
+
+  it('does not open a connection', async () => {
+    const gateway = await startStrict();
+    const token = await signToken({ sub: 'alice', channel: CHANNEL });
+    const url = `${gateway.webSocketUrl}?access_token=${token}`;
+    expect(await new TestClient(new WebSocket(url, [SUBPROTOCOL])).closed).toMatchObject({ code: 4001 });
+  });
+
+  it('that ends takes its subscription along within a second, and a new one opens it again where it stopped', async () => {
+    const gateway = await startStrict();
+    const alice = await connectAs(gateway, { sub: 'alice', channels: ['news:*'] });
+    await alice.subscribe('news:today');
+    const exp = secondsFromNow(1);
+    const { epoch, offset } = await alice.subscribe(CHANNEL, {
+      token: await signToken({ sub: 'alice', channel: CHANNEL, exp }),
+    });
+    expect(await told(alice, 'unsubscribed')).toEqual({ channel: CHANNEL, code: 'token_expired' });
+    const late = Date.now() / 1_000 - exp;
+    expect(late).toBeGreaterThanOrEqual(0);
+    expect(late).toBeLessThan(1);
+    await expectSilence(gateway, alice);
+    expect(await refusal(alice.subscribe('news:today'))).toMatchObject({ code: 'already_subscribed' });
+    const token = await signToken({ sub: 'alice', channel: CHANNEL, exp: secondsFromNow(60) });
+    expect(await alice.subscribe(CHANNEL, { token, since: { epoch, offset } })).toMatchObject({
+      recovered: true,
+      replay: 1,
+    });
+  });
+
+  it('that is given where it is not needed ends nothing', async () => {
+    const gateway = await startStrict();
+    const alice = await connectAs(gateway, { sub: 'alice', channels: [CHANNEL] });
+    await alice.subscribe(CHANNEL, { token: await signToken({ sub: 'alice', channel: CHANNEL, exp: 1 }) });
+    const begun = Date.now();
+    await vi.waitFor(() => expect(Date.now() - begun).toBeGreaterThan(700), { timeout: 2_000 });
+    await alice.request('ping', undefined);
+    expect(alice.of('unsubscribed')).toEqual([]);
+  });
+});

@@ -1,0 +1,110 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { errorData } from './errors.js';
+import {
+  decodeRequest as sut,
+  encodeError,
+  encodeNotice,
+  encodeReply,
+  isBadFrame,
+  isRequestId,
+  type GatewayFrame,
+} from './frames.js';
+
+const requestId = fc.oneof(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 16 }), fc.maxSafeInteger());
+/** JSON.parse gives no -0 that JSON.stringify would keep. */
+const json = fc.jsonValue({ noUnicodeString: false }).map((value) => JSON.parse(JSON.stringify(value)) as unknown);
+
+describe('the decoder of requests', () => {
+  it('never throws, and gives a request or a reason, whatever it is fed', () => {
+    const anything = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.json(),
+      json.map((value) => JSON.stringify(value)),
+    );
+    fc.assert(
+      fc.property(anything, (text) => {
+        const frame = sut(text);
+        if (isBadFrame(frame)) {
+          expect(frame.code).toBe('malformed');
+          expect(frame.detail).not.toBe('');
+        } else {
+          expect(typeof frame.event).toBe('string');
+        }
+        expect(frame.id === undefined || isRequestId(frame.id)).toBe(true);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('reads event, data and id as they were sent', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), json, fc.option(requestId, { nil: undefined }), (event, data, id) => {
+        expect(sut(JSON.stringify({ event, data, id }))).toEqual({ event, data, ...(id === undefined ? {} : { id }) });
+      }),
+    );
+  });
+
+  it('refuses every id that is not one, and does not repeat it', () => {
+    const noId = fc.oneof(json, fc.double(), fc.string({ minLength: 65 })).filter((id) => !isRequestId(id));
+    fc.assert(
+      fc.property(noId, (id) => {
+        const frame = sut(JSON.stringify({ event: 'ping', id }));
+        expect(frame).toEqual({ code: 'malformed', detail: expect.stringContaining('"id" must be') });
+      }),
+    );
+  });
+
+  it('keeps the id of a frame that it refuses for something else, so that the refusal can be matched', () => {
+    fc.assert(
+      fc.property(
+        requestId,
+        json.filter((event) => typeof event !== 'string'),
+        (id, event) => {
+          expect(sut(JSON.stringify({ id, event }))).toMatchObject({ code: 'malformed', id });
+        },
+      ),
+    );
+  });
+
+  it.each(['', ' ', '{', '[]', 'null', '7', '"{}"', 'NaN', "{'event':'ping'}", '{"event":"ping"}}'])(
+    'refuses %j',
+    (text) => {
+      expect(isBadFrame(sut(text))).toBe(true);
+    },
+  );
+
+  it('is not led astray by what every object has', () => {
+    expect(sut('{"__proto__":{"event":"ping","id":1}}')).toEqual({
+      code: 'malformed',
+      detail: '"event" must be a string',
+    });
+    expect(sut('{"event":"ping","code":"x"}')).toEqual({ event: 'ping' });
+    expect(({} as Record<string, unknown>)['event']).toBeUndefined();
+  });
+
+  it('survives nesting as deep as a frame can be', () => {
+    const depth = 30_000;
+    expect(sut(`{"event":"publish","data":${'['.repeat(depth)}${']'.repeat(depth)}}`)).toMatchObject({
+      event: 'publish',
+    });
+    expect(sut('{"event":'.repeat(10_000))).toMatchObject({ code: 'malformed' });
+  });
+});
+
+const read = (text: string): GatewayFrame => JSON.parse(text) as GatewayFrame;
+
+describe('the frames of the gateway', () => {
+  it('are JSON that holds what was put in', () => {
+    fc.assert(
+      fc.property(requestId, json, fc.string({ unit: 'binary' }), (id, data, detail) => {
+        expect(read(encodeReply(id, data))).toEqual({ event: 'reply', id, data });
+        const error = errorData('invalid', detail);
+        expect(read(encodeError(error, id))).toEqual({ event: 'error', id, data: error });
+        expect(read(encodeError(error))).toEqual({ event: 'error', data: error });
+      }),
+    );
+    const gap = { channel: 'x', epoch: '"', offset: 1 };
+    expect(read(encodeNotice('gap', gap))).toEqual({ event: 'gap', data: gap });
+  });
+});

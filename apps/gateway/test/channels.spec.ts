@@ -328,7 +328,7 @@ describe('history', () => {
   );
 
   it('comes in pages that fit into the budget of a connection, at least one publication each', async () => {
-    const gateway = await startGateway({ connection: { maxPayload: 8192, maxBuffered: 10_000 } });
+    const gateway = await startGateway({ connection: { maxPayload: 8192, maxBuffered: 16_384 } });
     const client = await gateway.connect();
     for (let n = 0; n < 5; n += 1) await client.publish(CHANNEL, 'x'.repeat(2_000));
     await client.publish(CHANNEL, 'x'.repeat(7_000));
@@ -338,7 +338,7 @@ describe('history', () => {
       const { publications } = await client.request('history', { channel: CHANNEL, since: { epoch, offset } });
       offsets.push(publications.map((publication) => publication.offset));
     }
-    expect(offsets).toEqual([[1, 2], [3, 4], [5], [6]]);
+    expect(offsets).toEqual([[1, 2, 3], [4, 5], [6]]);
   });
 });
 

@@ -210,7 +210,7 @@ describe('promise 7: a consumer that does not read', () => {
   });
 
   it('may not fill the gateway with pongs either', async () => {
-    const sut = await startGateway({ connection: { maxBuffered: 70_000 } });
+    const sut = await startGateway({ connection: { maxPayload: 32_768, maxBuffered: 70_000 } });
     const raw = await RawSocket.webSocket(sut.port);
     raw.socket.pause();
     const flood = Buffer.concat(Array.from({ length: 500 }, () => clientFrame(PING, 'x'.repeat(125))));

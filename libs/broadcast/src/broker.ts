@@ -151,7 +151,10 @@ export interface Broker {
    * effect in the order in which they are made.
    */
   subscribe(channel: string, stream: StreamOptions): Promise<Position>;
-  /** Ends them; nothing happens where they had not begun. */
+  /**
+   * Ends them at once: after this call nothing is told of the channel until a later `subscribe` took effect. Nothing
+   * happens where they had not begun.
+   */
   unsubscribe(channel: string): Promise<void>;
   /**
    * Stores a publication and carries it to every pod that subscribed. This pod may hear of it before the promise

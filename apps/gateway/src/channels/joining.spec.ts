@@ -281,7 +281,7 @@ describe('promise 2: a gap while the replay is read', () => {
   });
 
   it('follows the replay where it comes in the middle of it', async () => {
-    const { broker, client } = await start({ connection: { maxPayload: 1024, maxBuffered: 1024 } });
+    const { broker, client } = await start({ connection: { maxPayload: 1024, maxBuffered: 2048 } });
     const reply = client.subscribe(CHANNEL, { since: at(0) });
     await answer(broker.subscribes, at(20));
     await settled();

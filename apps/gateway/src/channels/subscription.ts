@@ -45,7 +45,7 @@ export class Subscription {
     this.waitingBytes += frame.length;
     if (this.waitingBytes > this.maxBuffered) {
       this.end();
-      this.connection.close('overloaded');
+      this.connection.closeSlow();
     }
   }
 

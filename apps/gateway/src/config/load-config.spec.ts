@@ -248,7 +248,7 @@ log: loud
     expect(problemsOf(() => loadYaml('connection: { maxPayload: 2097152 }', env)).toSorted()).toEqual([
       'HOLDFAST_LOG_LEVEL: expected one of fatal, error, warn, info, debug, trace, silent',
       'HOLDFAST_MANAGEMENT_PORT: expected another port than port',
-      'connection.maxBuffered: expected at least connection.maxPayload',
+      'connection.maxBuffered: expected at least twice connection.maxPayload',
     ]);
     expect(load({ HOLDFAST_PORT: '0', HOLDFAST_MANAGEMENT_PORT: '0' }).port).toBe(0);
   });

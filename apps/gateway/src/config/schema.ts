@@ -228,7 +228,7 @@ function configSchema({ development }: { development: boolean }) {
             }),
             maxBuffered: setting(z.int().min(1_024).max(268_435_456).prefault(1_048_576), {
               description:
-                'What may wait to be sent to one connection before it is closed with 1013: at least `maxPayload`.',
+                'What may wait to be sent to one connection before it is closed with 1013: at least twice `maxPayload`.',
               unit: 'bytes',
             }),
             concurrency: setting(z.int().min(1).max(1_024).prefault(16), {
@@ -248,9 +248,10 @@ function configSchema({ development }: { development: boolean }) {
               { description: 'Frames that are no valid request.' },
             ),
           })
-          .refine(({ maxPayload, maxBuffered }) => maxPayload <= maxBuffered, {
+          // A message as large as a frame may be is larger by what the gateway adds.
+          .refine(({ maxPayload, maxBuffered }) => 2 * maxPayload <= maxBuffered, {
             path: ['maxBuffered'],
-            error: 'expected at least connection.maxPayload',
+            error: 'expected at least twice connection.maxPayload',
           })
           .prefault({}),
         { description: 'Each WebSocket.' },

@@ -128,11 +128,15 @@ export class Connection {
   send(frame: Buffer): void {
     if (this.closing) return;
     this.outbox.push(frame);
-    if (this.outbox.bytes > this.context.config.connection.maxBuffered) {
-      this.context.metrics.slowConsumers.inc();
-      this.outbox.clear();
-      this.close('overloaded');
-    }
+    if (this.outbox.bytes > this.context.config.connection.maxBuffered) this.closeSlow();
+  }
+
+  /** Closes the connection of a client that takes less than it is sent. It resumes later. */
+  closeSlow(): void {
+    if (this.closing) return;
+    this.context.metrics.slowConsumers.inc();
+    this.outbox.clear();
+    this.close('overloaded');
   }
 
   sendText(text: string): void {

@@ -134,12 +134,12 @@ describe('reconnect', () => {
 
   it('pings only where the gateway is silent', async () => {
     const gateway = await startGateway();
-    gateway.greet = () => ({ ping: 200 });
+    gateway.greet = () => ({ ping: 1_000 });
     const sut = connect(gateway);
     const app = record();
     await sut.subscribe('room', app).ready;
-    const chatter = setInterval(() => gateway.publish('room', 'still here'), 20);
-    await vi.waitFor(() => expect(app.log.length).toBeGreaterThan(20), WAIT);
+    const chatter = setInterval(() => gateway.publish('room', 'still here'), 50);
+    await vi.waitFor(() => expect(app.log.length).toBeGreaterThan(30), WAIT);
     clearInterval(chatter);
 
     expect(gateway.peers[0]?.requests('ping')).toEqual([]);

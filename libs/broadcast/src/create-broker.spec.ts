@@ -1,18 +1,27 @@
 import { describe, expect, it } from 'vitest';
 import { createBroker, UnsupportedBrokerError } from './create-broker.js';
 import { MemoryBroker } from './memory/memory-broker.js';
+import { RedisBroker } from './redis/redis-broker.js';
 
 describe('createBroker', () => {
   it.each(['memory:', 'MEMORY:', 'memory://'])('%s is the broker in memory', (url) => {
     expect(createBroker(url)).toBeInstanceOf(MemoryBroker);
   });
 
+  it.each(['redis://localhost', 'rediss://h', 'REDIS+Sentinel://a,b/main', 'redis+cluster://a:1,b:2'])(
+    '%s is the broker on Redis',
+    (url) => {
+      expect(createBroker(url)).toBeInstanceOf(RedisBroker);
+    },
+  );
+
   it('names a scheme that it does not know, what it supports, and nothing else of the URL', () => {
     expect(() => createBroker('carrier-pigeon://user:hunter2@loft/7')).toThrow(
       new UnsupportedBrokerError('carrier-pigeon'),
     );
     expect(new UnsupportedBrokerError('carrier-pigeon').message).toBe(
-      'no broker for carrier-pigeon:; supported: memory:',
+      'no broker for carrier-pigeon:; supported: memory:, redis:, rediss:, redis+sentinel:, rediss+sentinel:, ' +
+        'redis+cluster:, rediss+cluster:',
     );
   });
 

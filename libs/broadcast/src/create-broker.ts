@@ -1,7 +1,12 @@
 import type { Broker } from './broker.js';
 import { MemoryBroker } from './memory/memory-broker.js';
+import { RedisBroker } from './redis/redis-broker.js';
+import { REDIS_SCHEMES } from './redis/url.js';
 
-const FACTORIES: ReadonlyMap<string, (url: string) => Broker> = new Map([['memory', () => new MemoryBroker()]]);
+const FACTORIES: ReadonlyMap<string, (url: string) => Broker> = new Map<string, (url: string) => Broker>([
+  ['memory', () => new MemoryBroker()],
+  ...REDIS_SCHEMES.map((scheme) => [scheme, (url: string) => new RedisBroker(url)] as const),
+]);
 
 /** RFC 3986, section 3.1. */
 const SCHEME = /^([a-z][a-z0-9+.-]*):/i;
@@ -22,6 +27,7 @@ export class UnsupportedBrokerError extends Error {
  * The broker that the URL picks, not started yet.
  *
  * @throws UnsupportedBrokerError when none answers to its scheme.
+ * @throws RedisUrlError
  */
 export function createBroker(url: string): Broker {
   const scheme = SCHEME.exec(url)?.[1]?.toLowerCase();

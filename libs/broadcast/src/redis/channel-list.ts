@@ -1,0 +1,33 @@
+import type { ChannelsQuery } from '../broker.js';
+import { podTag, type Names } from './names.js';
+import type { PodLease } from './pod-lease.js';
+import type { Router } from './router.js';
+
+/** Lists channels, from what each pod that is alive has noted. */
+export class ChannelList {
+  readonly #router: Router;
+  readonly #names: Names;
+  readonly #lease: PodLease;
+
+  constructor(router: Router, names: Names, lease: PodLease) {
+    this.#router = router;
+    this.#names = names;
+    this.#lease = lease;
+  }
+
+  async page({ prefix = '', after = '', limit }: ChannelsQuery): Promise<string[]> {
+    if (limit < 1) return [];
+    const pods = await this.#lease.alive();
+    // Whatever sorts before the prefix begins with it no more than what sorts behind it does.
+    const start = after >= prefix && after !== '' ? `(${after}` : `[${prefix}`;
+    const pages = await Promise.all(
+      [...pods].map(async (pod) => {
+        const key = this.#names.podIndex(pod, 'channels');
+        const range = ['zrange', key, start === '[' ? '-' : start, '+', 'bylex', 'limit', 0, limit] as const;
+        return (await this.#router.command(podTag(pod), ...range)) as string[];
+      }),
+    );
+    const names = new Set(pages.flat().filter((name) => name.startsWith(prefix)));
+    return [...names].toSorted().slice(0, limit);
+  }
+}

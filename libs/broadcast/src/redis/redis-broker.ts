@@ -1,0 +1,273 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  BrokerUnavailableError,
+  KeyConflictError,
+  type Broker,
+  type BrokerEvents,
+  type BrokerHealth,
+  type ChannelsQuery,
+  type Connection as ClientConnection,
+  type History,
+  type HistoryQuery,
+  type Member,
+  type Members,
+  type Position,
+  type PublishRequest,
+  type PublishResult,
+  type StreamOptions,
+} from '../broker.js';
+import { sizeArgument, ttlArgument } from './arguments.js';
+import { ChannelList } from './channel-list.js';
+import { ClusterTopology } from './cluster-topology.js';
+import { Names, SIGNALS_TAG } from './names.js';
+import { PodIndex } from './pod-index.js';
+import { PodLease, UNSWEPT_TTL } from './pod-lease.js';
+import { Presence } from './presence.js';
+import { RecentBudget } from './recent-publications.js';
+import type { NodeEvents } from './redis-node.js';
+import { ConnectionRegistry } from './registry.js';
+import { Router } from './router.js';
+import { SCRIPTS } from './scripts/index.js';
+import { SignalListener } from './signal-listener.js';
+import { SingleTopology } from './single-topology.js';
+import { StreamReader } from './stream-reader.js';
+import { Subscriptions } from './subscriptions.js';
+import type { Topology } from './topology.js';
+import { Touches } from './touches.js';
+import { parseRedisUrl } from './url.js';
+
+const NOT_RUNNING = 'the Redis broker is not running';
+
+/** ms that a closing pod gives a server that does not answer. */
+const CLOSE_TIMEOUT = 2_000;
+
+/**
+ * Keeps everything in a Redis: one server, a primary with sentinels, or a cluster. After a failure of any of them it comes
+ * back by itself, and whatever a subscriber may have lost is told.
+ */
+export class RedisBroker implements Broker {
+  readonly capabilities = { history: true, presence: true, idempotency: true };
+  readonly #names: Names;
+  readonly #topology: Topology;
+  readonly #router: Router;
+  readonly #reader: StreamReader;
+  readonly #subscriptions: Subscriptions;
+  readonly #signals: SignalListener;
+  readonly #index: PodIndex;
+  readonly #presence: Presence;
+  readonly #registry: ConnectionRegistry;
+  readonly #lease: PodLease;
+  readonly #channels: ChannelList;
+  readonly #epochPrefix = randomBytes(12).toString('base64url');
+  readonly #replicationIds = new Set<string>();
+  #epochs = 0;
+  #lead = 0;
+  #events: BrokerEvents | undefined;
+
+  /**
+   * @throws RedisUrlError
+   */
+  constructor(url: string) {
+    const settings = parseRedisUrl(url);
+    const pod = randomBytes(9).toString('base64url');
+    const clustered = settings.mode === 'cluster';
+    this.#names = new Names(settings.prefix, settings.db, clustered);
+    const nodeEvents = this.#nodeEvents();
+    this.#topology = clustered
+      ? new ClusterTopology(settings, this.#names, pod, nodeEvents, () => this.#attach())
+      : new SingleTopology(settings, this.#names, pod, nodeEvents);
+    this.#router = new Router(this.#topology);
+    const nextEpoch = (): string => this.#nextEpoch();
+    this.#reader = new StreamReader(this.#router, this.#names, nextEpoch);
+    const touches = new Touches(this.#topology, this.#router, this.#names, nextEpoch);
+    this.#subscriptions = new Subscriptions(this.#topology, touches, {
+      events: this.#brokerEvents(),
+      reader: this.#reader,
+      budget: new RecentBudget(),
+      now: () => this.now(),
+    });
+    this.#signals = new SignalListener(this.#topology, this.#names);
+    this.#index = new PodIndex(this.#router, this.#names, pod);
+    this.#presence = new Presence(this.#router, this.#names, this.#index, pod, UNSWEPT_TTL);
+    this.#registry = new ConnectionRegistry(this.#router, this.#names, this.#index, pod, UNSWEPT_TTL);
+    const held = { index: this.#index, presence: this.#presence, registry: this.#registry };
+    this.#lease = new PodLease(this.#router, this.#names, pod, held, () => this.#subscriptions.compareAll());
+    this.#channels = new ChannelList(this.#router, this.#names, this.#lease);
+  }
+
+  async start(events: BrokerEvents): Promise<void> {
+    this.#events = events;
+    this.#topology.start();
+    this.#subscriptions.start();
+    this.#lease.start();
+  }
+
+  async close(): Promise<void> {
+    if (this.#events === undefined) return;
+    this.#events = undefined;
+    this.#subscriptions.close();
+    this.#signals.close();
+    const released = this.#lease.close();
+    const patience = new AbortController();
+    await Promise.race([released, sleep(CLOSE_TIMEOUT, undefined, { signal: patience.signal }).catch(() => undefined)]);
+    patience.abort();
+    // From here on everything fails at once.
+    await this.#topology.close();
+    await released;
+  }
+
+  health(): BrokerHealth {
+    const reason = this.#events === undefined ? NOT_RUNNING : (this.#topology.problem ?? this.#lease.problem);
+    return reason === undefined ? { status: 'up' } : { status: 'down', reason };
+  }
+
+  now(): number {
+    return Date.now() + this.#lead;
+  }
+
+  async subscribe(channel: string, stream: StreamOptions): Promise<Position> {
+    this.#running();
+    const position = await this.#subscriptions.subscribe(channel, stream);
+    await this.#list(channel);
+    return position;
+  }
+
+  async unsubscribe(channel: string): Promise<void> {
+    this.#running();
+    await this.#subscriptions.unsubscribe(channel);
+    await this.#list(channel);
+  }
+
+  async publish({ channel, payload, stream, idempotency }: PublishRequest): Promise<PublishResult> {
+    this.#running();
+    const names = this.#names;
+    const keys = [names.meta(channel), names.log(channel)];
+    if (idempotency !== undefined) keys.push(names.idempotencyKey(channel, idempotency));
+    const answer = (await this.#router.run({
+      tag: channel,
+      script: SCRIPTS.PUBLISH,
+      keys,
+      args: [
+        this.#nextEpoch(),
+        names.publishCommand,
+        names.wire(channel),
+        payload,
+        sizeArgument(stream.historySize),
+        ttlArgument(stream.historyTtl),
+        ttlArgument(stream.positionTtl),
+        idempotency?.fingerprint ?? '',
+        ttlArgument(idempotency?.window ?? 0),
+      ],
+      confirmed: true,
+    })) as [string, string, string];
+    const [outcome, epoch, offset] = answer;
+    if (outcome === 'conflict') throw new KeyConflictError('the key was used before with other data');
+    const position = { epoch, offset: Number(offset) };
+    this.#subscriptions.stream(channel)?.published(position);
+    return { ...position, duplicate: outcome === 'duplicate' };
+  }
+
+  async history(channel: string, query: HistoryQuery): Promise<History> {
+    this.#running();
+    const stream = this.#subscriptions.stream(channel);
+    return stream === undefined ? this.#reader.shared(channel, query) : stream.history(query);
+  }
+
+  async channels(query: ChannelsQuery): Promise<readonly string[]> {
+    this.#running();
+    return this.#channels.page(query);
+  }
+
+  async join(channel: string, member: Member, holder: string): Promise<void> {
+    this.#running();
+    await this.#presence.join(channel, member, holder);
+  }
+
+  async leave(channel: string, client: string, holder: string): Promise<void> {
+    this.#running();
+    await this.#presence.leave(channel, client, holder);
+  }
+
+  async members(channel: string, limit: number): Promise<Members> {
+    this.#running();
+    return this.#presence.members(channel, limit);
+  }
+
+  async register(connection: ClientConnection): Promise<void> {
+    this.#running();
+    await this.#registry.register(connection);
+  }
+
+  async unregister(user: string, client: string, holder: string): Promise<void> {
+    this.#running();
+    await this.#registry.unregister(user, client, holder);
+  }
+
+  async connections(user: string): Promise<readonly ClientConnection[]> {
+    this.#running();
+    const alive = this.#lease.alive().then((pods) => (pod: string) => pods.has(pod));
+    return this.#registry.connections(user, alive);
+  }
+
+  async signal(signal: string): Promise<void> {
+    this.#running();
+    await this.#router.command(SIGNALS_TAG, this.#names.publishCommand.toLowerCase(), this.#names.signals, signal);
+  }
+
+  #running(): void {
+    if (this.#events === undefined) throw new BrokerUnavailableError(NOT_RUNNING);
+  }
+
+  /** Notes whether this pod is subscribed to a channel now. */
+  async #list(channel: string): Promise<void> {
+    const isActive = this.#subscriptions.stream(channel)?.active === true;
+    await (isActive ? this.#index.add('channels', channel) : this.#index.remove('channels', channel));
+  }
+
+  #nextEpoch(): string {
+    this.#epochs += 1;
+    return `${this.#epochPrefix}.${this.#epochs.toString(36)}`;
+  }
+
+  #attach(): void {
+    if (this.#events === undefined) return;
+    this.#signals.attach();
+    this.#subscriptions.attach();
+  }
+
+  #nodeEvents(): NodeEvents {
+    return {
+      onCommandsUp: ({ replicationId }) => {
+        // Another primary, or the same one started again.
+        const hasLost = !this.#replicationIds.has(replicationId);
+        this.#replicationIds.add(replicationId);
+        this.#lease.onConnected(hasLost);
+      },
+      onSubscriberUp: () => this.#attach(),
+      onMessage: (connection, wire, text) => {
+        const channel = this.#names.channelOf(wire);
+        if (channel !== undefined) this.#subscriptions.receive(connection, channel, text);
+        else if (this.#signals.hears(connection, wire)) this.#events?.onSignal(text);
+      },
+      onSlotsMoved: (connection) => {
+        this.#signals.doubt(connection);
+        this.#subscriptions.doubt(connection);
+      },
+      onClock: (lead) => {
+        this.#lead = Math.round(lead);
+      },
+    };
+  }
+
+  /** Nothing is told once the broker is closed. */
+  #brokerEvents(): BrokerEvents {
+    return {
+      onPublication: (channel, publication) => this.#events?.onPublication(channel, publication),
+      onGap: (channel, position) => this.#events?.onGap(channel, position),
+      onJoin: (channel, member) => this.#events?.onJoin(channel, member),
+      onLeave: (channel, member) => this.#events?.onLeave(channel, member),
+      onSignal: (signal) => this.#events?.onSignal(signal),
+    };
+  }
+}

@@ -1,0 +1,27 @@
+import { HISTORY } from './history.js';
+import { ALIVE, BURY, HEARTBEAT } from './pods.js';
+import { JOIN, LEAVE, MEMBERS, SWEEP_ROOM } from './presence.js';
+import { PUBLISH } from './publish.js';
+import { CONNECTIONS, REGISTER, SWEEP_USER, UNREGISTER } from './registry.js';
+import type { Script } from './script.js';
+import { RELEASE, TOUCH } from './touch.js';
+
+export type { Script } from './script.js';
+
+export const SCRIPTS = {
+  ALIVE,
+  BURY,
+  CONNECTIONS,
+  HEARTBEAT,
+  HISTORY,
+  JOIN,
+  LEAVE,
+  MEMBERS,
+  PUBLISH,
+  REGISTER,
+  RELEASE,
+  SWEEP_ROOM,
+  SWEEP_USER,
+  TOUCH,
+  UNREGISTER,
+} satisfies Record<string, Script>;

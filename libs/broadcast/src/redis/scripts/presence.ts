@@ -1,0 +1,78 @@
+import { Script } from './script.js';
+
+/**
+ * KEYS: members, order, the set of this pod's clients here. `members` is a hash from client to its pod, holder and what
+ * is told of it; `order` sorts clients by when they joined. Whoever is only brought back stays with another holder that has
+ * come meanwhile.
+ */
+export const JOIN = new Script(`
+local client, holder, pod, told, sets, ttl, command, wire, again = unpack(ARGV)
+local members, order = KEYS[1], KEYS[2]
+local former = redis.call('HGET', members, client)
+local formerPod, formerHolder, formerTold
+if former then
+  formerPod, formerHolder, formerTold = cmsgpack.unpack(former)
+  if again == '1' and formerHolder ~= holder then return 0 end
+  if formerPod ~= pod then redis.call('SREM', sets .. formerPod, client) end
+else
+  local last = redis.call('ZREVRANGE', order, 0, 0, 'WITHSCORES')[2]
+  redis.call('ZADD', order, (tonumber(last) or 0) + 1, client)
+end
+redis.call('HSET', members, client, cmsgpack.pack(pod, holder, told))
+redis.call('SADD', KEYS[3], client)
+for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ttl) end
+if formerTold ~= told then redis.call(command, wire, 'j' .. told) end
+return 1
+`);
+
+/** KEYS: members, order. */
+export const LEAVE = new Script(`
+local client, holder, sets, command, wire = unpack(ARGV)
+local member = redis.call('HGET', KEYS[1], client)
+if not member then return 0 end
+local pod, of, told = cmsgpack.unpack(member)
+if of ~= holder then return 0 end
+redis.call('HDEL', KEYS[1], client)
+redis.call('ZREM', KEYS[2], client)
+redis.call('SREM', sets .. pod, client)
+redis.call(command, wire, 'l' .. told)
+return 1
+`);
+
+/** KEYS: members, order. Answers the count, and what is told of the first ones. */
+export const MEMBERS = new Script(`
+local limit = tonumber(ARGV[1])
+local answer = {redis.call('ZCARD', KEYS[2])}
+if limit > 0 then
+  local clients = redis.call('ZRANGE', KEYS[2], 0, limit - 1)
+  for _, client in ipairs(clients) do
+    local member = redis.call('HGET', KEYS[1], client)
+    if member then
+      local _, _, told = cmsgpack.unpack(member)
+      answer[#answer + 1] = told
+    end
+  end
+end
+return answer
+`);
+
+/**
+ * Takes members of a dead pod out. KEYS: members, order, the set of that pod's clients here. A client is popped by one
+ * sweeper only, so that it leaves once. Answers how many were popped.
+ */
+export const SWEEP_ROOM = new Script(`
+local dead, count, command, wire = unpack(ARGV)
+local clients = redis.call('SPOP', KEYS[3], count)
+for _, client in ipairs(clients) do
+  local member = redis.call('HGET', KEYS[1], client)
+  if member then
+    local pod, _, told = cmsgpack.unpack(member)
+    if pod == dead then
+      redis.call('HDEL', KEYS[1], client)
+      redis.call('ZREM', KEYS[2], client)
+      redis.call(command, wire, 'l' .. told)
+    end
+  end
+end
+return #clients
+`);

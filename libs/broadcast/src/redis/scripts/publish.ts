@@ -1,0 +1,51 @@
+import { Script } from './script.js';
+import { STREAM } from './stream.js';
+
+/**
+ * KEYS: meta, log, optionally the idempotency key. Answers `stored` or `duplicate` with the position, or `conflict`.
+ * A duplicate writes its key again, so that waiting for replicas means something for it as well.
+ */
+export const PUBLISH = new Script(
+  STREAM,
+  `
+local epoch, command, wire, payload = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local size, historyTtl, positionTtl = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local fingerprint, window = ARGV[8], ARGV[9]
+
+if KEYS[3] then
+  local known = redis.call('GET', KEYS[3])
+  if known then
+    local knownEpoch, offset, knownFingerprint = string.match(known, '^(%S+) (%S+) (.*)$')
+    if knownFingerprint ~= fingerprint then return {'conflict'} end
+    redis.call('SET', KEYS[3], known, 'KEEPTTL')
+    return {'duplicate', knownEpoch, offset}
+  end
+end
+
+local now = clock()
+local stream = load(epoch)
+local time = math.max(now, stream.m)
+stream.o, stream.m = stream.o + 1, time
+local ttl = math.max(positionTtl, stream.s - now)
+if size == 0 then
+  redis.call('DEL', log)
+  stream.f = stream.o + 1
+else
+  stream.f = math.max(stream.f, stream.o - size + 1)
+  redis.call('XADD', log, text(stream.o) .. '-' .. text(time), 'p', payload)
+  if time >= stream.x or historyTtl ~= stream.t then
+    local first, at = oldest(stream, time - historyTtl)
+    stream.f, stream.x = first, (at or time) + historyTtl
+  end
+  redis.call('XTRIM', log, 'MINID', '~', text(stream.f))
+  redis.call('PEXPIRE', log, text(math.max(historyTtl, 1)))
+  ttl = math.max(ttl, historyTtl)
+end
+stream.t = historyTtl
+save(stream)
+expire(ttl)
+if KEYS[3] then redis.call('SET', KEYS[3], stream.e .. ' ' .. text(stream.o) .. ' ' .. fingerprint, 'PX', window) end
+redis.call(command, wire, 'p' .. stream.e .. ' ' .. text(stream.o) .. ' ' .. text(time) .. ' ' .. payload)
+return {'stored', stream.e, text(stream.o)}
+`,
+);

@@ -1,0 +1,38 @@
+import { Script } from './script.js';
+
+/** KEYS: the user's connections, a hash from client to pod, holder and what is kept of it. */
+export const REGISTER = new Script(`
+local client, pod, holder, kept, ttl = unpack(ARGV)
+redis.call('HSET', KEYS[1], client, cmsgpack.pack(pod, holder, kept))
+redis.call('PEXPIRE', KEYS[1], ttl)
+return 1
+`);
+
+/** KEYS: the user's connections. */
+export const UNREGISTER = new Script(`
+local entry = redis.call('HGET', KEYS[1], ARGV[1])
+if not entry then return 0 end
+local _, holder = cmsgpack.unpack(entry)
+if holder ~= ARGV[2] then return 0 end
+return redis.call('HDEL', KEYS[1], ARGV[1])
+`);
+
+/** KEYS: the user's connections. Answers pod and what is kept, in turns. */
+export const CONNECTIONS = new Script(`
+local answer = {}
+for _, entry in ipairs(redis.call('HVALS', KEYS[1])) do
+  local pod, _, kept = cmsgpack.unpack(entry)
+  answer[#answer + 1] = pod
+  answer[#answer + 1] = kept
+end
+return answer
+`);
+
+/** KEYS: the user's connections. Forgets those of a pod. */
+export const SWEEP_USER = new Script(`
+local entries = redis.call('HGETALL', KEYS[1])
+for index = 1, #entries, 2 do
+  if cmsgpack.unpack(entries[index + 1]) == ARGV[1] then redis.call('HDEL', KEYS[1], entries[index]) end
+end
+return 1
+`);

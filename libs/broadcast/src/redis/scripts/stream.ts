@@ -1,0 +1,65 @@
+/**
+ * What the scripts that work on a channel's stream have in common. KEYS: meta, log.
+ *
+ * `meta` is a hash: e epoch, o last offset, r replication id of the primary that wrote it last, f first offset that is
+ * kept, t ms for which publications are kept, m time of the last one, x when the first one expires, s until when someone
+ * is subscribed. `log` is a stream with ids OFFSET-TIME. Positions and times are written as text, as Lua would round them.
+ *
+ * The replication id changes when a replica is promoted and when a primary starts again: either may have lost what was
+ * acknowledged, and would hand out its offsets again. So the stream begins anew.
+ */
+export const STREAM = `
+local meta, log = KEYS[1], KEYS[2]
+
+local function text(number) return string.format('%.0f', number) end
+
+local function clock()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function begin(stream, epoch)
+  stream.e, stream.o, stream.f, stream.x = epoch, 0, 1, 0
+  redis.call('DEL', log)
+end
+
+local function load(epoch)
+  local replication = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+  local e, o, r, f, t, m, x, s = unpack(redis.call('HMGET', meta, 'e', 'o', 'r', 'f', 't', 'm', 'x', 's'))
+  local stream = {
+    e = e, o = tonumber(o or 0), r = replication, f = tonumber(f or 1), t = tonumber(t or 0), m = tonumber(m or 0),
+    x = tonumber(x or 0), s = tonumber(s or 0), existed = e ~= false, began = r ~= replication
+  }
+  if stream.began then begin(stream, epoch) end
+  return stream
+end
+
+local function save(stream)
+  redis.call('HSET', meta, 'e', stream.e, 'o', text(stream.o), 'r', stream.r, 'f', text(stream.f), 't', text(stream.t),
+    'm', text(stream.m), 'x', text(stream.x), 's', text(stream.s))
+end
+
+local function expire(ttl) redis.call('PEXPIRE', meta, text(math.max(ttl, 1))) end
+
+local function place(entry)
+  local offset, time = string.match(entry[1], '^(%d+)-(%d+)$')
+  return tonumber(offset), tonumber(time)
+end
+
+-- The first offset, and its time, of those published after cutoff; offset + 1 where there is none.
+local function oldest(stream, cutoff)
+  local first = redis.call('XRANGE', log, text(stream.f), '+', 'COUNT', 1)[1]
+  if not first then return stream.o + 1 end
+  local low, time = place(first)
+  if time > cutoff then return low, time end
+  local high = stream.o + 1
+  time = nil
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    local entry = redis.call('XRANGE', log, text(middle), '+', 'COUNT', 1)[1]
+    local _, at = place(entry)
+    if at > cutoff then high, time = middle, at else low = middle + 1 end
+  end
+  return low, time
+end
+`;

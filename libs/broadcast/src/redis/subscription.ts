@@ -1,0 +1,29 @@
+import type { StreamOptions } from '../broker.js';
+import { ChannelStream, type ChannelStreamContext } from './channel-stream.js';
+import type { Connection } from './connection.js';
+
+/** A channel that this pod is, or lately was, subscribed to. */
+export class Subscription {
+  readonly stream: ChannelStream;
+  /** Where it was subscribed, acknowledged or not. */
+  connection: Connection | undefined;
+  /** Whether the server may have ended it by itself. */
+  doubtful = false;
+  linger: NodeJS.Timeout | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    readonly channel: string,
+    public options: StreamOptions,
+    context: ChannelStreamContext,
+  ) {
+    this.stream = new ChannelStream(channel, options, context);
+  }
+
+  /** Runs one after the other. */
+  async inOrder<T>(step: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(step);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+}

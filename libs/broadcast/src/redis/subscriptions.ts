@@ -1,0 +1,265 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BrokerUnavailableError, type Position, type StreamOptions } from '../broker.js';
+import type { ChannelStream, ChannelStreamContext } from './channel-stream.js';
+import type { Connection } from './connection.js';
+import { brokerError, RedisReplyError } from './errors.js';
+import { parseMessage } from './message.js';
+import { Rotation } from './rotation.js';
+import { CALL_TIMEOUT } from './router.js';
+import { Subscription } from './subscription.js';
+import type { Topology } from './topology.js';
+import type { Touches } from './touches.js';
+
+/** ms for which a subscription outlives its last subscriber, so that leaving and coming back costs little. */
+const LINGER = 3_000;
+/** ms between two turns of the periodic comparison. */
+const TICK = 1_000;
+/** Turns in which every channel is compared once: 30 s. */
+const TICKS = 30;
+/** How many are compared at a time. */
+const CHUNK = 200;
+const RETRY_PAUSE = 40;
+/** ms in which notices of moved slots are gathered: there is one for each channel. */
+const MOVED_PAUSE = 50;
+
+/** Answers that say that the slot is, or soon will be, elsewhere. */
+const REDIRECTIONS: ReadonlySet<string> = new Set(['MOVED', 'ASK', 'TRYAGAIN']);
+
+/** The channels that this pod is subscribed to, on whichever connection serves them now. */
+export class Subscriptions {
+  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #rotation = new Rotation(this.#subscriptions);
+  readonly #topology: Topology;
+  readonly #touches: Touches;
+  readonly #context: ChannelStreamContext;
+  #timer: NodeJS.Timeout | undefined;
+  readonly #doubted = new Set<Connection>();
+  #movedTimer: NodeJS.Timeout | undefined;
+  #attaching: Promise<void> | undefined;
+  #attachAgain = false;
+  /** Whether some could not be asked for their positions. */
+  #hasFailed = false;
+  #closed = false;
+
+  constructor(topology: Topology, touches: Touches, context: ChannelStreamContext) {
+    this.#topology = topology;
+    this.#touches = touches;
+    this.#context = context;
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => this.#tick(), TICK);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    clearTimeout(this.#movedTimer);
+    for (const { linger, stream } of this.#subscriptions.values()) {
+      clearTimeout(linger);
+      stream.end();
+    }
+    this.#subscriptions.clear();
+  }
+
+  stream(channel: string): ChannelStream | undefined {
+    return this.#subscriptions.get(channel)?.stream;
+  }
+
+  /**
+   * @throws BrokerUnavailableError
+   * @throws BrokerUnknownError
+   */
+  async subscribe(channel: string, options: StreamOptions): Promise<Position> {
+    const subscription = this.#subscriptions.get(channel) ?? this.#add(channel, options);
+    return subscription.inOrder(async () => this.#begin(subscription, options));
+  }
+
+  async unsubscribe(channel: string): Promise<void> {
+    const subscription = this.#subscriptions.get(channel);
+    await subscription?.inOrder(async () => {
+      subscription.stream.active = false;
+      this.#lingerOn(subscription);
+    });
+  }
+
+  receive(connection: Connection, channel: string, text: string): void {
+    const subscription = this.#subscriptions.get(channel);
+    // One that was given up may still have something to say.
+    if (subscription?.connection !== connection) return;
+    const { stream } = subscription;
+    const message = parseMessage(text);
+    if (message === undefined) return;
+    if (message.kind === 'publication') stream.receive(message.epoch, message.publication);
+    else if (stream.active) {
+      const { events } = this.#context;
+      if (message.kind === 'join') events.onJoin(channel, message.member);
+      else events.onLeave(channel, message.member);
+    }
+  }
+
+  /** Subscribes where it has to be, whatever is not subscribed there yet, and compares the positions. */
+  attach(): void {
+    if (this.#attaching !== undefined) {
+      this.#attachAgain = true;
+      return;
+    }
+    this.#attaching = this.#attachAll().finally(() => {
+      this.#attaching = undefined;
+      if (!this.#attachAgain) return;
+      this.#attachAgain = false;
+      this.attach();
+    });
+  }
+
+  /** Compares every position with the server's. */
+  compareAll(): void {
+    void this.#compare([...this.#subscriptions.values()]);
+  }
+
+  /** Some subscriptions on this connection may have been ended by the server. */
+  doubt(connection: Connection): void {
+    this.#doubted.add(connection);
+    if (this.#movedTimer !== undefined || this.#closed) return;
+    this.#movedTimer = setTimeout(() => {
+      this.#movedTimer = undefined;
+      for (const subscription of this.#subscriptions.values()) {
+        if (subscription.connection && this.#doubted.has(subscription.connection)) subscription.doubtful = true;
+      }
+      this.#doubted.clear();
+      this.#topology.refresh();
+      this.attach();
+    }, MOVED_PAUSE);
+  }
+
+  #add(channel: string, options: StreamOptions): Subscription {
+    const subscription = new Subscription(channel, options, this.#context);
+    this.#subscriptions.set(channel, subscription);
+    return subscription;
+  }
+
+  async #begin(subscription: Subscription, options: StreamOptions): Promise<Position> {
+    const { channel, stream } = subscription;
+    clearTimeout(subscription.linger);
+    // It may have ended while this waited for its turn.
+    this.#subscriptions.set(channel, subscription);
+    subscription.options = options;
+    stream.options = options;
+    try {
+      const position = await this.#ask(subscription);
+      if (!stream.active && !continues(stream.position, position)) {
+        // What came since then is handed out by this very call: it follows the position that is answered.
+        stream.begin(position);
+        return position;
+      }
+      if (stream.active) await inTime(stream.reconcile(position));
+      stream.active = true;
+      return stream.position ?? position;
+    } catch (error) {
+      if (!stream.active) this.#lingerOn(subscription);
+      throw brokerError(error);
+    }
+  }
+
+  #lingerOn(subscription: Subscription): void {
+    clearTimeout(subscription.linger);
+    if (this.#closed) return;
+    subscription.linger = setTimeout(() => {
+      void subscription.inOrder(async () => this.#end(subscription));
+    }, LINGER);
+  }
+
+  async #end(subscription: Subscription): Promise<void> {
+    const { channel, stream } = subscription;
+    // It may have begun again while this waited for its turn.
+    if (stream.active || this.#subscriptions.get(channel) !== subscription) return;
+    this.#subscriptions.delete(channel);
+    stream.end();
+    await this.#touches.release(subscription);
+  }
+
+  /** Follows the slot where it moves. */
+  async #ask(subscription: Subscription): Promise<Position> {
+    const deadline = performance.now() + CALL_TIMEOUT;
+    for (;;) {
+      try {
+        return await this.#touches.ask(subscription, true);
+      } catch (error) {
+        const isRedirected = error instanceof RedisReplyError && REDIRECTIONS.has(error.code);
+        if (!isRedirected || performance.now() + RETRY_PAUSE > deadline) throw error;
+        await sleep(RETRY_PAUSE);
+      }
+    }
+  }
+
+  async #attachAll(): Promise<void> {
+    const missing: Subscription[] = [];
+    for (const subscription of this.#subscriptions.values()) {
+      const connection = this.#topology.nodeOf(subscription.channel)?.subscriber.connection;
+      if (connection === undefined) continue;
+      if (subscription.connection !== connection || subscription.doubtful) missing.push(subscription);
+    }
+    await this.#compare(missing);
+  }
+
+  async #compare(subscriptions: readonly Subscription[]): Promise<void> {
+    for (let start = 0; start < subscriptions.length; start += CHUNK) {
+      const chunk = subscriptions.slice(start, start + CHUNK);
+      await Promise.all(chunk.map(async (subscription) => this.#compareOne(subscription)));
+    }
+  }
+
+  async #compareOne(subscription: Subscription): Promise<void> {
+    try {
+      const position = await this.#present(subscription);
+      const { stream } = subscription;
+      if (stream.isBehind(position)) {
+        // What it has not heard of, it may not be subscribed to any more.
+        subscription.doubtful = true;
+        this.#hasFailed = true;
+      }
+      // Not awaited: one that takes long does not hold up the others.
+      void stream.reconcile(position);
+    } catch (error) {
+      this.#hasFailed = true;
+      if (error instanceof RedisReplyError) this.#topology.refresh();
+    }
+  }
+
+  async #present(subscription: Subscription): Promise<Position> {
+    try {
+      return await this.#touches.ask(subscription, false);
+    } catch (error) {
+      if (!(error instanceof RedisReplyError) || error.code !== 'ASK') throw error;
+      return this.#touches.askElsewhere(subscription);
+    }
+  }
+
+  #tick(): void {
+    const due = this.#rotation.next(TICKS).map(([, subscription]) => subscription);
+    for (const subscription of this.#subscriptions.values()) {
+      if (this.#topology.isMoving(subscription.channel)) due.push(subscription);
+    }
+    void this.#compare(due);
+    if (!this.#hasFailed) return;
+    this.#hasFailed = false;
+    this.attach();
+  }
+}
+
+/** Whether what was handed out in silence reaches up to the server's position. */
+function continues(reached: Position | undefined, position: Position): boolean {
+  return reached !== undefined && reached.epoch === position.epoch && reached.offset >= position.offset;
+}
+
+/** @throws BrokerUnavailableError when it takes too long. */
+async function inTime(work: Promise<void>): Promise<void> {
+  const timeout = new AbortController();
+  const late = sleep(CALL_TIMEOUT, 'late' as const, { signal: timeout.signal }).catch(() => undefined);
+  try {
+    if ((await Promise.race([work, late])) === 'late')
+      throw new BrokerUnavailableError('the channel is being repaired');
+  } finally {
+    timeout.abort();
+  }
+}

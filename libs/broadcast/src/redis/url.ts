@@ -1,0 +1,177 @@
+import { readFileSync } from 'node:fs';
+import type { ConnectionOptions } from 'node:tls';
+import type { Address } from './address.js';
+
+export type RedisMode = 'standalone' | 'sentinel' | 'cluster';
+
+export interface Credentials {
+  readonly username?: string;
+  readonly password?: string;
+}
+
+/** What a broker URL says of a Redis. */
+export interface RedisSettings {
+  readonly mode: RedisMode;
+  /** The server; or all known sentinels; or some nodes of the cluster. */
+  readonly addresses: readonly Address[];
+  readonly credentials: Credentials;
+  /** The name under which the sentinels know the primary. Only with `sentinel`. */
+  readonly primaryName: string;
+  readonly sentinelCredentials: Credentials;
+  readonly db: number;
+  /** Present for TLS. */
+  readonly tls: ConnectionOptions | undefined;
+  /** What all keys and channels on the server begin with. */
+  readonly prefix: string;
+  /** How many replicas must confirm a publish before it is answered. */
+  readonly wait: number;
+  /** ms for which they are waited for. */
+  readonly waitTimeout: number;
+}
+
+/** A Redis URL that cannot be used. The message names the part, never its value: it may be a password. */
+export class RedisUrlError extends Error {
+  override readonly name = 'RedisUrlError';
+}
+
+const MODES: ReadonlyMap<string, readonly [mode: RedisMode, tls: boolean]> = new Map([
+  ['redis', ['standalone', false]],
+  ['rediss', ['standalone', true]],
+  ['redis+sentinel', ['sentinel', false]],
+  ['rediss+sentinel', ['sentinel', true]],
+  ['redis+cluster', ['cluster', false]],
+  ['rediss+cluster', ['cluster', true]],
+]);
+
+/** The schemes that {@link parseRedisUrl} takes. */
+export const REDIS_SCHEMES: readonly string[] = [...MODES.keys()];
+
+const URL_PARTS = /^([a-z+]+):\/\/(?:([^@/?#]*)@)?([^@/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/i;
+const HOST = /^(?:\[([0-9a-f:.%]+)\]|([^:[\]\s]+))(?::(\d{1,5}))?$/i;
+
+const PORT = 6379;
+const SENTINEL_PORT = 26_379;
+const MAX_PORT = 65_535;
+/** Redis databases are numbered; 16 of them unless configured otherwise. */
+const MAX_DB = 65_535;
+const MAX_WAIT = 100;
+/** A publish is settled within 2 s, whatever the replicas do. */
+const MAX_WAIT_TIMEOUT = 1_000;
+
+const PARAMETERS: Readonly<Record<RedisMode, readonly string[]>> = {
+  standalone: ['db'],
+  sentinel: ['db', 'sentinelUsername', 'sentinelPassword'],
+  cluster: [],
+};
+const COMMON_PARAMETERS = ['prefix', 'wait', 'waitTimeout'];
+const TLS_PARAMETERS = ['tlsCa', 'tlsCert', 'tlsKey', 'tlsServerName'];
+
+/**
+ * @throws RedisUrlError
+ */
+export function parseRedisUrl(url: string): RedisSettings {
+  const [, scheme = '', userInfo, hosts = '', path = '', query = ''] = URL_PARTS.exec(url) ?? [];
+  const [mode, isTls] = MODES.get(scheme.toLowerCase()) ?? [];
+  if (mode === undefined || isTls === undefined) {
+    throw new RedisUrlError('expected SCHEME://USER:PASSWORD@HOST:PORT; special characters percent-encoded');
+  }
+  const parameters = parseQuery(query, [...PARAMETERS[mode], ...COMMON_PARAMETERS, ...(isTls ? TLS_PARAMETERS : [])]);
+  const integer = (name: string, fallback: number, max: number): number => {
+    const text = parameters.get(name) ?? `${fallback}`;
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value > max) throw new RedisUrlError(`${name}: expected an integer from 0 to ${max}`);
+    return value;
+  };
+  const prefix = parameters.get('prefix') ?? 'holdfast';
+  // Braces would decide the slot of every key on a cluster.
+  if (!/^[^{}\s]{1,64}$/.test(prefix)) {
+    throw new RedisUrlError('prefix: expected 1 to 64 characters without braces and spaces');
+  }
+  const isSentinel = mode === 'sentinel';
+  const segment = decode('path', path);
+  if (mode === 'standalone' && segment !== '') {
+    if (parameters.has('db')) throw new RedisUrlError('db: given twice, in the path and as a parameter');
+    parameters.set('db', segment);
+  }
+  if (isSentinel && segment === '') throw new RedisUrlError('expected the name of the primary as path: …/mymaster');
+  if (mode === 'cluster' && segment !== '')
+    throw new RedisUrlError('a cluster has only one database: expected no path');
+  return {
+    mode,
+    addresses: parseHosts(hosts, isSentinel ? SENTINEL_PORT : PORT, mode),
+    credentials: parseUserInfo(userInfo),
+    primaryName: isSentinel ? segment : '',
+    sentinelCredentials: credentials(parameters.get('sentinelUsername'), parameters.get('sentinelPassword')),
+    db: integer('db', 0, MAX_DB),
+    tls: isTls ? tlsOptions(parameters) : undefined,
+    prefix,
+    wait: integer('wait', 0, MAX_WAIT),
+    waitTimeout: integer('waitTimeout', MAX_WAIT_TIMEOUT / 2, MAX_WAIT_TIMEOUT),
+  };
+}
+
+function parseQuery(query: string, known: readonly string[]): Map<string, string> {
+  const parameters = new Map<string, string>();
+  for (const [name, value] of new URLSearchParams(query)) {
+    if (!known.includes(name)) {
+      // Whoever left the value without a name may have written a password here.
+      const shown = /^[a-z]{1,32}$/i.test(name) ? name : '';
+      throw new RedisUrlError(`unknown parameter ${shown}; known here: ${known.join(', ')}`);
+    }
+    if (parameters.has(name)) throw new RedisUrlError(`${name}: given twice`);
+    parameters.set(name, value);
+  }
+  return parameters;
+}
+
+function parseHosts(hosts: string, port: number, mode: RedisMode): Address[] {
+  const addresses = hosts.split(',').map((text) => {
+    const [, ipv6, name, digits] = HOST.exec(text) ?? [];
+    const host = ipv6 ?? name;
+    const number = digits === undefined ? port : Number(digits);
+    if (host === undefined || number < 1 || number > MAX_PORT) throw new RedisUrlError('expected HOST or HOST:PORT');
+    return { host, port: number };
+  });
+  if (mode === 'standalone' && addresses.length > 1) {
+    throw new RedisUrlError('several hosts: expected redis+sentinel:// or redis+cluster://');
+  }
+  return addresses;
+}
+
+function parseUserInfo(userInfo = ''): Credentials {
+  const colon = userInfo.indexOf(':');
+  if (colon === -1) return credentials(decode('user', userInfo), undefined);
+  return credentials(decode('user', userInfo.slice(0, colon)), decode('password', userInfo.slice(colon + 1)));
+}
+
+function credentials(username = '', password = ''): Credentials {
+  return { ...(username !== '' && { username }), ...(password !== '' && { password }) };
+}
+
+function decode(part: string, text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new RedisUrlError(`${part}: not percent-encoded correctly`);
+  }
+}
+
+function tlsOptions(parameters: ReadonlyMap<string, string>): ConnectionOptions {
+  const file = (name: string): Buffer | undefined => {
+    const path = parameters.get(name);
+    if (path === undefined) return undefined;
+    try {
+      return readFileSync(path);
+    } catch {
+      throw new RedisUrlError(`${name}: the file cannot be read`);
+    }
+  };
+  const [ca, cert, key] = [file('tlsCa'), file('tlsCert'), file('tlsKey')];
+  const servername = parameters.get('tlsServerName');
+  return {
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+    ...(servername !== undefined && { servername }),
+  };
+}

@@ -1,0 +1,290 @@
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { BrokerUnavailableError, type Member } from '../src/broker.js';
+import { createBroker } from '../src/create-broker.js';
+import { Load, STREAM, Subscriber } from './support/load.js';
+import { eventually, RedisServer, uniquePrefix } from './support/redis-servers.js';
+import { SilentProxy } from './support/silent-proxy.js';
+
+const CHANNELS = ['news:1', 'news:2', 'news:3'];
+const QUIET = 'quiet';
+
+describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
+  let redis: RedisServer;
+  let here: Subscriber;
+  let there: Subscriber;
+  let load: Load;
+
+  beforeEach(async () => {
+    redis = await RedisServer.start();
+    const url = `${redis.url}?prefix=${uniquePrefix()}`;
+    [here, there] = [new Subscriber(createBroker(url)), new Subscriber(createBroker(url))];
+    await Promise.all([here, there].map(async (pod) => pod.start([...CHANNELS, QUIET])));
+    load = new Load([here, there], CHANNELS);
+  });
+  afterEach(async () => {
+    await load.stop();
+    await Promise.all([here, there].map(async ({ broker }) => broker.close()));
+    await redis.close();
+  });
+
+  it('lose nothing when Redis kills their subscriber connections', async ({ annotate }) => {
+    load.start();
+    for (let kills = 0; kills < 3; kills += 1) {
+      await load.flows();
+      await redis.admin.call('client', 'kill', 'type', 'pubsub');
+    }
+    await load.flows();
+    await load.stop();
+    await load.check({ lossless: true });
+    expect(await load.pauses(annotate)).toBeLessThan(2_000);
+  });
+
+  it('lose nothing when Redis cuts a subscriber that does not keep up', async ({ annotate }) => {
+    load.start(8, 1, 20_000);
+    await load.flows();
+    await redis.admin.config('SET', 'client-output-buffer-limit', 'pubsub 10kb 0 0');
+    await eventually(async () =>
+      expect(await readFile(`${redis.directory}/log`, 'utf8')).toContain('overcoming of output buffer limits'),
+    );
+    await redis.admin.config('SET', 'client-output-buffer-limit', 'pubsub 32mb 8mb 60');
+    await load.flows();
+    await load.stop();
+    await load.check({ lossless: true });
+    expect(await load.pauses(annotate)).toBeLessThan(2_000);
+  });
+
+  it('are told when all data is flushed, also on a quiet channel', async ({ annotate }) => {
+    const before = here.position(QUIET);
+    load.start();
+    await load.flows();
+    const began = performance.now();
+    await redis.admin.flushall();
+    await load.flows();
+    for (const pod of [here, there]) await eventually(() => expect(pod.gaps(QUIET)).toHaveLength(1));
+    await annotate(`the quiet channel was told after ${Math.round(performance.now() - began)} ms`);
+    await load.stop();
+    await load.check();
+    for (const pod of [here, there]) {
+      for (const channel of CHANNELS) expect(pod.gaps(channel).length).toBeGreaterThanOrEqual(1);
+    }
+    const since = before ?? { epoch: '', offset: 0 };
+    expect(await here.broker.history(QUIET, { since, limit: 10 })).toMatchObject({ complete: false });
+  });
+
+  it.each(['with', 'without'])('are told when Redis comes back %s its data', async (data) => {
+    load.start();
+    await load.flows();
+    if (data === 'with') await redis.admin.save();
+    await redis.kill();
+    await eventually(() => expect(here.broker.health().status).toBe('down'));
+    await redis.run();
+    await load.flows();
+    for (const pod of [here, there]) {
+      await eventually(() => {
+        for (const channel of [...CHANNELS, QUIET]) expect(pod.gaps(channel).length).toBeGreaterThanOrEqual(1);
+      });
+    }
+    await load.stop();
+    await load.check();
+    for (const { broker } of [here, there]) expect(broker.health()).toEqual({ status: 'up' });
+  });
+
+  it('publish again, and miss nothing and nobody, after Redis hung for 20 s', async ({ annotate }) => {
+    await here.broker.join(QUIET, { client: 'ann', details: '{}' }, 'h1');
+    await there.broker.join(QUIET, { client: 'bob', details: '{}' }, 'h2');
+    load.start();
+    await load.flows();
+    redis.signal('SIGSTOP');
+    const began = performance.now();
+    await eventually(() => expect(here.broker.health().status).toBe('down'), 5_000);
+    await annotate(`noticed after ${Math.round(performance.now() - began)} ms`);
+    await sleep(20_000 - (performance.now() - began));
+    redis.signal('SIGCONT');
+    const continued = performance.now();
+    await load.flows();
+    await annotate(`back after ${Math.round(performance.now() - continued)} ms`);
+    await load.stop();
+    await load.check({ lossless: true });
+    // Every lease had lapsed by then; at the next heartbeat but one somebody might have been swept out.
+    await sleep(6_000);
+    for (const { presence } of [here, there]) expect(presence.filter((line) => line.includes(' - '))).toEqual([]);
+  });
+});
+
+describe('a pod whose network drops everything', { timeout: 60_000 }, () => {
+  it('notices within 5 s, refuses meanwhile within 2 s, and then catches up', async ({ annotate }) => {
+    const redis = await RedisServer.start();
+    const proxy = await SilentProxy.start(redis.port);
+    const prefix = uniquePrefix();
+    const cut = new Subscriber(createBroker(`${proxy.url}?prefix=${prefix}`));
+    const whole = new Subscriber(createBroker(`${redis.url}?prefix=${prefix}`));
+    try {
+      await Promise.all([cut, whole].map(async (pod) => pod.start(CHANNELS)));
+      const load = new Load([whole], CHANNELS);
+      load.start();
+      await load.flows();
+      proxy.silence();
+      const began = performance.now();
+      await expect(
+        cut.broker.publish({ channel: 'news:1', payload: 'x', stream: STREAM }),
+        'sent, but not answered',
+      ).rejects.toThrow('no answer from Redis');
+      expect(performance.now() - began).toBeLessThan(2_000);
+      await eventually(() => expect(cut.broker.health().status).toBe('down'), 5_000);
+      await annotate(`noticed after ${Math.round(performance.now() - began)} ms`);
+      expect(performance.now() - began).toBeLessThan(5_000);
+      await expect(cut.broker.publish({ channel: 'news:1', payload: 'x', stream: STREAM }), 'not sent').rejects.toThrow(
+        BrokerUnavailableError,
+      );
+      await load.flows();
+      proxy.restore();
+      const restored = performance.now();
+      const all = new Load([cut, whole], CHANNELS);
+      all.acknowledged.push(...load.acknowledged);
+      await eventually(() => expect(cut.broker.health().status).toBe('up'));
+      await annotate(`back after ${Math.round(performance.now() - restored)} ms`);
+      await load.stop();
+      all.acknowledged.splice(0, Infinity, ...load.acknowledged);
+      await all.check({ lossless: true });
+    } finally {
+      await Promise.all([cut, whole].map(async ({ broker }) => broker.close()));
+      await proxy.close();
+      await redis.close();
+    }
+  });
+});
+
+describe('Redis that is not there', { timeout: 60_000 }, () => {
+  it('at the start: the pod starts, is down for a reason without secrets, and comes up by itself', async () => {
+    const redis = await RedisServer.start(['requirepass hunter2']);
+    await redis.kill();
+    const url = `redis://:hunter2@127.0.0.1:${redis.port}`;
+    const pod = new Subscriber(createBroker(url));
+    try {
+      await pod.broker.start(pod);
+      await eventually(() =>
+        expect(pod.broker.health()).toEqual({ status: 'down', reason: `127.0.0.1:${redis.port}: ECONNREFUSED` }),
+      );
+      const publish = pod.broker.publish({ channel: 'news:1', payload: 'x', stream: STREAM });
+      await expect(publish).rejects.toThrow(BrokerUnavailableError);
+      await redis.run();
+      await eventually(() => expect(pod.broker.health()).toEqual({ status: 'up' }), 3_000);
+      await pod.subscribe('news:1');
+    } finally {
+      await pod.broker.close();
+      await redis.close();
+    }
+  });
+
+  it.each([
+    ['wrong', ':secret', 'Redis answered WRONGPASS'],
+    ['missing', '', 'Redis answered NOAUTH'],
+  ])('a %s password is the reason, and is not told', async (_, password, reason) => {
+    const redis = await RedisServer.start(['requirepass hunter2']);
+    const { broker } = new Subscriber(createBroker(`redis://${password}@127.0.0.1:${redis.port}`));
+    try {
+      await broker.start(new Subscriber(broker));
+      await eventually(() =>
+        expect(broker.health()).toEqual({ status: 'down', reason: `127.0.0.1:${redis.port}: ${reason}` }),
+      );
+    } finally {
+      await broker.close();
+      await redis.close();
+    }
+  });
+});
+
+function member(client: string): Member {
+  return { client, details: '{}' };
+}
+
+describe('a pod that dies without a word', { timeout: 60_000 }, () => {
+  it('leaves within 30 s, each member once, except those who came back elsewhere', async ({ annotate }) => {
+    const redis = await RedisServer.start();
+    const proxy = await SilentProxy.start(redis.port);
+    const prefix = uniquePrefix();
+    const dying = new Subscriber(createBroker(`${proxy.url}?prefix=${prefix}`));
+    const survivors = [1, 2].map(() => new Subscriber(createBroker(`${redis.url}?prefix=${prefix}`)));
+    const [first, second] = survivors;
+    if (first === undefined || second === undefined) throw new Error('no survivors');
+    const clients = Array.from({ length: 1_000 }, (_, index) => `client ${index}`);
+    try {
+      await Promise.all([dying, first, second].map(async (pod) => pod.start([QUIET])));
+      await Promise.all(clients.map(async (client) => dying.broker.join(QUIET, member(client), 'before')));
+      await dying.broker.register({ client: 'c', holder: 'h', user: 'ann', node: 'n', since: 1 });
+      expect(await first.broker.members(QUIET, 0)).toMatchObject({ count: 1_000 });
+      expect(await first.broker.connections('ann')).toHaveLength(1);
+      proxy.silence();
+      const died = performance.now();
+      const back = clients.slice(0, 100);
+      await Promise.all(back.map(async (client) => first.broker.join(QUIET, member(client), 'after')));
+      await eventually(async () => expect(await second.broker.members(QUIET, 0)).toMatchObject({ count: 100 }), 30_000);
+      await annotate(`swept up after ${Math.round(performance.now() - died)} ms`);
+      expect(await first.broker.connections('ann')).toEqual([]);
+      const left = clients.slice(100).map((client) => `${QUIET} - ${client}`);
+      for (const { presence } of survivors) {
+        await eventually(() =>
+          expect(presence.filter((line) => line.includes(' - ')).toSorted()).toEqual(left.toSorted()),
+        );
+      }
+
+      proxy.restore();
+      await eventually(
+        async () => expect(await first.broker.members(QUIET, 0)).toMatchObject({ count: 1_000 }),
+        15_000,
+      );
+      await dying.broker.leave(QUIET, back[0] ?? '', 'before');
+      expect(await first.broker.members(QUIET, 0)).toMatchObject({ count: 1_000 });
+    } finally {
+      await Promise.all([dying, ...survivors].map(async ({ broker }) => broker.close()));
+      await proxy.close();
+      await redis.close();
+    }
+  });
+});
+
+describe('a storm of resumes', { timeout: 60_000 }, () => {
+  it('of one channel by 5,000 clients, each with a place of its own, costs a handful of reads', async () => {
+    const redis = await RedisServer.start();
+    const url = `${redis.url}?prefix=${uniquePrefix()}`;
+    const [before, after] = [new Subscriber(createBroker(url)), new Subscriber(createBroker(url))];
+    try {
+      await before.start();
+      const results = await Promise.all(
+        Array.from({ length: 500 }, async (_, index) =>
+          before.broker.publish({ channel: 'news:1', payload: `${index + 1}`, stream: STREAM }),
+        ),
+      );
+      const epoch = results[0]?.epoch ?? '';
+      await after.start(['news:1']);
+      await redis.admin.config('RESETSTAT');
+      const answers = await Promise.all(
+        Array.from({ length: 5_000 }, async (_, index) =>
+          after.broker.history('news:1', { since: { epoch, offset: index % 501 }, limit: 1_000 }),
+        ),
+      );
+      for (const [index, { complete, publications }] of answers.entries()) {
+        expect(complete).toBe(true);
+        expect(publications).toHaveLength(500 - (index % 501));
+      }
+      const stats = await redis.admin.info('commandstats');
+      const reads = [...stats.matchAll(/cmdstat_x(?:rev)?range:calls=(\d+)/g)].map(([, calls]) => Number(calls));
+      expect(reads.reduce((sum, calls) => sum + calls, 0)).toBeLessThan(10);
+      expect(reads.length).toBeGreaterThan(0);
+
+      // Those whose epoch is gone cost no more.
+      await redis.admin.config('RESETSTAT');
+      await Promise.all(
+        Array.from({ length: 5_000 }, async (_, index) =>
+          after.broker.history('news:1', { since: { epoch: 'gone', offset: index }, limit: 0 }),
+        ),
+      );
+      expect(await redis.admin.info('commandstats')).not.toContain('range:');
+    } finally {
+      await Promise.all([before, after].map(async ({ broker }) => broker.close()));
+      await redis.close();
+    }
+  });
+});

@@ -1,0 +1,252 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
+import {
+  BrokerUnavailableError,
+  BrokerUnknownError,
+  type Broker,
+  type BrokerEvents,
+  type Position,
+  type Publication,
+  type PublishResult,
+  type StreamOptions,
+} from '../../src/broker.js';
+import { eventually } from './redis-servers.js';
+
+export const STREAM: StreamOptions = { historySize: 10_000, historyTtl: 600_000, positionTtl: 600_000 };
+
+type Told =
+  | { readonly kind: 'publication'; readonly publication: Publication; readonly at: number }
+  | { readonly kind: 'gap'; readonly position: Position; readonly at: number };
+
+interface Acknowledged extends PublishResult {
+  readonly channel: string;
+  readonly payload: string;
+  readonly at: number;
+}
+
+/** One pod's broker and what it was told, by channel. */
+export class Subscriber implements BrokerEvents {
+  readonly starts = new Map<string, Position>();
+  readonly told = new Map<string, Told[]>();
+  readonly presence: string[] = [];
+  readonly signals: string[] = [];
+
+  constructor(readonly broker: Broker) {}
+
+  async start(channels: readonly string[] = []): Promise<void> {
+    await this.broker.start(this);
+    await eventually(() => expect(this.broker.health()).toEqual({ status: 'up' }));
+    await Promise.all(channels.map(async (channel) => this.subscribe(channel)));
+  }
+
+  async subscribe(channel: string, stream = STREAM): Promise<void> {
+    this.starts.set(channel, await this.broker.subscribe(channel, stream));
+  }
+
+  /** Where the channel has got to, by what was told. */
+  position(channel: string): Position | undefined {
+    let position = this.starts.get(channel);
+    for (const told of this.told.get(channel) ?? []) {
+      if (told.kind === 'gap') position = told.position;
+      else if (position !== undefined) position = { epoch: position.epoch, offset: told.publication.offset };
+    }
+    return position;
+  }
+
+  payloads(channel: string): string[] {
+    return (this.told.get(channel) ?? []).flatMap((told) =>
+      told.kind === 'publication' ? [told.publication.payload] : [],
+    );
+  }
+
+  gaps(channel: string): Position[] {
+    return (this.told.get(channel) ?? []).flatMap((told) => (told.kind === 'gap' ? [told.position] : []));
+  }
+
+  onPublication(channel: string, publication: Publication): void {
+    this.#tell(channel, { kind: 'publication', publication, at: performance.now() });
+  }
+
+  onGap(channel: string, position: Position): void {
+    this.#tell(channel, { kind: 'gap', position, at: performance.now() });
+  }
+
+  onJoin(channel: string, { client }: { client: string }): void {
+    this.presence.push(`${channel} + ${client}`);
+  }
+
+  onLeave(channel: string, { client }: { client: string }): void {
+    this.presence.push(`${channel} - ${client}`);
+  }
+
+  onSignal(signal: string): void {
+    this.signals.push(signal);
+  }
+
+  #tell(channel: string, told: Told): void {
+    const before = this.told.get(channel);
+    if (before === undefined) this.told.set(channel, [told]);
+    else before.push(told);
+  }
+}
+
+/**
+ * Several publishers that number their messages, and retry what was not acknowledged under its key; and the check of what
+ * the subscribers were told.
+ */
+export class Load {
+  readonly acknowledged: Acknowledged[] = [];
+  readonly unexpected: unknown[] = [];
+  /** ms that the slowest publish took to settle. */
+  slowest = 0;
+  #stopped = false;
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    readonly subscribers: readonly Subscriber[],
+    readonly channels: readonly string[],
+  ) {}
+
+  /** @param pause ms between two messages of one publisher. */
+  start(publishers = 4, pause = 5, size = 0): void {
+    this.#running = Promise.all(
+      Array.from({ length: publishers }, async (_, index) => this.#publish(`p${index}`, index, pause, size)),
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
+  }
+
+  /** Resolves when messages of every channel are acknowledged, and delivered everywhere, again. */
+  async flows(timeout = 30_000): Promise<void> {
+    const from = performance.now();
+    await eventually(() => {
+      for (const channel of this.channels) {
+        const fresh = this.acknowledged.some((publish) => publish.channel === channel && publish.at > from);
+        if (!fresh) throw new Error(`nothing is acknowledged on ${channel}`);
+        for (const { told } of this.subscribers) {
+          if ((told.get(channel)?.at(-1)?.at ?? 0) < from) throw new Error(`nothing comes on ${channel}`);
+        }
+      }
+    }, timeout);
+  }
+
+  /** The longest time, in ms, for which nothing was told on a channel. */
+  async pauses(annotate: (message: string) => Promise<unknown>): Promise<number> {
+    let acknowledged = 0;
+    let told = 0;
+    for (const channel of this.channels) {
+      acknowledged = Math.max(
+        acknowledged,
+        longest(this.acknowledged.filter((publish) => publish.channel === channel).map(({ at }) => at)),
+      );
+      for (const subscriber of this.subscribers) {
+        told = Math.max(told, longest((subscriber.told.get(channel) ?? []).map(({ at }) => at)));
+      }
+    }
+    await annotate(
+      `longest pauses: ${Math.round(acknowledged)} ms for publishers, ${Math.round(told)} ms for subscribers`,
+    );
+    return told;
+  }
+
+  /**
+   * Asserts, when everything has come to rest: order, no silent loss of what was acknowledged, nothing twice.
+   *
+   * @param lossless whether nothing may even have been told as lost.
+   */
+  async check({ lossless = false } = {}): Promise<void> {
+    expect(this.unexpected).toEqual([]);
+    expect(this.slowest).toBeLessThan(2_000);
+    for (const channel of this.channels) {
+      for (const subscriber of this.subscribers) {
+        await eventually(async () => {
+          const { epoch, offset } = await subscriber.broker.history(channel, { limit: 0 });
+          expect(subscriber.position(channel)).toEqual({ epoch, offset });
+        });
+        if (lossless) expect(subscriber.gaps(channel)).toEqual([]);
+        this.#checkOne(subscriber, channel);
+      }
+    }
+  }
+
+  #checkOne(subscriber: Subscriber, channel: string): void {
+    const start = subscriber.starts.get(channel);
+    if (start === undefined) throw new Error('not subscribed');
+    let position = start;
+    const highest = new Map<string, number>();
+    const delivered = new Map<string, string>();
+    const lost: { from: Position; to: Position }[] = [];
+    for (const told of subscriber.told.get(channel) ?? []) {
+      if (told.kind === 'gap') {
+        lost.push({ from: position, to: told.position });
+        position = told.position;
+        continue;
+      }
+      const { offset, payload } = told.publication;
+      expect(offset, `${channel}: order`).toBe(position.offset + 1);
+      expect(offset, `${channel}: twice`).toBeGreaterThan(highest.get(position.epoch) ?? 0);
+      highest.set(position.epoch, offset);
+      delivered.set(`${position.epoch} ${offset}`, payload);
+      position = { epoch: position.epoch, offset };
+    }
+    const epochs = new Set([start.epoch, ...lost.map(({ to }) => to.epoch)]);
+    const silent = this.acknowledged.filter(({ channel: of, epoch, offset, payload }) => {
+      if (of !== channel) return false;
+      const came = delivered.get(`${epoch} ${offset}`);
+      if (came !== undefined) return came !== payload;
+      if (epoch === start.epoch && offset <= start.offset) return false;
+      return !lost.some(({ from, to }) => isBetween({ epoch, offset }, from, to, epochs));
+    });
+    expect(silent, `${channel}: lost in silence`).toEqual([]);
+    const payloads = subscriber.payloads(channel);
+    // A failover may lose the key with the message; nothing else may.
+    if (epochs.size === 1) expect(new Set(payloads).size, `${channel}: stored twice`).toBe(payloads.length);
+  }
+
+  async #publish(publisher: string, index: number, pause: number, size: number): Promise<void> {
+    for (let number = 1; !this.#stopped; number += 1) {
+      const channel = this.channels[(number + index) % this.channels.length] ?? '';
+      const broker = this.subscribers[(number + index) % this.subscribers.length]?.broker;
+      if (broker === undefined) throw new Error('no broker');
+      const payload = `${publisher} ${number} ${'x'.repeat(size)}`;
+      const idempotency = { publisher, key: `${number}`, fingerprint: 'f', window: 600_000 };
+      for (let settled = false; !settled;) {
+        const began = performance.now();
+        try {
+          const result = await broker.publish({ channel, payload, stream: STREAM, idempotency });
+          settled = true;
+          this.acknowledged.push({ ...result, channel, payload, at: performance.now() });
+        } catch (error) {
+          if (!(error instanceof BrokerUnavailableError) && !(error instanceof BrokerUnknownError)) {
+            this.unexpected.push(error);
+          }
+          // The message stays unacknowledged where the test ends before Redis is back.
+          settled = this.#stopped;
+          await sleep(20);
+        }
+        this.slowest = Math.max(this.slowest, performance.now() - began);
+      }
+      await sleep(pause);
+    }
+  }
+}
+
+function isBetween({ epoch, offset }: Position, from: Position, to: Position, epochs: ReadonlySet<string>): boolean {
+  if (from.epoch === epoch) return offset > from.offset && (to.epoch !== epoch || offset <= to.offset);
+  if (to.epoch === epoch) return offset <= to.offset;
+  // An epoch that came and went unseen lies between two others.
+  return !epochs.has(epoch) && from.epoch !== to.epoch;
+}
+
+function longest(times: readonly number[]): number {
+  let result = 0;
+  let last = times[0] ?? 0;
+  for (const time of times) {
+    result = Math.max(result, time - last);
+    last = time;
+  }
+  return result;
+}

@@ -1,0 +1,379 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { vi } from 'vitest';
+
+const PROGRAMS = [
+  ['redis-server', 'redis-server'],
+  ['redis-sentinel', 'redis-sentinel'],
+] as const;
+
+/** Installs the servers from Debian's packages where they are missing and we may. */
+function ensurePrograms(): void {
+  const missing = PROGRAMS.filter(([program]) => !isOnPath(program)).map(([, debianPackage]) => debianPackage);
+  if (missing.length === 0) return;
+  if (process.getuid?.() !== 0 || !isOnPath('apt-get')) {
+    throw new Error(`this test needs Redis 7 on the PATH: install ${missing.join(' ')} (names of Debian's packages)`);
+  }
+  const options = { stdio: 'pipe', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } } as const;
+  // Test files run side by side: the lock makes one wait for the other.
+  const lock = ['-o', 'DPkg::Lock::Timeout=300'];
+  execFileSync('apt-get', [...lock, 'update', '-qq'], options);
+  execFileSync('apt-get', [...lock, 'install', '-y', '-qq', '--no-install-recommends', ...missing], options);
+}
+
+function isOnPath(program: string): boolean {
+  try {
+    execFileSync('sh', ['-c', `command -v ${program}`], { stdio: 'pipe' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Below those that the system gives to outgoing connections, so that a server that was killed gets its own again. */
+const FIRST_PORT = 10_000;
+const PORTS = 12_000;
+/** A cluster node listens on a second port. */
+const BUS_DISTANCE = 10_000;
+
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
+    if ((await isFree(port)) && (await isFree(port + BUS_DISTANCE))) return port;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    server.close();
+  }
+}
+
+/** Resolves when the server takes commands; whether it asks for a password or TLS first is all the same. */
+async function isUp(port: number): Promise<void> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    socket.write('PING\r\n');
+    const [answer] = (await Promise.race([once(socket, 'data'), once(socket, 'close')])) as [Buffer | boolean];
+    if (String(answer).startsWith('-LOADING')) throw new Error('loading');
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Retries until it does not throw. */
+export async function eventually<T>(assertions: () => T | Promise<T>, timeout = 15_000): Promise<T> {
+  return vi.waitFor(assertions, { timeout, interval: 50 });
+}
+
+/** Ends a server when this process is gone without having done so: then the end of its input comes. */
+const WATCH = 'read -r _; kill -9 "$1"';
+
+/** One redis-server or redis-sentinel process on 127.0.0.1, with a directory of its own. */
+export class RedisServer {
+  #process: ChildProcess | undefined;
+  #watcher: ChildProcess | undefined;
+  #admin: Redis | undefined;
+
+  private constructor(
+    readonly port: number,
+    readonly directory: string,
+    private readonly program: string,
+    private readonly configuration: string,
+  ) {}
+
+  static async start(lines: readonly string[] = [], program = 'redis-server'): Promise<RedisServer> {
+    ensurePrograms();
+    const port = await freePort();
+    const directory = await mkdtemp(join(tmpdir(), 'holdfast-redis-'));
+    const configuration = join(directory, 'redis.conf');
+    const common = [
+      'bind 127.0.0.1',
+      `port ${port}`,
+      `dir ${directory}`,
+      'loglevel notice',
+      `logfile ${directory}/log`,
+    ];
+    const own = program === 'redis-server' ? ['save ""', 'repl-diskless-sync-delay 0'] : [];
+    await writeFile(configuration, [...common, ...own, ...lines, ''].join('\n'));
+    const server = new RedisServer(port, directory, program, configuration);
+    try {
+      await server.run();
+      return server;
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    const pid = this.#process?.pid;
+    if (pid === undefined) throw new Error('not running');
+    return pid;
+  }
+
+  /** A plain connection for what the test does to the server. */
+  get admin(): Redis {
+    this.#admin ??= this.connect();
+    return this.#admin;
+  }
+
+  connect(): Redis {
+    const client = new Redis({
+      port: this.port,
+      host: '127.0.0.1',
+      retryStrategy: () => 50,
+      maxRetriesPerRequest: null,
+    });
+    client.on('error', () => undefined);
+    return client;
+  }
+
+  /** Starts the process, also again. */
+  async run(): Promise<void> {
+    const started = spawn(this.program, [this.configuration], { stdio: 'ignore' });
+    this.#process = started;
+    await once(started, 'spawn');
+    // Detached: what ends this process may be meant for its whole group.
+    this.#watcher = spawn('sh', ['-c', WATCH, 'watch', `${started.pid}`], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+    });
+    await eventually(async () => isUp(this.port));
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    process.kill(this.pid, signal);
+  }
+
+  /** kill −9, unless told otherwise. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const running = this.#process;
+    this.#process = undefined;
+    this.#watcher?.kill();
+    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
+    const ended = once(running, 'exit');
+    running.kill(signal);
+    // One that was stopped takes no other signal than this.
+    if (signal === 'SIGKILL') running.kill('SIGCONT');
+    await ended;
+  }
+
+  async close(): Promise<void> {
+    this.#admin?.disconnect();
+    await this.kill();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** What a test runs its brokers on. */
+export interface RedisSetUp {
+  /** For `createBroker`. */
+  url(parameters?: Readonly<Record<string, string>>): string;
+  close(): Promise<void>;
+}
+
+function query(parameters: Readonly<Record<string, string>> = {}): string {
+  const text = new URLSearchParams(parameters).toString();
+  return text === '' ? '' : `?${text}`;
+}
+
+export class Standalone implements RedisSetUp {
+  private constructor(readonly server: RedisServer) {}
+
+  static async start(lines: readonly string[] = []): Promise<Standalone> {
+    return new Standalone(await RedisServer.start(lines));
+  }
+
+  url(parameters?: Readonly<Record<string, string>>): string {
+    return `${this.server.url}${query(parameters)}`;
+  }
+
+  async close(): Promise<void> {
+    await this.server.close();
+  }
+}
+
+/** A primary, two replicas and three sentinels. */
+export class SentinelSetUp implements RedisSetUp {
+  private constructor(
+    readonly servers: readonly RedisServer[],
+    readonly sentinels: readonly RedisServer[],
+  ) {}
+
+  static async start(): Promise<SentinelSetUp> {
+    const primary = await RedisServer.start();
+    const replica = [`replicaof 127.0.0.1 ${primary.port}`];
+    const replicas = await Promise.all([RedisServer.start(replica), RedisServer.start(replica)]);
+    await eventually(async () => {
+      const info = await primary.admin.info('replication');
+      if ((info.match(/state=online/g) ?? []).length < replicas.length) throw new Error('the replicas are not in sync');
+    });
+    const watch = [
+      `sentinel monitor main 127.0.0.1 ${primary.port} 2`,
+      'sentinel down-after-milliseconds main 1000',
+      'sentinel failover-timeout main 5000',
+      'sentinel parallel-syncs main 2',
+    ];
+    const sentinels = await Promise.all(
+      Array.from({ length: 3 }, async () => RedisServer.start(watch, 'redis-sentinel')),
+    );
+    const setUp = new SentinelSetUp([primary, ...replicas], sentinels);
+    await eventually(async () => {
+      for (const { admin } of sentinels) {
+        const [state] = (await admin.call('sentinel', 'masters')) as string[][];
+        const field = (name: string): string => state?.[state.indexOf(name) + 1] ?? '';
+        if (field('num-slaves') !== '2' || field('num-other-sentinels') !== '2') throw new Error('not complete yet');
+      }
+    }, 25_000);
+    return setUp;
+  }
+
+  url(parameters?: Readonly<Record<string, string>>): string {
+    const hosts = this.sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',');
+    return `redis+sentinel://${hosts}/main${query(parameters)}`;
+  }
+
+  /** Which server the sentinels call the primary. */
+  async primary(): Promise<RedisServer> {
+    return eventually(async () => {
+      const answers = await Promise.all(
+        this.sentinels.map(async ({ admin }) => admin.call('sentinel', 'get-master-addr-by-name', 'main')),
+      );
+      const ports = new Set(answers.map((answer) => Number((answer as [string, string])[1])));
+      const server = this.servers.find(({ port }) => ports.has(port));
+      if (ports.size !== 1 || server === undefined) throw new Error('the sentinels do not agree');
+      return server;
+    });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.servers, ...this.sentinels].map(async (server) => server.close()));
+  }
+}
+
+const SLOTS = 16_384;
+
+/** Three primaries, each with a replica. */
+export class ClusterSetUp implements RedisSetUp {
+  private constructor(readonly servers: readonly RedisServer[]) {}
+
+  static async start(): Promise<ClusterSetUp> {
+    const options = ['cluster-enabled yes', 'cluster-node-timeout 1500', 'cluster-require-full-coverage no'];
+    const servers = await Promise.all(Array.from({ length: 6 }, async () => RedisServer.start(options)));
+    const [first] = servers;
+    if (first === undefined) throw new Error('no server');
+    for (const [index, { admin }] of servers.entries()) await admin.call('cluster', 'set-config-epoch', index + 1);
+    for (const { port } of servers.slice(1)) await first.admin.call('cluster', 'meet', '127.0.0.1', port);
+    const share = Math.ceil(SLOTS / 3);
+    for (const [index, { admin }] of servers.slice(0, 3).entries()) {
+      const last = Math.min((index + 1) * share, SLOTS) - 1;
+      await admin.call('cluster', 'addslotsrange', index * share, last);
+    }
+    const setUp = new ClusterSetUp(servers);
+    for (const [index, { admin }] of servers.slice(3).entries()) {
+      const primary = servers[index];
+      if (primary === undefined) continue;
+      const id = await setUp.idOf(primary);
+      await eventually(async () => admin.call('cluster', 'replicate', id));
+    }
+    await setUp.settled();
+    return setUp;
+  }
+
+  url(parameters?: Readonly<Record<string, string>>): string {
+    return `redis+cluster://${this.servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}${query(parameters)}`;
+  }
+
+  async idOf({ admin }: RedisServer): Promise<string> {
+    return String(await admin.call('cluster', 'myid'));
+  }
+
+  /** Resolves when every slot is served and every primary has its replica. */
+  async settled(): Promise<void> {
+    await eventually(async () => {
+      for (const { admin } of this.servers) {
+        const info = String(await admin.call('cluster', 'info'));
+        if (!info.includes('cluster_state:ok') || !info.includes('cluster_known_nodes:6')) throw new Error('not ok');
+        const slots = (await admin.call('cluster', 'slots')) as unknown[][];
+        if (slots.some((range) => range.length < 4)) throw new Error('a primary has no replica');
+        const replication = await admin.info('replication');
+        if (replication.includes('role:slave') && !replication.includes('master_link_status:up')) {
+          throw new Error('a replica is not in sync');
+        }
+      }
+    }, 25_000);
+  }
+
+  /** The primary and the replica that serve a slot now, as all nodes agree. */
+  async shardOf(slot: number): Promise<{ primary: RedisServer; replica: RedisServer }> {
+    return eventually(async () => {
+      const [asked] = this.servers;
+      const ranges = (await asked?.admin.call('cluster', 'slots')) as [number, number, ...[string, number][]][];
+      const range = ranges.find(([first, last]) => first <= slot && slot <= last);
+      const [primary, replica] = (range?.slice(2) as [string, number][] | undefined)?.map(([, port]) =>
+        this.servers.find((server) => server.port === port),
+      ) ?? [undefined, undefined];
+      if (primary === undefined || replica === undefined) throw new Error('nobody serves it');
+      return { primary, replica };
+    });
+  }
+
+  /** The primary that serves a slot by the word of any other server than this one. */
+  async primaryOf(slot: number, except: RedisServer): Promise<RedisServer | undefined> {
+    const asked = this.servers.find((server) => server !== except);
+    const ranges = (await asked?.admin.call('cluster', 'slots')) as [number, number, [string, number]][];
+    const port = ranges.find(([first, last]) => first <= slot && slot <= last)?.[2][1];
+    return this.servers.find((server) => server.port === port);
+  }
+
+  /** Moves a slot as redis-cli does, with a pause after the first half of its keys. */
+  async migrate(slot: number, from: RedisServer, to: RedisServer, pause: () => Promise<unknown>): Promise<void> {
+    const [source, target] = await Promise.all([this.idOf(from), this.idOf(to)]);
+    await to.admin.call('cluster', 'setslot', slot, 'importing', source);
+    await from.admin.call('cluster', 'setslot', slot, 'migrating', target);
+    const moveKeys = async (count: number): Promise<number> => {
+      const keys = (await from.admin.call('cluster', 'getkeysinslot', slot, count)) as string[];
+      if (keys.length > 0) await from.admin.call('migrate', '127.0.0.1', to.port, '', 0, 5_000, 'keys', ...keys);
+      return keys.length;
+    };
+    const count = Number(await from.admin.call('cluster', 'countkeysinslot', slot));
+    await moveKeys(Math.ceil(count / 2));
+    await pause();
+    while ((await moveKeys(100)) > 0);
+    await pause();
+    for (const { admin } of [to, from]) await admin.call('cluster', 'setslot', slot, 'node', target);
+    for (const { admin } of this.servers) {
+      // Replicas refuse; they hear of it from the others.
+      await admin.call('cluster', 'setslot', slot, 'node', target).catch(() => undefined);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.servers.map(async (server) => server.close()));
+  }
+}
+
+let prefixes = 0;
+
+/** A key prefix that no other test uses, so that tests can share a server. */
+export function uniquePrefix(): string {
+  prefixes += 1;
+  return `test${prefixes}`;
+}

@@ -1,0 +1,57 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+
+/** Stands between a broker and its server, and can drop what passes without closing anything, as a broken network does. */
+export class SilentProxy {
+  readonly #sockets = new Set<Socket>();
+  readonly #server: Server;
+  #silent = false;
+
+  private constructor(target: number) {
+    this.#server = createServer((near) => {
+      const far = connect(target, '127.0.0.1');
+      this.#pass(near, far);
+      this.#pass(far, near);
+    });
+  }
+
+  static async start(target: number): Promise<SilentProxy> {
+    const proxy = new SilentProxy(target);
+    proxy.#server.listen(0, '127.0.0.1');
+    await once(proxy.#server, 'listening');
+    return proxy;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** From here on nothing comes through, in either direction; connections are still accepted. */
+  silence(): void {
+    this.#silent = true;
+  }
+
+  /** New connections work again; what was sent on the old ones is lost. */
+  restore(): void {
+    this.#silent = false;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  #pass(from: Socket, to: Socket): void {
+    this.#sockets.add(from);
+    from.on('data', (data) => {
+      if (!this.#silent) to.write(data);
+    });
+    from.on('error', () => undefined);
+    from.on('close', () => {
+      this.#sockets.delete(from);
+      if (!this.#silent) to.destroy();
+    });
+  }
+}

@@ -1,10 +1,10 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startGatewayProcess } from '../../gateway/test/support/gateway-process.js';
-import { startGatewaysOnOneBroker } from '../../gateway/test/support/gateways-on-one-broker.js';
+import { startTcpProxy } from '../../gateway/test/support/tcp-proxy.js';
 import { ChatWindow } from './support/chat-window.js';
 import { launchChromium } from './support/chromium.js';
-import { startTcpProxy } from '../../gateway/test/support/tcp-proxy.js';
+import { startTwoInThisProcess, startTwoOnRedis } from './support/two-gateways.js';
 
 describe('the chat page', { timeout: 60_000 }, () => {
   let browser: Browser;
@@ -44,11 +44,43 @@ describe('the chat page', { timeout: 60_000 }, () => {
     expect([...ann.complaints, ...bob.complaints]).toEqual([]);
   });
 
-  it('promise 5: shows nothing at all when the gateway drains and another one takes over', async () => {
-    const [first, second] = await startGatewaysOnOneBroker(
-      ['first', 'second'].map((node) => ({ HOLDFAST_NODE: node, HOLDFAST_DEMO: 'true', HOLDFAST_DRAIN_SECONDS: '3' })),
-    );
-    if (first === undefined || second === undefined) throw new Error('two gateways were asked for');
+  it('two processes with Redis are as one: people chat across them, and carry on when one of them was killed', async () => {
+    const [first, second] = await startTwoOnRedis();
+    const proxy = await startTcpProxy(first.port);
+    const ann = await ChatWindow.open(browser, `http://127.0.0.1:${proxy.port}`, 'Ann');
+    const bob = await ChatWindow.open(browser, `http://127.0.0.1:${second.port}`, 'Bob');
+    expect([await ann.node(), await bob.node()]).toEqual(['first', 'second']);
+    await ann.say('Hello Bob');
+    await bob.shows('Hello Bob');
+    await bob.say('Hello Ann');
+    await ann.shows('Hello Bob', 'Hello Ann');
+    await vi.waitFor(async () => expect(await ann.get('people-count').innerText()).toContain('2'));
+
+    await first.kill();
+    await ann.isReconnecting();
+    await ann.get('composer').fill('a half-typed li');
+    await bob.say('Are you still there?');
+    await bob.shows('Hello Bob', 'Hello Ann', 'Are you still there?');
+    proxy.target = second.port;
+    await ann.isConnected();
+
+    expect(await ann.node()).toBe('second');
+    await ann.shows('Hello Bob', 'Hello Ann', 'Are you still there?');
+    expect(await ann.get('composer').inputValue()).toBe('a half-typed li');
+    await ann.say('Here I am');
+    for (const window of [ann, bob]) {
+      await window.shows('Hello Bob', 'Hello Ann', 'Are you still there?', 'Here I am');
+      expect(await window.get('history-notice').count()).toBe(0);
+      expect(await window.get('person').count()).toBe(2);
+      expect(window.complaints).toEqual([]);
+    }
+  });
+
+  it.each([
+    ['in one process', startTwoInThisProcess],
+    ['in two processes with Redis', startTwoOnRedis],
+  ])('promise 5: shows nothing at all when the gateway drains and another one takes over, %s', async (_, startTwo) => {
+    const [first, second] = await startTwo();
     const proxy = await startTcpProxy(first.port);
     const url = `http://127.0.0.1:${proxy.port}`;
     const ann = await ChatWindow.open(browser, url, 'Ann');
@@ -58,7 +90,7 @@ describe('the chat page', { timeout: 60_000 }, () => {
 
     proxy.target = second.port;
     const drain = { done: false };
-    const drained = first.close().then(() => (drain.done = true));
+    const drained = first.drain().then(() => (drain.done = true));
     const said: string[] = [];
     while (!drain.done) {
       said.push(`line ${said.length + 1}`);

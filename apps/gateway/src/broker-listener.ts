@@ -1,6 +1,8 @@
 import { BROKER, type Broker } from '@holdfast/broadcast';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { Hub } from './channels/hub.js';
+import { BrokerMonitor } from './health/broker-monitor.js';
+import { Refusals } from './users/refusals.js';
 import { UsersService } from './users/users.service.js';
 
 /** Starts the broker, and brings what it tells to those who wait for it. */
@@ -10,6 +12,8 @@ export class BrokerListener implements OnApplicationBootstrap {
     @Inject(BROKER) private readonly broker: Broker,
     @Inject(Hub) private readonly hub: Hub,
     @Inject(UsersService) private readonly users: UsersService,
+    @Inject(Refusals) private readonly refusals: Refusals,
+    @Inject(BrokerMonitor) private readonly monitor: BrokerMonitor,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
@@ -21,5 +25,6 @@ export class BrokerListener implements OnApplicationBootstrap {
       onLeave: (channel, member) => hub.onLeave(channel, member),
       onSignal: (signal) => users.onSignal(signal),
     });
+    await this.monitor.watch(() => this.refusals.load());
   }
 }

@@ -17,7 +17,7 @@ async function main(): Promise<void> {
     problem === undefined ? logger.log(`${variable} was read again`) : logger.error(problem),
   );
   const { port } = app.getHttpServer().address() as AddressInfo;
-  logger.log(`ready on http://localhost:${port}`);
+  logger.log(`listening on http://localhost:${port}`);
   const { anonymous, jwt } = config.auth;
   if (anonymous) logger.warn('anonymous access is on: clients without a token may connect');
   else if (jwt.secrets.current.length === 0 && jwt.publicKey.current === undefined) {

@@ -179,7 +179,9 @@ export const operations: readonly Operation[] = [
     path: '/api/users/{user}/disconnect',
     summary: 'Close all connections of a user',
     description:
-      'They are closed with 4009 and do not come back by themselves. With `until`, new ones are refused until then.',
+      'They are closed with 4009 and do not come back by themselves. With `until`, new ones are refused until then, or ' +
+      'until the latest time that was given. The broker keeps that for pods that start later, as far as it keeps ' +
+      'anything: where it may begin anew, give the user no new token either.',
     params: userParams,
     body: { schema: disconnectBody, optional: true, example: {} },
     answer: { schema: doneAnswer, example: {} },

@@ -9,12 +9,10 @@ import {
   userSchema,
 } from '@holdfast/protocol';
 import { z } from 'zod';
+import { MAX_REFUSAL_MS } from '../users/refusals.js';
 
 /** How many publications one request may hold. */
 const MAX_BATCH = 1_000;
-
-/** For how long a user may be refused, in ms. */
-const MAX_REFUSAL_MS = 30 * 24 * 60 * 60 * 1000;
 
 export const publishBody = requestSchemas.publish;
 

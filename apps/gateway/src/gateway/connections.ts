@@ -65,9 +65,9 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
     last.index = connection.index;
   }
 
-  /** Refuses a user's connections until a time in ms since the Unix epoch. */
+  /** Refuses a user's connections until a time in ms since the Unix epoch, or the latest that was given. */
   refuse(user: string, until: number): void {
-    this.refusedUsers.set(user, until);
+    this.refusedUsers.set(user, Math.max(until, this.refusedUsers.get(user) ?? 0));
   }
 
   isRefused(user: string): boolean {

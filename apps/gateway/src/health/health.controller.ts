@@ -9,6 +9,7 @@ import {
 import { CONFIG, type Config } from '../config/index.js';
 import { Connections } from '../gateway/connections.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
+import { BrokerMonitor } from './broker-monitor.js';
 import { HealthExceptionFilter } from './health-exception.filter.js';
 
 @Controller('health')
@@ -18,6 +19,7 @@ export class HealthController {
     @Inject(HealthCheckService) private readonly health: HealthCheckService,
     @Inject(HealthIndicatorService) private readonly indicators: HealthIndicatorService,
     @Inject(BROKER) private readonly broker: Broker,
+    @Inject(BrokerMonitor) private readonly monitor: BrokerMonitor,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Connections) private readonly connections: Connections,
     @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
@@ -52,6 +54,10 @@ export class HealthController {
   private brokerStatus(): HealthIndicatorResult {
     const health = this.broker.health();
     const indicator = this.indicators.check('broker');
+    // A pod that has never had a broker has no clients who could wait for it.
+    if (!this.monitor.hasBegun) {
+      return indicator.down({ reason: health.status === 'up' ? 'it is being read' : health.reason });
+    }
     if (health.status === 'up') return indicator.up();
     const { reason } = health;
     return this.config.health.brokerOutage === 'unready' ? indicator.down({ reason }) : indicator.degraded({ reason });

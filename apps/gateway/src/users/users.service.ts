@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { fromBroker } from '../channels/broker-errors.js';
 import { ChannelsService } from '../channels/channels.service.js';
 import { Connections } from '../gateway/connections.js';
+import { Refusals } from './refusals.js';
 
 /** What one pod tells all of them about a user. */
 type UserSignal =
@@ -16,6 +17,7 @@ export class UsersService {
     @Inject(BROKER) private readonly broker: Broker,
     @Inject(Connections) private readonly connections: Connections,
     @Inject(ChannelsService) private readonly channels: ChannelsService,
+    @Inject(Refusals) private readonly refusals: Refusals,
   ) {}
 
   async connectionsOf(user: string): Promise<readonly RegisteredConnection[]> {
@@ -24,6 +26,7 @@ export class UsersService {
 
   /** Closes all connections of a user, and refuses new ones until a time in ms since the Unix epoch, where one is given. */
   async disconnect(user: string, until: number | undefined): Promise<void> {
+    if (until !== undefined) await this.refusals.store({ user, until });
     await this.signal({ type: 'disconnect', user, until });
   }
 

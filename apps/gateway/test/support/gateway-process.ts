@@ -53,8 +53,8 @@ export function spawnGateway(env: NodeJS.ProcessEnv): Omit<GatewayProcess, 'port
   };
 }
 
-/** Runs it and waits until it is ready. */
-export async function startGatewayProcess(env: NodeJS.ProcessEnv = {}): Promise<GatewayProcess> {
+/** Runs it, without waiting for anything, on a port that is known beforehand. */
+export async function runGatewayProcess(env: NodeJS.ProcessEnv = {}): Promise<GatewayProcess> {
   const port = Number(env['HOLDFAST_PORT'] ?? (await freePort()));
   const gateway = spawnGateway({
     PATH: process.env['PATH'],
@@ -66,20 +66,25 @@ export async function startGatewayProcess(env: NodeJS.ProcessEnv = {}): Promise<
     HOLDFAST_ANONYMOUS: 'true',
     ...env,
   });
-  const url = `http://127.0.0.1:${port}`;
+  return { ...gateway, port, url: `http://127.0.0.1:${port}` };
+}
+
+/** Runs it and waits until it is ready. */
+export async function startGatewayProcess(env: NodeJS.ProcessEnv = {}): Promise<GatewayProcess> {
+  const gateway = await runGatewayProcess(env);
   let ended = false;
   void gateway.exited.then(() => (ended = true));
-  while (!(await isReady(url))) {
+  while (!(await isReady(gateway.url))) {
     if (ended) throw new Error(`the gateway ended before it was ready:\n${gateway.output()}`);
   }
-  return { ...gateway, port, url };
+  return gateway;
 }
 
 async function isReady(url: string): Promise<boolean> {
-  try {
-    return (await fetch(`${url}/health/ready`)).ok;
-  } catch {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    return false;
-  }
+  const ready = await fetch(`${url}/health/ready`).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+  if (!ready) await new Promise((resolve) => setTimeout(resolve, 20));
+  return ready;
 }

@@ -1,0 +1,47 @@
+import { onTestFinished } from 'vitest';
+import { startGatewayProcess } from '../../../gateway/test/support/gateway-process.js';
+import { startGatewaysOnOneBroker } from '../../../gateway/test/support/gateways-on-one-broker.js';
+import { RedisServer } from '../../../../libs/broadcast/test/support/redis-servers.js';
+
+/** A gateway as the page's tests see it, wherever it runs. */
+interface Gateway {
+  readonly port: number;
+  /** As a rolling update stops it; resolves when it has ended. */
+  drain(): Promise<unknown>;
+}
+
+interface GatewayInItsProcess extends Gateway {
+  /** kill −9. */
+  kill(): Promise<unknown>;
+}
+
+const ENVS = ['first', 'second'].map((node) => ({
+  HOLDFAST_NODE: node,
+  HOLDFAST_DEMO: 'true',
+  HOLDFAST_DRAIN_SECONDS: '3',
+}));
+
+export async function startTwoInThisProcess(): Promise<[Gateway, Gateway]> {
+  const gateways = await startGatewaysOnOneBroker(ENVS);
+  return two(gateways.map((gateway) => ({ port: gateway.port, drain: () => gateway.close() })));
+}
+
+export async function startTwoOnRedis(): Promise<[GatewayInItsProcess, GatewayInItsProcess]> {
+  const redis = await RedisServer.start();
+  onTestFinished(() => redis.close());
+  const gateways = await Promise.all(
+    ENVS.map((env) => startGatewayProcess({ ...env, HOLDFAST_SETTLE_SECONDS: '0', HOLDFAST_BROKER: redis.url })),
+  );
+  return two(
+    gateways.map((gateway) => ({
+      port: gateway.port,
+      drain: () => gateway.stop(),
+      kill: () => gateway.stop('SIGKILL'),
+    })),
+  );
+}
+
+function two<T>([first, second]: readonly T[]): [T, T] {
+  if (first === undefined || second === undefined) throw new Error('two gateways were asked for');
+  return [first, second];
+}

@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../../../../libs/broadcast/test/support/redis-servers.js';
+import { startTcpProxy } from '../support/tcp-proxy.js';
+import type { TestClient } from '../support/test-client.js';
+import { Load } from './support/api-publisher.js';
+import { openJournals } from './support/journal.js';
+import { configFile, startPods, startRedis } from './support/pods.js';
+
+const CLIENTS = 1_000;
+const CHANNELS = Array.from({ length: 10 }, (_, index) => `chat:journal-${index}`);
+/** Clients of the pod that is killed who do not come back, in each channel. */
+const LOST = 2;
+/** Messages of each publisher before the crash, and after everybody is back. */
+const SOME = 40;
+
+function channelOf(index: number): string {
+  return CHANNELS[index % CHANNELS.length] ?? '';
+}
+
+/** Who a client was told has joined or left, since a number of frames. */
+function presenceSince({ frames }: TestClient, start: number): string[] {
+  return frames.slice(start).flatMap(({ event, data }) => {
+    if (event !== 'join' && event !== 'leave') return [];
+    return [`${event} ${(data['member'] as { client: string }).client}`];
+  });
+}
+
+describe('kill -9 of a gateway process', { timeout: 120_000 }, () => {
+  it('promises 1 to 4: 1,000 clients come back on another pod, get everything once and in order, and nobody flickers', async ({
+    annotate,
+  }) => {
+    const redis = await startRedis();
+    const HOLDFAST_CONFIG = await configFile({
+      namespaceDefaults: { history: { size: 10_000 } },
+      replay: { maxMessages: 10_000 },
+    });
+    const [doomed, survivor] = await startPods(redis, ['doomed', 'survivor'], { HOLDFAST_CONFIG });
+    const proxy = await startTcpProxy(doomed.process.port);
+    const journals = await openJournals(`ws://127.0.0.1:${proxy.port}/ws`, CHANNELS, CLIENTS);
+    const lost = new Map<string, TestClient[]>();
+    for (const channel of CHANNELS) {
+      const clients = await Promise.all(Array.from({ length: LOST }, () => doomed.connect()));
+      for (const client of clients) await client.subscribe(channel);
+      lost.set(channel, clients);
+    }
+    const watchers = await Promise.all(CHANNELS.map(() => survivor.connect()));
+    for (const [index, watcher] of watchers.entries()) {
+      const { count } = await watcher.subscribe(channelOf(index), { presence: true });
+      expect(count).toBe(CLIENTS / CHANNELS.length + LOST + 1);
+    }
+    const seen = watchers.map(({ frames }) => frames.length);
+
+    const load = new Load([survivor, survivor, survivor], CHANNELS);
+    await load.goesOn(SOME);
+    proxy.target = survivor.process.port;
+    const killed = performance.now();
+    await doomed.process.stop('SIGKILL');
+    await eventually(() => {
+      const back = journals.filter(({ timesConnected }) => timesConnected === 2).length;
+      expect(back).toBe(CLIENTS);
+    }, 30_000);
+    const back = performance.now() - killed;
+    await load.goesOn(SOME);
+    const acknowledged = await load.stop();
+
+    for (const channel of CHANNELS) {
+      const expected = acknowledged(channel);
+      const here = journals.filter((journal) => journal.channel === channel);
+      await eventually(() => {
+        for (const { told } of here) expect(told.length).toBe(expected.length);
+      }, 30_000);
+      for (const journal of here) {
+        expect(journal.gaps).toBe(0);
+        journal.expectHonest(expected);
+      }
+    }
+
+    const told = (): string[][] => watchers.map((watcher, index) => presenceSince(watcher, seen[index] ?? 0));
+    await eventually(() => expect(told().flat().length).toBeGreaterThanOrEqual(LOST * CHANNELS.length), 30_000);
+    const gone = performance.now() - killed;
+    expect(gone).toBeLessThan(30_000);
+    for (const [index, watcher] of watchers.entries()) {
+      const channel = channelOf(index);
+      const { count } = await watcher.request('presence', { channel });
+      expect(count).toBe(CLIENTS / CHANNELS.length + 1);
+    }
+    const leaves = CHANNELS.map((channel) =>
+      (lost.get(channel) ?? []).map(({ welcome }) => `leave ${welcome.client}`).toSorted(),
+    );
+    expect(told().map((events) => events.toSorted())).toEqual(leaves);
+    await annotate(
+      `${load.count} messages; all back ${Math.round(back)} ms, the others gone ${Math.round(gone)} ms after the crash`,
+    );
+  });
+});

@@ -1,0 +1,103 @@
+import { once } from 'node:events';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { WebSocket } from 'ws';
+import { eventually, type RedisServer } from '../../../../libs/broadcast/test/support/redis-servers.js';
+import { configFile, startPods, startRedis, type RedisPod } from './support/pods.js';
+
+const CHANNEL = 'chat:lobby';
+const CLIENTS = 5_000;
+/** So many clients at a time are opened. */
+const BATCH = 500;
+/** Messages that they have missed some of, and those that come meanwhile. */
+const MESSAGES = 50;
+const LIVE = 20;
+/** Reads of Redis that 5,000 resumes may cost. */
+const HANDFUL = 5;
+
+/** A client that comes back and was somewhere before. */
+class Returning {
+  readonly offsets: number[] = [];
+  reply: Received['data'] | undefined;
+  private readonly webSocket: WebSocket;
+
+  constructor(
+    { webSocketUrl }: RedisPod,
+    readonly since: { epoch: string; offset: number },
+  ) {
+    this.webSocket = new WebSocket(webSocketUrl, { perMessageDeflate: false });
+    this.webSocket.on('message', (data: Buffer) => this.receive(JSON.parse(data.toString()) as Received));
+    onTestFinished(() => this.webSocket.terminate());
+  }
+
+  async connected(): Promise<void> {
+    await once(this.webSocket, 'open');
+  }
+
+  resume(): void {
+    this.webSocket.send(JSON.stringify({ event: 'subscribe', id: 1, data: { channel: CHANNEL, since: this.since } }));
+  }
+
+  get isBack(): boolean {
+    return this.offsets.length === MESSAGES + LIVE - this.since.offset;
+  }
+
+  private receive({ event, data }: Received): void {
+    if (event === 'reply') this.reply = data;
+    else if (event === 'message') this.offsets.push(data['offset'] as number);
+  }
+}
+
+interface Received {
+  readonly event: string;
+  readonly data: Record<string, unknown>;
+}
+
+/** How often Redis was asked for each command since it started. */
+async function commandCounts({ admin }: RedisServer): Promise<Map<string, number>> {
+  const info = await admin.info('commandstats');
+  return new Map(
+    Array.from(info.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm), ([, name, calls]) => [name ?? '', Number(calls)]),
+  );
+}
+
+describe('a resume storm', { timeout: 60_000 }, () => {
+  it('promise 3: 5,000 clients resume one channel on one pod at once, and Redis is read a handful of times', async ({
+    annotate,
+  }) => {
+    const redis = await startRedis();
+    // Members are written one by one, and are not what this is about.
+    const HOLDFAST_CONFIG = await configFile({ namespaceDefaults: { presence: false } });
+    const [before, after] = await startPods(redis, ['before', 'after'], { HOLDFAST_CONFIG });
+    const { epoch } = (await before.api('publish', { channel: CHANNEL, data: 1 })).body as { epoch: string };
+    for (let n = 2; n <= MESSAGES; n += 1) await before.api('publish', { channel: CHANNEL, data: n });
+
+    const clients: Returning[] = [];
+    while (clients.length < CLIENTS) {
+      const batch = Array.from(
+        { length: BATCH },
+        (_, index) => new Returning(after, { epoch, offset: index % MESSAGES }),
+      );
+      await Promise.all(batch.map((client) => client.connected()));
+      clients.push(...batch);
+    }
+    const asked = await commandCounts(redis);
+    const begun = performance.now();
+    for (const client of clients) client.resume();
+    for (let n = 1; n <= LIVE; n += 1) await before.api('publish', { channel: CHANNEL, data: n });
+    await eventually(() => expect(clients.filter((client) => client.isBack).length).toBe(CLIENTS), 30_000);
+    const took = performance.now() - begun;
+    const counts = await commandCounts(redis);
+
+    for (const { since, reply, offsets } of clients) {
+      expect(reply).toMatchObject({ recovered: true, epoch });
+      expect(offsets).toEqual(offsets.map((_, index) => since.offset + 1 + index));
+    }
+    const delta = (command: string): number => (counts.get(command) ?? 0) - (asked.get(command) ?? 0);
+    const reads = delta('xrange') + delta('xrevrange');
+    // Publishing, the pods' leases, and asking for the position are scripts as well.
+    const scripts = delta('evalsha') - LIVE;
+    await annotate(`${CLIENTS} resumes in ${Math.round(took)} ms, ${reads} reads and ${scripts} scripts of Redis`);
+    expect(reads).toBeLessThanOrEqual(HANDFUL);
+    expect(scripts).toBeLessThanOrEqual(2 * HANDFUL);
+  });
+});

@@ -1,0 +1,83 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { JWTPayload } from 'jose';
+import { onTestFinished } from 'vitest';
+import { stringify } from 'yaml';
+import { RedisServer } from '../../../../../libs/broadcast/test/support/redis-servers.js';
+import { runGatewayProcess, startGatewayProcess, type GatewayProcess } from '../../support/gateway-process.js';
+import { API_KEY } from '../../support/gateway.js';
+import { TestClient } from '../../support/test-client.js';
+import { signToken } from '../../support/tokens.js';
+
+/** A Redis server that ends with the test. */
+export async function startRedis(lines: readonly string[] = []): Promise<RedisServer> {
+  const redis = await RedisServer.start(lines);
+  onTestFinished(() => redis.close());
+  return redis;
+}
+
+/** A gateway process and those who talk to it. */
+export class RedisPod {
+  private constructor(readonly process: GatewayProcess) {}
+
+  /** Runs one and waits until it is ready. */
+  static async start(redis: RedisServer, node: string, env: NodeJS.ProcessEnv = {}): Promise<RedisPod> {
+    return new RedisPod(await startGatewayProcess(environment(redis, node, env)));
+  }
+
+  /** Runs one that cannot be ready yet. */
+  static async run(redis: RedisServer, node: string, env: NodeJS.ProcessEnv = {}): Promise<RedisPod> {
+    return new RedisPod(await runGatewayProcess(environment(redis, node, env)));
+  }
+
+  get webSocketUrl(): string {
+    return `ws://127.0.0.1:${this.process.port}/ws`;
+  }
+
+  /** @param claims of a token; without them anonymously. */
+  async connect(claims?: JWTPayload): Promise<TestClient> {
+    const query = claims === undefined ? '' : `?access_token=${await signToken(claims)}`;
+    const client = await TestClient.connect(`${this.webSocketUrl}${query}`, ['holdfast.v1.json']);
+    onTestFinished(() => client.webSocket.terminate());
+    return client;
+  }
+
+  /** Calls the HTTP API: with a body it is a POST. */
+  async api(path: string, body?: object): Promise<{ status: number; body: Record<string, unknown> }> {
+    const answer = await fetch(`${this.process.url}/api/${path}`, {
+      headers: { Authorization: `Bearer ${API_KEY}`, 'Content-Type': 'application/json' },
+      ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
+    });
+    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+  }
+
+  async health(check: 'live' | 'ready'): Promise<{ status: number; broker: Record<string, unknown> | undefined }> {
+    const answer = await fetch(`${this.process.url}/health/${check}`);
+    const { details } = (await answer.json()) as { details?: Record<string, Record<string, unknown>> };
+    return { status: answer.status, broker: details?.['broker'] };
+  }
+}
+
+/** One pod for each name, on one server. */
+export async function startPods<const Nodes extends readonly string[]>(
+  redis: RedisServer,
+  nodes: Nodes,
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ [Index in keyof Nodes]: RedisPod }> {
+  const pods = await Promise.all(nodes.map(async (node) => RedisPod.start(redis, node, env)));
+  return pods as { [Index in keyof Nodes]: RedisPod };
+}
+
+/** Writes a configuration file. @returns its path */
+export async function configFile(content: object): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'holdfast-config-'));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const path = join(directory, 'holdfast.yaml');
+  await writeFile(path, stringify(content));
+  return path;
+}
+
+function environment(redis: RedisServer, node: string, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return { HOLDFAST_BROKER: redis.url, HOLDFAST_NODE: node, HOLDFAST_DEMO: 'false', ...env };
+}

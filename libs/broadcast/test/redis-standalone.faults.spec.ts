@@ -73,6 +73,28 @@ describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
     expect(await here.broker.history(QUIET, { since, limit: 10 })).toMatchObject({ complete: false });
   });
 
+  it('bring back what Redis lost of theirs, but nobody whom the other one has by now', async () => {
+    const connection = { client: 'ann', user: 'u', node: 'n', since: 1 };
+    for (const [pod, holder] of [
+      [here, 'h1'],
+      [there, 'h2'],
+    ] as const) {
+      await pod.broker.join(QUIET, member('ann'), holder);
+      await pod.broker.register({ ...connection, holder });
+    }
+    await here.broker.join(QUIET, member('bob'), 'h1');
+    const [pods, order] = [await redis.admin.keys('*:pods'), await redis.admin.keys(`*{${QUIET}}:order`)];
+    await redis.admin.zrem(order[0] ?? '', 'bob');
+    await redis.admin.hdel((order[0] ?? '').replace('order', 'members'), 'bob');
+    await redis.admin.del(pods);
+    await eventually(async () => expect(await there.broker.members(QUIET, 0)).toMatchObject({ count: 2 }));
+    await eventually(async () => expect(await here.broker.connections('u')).toEqual([{ ...connection, holder: 'h2' }]));
+    await here.broker.leave(QUIET, 'ann', 'h1');
+    await here.broker.unregister('u', 'ann', 'h1');
+    expect(await there.broker.members(QUIET, 0)).toMatchObject({ count: 2 });
+    expect(await there.broker.connections('u')).toHaveLength(1);
+  });
+
   it.each(['with', 'without'])('are told when Redis comes back %s its data', async (data) => {
     load.start();
     await load.flows();

@@ -173,8 +173,17 @@ describe('a channel, as its subscribers see it,', () => {
     const answers = await Promise.all([resume(0), resume(2), resume(3), resume(3, 'another')]);
     expect(answers.map(({ complete }) => complete)).toEqual([true, true, true, false]);
     expect(answers.map(({ publications }) => publications.length)).toEqual([5, 3, 2, 5]);
-    expect(await resume(6)).toMatchObject({ complete: false });
     expect(server.reads).toBe(1);
+  });
+
+  it('asks the server about a position that is ahead of what came by: another pod may have told it', async () => {
+    const server = new Server();
+    const { sut } = subscriber(server);
+    sut.begin(server.position);
+    server.publish();
+    const { epoch } = server.position;
+    expect(await sut.history({ since: server.position, limit: 10 })).toMatchObject({ complete: true, offset: 1 });
+    expect(await sut.history({ since: { epoch, offset: 2 }, limit: 10 })).toMatchObject({ complete: false, offset: 1 });
   });
 
   it('does not answer a publisher on this pod with less than that one was told', async () => {

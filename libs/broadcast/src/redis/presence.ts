@@ -8,6 +8,7 @@ import { SCRIPTS } from './scripts/index.js';
 interface Held {
   readonly told: string;
   readonly holder: string;
+  readonly since: number;
 }
 
 /** How many are brought back at a time. */
@@ -21,6 +22,7 @@ export class Presence {
   readonly #index: PodIndex;
   readonly #pod: string;
   readonly #ttl: number;
+  readonly #now: () => number;
   /** What this pod holds, by room and client. */
   readonly #rooms = new Map<string, Map<string, Held>>();
   readonly #rotation = new Rotation(this.#rooms);
@@ -28,16 +30,17 @@ export class Presence {
   #missed: (readonly [string, string, string])[] = [];
 
   /** @param ttl ms for which what nobody sweeps up is kept; {@link prolong} must have been round by then. */
-  constructor(router: Router, names: Names, index: PodIndex, pod: string, ttl: number) {
+  constructor(router: Router, names: Names, index: PodIndex, pod: string, ttl: number, now: () => number) {
     this.#router = router;
     this.#names = names;
     this.#index = index;
     this.#pod = pod;
     this.#ttl = ttl;
+    this.#now = now;
   }
 
   async join(channel: string, { client, details }: Member, holder: string): Promise<void> {
-    const held = { told: JSON.stringify({ client, details }), holder };
+    const held = { told: JSON.stringify({ client, details }), holder, since: this.#now() };
     const room = this.#rooms.get(channel) ?? new Map<string, Held>();
     const former = room.get(client);
     room.set(client, held);
@@ -131,7 +134,7 @@ export class Presence {
     }
   }
 
-  async #join(channel: string, client: string, { told, holder }: Held, again: boolean): Promise<void> {
+  async #join(channel: string, client: string, { told, holder, since }: Held, again: boolean): Promise<void> {
     const names = this.#names;
     await this.#router.run({
       tag: channel,
@@ -142,6 +145,7 @@ export class Presence {
         holder,
         this.#pod,
         told,
+        since,
         names.membersOfPod(channel),
         this.#ttl,
         names.publishCommand,

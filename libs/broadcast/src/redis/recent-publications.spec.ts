@@ -47,6 +47,14 @@ describe('recent publications', () => {
     });
   });
 
+  it('say nothing of what another pod was told of before this one', () => {
+    const sut = new RecentPublications(new RecentBudget());
+    sut.reset({ epoch: EPOCH, offset: 0 });
+    sut.append(publication(1), OPTIONS, 0);
+    expect(resume(sut, 2, 1)).toBeUndefined();
+    expect(resume(sut, 1, 1)).toMatchObject({ complete: true });
+  });
+
   it('are put behind what was read, unless a hole is between', () => {
     const sut = recent(2);
     sut.prepend([publication(98), publication(99)], false, { epoch: EPOCH, offset: 102 });

@@ -81,9 +81,11 @@ export class RecentPublications {
   after(since: Position, position: Position, limit: number, options: StreamOptions, now: number): History | undefined {
     this.#expire(options, now);
     const oldest = this.oldest(position);
-    const isInStream = since.epoch === position.epoch && since.offset <= position.offset;
+    const isSameEpoch = since.epoch === position.epoch;
+    // Another pod was told of it before this one: what came up to there is for the server to say.
+    if (isSameEpoch && since.offset > position.offset) return undefined;
     const first = since.offset + 1;
-    const complete = isInStream && first >= oldest;
+    const complete = isSameEpoch && first >= oldest;
     if (!complete && !this.#isAll) return undefined;
     const start = complete ? first : oldest;
     const last = Math.min(position.offset, start + limit - 1);

@@ -89,8 +89,9 @@ export class RedisBroker implements Broker {
     });
     this.#signals = new SignalListener(this.#topology, this.#names);
     this.#index = new PodIndex(this.#router, this.#names, pod);
-    this.#presence = new Presence(this.#router, this.#names, this.#index, pod, UNSWEPT_TTL);
-    this.#registry = new ConnectionRegistry(this.#router, this.#names, this.#index, pod, UNSWEPT_TTL);
+    const now = (): number => this.now();
+    this.#presence = new Presence(this.#router, this.#names, this.#index, pod, UNSWEPT_TTL, now);
+    this.#registry = new ConnectionRegistry(this.#router, this.#names, this.#index, pod, UNSWEPT_TTL, now);
     const held = { index: this.#index, presence: this.#presence, registry: this.#registry };
     this.#lease = new PodLease(this.#router, this.#names, pod, held, () => this.#subscriptions.compareAll());
     this.#channels = new ChannelList(this.#router, this.#names, this.#lease);

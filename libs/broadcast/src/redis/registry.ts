@@ -7,6 +7,11 @@ import { SCRIPTS } from './scripts/index.js';
 
 const CHUNK = 500;
 
+interface Held {
+  readonly connection: Connection;
+  readonly since: number;
+}
+
 /** Which connections each user has, on all pods. Entries live as long as the lease of their pod. */
 export class ConnectionRegistry {
   readonly #router: Router;
@@ -14,33 +19,36 @@ export class ConnectionRegistry {
   readonly #index: PodIndex;
   readonly #pod: string;
   readonly #ttl: number;
+  readonly #now: () => number;
   /** What this pod holds, by user and client. */
-  readonly #users = new Map<string, Map<string, Connection>>();
+  readonly #users = new Map<string, Map<string, Held>>();
   readonly #rotation = new Rotation(this.#users);
   /** Who has gone while the server was away: user, client and holder. */
   #missed: (readonly [string, string, string])[] = [];
 
   /** @param ttl ms for which what nobody sweeps up is kept; {@link prolong} must have been round by then. */
-  constructor(router: Router, names: Names, index: PodIndex, pod: string, ttl: number) {
+  constructor(router: Router, names: Names, index: PodIndex, pod: string, ttl: number, now: () => number) {
     this.#router = router;
     this.#names = names;
     this.#index = index;
     this.#pod = pod;
     this.#ttl = ttl;
+    this.#now = now;
   }
 
   async register(connection: Connection): Promise<void> {
     const { user, client } = connection;
-    const clients = this.#users.get(user) ?? new Map<string, Connection>();
-    clients.set(client, connection);
+    const clients = this.#users.get(user) ?? new Map<string, Held>();
+    const held = { connection, since: this.#now() };
+    clients.set(client, held);
     this.#users.set(user, clients);
     await this.#index.add('users', user);
-    await this.#register(connection);
+    await this.#register(held, false);
   }
 
   async unregister(user: string, client: string, holder: string): Promise<void> {
     const clients = this.#users.get(user);
-    if (clients?.get(client)?.holder === holder) {
+    if (clients?.get(client)?.connection.holder === holder) {
       clients.delete(client);
       if (clients.size === 0) {
         this.#users.delete(user);
@@ -74,8 +82,9 @@ export class ConnectionRegistry {
     for (let start = 0; start < all.length; start += CHUNK) {
       const chunk = all.slice(start, start + CHUNK);
       await Promise.all(
-        chunk.map(async (connection) => {
-          if (this.#users.get(connection.user)?.get(connection.client) === connection) await this.#register(connection);
+        chunk.map(async (held) => {
+          const { user, client } = held.connection;
+          if (this.#users.get(user)?.get(client) === held) await this.#register(held, true);
         }),
       );
     }
@@ -117,13 +126,13 @@ export class ConnectionRegistry {
     await Promise.all([...this.#users.keys()].map(async (user) => this.sweep(user, this.#pod)));
   }
 
-  async #register(connection: Connection): Promise<void> {
+  async #register({ connection, since }: Held, again: boolean): Promise<void> {
     const { user, client, holder } = connection;
     await this.#router.run({
       tag: userTag(user),
       script: SCRIPTS.REGISTER,
       keys: [this.#names.connections(user)],
-      args: [client, this.#pod, holder, JSON.stringify(connection), this.#ttl],
+      args: [client, this.#pod, holder, JSON.stringify(connection), since, this.#ttl, again ? 1 : 0],
     });
   }
 

@@ -1,24 +1,24 @@
 import { Script } from './script.js';
 
 /**
- * KEYS: members, order, the set of this pod's clients here. `members` is a hash from client to its pod, holder and what
- * is told of it; `order` sorts clients by when they joined. Whoever is only brought back stays with another holder that has
- * come meanwhile.
+ * KEYS: members, order, the set of this pod's clients here. `members` is a hash from client to its pod, holder, what is
+ * told of it, and since when the holder has it; `order` sorts clients by when they joined. Whoever is only brought back stays with a holder that has come
+ * later.
  */
 export const JOIN = new Script(`
-local client, holder, pod, told, sets, ttl, command, wire, again = unpack(ARGV)
+local client, holder, pod, told, since, sets, ttl, command, wire, again = unpack(ARGV)
 local members, order = KEYS[1], KEYS[2]
 local former = redis.call('HGET', members, client)
-local formerPod, formerHolder, formerTold
+local formerPod, formerHolder, formerTold, formerSince
 if former then
-  formerPod, formerHolder, formerTold = cmsgpack.unpack(former)
-  if again == '1' and formerHolder ~= holder then return 0 end
+  formerPod, formerHolder, formerTold, formerSince = cmsgpack.unpack(former)
+  if again == '1' and formerHolder ~= holder and tonumber(formerSince) >= tonumber(since) then return 0 end
   if formerPod ~= pod then redis.call('SREM', sets .. formerPod, client) end
 else
   local last = redis.call('ZREVRANGE', order, 0, 0, 'WITHSCORES')[2]
   redis.call('ZADD', order, (tonumber(last) or 0) + 1, client)
 end
-redis.call('HSET', members, client, cmsgpack.pack(pod, holder, told))
+redis.call('HSET', members, client, cmsgpack.pack(pod, holder, told, since))
 redis.call('SADD', KEYS[3], client)
 for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ttl) end
 if formerTold ~= told then redis.call(command, wire, 'j' .. told) end

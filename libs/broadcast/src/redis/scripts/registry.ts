@@ -1,9 +1,17 @@
 import { Script } from './script.js';
 
-/** KEYS: the user's connections, a hash from client to pod, holder and what is kept of it. */
+/**
+ * KEYS: the user's connections, a hash from client to pod, holder, what is kept of it, and since when the holder has it. One
+ * that is only brought back stays with a holder that has come later.
+ */
 export const REGISTER = new Script(`
-local client, pod, holder, kept, ttl = unpack(ARGV)
-redis.call('HSET', KEYS[1], client, cmsgpack.pack(pod, holder, kept))
+local client, pod, holder, kept, since, ttl, again = unpack(ARGV)
+local former = redis.call('HGET', KEYS[1], client)
+if former and again == '1' then
+  local _, formerHolder, _, formerSince = cmsgpack.unpack(former)
+  if formerHolder ~= holder and tonumber(formerSince) >= tonumber(since) then return 0 end
+end
+redis.call('HSET', KEYS[1], client, cmsgpack.pack(pod, holder, kept, since))
 redis.call('PEXPIRE', KEYS[1], ttl)
 return 1
 `);

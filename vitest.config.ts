@@ -9,6 +9,8 @@ export default defineConfig({
   test: {
     include: ['{apps,libs}/*/src/**/*.spec.ts', '{apps,libs}/*/test/**/*.spec.ts'],
     reporters: ['default', './.ci/summary-reporter.ts'],
+    // Machines of continuous integration stand still for a moment now and then; what fails twice is broken.
+    retry: process.env['CI'] ? 1 : 0,
     testTimeout: 20_000,
     hookTimeout: 30_000,
   },

@@ -5,8 +5,9 @@ export default class SummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const count = { passed: 0, failed: 0, skipped: 0 };
     for (const module of modules) {
-      // A file that could not be loaded ran no test, and is a failure all the same.
+      // A file that could not be loaded and a suite that could not be set up ran no test, and are failures all the same.
       if (module.errors().length > 0) count.failed += 1;
+      for (const suite of module.children.allSuites()) if (suite.errors().length > 0) count.failed += 1;
       for (const test of module.children.allTests()) {
         const { state } = test.result();
         if (state !== 'pending') count[state] += 1;

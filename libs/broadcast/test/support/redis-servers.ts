@@ -1,6 +1,6 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -81,11 +81,17 @@ export async function eventually<T>(assertions: () => T | Promise<T>, timeout = 
 /** Ends a server when this process is gone without having done so: then the end of its input comes. */
 const WATCH = 'read -r _; kill -9 "$1"';
 
+/** What a server, or a sentinel, logs when it listens. */
+const STARTED = /Ready to accept connections|\+monitor master/g;
+
+const MAX_ATTEMPTS = 5;
+
 /** One redis-server or redis-sentinel process on 127.0.0.1, with a directory of its own. */
 export class RedisServer {
   #process: ChildProcess | undefined;
   #watcher: ChildProcess | undefined;
   #admin: Redis | undefined;
+  #runs = 0;
 
   private constructor(
     readonly port: number,
@@ -96,6 +102,16 @@ export class RedisServer {
 
   static async start(lines: readonly string[] = [], program = 'redis-server'): Promise<RedisServer> {
     ensurePrograms();
+    for (let attempts = 1; ; attempts += 1) {
+      try {
+        return await RedisServer.#start(lines, program);
+      } catch (error) {
+        if (attempts === MAX_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  static async #start(lines: readonly string[], program: string): Promise<RedisServer> {
     const port = await freePort();
     const directory = await mkdtemp(join(tmpdir(), 'holdfast-redis-'));
     const configuration = join(directory, 'redis.conf');
@@ -155,7 +171,13 @@ export class RedisServer {
       stdio: ['pipe', 'ignore', 'ignore'],
       detached: true,
     });
+    this.#runs += 1;
     await eventually(async () => isUp(this.port));
+    // Whoever answers may be another server that was faster to take the port.
+    await eventually(async () => {
+      const log = await readFile(join(this.directory, 'log'), 'utf8');
+      if ((log.match(STARTED) ?? []).length < this.#runs) throw new Error('not started');
+    }, 3_000);
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
+import { RedisUrlError, UnsupportedBrokerError } from '@holdfast/broadcast';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
 import { createApp, startApp } from './app.js';
@@ -63,6 +64,10 @@ function stopOnSignals(app: NestFastifyApplication): void {
 main().catch((error: unknown) => {
   if (error instanceof ConfigError) {
     process.stderr.write(`${error.problems.map((problem) => `holdfast: ${problem}`).join('\n')}\n`);
+    process.exit(EX_CONFIG);
+  }
+  if (error instanceof UnsupportedBrokerError || error instanceof RedisUrlError) {
+    process.stderr.write(`holdfast: HOLDFAST_BROKER: ${error.message}\n`);
     process.exit(EX_CONFIG);
   }
   process.stderr.write(`holdfast: ${describe(error)}\n`);

@@ -69,6 +69,16 @@ describe('a process that cannot start', () => {
     expect(stderr).not.toMatch(/eighty|too-short|loud/);
   });
 
+  it.each(['redis://user:a-password@127.0.0.1/?nonsense=1', 'carrier-pigeon://a-password@127.0.0.1'])(
+    'for its broker URL says what is wrong with it, without the URL, and exits with 78',
+    async (url) => {
+      const { code, stderr } = await run({ HOLDFAST_BROKER: url });
+      expect(code).toBe(78);
+      expect(stderr).toMatch(/^holdfast: HOLDFAST_BROKER: .*(nonsense|carrier-pigeon)/m);
+      expect(stderr).not.toContain('a-password');
+    },
+  );
+
   it.each([
     ['HOLDFAST_PORT', 'HOLDFAST_MANAGEMENT_PORT'],
     ['HOLDFAST_MANAGEMENT_PORT', 'HOLDFAST_PORT'],

@@ -3,3 +3,4 @@ export * from './broadcast.module.js';
 export * from './create-broker.js';
 export { MemoryBroker } from './memory/memory-broker.js';
 export { MemoryStore } from './memory/memory-store.js';
+export { RedisUrlError } from './redis/url.js';

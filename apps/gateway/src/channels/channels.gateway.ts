@@ -1,19 +1,20 @@
-import type {
-  HistoryReply,
-  HistoryRequest,
-  Members,
-  PresenceRequest,
-  PublishReply,
-  PublishRequest,
-  SubscribeReply,
-  SubscribeRequest,
-  UnsubscribeReply,
-  UnsubscribeRequest,
+import {
+  requestSchemas,
+  type HistoryReply,
+  type HistoryRequest,
+  type Members,
+  type PresenceRequest,
+  type PublishReply,
+  type PublishRequest,
+  type SubscribeReply,
+  type SubscribeRequest,
+  type UnsubscribeReply,
+  type UnsubscribeRequest,
 } from '@holdfast/protocol';
 import { Inject } from '@nestjs/common';
 import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import type { Connection } from '../gateway/connection.js';
-import { RequestPipe } from '../gateway/request.pipe.js';
+import { SchemaPipe } from '../gateway/schema.pipe.js';
 import { ChannelsService } from './channels.service.js';
 
 /** What a client does with channels. */
@@ -24,7 +25,7 @@ export class ChannelsGateway {
   @SubscribeMessage('subscribe')
   subscribe(
     @ConnectedSocket() connection: Connection,
-    @MessageBody(new RequestPipe('subscribe')) request: SubscribeRequest,
+    @MessageBody(new SchemaPipe(requestSchemas.subscribe)) request: SubscribeRequest,
   ): Promise<SubscribeReply> {
     return this.channels.subscribe(connection, request);
   }
@@ -32,7 +33,7 @@ export class ChannelsGateway {
   @SubscribeMessage('unsubscribe')
   unsubscribe(
     @ConnectedSocket() connection: Connection,
-    @MessageBody(new RequestPipe('unsubscribe')) { channel }: UnsubscribeRequest,
+    @MessageBody(new SchemaPipe(requestSchemas.unsubscribe)) { channel }: UnsubscribeRequest,
   ): UnsubscribeReply {
     return { channel: this.channels.unsubscribe(connection, channel) };
   }
@@ -40,7 +41,7 @@ export class ChannelsGateway {
   @SubscribeMessage('publish')
   publish(
     @ConnectedSocket() connection: Connection,
-    @MessageBody(new RequestPipe('publish')) { channel, data, key }: PublishRequest,
+    @MessageBody(new SchemaPipe(requestSchemas.publish)) { channel, data, key }: PublishRequest,
   ): Promise<PublishReply> {
     return this.channels.publishFrom(connection, channel, data, key);
   }
@@ -48,7 +49,7 @@ export class ChannelsGateway {
   @SubscribeMessage('presence')
   presence(
     @ConnectedSocket() connection: Connection,
-    @MessageBody(new RequestPipe('presence')) { channel }: PresenceRequest,
+    @MessageBody(new SchemaPipe(requestSchemas.presence)) { channel }: PresenceRequest,
   ): Promise<Members> {
     return this.channels.presenceFor(connection, channel);
   }
@@ -56,7 +57,7 @@ export class ChannelsGateway {
   @SubscribeMessage('history')
   history(
     @ConnectedSocket() connection: Connection,
-    @MessageBody(new RequestPipe('history')) request: HistoryRequest,
+    @MessageBody(new SchemaPipe(requestSchemas.history)) request: HistoryRequest,
   ): Promise<HistoryReply> {
     return this.channels.historyFor(connection, request);
   }

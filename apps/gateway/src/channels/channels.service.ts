@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto';
 import { BROKER, type Broker, type Publication as StoredPublication } from '@holdfast/broadcast';
 import {
-  isChannel,
   namespaceOf,
   OWN_CHANNEL_ALIAS,
   USER_NAMESPACE,
@@ -263,12 +262,6 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
       if ((subscription.grant?.expiresAt ?? Infinity) <= now) this.kick(subscription, 'token_expired');
     }
   }
-}
-
-/** @throws ProtocolError `invalid_channel` */
-export function checkChannel(channel: string): string {
-  if (!isChannel(channel)) throw new ProtocolError('invalid_channel');
-  return channel;
 }
 
 /** Its client was kicked while it joined, or is not permitted any more. */

@@ -1,5 +1,12 @@
 import { BROKER, type Broker } from '@holdfast/broadcast';
-import type { ConnectRequest, PingReply, RefreshReply, RefreshRequest, Welcome } from '@holdfast/protocol';
+import {
+  requestSchemas,
+  type ConnectRequest,
+  type PingReply,
+  type RefreshReply,
+  type RefreshRequest,
+  type Welcome,
+} from '@holdfast/protocol';
 import { Inject } from '@nestjs/common';
 import {
   ConnectedSocket,
@@ -17,7 +24,7 @@ import type { Connection } from './connection.js';
 import { Connections } from './connections.js';
 import { ProtocolError } from './protocol-error.js';
 import { currentRequest } from './request.js';
-import { RequestPipe } from './request.pipe.js';
+import { SchemaPipe } from './schema.pipe.js';
 import { sessionOf } from './session.js';
 
 /** How long a client may hear nothing before it pings, where the gateway itself sends no pings. */
@@ -51,7 +58,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   @SubscribeMessage('connect')
   async connect(
     @ConnectedSocket() connection: Connection,
-    @MessageBody(new RequestPipe('connect')) { token, session }: ConnectRequest,
+    @MessageBody(new SchemaPipe(requestSchemas.connect)) { token, session }: ConnectRequest,
   ): Promise<Welcome> {
     if (connection.identity !== undefined) throw new ProtocolError('already_connected');
     const identity = await this.authenticate(connection, token);
@@ -66,7 +73,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   @SubscribeMessage('refresh')
   async refresh(
     @ConnectedSocket() connection: Connection,
-    @MessageBody(new RequestPipe('refresh')) { token }: RefreshRequest,
+    @MessageBody(new SchemaPipe(requestSchemas.refresh)) { token }: RefreshRequest,
   ): Promise<RefreshReply> {
     const identity = await this.authenticator.connection(token);
     if (identity.user !== connection.user) throw new ProtocolError('forbidden', 'the token is of another user');
@@ -76,7 +83,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   }
 
   @SubscribeMessage('ping')
-  ping(@MessageBody(new RequestPipe('ping')) _nothing: undefined): PingReply {
+  ping(@MessageBody(new SchemaPipe(requestSchemas.ping)) _nothing: undefined): PingReply {
     return {};
   }
 

@@ -1,7 +1,7 @@
 import { describeIssue } from '@holdfast/protocol';
 import type { PipeTransform } from '@nestjs/common';
 import type { z } from 'zod';
-import { ProtocolError } from '../gateway/protocol-error.js';
+import { ProtocolError } from './protocol-error.js';
 
 /** Lets only what the schema allows through to its handler. */
 export class SchemaPipe implements PipeTransform {

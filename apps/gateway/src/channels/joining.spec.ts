@@ -342,6 +342,16 @@ describe('a resume that needs no history', () => {
     expect(await reply).toEqual({ channel: CHANNEL, ...at(5), recovered: true, replay: 0 });
     expect(broker.histories).toEqual([]);
   });
+
+  it('is not recovered where more is missing than is replayed', async () => {
+    const { broker, pod } = await start({ replay: { maxMessages: 10 } });
+    const replies = [89, 90].map((offset) => pod.connect().subscribe(CHANNEL, { since: at(offset) }));
+    await answer(broker.subscribes, at(100));
+    expect(await replies[0]).toEqual({ channel: CHANNEL, ...at(100), recovered: false, replay: 0 });
+    await answer(broker.histories, history(91, 100));
+    expect(await replies[1]).toMatchObject({ recovered: true, replay: 10 });
+    expect(broker.histories).toEqual([]);
+  });
 });
 
 /** Answers everything that is still asked, and publishes. */

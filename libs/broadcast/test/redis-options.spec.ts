@@ -6,8 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BrokerUnknownError } from '../src/broker.js';
 import { createBroker } from '../src/create-broker.js';
 import { LASTING, Pod, until } from '../src/testing/pod.js';
+import { freePort } from './support/free-port.js';
 import { RIGHTS } from './support/rights.js';
-import { freePort, RedisServer, SentinelSetUp, uniquePrefix } from './support/redis-servers.js';
+import { RedisServer, SentinelSetUp, uniquePrefix } from './support/redis-servers.js';
 
 const CHANNEL = 'news:1';
 const REQUEST = { channel: CHANNEL, payload: 'x', stream: LASTING };

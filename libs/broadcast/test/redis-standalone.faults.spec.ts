@@ -73,6 +73,31 @@ describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
     expect(await here.broker.history(QUIET, { since, limit: 10 })).toMatchObject({ complete: false });
   });
 
+  it('are told that joins and leaves may be lost where their subscriptions were interrupted, and only then', async () => {
+    await there.broker.join(QUIET, member('ann'), 'h2');
+    await there.broker.join(QUIET, member('bob'), 'h2');
+    await eventually(() => expect(here.presence).toHaveLength(2));
+    await redis.admin.call('client', 'kill', 'type', 'pubsub');
+    await there.broker.leave(QUIET, 'bob', 'h2');
+    for (const pod of [here, there]) {
+      await eventually(() => expect(pod.presenceGaps.toSorted()).toEqual([...CHANNELS, QUIET].toSorted()));
+    }
+    expect(await here.broker.members(QUIET, 10)).toEqual({ members: [member('ann')], count: 1 });
+    const { length } = here.presenceGaps;
+    await redis.admin.flushall();
+    await eventually(() => expect(here.presenceGaps).toHaveLength(length * 2), 20_000);
+    expect(await here.broker.members(QUIET, 10)).toEqual({ members: [member('ann')], count: 1 });
+  });
+
+  it('register who connected while Redis hung, when it is back', async () => {
+    const connection = { client: 'ann', holder: 'h', user: 'u', node: 'n', since: 1 };
+    redis.signal('SIGSTOP');
+    await eventually(() => expect(here.broker.health().status).toBe('down'));
+    await expect(here.broker.register(connection)).rejects.toThrow(BrokerUnavailableError);
+    redis.signal('SIGCONT');
+    await eventually(async () => expect(await there.broker.connections('u')).toEqual([connection]));
+  });
+
   it('bring back what Redis lost of theirs, but nobody whom the other one has by now', async () => {
     const connection = { client: 'ann', user: 'u', node: 'n', since: 1 };
     for (const [pod, holder] of [
@@ -267,6 +292,12 @@ describe('a pod that dies without a word', { timeout: 60_000 }, () => {
   });
 });
 
+/** All that follows its place, and nothing else. */
+function expectAll({ since, history }: { since: Position; history: History }): void {
+  expect(history.complete).toBe(true);
+  expect(history.publications).toHaveLength(history.offset - since.offset);
+}
+
 describe('a storm of resumes', { timeout: 60_000 }, () => {
   const CHANNEL = 'news:1';
   const STORED = 500;
@@ -312,13 +343,8 @@ describe('a storm of resumes', { timeout: 60_000 }, () => {
     return calls.reduce((sum, count) => sum + count, 0);
   }
 
-  function check({ since, history }: { since: Position; history: History }): void {
-    expect(history.complete).toBe(true);
-    expect(history.publications).toHaveLength(history.offset - since.offset);
-  }
-
   it('of one channel by 5,000 clients costs a handful of reads', async () => {
-    for (const resumed of await resume(5_000)) check(resumed);
+    for (const resumed of await resume(5_000)) expectAll(resumed);
     expect(await reads()).toBeGreaterThan(0);
     expect(await reads()).toBeLessThan(10);
 
@@ -341,7 +367,7 @@ describe('a storm of resumes', { timeout: 60_000 }, () => {
       Array.from({ length: PUBLISHES }, async () => {
         const { offset } = await after.broker.publish({ channel: CHANNEL, payload: 'x', stream: STREAM });
         for (const resumed of await resume(5_000 / PUBLISHES)) {
-          check(resumed);
+          expectAll(resumed);
           expect(resumed.history.offset).toBeGreaterThanOrEqual(offset);
         }
       }),

@@ -7,7 +7,14 @@ const nothing = (): void => {};
 
 async function startBroker(store: MemoryStore): Promise<Broker> {
   const broker = new MemoryBroker(store);
-  await broker.start({ onPublication: nothing, onGap: nothing, onJoin: nothing, onLeave: nothing, onSignal: nothing });
+  await broker.start({
+    onPublication: nothing,
+    onGap: nothing,
+    onJoin: nothing,
+    onLeave: nothing,
+    onPresenceGap: nothing,
+    onSignal: nothing,
+  });
   onTestFinished(() => broker.close());
   return broker;
 }

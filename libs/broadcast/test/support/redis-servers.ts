@@ -1,30 +1,15 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { vi } from 'vitest';
+import { systemProgram } from '../../../../apps/gateway/test/support/system-package.js';
+import { freePort } from './free-port.js';
 
-const PROGRAMS = [
-  ['redis-server', 'redis-server'],
-  ['redis-sentinel', 'redis-sentinel'],
-] as const;
-
-/** Installs the servers from Debian's packages where they are missing and we may. */
-function ensurePrograms(): void {
-  const missing = PROGRAMS.filter(([program]) => !isOnPath(program)).map(([, debianPackage]) => debianPackage);
-  if (missing.length === 0) return;
-  if (process.getuid?.() !== 0 || !isOnPath('apt-get')) {
-    throw new Error(`this test needs Redis 7 on the PATH: install ${missing.join(' ')} (names of Debian's packages)`);
-  }
-  const options = { stdio: 'pipe', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } } as const;
-  // Test files run side by side: the lock makes one wait for the other.
-  const lock = ['-o', 'DPkg::Lock::Timeout=300'];
-  execFileSync('apt-get', [...lock, 'update', '-qq'], options);
-  execFileSync('apt-get', [...lock, 'install', '-y', '-qq', '--no-install-recommends', ...missing], options);
-}
+const DEBIAN_PACKAGES = ['redis-server', 'redis-sentinel'];
 
 function isOnPath(program: string): boolean {
   try {
@@ -32,31 +17,6 @@ function isOnPath(program: string): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-/** Below those that the system gives to outgoing connections, so that a server that was killed gets its own again. */
-const FIRST_PORT = 10_000;
-const PORTS = 12_000;
-/** A cluster node listens on a second port. */
-const BUS_DISTANCE = 10_000;
-
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
-    if ((await isFree(port)) && (await isFree(port + BUS_DISTANCE))) return port;
-  }
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer().listen(port, '127.0.0.1');
-  try {
-    await once(server, 'listening');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    server.close();
   }
 }
 
@@ -101,7 +61,7 @@ export class RedisServer {
   ) {}
 
   static async start(lines: readonly string[] = [], program = 'redis-server'): Promise<RedisServer> {
-    ensurePrograms();
+    systemProgram('redis-server', DEBIAN_PACKAGES, () => DEBIAN_PACKAGES.every(isOnPath));
     for (let attempts = 1; ; attempts += 1) {
       try {
         return await RedisServer.#start(lines, program);

@@ -34,7 +34,7 @@ describe('kill -9 of a gateway process', { timeout: 120_000 }, () => {
       namespaceDefaults: { history: { size: 10_000 } },
       replay: { maxMessages: 10_000 },
     });
-    const [doomed, survivor] = await startPods(redis, ['doomed', 'survivor'], { HOLDFAST_CONFIG });
+    const [doomed, survivor] = await startPods(redis.url, ['doomed', 'survivor'], { HOLDFAST_CONFIG });
     const proxy = await startTcpProxy(doomed.process.port);
     const journals = await openJournals(`ws://127.0.0.1:${proxy.port}/ws`, CHANNELS, CLIENTS);
     const lost = new Map<string, TestClient[]>();

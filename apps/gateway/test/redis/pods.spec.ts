@@ -19,7 +19,7 @@ describe('two gateway processes on one Redis', { timeout: 60_000 }, () => {
   /** Pods whose keys no other test has. */
   async function startTwo(): Promise<readonly [RedisPod, RedisPod]> {
     await redis.admin.flushall();
-    return startPods(redis, NODES);
+    return startPods(redis.url, NODES);
   }
 
   it('promise 1: everybody gets every message, whichever pod it was published through, in the same bytes', async () => {
@@ -119,7 +119,7 @@ describe('two gateway processes on one Redis', { timeout: 60_000 }, () => {
     expect((await here.api('users/ann/disconnect', { until })).status).toBe(200);
     expect(await ann.closed).toMatchObject({ code: 4009 });
     await Promise.all([here, there].map(async ({ process }) => process.stop('SIGKILL')));
-    const later = await RedisPod.start(redis, 'later');
+    const later = await RedisPod.start(redis.url, 'later');
 
     const url = `${later.webSocketUrl}?access_token=${await signToken({ sub: 'ann' })}`;
     expect(await refusedUpgrade(url)).toBe(403);

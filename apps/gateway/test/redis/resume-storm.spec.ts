@@ -67,7 +67,7 @@ describe('a resume storm', { timeout: 60_000 }, () => {
     const redis = await startRedis();
     // Members are written one by one, and are not what this is about.
     const HOLDFAST_CONFIG = await configFile({ namespaceDefaults: { presence: false, history: { size: 1_000 } } });
-    const [before, after] = await startPods(redis, ['before', 'after'], { HOLDFAST_CONFIG });
+    const [before, after] = await startPods(redis.url, ['before', 'after'], { HOLDFAST_CONFIG });
     const { epoch } = (await before.api('publish', { channel: CHANNEL, data: 1 })).body as { epoch: string };
     for (let n = 2; n <= MESSAGES; n += 1) await before.api('publish', { channel: CHANNEL, data: n });
 

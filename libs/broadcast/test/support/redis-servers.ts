@@ -140,6 +140,31 @@ export class RedisServer {
     }, 3_000);
   }
 
+  /** A field of INFO. */
+  async infoText(section: string, field: string): Promise<string> {
+    const info = await this.admin.info(section);
+    const line = info.split('\r\n').find((text) => text.startsWith(`${field}:`));
+    if (line === undefined) throw new Error(`INFO ${section} has no ${field}`);
+    return line.slice(field.length + 1);
+  }
+
+  async infoNumber(section: string, field: string): Promise<number> {
+    return Number(await this.infoText(section, field));
+  }
+
+  /** Ids of the connections that have a name. */
+  async clientIds(name: string): Promise<string[]> {
+    const list = String(await this.admin.call('client', 'list'));
+    const lines = list.split('\n').filter((line) => line.includes(` name=${name} `));
+    return lines.map((line) => /^id=(\d+)/.exec(line)?.[1] ?? '');
+  }
+
+  /** As Linux knows it: `T` where the process is stopped. */
+  async processState(): Promise<string> {
+    const status = await readFile(`/proc/${this.pid}/status`, 'utf8');
+    return /^State:\s+(\w)/m.exec(status)?.[1] ?? '';
+  }
+
   signal(signal: NodeJS.Signals): void {
     process.kill(this.pid, signal);
   }
@@ -243,6 +268,14 @@ export class SentinelSetUp implements RedisSetUp {
       if (ports.size !== 1 || server === undefined) throw new Error('the sentinels do not agree');
       return server;
     });
+  }
+
+  /** What an operator does after a change by hand: tells the sentinels which server is the primary. */
+  async monitor({ port }: RedisServer): Promise<void> {
+    for (const { admin } of this.sentinels) {
+      await admin.call('sentinel', 'remove', 'main');
+      await admin.call('sentinel', 'monitor', 'main', '127.0.0.1', port, 2);
+    }
   }
 
   async close(): Promise<void> {

@@ -35,7 +35,7 @@ import { StreamReader } from './stream-reader.js';
 import { Subscriptions } from './subscriptions.js';
 import type { Topology } from './topology.js';
 import { Touches } from './touches.js';
-import { parseRedisUrl } from './url.js';
+import { presentSettings } from './url.js';
 
 const NOT_RUNNING = 'the Redis broker is not running';
 
@@ -66,10 +66,11 @@ export class RedisBroker implements Broker {
   #events: BrokerEvents | undefined;
 
   /**
+   * @param url tells the present one: new connections take credentials and TLS from it, all else stays as it was first.
    * @throws RedisUrlError
    */
-  constructor(url: string) {
-    const settings = parseRedisUrl(url);
+  constructor(url: () => string) {
+    const settings = presentSettings(url);
     const pod = randomBytes(9).toString('base64url');
     const clustered = settings.mode === 'cluster';
     this.#names = new Names(settings.prefix, settings.db, clustered);

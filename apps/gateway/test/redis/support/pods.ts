@@ -22,7 +22,7 @@ export class RedisPod {
   private constructor(readonly process: GatewayProcess) {}
 
   /** Runs one and waits until it is ready. */
-  static async start(brokerUrl: string, node: string, env: NodeJS.ProcessEnv = {}): Promise<RedisPod> {
+  static async start(brokerUrl: string | undefined, node: string, env: NodeJS.ProcessEnv = {}): Promise<RedisPod> {
     return new RedisPod(await startGatewayProcess(environment(brokerUrl, node, env)));
   }
 
@@ -78,6 +78,6 @@ export async function configFile(content: object): Promise<string> {
   return path;
 }
 
-function environment(brokerUrl: string, node: string, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+function environment(brokerUrl: string | undefined, node: string, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return { HOLDFAST_BROKER: brokerUrl, HOLDFAST_NODE: node, HOLDFAST_DEMO: 'false', ...env };
 }

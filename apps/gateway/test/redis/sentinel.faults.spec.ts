@@ -52,7 +52,7 @@ describe(
       if (promoted === undefined) throw new Error('no replica');
       const replicationId = await primary.infoText('replication', 'master_replid');
       const journals = await survive(pods, async () => {
-        const before = await primary.clientIds('holdfast');
+        const before = await primary.clientPorts('holdfast');
         // Two of each pod.
         expect(before).toHaveLength(2 * pods.length);
         await promoted.admin.replicaof('NO', 'ONE');

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { vi } from 'vitest';
 import { systemProgram } from '../../../../apps/gateway/test/support/system-package.js';
+import type { Certificate } from './certificate.js';
 import { freePort } from './free-port.js';
 
 const DEBIAN_PACKAGES = ['redis-server', 'redis-sentinel'];
@@ -55,24 +56,31 @@ export class RedisServer {
 
   private constructor(
     readonly port: number,
+    readonly tlsPort: number | undefined,
     readonly directory: string,
     private readonly program: string,
     private readonly configuration: string,
   ) {}
 
-  static async start(lines: readonly string[] = [], program = 'redis-server'): Promise<RedisServer> {
+  /** @param certificate with which it is reached by TLS on another port, and reaches others so. */
+  static async start(
+    lines: readonly string[] = [],
+    program = 'redis-server',
+    certificate?: Certificate,
+  ): Promise<RedisServer> {
     systemProgram('redis-server', DEBIAN_PACKAGES, () => DEBIAN_PACKAGES.every(isOnPath));
     for (let attempts = 1; ; attempts += 1) {
       try {
-        return await RedisServer.#start(lines, program);
+        return await RedisServer.#start(lines, program, certificate);
       } catch (error) {
         if (attempts === MAX_ATTEMPTS) throw error;
       }
     }
   }
 
-  static async #start(lines: readonly string[], program: string): Promise<RedisServer> {
+  static async #start(lines: readonly string[], program: string, certificate?: Certificate): Promise<RedisServer> {
     const port = await freePort();
+    const tlsPort = certificate && (await freePort());
     const directory = await mkdtemp(join(tmpdir(), 'holdfast-redis-'));
     const configuration = join(directory, 'redis.conf');
     const common = [
@@ -83,8 +91,9 @@ export class RedisServer {
       `logfile ${directory}/log`,
     ];
     const own = program === 'redis-server' ? ['save ""', 'repl-diskless-sync-delay 0'] : [];
-    await writeFile(configuration, [...common, ...own, ...lines, ''].join('\n'));
-    const server = new RedisServer(port, directory, program, configuration);
+    const tls = certificate === undefined ? [] : [...tlsLines(certificate), `tls-port ${tlsPort}`];
+    await writeFile(configuration, [...common, ...own, ...tls, ...lines, ''].join('\n'));
+    const server = new RedisServer(port, tlsPort, directory, program, configuration);
     try {
       await server.run();
       return server;
@@ -96,6 +105,11 @@ export class RedisServer {
 
   get url(): string {
     return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** Where others are told to reach it. */
+  get servicePort(): number {
+    return this.tlsPort ?? this.port;
   }
 
   get pid(): number {
@@ -152,11 +166,11 @@ export class RedisServer {
     return Number(await this.infoText(section, field));
   }
 
-  /** Ids of the connections that have a name. */
-  async clientIds(name: string): Promise<string[]> {
+  /** The ports that connections of a name came in on. */
+  async clientPorts(name: string): Promise<number[]> {
     const list = String(await this.admin.call('client', 'list'));
     const lines = list.split('\n').filter((line) => line.includes(` name=${name} `));
-    return lines.map((line) => /^id=(\d+)/.exec(line)?.[1] ?? '');
+    return lines.map((line) => Number(/ laddr=\S+:(\d+)/.exec(line)?.[1]));
   }
 
   /** As Linux knows it: `T` where the process is stopped. */
@@ -196,6 +210,12 @@ export interface RedisSetUp {
   close(): Promise<void>;
 }
 
+/** Of Sentinel as well: `tls-replication` is for all that a server opens itself, but the bus of a cluster. */
+function tlsLines({ cert, key }: Certificate): string[] {
+  const files = [`tls-cert-file ${cert}`, `tls-key-file ${key}`, `tls-ca-cert-file ${cert}`];
+  return [...files, 'tls-auth-clients no', 'tls-replication yes'];
+}
+
 function query(parameters: Readonly<Record<string, string>> = {}): string {
   const text = new URLSearchParams(parameters).toString();
   return text === '' ? '' : `?${text}`;
@@ -217,6 +237,14 @@ export class Standalone implements RedisSetUp {
   }
 }
 
+function schemeOf(servers: readonly RedisServer[]): string {
+  return servers.some(({ tlsPort }) => tlsPort !== undefined) ? 'rediss' : 'redis';
+}
+
+function hostsOf(servers: readonly RedisServer[]): string {
+  return servers.map(({ servicePort }) => `127.0.0.1:${servicePort}`).join(',');
+}
+
 /** A primary, two replicas and three sentinels. */
 export class SentinelSetUp implements RedisSetUp {
   private constructor(
@@ -224,22 +252,24 @@ export class SentinelSetUp implements RedisSetUp {
     readonly sentinels: readonly RedisServer[],
   ) {}
 
-  static async start(): Promise<SentinelSetUp> {
-    const primary = await RedisServer.start();
-    const replica = [`replicaof 127.0.0.1 ${primary.port}`];
-    const replicas = await Promise.all([RedisServer.start(replica), RedisServer.start(replica)]);
+  static async start(certificate?: Certificate): Promise<SentinelSetUp> {
+    const startServer = async (lines?: readonly string[]): Promise<RedisServer> =>
+      RedisServer.start(lines, 'redis-server', certificate);
+    const primary = await startServer();
+    const replica = [`replicaof 127.0.0.1 ${primary.servicePort}`];
+    const replicas = await Promise.all([startServer(replica), startServer(replica)]);
     await eventually(async () => {
       const info = await primary.admin.info('replication');
       if ((info.match(/state=online/g) ?? []).length < replicas.length) throw new Error('the replicas are not in sync');
     });
     const watch = [
-      `sentinel monitor main 127.0.0.1 ${primary.port} 2`,
+      `sentinel monitor main 127.0.0.1 ${primary.servicePort} 2`,
       'sentinel down-after-milliseconds main 1000',
       'sentinel failover-timeout main 5000',
       'sentinel parallel-syncs main 2',
     ];
     const sentinels = await Promise.all(
-      Array.from({ length: 3 }, async () => RedisServer.start(watch, 'redis-sentinel')),
+      Array.from({ length: 3 }, async () => RedisServer.start(watch, 'redis-sentinel', certificate)),
     );
     const setUp = new SentinelSetUp([primary, ...replicas], sentinels);
     await eventually(async () => {
@@ -253,8 +283,7 @@ export class SentinelSetUp implements RedisSetUp {
   }
 
   url(parameters?: Readonly<Record<string, string>>): string {
-    const hosts = this.sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',');
-    return `redis+sentinel://${hosts}/main${query(parameters)}`;
+    return `${schemeOf(this.sentinels)}+sentinel://${hostsOf(this.sentinels)}/main${query(parameters)}`;
   }
 
   /** Which server the sentinels call the primary. */
@@ -264,7 +293,7 @@ export class SentinelSetUp implements RedisSetUp {
         this.sentinels.map(async ({ admin }) => admin.call('sentinel', 'get-master-addr-by-name', 'main')),
       );
       const ports = new Set(answers.map((answer) => Number((answer as [string, string])[1])));
-      const server = this.servers.find(({ port }) => ports.has(port));
+      const server = this.servers.find(({ servicePort }) => ports.has(servicePort));
       if (ports.size !== 1 || server === undefined) throw new Error('the sentinels do not agree');
       return server;
     });
@@ -289,13 +318,18 @@ const SLOTS = 16_384;
 export class ClusterSetUp implements RedisSetUp {
   private constructor(readonly servers: readonly RedisServer[]) {}
 
-  static async start(): Promise<ClusterSetUp> {
+  static async start(certificate?: Certificate): Promise<ClusterSetUp> {
     const options = ['cluster-enabled yes', 'cluster-node-timeout 1500', 'cluster-require-full-coverage no'];
-    const servers = await Promise.all(Array.from({ length: 6 }, async () => RedisServer.start(options)));
+    if (certificate !== undefined) options.push('tls-cluster yes');
+    const servers = await Promise.all(
+      Array.from({ length: 6 }, async () => RedisServer.start(options, 'redis-server', certificate)),
+    );
     const [first] = servers;
     if (first === undefined) throw new Error('no server');
     for (const [index, { admin }] of servers.entries()) await admin.call('cluster', 'set-config-epoch', index + 1);
-    for (const { port } of servers.slice(1)) await first.admin.call('cluster', 'meet', '127.0.0.1', port);
+    for (const { servicePort } of servers.slice(1)) {
+      await first.admin.call('cluster', 'meet', '127.0.0.1', servicePort);
+    }
     const share = Math.ceil(SLOTS / 3);
     for (const [index, { admin }] of servers.slice(0, 3).entries()) {
       const last = Math.min((index + 1) * share, SLOTS) - 1;
@@ -313,7 +347,7 @@ export class ClusterSetUp implements RedisSetUp {
   }
 
   url(parameters?: Readonly<Record<string, string>>): string {
-    return `redis+cluster://${this.servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}${query(parameters)}`;
+    return `${schemeOf(this.servers)}+cluster://${hostsOf(this.servers)}${query(parameters)}`;
   }
 
   async idOf({ admin }: RedisServer): Promise<string> {

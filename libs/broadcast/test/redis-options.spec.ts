@@ -80,11 +80,29 @@ describe('a Redis URL', () => {
     const pod = new Pod(createBroker(`redis+cluster://127.0.0.1:${redis.port}`));
     await pod.broker.start(pod);
     await until(() =>
-      expect(pod.broker.health()).toEqual({ status: 'down', reason: 'no node of the cluster answers' }),
+      expect(pod.broker.health()).toEqual({
+        status: 'down',
+        reason: 'no node of the cluster answers: Redis answered ERR',
+      }),
     );
     await pod.broker.close();
   });
 });
+
+/** Why no connection comes about. */
+async function refusal(url: string): Promise<unknown> {
+  const pod = new Pod(createBroker(url));
+  await pod.broker.start(pod);
+  try {
+    return await until(() => {
+      const health = pod.broker.health();
+      expect(health).not.toMatchObject({ reason: 'not connected yet' });
+      return health.status === 'down' ? health.reason : undefined;
+    });
+  } finally {
+    await pod.broker.close();
+  }
+}
 
 describe('TLS', { timeout: 60_000 }, () => {
   let certificate: Certificate;
@@ -95,16 +113,6 @@ describe('TLS', { timeout: 60_000 }, () => {
     trusting = { tlsCa: certificate.cert, tlsServerName: certificate.host };
   });
   afterAll(async () => certificate.remove());
-
-  async function expectRefused(url: string, reason: unknown): Promise<void> {
-    const pod = new Pod(createBroker(url));
-    await pod.broker.start(pod);
-    try {
-      await until(() => expect(pod.broker.health()).toEqual({ status: 'down', reason }));
-    } finally {
-      await pod.broker.close();
-    }
-  }
 
   describe('to one server', () => {
     let redis: RedisServer;
@@ -129,7 +137,7 @@ describe('TLS', { timeout: 60_000 }, () => {
       ],
       ['has another name', (): Record<string, string> => ({ tlsCa: certificate.cert }), 'ERR_TLS_CERT_ALTNAME_INVALID'],
     ])('refuses a certificate that %s', async (_, parameters, code) => {
-      await expectRefused(url(parameters()), `127.0.0.1:${redis.tlsPort}: ${code}`);
+      expect(await refusal(url(parameters()))).toBe(`127.0.0.1:${redis.tlsPort}: ${code}`);
     });
   });
 
@@ -139,7 +147,11 @@ describe('TLS', { timeout: 60_000 }, () => {
       SentinelSetUp,
       /^sentinel 127\.0\.0\.1:\d+: DEPTH_ZERO_SELF_SIGNED_CERT$/,
     ],
-    ['all nodes of a cluster', ClusterSetUp, 'no node of the cluster answers'],
+    [
+      'all nodes of a cluster',
+      ClusterSetUp,
+      /^no node of the cluster answers: 127\.0\.0\.1:\d+: DEPTH_ZERO_SELF_SIGNED_CERT$/,
+    ],
   ])('to %s works, and nothing goes past it', async (_, setUp, reason) => {
     const redis = await setUp.start(certificate);
     try {
@@ -159,10 +171,7 @@ describe('TLS', { timeout: 60_000 }, () => {
       await pod.close();
 
       await works(url);
-      await expectRefused(
-        redis.url({ tlsServerName: certificate.host }),
-        typeof reason === 'string' ? reason : expect.stringMatching(reason),
-      );
+      expect(await refusal(redis.url({ tlsServerName: certificate.host }))).toMatch(reason);
     } finally {
       await redis.close();
     }

@@ -203,6 +203,60 @@ describe('a pod whose network drops everything', { timeout: 60_000 }, () => {
   });
 });
 
+describe('a pod whose subscriptions are lost while its connections work', { timeout: 60_000 }, () => {
+  it('notices within 5 s, and misses nothing', async ({ annotate }) => {
+    const redis = await RedisServer.start();
+    const proxy = await SilentProxy.start(redis.port);
+    const prefix = uniquePrefix();
+    const deaf = new Subscriber(createBroker(`${proxy.url}?prefix=${prefix}`));
+    const whole = new Subscriber(createBroker(`${redis.url}?prefix=${prefix}`));
+    try {
+      await Promise.all([deaf, whole].map(async (pod) => pod.start([QUIET])));
+      proxy.mute();
+      const began = performance.now();
+      // The last one for long: no later message reveals that it is missing.
+      await whole.broker.publish({ channel: QUIET, payload: 'x', stream: STREAM });
+      await eventually(() => expect(deaf.payloads(QUIET)).toEqual(['x']), 5_000);
+      await annotate(`delivered after ${Math.round(performance.now() - began)} ms`);
+      await whole.broker.publish({ channel: QUIET, payload: 'y', stream: STREAM });
+      await eventually(() => expect(deaf.payloads(QUIET)).toEqual(['x', 'y']));
+      expect(deaf.gaps(QUIET)).toEqual([]);
+    } finally {
+      await Promise.all([deaf, whole].map(async ({ broker }) => broker.close()));
+      await proxy.close();
+      await redis.close();
+    }
+  });
+});
+
+describe('a pod with many channels', { timeout: 60_000 }, () => {
+  it('subscribes again in batches', async () => {
+    const redis = await RedisServer.start();
+    const pod = new Subscriber(createBroker(redis.url));
+    const channels = Array.from({ length: 1_000 }, (_, index) => `news:${index}`);
+    try {
+      await pod.start(channels);
+      await redis.admin.config('RESETSTAT');
+      await redis.admin.call('client', 'kill', 'type', 'pubsub');
+      const subscribes = async (): Promise<number> =>
+        Number(/cmdstat_subscribe:calls=(\d+)/.exec(await redis.admin.info('commandstats'))?.[1] ?? 0);
+      await eventually(async () => {
+        expect(await subscribes()).toBeGreaterThan(0);
+        expect(await redis.admin.pubsub('CHANNELS', '*:live')).toHaveLength(channels.length);
+      });
+      for (const channel of channels) await pod.broker.publish({ channel, payload: 'x', stream: STREAM });
+      await eventually(() => {
+        for (const channel of channels) expect(pod.payloads(channel)).toEqual(['x']);
+      });
+      // Signals and the probe are subscribed to as well.
+      expect(await subscribes()).toBeLessThanOrEqual(10);
+    } finally {
+      await pod.broker.close();
+      await redis.close();
+    }
+  });
+});
+
 describe('Redis that is not there', { timeout: 60_000 }, () => {
   it('at the start: the pod starts, is down for a reason without secrets, and comes up by itself', async () => {
     const redis = await RedisServer.start(['requirepass hunter2']);

@@ -24,7 +24,7 @@ describe('promises 1 to 4 and 6 hold for everybody on two pods when', { timeout:
     pods = await startPods(redis.url({ prefix: uniquePrefix() }), ['here', 'there'] as const, await longHistory());
   }
 
-  it('CLUSTER FAILOVER puts a replica in the place of its primary', async () => {
+  it('CLUSTER FAILOVER puts a replica in the place of its primary', async ({ annotate }) => {
     await start();
     const { primary, replica } = await redis.shardOf(SLOT);
     const replicationId = await primary.infoText('replication', 'master_replid');
@@ -32,28 +32,36 @@ describe('promises 1 to 4 and 6 hold for everybody on two pods when', { timeout:
     const moved = new Set<string>([CHANNEL]);
     for (const channel of others) if ((await redis.shardOf(tagSlot(channel))).primary === primary) moved.add(channel);
     expect(moved.size).toBeLessThan(CHANNELS.length);
-    const journals = await survive(pods, async () => {
-      await replica.admin.call('cluster', 'failover');
-      await eventually(async () => expect((await redis.shardOf(SLOT)).primary).toBe(replica));
-      expect(await primary.admin.role()).toContain('slave');
-      expect(await replica.infoText('replication', 'master_replid')).not.toBe(replicationId);
-    });
+    const journals = await survive(
+      pods,
+      async () => {
+        await replica.admin.call('cluster', 'failover');
+        await eventually(async () => expect((await redis.shardOf(SLOT)).primary).toBe(replica));
+        expect(await primary.admin.role()).toContain('slave');
+        expect(await replica.infoText('replication', 'master_replid')).not.toBe(replicationId);
+      },
+      { annotate },
+    );
     expectTold(journals.filter(({ channel }) => moved.has(channel)));
     expectLossless(journals.filter(({ channel }) => !moved.has(channel)));
   });
 
-  it('a slot moves to another primary', async () => {
+  it('a slot moves to another primary', async ({ annotate }) => {
     await start();
     const { primary: source } = await redis.shardOf(SLOT);
     const { primary: target } = await redis.shardOf((SLOT + 8_192) % 16_384);
     expect(target).not.toBe(source);
-    const journals = await survive(pods, async () => {
-      expect(await source.admin.call('cluster', 'countkeysinslot', SLOT)).toBeGreaterThan(0);
-      await redis.migrate(SLOT, source, target, async () => sleep(700));
-      expect((await redis.shardOf(SLOT)).primary).toBe(target);
-      expect(await source.admin.call('cluster', 'countkeysinslot', SLOT)).toBe(0);
-      expect(await target.admin.call('cluster', 'countkeysinslot', SLOT)).toBeGreaterThan(0);
-    });
+    const journals = await survive(
+      pods,
+      async () => {
+        expect(await source.admin.call('cluster', 'countkeysinslot', SLOT)).toBeGreaterThan(0);
+        await redis.migrate(SLOT, source, target, async () => sleep(700));
+        expect((await redis.shardOf(SLOT)).primary).toBe(target);
+        expect(await source.admin.call('cluster', 'countkeysinslot', SLOT)).toBe(0);
+        expect(await target.admin.call('cluster', 'countkeysinslot', SLOT)).toBeGreaterThan(0);
+      },
+      { annotate },
+    );
     expectTold(journals.filter(({ channel }) => channel === CHANNEL));
     expectLossless(journals.filter(({ channel }) => channel !== CHANNEL));
   });

@@ -32,14 +32,18 @@ describe(
   'promises 1 to 4 and 6 hold for everybody on two pods when the primary of Sentinel',
   { timeout: 120_000 },
   () => {
-    it('is killed', async () => {
+    it('is killed', async ({ annotate }) => {
       const fixture = await start();
       const { primary, pods } = fixture;
       const replicationId = await primary.infoText('replication', 'master_replid');
-      const journals = await survive(pods, async () => {
-        await primary.kill();
-        await replaced(fixture, replicationId);
-      });
+      const journals = await survive(
+        pods,
+        async () => {
+          await primary.kill();
+          await replaced(fixture, replicationId);
+        },
+        { annotate },
+      );
       expect(await fixture.redis.primary()).not.toBe(primary);
       expect(await fixture.redis.primary()).not.toBe(primary);
       expectTold(journals);
@@ -51,37 +55,45 @@ describe(
       const promoted = redis.servers.find((server) => server !== primary);
       if (promoted === undefined) throw new Error('no replica');
       const replicationId = await primary.infoText('replication', 'master_replid');
-      const journals = await survive(pods, async () => {
-        const before = await primary.clientPorts('holdfast');
-        // Two of each pod.
-        expect(before).toHaveLength(2 * pods.length);
-        await promoted.admin.replicaof('NO', 'ONE');
-        const [, after] =
-          (await primary.admin.multi().replicaof('127.0.0.1', promoted.port).call('client', 'list').exec()) ?? [];
-        const demoted = performance.now();
-        expect(String(after?.[1]).match(/name=holdfast/g)).toHaveLength(before.length);
-        await degraded(pods);
-        await annotate(`noticed after ${Math.round(performance.now() - demoted)} ms`);
-        expect(await primary.admin.role()).toContain('slave');
-        await redis.monitor(promoted);
-        await replaced(fixture, replicationId);
-      });
+      const journals = await survive(
+        pods,
+        async () => {
+          const before = await primary.clientPorts('holdfast');
+          // Two of each pod.
+          expect(before).toHaveLength(2 * pods.length);
+          await promoted.admin.replicaof('NO', 'ONE');
+          const [, after] =
+            (await primary.admin.multi().replicaof('127.0.0.1', promoted.port).call('client', 'list').exec()) ?? [];
+          const demoted = performance.now();
+          expect(String(after?.[1]).match(/name=holdfast/g)).toHaveLength(before.length);
+          await degraded(pods);
+          await annotate(`noticed after ${Math.round(performance.now() - demoted)} ms`);
+          expect(await primary.admin.role()).toContain('slave');
+          await redis.monitor(promoted);
+          await replaced(fixture, replicationId);
+        },
+        { annotate },
+      );
       expectTold(journals);
     });
 
-    it('hangs for 20 s, and wakes up demoted', async () => {
+    it('hangs for 20 s, and wakes up demoted', async ({ annotate }) => {
       const fixture = await start();
       const { primary, pods } = fixture;
       const replicationId = await primary.infoText('replication', 'master_replid');
-      const journals = await survive(pods, async () => {
-        primary.signal('SIGSTOP');
-        const stopped = performance.now();
-        await replaced(fixture, replicationId);
-        expect(await primary.processState()).toBe('T');
-        await sleep(HANG_MS - (performance.now() - stopped));
-        primary.signal('SIGCONT');
-        await eventually(async () => expect(await primary.admin.role()).toContain('slave'), 20_000);
-      });
+      const journals = await survive(
+        pods,
+        async () => {
+          primary.signal('SIGSTOP');
+          const stopped = performance.now();
+          await replaced(fixture, replicationId);
+          expect(await primary.processState()).toBe('T');
+          await sleep(HANG_MS - (performance.now() - stopped));
+          primary.signal('SIGCONT');
+          await eventually(async () => expect(await primary.admin.role()).toContain('slave'), 20_000);
+        },
+        { annotate },
+      );
       expectTold(journals);
     });
   },

@@ -13,6 +13,7 @@ const CLIENTS = 12;
 const SOME = 30;
 
 export interface SurviveOptions {
+  readonly annotate: (message: string) => Promise<unknown>;
   /** Characters that each message has at least. */
   readonly size?: number;
 }
@@ -49,7 +50,7 @@ export async function degraded(pods: readonly RedisPod[]): Promise<void> {
 export async function survive(
   [here, there]: readonly [RedisPod, RedisPod],
   fault: () => Promise<unknown>,
-  { size = 0 }: SurviveOptions = {},
+  { annotate, size = 0 }: SurviveOptions,
 ): Promise<readonly Journal[]> {
   const pods = [here, there];
   const proxies = await Promise.all(pods.map((pod) => startTcpProxy(pod.process.port)));
@@ -80,6 +81,8 @@ export async function survive(
   for (const pod of pods) {
     await eventually(async () => expect((await pod.health('ready')).broker).toEqual({ status: 'up' }));
   }
+  const pause = Math.max(...staying.map(({ longestPause }) => longestPause));
+  await annotate(`clients that stayed heard nothing for ${Math.round(pause)} ms`);
   return journals;
 }
 

@@ -120,6 +120,29 @@ describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
     expect(await there.broker.connections('u')).toHaveLength(1);
   });
 
+  it('take out who has left where Redis has lost that', async () => {
+    const connection = { client: 'ann', holder: 'h', user: 'u', node: 'n', since: 1 };
+    for (const client of ['ann', 'bob']) await here.broker.join(QUIET, member(client), 'h');
+    await here.broker.join('left', member('ann'), 'h');
+    await here.broker.register(connection);
+    const keys = await redis.admin.keys('*');
+    const dumps = await Promise.all(keys.map(async (key) => redis.admin.dumpBuffer(key)));
+    await here.broker.leave(QUIET, 'ann', 'h');
+    await here.broker.leave('left', 'ann', 'h');
+    await here.broker.unregister('u', 'ann', 'h');
+    // As a failover does, to a replica that was behind.
+    await Promise.all(keys.map(async (key, index) => redis.admin.restore(key, 0, dumps[index] ?? '', 'REPLACE')));
+    expect(await there.broker.members(QUIET, 0)).toMatchObject({ count: 2 });
+    expect(await there.broker.connections('u')).toHaveLength(1);
+    await redis.admin.del(await redis.admin.keys('*:pods'));
+    await eventually(async () => {
+      expect(await there.broker.members(QUIET, 10)).toEqual({ members: [member('bob')], count: 1 });
+      expect(await there.broker.members('left', 0)).toMatchObject({ count: 0 });
+      expect(await there.broker.connections('u')).toEqual([]);
+    });
+    expect(there.presence.filter((line) => line === `${QUIET} - ann`)).toHaveLength(2);
+  });
+
   it.each(['with', 'without'])('are told when Redis comes back %s its data', async (data) => {
     load.start();
     await load.flows();

@@ -36,13 +36,22 @@ export abstract class Holdings<Entry extends { readonly holder: string }> {
   /** Takes out whatever a dead pod held in a group. */
   abstract sweep(group: string, dead: string): Promise<void>;
 
-  /** The server may have lost some, or others swept them up: brings all back that nobody else has by now. */
-  async restore(): Promise<void> {
+  /**
+   * The server may have lost some, or others swept them up: brings all back that nobody else has by now. It may also have
+   * lost that some have gone: takes those out.
+   *
+   * @param noted the groups that the server has noted of this pod.
+   */
+  async restore(noted: readonly string[]): Promise<void> {
     const all = Array.from(this.#groups, ([group, clients]) =>
       Array.from(clients, ([client, entry]) => [group, client, entry] as const),
     ).flat();
     for (let start = 0; start < all.length; start += CHUNK) {
       await Promise.all(all.slice(start, start + CHUNK).map(async (held) => this.bringBack(...held)));
+    }
+    const groups = [...new Set([...noted, ...this.#groups.keys()])];
+    for (let start = 0; start < groups.length; start += CHUNK) {
+      await Promise.all(groups.slice(start, start + CHUNK).map(async (group) => this.#removeStrays(group)));
     }
   }
 
@@ -71,6 +80,10 @@ export abstract class Holdings<Entry extends { readonly holder: string }> {
     );
   }
 
+  /** The clients that this pod holds in a group by the word of the server. */
+  protected abstract stored(group: string): Promise<string[]>;
+  /** Takes a client out, if it is this pod that holds it by the word of the server. */
+  protected abstract remove(group: string, client: string): Promise<void>;
   /** @param again whether it is only brought back: then it stays with a holder that has come later. */
   protected abstract put(group: string, client: string, entry: Entry, again: boolean): Promise<void>;
   /** The hash tag of a group's keys. */
@@ -105,6 +118,13 @@ export abstract class Holdings<Entry extends { readonly holder: string }> {
 
   protected async bringBack(group: string, client: string, entry: Entry): Promise<void> {
     if (this.held(group, client) === entry) await this.put(group, client, entry, true);
+  }
+
+  async #removeStrays(group: string): Promise<void> {
+    const clients = await this.stored(group);
+    // One that comes in this moment is put behind its removal.
+    const strays = clients.filter((client) => this.held(group, client) === undefined);
+    await Promise.all(strays.map(async (client) => this.remove(group, client)));
   }
 
   /** Has it done when the server can be asked again. */

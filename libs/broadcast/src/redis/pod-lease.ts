@@ -114,21 +114,25 @@ export class PodLease {
       this.#events.onLapsed();
       this.#doubtful = true;
     }
-    if (this.#doubtful) this.#index.doubt();
-    await this.#index.settle(UNSWEPT_TTL);
+    await (this.#doubtful ? this.#restore(isFirst) : this.#index.settle(UNSWEPT_TTL));
     for (const holdings of this.#holdings) await holdings.catchUp();
-    if (this.#doubtful) {
-      this.#doubtful = false;
-      try {
-        for (const holdings of this.#holdings) await holdings.restore();
-      } catch (error) {
-        this.#doubtful = true;
-        throw error;
-      }
-      if (!isFirst) this.#events.onRestored();
-    }
     for (const holdings of this.#holdings) await holdings.prolong(PROLONG_STEPS);
     for (const pod of dead) await this.#sweep(pod);
+  }
+
+  /** The server may have lost what this pod holds, or that it holds it no more. */
+  async #restore(isFirst: boolean): Promise<void> {
+    this.#doubtful = false;
+    try {
+      const noted = await Promise.all(this.#holdings.map(async ({ kind }) => this.#listed(this.#pod, kind)));
+      this.#index.doubt();
+      await this.#index.settle(UNSWEPT_TTL);
+      for (const [index, holdings] of this.#holdings.entries()) await holdings.restore(noted[index] ?? []);
+    } catch (error) {
+      this.#doubtful = true;
+      throw error;
+    }
+    if (!isFirst) this.#events.onRestored();
   }
 
   async #sweep(dead: string): Promise<void> {

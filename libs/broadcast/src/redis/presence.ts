@@ -5,7 +5,8 @@ import { SCRIPTS } from './scripts/index.js';
 interface Held {
   readonly told: string;
   readonly holder: string;
-  readonly since: number;
+  /** By the server's clock, once it has answered; until then by this pod's idea of it. */
+  since: number;
 }
 
 const SWEEP = 200;
@@ -70,7 +71,7 @@ export class Presence extends Holdings<Held> {
   protected async put(channel: string, client: string, held: Held, again: boolean): Promise<void> {
     const { router, names, pod, ttl } = this.context;
     const { told, holder, since } = held;
-    await router.run({
+    const answer = await router.run({
       tag: channel,
       script: SCRIPTS.JOIN,
       keys: this.keys(channel, pod),
@@ -86,6 +87,22 @@ export class Presence extends Holdings<Held> {
         names.wire(channel),
         again ? 1 : 0,
       ],
+    });
+    held.since = Number(answer);
+  }
+
+  protected async stored(channel: string): Promise<string[]> {
+    const { router, names, pod } = this.context;
+    return (await router.command(channel, 'smembers', names.membersOfPod(channel) + pod)) as string[];
+  }
+
+  protected async remove(channel: string, client: string): Promise<void> {
+    const { router, names, pod } = this.context;
+    await router.run({
+      tag: channel,
+      script: SCRIPTS.EVICT,
+      keys: this.keys(channel, pod),
+      args: [client, pod, names.publishCommand, names.wire(channel)],
     });
   }
 

@@ -6,7 +6,8 @@ import { SCRIPTS } from './scripts/index.js';
 interface Held {
   readonly connection: Connection;
   readonly holder: string;
-  readonly since: number;
+  /** By the server's clock, once it has answered; until then by this pod's idea of it. */
+  since: number;
 }
 
 /** Which connections each user has, on all pods. */
@@ -39,17 +40,8 @@ export class ConnectionRegistry extends Holdings<Held> {
   }
 
   async connections(user: string, isAlive: Promise<(pod: string) => boolean>): Promise<Connection[]> {
-    const { router, names } = this.context;
-    const [answer, alive] = await Promise.all([
-      router.run({ tag: userTag(user), script: SCRIPTS.CONNECTIONS, keys: [names.connections(user)] }),
-      isAlive,
-    ]);
-    const entries = answer as string[];
-    const connections: Connection[] = [];
-    for (let index = 0; index + 1 < entries.length; index += 2) {
-      if (alive(entries[index] ?? '')) connections.push(JSON.parse(entries[index + 1] ?? '') as Connection);
-    }
-    return connections;
+    const [entries, alive] = await Promise.all([this.#entries(user), isAlive]);
+    return entries.filter(({ pod }) => alive(pod)).map(({ connection }) => connection);
   }
 
   async sweep(user: string, dead: string): Promise<void> {
@@ -70,12 +62,24 @@ export class ConnectionRegistry extends Holdings<Held> {
   protected async put(user: string, client: string, held: Held, again: boolean): Promise<void> {
     const { router, names, pod, ttl } = this.context;
     const { connection, holder, since } = held;
-    await router.run({
+    const answer = await router.run({
       tag: userTag(user),
       script: SCRIPTS.REGISTER,
       keys: [names.connections(user)],
       args: [client, pod, holder, JSON.stringify(connection), since, ttl, again ? 1 : 0],
     });
+    held.since = Number(answer);
+  }
+
+  protected async stored(user: string): Promise<string[]> {
+    const entries = await this.#entries(user);
+    return entries.filter(({ pod }) => pod === this.context.pod).map(({ connection }) => connection.client);
+  }
+
+  protected async remove(user: string, client: string): Promise<void> {
+    const { router, names, pod } = this.context;
+    const keys = [names.connections(user)];
+    await router.run({ tag: userTag(user), script: SCRIPTS.REMOVE, keys, args: [client, pod] });
   }
 
   protected tag(user: string): string {
@@ -84,6 +88,19 @@ export class ConnectionRegistry extends Holdings<Held> {
 
   protected keys(user: string): string[] {
     return [this.context.names.connections(user)];
+  }
+
+  /** Of pods that are dead as well. */
+  async #entries(user: string): Promise<{ pod: string; connection: Connection }[]> {
+    const { router, names } = this.context;
+    const keys = [names.connections(user)];
+    const answer = (await router.run({ tag: userTag(user), script: SCRIPTS.CONNECTIONS, keys })) as string[];
+    const entries: { pod: string; connection: Connection }[] = [];
+    for (let index = 0; index + 1 < answer.length; index += 2) {
+      const [pod = '', text = ''] = answer.slice(index, index + 2);
+      entries.push({ pod, connection: JSON.parse(text) as Connection });
+    }
+    return entries;
   }
 
   async #unregister(user: string, client: string, holder: string): Promise<void> {

@@ -58,10 +58,12 @@ export class Refusals implements OnModuleInit, OnApplicationShutdown {
       stored.add(keyOf(refusal));
       this.connections.refuse(refusal.user, refusal.until);
     }
-    this.epoch = epoch;
+    let present = epoch;
     for (const refusal of this.connections.refusals()) {
-      if (!stored.has(keyOf(refusal))) this.epoch = await this.publish(refusal);
+      if (!stored.has(keyOf(refusal))) present = await this.publish(refusal);
     }
+    // Not before: what could not be told is told the next time.
+    this.epoch = present;
   }
 
   /** Loads again where the stream is another one. */

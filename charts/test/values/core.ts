@@ -675,9 +675,9 @@ export const cases: Readonly<Record<string, ValueCase>> = {
 
   'test.timeout': { value: '5m', look: (m) => verifyArgs(m).includes('--timeout=5m'), expect: true },
   'test.extraArgs': {
-    value: ['--channel=room:verify'],
+    value: ['--namespace=rooms'],
     look: (m) => verifyArgs(m).at(-1),
-    expect: '--channel=room:verify',
+    expect: '--namespace=rooms',
   },
   'test.annotations': {
     value: { 'sidecar.istio.io/inject': 'false' },

@@ -63,7 +63,7 @@ function told({ all }: Manifests): string {
     'BackendTrafficPolicy',
   ]);
   return all
-    .filter(({ kind, metadata }) => kinds.has(kind) && !metadata.name.endsWith('-headless'))
+    .filter(({ kind, metadata }) => kinds.has(kind) && /^test-holdfast(-redirect)?$/.test(metadata.name))
     .map(({ apiVersion, kind, metadata: { name, annotations }, spec }) =>
       stringify({ apiVersion, kind, metadata: { name, annotations }, spec }, { lineWidth: 0 }),
     )

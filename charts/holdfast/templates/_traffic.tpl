@@ -43,23 +43,28 @@ broker; port 8001 is not even in the Service. The chat page is a list of its own
 {{- if ternary .Values.tls.enabled $secure (kindIs "invalid" $secure) }}true{{ else }}false{{ end }}
 {{- end }}
 
+{{/* A line for validate.yaml, which refuses the values with all of them at once. */}}
+{{- define "holdfast.problem" }}
+{{ . }}
+{{- end }}
+
 {{/*
-Refuses what the user asks of the cookie and the controller cannot give, since the controller itself would say nothing. What has its
-default is nobody's wish. Takes root, controller, and cannot: names under sessionAffinity.cookie.
+What the user asks of the cookie and the controller cannot give: the controller itself would say nothing. What has its default is
+nobody's wish. Takes root, controller, and cannot: names under sessionAffinity.cookie.
 */}}
-{{- define "holdfast.cookie.refuse" -}}
+{{- define "holdfast.cookie.problems" -}}
 {{- $defaults := dict "name" "route" "maxAge" "" "secure" "" "sameSite" "Lax" }}
 {{- range $key := .cannot }}
 {{- if ne (get $.root.Values.sessionAffinity.cookie $key | default "" | toString) (get $defaults $key) }}
-{{- fail (printf "sessionAffinity.cookie.%s: %s has no setting for it. Leave it at its default, or choose another controller: README.md, \"Controllers\", says what each can do." $key $.controller) }}
+{{- include "holdfast.problem" (printf "sessionAffinity.cookie.%s: %s has no setting for it. Leave it at its default, or choose another controller: README.md, \"Controllers\", says what each can do." $key $.controller) }}
 {{- end }}
 {{- end }}
 {{- end }}
 
-{{/* Refuses a number above what a controller takes. Takes value (its name), number, maximum, controller. */}}
-{{- define "holdfast.refuseAbove" -}}
+{{/* A number above what a controller takes. Takes value (its name), number, maximum, controller. */}}
+{{- define "holdfast.problemAbove" -}}
 {{- if gt (int64 .number) (int64 .maximum) }}
-{{- fail (printf "%s: %s takes at most %d seconds, and this is %d. Lower it." .value .controller (int64 .maximum) (int64 .number)) }}
+{{- include "holdfast.problem" (printf "%s: %s takes at most %d seconds, and this is %d. Lower it." .value .controller (int64 .maximum) (int64 .number)) }}
 {{- end }}
 {{- end }}
 
@@ -75,42 +80,42 @@ https://cloud.google.com/kubernetes-engine/docs/concepts/ingress-xlb#support_for
 {{- end }}
 {{- end }}
 
-{{- define "holdfast.refuseMaxConnectionAge" -}}
+{{- define "holdfast.maxConnectionAge.problems" -}}
 {{- $own := include "holdfast.maxConnectionAge" . }}
 {{- if $own }}
 {{- $age := dig "connection" "maxAge" $own .Values.config | toString | float64 }}
 {{- $limit := subf .Values.timeouts.read .Values.timeouts.drain }}
 {{- if or (le $age 0.0) (ge $age $limit) }}
-{{- fail (printf "config.connection.maxAge: Google's load balancer cuts every connection at the age of timeouts.read (%v s), busy or not, so that the gateway must have moved it before: more than 0 and less than timeouts.read - timeouts.drain = %v s. Leave it out to have it derived, or raise timeouts.read." .Values.timeouts.read $limit) }}
+{{- include "holdfast.problem" (printf "config.connection.maxAge: Google's load balancer cuts every connection at the age of timeouts.read (%v s), busy or not, so that the gateway must have moved it before: more than 0 and less than timeouts.read - timeouts.drain = %v s. Leave it out to have it derived, or raise timeouts.read." .Values.timeouts.read $limit) }}
 {{- end }}
 {{- end }}
 {{- end }}
 
-{{/* Refuses combinations of the values of this file's matters that nothing in the cluster could carry out. */}}
-{{- define "holdfast.refuseTraffic" -}}
+{{/* What is asked for in the way to the gateway and nothing in the cluster could carry out. */}}
+{{- define "holdfast.traffic.problems" -}}
 {{- $affinity := .Values.sessionAffinity }}
 {{- if and (eq .Values.service.type "ClusterIP") .Values.service.externalTrafficPolicy }}
-{{- fail "service.externalTrafficPolicy: a Service of type ClusterIP takes no traffic from outside, and Kubernetes refuses the field. Set service.type to LoadBalancer or NodePort, or leave externalTrafficPolicy empty." }}
+{{- include "holdfast.problem" "service.externalTrafficPolicy: a Service of type ClusterIP takes no traffic from outside, and Kubernetes refuses the field. Set service.type to LoadBalancer or NodePort, or leave externalTrafficPolicy empty." }}
 {{- end }}
 {{- if and .Values.tls.enabled (not (include "holdfast.proxied" .)) }}
-{{- fail "tls.enabled: the gateway itself speaks plain HTTP; an ingress controller or a Gateway ends TLS. Set ingress.enabled or gateway.enabled, or tls.enabled to false." }}
+{{- include "holdfast.problem" "tls.enabled: the gateway itself speaks plain HTTP; an ingress controller or a Gateway ends TLS. Set ingress.enabled or gateway.enabled, or tls.enabled to false." }}
 {{- end }}
 {{- if and .Values.tls.certManager.clusterIssuer .Values.tls.certManager.issuer }}
-{{- fail "tls.certManager: clusterIssuer and issuer exclude each other. Set the one that is to sign the certificate." }}
+{{- include "holdfast.problem" "tls.certManager: clusterIssuer and issuer exclude each other. Set the one that is to sign the certificate." }}
 {{- end }}
 {{- if eq $affinity.mode "cookie" }}
 {{- if not (include "holdfast.proxied" .) }}
-{{- fail "sessionAffinity.mode=cookie: a Service knows no cookies; a proxy sets them. Set ingress.enabled or gateway.enabled, or sessionAffinity.mode to clientIP." }}
+{{- include "holdfast.problem" "sessionAffinity.mode=cookie: a Service knows no cookies; a proxy sets them. Set ingress.enabled or gateway.enabled, or sessionAffinity.mode to clientIP." }}
 {{- end }}
 {{- if and (eq $affinity.cookie.sameSite "None") (ne (include "holdfast.cookie.secure" .) "true") }}
-{{- fail "sessionAffinity.cookie.sameSite=None: browsers drop such a cookie without Secure. Set tls.enabled, or sessionAffinity.cookie.secure to true where TLS ends in front of the cluster." }}
+{{- include "holdfast.problem" "sessionAffinity.cookie.sameSite=None: browsers drop such a cookie without Secure. Set tls.enabled, or sessionAffinity.cookie.secure to true where TLS ends in front of the cluster." }}
 {{- end }}
 {{- end }}
 {{- if .Values.ingress.enabled }}
-{{- include (printf "holdfast.ingress.%s.refuse" .Values.ingress.controller) . }}
+{{- include (printf "holdfast.ingress.%s.problems" .Values.ingress.controller) . }}
 {{- end }}
 {{- if .Values.gateway.enabled }}
-{{- include "holdfast.gateway.refuse" . }}
+{{- include "holdfast.gateway.problems" . }}
 {{- end }}
-{{- include "holdfast.refuseMaxConnectionAge" . }}
+{{- include "holdfast.maxConnectionAge.problems" . }}
 {{- end }}

@@ -20,15 +20,15 @@ spec:
   {{- end }}
 {{- end }}
 
-{{- define "holdfast.gateway.refuse" -}}
+{{- define "holdfast.gateway.problems" -}}
 {{- if not .Values.gateway.parentRefs }}
-{{- fail "gateway.parentRefs: an HTTPRoute belongs to a Gateway. Name it, such as [{name: public, namespace: gateways, sectionName: https}]." }}
+{{- include "holdfast.problem" "gateway.parentRefs: an HTTPRoute belongs to a Gateway. Name it, such as [{name: public, namespace: gateways, sectionName: https}]." }}
 {{- end }}
 {{- $affinity := .Values.sessionAffinity.mode }}
 {{- if and (eq $affinity "cookie") (not .Values.gateway.controller) }}
-{{- fail "sessionAffinity.mode=cookie: Gateway API's own session persistence is experimental, and not rendered. Set gateway.controller to one that has a policy for it (gke, envoy), use ingress instead of gateway, or set sessionAffinity.mode to none: clients resume at any pod." }}
+{{- include "holdfast.problem" "sessionAffinity.mode=cookie: Gateway API's own session persistence is experimental, and not rendered. Set gateway.controller to one that has a policy for it (gke, envoy), use ingress instead of gateway, or set sessionAffinity.mode to none: clients resume at any pod." }}
 {{- end }}
 {{- if eq .Values.gateway.controller "gke" }}
-{{- include "holdfast.google.refuse" (dict "root" . "controller" "gke") }}
+{{- include "holdfast.google.problems" (dict "root" . "controller" "gke") }}
 {{- end }}
 {{- end }}

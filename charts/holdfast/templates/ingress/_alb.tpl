@@ -30,14 +30,14 @@ alb.ingress.kubernetes.io/ssl-redirect: "443"
 {{- define "holdfast.ingress.alb.serviceAnnotations" -}}
 {{- end }}
 
-{{- define "holdfast.ingress.alb.refuse" -}}
-{{- include "holdfast.refuseAbove" (dict "value" "timeouts.read and timeouts.send" "number" (include "holdfast.idleSeconds" .) "maximum" 4000 "controller" "alb") }}
-{{- include "holdfast.refuseAbove" (dict "value" "timeouts.preStop + settle + drain" "number" (include "holdfast.drainSeconds" .) "maximum" 3600 "controller" "alb") }}
+{{- define "holdfast.ingress.alb.problems" -}}
+{{- include "holdfast.problemAbove" (dict "value" "timeouts.read and timeouts.send" "number" (include "holdfast.idleSeconds" .) "maximum" 4000 "controller" "alb") }}
+{{- include "holdfast.problemAbove" (dict "value" "timeouts.preStop + settle + drain" "number" (include "holdfast.drainSeconds" .) "maximum" 3600 "controller" "alb") }}
 {{- if and .Values.tls.enabled (include "holdfast.ingress.tlsSecretName" .) }}
-{{- fail "tls.secretName and tls.certManager: an ALB takes certificates from ACM, not from the cluster. Leave both empty; ACM's certificate is found by ingress.hosts, or named by alb.ingress.kubernetes.io/certificate-arn under ingress.annotations." }}
+{{- include "holdfast.problem" "tls.secretName and tls.certManager: an ALB takes certificates from ACM, not from the cluster. Leave both empty; ACM's certificate is found by ingress.hosts, or named by alb.ingress.kubernetes.io/certificate-arn under ingress.annotations." }}
 {{- end }}
 {{- if eq .Values.sessionAffinity.mode "cookie" }}
-{{- include "holdfast.cookie.refuse" (dict "root" . "controller" "alb" "cannot" (list "name" "secure" "sameSite")) }}
-{{- include "holdfast.refuseAbove" (dict "value" "sessionAffinity.cookie.maxAge" "number" .Values.sessionAffinity.cookie.maxAge "maximum" 604800 "controller" "alb") }}
+{{- include "holdfast.cookie.problems" (dict "root" . "controller" "alb" "cannot" (list "name" "secure" "sameSite")) }}
+{{- include "holdfast.problemAbove" (dict "value" "sessionAffinity.cookie.maxAge" "number" .Values.sessionAffinity.cookie.maxAge "maximum" 604800 "controller" "alb") }}
 {{- end }}
 {{- end }}

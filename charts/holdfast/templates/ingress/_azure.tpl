@@ -18,10 +18,10 @@ appgw.ingress.kubernetes.io/ssl-redirect: {{ .Values.tls.redirect | quote }}
 {{- define "holdfast.ingress.azure.serviceAnnotations" -}}
 {{- end }}
 
-{{- define "holdfast.ingress.azure.refuse" -}}
-{{- include "holdfast.refuseAbove" (dict "value" "timeouts.read and timeouts.send" "number" (include "holdfast.idleSeconds" .) "maximum" 86400 "controller" "azure") }}
-{{- include "holdfast.refuseAbove" (dict "value" "timeouts.preStop + settle + drain" "number" (include "holdfast.drainSeconds" .) "maximum" 3600 "controller" "azure") }}
+{{- define "holdfast.ingress.azure.problems" -}}
+{{- include "holdfast.problemAbove" (dict "value" "timeouts.read and timeouts.send" "number" (include "holdfast.idleSeconds" .) "maximum" 86400 "controller" "azure") }}
+{{- include "holdfast.problemAbove" (dict "value" "timeouts.preStop + settle + drain" "number" (include "holdfast.drainSeconds" .) "maximum" 3600 "controller" "azure") }}
 {{- if eq .Values.sessionAffinity.mode "cookie" }}
-{{- include "holdfast.cookie.refuse" (dict "root" . "controller" "azure" "cannot" (list "name" "maxAge" "secure" "sameSite")) }}
+{{- include "holdfast.cookie.problems" (dict "root" . "controller" "azure" "cannot" (list "name" "maxAge" "secure" "sameSite")) }}
 {{- end }}
 {{- end }}

@@ -2,7 +2,7 @@
 Each controller of `ingress.controller` has a file here, which defines three templates:
   holdfast.ingress.CONTROLLER.annotations         of the Ingress
   holdfast.ingress.CONTROLLER.serviceAnnotations  of the Service
-  holdfast.ingress.CONTROLLER.refuse              fails where the controller cannot do what the values ask for
+  holdfast.ingress.CONTROLLER.problems            says what the values ask for and the controller cannot do
 and names for each key the page that tells of it: a key that a controller does not know is ignored without a word.
 */}}
 

@@ -25,8 +25,8 @@ nginx.org/sticky-cookie-services: {{ join " " $cookie | quote }}
 {{- define "holdfast.ingress.f5.serviceAnnotations" -}}
 {{- end }}
 
-{{- define "holdfast.ingress.f5.refuse" -}}
+{{- define "holdfast.ingress.f5.problems" -}}
 {{- if not .Values.ingress.hosts }}
-{{- fail "ingress.hosts: F5's controller rejects an Ingress without a host. Name at least one." }}
+{{- include "holdfast.problem" "ingress.hosts: F5's controller rejects an Ingress without a host. Name at least one." }}
 {{- end }}
 {{- end }}

@@ -18,17 +18,17 @@ cloud.google.com/neg: {{ dict "ingress" true | toJson | quote }}
 cloud.google.com/backend-config: {{ dict "default" (include "holdfast.fullname" .) | toJson | quote }}
 {{- end }}
 
-{{- define "holdfast.ingress.gke.refuse" -}}
-{{- include "holdfast.google.refuse" (dict "root" . "controller" "gke") }}
+{{- define "holdfast.ingress.gke.problems" -}}
+{{- include "holdfast.google.problems" (dict "root" . "controller" "gke") }}
 {{- end }}
 
 {{/* The limits of Google's load balancers, behind Ingress and Gateway alike. Takes root and controller. */}}
-{{- define "holdfast.google.refuse" -}}
+{{- define "holdfast.google.problems" -}}
 {{- $values := .root.Values }}
-{{- include "holdfast.refuseAbove" (dict "value" "timeouts.preStop + settle + drain" "number" (include "holdfast.drainSeconds" .root) "maximum" 3600 "controller" .controller) }}
+{{- include "holdfast.problemAbove" (dict "value" "timeouts.preStop + settle + drain" "number" (include "holdfast.drainSeconds" .root) "maximum" 3600 "controller" .controller) }}
 {{- if eq $values.sessionAffinity.mode "cookie" }}
-{{- include "holdfast.cookie.refuse" (dict "root" .root "controller" .controller "cannot" (list "name" "secure" "sameSite")) }}
-{{- include "holdfast.refuseAbove" (dict "value" "sessionAffinity.cookie.maxAge" "number" $values.sessionAffinity.cookie.maxAge "maximum" 1209600 "controller" .controller) }}
+{{- include "holdfast.cookie.problems" (dict "root" .root "controller" .controller "cannot" (list "name" "secure" "sameSite")) }}
+{{- include "holdfast.problemAbove" (dict "value" "sessionAffinity.cookie.maxAge" "number" $values.sessionAffinity.cookie.maxAge "maximum" 1209600 "controller" .controller) }}
 {{- end }}
 {{- end }}
 

@@ -23,11 +23,11 @@ haproxy-ingress.github.io/session-cookie-keywords: indirect nocache httponly sec
 {{- define "holdfast.ingress.haproxy-ingress.serviceAnnotations" -}}
 {{- end }}
 
-{{- define "holdfast.ingress.haproxy-ingress.refuse" -}}
+{{- define "holdfast.ingress.haproxy-ingress.problems" -}}
 {{- if eq .Values.sessionAffinity.mode "cookie" }}
-{{- include "holdfast.cookie.refuse" (dict "root" . "controller" "haproxy-ingress" "cannot" (list "maxAge")) }}
+{{- include "holdfast.cookie.problems" (dict "root" . "controller" "haproxy-ingress" "cannot" (list "maxAge")) }}
 {{- if eq .Values.sessionAffinity.cookie.sameSite "Strict" }}
-{{- include "holdfast.cookie.refuse" (dict "root" . "controller" "haproxy-ingress" "cannot" (list "sameSite")) }}
+{{- include "holdfast.cookie.problems" (dict "root" . "controller" "haproxy-ingress" "cannot" (list "sameSite")) }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -21,8 +21,8 @@ haproxy.org/cookie-persistence: {{ .Values.sessionAffinity.cookie.name | quote }
 {{- end }}
 {{- end }}
 
-{{- define "holdfast.ingress.haproxy.refuse" -}}
+{{- define "holdfast.ingress.haproxy.problems" -}}
 {{- if eq .Values.sessionAffinity.mode "cookie" }}
-{{- include "holdfast.cookie.refuse" (dict "root" . "controller" "haproxy" "cannot" (list "maxAge" "secure" "sameSite")) }}
+{{- include "holdfast.cookie.problems" (dict "root" . "controller" "haproxy" "cannot" (list "maxAge" "secure" "sameSite")) }}
 {{- end }}
 {{- end }}

@@ -32,5 +32,5 @@ nginx.ingress.kubernetes.io/session-cookie-change-on-failure: "true"
 {{- define "holdfast.ingress.nginx.serviceAnnotations" -}}
 {{- end }}
 
-{{- define "holdfast.ingress.nginx.refuse" -}}
+{{- define "holdfast.ingress.nginx.problems" -}}
 {{- end }}

@@ -21,5 +21,5 @@ traefik.ingress.kubernetes.io/service.sticky.cookie.secure: {{ include "holdfast
 {{- end }}
 {{- end }}
 
-{{- define "holdfast.ingress.traefik.refuse" -}}
+{{- define "holdfast.ingress.traefik.problems" -}}
 {{- end }}

@@ -18,7 +18,7 @@ const podsOf = (all: readonly Connected[]): Set<string> => new Set(all.map(({ po
 beforeAll(async () => {
   address = await ingressAddress();
   release = await Release.create(process.env['E2E_NAMESPACE'] ?? `e2e-affinity-${Date.now().toString(36)}`);
-  clients = await ClientPods.start(release.namespace, 6);
+  clients = await ClientPods.start(release.namespace, 8);
 });
 
 afterAll(() => release.remove());

@@ -72,7 +72,17 @@ describe.each(['nginx', 'traefik'])('through an ingress of class %s', (controlle
   });
 
   describe('with sessionAffinity.mode=cookie', () => {
-    beforeAll(() => apply('cookie', controller));
+    const before: Connected[] = [];
+
+    beforeAll(async () => {
+      before.push(await connect(at()));
+      await apply('cookie', controller);
+    });
+
+    it('nobody was cut by the change from none', () => {
+      expect(before.map(({ socket }) => socket.readyState)).toEqual([WebSocket.OPEN]);
+      for (const { socket } of before) socket.close();
+    });
 
     it('clients without the cookie spread over the pods, and are given one', async () => {
       const all = await connectTimes(30, at());

@@ -6,6 +6,9 @@ import { connect, cookieOf, livesFor, UpgradeError, type Connected, type Connect
 
 const HOST = 'affinity.holdfast.test';
 const CONFIG = { auth: { anonymous: true } };
+/** Rollouts that take no longer than they must. */
+const ROLLOUT = { rollingUpdate: { maxSurge: '100%' } };
+const TIMEOUTS = { drain: 5 };
 
 let address: string;
 let release: Release;
@@ -18,7 +21,7 @@ const podsOf = (all: readonly Connected[]): Set<string> => new Set(all.map(({ po
 beforeAll(async () => {
   address = await ingressAddress();
   release = await Release.create(process.env['E2E_NAMESPACE'] ?? `e2e-affinity-${Date.now().toString(36)}`);
-  clients = await ClientPods.start(release.namespace, 6);
+  clients = await ClientPods.start(release.namespace, 8);
 });
 
 afterAll(() => release.remove());
@@ -36,7 +39,7 @@ async function untilServed({ host = HOST, sticky = false } = {}): Promise<void> 
 
 async function apply(mode: string, controller: string): Promise<void> {
   const ingress = { enabled: true, controller, hosts: [HOST] };
-  await release.apply({ ingress, sessionAffinity: { mode }, config: CONFIG });
+  await release.apply({ ingress, sessionAffinity: { mode }, timeouts: TIMEOUTS, ...ROLLOUT, config: CONFIG });
   await untilServed({ sticky: mode === 'cookie' });
 }
 
@@ -52,7 +55,8 @@ async function cookieFor(pod: string): Promise<string> {
 /** With these seconds of timeouts.read, and between two pings of the gateway; 0 sends none. */
 async function applyIdle(controller: string, read: number, ping: number): Promise<void> {
   const ingress = { enabled: true, controller, hosts: [HOST] };
-  await release.apply({ ingress, timeouts: { read, send: read }, config: { ...CONFIG, connection: { ping } } });
+  const timeouts = { ...TIMEOUTS, read, send: read };
+  await release.apply({ ingress, timeouts, ...ROLLOUT, config: { ...CONFIG, connection: { ping } } });
   await untilServed();
 }
 
@@ -68,7 +72,17 @@ describe.each(['nginx', 'traefik'])('through an ingress of class %s', (controlle
   });
 
   describe('with sessionAffinity.mode=cookie', () => {
-    beforeAll(() => apply('cookie', controller));
+    const before: Connected[] = [];
+
+    beforeAll(async () => {
+      before.push(await connect(at()));
+      await apply('cookie', controller);
+    });
+
+    it('nobody was cut by the change from none', () => {
+      expect(before.map(({ socket }) => socket.readyState)).toEqual([WebSocket.OPEN]);
+      for (const { socket } of before) socket.close();
+    });
 
     it('clients without the cookie spread over the pods, and are given one', async () => {
       const all = await connectTimes(30, at());
@@ -128,7 +142,7 @@ const url = (): string => `ws://holdfast.${release.namespace}.svc/ws`;
 
 describe('through the Service with sessionAffinity.mode=clientIP', () => {
   beforeAll(async () => {
-    await release.apply({ config: CONFIG, sessionAffinity: { mode: 'clientIP' } });
+    await release.apply({ sessionAffinity: { mode: 'clientIP' }, timeouts: TIMEOUTS, ...ROLLOUT, config: CONFIG });
   });
 
   it('each address stays on its pod', async () => {

@@ -19,9 +19,18 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'main',
-          include: ['{apps,libs}/*/src/**/*.spec.ts', '{apps,libs}/*/test/**/*.spec.ts'],
+          name: 'code',
+          include: ['{apps,libs}/*/src/**/*.spec.ts', '{apps,libs}/*/test/**/*.spec.ts', 'charts/generate/*.spec.ts'],
           exclude: REDIS,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'chart',
+          include: ['charts/test/**/*.spec.ts'],
+          globalSetup: 'charts/test/support/global-setup.ts',
+          setupFiles: 'charts/test/support/setup.ts',
         },
       },
       { extends: true, test: { name: 'redis', include: REDIS, maxWorkers: 3, sequence: { groupOrder: 1 } } },

@@ -43,10 +43,15 @@ RUN mkdir -p /runtime/usr/local/bin /runtime/usr/lib \
  && cp -L /usr/lib/*-linux-gnu/libatomic.so.1 /runtime/usr/lib/ \
  && ln -s /app/apps/cli/bin/holdfast.js /runtime/usr/local/bin/holdfast
 
-# What we built, without types and sources. There is no `env` in the run image to find node by.
+# What we built, without types and sources; the gateway as one file, which starts in half the time. What that file was made
+# of stays in node_modules, with its licences, for the command and for scanners. There is no `env` in the run image to
+# find node by.
 FROM build AS output
-RUN mkdir /output \
+RUN npm run bundle --workspace apps/gateway \
+ && mkdir /output \
  && cp -r --parents LICENSE package.json apps/*/package.json libs/*/package.json apps/*/dist libs/*/dist apps/cli/bin /output/ \
+ && mv /output/apps/gateway/dist /tmp/dist \
+ && mv /tmp/dist/bundle /output/apps/gateway/dist \
  && find /output \( -name '*.d.ts' -o -name '*.map' -o -name '*.tsbuildinfo' \) -delete \
  && sed -i '1s|.*|#!/usr/local/bin/node|' /output/apps/cli/bin/holdfast.js
 

@@ -55,12 +55,14 @@ RUN npm run bundle --workspace apps/gateway \
  && find /output \( -name '*.d.ts' -o -name '*.map' -o -name '*.tsbuildinfo' \) -delete \
  && sed -i '1s|.*|#!/usr/local/bin/node|' /output/apps/cli/bin/holdfast.js
 
+# For Skaffold: what is synced into src is compiled, and node starts again with what comes out. That is no drain; it must be quick.
 FROM build AS dev
+COPY dev dev
 RUN chown -R 65532:65532 apps libs
+ENV NODE_COMPILE_CACHE=/tmp/compile-cache
 USER 65532:65532
 EXPOSE 8000 8001
-# tsc compiles what is synced, node starts again with what it wrote. A restart is no drain: it must be quick.
-ENTRYPOINT ["sh", "-c", "node_modules/.bin/tsc -b --watch --preserveWatchOutput apps/gateway & exec node --watch --watch-preserve-output --watch-kill-signal=SIGKILL apps/gateway/dist/main.js"]
+ENTRYPOINT ["sh", "-c", "node dev/compile-changes.js apps/gateway libs/broadcast libs/protocol & exec node --watch --watch-path=apps/gateway/dist --watch-path=libs/broadcast/dist --watch-path=libs/protocol/dist --watch-preserve-output --watch-kill-signal=SIGKILL apps/gateway/dist/main.js"]
 
 FROM ${RUN_IMAGE}
 COPY --from=runtime /runtime /

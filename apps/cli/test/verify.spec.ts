@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { API_KEY, JWT_SECRET, startGateway, type TestGateway } from '../../gateway/test/support/gateway.js';
 import { startGatewaysOnOneBroker } from '../../gateway/test/support/gateways-on-one-broker.js';
+import { Lifecycle } from '../../gateway/src/lifecycle/lifecycle.js';
 import { startTcpProxy } from '../../gateway/test/support/tcp-proxy.js';
 import { freePort } from './free-port.js';
 import { startStickyIngress } from './sticky-ingress.js';
@@ -105,14 +106,24 @@ describe('holdfast verify', () => {
 
     const sut = verify(pods[0]?.webSocketUrl ?? '', ['--expect-pods', '3', '--timeout', '1s']);
     expect(await sut.exitCode).toBe(1);
-    expect(sut.lines).toEqual(['fail  pods      holdfast-headless has 2 of 3 addresses: are all pods ready?']);
+    expect(sut.lines).toEqual(['fail  pods      2 of 3 pods are ready at the addresses of holdfast-headless']);
+  });
+
+  it('leaves out pods that start or drain', async () => {
+    const [pod, draining] = await startPods(2);
+    if (draining !== undefined) draining.app.get(Lifecycle).stage = 'draining';
+    const sut = verify(pod?.webSocketUrl ?? '');
+    expect(await sut.exitCode, sut.stdout + sut.stderr).toBe(0);
+    expect(sut.lines[0]).toBe('ok    pods      1: pod-0');
   });
 
   it('says in time that nobody answers', async () => {
     addresses = [{ host: '127.0.0.1', port: await freePort() }];
     const sut = verify('ws://localhost/ws', ['--timeout', '1s']);
     expect(await sut.exitCode).toBe(1);
-    expect(sut.stdout).toMatch(/^fail {2}pods {6}out of time: no connection to 127\.0\.0\.1:\d+: .*ECONNREFUSED/);
+    expect(sut.stdout).toMatch(
+      /^fail {2}pods {6}0 of 1 pods are ready .*127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED/,
+    );
   });
 
   it('says that its token is refused, and shows neither token nor secret', async () => {

@@ -9,6 +9,9 @@ import { SteeredClient } from './steered-client.js';
 /** In ms. DNS may take a while to know a pod that has just become ready. */
 const LOOK_AGAIN_AFTER = 500;
 
+/** What a readiness probe of Kubernetes would wait, in ms. */
+const ANSWER_WITHIN = 5_000;
+
 export type PodSearch = {
   readonly token: string | undefined;
   /** So many pods there have to be. */
@@ -29,7 +32,7 @@ export async function findPods({ token, expected, deadline, ...where }: PodSearc
   const destinations =
     'destinations' in where
       ? where.destinations
-      : (await findAddresses(where.name, expected, deadline)).map((address) => ({
+      : (await findReady(where.name, expected, deadline)).map((address) => ({
           url: new URL(`ws://${formatAddress(address)}${where.path}`),
           address,
         }));
@@ -52,18 +55,38 @@ async function visit(destination: Destination, token: string | undefined, deadli
   }
 }
 
-async function findAddresses(name: Address, expected: number, deadline: Deadline): Promise<Address[]> {
+/** Addresses of pods that are ready. The headless Service knows the others too: those that start or drain, and take no clients. */
+async function findReady(name: Address, expected: number, deadline: Deadline): Promise<Address[]> {
   for (;;) {
     const addresses = await resolve(name);
-    if (addresses.length >= expected) return addresses;
+    const states = await Promise.all(addresses.map((address) => whyNotReady(address)));
+    const ready = addresses.filter((_, index) => states[index] === undefined);
+    if (ready.length >= expected) return ready;
     if (deadline.left === 0) {
+      const why = states.filter((state) => state !== undefined).join('; ');
       throw new Failure(
         EXIT.failed,
         addresses.length === 0
-          ? `the name ${name.host} has no address: is it that of the headless Service, and is a pod ready?`
-          : `${name.host} has ${addresses.length} of ${expected} addresses: are all pods ready?`,
+          ? `the name ${name.host} has no address: is it that of the headless Service?`
+          : `${ready.length} of ${expected} pods are ready at the addresses of ${name.host}${why === '' ? '' : ` (${why})`}`,
       );
     }
     await sleep(Math.min(LOOK_AGAIN_AFTER, deadline.left));
   }
+}
+
+async function whyNotReady(address: Address): Promise<string | undefined> {
+  const place = formatAddress(address);
+  try {
+    const { ok, status } = await fetch(`http://${place}/health/ready`, { signal: AbortSignal.timeout(ANSWER_WITHIN) });
+    return ok ? undefined : `${place} answers ${status}`;
+  } catch (error) {
+    return `${place} cannot be reached: ${describeCause(error)}`;
+  }
+}
+
+/** What fetch hides in the cause of its error. */
+function describeCause(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -1,9 +1,11 @@
 import type { TestProject } from 'vitest/node';
+import { findCustomSchemas } from './custom-schemas.ts';
+import { findKubernetesSchemas } from './kubernetes-schemas.ts';
 import { findTool, type Tool, type ToolName } from './tools.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    tools: Record<ToolName, Tool>;
+    tools: Record<ToolName | 'kubernetesSchemas' | 'customSchemas', Tool>;
   }
 }
 
@@ -13,6 +15,8 @@ export default async function setup(project: TestProject): Promise<void> {
     helm: await findTool('helm'),
     helm3: await findTool('helm3'),
     kubeconform: await findTool('kubeconform'),
+    kubernetesSchemas: await findKubernetesSchemas(),
+    customSchemas: await findCustomSchemas(),
   };
   const missing = Object.values(tools).flatMap((tool) => ('missing' in tool ? tool.missing : []));
   if (missing.length > 0) {

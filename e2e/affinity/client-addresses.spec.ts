@@ -1,0 +1,66 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectTimes } from '../support/clients.ts';
+import { kubectl } from '../support/commands.ts';
+import { Release } from '../support/release.ts';
+
+/**
+ * FIRST-LAST, IPv4 addresses that this machine has and that reach the cluster's Services: 400 of them for three pods. On Linux, as root,
+ * `ip address add 10.90.4.1/32 dev lo` and so on gives a machine more; they must be routed back to it.
+ */
+const ADDRESSES = process.env['E2E_CLIENT_ADDRESSES'];
+
+/** What kube-proxy in mode iptables remembers for each endpoint: ip_list_tot of the kernel's module xt_recent. */
+const REMEMBERED = 100;
+
+describe.skipIf(ADDRESSES === undefined)('many client addresses under sessionAffinity.mode=clientIP', () => {
+  let release: Release;
+  let address: string;
+  let pods: number;
+
+  beforeAll(async () => {
+    release = await Release.create(process.env['E2E_NAMESPACE'] ?? `e2e-addresses-${Date.now().toString(36)}`);
+    await release.apply({ sessionAffinity: { mode: 'clientIP' }, config: { auth: { anonymous: true } } });
+    const look = ['--namespace', release.namespace, '--output', 'jsonpath={.spec.clusterIP}'];
+    address = await kubectl(['get', 'service', release.name, ...look]);
+    pods = (await release.pods()).length;
+  });
+
+  afterAll(() => release.remove());
+
+  /** How many of the addresses reach the same pod when they come in turn for a second time. */
+  async function cameBack(addresses: readonly string[]): Promise<number> {
+    const passOf = async (): Promise<string[]> => {
+      const all: string[] = [];
+      for (const localAddress of addresses) {
+        const [connected] = await connectTimes(1, { address, host: release.name, localAddress });
+        all.push(connected?.pod ?? '');
+      }
+      return all;
+    };
+    const [before, after] = [await passOf(), await passOf()];
+    return after.filter((pod, index) => pod === before[index]).length;
+  }
+
+  it('come back to their pod while they are as few as kube-proxy remembers, and are forgotten beyond', async () => {
+    const addresses = range(ADDRESSES ?? '');
+    const few = addresses.slice(0, (pods * REMEMBERED) / 2);
+    expect(await cameBack(few)).toBe(few.length);
+    const back = await cameBack(addresses);
+    console.log(`clientIP with ${pods} pods: of ${addresses.length} addresses ${back} came back to their pod`);
+    if (addresses.length > 1.3 * pods * REMEMBERED) expect(back).toBeLessThan(addresses.length / 2);
+  });
+});
+
+function range(text: string): string[] {
+  const [first = '', last = ''] = text.split('-');
+  const count = numberOf(last) - numberOf(first) + 1;
+  if (!(count > 0)) throw new Error('E2E_CLIENT_ADDRESSES: expected FIRST-LAST, such as 10.90.4.1-10.90.5.200');
+  return Array.from({ length: count }, (_, index) => {
+    const number = numberOf(first) + index;
+    return [24, 16, 8, 0].map((shift) => (number >>> shift) & 255).join('.');
+  });
+}
+
+function numberOf(ip: string): number {
+  return ip.split('.').reduce((number, octet) => number * 256 + Number(octet), 0);
+}

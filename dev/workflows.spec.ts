@@ -26,9 +26,9 @@ describe.each(globSync('*.yml', { cwd: FOLDER }))('the workflow %s', (name) => {
   const { permissions, jobs } = parse(readFileSync(`${FOLDER}/${name}`, 'utf8')) as Workflow;
 
   it('pins what it uses by commit, as a tag can be moved', () => {
-    const used = Object.values(jobs).flatMap(({ uses, steps = [] }) => [uses, ...steps.map((step) => step.uses)]);
-    for (const action of used.filter((each) => each !== undefined)) {
-      expect(action).toMatch(/^(?:\.\/|[\w/-]+@[0-9a-f]{40}$)/);
+    const steps = Object.values(jobs).flatMap((job) => job.steps ?? []);
+    for (const { uses } of [...Object.values(jobs), ...steps].filter((each) => each.uses !== undefined)) {
+      expect(uses).toMatch(/^(?:\.\/|[\w/-]+@[0-9a-f]{40}$)/);
     }
   });
 

@@ -59,7 +59,6 @@ RUN npm run bundle --workspace apps/gateway \
 FROM build AS dev
 COPY dev dev
 RUN chown -R 65532:65532 apps libs
-ENV NODE_COMPILE_CACHE=/tmp/compile-cache
 USER 65532:65532
 EXPOSE 8000 8001
 ENTRYPOINT ["sh", "-c", "node dev/compile-changes.js apps/gateway libs/broadcast libs/protocol & exec node --watch --watch-path=apps/gateway/dist --watch-path=libs/broadcast/dist --watch-path=libs/protocol/dist --watch-preserve-output --watch-kill-signal=SIGKILL apps/gateway/dist/main.js"]

@@ -20,7 +20,12 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'code',
-          include: ['{apps,libs}/*/src/**/*.spec.ts', '{apps,libs}/*/test/**/*.spec.ts', 'charts/generate/*.spec.ts'],
+          include: [
+            '{apps,libs}/*/src/**/*.spec.ts',
+            '{apps,libs}/*/test/**/*.spec.ts',
+            'charts/generate/*.spec.ts',
+            'dev/*.spec.ts',
+          ],
           exclude: REDIS,
         },
       },

@@ -112,6 +112,15 @@ describe('switching autoscaling off', () => {
     },
   );
 
+  it('by one provider comes before the other: KEDA would refuse it otherwise', async () => {
+    const autoscaling = { enabled: true, provider: 'keda', keda: { prometheus: 'http://prometheus' } };
+    const hpa = { kind: 'HorizontalPodAutoscaler', metadata: { name: 'test-holdfast' } };
+    const args = await fakeCluster([deployment(7, [SCALE]), hpa]);
+    expect(await refusal({ autoscaling }, { args })).toContain(
+      'kubectl delete horizontalpodautoscaler/test-holdfast --namespace test-ns, then upgrade',
+    );
+  });
+
   it('does not stand in the way of lowering replicaCount where there is no autoscaler', async () => {
     const args = await fakeCluster([deployment(7, [SCALE])]);
     expect((await render({ replicaCount: 3 }, { args })).deployment.spec.replicas).toBe(3);

@@ -110,6 +110,14 @@ describe('the Deployment', () => {
   });
 });
 
+describe('labels', () => {
+  it.each(['commonLabels', 'podLabels'])('of %s cannot be those that select pods', async (path) => {
+    expect(await refusal({ [path]: { 'app.kubernetes.io/component': 'ws' } })).toContain(
+      `${path}: expected without app.kubernetes.io/component, which selects the pods`,
+    );
+  });
+});
+
 describe('the names', () => {
   it.each([
     ['test', {}, 'test-holdfast'],

@@ -5,26 +5,14 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, inject, it, type TestContext } from 'vitest';
-import { EVERYTHING } from './support/everything.ts';
+import { EVERYTHING, EXTERNAL_SECRET, KEDA } from './support/everything.ts';
 import { CHART, render } from './support/helm.ts';
 
-const { kubeconform, kubernetesSchemas } = inject('tools');
+const { kubeconform, kubernetesSchemas, customSchemas } = inject('tools');
 const versions = 'path' in kubernetesSchemas ? readdirSync(kubernetesSchemas.path) : [];
 
-/** Kinds that are not of Kubernetes itself. */
-const CUSTOM = [
-  'BackendConfig',
-  'BackendTrafficPolicy',
-  'ExternalSecret',
-  'FrontendConfig',
-  'GCPBackendPolicy',
-  'HealthCheckPolicy',
-  'HTTPRoute',
-  'Middleware',
-  'PrometheusRule',
-  'ScaledObject',
-  'ServiceMonitor',
-];
+/** Kinds whose definitions are in no package. */
+const UNKNOWN = ['BackendConfig', 'FrontendConfig', 'GCPBackendPolicy', 'HealthCheckPolicy', 'Middleware'];
 
 /** What the chart renders: by default, by each preset, for each way of traffic, and with everything on. */
 async function renderAll(): Promise<string> {
@@ -35,7 +23,7 @@ async function renderAll(): Promise<string> {
       async (file) => (await render({}, { args: ['--values', file] })).yaml,
     ),
     ...readdirSync(golden).map((file) => readFile(join(golden, file), 'utf8')),
-    render(EVERYTHING).then(({ yaml }) => yaml),
+    ...[EVERYTHING, KEDA, EXTERNAL_SECRET].map(async (values) => (await render(values)).yaml),
   ]);
   return all.join('\n---\n');
 }
@@ -44,8 +32,12 @@ async function renderAll(): Promise<string> {
 async function problems(yaml: string, version: string, skip: TestContext['skip']): Promise<string[]> {
   if ('missing' in kubeconform) return skip(kubeconform.missing);
   if ('missing' in kubernetesSchemas) return skip(kubernetesSchemas.missing);
-  const location = `${kubernetesSchemas.path}/${version}/{{.ResourceKind}}{{.KindSuffix}}.json`;
-  const options = ['-strict', '-output=json', '-skip', CUSTOM.join(','), '-schema-location', location];
+  if ('missing' in customSchemas) return skip(customSchemas.missing);
+  const locations = [join(kubernetesSchemas.path, version), customSchemas.path].flatMap((folder) => [
+    '-schema-location',
+    join(folder, '{{.ResourceKind}}{{.KindSuffix}}.json'),
+  ]);
+  const options = ['-strict', '-output=json', '-skip', UNKNOWN.join(','), ...locations];
   const child = spawn(kubeconform.path, options);
   child.stdin.end(yaml);
   const { resources } = JSON.parse(await text(child.stdout)) as {
@@ -54,7 +46,8 @@ async function problems(yaml: string, version: string, skip: TestContext['skip']
   return resources.map(({ kind, name, status, msg }) => `${kind}/${name}: ${status} ${msg}`);
 }
 
-describe('Kubernetes', () => {
+// Compiling all schemas of a version takes some seconds.
+describe('Kubernetes', { timeout: 60_000 }, () => {
   let all: Promise<string> | undefined;
 
   it.for(versions.length > 0 ? versions : ['of each version'])(
@@ -64,8 +57,15 @@ describe('Kubernetes', () => {
     },
   );
 
-  it.for(versions.slice(0, 1))('%s would not take a typo', async (version, { skip }) => {
-    const { yaml } = await render({ sidecars: [{ name: 'a', image: 'a:1', imagePulPolicy: 'Always' }] });
-    expect(await problems(yaml, version, skip)).toEqual([expect.stringContaining('imagePulPolicy')]);
+  it.for([
+    ['of ours', { sidecars: [{ name: 'a', image: 'a:1', imagePulPolicy: 'Always' }] }, 'imagePulPolicy'],
+    [
+      "of an operator's",
+      { metrics: { serviceMonitor: { enabled: true, relabelings: [{ akshun: 'drop' }] } } },
+      'akshun',
+    ],
+  ] as const)('would not take a typo %s', async ([, values, typo], { skip }) => {
+    const { yaml } = await render(values);
+    expect(await problems(yaml, versions[0] ?? '', skip)).toEqual([expect.stringContaining(typo)]);
   });
 });

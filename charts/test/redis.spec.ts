@@ -65,6 +65,14 @@ describe('the bundled Redis', () => {
     expect(await checksum({ redis: { maxmemoryPercentage: 50 } })).not.toBe(before);
   });
 
+  it('gives way to a broker that a variable names, such as one that a secret store mounts', async () => {
+    const extraEnv = [{ name: 'HOLDFAST_BROKER_FILE', value: '/mnt/secrets/broker' }];
+    const manifests = await render({ extraEnv });
+    expect(manifests.yaml).not.toContain('test-holdfast-redis');
+    expect(manifests.deployment.spec.template.spec.containers[0].env.slice(-1)).toEqual(extraEnv);
+    expect(JSON.stringify(manifests.deployment)).not.toContain('broker-url');
+  });
+
   it('gives way to a broker of your own', async () => {
     for (const broker of [{ url: 'redis://redis.example' }, { existingSecret: 'mine' }]) {
       expect((await render({ broker })).yaml).not.toContain('test-holdfast-redis');

@@ -1,6 +1,11 @@
-{{/* Which broker: url, existing, external, redis or memory. */}}
+{{/* Which broker: env (a variable of `extraEnv` names it), existing, url, external, redis or memory. */}}
 {{- define "holdfast.broker" -}}
-{{- if .Values.broker.existingSecret }}existing
+{{- $variables := list }}
+{{- range .Values.extraEnv }}
+{{- $variables = append $variables .name }}
+{{- end }}
+{{- if or (has "HOLDFAST_BROKER" $variables) (has "HOLDFAST_BROKER_FILE" $variables) }}env
+{{- else if .Values.broker.existingSecret }}existing
 {{- else if .Values.broker.url }}url
 {{- else if and .Values.externalSecret.enabled (hasKey .Values.externalSecret.data "broker-url") }}external
 {{- else if .Values.redis.enabled }}redis
@@ -33,7 +38,7 @@
 {{- end }}
 {{- end }}
 {{- $broker := include "holdfast.broker" . }}
-{{- if ne $broker "memory" }}
+{{- if not (has $broker (list "env" "memory")) }}
 {{- $secret := dict "secret" $own "key" "broker-url" }}
 {{- if eq $broker "existing" }}
 {{- $secret = dict "secret" .Values.broker.existingSecret "key" .Values.broker.key }}

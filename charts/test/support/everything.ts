@@ -31,3 +31,24 @@ export const EVERYTHING = {
   extraObjects: ['apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: extra\n  namespace: test-ns\n'],
   metrics: { serviceMonitor: { enabled: true }, prometheusRule: { enabled: true }, dashboard: { enabled: true } },
 };
+
+/** What does not go together with it. */
+export const KEDA = {
+  autoscaling: {
+    enabled: true,
+    provider: 'keda',
+    keda: { prometheus: 'http://prometheus:9090', extraTriggers: [{ type: 'cpu', metadata: { value: '70' } }] },
+  },
+};
+
+export const EXTERNAL_SECRET = {
+  externalSecret: {
+    enabled: true,
+    store: { name: 'vault' },
+    data: {
+      'jwt-secret': { key: 'holdfast', property: 'jwt' },
+      'api-keys': { key: 'holdfast', property: 'api' },
+      'broker-url': { key: 'holdfast', property: 'broker' },
+    },
+  },
+};

@@ -1,10 +1,11 @@
 import type { TestProject } from 'vitest/node';
+import { findCustomSchemas } from './custom-schemas.ts';
 import { findKubernetesSchemas } from './kubernetes-schemas.ts';
 import { findTool, type Tool, type ToolName } from './tools.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    tools: Record<ToolName | 'kubernetesSchemas', Tool>;
+    tools: Record<ToolName | 'kubernetesSchemas' | 'customSchemas', Tool>;
   }
 }
 
@@ -15,6 +16,7 @@ export default async function setup(project: TestProject): Promise<void> {
     helm3: await findTool('helm3'),
     kubeconform: await findTool('kubeconform'),
     kubernetesSchemas: await findKubernetesSchemas(),
+    customSchemas: await findCustomSchemas(),
   };
   const missing = Object.values(tools).flatMap((tool) => ('missing' in tool ? tool.missing : []));
   if (missing.length > 0) {

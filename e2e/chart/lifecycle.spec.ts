@@ -1,0 +1,201 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { helm, kubectl } from '../support/commands.ts';
+import { Release } from '../support/release.ts';
+
+const NAMESPACE = 'chart-lifecycle';
+const CHART = fileURLToPath(new URL('../../charts/holdfast', import.meta.url));
+const SITE_VALUES = process.env['E2E_VALUES'] === undefined ? [] : ['--values', process.env['E2E_VALUES']];
+
+interface Deployment {
+  readonly metadata: { readonly managedFields: readonly ManagedFields[] };
+  readonly spec: {
+    readonly replicas: number;
+    readonly selector: object;
+    readonly template: { readonly spec: { readonly containers: readonly { readonly image: string }[] } };
+  };
+}
+
+interface ManagedFields {
+  readonly manager: string;
+  readonly subresource?: string;
+  readonly fieldsV1: { readonly 'f:spec'?: { readonly 'f:replicas'?: object } };
+}
+
+async function get<T>(...what: string[]): Promise<T> {
+  const text = await kubectl(['get', ...what, '--namespace', NAMESPACE, '--output=json', '--show-managed-fields']);
+  return JSON.parse(text) as T;
+}
+
+function deployment(): Promise<Deployment> {
+  return get('deployment/holdfast');
+}
+
+async function secrets(): Promise<object[]> {
+  const { items } = await get<{ items: { data: object }[] }>(
+    'secrets',
+    '--selector=app.kubernetes.io/instance=holdfast',
+  );
+  return items.map(({ data }) => data);
+}
+
+async function upgrade(values: object = {}, ...options: string[]): Promise<void> {
+  const args = ['upgrade', 'holdfast', CHART, '--namespace', NAMESPACE, '--wait', ...options, ...SITE_VALUES];
+  await helm([...args, '--values=-'], JSON.stringify(values));
+}
+
+/** The lowest number of pods that the Deployment is asked for during `action`. */
+async function lowestCount(action: () => Promise<void>): Promise<number> {
+  const seen: number[] = [];
+  const watch = new AbortController();
+  const watching = (async () => {
+    while (!watch.signal.aborted) seen.push((await deployment()).spec.replicas);
+  })();
+  try {
+    await action();
+  } finally {
+    watch.abort();
+    await watching;
+  }
+  return Math.min(...seen, (await deployment()).spec.replicas);
+}
+
+/** Waits until `condition` holds. */
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await kubectl(['get', 'namespace', NAMESPACE]);
+}
+
+describe('the chart', () => {
+  let release: Release;
+  /** The revision with two pods, before there was an autoscaler. */
+  let withTwo: string;
+
+  beforeAll(async () => {
+    release = await Release.create(NAMESPACE);
+    await kubectl(['label', 'namespace', NAMESPACE, 'pod-security.kubernetes.io/enforce=restricted']);
+  });
+
+  afterAll(() => release.remove());
+
+  it.each(['values.yaml', ...readdirSync(join(CHART, 'presets')).map((file) => `presets/${file}`)])(
+    'renders with %s what the API server takes',
+    async (file) => {
+      const values = ['--values', join(CHART, file), ...SITE_VALUES];
+      const rendered = await helm(['template', 'dry', CHART, '--namespace', NAMESPACE, '--no-hooks', ...values]);
+      const custom = /^kind: (BackendConfig|FrontendConfig)$/m;
+      const known = rendered.split(/^---$/m).filter((object) => !custom.test(object));
+      expect(
+        await kubectl(
+          ['apply', '--server-side', '--dry-run=server', '--namespace', NAMESPACE, '--filename=-'],
+          known.join('---\n'),
+        ),
+      ).toContain('deployment.apps/dry-holdfast serverside-applied (server dry run)');
+    },
+  );
+
+  it('is ready within 60 s where pods must be restricted, with nothing set', async () => {
+    const start = performance.now();
+    await helm(['install', 'holdfast', CHART, '--namespace', NAMESPACE, '--wait', '--timeout=60s', ...SITE_VALUES]);
+    expect(performance.now() - start).toBeLessThan(60_000);
+    expect(await release.pods()).toHaveLength(3);
+  });
+
+  it('passes its own test', async () => {
+    expect(await helm(['test', 'holdfast', '--namespace', NAMESPACE])).toMatch(/^Phase: +Succeeded$/m);
+    // It takes its pod away.
+    const { items } = await get<{ items: object[] }>('pods', '--selector=app.kubernetes.io/component=test');
+    expect(items).toEqual([]);
+  });
+
+  it('keeps its secrets, its selector and its pods through an upgrade that changes nothing', async () => {
+    const before = [await secrets(), (await deployment()).spec.selector, await release.pods()];
+    await upgrade();
+    expect([await secrets(), (await deployment()).spec.selector, await release.pods()]).toEqual(before);
+    await helm(['upgrade', 'holdfast', CHART, '--namespace', NAMESPACE, '--reuse-values']);
+    expect([await secrets(), (await deployment()).spec.selector, await release.pods()]).toEqual(before);
+  });
+
+  it('can be upgraded after `kubectl set image`, by force', async () => {
+    const { image } = (await deployment()).spec.template.spec.containers[0] ?? {};
+    await kubectl(['set', 'image', 'deployment/holdfast', 'gateway=holdfast.test/none:0', '--namespace', NAMESPACE]);
+    await expect(upgrade()).rejects.toThrow('conflict with "kubectl-set"');
+    await upgrade({}, '--force-conflicts');
+    expect((await deployment()).spec.template.spec.containers[0]?.image).toBe(image);
+    await upgrade();
+  });
+
+  it('can be upgraded after `kubectl scale`, with that replicaCount or by force', async () => {
+    await kubectl(['scale', 'deployment/holdfast', '--replicas=4', '--namespace', NAMESPACE]);
+    await expect(upgrade()).rejects.toThrow('conflict with "kubectl" with subresource "scale"');
+    await upgrade({ replicaCount: 4 });
+    await upgrade({ replicaCount: 2 }, '--force-conflicts');
+    expect((await deployment()).spec.replicas).toBe(2);
+  });
+
+  it('can be upgraded after `kubectl rollout restart`, which stays', async () => {
+    await kubectl(['rollout', 'restart', 'deployment/holdfast', '--namespace', NAMESPACE]);
+    await kubectl(['rollout', 'status', 'deployment/holdfast', '--namespace', NAMESPACE]);
+    const pods = await release.pods();
+    await upgrade({ replicaCount: 2 });
+    expect(await release.pods()).toEqual(pods);
+    const history = await helm(['history', 'holdfast', '--namespace', NAMESPACE, '--max=1', '--output=json']);
+    withTwo = String((JSON.parse(history) as { revision: number }[])[0]?.revision);
+  });
+
+  it('never lowers the count when autoscaling is switched on', async () => {
+    const autoscaling = { enabled: true, minReplicas: 2, maxReplicas: 4 };
+    expect(await lowestCount(() => upgrade({ autoscaling }))).toBe(2);
+    expect(await lowestCount(() => upgrade({ autoscaling }))).toBe(2);
+    const more = { ...autoscaling, minReplicas: 3 };
+    await upgrade({ autoscaling: more });
+    await until(async () => (await deployment()).spec.replicas === 3);
+    expect(await lowestCount(() => upgrade({ autoscaling: more }))).toBe(3);
+    const owners = (await deployment()).metadata.managedFields.filter(
+      ({ fieldsV1 }) => fieldsV1['f:spec']?.['f:replicas'],
+    );
+    expect(owners.map(({ manager, subresource }) => [manager, subresource])).toEqual([
+      ['kube-controller-manager', 'scale'],
+    ]);
+  });
+
+  it('refuses a rollback that would lower the count', async () => {
+    await upgrade({ autoscaling: { enabled: true, minReplicas: 4, maxReplicas: 4 } });
+    await until(async () => (await deployment()).spec.replicas === 4);
+    await expect(helm(['rollback', 'holdfast', withTwo, '--namespace', NAMESPACE])).rejects.toThrow(
+      'conflict with "kube-controller-manager" with subresource "scale"',
+    );
+    expect((await deployment()).spec.replicas).toBe(4);
+  });
+
+  it('refuses to switch autoscaling off with fewer pods than run, and does it with as many', async () => {
+    await expect(upgrade({ replicaCount: 2 })).rejects.toThrow('replicaCount: the autoscaler runs 4 pods');
+    expect(await lowestCount(() => upgrade({ replicaCount: 4 }))).toBe(4);
+    await kubectl(['scale', 'deployment/holdfast', '--replicas=2', '--namespace', NAMESPACE]);
+    await upgrade({ replicaCount: 2 });
+  });
+
+  it('can be rolled back', async () => {
+    await upgrade({ replicaCount: 2, config: { keyWindow: 60 } });
+    await helm(['rollback', 'holdfast', '--namespace', NAMESPACE, '--wait']);
+    const { data } = await get<{ data: Record<string, string> }>('configmap/holdfast');
+    expect(data['config.yaml']).not.toContain('keyWindow');
+  });
+
+  it('leaves nothing behind when it is uninstalled', async () => {
+    await helm(['uninstall', 'holdfast', '--namespace', NAMESPACE, '--wait']);
+    await kubectl(['wait', 'pods', '--all', '--for=delete', '--timeout=170s', '--namespace', NAMESPACE]);
+    const kinds = (await kubectl(['api-resources', '--namespaced', '--verbs=list', '--output=name']))
+      .trim()
+      .split('\n');
+    const left = await kubectl([
+      'get',
+      kinds.filter((kind) => !kind.startsWith('events')).join(','),
+      '--output=name',
+      '--namespace',
+      NAMESPACE,
+    ]);
+    expect(left.trim().split('\n').toSorted()).toEqual(['configmap/kube-root-ca.crt', 'serviceaccount/default']);
+  });
+});

@@ -7,7 +7,7 @@ export default defineConfig({
   // What tsc does with the decorators of Nest; spec files are in no tsconfig that Vite would find by itself.
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
   test: {
-    include: ['{apps,libs}/*/src/**/*.spec.ts', '{apps,libs}/*/test/**/*.spec.ts'],
+    include: ['{apps,libs}/*/src/**/*.spec.ts', '{apps,libs}/*/test/**/*.spec.ts', 'e2e/test/**/*.spec.ts'],
     reporters: ['default', './.ci/summary-reporter.ts'],
     // Machines of continuous integration stand still for a moment now and then; what fails twice is broken.
     retry: process.env['CI'] ? 1 : 0,

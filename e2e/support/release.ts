@@ -1,0 +1,133 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { PatchStrategy, setHeaderOptions, type V1Deployment, type V1Pod } from '@kubernetes/client-node';
+import { stringify } from 'yaml';
+import { isReady, nameOf, type Cluster } from './cluster.js';
+import { command } from './command.js';
+import type { Namespace } from './namespace.js';
+
+const CHART = new URL('../../charts/holdfast', import.meta.url).pathname;
+
+const NAME = 'holdfast';
+const SELECTOR = 'app.kubernetes.io/name=holdfast,app.kubernetes.io/instance=holdfast,app.kubernetes.io/component=gateway';
+
+export type Values = Readonly<Record<string, unknown>>;
+
+/** What differs on the cluster of the suites: the images that are there. */
+const IMAGES: Values = {
+  ...(process.env['E2E_IMAGE_TAG'] !== undefined && { image: { tag: process.env['E2E_IMAGE_TAG'] } }),
+  ...(process.env['E2E_REDIS_TAG'] !== undefined && { redis: { image: { tag: process.env['E2E_REDIS_TAG'] } } }),
+};
+
+/** A release of the chart in a namespace, named `holdfast`. */
+export class Release {
+  readonly name = NAME;
+  readonly deployment = NAME;
+  readonly selector = SELECTOR;
+
+  private constructor(readonly namespace: Namespace) {}
+
+  get cluster(): Cluster {
+    return this.namespace.cluster;
+  }
+
+  /** `helm install --wait`. */
+  static async install(namespace: Namespace, values: Values = {}, timeoutSeconds = 120): Promise<Release> {
+    const release = new Release(namespace);
+    await release.helm(['install', NAME, CHART, '--wait', `--timeout=${timeoutSeconds}s`], values);
+    return release;
+  }
+
+  /** `helm upgrade`. Values replace those of before. */
+  async upgrade(values: Values = {}, args: readonly string[] = ['--wait']): Promise<void> {
+    await this.helm(['upgrade', NAME, CHART, '--timeout=180s', ...args], values);
+  }
+
+  /** Runs helm in the namespace of the release. */
+  helm(args: readonly string[], values?: Values): Promise<string> {
+    const all = ['--namespace', this.namespace.name, ...args];
+    if (values === undefined) return command('helm', all, { timeout: 240_000 });
+    const input = stringify(merged(IMAGES, values));
+    return command('helm', [...all, '--values', '-'], { timeout: 240_000, input });
+  }
+
+  pods(): Promise<V1Pod[]> {
+    return this.cluster.pods(this.namespace.name, SELECTOR);
+  }
+
+  async readyPods(): Promise<V1Pod[]> {
+    return (await this.pods()).filter((pod) => isReady(pod));
+  }
+
+  async readDeployment(): Promise<V1Deployment> {
+    return this.cluster.apps.readNamespacedDeployment({ namespace: this.namespace.name, name: this.deployment });
+  }
+
+  /** A strategic merge patch of the Deployment. */
+  async patch(body: object): Promise<void> {
+    await this.cluster.apps.patchNamespacedDeployment(
+      { namespace: this.namespace.name, name: this.deployment, body },
+      setHeaderOptions('Content-Type', PatchStrategy.StrategicMergePatch),
+    );
+  }
+
+  /** As `kubectl rollout restart` does it. */
+  async restart(): Promise<void> {
+    const restartedAt = new Date().toISOString();
+    await this.patch({
+      spec: { template: { metadata: { annotations: { 'kubectl.kubernetes.io/restartedAt': restartedAt } } } },
+    });
+  }
+
+  async scale(replicas: number): Promise<void> {
+    await this.patch({ spec: { replicas } });
+  }
+
+  /** Resolves when all pods are of the present revision and ready, and all others are gone. */
+  async rolledOut(timeout = 180_000): Promise<void> {
+    const deadline = Date.now() + timeout;
+    for (;;) {
+      const { metadata, spec, status } = await this.readDeployment();
+      const pods = await this.pods();
+      const wanted = spec?.replicas ?? 1;
+      if (
+        status?.observedGeneration === metadata?.generation &&
+        status?.updatedReplicas === wanted &&
+        status.availableReplicas === wanted &&
+        pods.length === wanted &&
+        pods.every((pod) => isReady(pod))
+      ) {
+        return;
+      }
+      if (Date.now() > deadline) {
+        throw new Error(`not rolled out within ${timeout} ms: ${wanted} wanted, ${pods.map(nameOf).join(', ')}`);
+      }
+      await sleep(200);
+    }
+  }
+
+  /** A value of the Secret that holds what the gateway verifies. */
+  async secret(key: string): Promise<string> {
+    const { items } = await this.cluster.core.listNamespacedSecret({
+      namespace: this.namespace.name,
+      labelSelector: 'app.kubernetes.io/instance=holdfast',
+    });
+    const value = items.map(({ data }) => data?.[key]).find((found) => found !== undefined);
+    if (value === undefined) throw new Error(`no Secret of the release has the key ${key}`);
+    return Buffer.from(value, 'base64').toString();
+  }
+}
+
+/** Merges mappings, as Helm merges values. */
+export function merged(base: Values, over: Values): Values {
+  const result: Record<string, unknown> = { ...base };
+  for (const [name, value] of Object.entries(over)) {
+    const before = result[name];
+    result[name] = isMapping(before) && isMapping(value) ? merged(before, value) : value;
+  }
+  return result;
+}
+
+function isMapping(value: unknown): value is Values {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isDeepStrictEqual(value, {});
+}

@@ -7,7 +7,29 @@ export default defineConfig({
   // What tsc does with the decorators of Nest; spec files are in no tsconfig that Vite would find by itself.
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
   test: {
-    include: ['{apps,libs}/*/src/**/*.spec.ts', '{apps,libs}/*/test/**/*.spec.ts', 'e2e/test/**/*.spec.ts'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'code',
+          include: [
+            '{apps,libs}/*/src/**/*.spec.ts',
+            '{apps,libs}/*/test/**/*.spec.ts',
+            'charts/generate/*.spec.ts',
+            'e2e/test/**/*.spec.ts',
+          ],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'chart',
+          include: ['charts/test/**/*.spec.ts'],
+          globalSetup: 'charts/test/support/global-setup.ts',
+          setupFiles: 'charts/test/support/setup.ts',
+        },
+      },
+    ],
     reporters: ['default', './.ci/summary-reporter.ts'],
     // Machines of continuous integration stand still for a moment now and then; what fails twice is broken.
     retry: process.env['CI'] ? 1 : 0,

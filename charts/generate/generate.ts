@@ -1,0 +1,37 @@
+/**
+ * Writes the chart's files that follow from its values.yaml, or with `--check` fails where they are not up to date.
+ * For developers: it needs the repository and its formatter.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { format, type FormatConfig } from 'oxfmt';
+import { readChartValues } from './chart-values.ts';
+import { valuesSchema } from './values-schema.ts';
+import { valuesTable } from './values-table.ts';
+
+const ROOT = new URL('../../', import.meta.url);
+
+const read = (path: string): Promise<string> => readFile(new URL(path, ROOT), 'utf8');
+
+const values = readChartValues(await read('charts/holdfast/values.yaml'));
+const gatewayConfig = JSON.parse(await read('apps/gateway/config.schema.json')) as object;
+const readme = await read('charts/generate/readme.md');
+
+const GENERATED: Readonly<Record<string, string>> = {
+  'charts/holdfast/values.schema.json': JSON.stringify(valuesSchema(values, gatewayConfig), undefined, 2),
+  'charts/holdfast/README.md': readme.replace('{{values}}', () => valuesTable(values)),
+};
+
+const { check } = parseArgs({ options: { check: { type: 'boolean', default: false } } }).values;
+const style = JSON.parse(await read('.oxfmtrc.json')) as FormatConfig;
+
+for (const [path, text] of Object.entries(GENERATED)) {
+  const { code, errors } = await format(path, text, style);
+  if (errors.length > 0) throw new Error(`${path} cannot be formatted`, { cause: errors });
+  if (!check) {
+    await writeFile(new URL(path, ROOT), code);
+  } else if ((await read(path).catch(() => '')) !== code) {
+    console.error(`${path} is not up to date: run npm run generate`);
+    process.exitCode = 1;
+  }
+}

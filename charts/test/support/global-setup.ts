@@ -1,0 +1,23 @@
+import type { TestProject } from 'vitest/node';
+import { findTool, type Tool, type ToolName } from './tools.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    tools: Record<ToolName, Tool>;
+  }
+}
+
+/** Finds or builds what the chart's tests run, once for all of them. Only continuous integration must have it. */
+export default async function setup(project: TestProject): Promise<void> {
+  const tools = {
+    helm: await findTool('helm'),
+    helm3: await findTool('helm3'),
+    kubeconform: await findTool('kubeconform'),
+  };
+  const missing = Object.values(tools).flatMap((tool) => ('missing' in tool ? tool.missing : []));
+  if (missing.length > 0) {
+    if (process.env['CI']) throw new Error(`the chart cannot be tested: ${missing.join('; ')}`);
+    console.warn(`Tests of the chart are skipped: ${missing.join('; ')}`);
+  }
+  project.provide('tools', tools);
+}

@@ -95,6 +95,11 @@ export class Run {
     for (const publisher of this.#publishers) publisher.start();
   }
 
+  /** How many messages were acknowledged by now. */
+  get acknowledged(): number {
+    return this.#publishers.reduce((sum, { acknowledged }) => sum + acknowledged.length, 0);
+  }
+
   /** How many open and subscribed sockets there are to each pod. */
   nodes(): Record<string, number> {
     const counts: Record<string, number> = {};

@@ -19,7 +19,8 @@ export function command(program: string, args: readonly string[], options: Comma
       { timeout: options.timeout ?? 120_000, maxBuffer: 64 * 1024 * 1024 },
       (error, stdout, stderr) => {
         if (error === null) resolve(stdout);
-        else reject(new Error(`${program} ${args.join(' ')}: ${error.message}\n${stdout}\n${stderr}`, { cause: error }));
+        else
+          reject(new Error(`${program} ${args.join(' ')}: ${error.message}\n${stdout}\n${stderr}`, { cause: error }));
       },
     );
     child.stdin?.end(options.input);

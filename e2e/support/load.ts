@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Answer, Command } from '../load/main.js';
 import type { RunOptions, RunReport } from '../load/run.js';
@@ -49,6 +50,17 @@ export class Load {
   /** How many clients each pod has. */
   async nodes(): Promise<Record<string, number>> {
     return (await this.#ask({ do: 'nodes' })) as Record<string, number>;
+  }
+
+  /** Resolves when so many more messages are acknowledged. */
+  async goesOn(count: number, timeout = 60_000): Promise<void> {
+    const acknowledged = async (): Promise<number> => (await this.#ask({ do: 'acknowledged' })) as number;
+    const enough = (await acknowledged()) + count;
+    const deadline = Date.now() + timeout;
+    while ((await acknowledged()) < enough) {
+      if (Date.now() > deadline) throw new Error(`fewer than ${count} messages were acknowledged within ${timeout} ms`);
+      await sleep(100);
+    }
   }
 
   /** Publishers stop; when everybody has everything, or time is up, the journals are judged. */

@@ -64,17 +64,21 @@ export class Namespace {
     const save = async (file: string, content: unknown): Promise<void> => {
       const path = join(folder, file);
       await mkdir(dirname(path), { recursive: true });
-      await writeFile(path, typeof content === 'string' ? content : stringify(content, { aliasDuplicateObjects: false }));
+      await writeFile(
+        path,
+        typeof content === 'string' ? content : stringify(content, { aliasDuplicateObjects: false }),
+      );
     };
     const { items: pods } = await core.listNamespacedPod({ namespace });
     await save('pods.yaml', JSON.parse(JSON.stringify(pods)));
     await save('events.yaml', JSON.parse(JSON.stringify((await core.listNamespacedEvent({ namespace })).items)));
-    await save('deployments.yaml', JSON.parse(JSON.stringify((await apps.listNamespacedDeployment({ namespace })).items)));
+    await save(
+      'deployments.yaml',
+      JSON.parse(JSON.stringify((await apps.listNamespacedDeployment({ namespace })).items)),
+    );
     for (const pod of pods) {
       for (const previous of [false, true]) {
-        const log = await core
-          .readNamespacedPodLog({ namespace, name: nameOf(pod), previous })
-          .catch(() => undefined);
+        const log = await core.readNamespacedPodLog({ namespace, name: nameOf(pod), previous }).catch(() => undefined);
         if (log !== undefined) await save(`logs/${nameOf(pod)}${previous ? '.previous' : ''}.log`, log);
       }
     }

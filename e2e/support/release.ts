@@ -9,7 +9,8 @@ import type { Namespace } from './namespace.js';
 const CHART = new URL('../../charts/holdfast', import.meta.url).pathname;
 
 const NAME = 'holdfast';
-const SELECTOR = 'app.kubernetes.io/name=holdfast,app.kubernetes.io/instance=holdfast,app.kubernetes.io/component=gateway';
+const SELECTOR =
+  'app.kubernetes.io/name=holdfast,app.kubernetes.io/instance=holdfast,app.kubernetes.io/component=gateway';
 
 export type Values = Readonly<Record<string, unknown>>;
 

@@ -1,0 +1,48 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PodWatch } from '../support/pod-watch.js';
+import type { Scene } from '../support/scene.js';
+import { expectSurvived, type Fault } from './fault.js';
+import type { RunReport } from '../load/run.js';
+
+const CLIENTS = 1_000;
+
+/** How many messages are acknowledged before the fault and after it. */
+const SOME = 300;
+
+/** Above this the load itself stood still for too long for its figures to mean anything, in ms. */
+const VALID_LOOP_DELAY = 200;
+const ATTEMPTS = 3;
+
+/**
+ * Does a fault under load and asserts what it may cost. A run in which the load itself stood still is repeated.
+ *
+ * @param folder where the clients' journals are put when it costs more.
+ */
+export async function runFault(scene: Scene, fault: Fault, folder: string): Promise<RunReport> {
+  for (let attempt = 1; ; attempt += 1) {
+    const load = await scene.load(CLIENTS);
+    const watch = await PodWatch.start(scene.release);
+    try {
+      await load.begin();
+      await load.goesOn(SOME);
+      await fault.inject(scene, watch);
+      await load.goesOn(SOME);
+      const report = await load.end(scene.drains(watch));
+      if (report.loopDelay <= VALID_LOOP_DELAY) {
+        expectSurvived(fault, report, watch);
+        return report;
+      }
+      if (attempt === ATTEMPTS)
+        throw new Error(`the load stood still for ${report.loopDelay} ms, ${ATTEMPTS} times in a row`);
+    } catch (error) {
+      await mkdir(folder, { recursive: true });
+      await load.dump(join(folder, 'journals.ndjson'));
+      throw error;
+    } finally {
+      watch.stop();
+      await load.close();
+    }
+    await scene.release.rolledOut();
+  }
+}

@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, it } from 'vitest';
+import { BROKER } from '../faults/broker.js';
+import { CRASHES } from '../faults/crashes.js';
+import { ENVIRONMENT } from '../faults/environment.js';
+import { NODES } from '../faults/nodes.js';
 import { ROLLOUTS } from '../faults/rollouts.js';
 import { runFault } from '../faults/run-fault.js';
 import { Cluster } from '../support/cluster.js';
@@ -24,7 +28,7 @@ describe('1,000 clients on 50 channels over 3 pods lose nothing, and are told th
     await scene.release.rolledOut();
   });
 
-  it.each(ROLLOUTS)('$name', async (fault) => {
+  it.each([...ROLLOUTS, ...CRASHES, ...NODES, ...BROKER, ...ENVIRONMENT])('$name', async (fault) => {
     const { timeline: _, ...report } = await runFault(scene, fault, namespace.folder(fault.name));
     console.log(JSON.stringify(report, null, 1));
   });

@@ -1,5 +1,14 @@
 {{/* The gateway's configuration file: `config`, and what the chart must know. */}}
 {{- define "holdfast.config" -}}
 {{- $drain := dict "settle" .Values.timeouts.settle "window" .Values.timeouts.drain }}
-{{- toYaml (merge (dict "drain" $drain) .Values.config) }}
+{{- toYaml (mergeOverwrite (deepCopy .Values.config) (dict "drain" $drain)) }}
+{{- end }}
+
+{{/*
+What pods must be restarted for: the configuration, and the broker's address. Never a secret: a URL counts without its user and
+password, and the files of secrets are read again when they change.
+*/}}
+{{- define "holdfast.configChecksum" -}}
+{{- $address := regexReplaceAll "://.*@" .Values.broker.url "://" }}
+{{- list (include "holdfast.config" .) (include "holdfast.broker" .) $address | toJson | sha256sum }}
 {{- end }}

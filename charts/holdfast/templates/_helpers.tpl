@@ -4,16 +4,9 @@
 
 {{/* What the objects are named after: short enough for the longest suffix, "-headless", and for a pod's name. */}}
 {{- define "holdfast.fullname" -}}
-{{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 46 | trimSuffix "-" }}
-{{- else }}
 {{- $name := default .Chart.Name .Values.nameOverride }}
-{{- if contains $name .Release.Name }}
-{{- .Release.Name | trunc 46 | trimSuffix "-" }}
-{{- else }}
-{{- printf "%s-%s" .Release.Name $name | trunc 46 | trimSuffix "-" }}
-{{- end }}
-{{- end }}
+{{- $fullname := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
+{{- default $fullname .Values.fullnameOverride | trunc 46 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "holdfast.serviceName" -}}
@@ -25,11 +18,8 @@
 {{- end }}
 
 {{- define "holdfast.serviceAccountName" -}}
-{{- if .Values.serviceAccount.create }}
-{{- default (include "holdfast.fullname" .) .Values.serviceAccount.name }}
-{{- else }}
-{{- default "default" .Values.serviceAccount.name }}
-{{- end }}
+{{- $own := ternary (include "holdfast.fullname" .) "default" .Values.serviceAccount.create }}
+{{- default $own .Values.serviceAccount.name }}
 {{- end }}
 
 {{/* The labels of every object. */}}
@@ -40,6 +30,10 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: {{ include "holdfast.name" . }}
+{{- include "holdfast.commonLabels" . }}
+{{- end }}
+
+{{- define "holdfast.commonLabels" -}}
 {{- with .Values.commonLabels }}
 {{ tpl (toYaml .) $ }}
 {{- end }}
@@ -52,16 +46,18 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: gateway
 {{- end }}
 
-{{- define "holdfast.image" -}}
-{{- $reference := printf "%s/%s" .Values.image.registry .Values.image.repository | trimPrefix "/" }}
-{{- if .Values.image.digest }}
-{{- printf "%s@%s" $reference .Values.image.digest }}
-{{- else }}
-{{- printf "%s:%s" $reference (default .Chart.AppVersion .Values.image.tag) }}
-{{- end }}
+{{/* An image of { registry, repository, tag, digest }. */}}
+{{- define "holdfast.imageReference" -}}
+{{- $reference := printf "%s/%s" .registry .repository | trimPrefix "/" }}
+{{- ternary (printf "%s@%s" $reference .digest) (printf "%s:%s" $reference .tag) (ne .digest "") }}
 {{- end }}
 
-{{/* From SIGTERM's announcement to SIGKILL: what a stopping pod needs, in whole seconds. */}}
+{{- define "holdfast.image" -}}
+{{- $tag := default .Chart.AppVersion .Values.image.tag }}
+{{- include "holdfast.imageReference" (merge (dict "tag" $tag) .Values.image) }}
+{{- end }}
+
+{{/* From the decision to stop a pod to its end, in whole seconds. */}}
 {{- define "holdfast.stopSeconds" -}}
 {{- with .Values.timeouts }}
 {{- ceil (addf .preStop .settle .drain .margin) | int64 }}
@@ -76,7 +72,12 @@ app.kubernetes.io/component: gateway
 {{- end }}
 
 {{- define "holdfast.gracePeriodSeconds" -}}
-{{- default (include "holdfast.stopSeconds" . | int64) .Values.terminationGracePeriodSeconds | int64 }}
+{{- default (include "holdfast.stopSeconds" .) .Values.terminationGracePeriodSeconds | int64 }}
+{{- end }}
+
+{{/* How many pods there are at least. */}}
+{{- define "holdfast.minReplicas" -}}
+{{- ternary .Values.autoscaling.minReplicas .Values.replicaCount .Values.autoscaling.enabled | int64 }}
 {{- end }}
 
 {{/* Whether the chat page is served at /: as the gateway decides it. */}}

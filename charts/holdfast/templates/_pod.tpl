@@ -1,0 +1,53 @@
+{{/* The variables of the gateway's container, as a JSON list: those of `extraEnv` win. */}}
+{{- define "holdfast.env" -}}
+{{- $extra := dict }}
+{{- range .Values.extraEnv }}
+{{- $_ := set $extra .name true }}
+{{- end }}
+{{- $env := list (dict "name" "HOLDFAST_CONFIG" "value" "/etc/holdfast/config/config.yaml") }}
+{{- $heap := printf "--max-old-space-size-percentage=%d" (int64 .Values.heapPercentage) }}
+{{- $env = append $env (dict "name" "NODE_OPTIONS" "value" $heap) }}
+{{- range include "holdfast.secretSources" . | fromJsonArray }}
+{{- $variable := printf "%s_FILE" .variable }}
+{{- if not (hasKey $extra .variable) }}
+{{- $env = append $env (dict "name" $variable "value" (printf "/etc/holdfast/secrets/%s" .file)) }}
+{{- end }}
+{{- end }}
+{{- $kept := list }}
+{{- range $env }}
+{{- if not (hasKey $extra .name) }}
+{{- $kept = append $kept . }}
+{{- end }}
+{{- end }}
+{{- concat $kept .Values.extraEnv | toJson }}
+{{- end }}
+
+{{/* The volume of the gateway's secrets. A projection follows changes, which a subPath would not. */}}
+{{- define "holdfast.secretsVolume" -}}
+name: secrets
+projected:
+  defaultMode: 0440
+  sources:
+    {{- range include "holdfast.secretSources" . | fromJsonArray }}
+    - secret:
+        name: {{ .secret }}
+        items:
+          - key: {{ .key }}
+            path: {{ .file }}
+    {{- end }}
+{{- end }}
+
+{{/* A list of topologySpreadConstraints, each on a line of its own. */}}
+{{- define "holdfast.topologySpread" -}}
+{{- range $topologyKey, $whenUnsatisfiable := dict "topology.kubernetes.io/zone" .Values.topologySpread.zones "kubernetes.io/hostname" .Values.topologySpread.hosts }}
+{{- if ne $whenUnsatisfiable "off" }}
+- maxSkew: 1
+  topologyKey: {{ $topologyKey }}
+  whenUnsatisfiable: {{ $whenUnsatisfiable }}
+  labelSelector:
+    matchLabels:
+      {{- include "holdfast.selectorLabels" $ | nindent 6 }}
+  matchLabelKeys: [pod-template-hash]
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,52 @@
+{{/* Which broker: url, existing, external, redis or memory. */}}
+{{- define "holdfast.broker" -}}
+{{- if .Values.broker.existingSecret }}existing
+{{- else if .Values.broker.url }}url
+{{- else if and .Values.externalSecret.enabled (hasKey .Values.externalSecret.data "broker-url") }}external
+{{- else if .Values.redis.enabled }}redis
+{{- else }}memory
+{{- end }}
+{{- end }}
+
+{{- define "holdfast.redisName" -}}
+{{- printf "%s-redis" (include "holdfast.fullname" .) }}
+{{- end }}
+
+{{- define "holdfast.redisSecretName" -}}
+{{- default (include "holdfast.redisName" .) .Values.redis.existingSecret }}
+{{- end }}
+
+{{/* Where the gateway's secrets come from: a JSON list of { file, variable, secret, key }. */}}
+{{- define "holdfast.secretSources" -}}
+{{- $own := include "holdfast.fullname" . }}
+{{- $sources := list }}
+{{- with .Values.auth.jwtSecret }}
+{{- if .enabled }}
+{{- $secret := dict "secret" (default $own .existingSecret) "key" (ternary .key "jwt-secret" (ne .existingSecret "")) }}
+{{- $sources = append $sources (merge $secret (dict "file" "jwt-secret" "variable" "HOLDFAST_JWT_SECRET")) }}
+{{- end }}
+{{- end }}
+{{- with .Values.auth.apiKeys }}
+{{- if .enabled }}
+{{- $secret := dict "secret" (default $own .existingSecret) "key" (ternary .key "api-keys" (ne .existingSecret "")) }}
+{{- $sources = append $sources (merge $secret (dict "file" "api-keys" "variable" "HOLDFAST_API_KEYS")) }}
+{{- end }}
+{{- end }}
+{{- $broker := include "holdfast.broker" . }}
+{{- if ne $broker "memory" }}
+{{- $secret := dict "secret" $own "key" "broker-url" }}
+{{- if eq $broker "existing" }}
+{{- $secret = dict "secret" .Values.broker.existingSecret "key" .Values.broker.key }}
+{{- else if eq $broker "redis" }}
+{{- $secret = dict "secret" (include "holdfast.redisSecretName" .) "key" "broker-url" }}
+{{- end }}
+{{- $sources = append $sources (merge $secret (dict "file" "broker-url" "variable" "HOLDFAST_BROKER")) }}
+{{- end }}
+{{- toJson $sources }}
+{{- end }}
+
+{{/* What the live Secret { namespace, name } holds under { key }; nothing where there is none, or Helm cannot look. */}}
+{{- define "holdfast.liveSecret" -}}
+{{- $live := lookup "v1" "Secret" .namespace .name | default dict }}
+{{- dig "data" .key "" $live | b64dec }}
+{{- end }}

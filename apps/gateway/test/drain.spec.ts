@@ -72,12 +72,34 @@ describe('promise 5: a pod that stops', () => {
       expect(inThisHalf, `told from ${from} ms`).toBeLessThan(CLIENTS / 2);
     }
     for (const client of clients) {
-      expect(client.of('reconnect')).toEqual([{ event: 'reconnect', data: { within: 500, reason: 'draining' } }]);
+      const [notice, ...others] = client.of('reconnect');
+      expect(others).toEqual([]);
+      expect(notice?.data['reason']).toBe('draining');
     }
     for (const { code } of await Promise.all(clients.map(({ closed }) => closed)))
       expect(code).toBe(CLOSE.restart.code);
     await stopped;
     expect(performance.now() - begun).toBeLessThan(5_000);
+  });
+
+  it('gives each client until the end of the window, and the last one a sixth of it', async () => {
+    const sut = await startDraining(0, 3);
+    const clients = await Promise.all(Array.from({ length: 60 }, () => sut.connect()));
+    const begun = performance.now();
+    const stopped = sut.close();
+    const ends = await Promise.all(
+      clients.map(async (client) => {
+        const at = await toldAfter(begun, client);
+        const within = client.of('reconnect')[0]?.data['within'] as number;
+        client.webSocket.close(1000);
+        return { within, end: at + within };
+      }),
+    );
+    await stopped;
+    expect(Math.max(...ends.map(({ within }) => within))).toBeLessThanOrEqual(3_000);
+    expect(Math.min(...ends.map(({ within }) => within))).toBe(500);
+    for (const { end } of ends) expect(end).toBeGreaterThan(2_900);
+    for (const { end } of ends) expect(end).toBeLessThan(3_500);
   });
 
   it('closes whoever stays beyond its time with 1012, not before', async () => {
@@ -87,11 +109,12 @@ describe('promise 5: a pod that stops', () => {
     const begun = performance.now();
     const stopped = sut.close();
     const told = await toldAfter(begun, stays);
+    const within = stays.of('reconnect')[0]?.data['within'] as number;
     client.webSocket.close(1000);
     expect(await stays.closed).toEqual({ code: CLOSE.restart.code, reason: CLOSE.restart.reason });
     const left = performance.now() - begun - told;
-    expect(left).toBeGreaterThan(450);
-    expect(left).toBeLessThan(1_500);
+    expect(left).toBeGreaterThan(within - 50);
+    expect(left).toBeLessThan(within + 1_000);
     await stopped;
   });
 

@@ -9,6 +9,8 @@ import { fitsSubprotocol, type TokenSource } from './token.js';
 
 /** A client that is told to leave does so within this part of the time that it has, at a moment picked at random. */
 const EARLY = 0.25;
+/** And within this many ms: the gateway tells few at once, so that more would only move the crowd to the end of its time. */
+const EARLY_AT_MOST = 1_000;
 
 export interface LinkOwner {
   /** Everything goes over this connection from now on. During a move the one before still brings what was asked there. */
@@ -209,7 +211,7 @@ export class Link implements ConnectionOwner {
   #planMove({ leaveBy }: Connection): void {
     if (leaveBy === undefined) return;
     this.#forgetFailuresIfStable();
-    this.#dialIn(Math.random() * EARLY * (leaveBy - performance.now()));
+    this.#dialIn(Math.random() * Math.min(EARLY * (leaveBy - performance.now()), EARLY_AT_MOST));
   }
 
   #limitRetiring(retiring: Connection): void {

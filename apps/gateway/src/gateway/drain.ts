@@ -36,8 +36,9 @@ export class Drain implements BeforeApplicationShutdown {
     await sleep(settle);
 
     this.lifecycle.stage = 'draining';
-    await this.inviteAll(this.connections.all(), window);
-    await this.untilNoneIsLeft(window * LAST_SHARE);
+    const end = performance.now() + window;
+    await this.inviteAll(this.connections.all(), window, end);
+    await this.untilNoneIsLeft(end - performance.now());
     for (const connection of this.connections.all()) connection.close('restart');
     await this.untilNoneIsLeft(2 * CLOSE_WITHIN_MS);
     this.logger.info('drained');
@@ -50,15 +51,18 @@ export class Drain implements BeforeApplicationShutdown {
     setTimeout(() => server.closeAllConnections(), REQUESTS_WITHIN_MS).unref();
   }
 
-  /** Spreads the invitations evenly, so that the other pods meet a steady stream and no storm. */
-  private async inviteAll(connections: Connection[], window: number): Promise<void> {
-    const within = Math.round(window * LAST_SHARE);
-    const begun = performance.now();
+  /**
+   * Spreads the invitations evenly, so that the other pods meet a steady stream and no storm. Everybody has until the end:
+   * the pods that they move to may have just begun, and be slow.
+   */
+  private async inviteAll(connections: Connection[], window: number, end: number): Promise<void> {
+    const last = window * LAST_SHARE;
     let told = 0;
     while (told < connections.length && this.connections.count > 0) {
-      const share = window === 0 ? 1 : (performance.now() - begun) / (window - within);
+      const left = Math.max(end - performance.now(), last);
+      const share = window === 0 ? 1 : (window - left) / (window - last);
       const due = Math.min(connections.length, Math.ceil(connections.length * share));
-      for (; told < due; told += 1) connections[told]?.inviteElsewhere(within, 'draining');
+      for (; told < due; told += 1) connections[told]?.inviteElsewhere(Math.round(left), 'draining');
       if (told < connections.length) await sleep(BATCH_EVERY_MS);
     }
   }

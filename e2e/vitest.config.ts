@@ -9,7 +9,7 @@ export default defineConfig({
     include: ['suites/**/*.spec.ts'],
     fileParallelism: false,
     reporters: ['default', '../.ci/summary-reporter.ts'],
-    testTimeout: 180_000,
+    testTimeout: 300_000,
     hookTimeout: 240_000,
   },
 });

@@ -11,7 +11,7 @@ const CLIENTS = 1_000;
 const SOME = 300;
 
 /** Above this the load itself stood still for too long for its figures to mean anything, in ms. */
-const VALID_LOOP_DELAY = 200;
+const VALID_LOOP_DELAY = 2000;
 const ATTEMPTS = 3;
 
 /**
@@ -33,6 +33,7 @@ export async function runFault(scene: Scene, fault: Fault, folder: string): Prom
         expectSurvived(fault, report, watch);
         return report;
       }
+      console.warn(`the load stood still for ${report.loopDelay} ms: not valid`);
       if (attempt === ATTEMPTS)
         throw new Error(`the load stood still for ${report.loopDelay} ms, ${ATTEMPTS} times in a row`);
     } catch (error) {

@@ -51,7 +51,9 @@ export class Publisher {
       if (channel === undefined) throw new Error('a publisher needs channels');
       await this.#publish(channel, { text: `${this.#name} ${count}`, at: Date.now() });
       next = Math.max(performance.now(), next + pause);
-      await sleep(next - performance.now(), undefined, { signal: this.#stop.signal }).catch(() => undefined);
+      await sleep(Math.max(0, next - performance.now()), undefined, { signal: this.#stop.signal }).catch(
+        () => undefined,
+      );
     }
   }
 

@@ -5,6 +5,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { format, type FormatConfig } from 'oxfmt';
+import { parse } from 'yaml';
 import { readChartValues } from './chart-values.ts';
 import { valuesSchema } from './values-schema.ts';
 import { valuesTable } from './values-table.ts';
@@ -15,11 +16,23 @@ const read = (path: string): Promise<string> => readFile(new URL(path, ROOT), 'u
 
 const values = readChartValues(await read('charts/holdfast/values.yaml'));
 const gatewayConfig = JSON.parse(await read('apps/gateway/config.schema.json')) as object;
-const readme = await read('charts/generate/readme.md');
+const { version } = parse(await read('charts/holdfast/Chart.yaml')) as { version: string };
+
+/** What stands in braces in readme.md. */
+const PLACES: Readonly<Record<string, string>> = {
+  version,
+  presets: `https://raw.githubusercontent.com/holdfast/holdfast/v${version}/charts/holdfast/presets`,
+  values: valuesTable(values),
+};
+const readme = (await read('charts/generate/readme.md')).replaceAll(/\{\{(\w+)\}\}/g, (_, place: string) => {
+  const text = PLACES[place];
+  if (text === undefined) throw new Error(`charts/generate/readme.md: nothing is known of {{${place}}}`);
+  return text;
+});
 
 const GENERATED: Readonly<Record<string, string>> = {
   'charts/holdfast/values.schema.json': JSON.stringify(valuesSchema(values, gatewayConfig), undefined, 2),
-  'charts/holdfast/README.md': readme.replace('{{values}}', () => valuesTable(values)),
+  'charts/holdfast/README.md': readme,
 };
 
 const { check } = parseArgs({ options: { check: { type: 'boolean', default: false } } }).values;

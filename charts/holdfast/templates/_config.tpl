@@ -1,7 +1,9 @@
 {{/* The gateway's configuration file: `config`, and what the chart must know. */}}
 {{- define "holdfast.config" -}}
 {{- $drain := dict "settle" .Values.timeouts.settle "window" .Values.timeouts.drain }}
-{{- toYaml (mergeOverwrite (deepCopy .Values.config) (dict "drain" $drain)) }}
+{{- $defaults := dict }}
+{{- with include "holdfast.maxConnectionAge" . }}{{ $_ := set $defaults "connection" (dict "maxAge" (int64 .)) }}{{ end }}
+{{- toYaml (mergeOverwrite $defaults (deepCopy .Values.config) (dict "drain" $drain)) }}
 {{- end }}
 
 {{/*

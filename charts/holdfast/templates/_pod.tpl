@@ -26,7 +26,8 @@
 {{- define "holdfast.secretsVolume" -}}
 name: secrets
 projected:
-  defaultMode: 0440
+  # 0440; YAML parsers disagree on octal numbers.
+  defaultMode: 288
   sources:
     {{- range include "holdfast.secretSources" . | fromJsonArray }}
     - secret:

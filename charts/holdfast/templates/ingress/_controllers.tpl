@@ -1,0 +1,67 @@
+{{/*
+Each controller of `ingress.controller` has a file here, which defines three templates:
+  holdfast.ingress.CONTROLLER.annotations         of the Ingress
+  holdfast.ingress.CONTROLLER.serviceAnnotations  of the Service
+  holdfast.ingress.CONTROLLER.problems            says what the values ask for and the controller cannot do
+and names for each key the page that tells of it: a key that a controller does not know is ignored without a word.
+*/}}
+
+{{/* The class that each controller goes by where its own installation guide has its way. */}}
+{{- define "holdfast.ingress.className" -}}
+{{- $usual := dict "nginx" "nginx" "traefik" "traefik" "haproxy" "haproxy" "haproxy-ingress" "haproxy" "gke" "gce" "alb" "alb" "azure" "azure-application-gateway" "f5" "nginx" }}
+{{- .Values.ingress.className | default (get $usual .Values.ingress.controller) }}
+{{- end }}
+
+{{- define "holdfast.ingress.annotations" -}}
+{{- $own := include (printf "holdfast.ingress.%s.annotations" .Values.ingress.controller) . | fromYaml }}
+{{- if .Values.tls.enabled }}
+{{- with .Values.tls.certManager.clusterIssuer }}{{ $_ := set $own "cert-manager.io/cluster-issuer" . }}{{ end }}
+{{- with .Values.tls.certManager.issuer }}{{ $_ := set $own "cert-manager.io/issuer" . }}{{ end }}
+{{- end }}
+{{- with merge (deepCopy .Values.ingress.annotations) $own }}{{ toYaml . }}{{ end }}
+{{- end }}
+
+{{/* What is in front of the Service has a say in its annotations; the user's own win. */}}
+{{- define "holdfast.serviceAnnotations" -}}
+{{- $own := dict }}
+{{- if .Values.ingress.enabled }}
+{{- $own = include (printf "holdfast.ingress.%s.serviceAnnotations" .Values.ingress.controller) . | fromYaml }}
+{{- end }}
+{{- with merge (deepCopy .Values.service.annotations) $own }}{{ toYaml . }}{{ end }}
+{{- end }}
+
+{{- define "holdfast.ingress.tlsSecretName" -}}
+{{- if .Values.tls.secretName }}
+{{- .Values.tls.secretName }}
+{{- else if or .Values.tls.certManager.clusterIssuer .Values.tls.certManager.issuer }}
+{{- printf "%s-tls" (include "holdfast.fullname" .) }}
+{{- end }}
+{{- end }}
+
+{{/*
+Without a secret's name most controllers have a default certificate, or find one by the hosts. GKE and Azure take one from annotations
+instead (ManagedCertificate, appgw-ssl-certificate), which a tls section would overrule.
+*/}}
+{{- define "holdfast.ingress.tls" -}}
+{{- $secret := include "holdfast.ingress.tlsSecretName" . }}
+{{- if and .Values.tls.enabled (or $secret (not (has .Values.ingress.controller (list "gke" "azure")))) }}
+{{- $tls := dict }}
+{{- with .Values.ingress.hosts }}{{ $_ := set $tls "hosts" . }}{{ end }}
+{{- with $secret }}{{ $_ := set $tls "secretName" . }}{{ end }}
+{{- list $tls | toYaml }}
+{{- end }}
+{{- end }}
+
+{{/* The rules of an Ingress: every route at every host, or at any host where none is named. */}}
+{{- define "holdfast.ingress.rules" -}}
+{{- $paths := list }}
+{{- range include "holdfast.routes" . | fromYamlArray }}
+{{- $backend := dict "service" (dict "name" (include "holdfast.serviceName" $) "port" (dict "name" "http")) }}
+{{- $paths = append $paths (dict "path" .path "pathType" (ternary "Exact" "Prefix" .exact) "backend" $backend) }}
+{{- end }}
+{{- range .Values.ingress.hosts | default (list "") }}
+{{- $rule := dict "http" (dict "paths" $paths) }}
+{{- with . }}{{ $_ := set $rule "host" . }}{{ end }}
+{{ list $rule | toYaml }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,25 @@
+{{/*
+Traefik with its own annotations: affinity is a matter of the Service. It cuts no idle WebSocket, and has no key for that.
+https://doc.traefik.io/traefik/reference/routing-configuration/kubernetes/ingress/#on-service
+*/}}
+{{- define "holdfast.ingress.traefik.annotations" -}}
+{{- end }}
+
+{{- define "holdfast.ingress.traefik.serviceAnnotations" -}}
+{{- if eq .Values.sessionAffinity.mode "cookie" }}
+{{- with .Values.sessionAffinity.cookie }}
+traefik.ingress.kubernetes.io/service.sticky.cookie: "true"
+traefik.ingress.kubernetes.io/service.sticky.cookie.name: {{ .name | quote }}
+traefik.ingress.kubernetes.io/service.sticky.cookie.path: /
+traefik.ingress.kubernetes.io/service.sticky.cookie.httponly: "true"
+traefik.ingress.kubernetes.io/service.sticky.cookie.samesite: {{ lower .sameSite }}
+{{- if .maxAge }}
+traefik.ingress.kubernetes.io/service.sticky.cookie.maxage: {{ int64 .maxAge | quote }}
+{{- end }}
+{{- end }}
+traefik.ingress.kubernetes.io/service.sticky.cookie.secure: {{ include "holdfast.cookie.secure" . | quote }}
+{{- end }}
+{{- end }}
+
+{{- define "holdfast.ingress.traefik.problems" -}}
+{{- end }}

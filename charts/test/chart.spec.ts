@@ -1,0 +1,131 @@
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, describe, it, onTestFinished } from 'vitest';
+import { parse } from 'yaml';
+import { CHART, helm, refusal, render } from './support/helm.ts';
+
+async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-chart-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  return folder;
+}
+
+/** A chart that has ours as a dependency. */
+async function parentChart(values: object): Promise<string> {
+  const folder = await temporaryFolder();
+  await cp(CHART, join(folder, 'charts/holdfast'), { recursive: true });
+  const dependencies = [{ name: 'holdfast', version: '0.1.0', condition: 'holdfast.enabled' }];
+  await writeFile(
+    join(folder, 'Chart.yaml'),
+    JSON.stringify({ apiVersion: 'v2', name: 'parent', version: '1.0.0', dependencies }),
+  );
+  await writeFile(join(folder, 'values.yaml'), JSON.stringify(values));
+  return folder;
+}
+
+describe('the chart', () => {
+  it('lints without a complaint', async () => {
+    const said = await helm(['lint', '--strict', CHART]);
+    expect(said).not.toMatch(/\[(WARNING|ERROR)\]/);
+  });
+
+  it('has the version of the gateway', async () => {
+    const { version, appVersion } = parse(await readFile(join(CHART, 'Chart.yaml'), 'utf8')) as Record<string, string>;
+    const root = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
+      version: string;
+    };
+    expect([version, appVersion]).toEqual([root.version, root.version]);
+  });
+
+  it('names the images that it uses in its annotations', async () => {
+    const { annotations } = parse(await readFile(join(CHART, 'Chart.yaml'), 'utf8')) as {
+      annotations: Record<string, string>;
+    };
+    const named = (parse(annotations['artifacthub.io/images'] ?? '') as { image: string }[]).map(({ image }) => image);
+    const used = (await render()).find('Deployment').flatMap(({ spec }) => spec.template.spec.containers);
+    expect(named.toSorted()).toEqual(used.map(({ image }: { image: string }) => image).toSorted());
+  });
+
+  it('packages nothing but itself', async () => {
+    const folder = await temporaryFolder();
+    const said = await helm(['package', CHART, '--destination', folder]);
+    expect(said).toContain('holdfast-0.1.0.tgz');
+    const manifests = await render({}, { chart: join(folder, 'holdfast-0.1.0.tgz') });
+    expect(manifests.all).toHaveLength((await render()).all.length);
+  });
+
+  it.each(['1.29.9', '1.28.0'])('refuses Kubernetes %s, which does not know the preStop sleep', async (kubeVersion) => {
+    expect(await refusal({}, { kubeVersion })).toContain('which is incompatible with Kubernetes');
+  });
+
+  it.each(['1.30.0', '1.30.4-gke.1', '1.37.2'])('takes Kubernetes %s', async (kubeVersion) => {
+    await render({}, { kubeVersion });
+  });
+});
+
+describe('a parent chart', () => {
+  it('can have it as a subchart, with global values and a condition', async () => {
+    const chart = await parentChart({ global: { region: 'eu' }, holdfast: { enabled: true, replicaCount: 4 } });
+    expect((await render({}, { chart })).deployment.spec.replicas).toBe(4);
+  });
+
+  it('can switch it off', async () => {
+    expect((await render({}, { chart: await parentChart({ holdfast: { enabled: false } }) })).all).toEqual([]);
+  });
+
+  it('is told of a typo', async () => {
+    const chart = await parentChart({ holdfast: { replicas: 4 } });
+    expect(await refusal({}, { chart })).toContain("additional properties 'replicas' not allowed");
+  });
+
+  it('passes large numbers on as they are', async () => {
+    const chart = await parentChart({ holdfast: { config: { connection: { maxBuffered: 268_435_456 } } } });
+    expect((await render({}, { chart })).yaml).toContain('maxBuffered: 268435456\n');
+  });
+});
+
+describe('preset', async () => {
+  const presets = (await readdir(join(CHART, 'presets'))).map((file) => file.replace('.yaml', ''));
+  const withPreset = (preset: string) => ({ args: ['--values', join(CHART, 'presets', `${preset}.yaml`)] });
+
+  it('of each kind there is', () => {
+    expect(presets.toSorted()).toEqual(['aks', 'development', 'eks', 'gitops', 'gke', 'spot']);
+  });
+
+  it.each(presets)('%s renders', async (preset) => {
+    expect((await render({}, withPreset(preset))).deployment.kind).toBe('Deployment');
+  });
+
+  it.each(presets)('%s is told of in the README', async (preset) => {
+    const readme = await readFile(join(CHART, 'README.md'), 'utf8');
+    expect(readme.includes(`presets/${preset}.yaml`)).toBe(true);
+  });
+
+  it('spot fits into the 15 s that GKE gives', async () => {
+    const { deployment } = await render({}, withPreset('spot'));
+    expect(deployment.spec.template.spec.terminationGracePeriodSeconds).toBeLessThanOrEqual(15);
+  });
+
+  it('gitops renders the same each time, and no secret', async () => {
+    const [first, second] = await Promise.all([render({}, withPreset('gitops')), render({}, withPreset('gitops'))]);
+    expect(first.yaml).toBe(second.yaml);
+    expect(first.find('Secret')).toEqual([]);
+  });
+
+  it('development is one small pod without Redis, which everybody may use', async () => {
+    const manifests = await render({}, withPreset('development'));
+    expect(manifests.find('Deployment')).toHaveLength(1);
+    expect(manifests.deployment.spec.replicas).toBe(1);
+    expect(parse(manifests.get('ConfigMap').data?.['config.yaml'] ?? '')).toMatchObject({
+      mode: 'development',
+      auth: { anonymous: true },
+    });
+  });
+
+  it.each(['gke', 'eks', 'aks'])('%s waits longer before it stops', async (preset) => {
+    const seconds = ({ deployment }: Awaited<ReturnType<typeof render>>): number =>
+      deployment.spec.template.spec.containers[0].lifecycle.preStop.sleep.seconds;
+    expect(seconds(await render({}, withPreset(preset)))).toBeGreaterThan(seconds(await render()));
+  });
+});

@@ -1,0 +1,149 @@
+import { describe, expect, it } from 'vitest';
+import { refusal, render, type Manifests } from './support/helm.ts';
+import { GATEWAY_CONTROLLERS, gatewayOf } from './support/traffic.ts';
+
+const NAME = 'test-holdfast';
+
+const route = (manifests: Manifests) => manifests.get('HTTPRoute', NAME);
+
+const pathsOf = ({ spec }: ReturnType<typeof route>): string[] =>
+  spec.rules[0].matches.map(({ path }: { path: { type: string; value: string } }) => `${path.type} ${path.value}`);
+
+describe('the HTTPRoute', () => {
+  it('is not rendered by default', async () => {
+    expect((await render()).find('HTTPRoute')).toEqual([]);
+  });
+
+  it.each(GATEWAY_CONTROLLERS)('leads to /ws and nothing else, for %j', async (controller) => {
+    const manifests = await render({ gateway: gatewayOf(controller) });
+    expect(pathsOf(route(manifests))).toEqual(['Exact /ws']);
+    expect(route(manifests).spec.rules).toHaveLength(1);
+    expect(route(manifests).spec.rules[0].backendRefs).toEqual([{ name: NAME, port: 80 }]);
+  });
+
+  it('leads to the chat page and the API where asked', async () => {
+    const manifests = await render({ gateway: gatewayOf(''), ingress: { exposeApi: true }, config: { demo: true } });
+    expect(pathsOf(route(manifests))).toEqual([
+      'Exact /ws',
+      'Exact /',
+      'PathPrefix /assets',
+      'PathPrefix /demo',
+      'PathPrefix /api',
+    ]);
+  });
+
+  it('belongs to listeners, and to host names', async () => {
+    const manifests = await render({ gateway: gatewayOf('') });
+    expect(route(manifests).spec).toMatchObject({
+      parentRefs: [{ name: 'public', namespace: 'gateways', sectionName: 'https' }],
+      hostnames: ['ws.example.com'],
+    });
+    const every = await render({ gateway: gatewayOf('', { hostnames: [] }) });
+    expect(route(every).spec).not.toHaveProperty('hostnames');
+  });
+
+  it('is refused without a Gateway', async () => {
+    expect(await refusal({ gateway: { enabled: true } })).toContain('an HTTPRoute belongs to a Gateway. Name it');
+    expect(await refusal({ gateway: { parentRefs: [{ namespace: 'gateways' }] } })).toContain('parentRefs');
+  });
+
+  it('takes annotations', async () => {
+    const manifests = await render({ gateway: gatewayOf('', { annotations: { 'example.com/key': 'value' } }) });
+    expect(route(manifests).metadata.annotations).toEqual({ 'example.com/key': 'value' });
+  });
+
+  it('switches off the limits of a request, which is as long as its WebSocket', async () => {
+    expect(route(await render({ gateway: gatewayOf('') })).spec.rules[0].timeouts).toEqual({
+      request: '0s',
+      backendRequest: '0s',
+    });
+  });
+
+  it('refuses a controller that it does not know', async () => {
+    expect(await refusal({ gateway: { controller: 'istio' } })).toContain('controller');
+  });
+
+  it('leads http to https from the listeners that it is told', async () => {
+    expect((await render({ gateway: gatewayOf('') })).find('HTTPRoute', `${NAME}-redirect`)).toEqual([]);
+    const manifests = await render({
+      gateway: gatewayOf('', { redirectParentRefs: [{ name: 'public', sectionName: 'http' }] }),
+    });
+    const redirect = manifests.get('HTTPRoute', `${NAME}-redirect`);
+    expect(redirect.spec.parentRefs).toEqual([{ name: 'public', sectionName: 'http' }]);
+    expect(pathsOf(redirect)).toEqual(pathsOf(route(manifests)));
+    expect(redirect.spec.rules[0].filters).toEqual([
+      { type: 'RequestRedirect', requestRedirect: { scheme: 'https', statusCode: 301 } },
+    ]);
+  });
+});
+
+describe('the policies of GKE', () => {
+  it('limit, drain and check the Service', async () => {
+    const manifests = await render({
+      gateway: gatewayOf('gke'),
+      timeouts: { preStop: 20, read: 1_800 },
+    });
+    const target = { group: '', kind: 'Service', name: NAME };
+    expect(manifests.get('GCPBackendPolicy').spec).toEqual({
+      targetRef: target,
+      default: {
+        timeoutSec: 1_800,
+        connectionDraining: { drainingTimeoutSec: 60 },
+        sessionAffinity: { type: 'NONE' },
+      },
+    });
+    expect(manifests.get('HealthCheckPolicy').spec).toMatchObject({
+      targetRef: target,
+      default: { config: { type: 'HTTP', httpHealthCheck: { port: 8000, requestPath: '/health/ready' } } },
+    });
+    // A limit of the route would be another than the policy's.
+    expect(route(manifests).spec.rules[0]).not.toHaveProperty('timeouts');
+  });
+
+  it.each([
+    ['clientIP', { type: 'CLIENT_IP' }],
+    ['cookie', { type: 'GENERATED_COOKIE', cookieTtlSec: 0 }],
+  ])('have the affinity %s', async (mode, expected) => {
+    const manifests = await render({ gateway: gatewayOf('gke'), sessionAffinity: { mode } });
+    expect(manifests.get('GCPBackendPolicy').spec.default.sessionAffinity).toEqual(expected);
+  });
+
+  it('refuse a draining beyond an hour', async () => {
+    expect(await refusal({ gateway: gatewayOf('gke'), timeouts: { drain: 3_600, read: 7_200 } })).toContain(
+      'timeouts.preStop + settle + drain: gke takes at most 3600 seconds',
+    );
+  });
+
+  it('are for GKE only', async () => {
+    const manifests = await render({ gateway: gatewayOf('envoy') });
+    expect([...manifests.find('GCPBackendPolicy'), ...manifests.find('HealthCheckPolicy')]).toEqual([]);
+  });
+});
+
+describe('the policy of Envoy Gateway', () => {
+  it('raises the limit on silence', async () => {
+    const { spec } = (await render({ gateway: gatewayOf('envoy'), timeouts: { read: 60, send: 120 } })).get(
+      'BackendTrafficPolicy',
+    );
+    expect(spec).toEqual({
+      targetRefs: [{ group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', name: NAME }],
+      timeout: { http: { streamIdleTimeout: '120s' } },
+    });
+  });
+
+  it.each([
+    [99_999, '99999s'],
+    [100_000, '27h46m40s'],
+  ])('writes %i s as Gateway API wants it', async (read, expected) => {
+    const { spec } = (await render({ gateway: gatewayOf('envoy'), timeouts: { read } })).get('BackendTrafficPolicy');
+    expect(spec.timeout.http.streamIdleTimeout).toBe(expected);
+  });
+
+  it('hashes the address for clientIP', async () => {
+    const manifests = await render({ gateway: gatewayOf('envoy'), sessionAffinity: { mode: 'clientIP' } });
+    expect(manifests.get('BackendTrafficPolicy').spec.loadBalancer).toEqual({
+      type: 'ConsistentHash',
+      consistentHash: { type: 'SourceIP' },
+    });
+  });
+});

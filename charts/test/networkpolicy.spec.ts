@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { refusal, render } from './support/helm.ts';
+
+const CONTROLLER = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'traefik' } } };
+
+function networkPolicy(values: object = {}): object {
+  return { networkPolicy: { enabled: true, controllers: [CONTROLLER], ...values } };
+}
+
+describe('the NetworkPolicy', () => {
+  it('lets in whom it names and the test, to the one port; out to DNS and the bundled Redis', async () => {
+    const manifests = await render(networkPolicy());
+    const { spec } = manifests.get('NetworkPolicy', 'test-holdfast');
+    const redis = manifests.get('Deployment', 'test-holdfast-redis').spec.selector;
+    const { labels } = manifests.get('Pod').metadata;
+    expect(spec).toEqual({
+      podSelector: manifests.deployment.spec.selector,
+      policyTypes: ['Ingress', 'Egress'],
+      ingress: [
+        {
+          from: [
+            { podSelector: { matchLabels: expect.objectContaining({ 'app.kubernetes.io/component': 'test' }) } },
+            CONTROLLER,
+          ],
+          ports: [{ port: 8000 }],
+        },
+      ],
+      egress: [
+        {
+          ports: [
+            { port: 53, protocol: 'UDP' },
+            { port: 53, protocol: 'TCP' },
+          ],
+        },
+        { to: [{ podSelector: redis }], ports: [{ port: 6379 }] },
+      ],
+    });
+    expect(labels).toMatchObject(spec.ingress[0].from[0].podSelector.matchLabels);
+  });
+
+  it('lets only the gateway reach the bundled Redis, and that nobody', async () => {
+    const manifests = await render(networkPolicy());
+    const redis = manifests.get('Deployment', 'test-holdfast-redis').spec;
+    expect(manifests.get('NetworkPolicy', 'test-holdfast-redis').spec).toEqual({
+      podSelector: redis.selector,
+      policyTypes: ['Ingress', 'Egress'],
+      ingress: [{ from: [{ podSelector: manifests.deployment.spec.selector }], ports: [{ port: 6379 }] }],
+    });
+  });
+
+  it.each([
+    ['redis://redis.example', [6379]],
+    ['rediss://user:p@ss:1@redis.example:6380/1?db=2', [6380]],
+    ['redis+sentinel://:p@a:26379,b:26380,c:26379/primary?x=y:1', [26_379, 26_380]],
+    ['amqp://rabbit:5672', [5672]],
+  ])('lets out to the ports of the broker %s', async (url, ports) => {
+    const { spec } = (await render({ ...networkPolicy(), broker: { url } })).get('NetworkPolicy');
+    expect(spec.egress[1]).toEqual({ ports: ports.map((port) => ({ port })) });
+  });
+
+  it('lets out to no broker where there is none', async () => {
+    const values = { ...networkPolicy(), redis: { enabled: false }, replicaCount: 1 };
+    expect((await render(values)).get('NetworkPolicy').spec.egress).toHaveLength(1);
+  });
+
+  it('refuses to shut everybody out', async () => {
+    expect(await refusal({ networkPolicy: { enabled: true } })).toContain('networkPolicy: nobody could connect');
+  });
+});

@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { refusal, render } from './support/helm.ts';
+
+describe('the bundled Redis', () => {
+  it('runs once, never twice at a time, and is told from the gateway', async () => {
+    const manifests = await render();
+    const { spec } = manifests.get('Deployment', 'test-holdfast-redis');
+    expect(spec).toMatchObject({ replicas: 1, strategy: { type: 'Recreate' } });
+    expect(spec.selector.matchLabels).not.toEqual(manifests.deployment.spec.selector.matchLabels);
+    expect(manifests.get('Service', 'test-holdfast-redis').spec.selector).toEqual(spec.selector.matchLabels);
+    expect(manifests.get('Service', 'test-holdfast').spec.selector).toEqual(
+      manifests.deployment.spec.selector.matchLabels,
+    );
+  });
+
+  it('keeps below the memory limit of its pod, and evicts nothing', async () => {
+    const manifests = await render();
+    const config = manifests.get('ConfigMap', 'test-holdfast-redis').data?.['redis.conf'];
+    expect(config).toContain(
+      `\nmaxmemory ${Math.floor(0.6 * 256 * 2 ** 20)}\nmaxmemory-policy noeviction\n`.replace(
+        '\nmaxmemory-policy',
+        '\n# A full Redis refuses publishes; evicting would lose positions and members at random.\nmaxmemory-policy',
+      ),
+    );
+    expect(config).toContain('save ""\nappendonly no\n');
+  });
+
+  it.each([
+    ['512Mi', 0.6 * 512 * 2 ** 20],
+    ['1G', 0.6e9],
+    ['1.5Gi', 0.9 * 2 ** 30],
+    [268_435_456, 0.6 * 2 ** 28],
+  ])('understands a limit of %s', async (memory, maxmemory) => {
+    const manifests = await render({ redis: { resources: { limits: { memory } } } });
+    expect(manifests.get('ConfigMap', 'test-holdfast-redis').data?.['redis.conf']).toContain(
+      `\nmaxmemory ${Math.floor(maxmemory)}\n`,
+    );
+  });
+
+  it('needs a limit', async () => {
+    expect(await refusal({ redis: { resources: { limits: null } } })).toContain(
+      'redis.resources.limits.memory: expected a quantity',
+    );
+    expect(await refusal({ redis: { resources: { limits: { memory: '1Ti' } } } })).toContain(
+      'expected a quantity in Mi or Gi',
+    );
+  });
+
+  it('gets its password through stdin, from a file', async () => {
+    const pod = (await render()).get('Deployment', 'test-holdfast-redis').spec.template.spec;
+    const [container] = pod.containers;
+    expect(container).not.toHaveProperty('env');
+    expect(container.args[0]).toContain('requirepass $(cat /etc/redis-secret/redis-password)');
+    expect(pod.volumes[1].secret).toEqual({
+      secretName: 'test-holdfast-redis',
+      defaultMode: 0o440,
+      items: [{ key: 'redis-password', path: 'redis-password' }],
+    });
+  });
+
+  it('restarts when its configuration changes', async () => {
+    const checksum = async (values: object): Promise<string> =>
+      (await render(values)).get('Deployment', 'test-holdfast-redis').spec.template.metadata.annotations[
+        'checksum/config'
+      ];
+    const before = await checksum({});
+    expect(await checksum({})).toBe(before);
+    expect(await checksum({ redis: { maxmemoryPercentage: 50 } })).not.toBe(before);
+  });
+
+  it('gives way to a broker of your own', async () => {
+    for (const broker of [{ url: 'redis://redis.example' }, { existingSecret: 'mine' }]) {
+      expect((await render({ broker })).yaml).not.toContain('test-holdfast-redis');
+    }
+    expect(await refusal({ broker: { url: 'redis://redis.example', existingSecret: 'mine' } })).toContain(
+      'broker: expected url or existingSecret, not both',
+    );
+  });
+});
+
+describe('the memory broker', () => {
+  it.each([
+    ['three pods', { redis: { enabled: false } }],
+    ['two pods', { broker: { url: 'memory:' }, replicaCount: 2 }],
+    ['an autoscaler', { redis: { enabled: false }, replicaCount: 1, autoscaling: { enabled: true } }],
+  ])('is refused for %s', async (_, values) => {
+    expect(await refusal(values)).toContain('replicaCount: the memory broker reaches only its own pod. Set broker.url');
+  });
+
+  it('serves one', async () => {
+    const { deployment } = await render({ redis: { enabled: false }, replicaCount: 1 });
+    expect(JSON.stringify(deployment)).not.toContain('HOLDFAST_BROKER');
+  });
+});

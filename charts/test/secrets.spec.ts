@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest';
+import { fakeCluster } from './support/fake-cluster.ts';
+import { refusal, render, type Manifests } from './support/helm.ts';
+
+function decode(manifests: Manifests, name = 'test-holdfast'): Record<string, string> {
+  const entries = Object.entries(manifests.get('Secret', name).data ?? {});
+  return Object.fromEntries(entries.map(([key, text]) => [key, Buffer.from(text, 'base64').toString()]));
+}
+
+function encode(data: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')]));
+}
+
+describe('secrets', () => {
+  it('are generated, as long as the gateway wants them', async () => {
+    const secrets = decode(await render());
+    expect(secrets).toEqual({
+      'jwt-secret': expect.stringMatching(/^[A-Za-z0-9]{48}$/),
+      'api-keys': expect.stringMatching(/^[A-Za-z0-9]{48}$/),
+    });
+    expect(secrets['jwt-secret']).not.toBe(secrets['api-keys']);
+  });
+
+  it('lead to the bundled Redis with its password', async () => {
+    const { 'redis-password': password, 'broker-url': url } = decode(await render(), 'test-holdfast-redis');
+    expect(password).toMatch(/^[A-Za-z0-9]{32}$/);
+    expect(url).toBe(`redis://:${password}@test-holdfast-redis:6379`);
+  });
+
+  it('are kept by an upgrade', async () => {
+    const args = await fakeCluster([
+      {
+        kind: 'Secret',
+        metadata: { name: 'test-holdfast' },
+        data: encode({ 'jwt-secret': 'old', 'api-keys': 'old,rotated' }),
+      },
+      { kind: 'Secret', metadata: { name: 'test-holdfast-redis' }, data: encode({ 'redis-password': 'pw' }) },
+    ] as never);
+    const manifests = await render({}, { args });
+    expect(decode(manifests)).toEqual({ 'jwt-secret': 'old', 'api-keys': 'old,rotated' });
+    expect(decode(manifests, 'test-holdfast-redis')).toEqual({
+      'redis-password': 'pw',
+      'broker-url': 'redis://:pw@test-holdfast-redis:6379',
+    });
+  });
+
+  it('are completed by an upgrade that needs more of them', async () => {
+    const args = await fakeCluster([
+      { kind: 'Secret', metadata: { name: 'test-holdfast' }, data: encode({ 'jwt-secret': 'old' }) },
+    ] as never);
+    expect(decode(await render({}, { args }))).toEqual({
+      'jwt-secret': 'old',
+      'api-keys': expect.stringMatching(/^[A-Za-z0-9]{48}$/),
+    });
+  });
+
+  it('go away with the release', async () => {
+    for (const { metadata } of (await render()).find('Secret')) {
+      expect(metadata.annotations?.['helm.sh/resource-policy']).toBeUndefined();
+    }
+  });
+
+  it('are mounted as files that follow changes', async () => {
+    const { deployment } = await render();
+    const [{ volumeMounts, env }] = deployment.spec.template.spec.containers;
+    const mount = volumeMounts.find(({ name }: { name: string }) => name === 'secrets');
+    expect(mount).toEqual({ name: 'secrets', mountPath: '/etc/holdfast/secrets', readOnly: true });
+    expect(env).toEqual(
+      expect.arrayContaining([
+        { name: 'HOLDFAST_JWT_SECRET_FILE', value: '/etc/holdfast/secrets/jwt-secret' },
+        { name: 'HOLDFAST_API_KEYS_FILE', value: '/etc/holdfast/secrets/api-keys' },
+        { name: 'HOLDFAST_BROKER_FILE', value: '/etc/holdfast/secrets/broker-url' },
+      ]),
+    );
+  });
+
+  it('stand nowhere but in Secrets', async () => {
+    const values = {
+      auth: { jwtSecret: { value: 'j'.repeat(32) }, apiKeys: { value: 'k'.repeat(16) } },
+      broker: { url: 'redis://user:password@redis.example' },
+    };
+    const manifests = await render(values);
+    const others = manifests.all.filter(({ kind }) => kind !== 'Secret');
+    expect(JSON.stringify(others)).not.toMatch(/jjj|kkk|password@/);
+  });
+
+  it('do not restart pods when they change, unlike the configuration and the broker', async () => {
+    const checksum = async (values: object): Promise<string> =>
+      (await render(values)).deployment.spec.template.metadata.annotations['checksum/config'];
+    const broker = (url: string): object => ({ broker: { url } });
+    const before = await checksum(broker('redis://user:p@ss@redis.example/1'));
+    expect(await checksum(broker('redis://user:other@redis.example/1'))).toBe(before);
+    expect(
+      await checksum({ ...broker('redis://redis.example/1'), auth: { jwtSecret: { value: 'j'.repeat(32) } } }),
+    ).toBe(before);
+    expect(await checksum(broker('redis://user:p@ss@redis.example/2'))).not.toBe(before);
+    expect(await checksum({ ...broker('redis://redis.example/1'), config: { keyWindow: 60 } })).not.toBe(before);
+    expect(await checksum({})).toBe(await checksum({}));
+  });
+
+  it('leave nothing to mount where there are none', async () => {
+    const { deployment } = await render({
+      replicaCount: 1,
+      redis: { enabled: false },
+      auth: { jwtSecret: { enabled: false }, apiKeys: { enabled: false } },
+    });
+    expect(deployment.spec.template.spec.volumes.map(({ name }: { name: string }) => name)).toEqual(['config']);
+  });
+
+  it.each([
+    ['a JWT secret that is too short', { jwtSecret: { value: 'short' } }, 'auth.jwtSecret.value: expected at least 32'],
+    [
+      'an API key that is too short',
+      { apiKeys: { value: `${'k'.repeat(16)},short` } },
+      'auth.apiKeys.value: expected at least 16',
+    ],
+    [
+      'a secret from two sources',
+      { jwtSecret: { value: 'j'.repeat(32), existingSecret: 'mine' } },
+      'auth.jwtSecret: expected value or existingSecret, not both',
+    ],
+  ])('refuse %s, without telling it', async (_, auth, message) => {
+    const said = await refusal({ auth });
+    expect(said).toContain(message);
+    expect(said).not.toMatch(/short|jjj|kkk/);
+  });
+
+  it('must exist where none may be generated', async () => {
+    const said = await refusal({ auth: { generate: false } });
+    expect(said).toContain('auth.jwtSecret.existingSecret: expected the name of a Secret');
+    expect(said).toContain('auth.apiKeys.existingSecret: expected the name of a Secret');
+    expect(said).toContain('redis.existingSecret: expected the name of a Secret with redis-password and broker-url');
+  });
+
+  it.each([
+    [
+      'a store',
+      { data: { 'jwt-secret': { key: 'a' }, 'api-keys': { key: 'a' } } },
+      'externalSecret.store.name: expected',
+    ],
+    ['data', { store: { name: 'vault' } }, 'externalSecret.data: expected where jwt-secret'],
+    [
+      'each of them',
+      { store: { name: 'vault' }, data: { 'jwt-secret': { key: 'a' } } },
+      'externalSecret.data: expected api-keys',
+    ],
+  ])('need %s when they are external', async (_, externalSecret, message) => {
+    expect(await refusal({ externalSecret: { enabled: true, ...externalSecret } })).toContain(message);
+  });
+
+  it('come from one source when they are external', async () => {
+    const externalSecret = {
+      enabled: true,
+      store: { name: 'v' },
+      data: { 'jwt-secret': { key: 'a' }, 'api-keys': { key: 'a' } },
+    };
+    const auth = { jwtSecret: { value: 'j'.repeat(32) } };
+    const said = await refusal({ externalSecret, auth, broker: { url: 'redis://redis.example' } });
+    expect(said).toContain('auth.jwtSecret.value: externalSecret fills the Secret');
+    expect(said).toContain('broker.url: externalSecret fills the Secret');
+  });
+});

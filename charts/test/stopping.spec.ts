@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { refusal, render } from './support/helm.ts';
+
+describe('a stopping pod', () => {
+  it('gets as long as preStop, settle, drain and margin take together', async () => {
+    const manifests = await render({ timeouts: { preStop: 3, settle: 10.2, drain: 20, margin: 4 } });
+    const pod = manifests.deployment.spec.template.spec;
+    expect(pod.terminationGracePeriodSeconds).toBe(38);
+    expect(pod.containers[0].lifecycle).toEqual({ preStop: { sleep: { seconds: 3 } } });
+    expect(manifests.get('ConfigMap', 'test-holdfast').data?.['config.yaml']).toContain('settle: 10.2\n  window: 20\n');
+  });
+
+  it('may get more, never less', async () => {
+    const { deployment } = await render({ terminationGracePeriodSeconds: 55 });
+    expect(deployment.spec.template.spec.terminationGracePeriodSeconds).toBe(55);
+    expect(await refusal({ terminationGracePeriodSeconds: 54 })).toContain(
+      'terminationGracePeriodSeconds: expected at least 55, which is timeouts.preStop + settle + drain + margin',
+    );
+  });
+
+  it('has no hook without a preStop', async () => {
+    const { deployment } = await render({ timeouts: { preStop: 0 } });
+    expect(deployment.spec.template.spec.containers[0]).not.toHaveProperty('lifecycle');
+  });
+
+  it('settles for as long as proxies take to notice', async () => {
+    expect(await refusal({ timeouts: { settle: 9.9 } })).toContain(
+      'timeouts.settle: expected at least 10 s, which is probes.readiness.periodSeconds × failureThreshold',
+    );
+    await render({ timeouts: { settle: 3 }, probes: { readiness: { periodSeconds: 3 } } });
+    expect(await refusal({ probes: { readiness: { failureThreshold: 2 } } })).toContain('expected at least 20 s');
+  });
+
+  it.each([
+    ['drain', { settle: 5 }, 'use timeouts.settle and timeouts.drain'],
+    ['port', 9000, 'use service.port'],
+    ['managementPort', 9001, 'it is 8001'],
+  ])('is not told otherwise by config.%s', async (member, value, message) => {
+    const said = await refusal({ config: { [member]: value } });
+    expect(said).toContain(`config.${member}: the chart sets it`);
+    expect(said).toContain(message);
+  });
+});

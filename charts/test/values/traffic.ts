@@ -1,0 +1,172 @@
+import type { Manifests } from '../support/helm.ts';
+import { gatewayOf, ingressOf } from '../support/traffic.ts';
+import type { ValueCase } from './case.ts';
+
+const NAME = 'test-holdfast';
+
+const service = (manifests: Manifests) => manifests.get('Service', NAME);
+const ingress = (manifests: Manifests) => manifests.get('Ingress', NAME);
+const route = (manifests: Manifests) => manifests.get('HTTPRoute', NAME);
+
+const ingressAnnotation =
+  (key: string) =>
+  (manifests: Manifests): string | undefined =>
+    ingress(manifests).metadata.annotations?.[key];
+
+const NGINX = { ingress: ingressOf('nginx') };
+const NGINX_TLS = { ...NGINX, tls: { enabled: true } };
+const NGINX_COOKIE = { ...NGINX, sessionAffinity: { mode: 'cookie' } };
+
+const nginx = (key: string): ((manifests: Manifests) => string | undefined) =>
+  ingressAnnotation(`nginx.ingress.kubernetes.io/${key}`);
+
+/** What leads clients to the gateway. */
+export const cases: Readonly<Record<string, ValueCase>> = {
+  'timeouts.read': { value: 60, with: NGINX, look: nginx('proxy-read-timeout'), expect: '60' },
+  'timeouts.send': { value: 60, with: NGINX, look: nginx('proxy-send-timeout'), expect: '60' },
+
+  'service.type': { value: 'LoadBalancer', look: (all) => service(all).spec.type, expect: 'LoadBalancer' },
+  'service.port': { value: 8080, look: (all) => service(all).spec.ports[0].port, expect: 8080 },
+  'service.annotations': {
+    value: { 'example.com/key': 'value' },
+    look: (all) => service(all).metadata.annotations,
+    expect: { 'example.com/key': 'value' },
+  },
+  'service.externalTrafficPolicy': {
+    value: 'Local',
+    with: { service: { type: 'LoadBalancer' } },
+    look: (all) => service(all).spec.externalTrafficPolicy,
+    expect: 'Local',
+  },
+
+  'sessionAffinity.mode': {
+    value: 'clientIP',
+    look: (all) => service(all).spec.sessionAffinity,
+    expect: 'ClientIP',
+  },
+  'sessionAffinity.clientIP.timeoutSeconds': {
+    value: 60,
+    with: { sessionAffinity: { mode: 'clientIP' } },
+    look: (all) => service(all).spec.sessionAffinityConfig,
+    expect: { clientIP: { timeoutSeconds: 60 } },
+  },
+  'sessionAffinity.cookie.name': {
+    value: 'pod',
+    with: NGINX_COOKIE,
+    look: nginx('session-cookie-name'),
+    expect: 'pod',
+  },
+  'sessionAffinity.cookie.maxAge': {
+    value: 60,
+    with: NGINX_COOKIE,
+    look: nginx('session-cookie-max-age'),
+    expect: '60',
+  },
+  'sessionAffinity.cookie.secure': {
+    value: true,
+    with: NGINX_COOKIE,
+    look: nginx('session-cookie-secure'),
+    expect: 'true',
+  },
+  'sessionAffinity.cookie.sameSite': {
+    value: 'Strict',
+    with: NGINX_COOKIE,
+    look: nginx('session-cookie-samesite'),
+    expect: 'Strict',
+  },
+
+  'ingress.enabled': { value: true, look: (all) => all.find('Ingress').length, expect: 1 },
+  'ingress.controller': {
+    value: 'alb',
+    with: NGINX,
+    look: (all) => ingress(all).spec.ingressClassName,
+    expect: 'alb',
+  },
+  'ingress.className': {
+    value: 'internal',
+    with: NGINX,
+    look: (all) => ingress(all).spec.ingressClassName,
+    expect: 'internal',
+  },
+  'ingress.annotations': {
+    value: { 'example.com/key': 'value' },
+    with: NGINX,
+    look: ingressAnnotation('example.com/key'),
+    expect: 'value',
+  },
+  'ingress.hosts': {
+    value: ['a.example.com', 'b.example.com'],
+    with: NGINX,
+    look: (all) => ingress(all).spec.rules.map(({ host }: { host: string }) => host),
+    expect: ['a.example.com', 'b.example.com'],
+  },
+  'ingress.exposeApi': {
+    value: true,
+    with: NGINX,
+    look: (all) => ingress(all).spec.rules[0].http.paths.map(({ path }: { path: string }) => path),
+    expect: ['/ws', '/api'],
+  },
+
+  'gateway.enabled': {
+    value: true,
+    with: { gateway: gatewayOf('', { enabled: false }) },
+    look: (all) => all.find('HTTPRoute').length,
+    expect: 1,
+  },
+  'gateway.controller': {
+    value: 'envoy',
+    with: { gateway: gatewayOf('') },
+    look: (all) => all.find('BackendTrafficPolicy').length,
+    expect: 1,
+  },
+  'gateway.parentRefs': {
+    value: [{ name: 'other' }],
+    with: { gateway: gatewayOf('') },
+    look: (all) => route(all).spec.parentRefs,
+    expect: [{ name: 'other' }],
+  },
+  'gateway.redirectParentRefs': {
+    value: [{ name: 'public', sectionName: 'http' }],
+    with: { gateway: gatewayOf('') },
+    look: (all) => all.find('HTTPRoute', `${NAME}-redirect`)[0]?.spec.parentRefs,
+    expect: [{ name: 'public', sectionName: 'http' }],
+  },
+  'gateway.hostnames': {
+    value: ['a.example.com'],
+    with: { gateway: gatewayOf('') },
+    look: (all) => route(all).spec.hostnames,
+    expect: ['a.example.com'],
+  },
+  'gateway.annotations': {
+    value: { 'example.com/key': 'value' },
+    with: { gateway: gatewayOf('') },
+    look: (all) => route(all).metadata.annotations,
+    expect: { 'example.com/key': 'value' },
+  },
+
+  'tls.enabled': {
+    value: true,
+    with: NGINX,
+    look: (all) => ingress(all).spec.tls,
+    expect: [{ hosts: ['ws.example.com'] }],
+  },
+  'tls.secretName': {
+    value: 'mine',
+    with: NGINX_TLS,
+    look: (all) => ingress(all).spec.tls[0].secretName,
+    expect: 'mine',
+  },
+  'tls.certManager.clusterIssuer': {
+    value: 'letsencrypt',
+    with: NGINX_TLS,
+    look: ingressAnnotation('cert-manager.io/cluster-issuer'),
+    expect: 'letsencrypt',
+  },
+  'tls.certManager.issuer': {
+    value: 'letsencrypt',
+    with: NGINX_TLS,
+    look: ingressAnnotation('cert-manager.io/issuer'),
+    expect: 'letsencrypt',
+  },
+  'tls.redirect': { value: false, with: NGINX_TLS, look: nginx('ssl-redirect'), expect: 'false' },
+};

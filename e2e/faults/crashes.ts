@@ -2,11 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Pod } from '@kubernetes/client-node';
 import { expect } from 'vitest';
 import { nameOf } from '../support/cluster.js';
+import { execute } from '../support/execute.js';
 import { injectFault } from '../support/inject.js';
 import type { Scene } from '../support/scene.js';
 import type { Fault } from './fault.js';
 
 const RESTARTED_WITHIN = 60_000;
+
+/** Takes all the memory that the container may have, with the gateway's process as the first to be killed for it. */
+const EXHAUST = `
+  require('node:fs').writeFileSync('/proc/1/oom_score_adj', '1000');
+  const taken = [];
+  setInterval(() => taken.push(Buffer.alloc(4 << 20, 1)), 2);
+`;
 
 async function anyPod(scene: Scene): Promise<V1Pod> {
   const [pod] = await scene.release.readyPods();
@@ -48,6 +56,16 @@ export const CRASHES: readonly Fault[] = [
       const name = nameOf(await anyPod(scene));
       await injectFault('kill', scene.release.namespace.name, name);
       expect(await restarted(scene, name)).toBe('Error');
+      await scene.has(3);
+    },
+  },
+  {
+    name: 'an OOM kill',
+    cost: 'reconnect',
+    async inject(scene) {
+      const name = nameOf(await anyPod(scene));
+      await execute(scene.release.namespace, name, 'gateway', ['node', '-e', EXHAUST]).catch(() => undefined);
+      expect(await restarted(scene, name)).toBe('OOMKilled');
       await scene.has(3);
     },
   },

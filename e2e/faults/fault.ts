@@ -1,6 +1,8 @@
 import { expect } from 'vitest';
 import type { RunReport } from '../load/run.js';
 import type { PodWatch } from '../support/pod-watch.js';
+import type { Load } from '../support/load.js';
+import type { Values } from '../support/release.js';
 import type { Scene } from '../support/scene.js';
 
 /** What a client may notice, at most. */
@@ -19,7 +21,9 @@ export interface Fault {
   readonly name: string;
   readonly cost: Cost;
   /** Does it, waits until it is over, and asserts that it really happened. */
-  inject(scene: Scene, watch: PodWatch): Promise<void>;
+  inject(scene: Scene, watch: PodWatch, load: Load): Promise<void>;
+  /** What the release is installed with beyond the rest. */
+  readonly values?: Values;
 }
 
 /** How long a plain client, which closes its socket before it opens the next one, may be without, in ms. */

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { nameOf } from '../support/cluster.js';
 import type { PodWatch } from '../support/pod-watch.js';
 import { BASE_VALUES, type Scene } from '../support/scene.js';
 import { merged, type Values } from '../support/release.js';
@@ -48,6 +49,22 @@ export const ROLLOUTS: readonly Fault[] = [
     async inject(scene, watch) {
       const config = { log: { level: 'warn' } };
       await replacingAll(scene, watch, () => upgrade(scene, { config }));
+    },
+  },
+  {
+    name: 'a rollout to an image that never becomes ready',
+    cost: 'nothing',
+    values: { progressDeadlineSeconds: 30 },
+    async inject(scene) {
+      const before = (await scene.release.readyPods()).map(nameOf).toSorted();
+      await expect(
+        scene.release.upgrade(merged(BASE_VALUES, { progressDeadlineSeconds: 30, image: { tag: 'not-there' } })),
+      ).rejects.toThrow('holdfast');
+      const { status } = await scene.release.readDeployment();
+      expect(status?.conditions?.find(({ type }) => type === 'Progressing')?.reason).toBe('ProgressDeadlineExceeded');
+      expect((await scene.release.readyPods()).map(nameOf).toSorted()).toEqual(before);
+      await scene.release.helm(['rollback', scene.release.name, '--wait', '--timeout=60s']);
+      await scene.has(3);
     },
   },
   {

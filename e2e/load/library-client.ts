@@ -13,6 +13,7 @@ export interface LoadClientOptions {
   readonly url: string;
   readonly token: Token;
   readonly cookies: boolean;
+  readonly address?: string | undefined;
 }
 
 /** A client as an application would write it with the library. */
@@ -20,9 +21,9 @@ export class LibraryClient implements LoadClient {
   readonly journal: Journal;
   readonly #client: Holdfast;
 
-  constructor(journal: Journal, { url, token, cookies }: LoadClientOptions) {
+  constructor(journal: Journal, { url, token, cookies, address }: LoadClientOptions) {
     this.journal = journal;
-    this.#client = new Holdfast(url, { token, WebSocket: tappedSocket({ journal, cookies }) });
+    this.#client = new Holdfast(url, { token, WebSocket: tappedSocket({ journal, cookies, address }) });
   }
 
   async subscribe(): Promise<void> {

@@ -7,6 +7,7 @@ import type { Drain } from './verdict.js';
 export type Command =
   | { readonly do: 'open'; readonly options: RunOptions }
   | { readonly do: 'begin' | 'nodes' | 'acknowledged' | 'close' }
+  | { readonly do: 'rest'; readonly resting: boolean }
   | { readonly do: 'end'; readonly drains: readonly Drain[] }
   | { readonly do: 'dump'; readonly path: string };
 
@@ -30,6 +31,8 @@ async function handle(command: Command): Promise<unknown> {
   switch (command.do) {
     case 'begin':
       return run.begin();
+    case 'rest':
+      return run.rest(command.resting);
     case 'nodes':
       return run.nodes();
     case 'acknowledged':

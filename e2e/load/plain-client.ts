@@ -22,7 +22,7 @@ export class PlainClient implements LoadClient {
   constructor(journal: Journal, options: LoadClientOptions) {
     this.journal = journal;
     this.#options = options;
-    this.#Socket = tappedSocket({ journal, cookies: options.cookies });
+    this.#Socket = tappedSocket({ journal, cookies: options.cookies, address: options.address });
   }
 
   subscribe(): Promise<void> {

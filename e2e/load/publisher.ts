@@ -7,6 +7,9 @@ const ANSWER_WITHIN = 5_000;
 /** Before a publish that was not acknowledged is repeated, in ms. */
 const RETRY_AFTER = 100;
 
+/** The gateway will never take it: repeating it is of no use. */
+class RefusedError extends Error {}
+
 export interface PublisherOptions {
   /** Of the HTTP API, `http://HOST/api`. */
   readonly api: string;
@@ -23,6 +26,8 @@ export class Publisher {
   readonly answers: Record<string, number> = {};
   /** The longest time to an answer, in ms. */
   slowestAnswer = 0;
+  /** Whether it publishes nothing for now. */
+  resting = false;
   readonly #options: PublisherOptions;
   readonly #name: string;
   readonly #stop = new AbortController();
@@ -49,7 +54,7 @@ export class Publisher {
     for (let count = 1; !this.#stop.signal.aborted; count += 1) {
       const channel = channels[count % channels.length];
       if (channel === undefined) throw new Error('a publisher needs channels');
-      await this.#publish(channel, { text: `${this.#name} ${count}`, at: Date.now() });
+      if (!this.resting) await this.#publish(channel, { text: `${this.#name} ${count}`, at: Date.now() });
       next = Math.max(performance.now(), next + pause);
       await sleep(Math.max(0, next - performance.now()), undefined, { signal: this.#stop.signal }).catch(
         () => undefined,
@@ -81,8 +86,10 @@ export class Publisher {
       });
       answer = String(response.status);
       if (response.ok) return (await response.json()) as Position;
+      if (response.status < 500 && response.status !== 429) throw new RefusedError(await response.text());
       await response.body?.cancel();
     } catch (error) {
+      if (error instanceof RefusedError) throw error;
       // A pod that dies takes its connections along; whether it stored the message shows when it is repeated.
       if (error instanceof DOMException && error.name === 'TimeoutError') answer = 'timeout';
     } finally {

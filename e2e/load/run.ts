@@ -17,6 +17,8 @@ export interface ClientGroup {
   readonly url: string;
   /** Whether its clients keep cookies, as browsers do. */
   readonly cookies: boolean;
+  /** The IP address that the URL's host is at, where no name server knows it. */
+  readonly address?: string;
 }
 
 export interface RunOptions {
@@ -46,6 +48,9 @@ export interface RunReport {
   readonly timeline: readonly Second[];
 }
 
+/** Keys of an earlier run are remembered: each has its own. */
+const RUN = Date.now().toString(36);
+
 const OPEN_AT_ONCE = 50;
 const SUBSCRIBED_WITHIN = 60_000;
 /** How long the last messages may take to everybody, in ms; above the 30 s within which a quiet channel is repaired. */
@@ -67,20 +72,25 @@ export class Run {
     const pause = (1_000 * publishers) / rate;
     this.#publishers = Array.from(
       { length: publishers },
-      (_, index) => new Publisher(`p${index + 1}`, { api, apiKey, channels, pause }),
+      (_, index) => new Publisher(`${RUN}p${index + 1}`, { api, apiKey, channels, pause }),
     );
   }
 
   /** Resolves when every client is subscribed. */
   async open(): Promise<void> {
-    for (const { kind, count, url, cookies } of this.#options.groups) {
+    for (const { kind, count, url, cookies, address } of this.#options.groups) {
       for (let opened = 0; opened < count; opened += OPEN_AT_ONCE) {
         const batch = Array.from({ length: Math.min(OPEN_AT_ONCE, count - opened) }, () => {
           const id = this.#journals.length;
           const journal = emptyJournal(id, kind, channelName(id % this.#options.channels));
           this.#journals.push(journal);
           const token = (): Promise<string> => this.#token(`user-${id}`);
-          const client = new (kind === 'library' ? LibraryClient : PlainClient)(journal, { url, cookies, token });
+          const client = new (kind === 'library' ? LibraryClient : PlainClient)(journal, {
+            url,
+            cookies,
+            address,
+            token,
+          });
           this.#clients.push(client);
           return client;
         });
@@ -93,6 +103,11 @@ export class Run {
     this.#from = Date.now();
     this.#loop.enable();
     for (const publisher of this.#publishers) publisher.start();
+  }
+
+  /** Has the publishers rest, or go on. */
+  rest(resting: boolean): void {
+    for (const publisher of this.#publishers) publisher.resting = resting;
   }
 
   /** How many messages were acknowledged by now. */
@@ -146,7 +161,6 @@ export class Run {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#publishers.map((publisher) => publisher.stop()));
     await Promise.all(this.#clients.map((client) => client.close()));
   }
 

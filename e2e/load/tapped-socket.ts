@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { LookupFunction } from 'node:net';
 import type { GatewayFrame } from '@holdfast/protocol';
 import { WebSocket } from 'ws';
 import { textOf, type Journal, type SocketLife } from './journal.js';
@@ -8,6 +9,12 @@ export interface TapOptions {
   readonly journal: Journal;
   /** Whether cookies are kept and sent, as a browser does. */
   readonly cookies: boolean;
+  /** The IP address that the URL's host is at, where no name server knows it. */
+  readonly address?: string | undefined;
+}
+
+function resolveTo(address: string): LookupFunction {
+  return (_, { all }, done) => (all ? done(null, [{ address, family: 4 }]) : done(null, address, 4));
 }
 
 export interface TappedSocket extends WebSocket {
@@ -21,6 +28,7 @@ export interface TappedSocket extends WebSocket {
 export function tappedSocket({
   journal,
   cookies,
+  address,
 }: TapOptions): new (url: string | URL, protocols?: string | string[]) => TappedSocket {
   const jar = new Map<string, string>();
 
@@ -29,7 +37,11 @@ export function tappedSocket({
 
     constructor(url: string | URL, protocols?: string | string[]) {
       const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ');
-      super(url, protocols, { headers: cookie === '' ? {} : { Cookie: cookie }, handshakeTimeout: 10_000 });
+      super(url, protocols, {
+        headers: cookie === '' ? {} : { Cookie: cookie },
+        handshakeTimeout: 10_000,
+        ...(address !== undefined && { lookup: resolveTo(address) }),
+      });
       const { life } = this;
       journal.sockets.push(life);
       const keepCookies = ({ headers }: IncomingMessage): void => {

@@ -47,6 +47,11 @@ export class Load {
     await this.#ask({ do: 'begin' });
   }
 
+  /** Has the publishers rest, or go on. */
+  async rest(resting: boolean): Promise<void> {
+    await this.#ask({ do: 'rest', resting });
+  }
+
   /** How many clients each pod has. */
   async nodes(): Promise<Record<string, number>> {
     return (await this.#ask({ do: 'nodes' })) as Record<string, number>;

@@ -8,7 +8,10 @@ import type { PodWatch } from './pod-watch.js';
 import { merged, Release, type Values } from './release.js';
 
 /** Seconds. Shorter than the defaults, in the same order: a suite has 20 minutes, not hours. */
-export const TIMEOUTS = { preStop: 3, settle: 3, drain: 6, margin: 5 };
+export const TIMEOUTS = { preStop: 3, settle: 3, drain: 10, margin: 5 };
+
+/** Its hosts end in what no name server knows: clients are told the ingress controller's address. */
+const HOST = 'holdfast.e2e.test';
 
 /** What the suites' releases are installed with. */
 export const BASE_VALUES: Values = {
@@ -16,10 +19,9 @@ export const BASE_VALUES: Values = {
   probes: { readiness: { initialDelaySeconds: 1, periodSeconds: 3 } },
   resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { cpu: '1', memory: '256Mi' } },
   config: { namespaceDefaults: { history: { size: 1000, ttl: 600 } } },
+  ingress: { enabled: true, controller: 'nginx', hosts: [HOST] },
+  sessionAffinity: { mode: 'cookie' },
 };
-
-/** Its hosts end in what no name server knows: clients are told the ingress controller's address. */
-const HOST = 'holdfast.e2e.test';
 
 /** A Service that is reached by every node's address: cluster IPs lead nowhere from outside of a cluster. */
 const NODE_PORT_SERVICE = 'e2e';
@@ -60,6 +62,15 @@ export class Scene {
     );
   }
 
+  /** Brings the release back to what it was installed with, three pods, and these values. */
+  async reset(values: Values = {}): Promise<void> {
+    // Fields that others have set meanwhile, as `kubectl scale` does, are Helm's again.
+    await this.release.upgrade(merged(BASE_VALUES, values), ['--wait', '--force-conflicts']);
+    const { spec } = await this.release.readDeployment();
+    if (spec?.replicas !== 3) await this.release.scale(3);
+    await this.release.rolledOut();
+  }
+
   get cluster(): Cluster {
     return this.release.cluster;
   }
@@ -81,12 +92,18 @@ export class Scene {
     return `http://${this.nodeAddress}:${this.nodePort}/api`;
   }
 
-  /** A load of which most clients use the library, and some nothing but a WebSocket. */
+  /**
+   * A load of which most clients use the library, and some nothing but a WebSocket; some come through the ingress with its
+   * cookie, and most by the Service.
+   */
   async load(clients: number, options: Partial<RunOptions> = {}): Promise<Load> {
     const plain = Math.floor(clients / 10);
+    const sticky = Math.floor(clients / 5);
+    const address = this.ingressAddress;
     return Load.open({
       groups: [
-        { kind: 'library', count: clients - plain, url: this.webSocketUrl, cookies: false },
+        { kind: 'library', count: clients - plain - sticky, url: this.webSocketUrl, cookies: false },
+        { kind: 'library', count: sticky, url: `ws://${HOST}/ws`, address, cookies: true },
         { kind: 'plain', count: plain, url: this.webSocketUrl, cookies: false },
       ],
       channels: 50,

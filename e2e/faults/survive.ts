@@ -19,14 +19,14 @@ const ATTEMPTS = 3;
  *
  * @param folder where the clients' journals are put when it costs more.
  */
-export async function runFault(scene: Scene, fault: Fault, folder: string): Promise<RunReport> {
+export async function expectToSurvive(scene: Scene, fault: Fault, folder: string): Promise<RunReport> {
   for (let attempt = 1; ; attempt += 1) {
     const load = await scene.load(CLIENTS);
     const watch = await PodWatch.start(scene.release);
     try {
       await load.begin();
       await load.goesOn(SOME);
-      await fault.inject(scene, watch);
+      await fault.inject(scene, watch, load);
       await load.goesOn(SOME);
       const report = await load.end(scene.drains(watch));
       if (report.loopDelay <= VALID_LOOP_DELAY) {

@@ -7,6 +7,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['source'] } },
   test: {
     include: ['suites/**/*.spec.ts'],
+    globalSetup: './report/global-setup.ts',
     fileParallelism: false,
     reporters: ['default', '../.ci/summary-reporter.ts'],
     testTimeout: 300_000,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { PodWatch } from '../support/pod-watch.js';
 import type { Scene } from '../support/scene.js';
 import { expectSurvived, type Fault } from './fault.js';
-import type { RunReport } from '../load/run.js';
+import { keep } from '../report/records.js';
 
 const CLIENTS = 1_000;
 
@@ -19,19 +19,23 @@ const ATTEMPTS = 3;
  *
  * @param folder where the clients' journals are put when it costs more.
  */
-export async function expectToSurvive(scene: Scene, fault: Fault, folder: string): Promise<RunReport> {
+export async function expectToSurvive(scene: Scene, fault: Fault, folder: string): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     const load = await scene.load(CLIENTS);
     const watch = await PodWatch.start(scene.release);
     try {
       await load.begin();
       await load.goesOn(SOME);
+      const faultFrom = Date.now();
       await fault.inject(scene, watch, load);
+      const faultTo = Date.now();
       await load.goesOn(SOME);
       const report = await load.end(scene.drains(watch));
       if (report.loopDelay <= VALID_LOOP_DELAY) {
+        const second = (at: number): number => (at - report.from) / 1_000;
+        await keep({ fault: fault.name, cost: fault.cost, from: second(faultFrom), to: second(faultTo), report });
         expectSurvived(fault, report, watch);
-        return report;
+        return;
       }
       console.warn(`the load stood still for ${report.loopDelay} ms: not valid`);
       if (attempt === ATTEMPTS)

@@ -37,6 +37,8 @@ export interface RunOptions {
 }
 
 export interface RunReport {
+  /** When it began, in ms since the Unix epoch. */
+  readonly from: number;
   readonly verdict: Verdict;
   /** In ms. */
   readonly duration: number;
@@ -143,6 +145,7 @@ export class Run {
       for (const [answer, count] of Object.entries(publisher.answers)) answers[answer] = (answers[answer] ?? 0) + count;
     }
     return {
+      from,
       verdict: judge(this.#journals, acknowledged, { from, to }),
       duration: to - from,
       loopDelay: this.#loop.max / 1e6,

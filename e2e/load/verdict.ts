@@ -1,5 +1,6 @@
+import { quantileSorted } from 'simple-statistics';
 import type { Position } from '@holdfast/protocol';
-import { positionOf, type Acknowledged, type Journal, type SocketLife, type Told } from './journal.js';
+import { positionOf, type Acknowledged, type Journal, type SocketLife } from './journal.js';
 
 /** A pod that went away: its clients had this window to leave in. */
 export interface Drain {
@@ -284,12 +285,7 @@ export function longestInterruption(sockets: readonly SocketLife[], from: number
 }
 
 function percentiles(values: readonly number[]): Percentiles {
+  if (values.length === 0) return { p50: 0, p99: 0, max: 0 };
   const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-  return { p50: at(0.5), p99: at(0.99), max: sorted.at(-1) ?? 0 };
-}
-
-/** How many were told between two times, for the timeline of the report. */
-export function countBetween(told: readonly Told[], from: number, to: number): number {
-  return told.filter(({ at, text }) => text !== undefined && at >= from && at < to).length;
+  return { p50: quantileSorted(sorted, 0.5), p99: quantileSorted(sorted, 0.99), max: quantileSorted(sorted, 1) };
 }

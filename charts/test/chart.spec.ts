@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, describe, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
-import { CHART, helm, refusal, render } from './support/helm.ts';
+import { CHART, helm, refusal, render, type Manifests, type RenderOptions } from './support/helm.ts';
 
 async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-chart-'));
@@ -22,6 +22,14 @@ async function parentChart(values: object): Promise<string> {
   );
   await writeFile(join(folder, 'values.yaml'), JSON.stringify(values));
   return folder;
+}
+
+function withPreset(preset: string): RenderOptions {
+  return { args: ['--values', join(CHART, 'presets', `${preset}.yaml`)] };
+}
+
+function preStopSeconds({ deployment }: Manifests): number {
+  return deployment.spec.template.spec.containers[0].lifecycle.preStop.sleep.seconds;
 }
 
 describe('the chart', () => {
@@ -60,7 +68,7 @@ describe('the chart', () => {
   });
 
   it.each(['1.30.0', '1.30.4-gke.1', '1.37.2'])('takes Kubernetes %s', async (kubeVersion) => {
-    await render({}, { kubeVersion });
+    expect((await render({}, { kubeVersion })).deployment.kind).toBe('Deployment');
   });
 });
 
@@ -87,7 +95,6 @@ describe('a parent chart', () => {
 
 describe('preset', async () => {
   const presets = (await readdir(join(CHART, 'presets'))).map((file) => file.replace('.yaml', ''));
-  const withPreset = (preset: string) => ({ args: ['--values', join(CHART, 'presets', `${preset}.yaml`)] });
 
   it('of each kind there is', () => {
     expect(presets.toSorted()).toEqual(['aks', 'development', 'eks', 'gitops', 'gke', 'spot']);
@@ -124,8 +131,6 @@ describe('preset', async () => {
   });
 
   it.each(['gke', 'eks', 'aks'])('%s waits longer before it stops', async (preset) => {
-    const seconds = ({ deployment }: Awaited<ReturnType<typeof render>>): number =>
-      deployment.spec.template.spec.containers[0].lifecycle.preStop.sleep.seconds;
-    expect(seconds(await render({}, withPreset(preset)))).toBeGreaterThan(seconds(await render()));
+    expect(preStopSeconds(await render({}, withPreset(preset)))).toBeGreaterThan(preStopSeconds(await render()));
   });
 });

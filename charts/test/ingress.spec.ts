@@ -13,6 +13,9 @@ const pathsOf = (manifests: Manifests): string[] =>
     ({ path, pathType }: { path: string; pathType: string }) => `${pathType} ${path}`,
   );
 
+const rulesOf = async (hosts: string[]): Promise<{ host?: string; http: object }[]> =>
+  ingress(await render({ ingress: { enabled: true, hosts } })).spec.rules;
+
 describe('the Ingress', () => {
   it('is not rendered by default', async () => {
     expect((await render()).find('Ingress')).toEqual([]);
@@ -65,8 +68,6 @@ describe('the Ingress', () => {
   });
 
   it('has its routes at every host, or at any', async () => {
-    const rulesOf = async (hosts: string[]): Promise<{ host?: string; http: object }[]> =>
-      ingress(await render({ ingress: { enabled: true, hosts } })).spec.rules;
     const [one, two] = await rulesOf(['a.example.com', '*.example.org']);
     expect([one?.host, two?.host]).toEqual(['a.example.com', '*.example.org']);
     expect(two?.http).toEqual(one?.http);
@@ -307,19 +308,13 @@ describe('TLS', () => {
     expect(annotations(off)).not.toHaveProperty(['networking.gke.io/v1beta1.FrontendConfig']);
   });
 
-  it('leads http to https for traefik by an Ingress of its own, unless told otherwise', async () => {
-    const redirect = `${NAME}-redirect`;
+  it('leads http to https for traefik by a Middleware, unless told otherwise', async () => {
+    const key = 'traefik.ingress.kubernetes.io/router.middlewares';
     const on = await render({ ingress: ingressOf('traefik'), tls: { enabled: true } });
-    expect(on.get('Middleware', redirect).spec.redirectScheme).toMatchObject({ scheme: 'https' });
-    const { metadata, spec } = on.get('Ingress', redirect);
-    expect(metadata.annotations).toMatchObject({
-      'traefik.ingress.kubernetes.io/router.entrypoints': 'web',
-      'traefik.ingress.kubernetes.io/router.middlewares': `test-ns-${redirect}@kubernetescrd`,
-    });
-    expect(spec).not.toHaveProperty('tls');
-    expect(spec.rules).toEqual(ingress(on).spec.rules);
+    expect(on.get('Middleware', NAME).spec.redirectScheme).toEqual({ scheme: 'https', permanent: true });
+    expect(annotations(on)[key]).toBe(`test-ns-${NAME}@kubernetescrd`);
     const off = await render({ ingress: ingressOf('traefik'), tls: { enabled: true, redirect: false } });
-    expect(off.find('Ingress')).toHaveLength(1);
     expect(off.find('Middleware')).toEqual([]);
+    expect(annotations(off)).not.toHaveProperty([key]);
   });
 });

@@ -25,14 +25,13 @@ describe('alerts and dashboards', async () => {
     files.filter((file) => file.endsWith('.ts')).map((file) => readFile(join(sources, file), 'utf8')),
   );
   const names = new Set(
-    code
-      .join('\n')
-      .matchAll(/\b(counter|gauge|histogram|total)\(\s*'(?:holdfast_)?(\w+)'/g)
-      .flatMap(([, kind, name]) => {
+    [...code.join('\n').matchAll(/\b(counter|gauge|histogram|total)\(\s*'(?:holdfast_)?(\w+)'/g)].flatMap(
+      ([, kind, name]) => {
         const metric = `holdfast_${name}`;
         if (kind === 'gauge') return [metric];
         return kind === 'histogram' ? [`${metric}_bucket`, `${metric}_sum`, `${metric}_count`] : [`${metric}_total`];
-      }),
+      },
+    ),
   );
 
   it.each(['files/alerts.yaml', 'files/dashboards/holdfast.json'])(

@@ -11,6 +11,14 @@ function encode(data: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')]));
 }
 
+async function checksum(values: object): Promise<string> {
+  return (await render(values)).deployment.spec.template.metadata.annotations['checksum/config'];
+}
+
+function broker(url: string): object {
+  return { broker: { url } };
+}
+
 describe('secrets', () => {
   it('are generated, as long as the gateway wants them', async () => {
     const secrets = decode(await render());
@@ -85,9 +93,6 @@ describe('secrets', () => {
   });
 
   it('do not restart pods when they change, unlike the configuration and the broker', async () => {
-    const checksum = async (values: object): Promise<string> =>
-      (await render(values)).deployment.spec.template.metadata.annotations['checksum/config'];
-    const broker = (url: string): object => ({ broker: { url } });
     const before = await checksum(broker('redis://user:p@ss@redis.example/1'));
     expect(await checksum(broker('redis://user:other@redis.example/1'))).toBe(before);
     expect(

@@ -16,6 +16,15 @@ const annotationsOf = (manifests: Manifests): Record<string, string> => ({
 const refusalOfCookie = (controller: IngressController, cookie: object, values: object = {}): Promise<string> =>
   refusal({ ingress: ingressOf(controller), sessionAffinity: { mode: 'cookie', cookie }, ...values });
 
+const envoyCookie = async (cookie: object): Promise<unknown> => {
+  const manifests = await render({ gateway: gatewayOf('envoy'), sessionAffinity: { mode: 'cookie', cookie } });
+  return manifests.get('BackendTrafficPolicy').spec.loadBalancer.consistentHash.cookie;
+};
+
+/** The age at which the gateway asks connections to move, in seconds. */
+const ageOf = (manifests: Manifests): unknown =>
+  parse(manifests.get('ConfigMap', SERVICE).data?.['config.yaml'] ?? '')?.connection?.maxAge;
+
 describe('sessionAffinity.mode', () => {
   it('is none by default', async () => {
     expect((await render()).get('Service', SERVICE).spec).not.toHaveProperty('sessionAffinity');
@@ -130,12 +139,8 @@ describe('sessionAffinity.cookie', () => {
   });
 
   it('of Envoy Gateway takes all, and an age of any number of digits', async () => {
-    const policyOf = async (cookie: object): Promise<unknown> =>
-      (await render({ gateway: gatewayOf('envoy'), sessionAffinity: { mode: 'cookie', cookie } })).get(
-        'BackendTrafficPolicy',
-      ).spec.loadBalancer.consistentHash.cookie;
-    expect(await policyOf({})).toEqual({ name: 'route', ttl: '0s', attributes: { SameSite: 'Lax' } });
-    expect(await policyOf({ name: 'pod', maxAge: 604_800, secure: true, sameSite: 'None' })).toEqual({
+    expect(await envoyCookie({})).toEqual({ name: 'route', ttl: '0s', attributes: { SameSite: 'Lax' } });
+    expect(await envoyCookie({ name: 'pod', maxAge: 604_800, secure: true, sameSite: 'None' })).toEqual({
       name: 'pod',
       ttl: '168h0m0s',
       attributes: { SameSite: 'None', Secure: '' },
@@ -194,9 +199,6 @@ describe('sessionAffinity.cookie', () => {
 });
 
 describe("the age at which Google's load balancer cuts a connection", () => {
-  const ageOf = (manifests: Manifests): unknown =>
-    parse(manifests.get('ConfigMap', SERVICE).data?.['config.yaml'] ?? '')?.connection?.maxAge;
-
   it.each([
     ['an Ingress', { ingress: ingressOf('gke') }],
     ['a Gateway', { gateway: gatewayOf('gke') }],

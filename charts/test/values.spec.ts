@@ -5,9 +5,10 @@ import { readChartValues, type ChartValue } from '../generate/chart-values.ts';
 import { isOpen } from '../generate/values-schema.ts';
 import { CHART, refusal, render } from './support/helm.ts';
 import type { ValueCase } from './values/case.ts';
+import { cases as core } from './values/core.ts';
+import { cases as traffic } from './values/traffic.ts';
 
-const modules = import.meta.glob<{ cases?: Readonly<Record<string, ValueCase>> }>('./values/*.ts', { eager: true });
-const CASES = Object.assign({}, ...Object.values(modules).map(({ cases }) => cases)) as Record<string, ValueCase>;
+const CASES: Readonly<Record<string, ValueCase>> = { ...core, ...traffic };
 
 describe('each value', async () => {
   const chartValues = readChartValues(await readFile(join(CHART, 'values.yaml'), 'utf8'));
@@ -39,5 +40,5 @@ function pathsOf(values: readonly ChartValue[], parent = ''): string[] {
 function set(values: object, [name, ...rest]: readonly string[], value: unknown): object {
   if (name === undefined) throw new RangeError('no path');
   const before = (values as Record<string, unknown>)[name];
-  return { ...values, [name]: rest.length === 0 ? value : set((before ?? {}) as object, rest, value) };
+  return { ...values, [name]: rest.length === 0 ? value : set(before ?? {}, rest, value) };
 }

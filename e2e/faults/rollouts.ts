@@ -14,8 +14,7 @@ async function replacingAll(scene: Scene, watch: PodWatch, replace: () => Promis
   expect(left, 'pods that were not replaced').toEqual([]);
 }
 
-const upgrade = (scene: Scene, values: Values): Promise<void> =>
-  scene.release.upgrade(merged(BASE_VALUES, values), ['--wait']);
+const upgrade = (scene: Scene, values: Values): Promise<void> => scene.release.apply(merged(BASE_VALUES, values));
 
 export const ROLLOUTS: readonly Fault[] = [
   {
@@ -57,9 +56,9 @@ export const ROLLOUTS: readonly Fault[] = [
     values: { progressDeadlineSeconds: 30 },
     async inject(scene) {
       const before = (await scene.release.readyPods()).map(nameOf).toSorted();
-      await expect(
-        scene.release.upgrade(merged(BASE_VALUES, { progressDeadlineSeconds: 30, image: { tag: 'not-there' } })),
-      ).rejects.toThrow('holdfast');
+      await expect(upgrade(scene, { progressDeadlineSeconds: 30, image: { tag: 'not-there' } })).rejects.toThrow(
+        'holdfast',
+      );
       const { status } = await scene.release.readDeployment();
       expect(status?.conditions?.find(({ type }) => type === 'Progressing')?.reason).toBe('ProgressDeadlineExceeded');
       expect((await scene.release.readyPods()).map(nameOf).toSorted()).toEqual(before);

@@ -3,8 +3,10 @@ import {
   AutoscalingV2Api,
   CoreV1Api,
   KubeConfig,
+  KubernetesObjectApi,
   NetworkingV1Api,
   PolicyV1Api,
+  type KubernetesObject,
   type V1Pod,
 } from '@kubernetes/client-node';
 
@@ -15,6 +17,7 @@ export class Cluster {
   readonly autoscaling: AutoscalingV2Api;
   readonly networking: NetworkingV1Api;
   readonly policy: PolicyV1Api;
+  readonly #objects: KubernetesObjectApi;
 
   constructor(readonly config: KubeConfig) {
     this.core = config.makeApiClient(CoreV1Api);
@@ -22,6 +25,7 @@ export class Cluster {
     this.autoscaling = config.makeApiClient(AutoscalingV2Api);
     this.networking = config.makeApiClient(NetworkingV1Api);
     this.policy = config.makeApiClient(PolicyV1Api);
+    this.#objects = KubernetesObjectApi.makeApiClient(config);
   }
 
   /** @throws Error where KUBECONFIG does not lead to a cluster. */
@@ -30,6 +34,11 @@ export class Cluster {
     const config = new KubeConfig();
     config.loadFromDefault();
     return new Cluster(config);
+  }
+
+  /** Creates an object of any kind. */
+  async create(object: KubernetesObject & Readonly<Record<string, unknown>>): Promise<void> {
+    await this.#objects.create(object);
   }
 
   /** The nodes' internal addresses, by their names. */
@@ -41,6 +50,22 @@ export class Cluster {
         status?.addresses?.find(({ type }) => type === 'InternalIP')?.address ?? '',
       ]),
     );
+  }
+
+  /** Where the ingress controller answers: E2E_INGRESS_ADDRESS, or the node that it runs on. */
+  async ingressAddress(): Promise<string> {
+    const told = process.env['E2E_INGRESS_ADDRESS'];
+    if (told !== undefined) return told;
+    for (const labelSelector of [
+      'app=traefik',
+      'app.kubernetes.io/name=traefik',
+      'app.kubernetes.io/name=ingress-nginx',
+    ]) {
+      const { items } = await this.core.listPodForAllNamespaces({ labelSelector });
+      const address = items[0]?.status?.hostIP;
+      if (address !== undefined) return address;
+    }
+    throw new Error('no ingress controller was found: set E2E_INGRESS_ADDRESS');
   }
 
   async pods(namespace: string, labelSelector: string): Promise<V1Pod[]> {

@@ -4,6 +4,7 @@ import { PatchStrategy, setHeaderOptions, type V1Deployment, type V1Pod } from '
 import { stringify } from 'yaml';
 import { isReady, nameOf, type Cluster } from './cluster.js';
 import { command } from './command.js';
+import { IMAGE_VALUES } from './images.js';
 import type { Namespace } from './namespace.js';
 
 const CHART = new URL('../../charts/holdfast', import.meta.url).pathname;
@@ -14,41 +15,28 @@ const SELECTOR =
 
 export type Values = Readonly<Record<string, unknown>>;
 
-/** What differs on the cluster of the suites: the images that are there. */
-const IMAGES: Values = {
-  ...(process.env['E2E_IMAGE_TAG'] !== undefined && { image: { tag: process.env['E2E_IMAGE_TAG'] } }),
-  ...(process.env['E2E_REDIS_TAG'] !== undefined && { redis: { image: { tag: process.env['E2E_REDIS_TAG'] } } }),
-};
-
 /** A release of the chart in a namespace, named `holdfast`. */
 export class Release {
   readonly name = NAME;
-  readonly deployment = NAME;
   readonly selector = SELECTOR;
 
-  private constructor(readonly namespace: Namespace) {}
+  constructor(readonly namespace: Namespace) {}
 
   get cluster(): Cluster {
     return this.namespace.cluster;
   }
 
-  /** `helm install --wait`. */
-  static async install(namespace: Namespace, values: Values = {}, timeoutSeconds = 120): Promise<Release> {
-    const release = new Release(namespace);
-    await release.helm(['install', NAME, CHART, '--wait', `--timeout=${timeoutSeconds}s`], values);
-    return release;
-  }
-
-  /** `helm upgrade`. Values replace those of before. */
-  async upgrade(values: Values = {}, args: readonly string[] = ['--wait']): Promise<void> {
-    await this.helm(['upgrade', NAME, CHART, '--timeout=180s', ...args], values);
+  /** `helm upgrade --install`, and waits until its pods are ready and former ones gone. Values replace those of before. */
+  async apply(values: Values = {}, args: readonly string[] = []): Promise<void> {
+    await this.helm(['upgrade', NAME, CHART, '--install', '--wait', '--timeout=120s', ...args], values);
+    await this.rolledOut();
   }
 
   /** Runs helm in the namespace of the release. */
   helm(args: readonly string[], values?: Values): Promise<string> {
     const all = ['--namespace', this.namespace.name, ...args];
     if (values === undefined) return command('helm', all, { timeout: 240_000 });
-    const input = stringify(merged(IMAGES, values));
+    const input = stringify(merged(IMAGE_VALUES, values));
     return command('helm', [...all, '--values', '-'], { timeout: 240_000, input });
   }
 
@@ -56,18 +44,33 @@ export class Release {
     return this.cluster.pods(this.namespace.name, SELECTOR);
   }
 
+  /** The names of the gateway's pods that are to stay. */
+  async podNames(): Promise<string[]> {
+    return (await this.pods()).filter(({ metadata }) => metadata?.deletionTimestamp === undefined).map(nameOf);
+  }
+
+  /** Begins to stop a pod, as a rollout or a drain does. */
+  async stop(pod: string): Promise<void> {
+    await this.cluster.core.deleteNamespacedPod({ namespace: this.namespace.name, name: pod });
+  }
+
+  /** Resolves when a pod has come to its end. */
+  async gone(pod: string): Promise<void> {
+    while ((await this.pods()).some((other) => nameOf(other) === pod)) await sleep(100);
+  }
+
   async readyPods(): Promise<V1Pod[]> {
     return (await this.pods()).filter((pod) => isReady(pod));
   }
 
   async readDeployment(): Promise<V1Deployment> {
-    return this.cluster.apps.readNamespacedDeployment({ namespace: this.namespace.name, name: this.deployment });
+    return this.cluster.apps.readNamespacedDeployment({ namespace: this.namespace.name, name: NAME });
   }
 
   /** A strategic merge patch of the Deployment. */
   async patch(body: object): Promise<void> {
     await this.cluster.apps.patchNamespacedDeployment(
-      { namespace: this.namespace.name, name: this.deployment, body },
+      { namespace: this.namespace.name, name: NAME, body },
       setHeaderOptions('Content-Type', PatchStrategy.StrategicMergePatch),
     );
   }

@@ -32,12 +32,14 @@ export class Scene {
     readonly release: Release,
     readonly nodeAddress: string,
     readonly nodePort: number,
+    readonly ingressAddress: string,
     readonly apiKey: string,
     readonly jwtSecret: string,
   ) {}
 
   static async install(namespace: Namespace, values: Values = {}): Promise<Scene> {
-    const release = await Release.install(namespace, merged(BASE_VALUES, values));
+    const release = new Release(namespace);
+    await release.apply(merged(BASE_VALUES, values));
     const { core } = namespace.cluster;
     const { spec } = await core.createNamespacedService({
       namespace: namespace.name,
@@ -57,6 +59,7 @@ export class Scene {
       release,
       nodeAddress,
       nodePort,
+      await namespace.cluster.ingressAddress(),
       await release.secret('api-keys'),
       await release.secret('jwt-secret'),
     );
@@ -65,7 +68,7 @@ export class Scene {
   /** Brings the release back to what it was installed with, three pods, and these values. */
   async reset(values: Values = {}): Promise<void> {
     // Fields that others have set meanwhile, as `kubectl scale` does, are Helm's again.
-    await this.release.upgrade(merged(BASE_VALUES, values), ['--wait', '--force-conflicts']);
+    await this.release.apply(merged(BASE_VALUES, values), ['--force-conflicts']);
     const { spec } = await this.release.readDeployment();
     if (spec?.replicas !== 3) await this.release.scale(3);
     await this.release.rolledOut();
@@ -77,11 +80,6 @@ export class Scene {
 
   get host(): string {
     return HOST;
-  }
-
-  /** Where the ingress controller listens. */
-  get ingressAddress(): string {
-    return process.env['E2E_INGRESS_ADDRESS'] ?? this.nodeAddress;
   }
 
   get webSocketUrl(): string {

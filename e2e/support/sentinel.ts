@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Pod } from '@kubernetes/client-node';
 import { isReady, nameOf } from './cluster.js';
 import { execute } from './execute.js';
+import { REDIS_TAG } from './images.js';
 import type { Namespace } from './namespace.js';
 
-const IMAGE = `docker.io/library/redis:${process.env['E2E_REDIS_TAG'] ?? '8.8.3-alpine'}`;
+const IMAGE = `docker.io/library/redis:${REDIS_TAG ?? '8.8.3-alpine'}`;
 const NAME = 'sentinel';
 const LABELS = { app: NAME };
 const COUNT = 3;

@@ -29,43 +29,33 @@ No client outside the cluster reaches it yet (ingress.enabled, gateway.enabled o
 
   kubectl --namespace {{ .Release.Namespace }} port-forward service/{{ $service }} 8000:{{ int64 .Values.service.port }}
 {{- end }}
-{{- include "holdfast.notes.affinity" . }}
-{{- include "holdfast.notes.controller" . }}
-{{- end }}
-
-{{- define "holdfast.notes.affinity" -}}
-{{- if eq .Values.sessionAffinity.mode "clientIP" }}
-{{- $proxy := ternary .Values.ingress.controller (.Values.gateway.controller | default "the Gateway") .Values.ingress.enabled }}
-{{- if and (include "holdfast.proxied" .) (not (has $proxy (list "gke" "envoy"))) }}
-
-WARNING: sessionAffinity.mode=clientIP does nothing for clients that come through {{ $proxy }}: it dials pods, not the Service. It holds for
-clients of the Service alone. Use sessionAffinity.mode=cookie for those of the proxy.
-{{- end }}
-
-sessionAffinity.mode=clientIP: a node whose kube-proxy runs in mode iptables remembers 100 client addresses for each pod. With more clients
-than that the oldest are forgotten, and their next connection may go to another pod, where they resume.
-{{- else if eq .Values.sessionAffinity.mode "cookie" }}
+{{- if eq .Values.sessionAffinity.mode "cookie" }}
 
 Clients that keep the cookie {{ include "holdfast.cookie.name" . | quote }} come back to their pod.
 {{- end }}
-{{- end }}
+{{- if and .Values.ingress.enabled (eq .Values.ingress.controller "alb") }}
 
-{{- define "holdfast.notes.controller" -}}
-{{- $controllers := list }}
-{{- if .Values.ingress.enabled }}{{ $controllers = append $controllers .Values.ingress.controller }}{{ end }}
-{{- if and .Values.gateway.enabled .Values.gateway.controller }}{{ $controllers = append $controllers .Values.gateway.controller }}{{ end }}
-{{- range without $controllers "nginx" "traefik" }}
-
-WARNING: what the chart renders for {{ . }} is written from its documentation and was never run. Look at its events and logs before you rely on it.
-{{- end }}
-{{- if has "alb" $controllers }}
-
-An ALB takes longer to know a new pod than Kubernetes to call it ready. Let a rollout wait for it, once, before the pods start:
+An ALB takes longer to know a new pod than Kubernetes to call it ready. Let rollouts wait for it, by a label that counts for pods to come:
 
   kubectl label namespace {{ .Release.Namespace }} elbv2.k8s.aws/pod-readiness-gate-inject=enabled
 {{- end }}
-{{- with include "holdfast.maxConnectionAge" . }}
+{{- end }}
 
-Google's load balancer cuts every connection at the age of {{ int64 $.Values.timeouts.read }} s, busy or not; the gateway asks each to move by {{ dig "connection" "maxAge" . $.Values.config }} s.
+{{/* What is risky about the way that was chosen, a line each. */}}
+{{- define "holdfast.notes.trafficWarnings" -}}
+{{- $controllers := list }}
+{{- if .Values.ingress.enabled }}{{ $controllers = append $controllers .Values.ingress.controller }}{{ end }}
+{{- if .Values.gateway.enabled }}{{ $controllers = append $controllers (.Values.gateway.controller | default "the Gateway") }}{{ end }}
+{{- range without $controllers "nginx" "traefik" "the Gateway" }}
+What is rendered for {{ . }} is written from its documentation and was never run. Look at its events and logs before you rely on it.
+{{- end }}
+{{- if eq .Values.sessionAffinity.mode "clientIP" }}
+{{- range without $controllers "gke" "envoy" }}
+sessionAffinity.mode=clientIP does nothing for clients that come through {{ . }}, which dials pods and not the Service.
+{{- end }}
+sessionAffinity.mode=clientIP: kube-proxy in mode iptables remembers 100 addresses for each pod and node. With more clients the oldest are forgotten, and move when they reconnect.
+{{- end }}
+{{- with include "holdfast.maxConnectionAge" . }}
+Google's load balancer cuts every connection at the age of {{ int64 $.Values.timeouts.read }} s, busy or not. The gateway asks each to move by {{ dig "connection" "maxAge" . $.Values.config }} s.
 {{- end }}
 {{- end }}

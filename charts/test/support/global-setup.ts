@@ -1,9 +1,10 @@
 import type { TestProject } from 'vitest/node';
+import { findKubernetesSchemas } from './kubernetes-schemas.ts';
 import { findTool, type Tool, type ToolName } from './tools.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    tools: Record<ToolName, Tool>;
+    tools: Record<ToolName | 'kubernetesSchemas', Tool>;
   }
 }
 
@@ -13,6 +14,7 @@ export default async function setup(project: TestProject): Promise<void> {
     helm: await findTool('helm'),
     helm3: await findTool('helm3'),
     kubeconform: await findTool('kubeconform'),
+    kubernetesSchemas: await findKubernetesSchemas(),
   };
   const missing = Object.values(tools).flatMap((tool) => ('missing' in tool ? tool.missing : []));
   if (missing.length > 0) {

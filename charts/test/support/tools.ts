@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /** Where what was built once stays; continuous integration may keep it from run to run. */
-const CACHE = fileURLToPath(new URL('../../../node_modules/.cache/holdfast-tools', import.meta.url));
+export const CACHE = fileURLToPath(new URL('../../../node_modules/.cache/holdfast-tools', import.meta.url));
 
 /** Go compiles Helm in some minutes on two cores. */
 const BUILD_TIMEOUT_MS = 15 * 60_000;

@@ -38,6 +38,7 @@ const SERVICE_MONITOR = { metrics: { serviceMonitor: { enabled: true } } };
 const PROMETHEUS_RULE = { metrics: { prometheusRule: { enabled: true } } };
 const DASHBOARD = { metrics: { dashboard: { enabled: true } } };
 const PERSISTENCE = { redis: { persistence: { enabled: true } } };
+const COOKIE = { ingress: { enabled: true, hosts: ['ws.example'] }, sessionAffinity: { mode: 'cookie' } };
 const TOLERATION = { key: 'spot', operator: 'Exists' };
 const AFFINITY = { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [] } };
 
@@ -674,6 +675,17 @@ export const cases: Readonly<Record<string, ValueCase>> = {
   },
 
   'test.timeout': { value: '5m', look: (m) => verifyArgs(m).includes('--timeout=5m'), expect: true },
+  'test.ingressAddress': {
+    value: 'traefik.traefik:80',
+    with: COOKIE,
+    look: (m) => verifyArgs(m).slice(-4),
+    expect: [
+      '--affinity=cookie',
+      '--cookie=route',
+      '--ingress-url=ws://ws.example/ws',
+      '--ingress-address=traefik.traefik:80',
+    ],
+  },
   'test.extraArgs': {
     value: ['--namespace=rooms'],
     look: (m) => verifyArgs(m).at(-1),

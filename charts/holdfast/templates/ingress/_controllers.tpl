@@ -51,17 +51,3 @@ instead (ManagedCertificate, appgw-ssl-certificate), which a tls section would o
 {{- list $tls | toYaml }}
 {{- end }}
 {{- end }}
-
-{{/* The rules of an Ingress: every route at every host, or at any host where none is named. */}}
-{{- define "holdfast.ingress.rules" -}}
-{{- $paths := list }}
-{{- range include "holdfast.routes" . | fromYamlArray }}
-{{- $backend := dict "service" (dict "name" (include "holdfast.serviceName" $) "port" (dict "name" "http")) }}
-{{- $paths = append $paths (dict "path" .path "pathType" (ternary "Exact" "Prefix" .exact) "backend" $backend) }}
-{{- end }}
-{{- range .Values.ingress.hosts | default (list "") }}
-{{- $rule := dict "http" (dict "paths" $paths) }}
-{{- with . }}{{ $_ := set $rule "host" . }}{{ end }}
-{{ list $rule | toYaml }}
-{{- end }}
-{{- end }}

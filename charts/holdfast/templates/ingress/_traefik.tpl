@@ -1,8 +1,12 @@
 {{/*
-Traefik with its own annotations: affinity is a matter of the Service. It cuts no idle WebSocket, and has no key for that.
-https://doc.traefik.io/traefik/reference/routing-configuration/kubernetes/ingress/#on-service
+Traefik with its own annotations: affinity is a matter of the Service. It cuts no idle WebSocket, and has no key for that. TLS is a matter
+of its entry points: an Ingress with a tls section adds a certificate, and is served without TLS too unless it is redirected.
+https://doc.traefik.io/traefik/reference/routing-configuration/kubernetes/ingress/
 */}}
 {{- define "holdfast.ingress.traefik.annotations" -}}
+{{- if and .Values.tls.enabled .Values.tls.redirect }}
+traefik.ingress.kubernetes.io/router.middlewares: {{ .Release.Namespace }}-{{ include "holdfast.fullname" . }}@kubernetescrd
+{{- end }}
 {{- end }}
 
 {{- define "holdfast.ingress.traefik.serviceAnnotations" -}}

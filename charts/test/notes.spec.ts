@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { CHART, helm } from './support/helm.ts';
+
+/** What Helm prints after an install. */
+async function notes(values: object = {}): Promise<string> {
+  const args = ['install', 'test', CHART, '--namespace', 'test-ns', '--dry-run=client', '--values', '-'];
+  const said = await helm(args, JSON.stringify(values));
+  return said.slice(said.indexOf('\nNOTES:\n'));
+}
+
+const MEMORY = { redis: { enabled: false }, replicaCount: 1 };
+
+describe('the notes', () => {
+  it('tell the next commands', async () => {
+    const said = await notes();
+    expect(said).toContain('kubectl --namespace test-ns rollout status deployment/test-holdfast\n');
+    expect(said).toContain('helm --namespace test-ns test test\n');
+    expect(said).toContain('kubectl --namespace test-ns port-forward service/test-holdfast 8000:80\n');
+  });
+
+  it('tell how to read what was generated, and not what it is', async () => {
+    const said = await notes();
+    expect(said).toContain(
+      `get secret test-holdfast --output 'go-template={{index .data "jwt-secret" | base64decode}}'`,
+    );
+    expect(said).toContain(`get secret test-holdfast --output 'go-template={{index .data "api-keys" | base64decode}}'`);
+    expect(said).not.toMatch(/[A-Za-z0-9]{32}/);
+  });
+
+  it('do not tell how to read what is elsewhere', async () => {
+    const said = await notes({ auth: { jwtSecret: { existingSecret: 'a' }, apiKeys: { enabled: false } } });
+    expect(said).not.toContain('get secret');
+  });
+
+  it.each([
+    ['the bundled Redis', {}, 'The bundled Redis is for evaluation: one pod, no replica, no persistence.'],
+    ['a single pod', { ...MEMORY, broker: { url: 'redis://r' } }, 'With one pod, clients wait'],
+    ['the memory broker', MEMORY, 'The broker is the memory of the one pod'],
+    ['development', { config: { mode: 'development' } }, 'config.mode is development: everybody may do everything'],
+    [
+      'anonymous clients',
+      { config: { auth: { anonymous: true } } },
+      'config.auth.anonymous: clients without a token may connect',
+    ],
+    ['a gateway that lets nobody in', { auth: { jwtSecret: { enabled: false } } }, 'Nobody can connect'],
+    [
+      'secrets among the values',
+      { auth: { apiKeys: { value: 'k'.repeat(16) } } },
+      'Secrets in values are kept in every revision',
+    ],
+  ])('warn of %s', async (_, values, warning) => {
+    expect(await notes(values)).toContain(`\n  - ${warning}`);
+  });
+
+  it('warn of nothing where nothing is risky', async () => {
+    const auth = { jwtSecret: { existingSecret: 'a' }, apiKeys: { existingSecret: 'a' } };
+    expect(await notes({ broker: { existingSecret: 'b' }, auth })).not.toContain('Mind:');
+  });
+});

@@ -1,0 +1,33 @@
+/** Values that turn on whatever of the chart is off, as far as it goes together. */
+export const EVERYTHING = {
+  commonLabels: { team: 'a' },
+  image: { digest: `sha256:${'0'.repeat(64)}` },
+  imagePullSecrets: [{ name: 'pull' }],
+  redis: { persistence: { enabled: true, storageClass: 'fast' }, nodeSelector: { disk: 'ssd' } },
+  rollingUpdate: { maxSurge: '100%' },
+  autoscaling: {
+    enabled: true,
+    extraMetrics: [
+      { type: 'Resource', resource: { name: 'memory', target: { type: 'Utilization', averageUtilization: 80 } } },
+    ],
+  },
+  podDisruptionBudget: { maxUnavailable: '25%' },
+  networkPolicy: {
+    enabled: true,
+    controllers: [{ namespaceSelector: { matchLabels: { a: 'b' } } }],
+    ipBlocks: ['10.0.0.0/8'],
+    monitoring: [{ podSelector: {} }],
+    egress: { jwks: { ports: [443] }, webhooks: { to: [{ ipBlock: { cidr: '10.0.0.0/8' } }], ports: [443] } },
+  },
+  nodeSelector: { disk: 'ssd' },
+  tolerations: [{ key: 'a', operator: 'Exists' }],
+  priorityClassName: 'system-cluster-critical',
+  podAnnotations: { a: 'b' },
+  extraEnv: [{ name: 'A', value: 'b' }],
+  extraVolumes: [{ name: 'a', emptyDir: {} }],
+  extraVolumeMounts: [{ name: 'a', mountPath: '/a' }],
+  initContainers: [{ name: 'a', image: 'a:1' }],
+  sidecars: [{ name: 'b', image: 'b:1' }],
+  extraObjects: ['apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: extra\n  namespace: test-ns\n'],
+  metrics: { serviceMonitor: { enabled: true }, prometheusRule: { enabled: true }, dashboard: { enabled: true } },
+};

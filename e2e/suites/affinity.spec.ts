@@ -1,0 +1,215 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ClientPods, connectTimes } from '../support/clients.js';
+import { Cluster } from '../support/cluster.js';
+import { Namespace } from '../support/namespace.js';
+import { Release } from '../support/release.js';
+import { connect, cookieOf, livesFor, UpgradeError, type Connected, type ConnectOptions } from '../support/socket.js';
+
+const HOST = 'affinity.holdfast.test';
+const CONFIG = { auth: { anonymous: true } };
+
+let address: string;
+let namespace: Namespace;
+let release: Release;
+let clients: ClientPods;
+
+const at = (options: Partial<ConnectOptions> = {}): ConnectOptions => ({ address, host: HOST, ...options });
+
+const podsOf = (all: readonly Connected[]): Set<string> => new Set(all.map(({ pod }) => pod));
+
+beforeAll(async () => {
+  const cluster = Cluster.connect();
+  address = await cluster.ingressAddress();
+  namespace = await Namespace.create(cluster, 'affinity');
+  release = new Release(namespace);
+  clients = await ClientPods.start(namespace, 6);
+});
+
+afterAll(() => namespace?.remove());
+
+beforeEach(() => namespace.collectOnFailure());
+
+/** Until the controller knows of the route, of every pod, and of the cookie where there is to be one. */
+async function untilServed({ host = HOST, sticky = false } = {}): Promise<void> {
+  const pods = new Set(await release.podNames());
+  const look = async (): Promise<void> => {
+    const all = await connectTimes(15, at({ host }));
+    expect(podsOf(all)).toEqual(pods);
+    expect(all[0]?.setCookies).toHaveLength(sticky ? 1 : 0);
+  };
+  await vi.waitFor(look, { timeout: 30_000, interval: 200 });
+}
+
+async function apply(mode: string, controller: string): Promise<void> {
+  const ingress = { enabled: true, controller, hosts: [HOST] };
+  await release.apply({ ingress, sessionAffinity: { mode }, config: CONFIG });
+  await untilServed({ sticky: mode === 'cookie' });
+}
+
+/** A cookie of this pod. */
+async function cookieFor(pod: string): Promise<string> {
+  for (;;) {
+    const [connected] = await connectTimes(1, at());
+    const cookie = connected === undefined ? undefined : cookieOf(connected, 'route');
+    if (connected?.pod === pod && cookie !== undefined) return cookie;
+  }
+}
+
+/** With these seconds of timeouts.read, and between two pings of the gateway; 0 sends none. */
+async function applyIdle(controller: string, read: number, ping: number): Promise<void> {
+  const ingress = { enabled: true, controller, hosts: [HOST] };
+  await release.apply({ ingress, timeouts: { read, send: read }, config: { ...CONFIG, connection: { ping } } });
+  await untilServed();
+}
+
+describe.each(['nginx', 'traefik'])('through an ingress of class %s', (controller) => {
+  describe('with sessionAffinity.mode=none', () => {
+    beforeAll(() => apply('none', controller));
+
+    it('clients spread over the pods', async () => {
+      const all = await connectTimes(30, at());
+      expect(podsOf(all)).toEqual(new Set(await release.podNames()));
+      expect(all.flatMap(({ setCookies }) => setCookies)).toEqual([]);
+    });
+  });
+
+  describe('with sessionAffinity.mode=cookie', () => {
+    beforeAll(() => apply('cookie', controller));
+
+    it('clients without the cookie spread over the pods, and are given one', async () => {
+      const all = await connectTimes(30, at());
+      expect(podsOf(all)).toEqual(new Set(await release.podNames()));
+      const [cookie = ''] = all[0]?.setCookies ?? [];
+      expect(cookie).toMatch(/^route=[^;]+; /);
+      expect(cookie.split('; ').slice(1).toSorted()).toEqual(['HttpOnly', 'Path=/', 'SameSite=Lax']);
+    });
+
+    it('a client with the cookie stays on its pod, whichever it is', async () => {
+      for (const pod of await release.podNames()) {
+        const cookie = await cookieFor(pod);
+        expect(podsOf(await connectTimes(20, at({ cookie })))).toEqual(new Set([pod]));
+      }
+    });
+
+    it('a client with the cookie stays on its pod when its address changes', async () => {
+      const [pod = ''] = await release.podNames();
+      const headers = { host: HOST, cookie: await cookieFor(pod) };
+      for (const client of clients.names) {
+        const told = await clients.connect(client, `ws://${address}/ws`, { headers, times: 3 });
+        expect(new Set(told)).toEqual(new Set([pod]));
+      }
+    });
+
+    it('a client whose pod goes comes back to another, and no upgrade is refused meanwhile', async () => {
+      const [pod = ''] = await release.podNames();
+      let cookie = await cookieFor(pod);
+      const seen: string[] = [];
+      const refused: (number | undefined)[] = [];
+      await release.stop(pod);
+      const stopped = { gone: false };
+      const watch = release.gone(pod).then(() => (stopped.gone = true));
+      while (!stopped.gone) {
+        try {
+          const [connected] = await connectTimes(1, at({ cookie }));
+          if (connected === undefined) throw new Error('not connected');
+          seen.push(connected.pod);
+          cookie = cookieOf(connected, 'route') ?? cookie;
+        } catch (error) {
+          if (!(error instanceof UpgradeError)) throw error;
+          refused.push(error.status);
+        }
+      }
+      await watch;
+      expect(refused).toEqual([]);
+      const moves = seen.filter((name, index) => index > 0 && name !== seen[index - 1]);
+      console.log(`${controller}: ${seen.length} connections while a pod stopped, ${moves.length} move`);
+      // Sticky on the old pod while it settles, then on one other pod for good.
+      expect(seen[0]).toBe(pod);
+      expect(moves).toHaveLength(1);
+    });
+  });
+});
+
+const url = (): string => `ws://holdfast.${namespace.name}.svc/ws`;
+
+describe('through the Service with sessionAffinity.mode=clientIP', () => {
+  beforeAll(async () => {
+    await release.apply({ config: CONFIG, sessionAffinity: { mode: 'clientIP' } });
+  });
+
+  it('each address stays on its pod', async () => {
+    const all = await Promise.all(clients.names.map((client) => clients.connect(client, url(), { times: 20 })));
+    for (const told of all) expect(new Set(told).size).toBe(1);
+    console.log(`clientIP: ${clients.names.length} addresses on ${new Set(all.flat()).size} pods`);
+    expect(new Set(all.flat()).size).toBeGreaterThan(1);
+  });
+
+  it('an address moves when its pod goes, and stays on the next', async () => {
+    const [client = ''] = clients.names;
+    const [pod = ''] = await clients.connect(client, url());
+    await release.stop(pod);
+    await release.gone(pod);
+    const told = await clients.connect(client, url(), { times: 20 });
+    expect(told).not.toContain(pod);
+    expect(new Set(told).size).toBe(1);
+  });
+
+  it('does nothing through an ingress that dials pods', async () => {
+    await apply('clientIP', 'nginx');
+    expect(podsOf(await connectTimes(30, at())).size).toBe(3);
+  });
+});
+
+describe('an idle WebSocket', () => {
+  it('is cut by ingress-nginx after timeouts.read, unless the gateway pings', async () => {
+    await applyIdle('nginx', 10, 0);
+    const silent = await connect(at());
+    const lived = await livesFor(silent.socket, 30_000);
+    console.log(`nginx: with timeouts.read 10 and no pings a socket lived ${lived?.toFixed(0)} ms`);
+    expect(lived).toBeGreaterThan(9_000);
+    expect(lived).toBeLessThan(13_000);
+
+    await applyIdle('nginx', 10, 5);
+    const pinged = await connect(at());
+    expect(await livesFor(pinged.socket, 30_000)).toBeUndefined();
+    pinged.socket.close();
+  });
+
+  it.each(['nginx', 'traefik'])('lives for 75 s of silence behind %s by default', async (controller) => {
+    await applyIdle(controller, 3_600, 0);
+    const { socket } = await connect(at());
+    expect(await livesFor(socket, 75_000)).toBeUndefined();
+    socket.close();
+  });
+
+  it('is not cut by a change of another Ingress', async () => {
+    await applyIdle('nginx', 3_600, 25);
+    const { socket } = await connect(at());
+    const other = {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'Ingress',
+      metadata: { name: 'other', namespace: namespace.name },
+      spec: {
+        ingressClassName: 'nginx',
+        rules: [
+          {
+            host: 'other.holdfast.test',
+            http: {
+              paths: [
+                {
+                  path: '/ws',
+                  pathType: 'Exact',
+                  backend: { service: { name: release.name, port: { name: 'http' } } },
+                },
+              ],
+            },
+          },
+        ],
+      },
+    };
+    await namespace.cluster.create(other);
+    await untilServed({ host: 'other.holdfast.test' });
+    expect(await livesFor(socket, 5_000)).toBeUndefined();
+    socket.close();
+  });
+});

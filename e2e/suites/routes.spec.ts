@@ -1,0 +1,164 @@
+import { request as requestHttps } from 'node:https';
+import { request as requestHttp, type IncomingMessage } from 'node:http';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { connectTimes } from '../support/clients.js';
+import { createCertificate } from '../support/certificate.js';
+import { Cluster, nameOf } from '../support/cluster.js';
+import { Namespace } from '../support/namespace.js';
+import { Release } from '../support/release.js';
+
+const HOST = 'routes.holdfast.test';
+const CONFIG = { auth: { anonymous: true } };
+
+/** The class of the Gateways here; its listeners are at the ports of the ingress controller. */
+const GATEWAY_CLASS = process.env['E2E_GATEWAY_CLASS'] ?? 'traefik';
+
+let address: string;
+let namespace: Namespace;
+let release: Release;
+
+beforeAll(async () => {
+  const cluster = Cluster.connect();
+  address = await cluster.ingressAddress();
+  namespace = await Namespace.create(cluster, 'routes');
+  release = new Release(namespace);
+  await createCertificate(namespace, HOST);
+});
+
+afterAll(() => namespace?.remove());
+
+beforeEach(() => namespace.collectOnFailure());
+
+/** The status of a plain request, and where it is redirected to. */
+async function ask(path: string, { tls = false } = {}): Promise<[status: number | undefined, location?: string]> {
+  const request = tls ? requestHttps : requestHttp;
+  const options = { host: address, path, headers: { host: HOST }, servername: HOST, rejectUnauthorized: false };
+  const response = await new Promise<IncomingMessage>((resolve, reject) =>
+    request(options, resolve).on('error', reject).end(),
+  );
+  response.resume();
+  const { location } = response.headers;
+  return location === undefined ? [response.statusCode] : [response.statusCode, location];
+}
+
+/** A route that is not (yet) there is answered by 404; the WebSocket's by 426. */
+const untilServed = (tls: boolean): Promise<void> =>
+  vi.waitFor(async () => expect(await ask('/ws', { tls })).toEqual([426]), { timeout: 30_000, interval: 200 });
+
+/** What is answered at all of some paths of the gateway, once its WebSocket is. */
+async function served({ tls = false } = {}): Promise<string[]> {
+  await untilServed(tls);
+  await connectTimes(1, { address, host: HOST, tls });
+  const found: string[] = [];
+  for (const path of [
+    '/ws',
+    '/health',
+    '/health/ready',
+    '/health/live',
+    '/api/channels',
+    '/metrics',
+    '/',
+    '/ws/more',
+  ]) {
+    const [status] = await ask(path, { tls });
+    if (status !== 404) found.push(path);
+  }
+  return found;
+}
+
+async function cookieIsSecure(): Promise<void> {
+  const [connected] = await connectTimes(1, { address, host: HOST, tls: true });
+  expect(connected?.setCookies[0]?.split('; ')).toEqual(expect.arrayContaining(['Secure', 'HttpOnly']));
+}
+
+describe.each(['nginx', 'traefik'])('an Ingress of class %s', (controller) => {
+  it('leads to the WebSocket and nothing else', async () => {
+    await release.apply({ ingress: { enabled: true, controller, hosts: [HOST] }, config: CONFIG });
+    expect(await served()).toEqual(['/ws']);
+  });
+
+  it('ends TLS with a given certificate', async () => {
+    // Traefik's redirect needs its own resources, which a test cluster may not have.
+    const tls = { enabled: true, secretName: 'tls', redirect: controller === 'nginx' };
+    await release.apply({
+      ingress: { enabled: true, controller, hosts: [HOST] },
+      tls,
+      sessionAffinity: { mode: 'cookie' },
+      config: CONFIG,
+    });
+    expect(await served({ tls: true })).toEqual(['/ws']);
+    await vi.waitFor(cookieIsSecure, { timeout: 30_000, interval: 200 });
+    expect(await ask('/ws')).toEqual(controller === 'nginx' ? [308, `https://${HOST}/ws`] : [426]);
+  });
+});
+
+describe('an HTTPRoute', () => {
+  beforeAll(async () => {
+    const gateway = {
+      apiVersion: 'gateway.networking.k8s.io/v1',
+      kind: 'Gateway',
+      metadata: { name: 'public', namespace: namespace.name },
+      spec: {
+        gatewayClassName: GATEWAY_CLASS,
+        listeners: [
+          { name: 'http', port: 80, protocol: 'HTTP' },
+          { name: 'https', port: 443, protocol: 'HTTPS', tls: { certificateRefs: [{ name: 'tls' }] } },
+        ],
+      },
+    };
+    await namespace.cluster.create(gateway);
+  });
+
+  const gatewayValues = { enabled: true, hostnames: [HOST] };
+
+  it('leads to the WebSocket and nothing else', async () => {
+    const gateway = { ...gatewayValues, parentRefs: [{ name: 'public', sectionName: 'http' }] };
+    await release.apply({ gateway, config: CONFIG });
+    expect(await served()).toEqual(['/ws']);
+  });
+
+  it('spreads clients over the pods', async () => {
+    const all = await connectTimes(30, { address, host: HOST });
+    expect(new Set(all.map(({ pod }) => pod))).toEqual(new Set(await release.podNames()));
+  });
+
+  it('leads http to https', async () => {
+    const gateway = {
+      ...gatewayValues,
+      parentRefs: [{ name: 'public', sectionName: 'https' }],
+      redirectParentRefs: [{ name: 'public', sectionName: 'http' }],
+    };
+    await release.apply({ gateway, tls: { enabled: true }, config: CONFIG });
+    expect(await served({ tls: true })).toEqual(['/ws']);
+    await vi.waitFor(async () => expect(await ask('/ws')).toEqual([301, `https://${HOST}/ws`]), { timeout: 30_000 });
+  });
+});
+
+/** Where pods answer that are reached by the ports of nodes: the nodes asked, and the nodes of the pods. */
+async function reached(externalTrafficPolicy: string): Promise<Map<string, Set<string>>> {
+  await release.apply({ service: { type: 'NodePort', externalTrafficPolicy }, config: CONFIG });
+  const { spec } = await namespace.cluster.core.readNamespacedService({
+    namespace: namespace.name,
+    name: release.name,
+  });
+  const port = spec?.ports?.[0]?.nodePort;
+  const pods = await release.readyPods();
+  const nodeOf = new Map(pods.map((pod) => [nameOf(pod), pod.spec?.nodeName ?? '']));
+  const nodes = new Map(pods.map((pod) => [pod.spec?.nodeName ?? '', pod.status?.hostIP ?? '']));
+  const result = new Map<string, Set<string>>();
+  for (const [node, ip] of nodes) {
+    const all = await connectTimes(20, { address: `${ip}:${port}`, host: HOST });
+    result.set(node, new Set(all.map(({ pod }) => nodeOf.get(pod) ?? '')));
+  }
+  return result;
+}
+
+describe('service.externalTrafficPolicy', () => {
+  it('Local keeps to the pods of the node, Cluster goes to all', async () => {
+    const local = await reached('Local');
+    expect(local.size).toBeGreaterThan(1);
+    for (const [node, seen] of local) expect(seen).toEqual(new Set([node]));
+    const cluster = await reached('Cluster');
+    for (const seen of cluster.values()) expect(seen).toEqual(new Set(cluster.keys()));
+  });
+});

@@ -1,0 +1,79 @@
+import type { IncomingMessage } from 'node:http';
+import { WebSocket, type ClientOptions } from 'ws';
+
+export interface ConnectOptions {
+  /** Where the TCP connection goes, with a port where it is not 80. */
+  readonly address: string;
+  /** The name that the ingress knows. */
+  readonly host: string;
+  /** NAME=VALUE, as a browser would send it. */
+  readonly cookie?: string;
+  /** An address of this machine to come from. */
+  readonly localAddress?: string;
+  /** Whether over TLS, with any certificate. */
+  readonly tls?: boolean;
+}
+
+export interface Connected {
+  readonly socket: WebSocket;
+  /** The pod that answered. */
+  readonly pod: string;
+  /** The Set-Cookie headers of the upgrade. */
+  readonly setCookies: readonly string[];
+}
+
+/** A refused upgrade. */
+export class UpgradeError extends Error {
+  constructor(readonly status: number | undefined) {
+    super(`the upgrade was answered ${status}`);
+  }
+}
+
+/**
+ * Opens a WebSocket and waits for the gateway's welcome.
+ *
+ * @throws UpgradeError where the upgrade is answered otherwise than by 101.
+ */
+export function connect({ address, host, cookie, localAddress, tls = false }: ConnectOptions): Promise<Connected> {
+  const options: ClientOptions & { servername: string } = {
+    headers: { host, ...(cookie === undefined ? {} : { cookie }) },
+    servername: host,
+    rejectUnauthorized: false,
+    handshakeTimeout: 10_000,
+    ...(localAddress === undefined ? {} : { localAddress }),
+  };
+  const socket = new WebSocket(`${tls ? 'wss' : 'ws'}://${address}/ws`, 'holdfast.v1.json', options);
+  return new Promise((resolve, reject) => {
+    let setCookies: readonly string[] = [];
+    socket
+      .on('upgrade', (response: IncomingMessage) => (setCookies = response.headers['set-cookie'] ?? []))
+      .on('unexpected-response', (_request, response: IncomingMessage) => {
+        reject(new UpgradeError(response.statusCode));
+        socket.terminate();
+      })
+      .on('error', reject)
+      .on('close', (code) => reject(new Error(`closed with ${code} before the welcome`)))
+      .once('message', (frame: Buffer) => {
+        const { event, data } = JSON.parse(frame.toString()) as { event: string; data: { node: string } };
+        if (event === 'welcome') resolve({ socket, pod: data.node, setCookies });
+        else reject(new Error(`expected a welcome, got ${event}`));
+      });
+  });
+}
+
+/** What a browser would send back of a Set-Cookie header. */
+export function cookieOf({ setCookies }: Connected, name: string): string | undefined {
+  return setCookies.find((cookie) => cookie.startsWith(`${name}=`))?.split(';', 1)[0];
+}
+
+/** Milliseconds until the socket is closed by the other side, or `undefined` where it still lives after `within` ms. */
+export function livesFor(socket: WebSocket, within: number): Promise<number | undefined> {
+  const begun = performance.now();
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(undefined), within);
+    socket.once('close', () => {
+      clearTimeout(timer);
+      resolve(performance.now() - begun);
+    });
+  });
+}

@@ -7,7 +7,7 @@ import { command } from './command.js';
 import { IMAGE_VALUES } from './images.js';
 import type { Namespace } from './namespace.js';
 
-const CHART = new URL('../../charts/holdfast', import.meta.url).pathname;
+export const CHART = new URL('../../charts/holdfast', import.meta.url).pathname;
 
 const NAME = 'holdfast';
 const SELECTOR =

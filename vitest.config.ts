@@ -25,6 +25,7 @@ export default defineConfig({
             '{apps,libs}/*/test/**/*.spec.ts',
             'charts/generate/*.spec.ts',
             'dev/*.spec.ts',
+            'e2e/test/**/*.spec.ts',
           ],
           exclude: REDIS,
         },

@@ -87,7 +87,7 @@ export const cases: Readonly<Record<string, ValueCase>> = {
   config: {
     value: { keyWindow: 31_536, namespaces: { news: { presence: true } } },
     look: (m) => m.get('ConfigMap', 'test-holdfast').data?.['config.yaml'],
-    expect: 'drain:\n  settle: 10\n  window: 30\nkeyWindow: 31536\nnamespaces:\n  news:\n    presence: true\n',
+    expect: 'drain:\n  settle: 15\n  window: 30\nkeyWindow: 31536\nnamespaces:\n  news:\n    presence: true\n',
   },
 
   'auth.generate': {
@@ -298,7 +298,7 @@ export const cases: Readonly<Record<string, ValueCase>> = {
   'timeouts.preStop': {
     value: 0,
     look: (m) => [container(m).lifecycle, pod(m).terminationGracePeriodSeconds],
-    expect: [undefined, 50],
+    expect: [undefined, 55],
   },
   'timeouts.settle': {
     value: 12.5,
@@ -308,9 +308,9 @@ export const cases: Readonly<Record<string, ValueCase>> = {
   'timeouts.drain': {
     value: 3600,
     look: (m) => [m.get('ConfigMap', 'test-holdfast').data?.['config.yaml'], pod(m).terminationGracePeriodSeconds],
-    expect: ['drain:\n  settle: 10\n  window: 3600\n', 3625],
+    expect: ['drain:\n  settle: 15\n  window: 3600\n', 3630],
   },
-  'timeouts.margin': { value: 20, look: (m) => pod(m).terminationGracePeriodSeconds, expect: 65 },
+  'timeouts.margin': { value: 20, look: (m) => pod(m).terminationGracePeriodSeconds, expect: 70 },
   terminationGracePeriodSeconds: {
     value: 300,
     look: (m) => pod(m).terminationGracePeriodSeconds,

@@ -75,7 +75,7 @@ describe('the defaults', () => {
     });
     expect(sut.broker.current).toBe('memory:');
     expect(sut.auth.jwt.secrets.current).toEqual([]);
-    expect(sut.auth.jwt.publicKey.current).toBeUndefined();
+    expect(sut.auth.jwt.publicKeys.current).toEqual([]);
     expect(sut.apiKeys.current).toEqual([]);
     expect(sut.auth).not.toHaveProperty('cookie');
   });
@@ -93,6 +93,7 @@ describe('the defaults', () => {
   it.each([
     ['a secret', { HOLDFAST_JWT_SECRET: SECRET }],
     ['a public key', { HOLDFAST_JWT_PUBLIC_KEY: PUBLIC_KEY }],
+    ['a key set', { HOLDFAST_JWKS_URL: 'https://issuer.example/keys' }],
   ])('do not let anonymous clients in once development has %s', (_, env) => {
     expect(load({ NODE_ENV: 'development', ...env }).auth.anonymous).toBe(false);
     expect(load({ NODE_ENV: 'development', HOLDFAST_ANONYMOUS: 'true', ...env }).auth.anonymous).toBe(true);
@@ -119,7 +120,8 @@ describe('each variable', () => {
     HOLDFAST_NODE: ['pod-1', ({ node }) => node, 'pod-1'],
     HOLDFAST_BROKER: ['redis://:pw@redis:6379', ({ broker }) => broker.current, 'redis://:pw@redis:6379'],
     HOLDFAST_JWT_SECRET: [`${SECRET},${OTHER_SECRET}`, ({ auth }) => auth.jwt.secrets.current, [SECRET, OTHER_SECRET]],
-    HOLDFAST_JWT_PUBLIC_KEY: [PUBLIC_KEY, ({ auth }) => auth.jwt.publicKey.current, PUBLIC_KEY.trimEnd()],
+    HOLDFAST_JWT_PUBLIC_KEY: [PUBLIC_KEY, ({ auth }) => auth.jwt.publicKeys.current, [PUBLIC_KEY.trimEnd()]],
+    HOLDFAST_JWKS_URL: ['https://issuer.example/keys', ({ auth }) => auth.jwt.jwks.url, 'https://issuer.example/keys'],
     HOLDFAST_ANONYMOUS: ['true', ({ auth }) => auth.anonymous, true],
     HOLDFAST_API_KEYS: [
       'key-of-16-letters\n another-key-of-16 \n',
@@ -188,7 +190,7 @@ describe('secrets in files', () => {
 
     expect(sut.broker.current).toBe('nats://user:pass@nats');
     expect(sut.auth.jwt.secrets.current).toEqual([SECRET, OTHER_SECRET]);
-    expect(sut.auth.jwt.publicKey.current).toBe(PUBLIC_KEY.trimEnd());
+    expect(sut.auth.jwt.publicKeys.current).toEqual([PUBLIC_KEY.trimEnd()]);
   });
 
   it('do not stand beside a variable of the same secret', () => {
@@ -352,7 +354,13 @@ log: loud
         pem(generateKeyPairSync('x25519')),
         generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }),
         PUBLIC_KEY.replace(/^M/m, 'A'),
+        `${PUBLIC_KEY}and more`,
+        PUBLIC_KEY + pem(generateKeyPairSync('x25519')),
       ],
+    ],
+    [
+      'HOLDFAST_JWKS_URL',
+      ['issuer.example/keys', 'file:///etc/keys', 'https://', 'https://me:secret@issuer.example/keys', 'https://a b'],
     ],
   ])('includes these values of %s', (name, texts) => {
     for (const text of texts) {
@@ -372,8 +380,10 @@ log: loud
         PUBLIC_KEY,
         pem(generateKeyPairSync('rsa', { modulusLength: 2048 })),
         pem(generateKeyPairSync('ec', { namedCurve: 'P-256' })),
+        `${PUBLIC_KEY}\n${pem(generateKeyPairSync('ec', { namedCurve: 'P-384' }))}`,
       ],
     ],
+    ['HOLDFAST_JWKS_URL', ['http://localhost:8080', 'https://issuer.example/.well-known/jwks.json?tenant=1']],
   ])('does not include these values of %s', (name, texts) => {
     for (const text of texts)
       expect(

@@ -26,6 +26,7 @@ import { ProtocolError } from './protocol-error.js';
 import { currentRequest } from './request.js';
 import { SchemaPipe } from './schema.pipe.js';
 import { sessionOf } from './session.js';
+import { toldByClose } from './told-by-close.js';
 
 /** How long a client may hear nothing before it pings, where the gateway itself sends no pings. */
 const DEFAULT_PING_MS = 25_000;
@@ -95,8 +96,8 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
         throw new ProtocolError('forbidden');
       return identity;
     } catch (error) {
-      const forbidden = error instanceof ProtocolError && error.code === 'forbidden';
-      currentRequest.getStore()?.afterAnswer(() => connection.close(forbidden ? 'forbidden' : 'unauthorized'));
+      const close = (error instanceof ProtocolError ? toldByClose(error.code) : undefined) ?? 'internal';
+      currentRequest.getStore()?.afterAnswer(() => connection.close(close));
       throw error;
     }
   }

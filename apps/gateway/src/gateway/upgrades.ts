@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { CLOSE, ERRORS, type CloseName, type ErrorCode } from '@holdfast/protocol';
+import { CLOSE, type ErrorCode } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import type { WebSocket, WebSocketServer } from 'ws';
@@ -15,18 +15,12 @@ import { refuseUpgrade } from './http-refusal.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { ProtocolError } from './protocol-error.js';
 import { sessionOf } from './session.js';
+import { toldByClose } from './told-by-close.js';
 
 /** Where the WebSocket is. */
 export const WEBSOCKET_PATH = '/ws';
 
 const WEBSOCKET_KEY = /^[+/0-9A-Za-z]{22}==$/;
-
-/** What a browser's client is told by a close code, since it cannot read the HTTP answer. */
-const TOLD_BY_CLOSE: Readonly<Partial<Record<number, CloseName>>> = {
-  401: 'unauthorized',
-  403: 'forbidden',
-  429: 'overloaded',
-};
 
 /** Whether a request asks for a WebSocket; one that asks for another protocol (h2c, say) is answered as plain HTTP. */
 export function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
@@ -74,7 +68,7 @@ export class Upgrades {
     } catch (error) {
       if (socket.destroyed) return;
       const { code, detail } = this.refusal(error);
-      const close = TOLD_BY_CLOSE[ERRORS[code].status];
+      const close = toldByClose(code);
       if (close === undefined || !offersOurs(request.headers)) {
         this.refuse(socket, code, detail);
         return;

@@ -21,6 +21,7 @@ export class Metrics {
   readonly slowConsumers = this.counter('slow_consumers', 'Connections closed because their buffer was full');
   readonly deadPeers = this.counter('dead_peers', 'Connections ended because a ping was not answered');
   readonly gaps = this.counter('gaps', 'Times that subscribers of a channel were told of lost messages');
+  readonly keyFetches = this.counter('key_fetches', "Fetches of the issuer's public keys", ['outcome']);
   readonly publishSeconds = this.histogram('publish_seconds', 'From a publish to its being stored');
   readonly deliverySeconds = this.histogram('delivery_seconds', "From a publication's time to its delivery here");
 

@@ -54,7 +54,7 @@ export class Pod implements ConnectionContext {
     this.channels = new ChannelsService(
       broker,
       config,
-      new Authenticator(config),
+      new Authenticator(config, this.metrics, logger),
       permissions,
       this.hub,
       new Replays(broker, config),

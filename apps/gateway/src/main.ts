@@ -24,7 +24,7 @@ async function main(): Promise<void> {
   logger.log(`listening on http://localhost:${port}`);
   const { anonymous } = config.auth;
   if (anonymous) logger.warn('anonymous access is on: clients without a token may connect');
-  else if (!verifiesTokens(config.auth.jwt)) {
+  else if (!identifiesClients(config)) {
     logger.warn(
       'nobody can connect: set HOLDFAST_JWT_SECRET, HOLDFAST_JWT_PUBLIC_KEY or HOLDFAST_JWKS_URL, or HOLDFAST_ANONYMOUS=true',
     );
@@ -47,11 +47,17 @@ function brokerProblem({ broker }: Config, variable: string): string | undefined
  */
 function generateSecrets(config: Config): string | undefined {
   const { auth, apiKeys } = config;
-  if (!verifiesTokens(config.auth.jwt)) auth.jwt.secrets.replace([randomBytes(32).toString('base64url')]);
+  if (!identifiesClients(config)) auth.jwt.secrets.replace([randomBytes(32).toString('base64url')]);
   if (apiKeys.current.length > 0) return undefined;
   const key = randomBytes(24).toString('base64url');
   apiKeys.replace([key]);
   return key;
+}
+
+/** Whether there is anything that tells who a client with a token is. */
+function identifiesClients({ auth, webhooks }: Config): boolean {
+  const { url, actions } = webhooks.authorization;
+  return verifiesTokens(auth.jwt) || (url !== undefined && actions.includes('connect'));
 }
 
 /** The first signal drains, the second one ends at once. */

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { watchSecrets } from '../src/config/index.js';
-import { refusal } from './support/connect-as.js';
+import { Backend, webhookSecret } from './support/backend.js';
+import { connectAs, refusal } from './support/connect-as.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { secretKey, signToken } from './support/tokens.js';
 
@@ -23,10 +24,11 @@ function sign(secret: string): Promise<string> {
 async function startWithSecret(
   variable: string,
   text: string,
+  file: object = {},
 ): Promise<{ sut: TestGateway; rotate: (text: string) => Promise<void> }> {
   const path = join(folder, variable);
   await writeFile(path, text);
-  const sut = await startGateway({}, { [variable]: '', [`${variable}_FILE`]: path, HOLDFAST_ANONYMOUS: 'false' });
+  const sut = await startGateway(file, { [variable]: '', [`${variable}_FILE`]: path, HOLDFAST_ANONYMOUS: 'false' });
   const onChange = vi.fn<Parameters<typeof watchSecrets>[1]>();
   onTestFinished(watchSecrets(sut.config, onChange, 10));
   return {
@@ -94,5 +96,30 @@ describe('a secret that rotates drops no connection', () => {
     expect([await status('the-new-key-of-the-api'), await status('the-old-key-of-the-api')]).toEqual([200, 200]);
     await rotate('the-new-key-of-the-api');
     expect([await status('the-new-key-of-the-api'), await status('the-old-key-of-the-api')]).toEqual([200, 401]);
+  });
+
+  it('of webhooks: requests are signed by both while both are set', async () => {
+    const backend = await Backend.start(() => ({ allow: true }));
+    const [older = ''] = backend.secrets;
+    const newer = webhookSecret();
+    const { sut, rotate } = await startWithSecret('HOLDFAST_WEBHOOK_SECRET', older, {
+      webhooks: { authorization: { url: backend.url, actions: ['publish'], cache: 0 } },
+      namespaceDefaults: { publish: 'granted' },
+    });
+    const client = await connectAs(sut, { sub: 'ann' });
+    const publish = (): Promise<unknown> => client.publish('chat:lobby', 1);
+    await publish();
+
+    await rotate(`${newer},${older}`);
+    await publish();
+    backend.secrets = [newer];
+    await publish();
+    await rotate(newer);
+    await publish();
+    expect(backend.unsigned).toBe(0);
+    await rotate(older);
+    expect(await refusal(publish())).toMatchObject({ code: 'authorization_unavailable' });
+    expect(backend.unsigned).toBe(1);
+    expect(await client.request('ping')).toEqual({});
   });
 });

@@ -8,19 +8,19 @@ import { ProtocolError } from '../gateway/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
 import type { Identity } from './identity.js';
 import { KeySet, KeysUnavailableError } from './key-set.js';
+import { patternsSchema } from './patterns-schema.js';
 import { PUBLIC_KEY_ALGORITHMS, publicKey, secretKey, VerificationKeys } from './verification-keys.js';
 
 /** The last second that a JavaScript Date can tell. */
 const LAST_SECOND = 8.64e12;
 
-const patternsSchema = z.array(z.string().min(1).max(255)).max(1000).default([]);
 const expirySchema = z.number().max(LAST_SECOND).optional();
 
 const connectionClaims = z.object({
   sub: userSchema.optional(),
   info: dataSchema.optional(),
-  channels: patternsSchema,
-  publish: patternsSchema,
+  channels: patternsSchema.default([]),
+  publish: patternsSchema.default([]),
   // A subscription token is for one channel and must not open a connection.
   channel: z.never().optional(),
   exp: expirySchema,

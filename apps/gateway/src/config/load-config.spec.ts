@@ -9,6 +9,8 @@ import { loadConfig } from './load-config.js';
 
 const SECRET = 'one secret that is 32 bytes long';
 const OTHER_SECRET = 'two secret that is 32 bytes long';
+const WEBHOOK_SECRET = `whsec_${Buffer.alloc(24, 1).toString('base64')}`;
+const OTHER_WEBHOOK_SECRET = `whsec_${Buffer.alloc(64, 2).toString('base64')}`;
 const PUBLIC_KEY = pem(generateKeyPairSync('ed25519'));
 
 function pem({ publicKey }: { publicKey: KeyObject }): string {
@@ -136,6 +138,16 @@ describe('each variable', () => {
     HOLDFAST_SETTLE_SECONDS: ['0.5', ({ drain }) => drain.settle, 500],
     HOLDFAST_DRAIN_SECONDS: ['60', ({ drain }) => drain.window, 60_000],
     HOLDFAST_MAX_CONNECTION_AGE: ['3600', ({ connection }) => connection.maxAge, 3_600_000],
+    HOLDFAST_WEBHOOK_SECRET: [
+      `${WEBHOOK_SECRET}\n${OTHER_WEBHOOK_SECRET}`,
+      ({ webhooks }) => webhooks.secrets.current,
+      [WEBHOOK_SECRET, OTHER_WEBHOOK_SECRET],
+    ],
+    HOLDFAST_AUTHORIZATION_URL: [
+      'http://backend:3000/authorize',
+      ({ webhooks }) => webhooks.authorization.url,
+      'http://backend:3000/authorize',
+    ],
     HOLDFAST_LOG_LEVEL: ['warn', ({ log }) => log.level, 'warn'],
     HOLDFAST_DEMO: ['true', ({ demo }) => demo, true],
   };
@@ -146,8 +158,10 @@ describe('each variable', () => {
   });
 
   it.each(Object.entries(cases))('%s sets its setting', (name, [text, read, expected]) => {
-    const before = read(load({}));
-    expect(read(load({ [name]: text }))).toEqual(expected);
+    // Without which the URLs of webhooks are refused.
+    const env = { HOLDFAST_WEBHOOK_SECRET: WEBHOOK_SECRET };
+    const before = read(load(env));
+    expect(read(load({ ...env, [name]: text }))).toEqual(expected);
     expect(before).not.toEqual(expected);
   });
 
@@ -362,6 +376,16 @@ log: loud
       'HOLDFAST_JWKS_URL',
       ['issuer.example/keys', 'file:///etc/keys', 'https://', 'https://me:secret@issuer.example/keys', 'https://a b'],
     ],
+    [
+      'HOLDFAST_WEBHOOK_SECRET',
+      [
+        'a-secret-without-the-prefix-of-a-webhook',
+        `whsec_${Buffer.alloc(23).toString('base64')}`,
+        `whsec_${Buffer.alloc(65).toString('base64')}`,
+        `${WEBHOOK_SECRET}!`,
+        `${WEBHOOK_SECRET},whsec_`,
+      ],
+    ],
   ])('includes these values of %s', (name, texts) => {
     for (const text of texts) {
       expect(
@@ -384,12 +408,19 @@ log: loud
       ],
     ],
     ['HOLDFAST_JWKS_URL', ['http://localhost:8080', 'https://issuer.example/.well-known/jwks.json?tenant=1']],
+    ['HOLDFAST_WEBHOOK_SECRET', [WEBHOOK_SECRET, `${WEBHOOK_SECRET}, ${OTHER_WEBHOOK_SECRET}`]],
   ])('does not include these values of %s', (name, texts) => {
     for (const text of texts)
       expect(
         problemsOf(() => load({ [name]: text })),
         text,
       ).toEqual([]);
+  });
+
+  it('includes a webhook whose requests could not be signed', () => {
+    expect(problemsOf(() => load({ HOLDFAST_AUTHORIZATION_URL: 'https://backend.example/' }))).toEqual([
+      'webhooks.secrets: expected at least one: requests to a webhook are signed',
+    ]);
   });
 
   it('is told without its value', () => {
@@ -407,7 +438,7 @@ log: loud
             load({ [name]: text, HOLDFAST_LOG_LEVEL: 'loud' }, {}),
       );
     const inSecretFile = fc
-      .constantFrom('HOLDFAST_BROKER_FILE', 'HOLDFAST_JWT_SECRET_FILE', 'HOLDFAST_API_KEYS_FILE')
+      .constantFrom('HOLDFAST_BROKER_FILE', 'HOLDFAST_JWT_SECRET_FILE', 'HOLDFAST_WEBHOOK_SECRET_FILE')
       .chain((name) => fc.tuple(fc.constant(name), value))
       .map(
         ([name, text]) =>

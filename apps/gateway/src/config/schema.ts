@@ -4,6 +4,7 @@ import { jwtSchema, verifiesTokens } from './jwt.js';
 import { namespaceContradictions, namespaceDefaultsSchema, namespacesSchema, resolveNamespaces } from './namespaces.js';
 import { Reloadable } from './reloadable.js';
 import { seconds, setting } from './setting.js';
+import { webhooksSchema } from './webhooks.js';
 
 export type Mode = 'development' | 'production';
 
@@ -253,6 +254,9 @@ function configSchema({ development }: { development: boolean }) {
           .prefault({}),
         { description: 'The HTTP API.' },
       ),
+      webhooks: setting(webhooksSchema(), {
+        description: 'HTTP requests of the gateway to your backend: see [webhooks.md](webhooks.md).',
+      }),
       health: setting(
         z
           .strictObject({

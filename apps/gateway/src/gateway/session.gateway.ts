@@ -17,7 +17,7 @@ import {
   type OnGatewayDisconnect,
 } from '@nestjs/websockets';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
-import { Authenticator, type Identity } from '../auth/index.js';
+import { Admission, type Applicant, type Identity } from '../auth/index.js';
 import { ChannelsService } from '../channels/channels.service.js';
 import { CONFIG, type Config } from '../config/index.js';
 import type { Connection } from './connection.js';
@@ -37,7 +37,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   constructor(
     @Inject(BROKER) private readonly broker: Broker,
     @Inject(CONFIG) private readonly config: Config,
-    @Inject(Authenticator) private readonly authenticator: Authenticator,
+    @Inject(Admission) private readonly admission: Admission,
     @Inject(ChannelsService) private readonly channels: ChannelsService,
     @Inject(Connections) private readonly connections: Connections,
     @InjectPinoLogger(SessionGateway.name) private readonly logger: PinoLogger,
@@ -62,10 +62,11 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
     @MessageBody(new SchemaPipe(requestSchemas.connect)) { token, session }: ConnectRequest,
   ): Promise<Welcome> {
     if (connection.identity !== undefined) throw new ProtocolError('already_connected');
-    const identity = await this.authenticate(connection, token);
+    const presented = session === undefined ? connection.session : sessionOf(session);
+    const identity = await this.authenticate(connection, { token, client: presented.client });
     // Who left meanwhile must not be registered: nobody would take it back.
     if (!connection.open) throw new ProtocolError('not_connected');
-    if (session !== undefined) connection.session = sessionOf(session);
+    connection.session = presented;
     connection.authenticated(identity);
     this.register(connection);
     return this.welcome(connection);
@@ -76,7 +77,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
     @ConnectedSocket() connection: Connection,
     @MessageBody(new SchemaPipe(requestSchemas.refresh)) { token }: RefreshRequest,
   ): Promise<RefreshReply> {
-    const identity = await this.authenticator.connection(token);
+    const identity = await this.admission.admit({ token, client: connection.client });
     if (identity.user !== connection.user) throw new ProtocolError('forbidden', 'the token is of another user');
     connection.authenticated(identity);
     this.channels.recheck(connection);
@@ -89,9 +90,9 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   }
 
   /** A wrong token ends the connection: it has nothing else to show. */
-  private async authenticate(connection: Connection, token: string): Promise<Identity> {
+  private async authenticate(connection: Connection, applicant: Applicant): Promise<Identity> {
     try {
-      const identity = await this.authenticator.connection(token);
+      const identity = await this.admission.admit(applicant);
       if (identity.user !== undefined && this.connections.isRefused(identity.user))
         throw new ProtocolError('forbidden');
       return identity;

@@ -4,5 +4,5 @@ export { verifiesTokens } from './jwt.js';
 export { loadConfig, type Config } from './load-config.js';
 export { namespaceOptions, type NamespaceOptions } from './namespaces.js';
 export type { Reloadable } from './reloadable.js';
-export type { AuthorizedAction } from './webhooks.js';
+export type { AuthorizedAction, EventType } from './webhooks.js';
 export { watchSecrets, type SecretChange } from './watch-secrets.js';

@@ -148,6 +148,11 @@ describe('each variable', () => {
       ({ webhooks }) => webhooks.authorization.url,
       'http://backend:3000/authorize',
     ],
+    HOLDFAST_EVENTS_URL: [
+      'https://backend.example/e?f=1',
+      ({ webhooks }) => webhooks.events.url,
+      'https://backend.example/e?f=1',
+    ],
     HOLDFAST_LOG_LEVEL: ['warn', ({ log }) => log.level, 'warn'],
     HOLDFAST_DEMO: ['true', ({ demo }) => demo, true],
   };
@@ -418,9 +423,11 @@ log: loud
   });
 
   it('includes a webhook whose requests could not be signed', () => {
-    expect(problemsOf(() => load({ HOLDFAST_AUTHORIZATION_URL: 'https://backend.example/' }))).toEqual([
-      'webhooks.secrets: expected at least one: requests to a webhook are signed',
-    ]);
+    for (const name of ['HOLDFAST_AUTHORIZATION_URL', 'HOLDFAST_EVENTS_URL']) {
+      expect(problemsOf(() => load({ [name]: 'https://backend.example/' }))).toEqual([
+        'webhooks.secrets: expected at least one: requests to a webhook are signed',
+      ]);
+    }
   });
 
   it('is told without its value', () => {

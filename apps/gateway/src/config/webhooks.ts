@@ -7,6 +7,10 @@ import { seconds, setting } from './setting.js';
 export const AUTHORIZED_ACTIONS = ['connect', 'subscribe', 'publish'] as const;
 export type AuthorizedAction = (typeof AUTHORIZED_ACTIONS)[number];
 
+/** What the event webhook can be told. */
+export const EVENT_TYPES = ['client.connected', 'client.disconnected', 'channel.occupied', 'channel.vacated'] as const;
+export type EventType = (typeof EVENT_TYPES)[number];
+
 /** As the Standard Webhooks specification has them: 24 to 64 bytes in Base64 behind a prefix. */
 const SECRETS = 'whsec_ followed by 24 to 64 bytes in Base64 each, separated by commas or lines';
 const SECRET = /^whsec_([A-Za-z0-9+/]+={0,2})$/;
@@ -63,10 +67,42 @@ export function webhooksSchema() {
           }),
         })
         .prefault({}),
+      events: z
+        .strictObject({
+          url: setting(httpUrl().exactOptional(), {
+            description: 'Where the backend is told of events.',
+            env: 'HOLDFAST_EVENTS_URL',
+            expected: HTTP_URL,
+          }),
+          types: setting(z.array(z.enum(EVENT_TYPES)).prefault([...EVENT_TYPES]), {
+            description: 'What it is told of.',
+            expected: `a list of ${EVENT_TYPES.join(', ')}`,
+          }),
+          maxBatch: setting(z.int().min(1).max(1_000).prefault(100), {
+            description: 'How many events one request holds at most.',
+          }),
+          maxDelay: setting(seconds(0, 60).prefault(1), {
+            description: 'How long an event waits for others to fill a request.',
+            unit: 'seconds',
+          }),
+          maxQueued: setting(z.int().min(1).max(1_000_000).prefault(10_000), {
+            description:
+              'How many events of one pod wait at most while the backend is away; beyond, the oldest are dropped.',
+          }),
+          timeout: setting(seconds(0.05, 60).prefault(5), {
+            description: 'How long the backend may take to answer.',
+            unit: 'seconds',
+          }),
+          retryFor: setting(seconds(0, 86_400).prefault(900), {
+            description: 'For how long a request that fails is sent again, before its events are dropped.',
+            unit: 'seconds',
+          }),
+        })
+        .prefault({}),
     })
     .refine(
-      ({ secrets, authorization }) => {
-        const isUsed = authorization.url !== undefined;
+      ({ secrets, authorization, events }) => {
+        const isUsed = authorization.url !== undefined || events.url !== undefined;
         return !isUsed || secrets.current.length > 0;
       },
       { path: ['secrets'], error: 'expected at least one: requests to a webhook are signed' },

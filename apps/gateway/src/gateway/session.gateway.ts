@@ -20,6 +20,7 @@ import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { Admission, type Applicant, type Identity } from '../auth/index.js';
 import { ChannelsService } from '../channels/channels.service.js';
 import { CONFIG, type Config } from '../config/index.js';
+import { ClientEvents } from '../events/client-events.js';
 import type { Connection } from './connection.js';
 import { Connections } from './connections.js';
 import { ProtocolError } from './protocol-error.js';
@@ -40,6 +41,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
     @Inject(Admission) private readonly admission: Admission,
     @Inject(ChannelsService) private readonly channels: ChannelsService,
     @Inject(Connections) private readonly connections: Connections,
+    @Inject(ClientEvents) private readonly events: ClientEvents,
     @InjectPinoLogger(SessionGateway.name) private readonly logger: PinoLogger,
   ) {}
 
@@ -52,6 +54,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   handleDisconnect(connection: Connection): void {
     this.logger.debug({ ...connection.logFields, code: connection.closeCode }, 'disconnected');
     this.channels.disconnected(connection);
+    if (connection.identity !== undefined) this.events.disconnected(connection);
     const { user, client, id } = connection;
     if (user !== undefined) this.inBackground(this.broker.unregister(user, client, id), connection);
   }
@@ -120,6 +123,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   private register(connection: Connection): void {
     const { user, client, id } = connection;
     this.logger.debug({ ...connection.logFields }, 'connected');
+    this.events.connected(connection);
     if (user === undefined) return;
     const { node } = this.config;
     this.inBackground(this.broker.register({ client, holder: id, user, node, since: this.broker.now() }), connection);

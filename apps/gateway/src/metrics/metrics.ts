@@ -29,6 +29,8 @@ export class Metrics {
   readonly authorizationSeconds = this.histogram('authorization_seconds', 'How long the authorization webhook took', [
     'action',
   ]);
+  readonly events = this.counter('events', 'Events of the webhook', ['outcome']);
+  readonly eventRequestsFailed = this.counter('event_requests_failed', 'Requests to the event webhook that failed');
   readonly publishSeconds = this.histogram('publish_seconds', 'From a publish to its being stored');
   readonly deliverySeconds = this.histogram('delivery_seconds', "From a publication's time to its delivery here");
 

@@ -11,6 +11,8 @@ export interface OutboundRequest {
   readonly timeout: number;
   /** The largest answer, in bytes. */
   readonly maxBytes: number;
+  /** Ends it early. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -22,9 +24,10 @@ export interface OutboundRequest {
  */
 export async function request(
   url: string,
-  { method, headers = {}, body, timeout, maxBytes }: OutboundRequest,
+  { method, headers = {}, body, timeout, maxBytes, signal: ended }: OutboundRequest,
 ): Promise<string> {
-  const signal = AbortSignal.timeout(timeout);
+  const timeUp = AbortSignal.timeout(timeout);
+  const signal = ended === undefined ? timeUp : AbortSignal.any([timeUp, ended]);
   try {
     const answer = await fetch(url, {
       method,
@@ -40,7 +43,8 @@ export async function request(
     return await textOf(answer, maxBytes);
   } catch (error) {
     if (error instanceof OutboundError) throw error;
-    if (signal.aborted) throw new OutboundError(`no answer within ${timeout} ms`);
+    if (timeUp.aborted) throw new OutboundError(`no answer within ${timeout} ms`);
+    if (signal.aborted) throw new OutboundError('it was given up');
     throw new OutboundError(`it cannot be reached${codeOf(error)}`);
   }
 }

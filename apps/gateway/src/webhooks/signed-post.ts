@@ -14,6 +14,8 @@ export interface SignedPost {
   readonly timeout: number;
   /** The same for each attempt to send the same, by which the receiver knows it again. */
   readonly id?: string;
+  /** Ends it early. */
+  readonly signal?: AbortSignal;
 }
 
 export function messageId(): string {
@@ -28,7 +30,15 @@ export function messageId(): string {
  * @returns the body of the answer.
  * @throws OutboundError
  */
-export async function signedPost({ url, secrets, type, data, timeout, id = messageId() }: SignedPost): Promise<string> {
+export async function signedPost({
+  url,
+  secrets,
+  type,
+  data,
+  timeout,
+  id = messageId(),
+  signal,
+}: SignedPost): Promise<string> {
   const now = new Date();
   const timestamp = Math.floor(now.getTime() / 1000);
   const body = JSON.stringify({ type, timestamp: now.toISOString(), data });
@@ -43,6 +53,7 @@ export async function signedPost({ url, secrets, type, data, timeout, id = messa
     body,
     timeout,
     maxBytes: MAX_ANSWER_BYTES,
+    signal,
   });
 }
 

@@ -78,6 +78,7 @@ export class Pod implements ConnectionContext {
       onJoin: (channel, member) => hub.onJoin(channel, member),
       onLeave: (channel, member) => hub.onLeave(channel, member),
       onPresenceGap: (channel) => hub.onPresenceGap(channel),
+      onBelated: () => undefined,
       onSignal: () => undefined,
     });
     onTestFinished(async () => {

@@ -99,6 +99,22 @@ describe('the question whether a client may connect', () => {
     await client.close();
   });
 
+  it("may be about your site's own session cookie", async () => {
+    const backend = await Backend.start(({ data }) => ({ allow: data['token'] === 's%3Aid', user: 'ann' }));
+    const gateway = await startGateway(
+      { auth: { cookie: 'connect.sid' }, webhooks: { authorization: { actions: ['connect'] } } },
+      { ...backend.env, ...OPAQUE },
+    );
+    const headers = { Cookie: 'theme=dark; connect.sid=s%3Aid' };
+    const client = await TestClient.connect(gateway.webSocketUrl, [SUBPROTOCOL], { headers });
+    expect(client.welcome.user).toBe('ann');
+    await client.close();
+    // A page of another site could send it along.
+    const other = new WebSocket(gateway.webSocketUrl, [SUBPROTOCOL], { headers, origin: 'https://evil.test' });
+    expect((await new TestClient(other).closed).code).toBe(CLOSE.forbidden.code);
+    expect(backend.questions).toHaveLength(1);
+  });
+
   it('is asked of anonymous clients too, where those are let in', async () => {
     const backend = await Backend.start(() => ({ allow: true, user: 'guest-7' }));
     const gateway = await startAsking(backend, { actions: ['connect'] });

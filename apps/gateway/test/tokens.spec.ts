@@ -1,7 +1,8 @@
 import { createHmac, generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
+import { Holdfast } from '@holdfast/client';
 import { CLOSE, errorData, SUBPROTOCOL } from '@holdfast/protocol';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { connectAs, refusal } from './support/connect-as.js';
 import { JWT_SECRET, startGateway, type TestGateway } from './support/gateway.js';
@@ -207,6 +208,21 @@ describe('a token whose key cannot be fetched now', () => {
 
     await issuer.server.resume();
     await expect.poll(async () => outcome(sut, token), { timeout: 5_000 }).toBe('welcome');
+  });
+
+  it('keeps a client with the library away no longer than that lasts', async () => {
+    const issuer = await Issuer.start('one');
+    const token = await issuer.sign('one', { sub: 'ann', exp: secondsFromNow(60) });
+    await issuer.server.stop();
+    const sut = await startGateway({}, { ...NOT_ANONYMOUS, HOLDFAST_JWKS_URL: issuer.url });
+    const states: string[] = [];
+    const client = new Holdfast(sut.webSocketUrl, { token, backoff: { base: 50, max: 200 } });
+    onTestFinished(() => client.close());
+    client.on('state', ({ state, reason }) => states.push(`${state} ${reason?.code ?? ''}`));
+    await expect.poll(() => states.length).toBeGreaterThan(1);
+    await issuer.server.resume();
+    await expect.poll(() => states.at(-1), { timeout: 5_000 }).toBe('connected ');
+    expect(new Set(states.slice(0, -1))).toEqual(new Set([`connecting ${CLOSE.overloaded.code}`]));
   });
 
   it('keeps nobody from waiting for long where the issuer does not answer', { timeout: 20_000 }, async () => {

@@ -1,9 +1,10 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { Option, type Command } from 'commander';
 import { SignJWT, type JWTPayload } from 'jose';
 import { parseDuration, parseLength } from '../arguments.js';
 import { EXIT, Failure } from '../failure.js';
 import type { Io } from '../io.js';
-import { readSecret } from '../secrets.js';
+import { readSecret, readSecretFile } from '../secrets.js';
 import type { Terminal } from '../terminal.js';
 
 const SECRET = 'HOLDFAST_JWT_SECRET';
@@ -27,6 +28,13 @@ interface TokenOptions {
   readonly audience?: string;
   readonly subscription?: string;
   readonly secretFile?: string;
+  readonly privateKeyFile?: string;
+  readonly kid?: string;
+}
+
+interface SigningKey {
+  readonly key: Uint8Array | KeyObject;
+  readonly alg: string;
 }
 
 export function addTokenCommand(program: Command, io: Io, terminal: Terminal): void {
@@ -34,9 +42,9 @@ export function addTokenCommand(program: Command, io: Io, terminal: Terminal): v
     .command('token')
     .summary('mint a development token')
     .description(
-      'Mints a JSON Web Token (HS256) for development, and prints it. ' +
-        `It is signed with the secret of the gateway, from ${SECRET} or a file; of several with the first. ` +
-        'In production the backend mints them.',
+      'Mints a JSON Web Token for development, and prints it. ' +
+        `It is signed with the secret of the gateway (HS256), from ${SECRET} or a file; of several with the first. ` +
+        'Or with a private key, whose public key the gateway has. In production the backend mints them.',
     )
     .option('-u, --user <user>', 'whose token it is (claim sub)', parseLength(MAX_USER_LENGTH))
     .option('-c, --channel <pattern...>', 'channels to subscribe to, * stands for any characters (claim channels)')
@@ -55,6 +63,12 @@ export function addTokenCommand(program: Command, io: Io, terminal: Terminal): v
     .option('--issuer <issuer>', 'the claim iss, where the gateway asks for one')
     .option('--audience <audience>', 'the claim aud, where the gateway asks for one')
     .option('--secret-file <path>', `a file with the secret, instead of ${SECRET}`)
+    .addOption(
+      new Option('--private-key-file <path>', 'a file with a PEM private key (RSA, EC or Ed25519), instead of a secret')
+        // Whichever was meant, the other would go unnoticed.
+        .conflicts('secretFile'),
+    )
+    .option('--kid <id>', 'the name of the key in the token (header kid), where the gateway has a key set')
     .addHelpText(
       'after',
       `
@@ -62,12 +76,11 @@ Examples:
   $ holdfast token --user alice --channel 'chat:*' --publish 'chat:*'
   $ holdfast token --user alice --info '{"name":"Alice"}' --expires 7d --secret-file jwt-secret
   $ holdfast token --user alice --subscription chat:lobby
+  $ holdfast token --user alice --channel '*' --private-key-file private.pem
   $ HOLDFAST_CLI_TOKEN=$(holdfast token --user alice --channel '*') holdfast tail chat:lobby`,
     )
     .action(async (options: TokenOptions) => {
-      terminal.print(
-        await mint({ ...claimsOf(options), ...gatewayClaims(options) }, options.expires, signingKey(options, io)),
-      );
+      terminal.print(await mint({ ...claimsOf(options), ...gatewayClaims(options) }, options, signingKey(options, io)));
     });
 }
 
@@ -99,7 +112,8 @@ function parseInfo(text: string): unknown {
   }
 }
 
-function signingKey({ secretFile }: TokenOptions, { env }: Io): Uint8Array {
+function signingKey({ secretFile, privateKeyFile }: TokenOptions, { env }: Io): SigningKey {
+  if (privateKeyFile !== undefined) return privateKey(readSecretFile('--private-key-file', privateKeyFile));
   const secrets = readSecret({ option: '--secret-file', file: secretFile, variable: SECRET, env });
   // As the gateway reads it: several, of which each verifies.
   const secret = secrets
@@ -113,15 +127,44 @@ function signingKey({ secretFile }: TokenOptions, { env }: Io): Uint8Array {
     );
   }
   const key = new TextEncoder().encode(secret);
-  if (key.length >= MIN_SECRET_BYTES) return key;
+  if (key.length >= MIN_SECRET_BYTES) return { key, alg: 'HS256' };
   throw new Failure(EXIT.usage, `the secret is shorter than ${MIN_SECRET_BYTES} bytes, which a gateway does not take`);
 }
 
-function mint(claims: JWTPayload, lifetime: number, key: Uint8Array): Promise<string> {
+function privateKey(pem: string): SigningKey {
+  let key: KeyObject | undefined;
+  try {
+    key = createPrivateKey(pem);
+  } catch {
+    // Node's message would tell nothing that helps.
+  }
+  const alg = key && algorithmOf(key);
+  if (key !== undefined && alg !== undefined) return { key, alg };
+  throw new Failure(
+    EXIT.usage,
+    '--private-key-file: give a PEM private key without a passphrase: RSA, EC P-256, P-384 or P-521, or Ed25519',
+  );
+}
+
+/** RFC 7518, section 3.1, and RFC 8037. */
+function algorithmOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string | undefined {
+  switch (asymmetricKeyType) {
+    case 'rsa':
+      return 'RS256';
+    case 'ed25519':
+      return 'EdDSA';
+    case 'ec':
+      return { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' }[asymmetricKeyDetails?.namedCurve ?? ''];
+    default:
+      return undefined;
+  }
+}
+
+function mint(claims: JWTPayload, { expires, kid }: TokenOptions, { key, alg }: SigningKey): Promise<string> {
   const now = Math.floor(Date.now() / 1000);
   return new SignJWT(claims)
-    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+    .setProtectedHeader({ alg, typ: 'JWT', ...(kid === undefined ? {} : { kid }) })
     .setIssuedAt(now)
-    .setExpirationTime(now + Math.ceil(lifetime / 1000))
+    .setExpirationTime(now + Math.ceil(expires / 1000))
     .sign(key);
 }

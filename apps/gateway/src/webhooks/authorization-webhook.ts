@@ -150,7 +150,9 @@ export class AuthorizationWebhook {
       return { answer };
     }
     const ending = { answer, expiresAt: Date.now() + expires * 1000 };
-    this.answers?.set(key, ending, { ttl: Math.min(this.config.webhooks.authorization.cache, expires * 1000) });
+    // 0 would be without end.
+    const ttl = Math.ceil(Math.min(this.config.webhooks.authorization.cache, expires * 1000));
+    this.answers?.set(key, ending, { ttl });
     return ending;
   }
 

@@ -94,10 +94,11 @@ describe('a backend that wants to know is told', () => {
     // Within the grace time.
     await one.subscribe(CHANNEL);
     await one.subscribe('room:2');
-    await expectTold(backend, `channel.occupied ${CHANNEL}`, 'channel.occupied room:2');
+    await one.request('unsubscribe', { channel: 'room:2' });
+    await expectTold(backend, `channel.occupied ${CHANNEL}`, 'channel.occupied room:2', 'channel.vacated room:2');
     await one.close();
     await vi.waitFor(() => expect(storyOf(backend)).toHaveLength(4), { timeout: 5_000 });
-    expect(storyOf(backend).slice(2).toSorted()).toEqual([`channel.vacated ${CHANNEL}`, 'channel.vacated room:2']);
+    expect(storyOf(backend)[3]).toBe(`channel.vacated ${CHANNEL}`);
     await two.subscribe(CHANNEL);
     await vi.waitFor(() => expect(storyOf(backend).at(-1)).toBe(`channel.occupied ${CHANNEL}`));
   });
@@ -181,6 +182,21 @@ describe('in a cluster', () => {
     await last.close();
     await vi.waitFor(() => expect(storyOf(backend).at(-1)).toBe('client.disconnected last'), { timeout: 5_000 });
     expect(storyOf(backend).slice(6)).toEqual(['client.connected last', 'client.disconnected last']);
+  });
+
+  it('a pod that drains does not know who comes back elsewhere: it leaves them to its lease', async () => {
+    const backend = await Backend.start();
+    const gateway = await startGateway(settings({}, 0.05), { ...env(backend), HOLDFAST_DRAIN_SECONDS: '1.5' });
+    const [leaves, stays] = [await connectAs(gateway, { sub: 'leaves' }), await connectAs(gateway, { sub: 'stays' })];
+    await leaves.subscribe(CHANNEL);
+    const before = ['client.connected leaves', 'client.connected stays', `channel.occupied ${CHANNEL}`];
+    await expectTold(backend, ...before);
+    const closed = gateway.close();
+    await leaves.next('reconnect');
+    await leaves.close();
+    await closed;
+    expect(await stays.closed).toMatchObject({ code: CLOSE.restart.code });
+    expect(storyOf(backend)).toEqual(before);
   });
 
   it('whose broker keeps no presence, each pod tells what it knows itself', async () => {

@@ -365,7 +365,7 @@ describe('a pod that dies without a word', { timeout: 60_000 }, () => {
         async () => expect(await first.broker.members(QUIET, 0)).toMatchObject({ count: 1_000 }),
         15_000,
       );
-      expect(dying.belated).toHaveLength(left.length);
+      await eventually(() => expect(dying.belated).toHaveLength(left.length));
       for (const line of dying.belated) expect(line).toContain(' join ');
       await dying.broker.leave(QUIET, back[0] ?? '', 'before');
       expect(await first.broker.members(QUIET, 0)).toMatchObject({ count: 1_000 });

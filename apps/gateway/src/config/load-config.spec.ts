@@ -425,7 +425,7 @@ log: loud
   it('includes a webhook whose requests could not be signed', () => {
     for (const name of ['HOLDFAST_AUTHORIZATION_URL', 'HOLDFAST_EVENTS_URL']) {
       expect(problemsOf(() => load({ [name]: 'https://backend.example/' }))).toEqual([
-        'webhooks.secrets: expected at least one: requests to a webhook are signed',
+        'webhooks.secrets: expected in HOLDFAST_WEBHOOK_SECRET: requests to a webhook are signed',
       ]);
     }
   });

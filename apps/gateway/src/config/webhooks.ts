@@ -4,11 +4,11 @@ import { Reloadable } from './reloadable.js';
 import { seconds, setting } from './setting.js';
 
 /** What the authorisation webhook can be asked about. */
-export const AUTHORIZED_ACTIONS = ['connect', 'subscribe', 'publish'] as const;
+const AUTHORIZED_ACTIONS = ['connect', 'subscribe', 'publish'] as const;
 export type AuthorizedAction = (typeof AUTHORIZED_ACTIONS)[number];
 
 /** What the event webhook can be told. */
-export const EVENT_TYPES = ['client.connected', 'client.disconnected', 'channel.occupied', 'channel.vacated'] as const;
+const EVENT_TYPES = ['client.connected', 'client.disconnected', 'channel.occupied', 'channel.vacated'] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
 /** As the Standard Webhooks specification has them: 24 to 64 bytes in Base64 behind a prefix. */
@@ -105,9 +105,7 @@ export function webhooksSchema() {
         const isUsed = authorization.url !== undefined || events.url !== undefined;
         return !isUsed || secrets.current.length > 0;
       },
-      { path: ['secrets'], error: 'expected at least one: requests to a webhook are signed' },
+      { path: ['secrets'], error: 'expected in HOLDFAST_WEBHOOK_SECRET: requests to a webhook are signed' },
     )
     .prefault({});
 }
-
-export type WebhookSettings = z.output<ReturnType<typeof webhooksSchema>>;

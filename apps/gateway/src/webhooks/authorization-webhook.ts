@@ -32,13 +32,13 @@ const MIN_BREAK_MS = 1_000;
 const MAX_BREAK_MS = 10_000;
 
 /** Who asks. */
-export interface Asker {
+interface Asker {
   /** Absent for an anonymous connection. */
   readonly user?: string | undefined;
   readonly client: string;
 }
 
-export interface ConnectQuestion extends Asker {
+interface ConnectQuestion extends Asker {
   /** What the token says that the gateway has verified. */
   readonly info?: Json | undefined;
   /** Only where the gateway verifies no tokens itself: then the backend says whose it is. */
@@ -46,7 +46,7 @@ export interface ConnectQuestion extends Asker {
   readonly origin?: string | undefined;
 }
 
-export interface ChannelQuestion extends Asker {
+interface ChannelQuestion extends Asker {
   readonly channel: string;
 }
 

@@ -21,7 +21,7 @@ export const CLOSE = {
   tooBig: { code: 1009, retry: 'never', reason: 'a frame was larger than maxPayload' },
   internal: { code: 1011, retry: 'always', reason: 'internal error' },
   restart: { code: 1012, retry: 'always', reason: 'this gateway is going away, resume on another' },
-  overloaded: { code: 1013, retry: 'always', reason: 'overloaded or too slow, resume later' },
+  overloaded: { code: 1013, retry: 'always', reason: 'overloaded, too slow, or not decidable now: resume later' },
   unauthorized: { code: 4001, retry: 'token', reason: 'token missing, invalid or expired' },
   forbidden: { code: 4003, retry: 'never', reason: 'forbidden' },
   disconnected: { code: 4009, retry: 'never', reason: 'disconnected by the API' },

@@ -51,6 +51,11 @@ export const ERRORS = {
   rate_limited: { message: 'too many requests, slow down', retryable: true, status: 429 },
   draining: { message: 'this gateway is going away, connect to another', retryable: true, status: 503 },
   overloaded: { message: 'this gateway is overloaded, try again later', retryable: true, status: 503 },
+  authorization_unavailable: {
+    message: 'who may do this cannot be decided now, try again later',
+    retryable: true,
+    status: 503,
+  },
   unavailable: { message: 'the broker is not available, nothing was stored', retryable: true, status: 503 },
   unknown: {
     message: 'the broker did not answer in time, it may have been stored: retry only under a key',

@@ -22,6 +22,7 @@ import type { Connection } from '../gateway/connection.js';
 import { ProtocolError } from '../gateway/protocol-error.js';
 import { currentRequest } from '../gateway/request.js';
 import { Metrics } from '../metrics/metrics.js';
+import { AuthorizationWebhook } from '../webhooks/authorization-webhook.js';
 import { fromBroker } from './broker-errors.js';
 import { Hub } from './hub.js';
 import { decodePublication, encodePayload, isNestedWithin, MAX_NESTING } from './message.js';
@@ -54,6 +55,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Authenticator) private readonly authenticator: Authenticator,
     @Inject(Permissions) private readonly permissions: Permissions,
+    @Inject(AuthorizationWebhook) private readonly webhook: AuthorizationWebhook,
     @Inject(Hub) private readonly hub: Hub,
     @Inject(Replays) private readonly replays: Replays,
     @Inject(Presence) private readonly presence: Presence,
@@ -98,12 +100,12 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
 
   async publishFrom(connection: Connection, name: string, data: Json, key: string | undefined): Promise<Position> {
     const channel = this.resolve(connection, name);
-    const { identity, client } = connection;
+    const { identity, client, user } = connection;
     const subscribed = connection.subscriptions?.has(channel) ?? false;
     if (identity === undefined || !this.permissions.mayPublish(identity, channel, subscribed)) {
-      throw new ProtocolError('forbidden');
+      if (!this.webhook.asksAbout('publish')) throw new ProtocolError('forbidden');
+      await this.webhook.publish({ user, client, channel });
     }
-    const { user } = identity;
     return this.publish({
       channel,
       data,
@@ -185,7 +187,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
 
   async presenceFor(connection: Connection, name: string): Promise<Members> {
     const channel = this.resolve(connection, name);
-    this.checkReader(connection, channel);
+    await this.checkReader(connection, channel);
     return this.members(channel);
   }
 
@@ -196,7 +198,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
 
   async historyFor(connection: Connection, request: HistoryRequest): Promise<HistoryReply> {
     const channel = this.resolve(connection, request.channel);
-    this.checkReader(connection, channel);
+    await this.checkReader(connection, channel);
     return this.history({ ...request, channel });
   }
 
@@ -224,24 +226,28 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** Reading a channel's history or members takes what subscribing takes. */
-  private checkReader({ identity, subscriptions }: Connection, channel: string): void {
-    if (subscriptions?.has(channel)) return;
-    if (identity === undefined || !this.permissions.maySubscribe(identity, channel))
-      throw new ProtocolError('forbidden');
+  private async checkReader(connection: Connection, channel: string): Promise<void> {
+    if (!connection.subscriptions?.has(channel)) await this.authorize(connection, channel);
   }
 
-  /** @returns the subscription token's grant, where one was needed. */
+  /** @returns what grants it where neither a rule nor the connection's own token permits it. */
   private async authorize(
-    { identity }: Connection,
+    connection: Connection,
     channel: string,
     token?: string,
   ): Promise<SubscriptionGrant | undefined> {
+    const { identity, user, client } = connection;
     if (identity !== undefined && this.permissions.maySubscribe(identity, channel)) return undefined;
     // Nothing opens another user's own channel.
-    if (token === undefined || namespaceOf(channel) === USER_NAMESPACE) throw new ProtocolError('forbidden');
-    const grant = await this.authenticator.subscription(token);
-    if (grant.channel !== channel || grant.user !== identity?.user) throw new ProtocolError('forbidden');
-    return grant;
+    if (namespaceOf(channel) === USER_NAMESPACE) throw new ProtocolError('forbidden');
+    if (token !== undefined) {
+      const grant = await this.authenticator.subscription(token);
+      if (grant.channel !== channel || grant.user !== user) throw new ProtocolError('forbidden');
+      return grant;
+    }
+    if (!this.webhook.asksAbout('subscribe')) throw new ProtocolError('forbidden');
+    const expiresAt = await this.webhook.subscribe({ user, client, channel });
+    return { user, channel, ...(expiresAt === undefined ? {} : { expiresAt }) };
   }
 
   private end(subscription: Subscription): void {

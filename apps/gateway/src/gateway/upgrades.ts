@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { CLOSE, ERRORS, type CloseName, type ErrorCode } from '@holdfast/protocol';
+import { CLOSE, type ErrorCode } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import type { WebSocket, WebSocketServer } from 'ws';
-import { ANONYMOUS, Authenticator, type Identity } from '../auth/index.js';
+import { Admission, type Identity } from '../auth/index.js';
 import { mayConnectFrom } from '../auth/origins.js';
 import { offersOurs, tokenOf } from '../auth/token-carriers.js';
 import { CONFIG, type Config } from '../config/index.js';
@@ -15,18 +15,12 @@ import { refuseUpgrade } from './http-refusal.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { ProtocolError } from './protocol-error.js';
 import { sessionOf } from './session.js';
+import { toldByClose } from './told-by-close.js';
 
 /** Where the WebSocket is. */
 export const WEBSOCKET_PATH = '/ws';
 
 const WEBSOCKET_KEY = /^[+/0-9A-Za-z]{22}==$/;
-
-/** What a browser's client is told by a close code, since it cannot read the HTTP answer. */
-const TOLD_BY_CLOSE: Readonly<Partial<Record<number, CloseName>>> = {
-  401: 'unauthorized',
-  403: 'forbidden',
-  429: 'overloaded',
-};
 
 /** Whether a request asks for a WebSocket; one that asks for another protocol (h2c, say) is answered as plain HTTP. */
 export function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
@@ -38,7 +32,7 @@ export function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
 export class Upgrades {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    @Inject(Authenticator) private readonly authenticator: Authenticator,
+    @Inject(Admission) private readonly admission: Admission,
     @Inject(Connections) private readonly connections: Connections,
     @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
     @Inject(Metrics) private readonly metrics: Metrics,
@@ -63,18 +57,18 @@ export class Upgrades {
     try {
       const url = requestUrl(request);
       this.checkRequest(request, url);
-      const identity = await this.identify(request, url);
+      const session = sessionOf(url.searchParams.get('session'));
+      const identity = await this.identify(request, url, session.client);
       // It may have begun meanwhile.
       this.checkStage();
       if (socket.destroyed) return;
       upgrade((webSocket) => {
-        const session = sessionOf(url.searchParams.get('session'));
         accepted(this.connections.open(webSocket, socket, session, identity));
       });
     } catch (error) {
       if (socket.destroyed) return;
       const { code, detail } = this.refusal(error);
-      const close = TOLD_BY_CLOSE[ERRORS[code].status];
+      const close = toldByClose(code);
       if (close === undefined || !offersOurs(request.headers)) {
         this.refuse(socket, code, detail);
         return;
@@ -117,15 +111,12 @@ export class Upgrades {
   }
 
   /** Without a token: anonymous where that is allowed, and otherwise nobody until the client sends `connect`. */
-  private async identify({ headers }: IncomingMessage, url: URL): Promise<Identity | undefined> {
-    const token = tokenOf(headers, url.searchParams, this.config.auth.cookie);
-    const identity =
-      token !== undefined
-        ? await this.authenticator.connection(token)
-        : this.config.auth.anonymous
-          ? ANONYMOUS
-          : undefined;
-    if (identity?.user !== undefined && this.connections.isRefused(identity.user)) throw new ProtocolError('forbidden');
+  private async identify({ headers }: IncomingMessage, url: URL, client: string): Promise<Identity | undefined> {
+    const { cookie, anonymous } = this.config.auth;
+    const token = tokenOf(headers, url.searchParams, cookie);
+    if (token === undefined && !anonymous) return undefined;
+    const identity = await this.admission.admit({ token, client, origin: headers.origin });
+    if (identity.user !== undefined && this.connections.isRefused(identity.user)) throw new ProtocolError('forbidden');
     return identity;
   }
 }

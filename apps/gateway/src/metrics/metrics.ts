@@ -21,6 +21,16 @@ export class Metrics {
   readonly slowConsumers = this.counter('slow_consumers', 'Connections closed because their buffer was full');
   readonly deadPeers = this.counter('dead_peers', 'Connections ended because a ping was not answered');
   readonly gaps = this.counter('gaps', 'Times that subscribers of a channel were told of lost messages');
+  readonly keyFetches = this.counter('key_fetches', "Fetches of the issuer's public keys", ['outcome']);
+  readonly authorizations = this.counter('authorizations', 'Questions to the authorization webhook', [
+    'action',
+    'outcome',
+  ]);
+  readonly authorizationSeconds = this.histogram('authorization_seconds', 'How long the authorization webhook took', [
+    'action',
+  ]);
+  readonly events = this.counter('events', 'Events of the webhook', ['outcome']);
+  readonly eventRequestsFailed = this.counter('event_requests_failed', 'Requests to the event webhook that failed');
   readonly publishSeconds = this.histogram('publish_seconds', 'From a publish to its being stored');
   readonly deliverySeconds = this.histogram('delivery_seconds', "From a publication's time to its delivery here");
 
@@ -59,7 +69,11 @@ export class Metrics {
     return new Counter({ name: `holdfast_${name}_total`, help, labelNames, registers: [this.registry] });
   }
 
-  private histogram(name: string, help: string): Histogram {
-    return new Histogram({ name: `holdfast_${name}`, help, buckets: SECONDS, registers: [this.registry] });
+  private histogram<Label extends string = never>(
+    name: string,
+    help: string,
+    labelNames: Label[] = [],
+  ): Histogram<Label> {
+    return new Histogram({ name: `holdfast_${name}`, help, labelNames, buckets: SECONDS, registers: [this.registry] });
   }
 }

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
+import { limitsSchema, overloadSchema } from './limits.js';
 import { namespaceContradictions, namespaceDefaultsSchema, namespacesSchema, resolveNamespaces } from './namespaces.js';
 import { isPublicKey, PUBLIC_KEY } from './public-key.js';
 import { Reloadable } from './reloadable.js';
@@ -256,6 +257,10 @@ function configSchema({ development }: { development: boolean }) {
           .prefault({}),
         { description: 'Each WebSocket.' },
       ),
+      limits: setting(limitsSchema(), { description: 'What one peer, one user and all together may ask of a pod.' }),
+      overload: setting(overloadSchema(), {
+        description: 'When a pod refuses upgrades with 503, and asks clients to connect elsewhere.',
+      }),
       replay: setting(
         z
           .strictObject({
@@ -342,6 +347,15 @@ function configSchema({ development }: { development: boolean }) {
         }
       },
       { when: whenValid('port', 'managementPort') },
+    )
+    .superRefine(
+      ({ connection, limits }, context) => {
+        if (limits.bytes.burst < 2 * connection.maxPayload) {
+          const message = 'expected at least twice connection.maxPayload';
+          context.addIssue({ code: 'custom', path: ['limits', 'bytes', 'burst'], message });
+        }
+      },
+      { when: whenValid('connection', 'limits') },
     )
     .superRefine(
       ({ namespaceDefaults, namespaces }, context) => {

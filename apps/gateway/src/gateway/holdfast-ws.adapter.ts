@@ -9,6 +9,9 @@ import { CLOSE_WITHIN_MS, type Connection } from './connection.js';
 import { Dispatcher } from './dispatcher.js';
 import { Upgrades, WEBSOCKET_PATH } from './upgrades.js';
 
+/** Of one message. A client has no reason to send fragments of a few bytes. */
+const MAX_FRAGMENTS = 1_024;
+
 /**
  * Nest's WebSocket adapter with our own upgrade, dispatch and close. Gateways of the same process share one path and one
  * server, so a `@WebSocketGateway()` of a user's own adds its `@SubscribeMessage` events to the protocol's.
@@ -36,6 +39,7 @@ export class HoldfastWsAdapter extends WsAdapter {
     const server = super.create(port, {
       ...options,
       maxPayload: this.app.get<Config>(CONFIG).connection.maxPayload,
+      maxFragments: MAX_FRAGMENTS,
       clientTracking: false,
       closeTimeout: CLOSE_WITHIN_MS,
       // Pongs go through the connection's outbox and count against its budget.

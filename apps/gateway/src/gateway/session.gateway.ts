@@ -20,12 +20,13 @@ import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { Authenticator, type Identity } from '../auth/index.js';
 import { ChannelsService } from '../channels/channels.service.js';
 import { CONFIG, type Config } from '../config/index.js';
+import { Admission } from '../limits/admission.js';
 import type { Connection } from './connection.js';
 import { Connections } from './connections.js';
 import { ProtocolError } from './protocol-error.js';
 import { currentRequest } from './request.js';
 import { SchemaPipe } from './schema.pipe.js';
-import { sessionOf } from './session.js';
+import { sessionOf, type Session } from './session.js';
 
 /** How long a client may hear nothing before it pings, where the gateway itself sends no pings. */
 const DEFAULT_PING_MS = 25_000;
@@ -39,6 +40,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
     @Inject(Authenticator) private readonly authenticator: Authenticator,
     @Inject(ChannelsService) private readonly channels: ChannelsService,
     @Inject(Connections) private readonly connections: Connections,
+    @Inject(Admission) private readonly admission: Admission,
     @InjectPinoLogger(SessionGateway.name) private readonly logger: PinoLogger,
   ) {}
 
@@ -64,8 +66,9 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
     const identity = await this.authenticate(connection, token);
     // Who left meanwhile must not be registered: nobody would take it back.
     if (!connection.open) throw new ProtocolError('not_connected');
-    if (session !== undefined) connection.session = sessionOf(session);
-    connection.authenticated(identity);
+    const proven = session === undefined ? connection.session : sessionOf(session);
+    this.makeRoom(connection, proven, identity);
+    this.connections.identify(connection, proven, identity);
     this.register(connection);
     return this.welcome(connection);
   }
@@ -97,6 +100,16 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
     } catch (error) {
       const forbidden = error instanceof ProtocolError && error.code === 'forbidden';
       currentRequest.getStore()?.afterAnswer(() => connection.close(forbidden ? 'forbidden' : 'unauthorized'));
+      throw error;
+    }
+  }
+
+  /** A user who has as many connections as it may comes again later. */
+  private makeRoom(connection: Connection, { client }: Session, { user }: Identity): void {
+    try {
+      this.admission.checkRoom({ client, user, address: connection.address });
+    } catch (error) {
+      currentRequest.getStore()?.afterAnswer(() => connection.close('overloaded'));
       throw error;
     }
   }

@@ -8,6 +8,7 @@ import { ANONYMOUS, Authenticator, type Identity } from '../auth/index.js';
 import { mayConnectFrom } from '../auth/origins.js';
 import { offersOurs, tokenOf } from '../auth/token-carriers.js';
 import { CONFIG, type Config } from '../config/index.js';
+import { Admission } from '../limits/admission.js';
 import { Metrics } from '../metrics/metrics.js';
 import type { Connection } from './connection.js';
 import { Connections } from './connections.js';
@@ -40,6 +41,7 @@ export class Upgrades {
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Authenticator) private readonly authenticator: Authenticator,
     @Inject(Connections) private readonly connections: Connections,
+    @Inject(Admission) private readonly admission: Admission,
     @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
     @Inject(Metrics) private readonly metrics: Metrics,
     @InjectPinoLogger(Upgrades.name) private readonly logger: PinoLogger,
@@ -61,15 +63,19 @@ export class Upgrades {
       server.handleUpgrade(request, socket, head, then);
     };
     try {
+      const address = this.admission.takeUpgrade(request);
       const url = requestUrl(request);
       this.checkRequest(request, url);
+      const session = sessionOf(url.searchParams.get('session'));
+      const { client } = session;
+      this.admission.checkRoom({ client, address });
       const identity = await this.identify(request, url);
       // It may have begun meanwhile.
       this.checkStage();
+      this.admission.checkRoom({ client, user: identity?.user, address });
       if (socket.destroyed) return;
       upgrade((webSocket) => {
-        const session = sessionOf(url.searchParams.get('session'));
-        accepted(this.connections.open(webSocket, socket, session, identity));
+        accepted(this.connections.open(webSocket, socket, session, identity, address));
       });
     } catch (error) {
       if (socket.destroyed) return;

@@ -19,6 +19,8 @@ export class Metrics {
   ]);
   readonly closes = this.counter('closes', 'Connections that the gateway closed', ['code']);
   readonly slowConsumers = this.counter('slow_consumers', 'Connections closed because their buffer was full');
+  readonly limited = this.counter('limited', 'Times that a limit was met', ['limit']);
+  readonly shed = this.counter('shed', 'Clients asked to connect elsewhere because of an overload');
   readonly deadPeers = this.counter('dead_peers', 'Connections ended because a ping was not answered');
   readonly gaps = this.counter('gaps', 'Times that subscribers of a channel were told of lost messages');
   readonly publishSeconds = this.histogram('publish_seconds', 'From a publish to its being stored');

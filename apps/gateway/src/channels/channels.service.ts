@@ -135,13 +135,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
       throw new ProtocolError('too_many_subscriptions');
     }
 
-    const subscription = new Subscription(
-      connection,
-      this.hub.channel(channel),
-      request.presence ?? false,
-      grant,
-      this.config.connection.maxBuffered,
-    );
+    const subscription = new Subscription(connection, this.hub.channel(channel), request.presence ?? false, grant);
     this.hub.add(subscription);
     (connection.subscriptions ??= new Map()).set(channel, subscription);
     try {
@@ -158,6 +152,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
         ...position,
         ...(recovered === undefined ? {} : { recovered }),
         ...(request.since === undefined && request.last === undefined ? {} : { replay: replay.length }),
+        ...(options.conflate ? { conflated: true } : {}),
         ...members,
       };
     } catch (error) {

@@ -15,6 +15,7 @@ import {
 } from '@holdfast/protocol';
 import type { WebSocket } from 'ws';
 import type { Identity } from '../auth/identity.js';
+import type { ReplayBudget } from '../channels/replay-budget.js';
 import type { Subscription } from '../channels/subscription.js';
 import type { Config } from '../config/index.js';
 import type { Metrics } from '../metrics/metrics.js';
@@ -61,6 +62,8 @@ export class Connection {
   readonly handlers: ((data: unknown, event: string) => Promise<unknown>)[] = [];
   readonly lanes = new Lanes();
   subscriptions: Map<string, Subscription> | undefined;
+  /** What is replayed to it. */
+  replays: ReplayBudget | undefined;
   /** The code of the close frame that the client sent, or 1006 where it sent none; 0 while open. */
   closeCode = 0;
   /** What its client is counted by; undefined where addresses are not told apart. */
@@ -76,6 +79,7 @@ export class Connection {
   private disconnectHooks: ((reason: number) => void)[] | undefined;
   private readonly intake: Intake;
   private badFrames: LeakyBucket | undefined;
+  private heldBack = 0;
   private closing = false;
   private alive = true;
   private pinged = false;
@@ -143,13 +147,29 @@ export class Connection {
   send(frame: Buffer): void {
     if (this.closing) return;
     this.outbox.push(frame);
-    if (this.outbox.bytes > this.context.config.connection.maxBuffered) this.closeSlow();
+    if (this.buffered > this.budget) this.relieve();
   }
 
-  /** Closes the connection of a client that takes less than it is sent. It resumes later. */
-  closeSlow(): void {
+  /** Counts frames that a subscription holds back, or with a negative number those that it does not any more. */
+  holdBack(bytes: number): void {
+    this.heldBack += bytes;
+    if (bytes > 0 && this.buffered > this.budget) this.relieve();
+  }
+
+  /**
+   * Makes room where more waits than may: what the kernel takes, then what later frames supersede. A client that takes
+   * still less than it is sent is closed, and resumes later.
+   */
+  private relieve(): void {
     if (this.closing) return;
-    this.context.metrics.slowConsumers.inc();
+    const { metrics } = this.context;
+    this.outbox.flush();
+    if (this.buffered <= this.budget) return;
+    let conflated = this.outbox.conflate();
+    for (const subscription of this.subscriptions?.values() ?? []) conflated += subscription.conflate();
+    metrics.totals.conflated += conflated;
+    if (this.buffered <= this.budget) return;
+    metrics.slowConsumers.inc();
     this.outbox.clear();
     this.close('overloaded');
   }
@@ -167,8 +187,24 @@ export class Connection {
     this.outbox.whenWritten(done);
   }
 
-  /** Bytes that the kernel has not taken yet. */
+  /** Bytes that wait for this client: what the kernel has not taken yet, and what its subscriptions hold back. */
   get buffered(): number {
+    return this.outbox.bytes + this.heldBack;
+  }
+
+  /** How many bytes may wait; the part of a replay that is on its way has room of its own. */
+  private get budget(): number {
+    const { maxBuffered } = this.context.config.connection;
+    return this.replays?.isBusy ? maxBuffered + this.replayRoom : maxBuffered;
+  }
+
+  /** How much of a replay may be on its way at once: live messages of other channels need room beside it. */
+  get replayRoom(): number {
+    return Math.min(this.socket.writableHighWaterMark, this.context.config.connection.maxBuffered / 2);
+  }
+
+  /** The part of {@link buffered} that is on its way. */
+  get unwritten(): number {
     return this.outbox.bytes;
   }
 
@@ -208,7 +244,7 @@ export class Connection {
   /** Flushes what is queued and begins the closing handshake. */
   close(name: CloseName): void {
     if (this.closing) return;
-    this.outbox.flush();
+    this.outbox.finish();
     this.closing = true;
     const { code, reason } = CLOSE[name];
     this.context.metrics.closes.inc({ code });
@@ -260,7 +296,7 @@ export class Connection {
       this.alive = false;
       this.pinged = true;
       this.nextPing = tickAfter(pongWithin);
-      this.outbox.push(PING_FRAME);
+      this.outbox.pushControl(PING_FRAME);
     } else if (this.alive || this.webSocket.isPaused) {
       this.pinged = false;
       this.nextPing = tickAfter(ping - pongWithin);
@@ -328,6 +364,7 @@ export class Connection {
     this.closing = true;
     this.closeCode = code;
     this.outbox.clear();
+    this.replays?.end();
     for (const hook of this.disconnectHooks ?? []) hook(code);
     this.context.closed(this);
   }

@@ -42,6 +42,9 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
       'Connected clients: two connections of a session that moves count once',
       () => this.census.clients,
     );
+    this.metrics.gauge('holdfast_buffered_bytes', 'What waits to be sent to all connections', () =>
+      this.list.reduce((sum, { buffered }) => sum + buffered, 0),
+    );
     this.timer = setInterval(() => this.checkSlice(), TICK_MS);
   }
 

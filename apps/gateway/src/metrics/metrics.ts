@@ -9,7 +9,7 @@ export class Metrics {
   readonly registry = new Registry();
 
   /** Plain numbers for what is counted on the delivery path; read when somebody asks. */
-  readonly totals = { framesIn: 0, published: 0, messagesOut: 0 };
+  readonly totals = { framesIn: 0, published: 0, messagesOut: 0, conflated: 0 };
 
   readonly refusedUpgrades = this.counter('refused_upgrades', 'Upgrades that were refused', ['code']);
   readonly badFrames = this.counter('bad_frames', 'Frames that are no valid request', ['code']);
@@ -30,6 +30,7 @@ export class Metrics {
     collectDefaultMetrics({ register: this.registry });
     this.total('frames_in', 'Frames received', () => this.totals.framesIn);
     this.total('published', 'Messages stored for a publisher of this pod', () => this.totals.published);
+    this.total('conflated', 'Messages that a slow consumer was spared for a later one', () => this.totals.conflated);
     this.total('messages_out', 'Messages handed to subscribers of this pod', () => this.totals.messagesOut);
   }
 

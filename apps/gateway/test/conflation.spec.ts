@@ -147,7 +147,7 @@ describe('promise 7: what waits for one connection', () => {
     const client = pod.connect();
     for (let n = 0; n < 10; n += 1) void client.subscribe(`chat:${n}`, { last: 5 }).catch(() => undefined);
     await settled();
-    for (const { resolve } of broker.subscribes) resolve({ epoch: EPOCH, offset: 0 });
+    for (const call of broker.subscribes) call.resolve({ epoch: EPOCH, offset: 0 });
     await settled();
     const payload = JSON.stringify({ data: large(0) });
     let told = 0;

@@ -8,11 +8,13 @@ import { ANONYMOUS, Authenticator, type Identity } from '../auth/index.js';
 import { mayConnectFrom } from '../auth/origins.js';
 import { offersOurs, tokenOf } from '../auth/token-carriers.js';
 import { CONFIG, type Config } from '../config/index.js';
+import { ambiguityOf } from '../limits/ambiguity.js';
 import { Admission } from '../limits/admission.js';
+import { PendingSockets } from '../limits/pending-sockets.js';
 import { Metrics } from '../metrics/metrics.js';
 import type { Connection } from './connection.js';
 import { Connections } from './connections.js';
-import { refuseUpgrade } from './http-refusal.js';
+import { refuseOnSocket } from './raw-refusal.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { ProtocolError } from './protocol-error.js';
 import { sessionOf } from './session.js';
@@ -42,6 +44,7 @@ export class Upgrades {
     @Inject(Authenticator) private readonly authenticator: Authenticator,
     @Inject(Connections) private readonly connections: Connections,
     @Inject(Admission) private readonly admission: Admission,
+    @Inject(PendingSockets) private readonly pending: PendingSockets,
     @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
     @Inject(Metrics) private readonly metrics: Metrics,
     @InjectPinoLogger(Upgrades.name) private readonly logger: PinoLogger,
@@ -75,6 +78,7 @@ export class Upgrades {
       this.admission.checkRoom({ client, user: identity?.user, address });
       if (socket.destroyed) return;
       upgrade((webSocket) => {
+        this.pending.accepted(socket);
         accepted(this.connections.open(webSocket, socket, session, identity, address));
       });
     } catch (error) {
@@ -96,7 +100,7 @@ export class Upgrades {
   /** Refuses an upgrade by an HTTP answer. */
   refuse(socket: Duplex, code: ErrorCode, detail?: string): void {
     this.metrics.refusedUpgrades.inc({ code });
-    refuseUpgrade(socket, code, detail);
+    refuseOnSocket(socket, code, detail);
   }
 
   private refusal(error: unknown): ProtocolError {
@@ -108,6 +112,12 @@ export class Upgrades {
   private checkRequest(request: IncomingMessage, url: URL): void {
     const { headers, method } = request;
     if (url.pathname !== WEBSOCKET_PATH) throw new ProtocolError('not_found', `the WebSocket is at ${WEBSOCKET_PATH}`);
+    // What follows would be read as frames by us, and as a body by whoever stands between.
+    const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+    if (hasBody) throw new ProtocolError('invalid', 'an upgrade has no body');
+    const ambiguity = ambiguityOf(request);
+    if (ambiguity !== undefined) throw new ProtocolError('invalid', ambiguity);
+    if (request.httpVersion !== '1.1') throw new ProtocolError('invalid', 'an upgrade is a request of HTTP/1.1');
     if (method !== 'GET') throw new ProtocolError('method_not_allowed', 'an upgrade is a GET');
     if (headers['sec-websocket-version'] !== '13') throw new ProtocolError('upgrade_required');
     if (!WEBSOCKET_KEY.test(headers['sec-websocket-key'] ?? '')) {

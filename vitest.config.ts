@@ -8,6 +8,7 @@ export default defineConfig({
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
   test: {
     include: ['{apps,libs}/*/src/**/*.spec.ts', '{apps,libs}/*/test/**/*.spec.ts'],
+    exclude: ['**/node_modules/**', 'apps/gateway/test/autobahn/**'],
     reporters: ['default', './.ci/summary-reporter.ts'],
     // Machines of continuous integration stand still for a moment now and then; what fails twice is broken.
     retry: process.env['CI'] ? 1 : 0,

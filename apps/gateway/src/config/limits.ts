@@ -77,7 +77,7 @@ export function limitsSchema() {
 export function overloadSchema() {
   return z
     .strictObject({
-      maxEventLoopDelay: setting(seconds(0.01, 60).prefault(0.25), {
+      maxEventLoopDelay: setting(seconds(0.01, 60).prefault(0.5), {
         description: 'How late the event loop may be, on average over a second. It has recovered at half of it.',
         unit: 'seconds',
       }),

@@ -17,7 +17,7 @@ export const CLOSE = {
   goingAway: { code: 1001, retry: 'always', reason: 'going away' },
   badFraming: { code: 1002, retry: 'never', reason: 'a frame was not one of RFC 6455' },
   invalidText: { code: 1007, retry: 'never', reason: 'a text frame was not UTF-8' },
-  abuse: { code: 1008, retry: 'never', reason: 'too many bad frames' },
+  abuse: { code: 1008, retry: 'never', reason: 'too many frames, or too many bad ones' },
   tooBig: { code: 1009, retry: 'never', reason: 'a frame was larger than maxPayload' },
   internal: { code: 1011, retry: 'always', reason: 'internal error' },
   restart: { code: 1012, retry: 'always', reason: 'this gateway is going away, resume on another' },

@@ -21,6 +21,7 @@ import { CONFIG, namespaceOptions, type Config, type NamespaceOptions } from '..
 import type { Connection } from '../gateway/connection.js';
 import { ProtocolError } from '../gateway/protocol-error.js';
 import { currentRequest } from '../gateway/request.js';
+import { RateTable } from '../limits/rate-table.js';
 import { Metrics } from '../metrics/metrics.js';
 import { AuthorizationWebhook } from '../webhooks/authorization-webhook.js';
 import { fromBroker } from './broker-errors.js';
@@ -48,6 +49,7 @@ export interface Publish {
 @Injectable()
 export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
   private readonly expiring = new Set<Subscription>();
+  private readonly publishRates: RateTable;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -60,7 +62,9 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     @Inject(Replays) private readonly replays: Replays,
     @Inject(Presence) private readonly presence: Presence,
     @Inject(Metrics) private readonly metrics: Metrics,
-  ) {}
+  ) {
+    this.publishRates = new RateTable(config.limits.publishes);
+  }
 
   onModuleInit(): void {
     this.timer = setInterval(() => this.endExpired(), EXPIRY_CHECK_MS);
@@ -106,11 +110,16 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
       if (!this.webhook.asksAbout('publish')) throw new ProtocolError('forbidden');
       await this.webhook.publish({ user, client, channel });
     }
+    const publisher = user === undefined ? `client:${client}` : `user:${user}`;
+    if (!this.publishRates.add(publisher)) {
+      this.metrics.limited.inc({ limit: 'publishes' });
+      throw new ProtocolError('rate_limited');
+    }
     return this.publish({
       channel,
       data,
       key,
-      publisher: user === undefined ? `client:${client}` : `user:${user}`,
+      publisher,
       sender: user === undefined ? { client } : { client, user },
     });
   }
@@ -123,14 +132,12 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     if (request.last !== undefined && options.history.size === 0) throw new ProtocolError('history_disabled');
     const grant = await this.authorize(connection, channel, request.token);
     if (!connection.open) throw new ProtocolError('not_subscribed');
+    if ((connection.subscriptions?.size ?? 0) >= this.config.limits.subscriptions) {
+      this.metrics.limited.inc({ limit: 'subscriptions' });
+      throw new ProtocolError('too_many_subscriptions');
+    }
 
-    const subscription = new Subscription(
-      connection,
-      this.hub.channel(channel),
-      request.presence ?? false,
-      grant,
-      this.config.connection.maxBuffered,
-    );
+    const subscription = new Subscription(connection, this.hub.channel(channel), request.presence ?? false, grant);
     this.hub.add(subscription);
     (connection.subscriptions ??= new Map()).set(channel, subscription);
     try {
@@ -147,6 +154,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
         ...position,
         ...(recovered === undefined ? {} : { recovered }),
         ...(request.since === undefined && request.last === undefined ? {} : { replay: replay.length }),
+        ...(options.conflate ? { conflated: true } : {}),
         ...members,
       };
     } catch (error) {

@@ -2,6 +2,7 @@ import { BROKER, type Broker, type BrokerEvents } from '@holdfast/broadcast';
 import { namespaceOf } from '@holdfast/protocol';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { CONFIG, namespaceOptions, type Config } from '../config/index.js';
+import { ProtocolError } from '../gateway/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
 import { LocalChannel } from './local-channel.js';
 import { Presence } from './presence.js';
@@ -36,10 +37,18 @@ export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSi
     this.listener = listener;
   }
 
-  /** The channel of this name, asked of the broker where nobody here was subscribed. */
+  /**
+   * The channel of this name, asked of the broker where nobody here was subscribed.
+   *
+   * @throws ProtocolError `overloaded` where there are too many.
+   */
   channel(name: string): LocalChannel {
     const known = this.channels.get(name);
     if (known !== undefined) return known;
+    if (this.channels.size >= this.config.limits.channels) {
+      this.metrics.limited.inc({ limit: 'channels' });
+      throw new ProtocolError('overloaded', 'too many channels');
+    }
     const options = namespaceOptions(this.config, namespaceOf(name));
     const position = this.broker.subscribe(name, options.stream);
     const channel: LocalChannel = new LocalChannel(

@@ -153,6 +153,8 @@ describe('each variable', () => {
       ({ webhooks }) => webhooks.events.url,
       'https://backend.example/e?f=1',
     ],
+    HOLDFAST_TRUSTED_HOPS: ['2', ({ limits }) => limits.trustedHops, 2],
+    HOLDFAST_MAX_CONNECTIONS: ['500', ({ limits }) => limits.connections.perPod, 500],
     HOLDFAST_LOG_LEVEL: ['warn', ({ log }) => log.level, 'warn'],
     HOLDFAST_DEMO: ['true', ({ demo }) => demo, true],
   };

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { jwtSchema, verifiesTokens } from './jwt.js';
+import { limitsSchema, overloadSchema } from './limits.js';
 import { namespaceContradictions, namespaceDefaultsSchema, namespacesSchema, resolveNamespaces } from './namespaces.js';
 import { Reloadable } from './reloadable.js';
 import { seconds, setting } from './setting.js';
@@ -203,6 +204,10 @@ function configSchema({ development }: { development: boolean }) {
           .prefault({}),
         { description: 'Each WebSocket.' },
       ),
+      limits: setting(limitsSchema(), { description: 'What one peer, one user and all together may ask of a pod.' }),
+      overload: setting(overloadSchema(), {
+        description: 'When a pod refuses upgrades with 503, and asks clients to connect elsewhere.',
+      }),
       replay: setting(
         z
           .strictObject({
@@ -292,6 +297,15 @@ function configSchema({ development }: { development: boolean }) {
         }
       },
       { when: whenValid('port', 'managementPort') },
+    )
+    .superRefine(
+      ({ connection, limits }, context) => {
+        if (limits.bytes.burst < 2 * connection.maxPayload) {
+          const message = 'expected at least twice connection.maxPayload';
+          context.addIssue({ code: 'custom', path: ['limits', 'bytes', 'burst'], message });
+        }
+      },
+      { when: whenValid('connection', 'limits') },
     )
     .superRefine(
       ({ namespaceDefaults, namespaces }, context) => {

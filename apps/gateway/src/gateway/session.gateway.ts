@@ -21,12 +21,13 @@ import { Admission, type Applicant, type Identity } from '../auth/index.js';
 import { ChannelsService } from '../channels/channels.service.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { ClientEvents } from '../events/client-events.js';
+import { ConnectionLimits } from '../limits/connection-limits.js';
 import type { Connection } from './connection.js';
 import { Connections } from './connections.js';
 import { ProtocolError } from './protocol-error.js';
 import { currentRequest } from './request.js';
 import { SchemaPipe } from './schema.pipe.js';
-import { sessionOf } from './session.js';
+import { sessionOf, type Session } from './session.js';
 import { toldByClose } from './told-by-close.js';
 
 /** How long a client may hear nothing before it pings, where the gateway itself sends no pings. */
@@ -42,6 +43,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
     @Inject(ChannelsService) private readonly channels: ChannelsService,
     @Inject(Connections) private readonly connections: Connections,
     @Inject(ClientEvents) private readonly events: ClientEvents,
+    @Inject(ConnectionLimits) private readonly limits: ConnectionLimits,
     @InjectPinoLogger(SessionGateway.name) private readonly logger: PinoLogger,
   ) {}
 
@@ -69,8 +71,8 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
     const identity = await this.authenticate(connection, { token, client: presented.client });
     // Who left meanwhile must not be registered: nobody would take it back.
     if (!connection.open) throw new ProtocolError('not_connected');
-    connection.session = presented;
-    connection.authenticated(identity);
+    this.makeRoom(connection, presented, identity);
+    this.connections.identify(connection, presented, identity);
     this.register(connection);
     return this.welcome(connection);
   }
@@ -102,6 +104,16 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
     } catch (error) {
       const close = (error instanceof ProtocolError ? toldByClose(error.code) : undefined) ?? 'internal';
       currentRequest.getStore()?.afterAnswer(() => connection.close(close));
+      throw error;
+    }
+  }
+
+  /** A user who has as many connections as it may comes again later. */
+  private makeRoom(connection: Connection, { client }: Session, { user }: Identity): void {
+    try {
+      this.limits.checkRoom({ client, user, address: connection.address });
+    } catch (error) {
+      currentRequest.getStore()?.afterAnswer(() => connection.close('overloaded'));
       throw error;
     }
   }

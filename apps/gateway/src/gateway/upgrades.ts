@@ -8,10 +8,13 @@ import { Admission, type Identity } from '../auth/index.js';
 import { mayConnectFrom } from '../auth/origins.js';
 import { offersOurs, tokenOf } from '../auth/token-carriers.js';
 import { CONFIG, type Config } from '../config/index.js';
+import { ambiguityOf } from '../limits/ambiguity.js';
+import { ConnectionLimits } from '../limits/connection-limits.js';
+import { PendingSockets } from '../limits/pending-sockets.js';
 import { Metrics } from '../metrics/metrics.js';
 import type { Connection } from './connection.js';
 import { Connections } from './connections.js';
-import { refuseUpgrade } from './http-refusal.js';
+import { refuseOnSocket } from './raw-refusal.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { ProtocolError } from './protocol-error.js';
 import { sessionOf } from './session.js';
@@ -34,6 +37,8 @@ export class Upgrades {
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Admission) private readonly admission: Admission,
     @Inject(Connections) private readonly connections: Connections,
+    @Inject(ConnectionLimits) private readonly limits: ConnectionLimits,
+    @Inject(PendingSockets) private readonly pending: PendingSockets,
     @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
     @Inject(Metrics) private readonly metrics: Metrics,
     @InjectPinoLogger(Upgrades.name) private readonly logger: PinoLogger,
@@ -55,15 +60,20 @@ export class Upgrades {
       server.handleUpgrade(request, socket, head, then);
     };
     try {
+      const address = this.limits.takeUpgrade(request);
       const url = requestUrl(request);
       this.checkRequest(request, url);
       const session = sessionOf(url.searchParams.get('session'));
-      const identity = await this.identify(request, url, session.client);
+      const { client } = session;
+      this.limits.checkRoom({ client, address });
+      const identity = await this.identify(request, url, client);
       // It may have begun meanwhile.
       this.checkStage();
+      this.limits.checkRoom({ client, user: identity?.user, address });
       if (socket.destroyed) return;
       upgrade((webSocket) => {
-        accepted(this.connections.open(webSocket, socket, session, identity));
+        this.pending.accepted(socket);
+        accepted(this.connections.open(webSocket, socket, session, identity, address));
       });
     } catch (error) {
       if (socket.destroyed) return;
@@ -84,7 +94,7 @@ export class Upgrades {
   /** Refuses an upgrade by an HTTP answer. */
   refuse(socket: Duplex, code: ErrorCode, detail?: string): void {
     this.metrics.refusedUpgrades.inc({ code });
-    refuseUpgrade(socket, code, detail);
+    refuseOnSocket(socket, code, detail);
   }
 
   private refusal(error: unknown): ProtocolError {
@@ -96,6 +106,12 @@ export class Upgrades {
   private checkRequest(request: IncomingMessage, url: URL): void {
     const { headers, method } = request;
     if (url.pathname !== WEBSOCKET_PATH) throw new ProtocolError('not_found', `the WebSocket is at ${WEBSOCKET_PATH}`);
+    // What follows would be read as frames by us, and as a body by whoever stands between.
+    const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+    if (hasBody) throw new ProtocolError('invalid', 'an upgrade has no body');
+    const ambiguity = ambiguityOf(request);
+    if (ambiguity !== undefined) throw new ProtocolError('invalid', ambiguity);
+    if (request.httpVersion !== '1.1') throw new ProtocolError('invalid', 'an upgrade is a request of HTTP/1.1');
     if (method !== 'GET') throw new ProtocolError('method_not_allowed', 'an upgrade is a GET');
     if (headers['sec-websocket-version'] !== '13') throw new ProtocolError('upgrade_required');
     if (!WEBSOCKET_KEY.test(headers['sec-websocket-key'] ?? '')) {

@@ -209,7 +209,7 @@ describe('in a cluster', () => {
     const backend = await Backend.start();
     const config = testConfig({ ...settings(), namespaceDefaults: { presence: false } }, env(backend));
     const root = AppModule.forRoot(config, [], { broker: new BrokerWithoutPresence() });
-    const gateway = await runGateway(await create(root, config), config);
+    const gateway = await runGateway(await create(config, root), config);
     const ann = await connectAs(gateway, { sub: 'ann' });
     await ann.subscribe(CHANNEL);
     await ann.close();

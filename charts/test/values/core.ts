@@ -128,6 +128,17 @@ export const cases: Readonly<Record<string, ValueCase>> = {
     look: (m) => secretSources(m)[1],
     expect: 'mine/keys',
   },
+  extraSecretFiles: {
+    value: [{ variable: 'HOLDFAST_JWT_PUBLIC_KEY', secret: 'mine', key: 'pem' }],
+    look: (m) => [
+      volume(m, 'secrets').projected.sources.at(-1),
+      container(m).env.find(({ name }: { name: string }) => name === 'HOLDFAST_JWT_PUBLIC_KEY_FILE')?.value,
+    ],
+    expect: [
+      { secret: { name: 'mine', items: [{ key: 'pem', path: 'jwt-public-key' }] } },
+      '/etc/holdfast/secrets/jwt-public-key',
+    ],
+  },
   'externalSecret.enabled': {
     value: true,
     with: { externalSecret: { ...EXTERNAL.externalSecret, enabled: false } },

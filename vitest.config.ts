@@ -20,7 +20,13 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'code',
-          include: ['{apps,libs}/*/src/**/*.spec.ts', '{apps,libs}/*/test/**/*.spec.ts', 'charts/generate/*.spec.ts'],
+          include: [
+            '{apps,libs}/*/src/**/*.spec.ts',
+            '{apps,libs}/*/test/**/*.spec.ts',
+            'charts/generate/*.spec.ts',
+            'dev/*.spec.ts',
+            'e2e/test/**/*.spec.ts',
+          ],
           exclude: REDIS,
         },
       },

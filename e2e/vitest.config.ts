@@ -1,13 +1,16 @@
 import { defineConfig } from 'vitest/config';
 
-// Suites against the cluster of the current KUBECONFIG: `npx vitest run --config e2e/vitest.config.ts`. One after the other, since each
-// measures.
+// Suites against a cluster. One at a time: they share its nodes, its ingress controller, and the load's CPU.
 export default defineConfig({
+  root: import.meta.dirname,
+  resolve: { conditions: ['source'] },
+  ssr: { resolve: { conditions: ['source'] } },
   test: {
-    dir: 'e2e',
-    include: ['**/*.spec.ts'],
+    include: ['suites/**/*.spec.ts'],
+    globalSetup: './report/global-setup.ts',
     fileParallelism: false,
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
+    reporters: ['default', '../.ci/summary-reporter.ts'],
+    testTimeout: 300_000,
+    hookTimeout: 240_000,
   },
 });

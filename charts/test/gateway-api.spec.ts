@@ -81,7 +81,7 @@ describe('the policies of GKE', () => {
   it('limit, drain and check the Service', async () => {
     const manifests = await render({
       gateway: gatewayOf('gke'),
-      timeouts: { preStop: 20, read: 1_800 },
+      timeouts: { preStop: 20, settle: 10, drain: 30, read: 1_800 },
     });
     const target = { group: '', kind: 'Service', name: NAME };
     expect(manifests.get('GCPBackendPolicy').spec).toEqual({

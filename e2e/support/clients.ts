@@ -1,10 +1,11 @@
-import { kubectl } from './commands.ts';
-import { connect, type Connected } from './socket.ts';
+import { expect, vi } from 'vitest';
+import { isReady, nameOf } from './cluster.js';
+import { execute } from './execute.js';
+import { GATEWAY_IMAGE } from './images.js';
+import type { Namespace } from './namespace.js';
+import { connect, type Connected } from './socket.js';
 
-/** What pods as clients are run from: the gateway's own image has Node and a WebSocket client. */
-const IMAGE = process.env['E2E_IMAGE'] ?? 'docker.io/holdfast/gateway:0.1.0';
-
-const LABEL = 'app=client';
+const LABELS = { app: 'client' };
 
 /** What runs in such a pod: connects once, and prints which pod answered. */
 const SCRIPT = `
@@ -26,72 +27,54 @@ console.log(JSON.stringify(told));
 /** Pods that connect from addresses of their own. */
 export class ClientPods {
   private constructor(
-    private readonly namespace: string,
+    private readonly namespace: Namespace,
     readonly names: readonly string[],
   ) {}
 
-  static async start(namespace: string, count: number): Promise<ClientPods> {
+  static async start(namespace: Namespace, count: number): Promise<ClientPods> {
     const container = {
       name: 'client',
-      image: IMAGE,
-      imagePullPolicy: 'IfNotPresent',
+      // It has Node and a WebSocket client.
+      image: GATEWAY_IMAGE,
       command: ['node', '-e', 'setInterval(() => {}, 1000)'],
       resources: { requests: { cpu: '1m', memory: '16Mi' } },
+      securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
     };
-    const deployment = {
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      metadata: { name: 'client', namespace },
-      spec: {
-        replicas: count,
-        selector: { matchLabels: { app: 'client' } },
-        template: {
-          metadata: { labels: { app: 'client' } },
-          spec: { containers: [container], terminationGracePeriodSeconds: 0 },
+    await namespace.cluster.apps.createNamespacedDeployment({
+      namespace: namespace.name,
+      body: {
+        metadata: { name: 'client' },
+        spec: {
+          replicas: count,
+          selector: { matchLabels: LABELS },
+          template: {
+            metadata: { labels: LABELS },
+            spec: {
+              containers: [container],
+              securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+              terminationGracePeriodSeconds: 0,
+            },
+          },
         },
       },
-    };
-    await kubectl(['apply', '--filename', '-'], JSON.stringify(deployment));
-    await kubectl(['rollout', 'status', 'deployment/client', '--namespace', namespace, '--timeout=120s']);
-    const names = await kubectl([
-      'get',
-      'pods',
-      '-n',
-      namespace,
-      '-l',
-      LABEL,
-      '-o',
-      'jsonpath={.items[*].metadata.name}',
-    ]);
-    return new ClientPods(namespace, names.split(' '));
+    });
+    const pods = await vi.waitFor(
+      async () => {
+        const all = await namespace.cluster.pods(namespace.name, 'app=client');
+        expect(all.filter((pod) => isReady(pod))).toHaveLength(count);
+        return all;
+      },
+      { timeout: 120_000, interval: 200 },
+    );
+    return new ClientPods(namespace, pods.map(nameOf));
   }
 
   /** Connects from a pod so many times, one after the other. @returns the pod of the gateway that answered each. */
   async connect(pod: string, url: string, { times = 1, headers = {} } = {}): Promise<string[]> {
     const argument = JSON.stringify([url, headers, times]);
-    const told = await kubectl([
-      'exec',
-      '--namespace',
-      this.namespace,
-      pod,
-      '--',
-      'node',
-      '--input-type=module',
-      '-e',
-      SCRIPT,
-      argument,
-    ]);
-    return JSON.parse(told) as string[];
+    const words = ['node', '--input-type=module', '-e', SCRIPT, argument];
+    return JSON.parse(await execute(this.namespace, pod, 'client', words)) as string[];
   }
-}
-
-/** The IP address where the cluster's ingress controller answers. */
-export async function ingressAddress(): Promise<string> {
-  const told = process.env['E2E_INGRESS_ADDRESS'];
-  if (told !== undefined) return told;
-  const address = await kubectl(['get', 'pods', '-A', '-l', 'app=traefik', '-o', 'jsonpath={.items[0].status.hostIP}']);
-  if (address === '') throw new Error('no ingress controller was found: set E2E_INGRESS_ADDRESS');
-  return address;
 }
 
 /** Connects so many times, one after the other, and closes at once. */

@@ -1,82 +1,137 @@
-import { fileURLToPath } from 'node:url';
-import { helm, kubectl } from './commands.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { PatchStrategy, setHeaderOptions, type V1Deployment, type V1Pod } from '@kubernetes/client-node';
+import { stringify } from 'yaml';
+import { isReady, nameOf, type Cluster } from './cluster.js';
+import { command } from './command.js';
+import { IMAGE_VALUES } from './images.js';
+import type { Namespace } from './namespace.js';
 
-const CHART = fileURLToPath(new URL('../../charts/holdfast', import.meta.url));
+export const CHART = new URL('../../charts/holdfast', import.meta.url).pathname;
 
-/** Values for every installation, such as the tag of an image that this cluster has: a file that `E2E_VALUES` names. */
-const SITE_VALUES = process.env['E2E_VALUES'];
+const NAME = 'holdfast';
+const SELECTOR =
+  'app.kubernetes.io/name=holdfast,app.kubernetes.io/instance=holdfast,app.kubernetes.io/component=gateway';
 
-/** The chart in a namespace of its own. */
+export type Values = Readonly<Record<string, unknown>>;
+
+/** A release of the chart in a namespace, named `holdfast`. */
 export class Release {
-  private constructor(
-    readonly namespace: string,
-    readonly name = 'holdfast',
-  ) {}
+  readonly name = NAME;
+  readonly selector = SELECTOR;
 
-  static async create(namespace: string): Promise<Release> {
-    await kubectl(['create', 'namespace', namespace]);
-    return new Release(namespace);
+  constructor(readonly namespace: Namespace) {}
+
+  get cluster(): Cluster {
+    return this.namespace.cluster;
   }
 
-  /** Installs the chart, or upgrades to these values alone, and waits until its pods are ready and former ones gone. */
-  async apply(values: object): Promise<void> {
-    await helm(
-      [
-        'upgrade',
-        this.name,
-        CHART,
-        '--install',
-        '--namespace',
-        this.namespace,
-        '--wait',
-        '--timeout',
-        '170s',
-        ...(SITE_VALUES === undefined ? [] : ['--values', SITE_VALUES]),
-        '--values',
-        '-',
-      ],
-      JSON.stringify(values),
-    );
-    await Promise.all((await this.list()).filter(isStopping).map(({ metadata }) => this.gone(metadata.name)));
+  /** `helm upgrade --install`, and waits until its pods are ready and former ones gone. Values replace those of before. */
+  async apply(values: Values = {}, args: readonly string[] = []): Promise<void> {
+    await this.helm(['upgrade', NAME, CHART, '--install', '--wait', '--timeout=120s', ...args], values);
+    await this.rolledOut();
+  }
+
+  /** Runs helm in the namespace of the release. */
+  helm(args: readonly string[], values?: Values): Promise<string> {
+    const all = ['--namespace', this.namespace.name, ...args];
+    if (values === undefined) return command('helm', all, { timeout: 240_000 });
+    const input = stringify(merged(IMAGE_VALUES, values));
+    return command('helm', [...all, '--values', '-'], { timeout: 240_000, input });
+  }
+
+  pods(): Promise<V1Pod[]> {
+    return this.cluster.pods(this.namespace.name, SELECTOR);
   }
 
   /** The names of the gateway's pods that are to stay. */
-  async pods(): Promise<string[]> {
-    return (await this.list()).filter((pod) => !isStopping(pod)).map(({ metadata }) => metadata.name);
-  }
-
-  private async list(): Promise<Pod[]> {
-    const list = await kubectl([
-      'get',
-      'pods',
-      '--namespace',
-      this.namespace,
-      '--selector',
-      `app.kubernetes.io/instance=${this.name},app.kubernetes.io/component=gateway`,
-      '--output',
-      'json',
-    ]);
-    return (JSON.parse(list) as { items: Pod[] }).items;
+  async podNames(): Promise<string[]> {
+    return (await this.pods()).filter(({ metadata }) => metadata?.deletionTimestamp === undefined).map(nameOf);
   }
 
   /** Begins to stop a pod, as a rollout or a drain does. */
   async stop(pod: string): Promise<void> {
-    await kubectl(['delete', 'pod', pod, '--namespace', this.namespace, '--wait=false']);
+    await this.cluster.core.deleteNamespacedPod({ namespace: this.namespace.name, name: pod });
   }
 
+  /** Resolves when a pod has come to its end. */
   async gone(pod: string): Promise<void> {
-    await kubectl(['wait', `pod/${pod}`, '--for=delete', '--namespace', this.namespace, '--timeout=170s']);
+    while ((await this.pods()).some((other) => nameOf(other) === pod)) await sleep(100);
   }
 
-  async remove(): Promise<void> {
-    await kubectl(['delete', 'namespace', this.namespace, '--wait=false']);
+  async readyPods(): Promise<V1Pod[]> {
+    return (await this.pods()).filter((pod) => isReady(pod));
+  }
+
+  async readDeployment(): Promise<V1Deployment> {
+    return this.cluster.apps.readNamespacedDeployment({ namespace: this.namespace.name, name: NAME });
+  }
+
+  /** A strategic merge patch of the Deployment. */
+  async patch(body: object): Promise<void> {
+    await this.cluster.apps.patchNamespacedDeployment(
+      { namespace: this.namespace.name, name: NAME, body },
+      setHeaderOptions('Content-Type', PatchStrategy.StrategicMergePatch),
+    );
+  }
+
+  /** As `kubectl rollout restart` does it. */
+  async restart(): Promise<void> {
+    const restartedAt = new Date().toISOString();
+    await this.patch({
+      spec: { template: { metadata: { annotations: { 'kubectl.kubernetes.io/restartedAt': restartedAt } } } },
+    });
+  }
+
+  async scale(replicas: number): Promise<void> {
+    await this.patch({ spec: { replicas } });
+  }
+
+  /** Resolves when all pods are of the present revision and ready, and all others are gone. */
+  async rolledOut(timeout = 180_000): Promise<void> {
+    const deadline = Date.now() + timeout;
+    for (;;) {
+      const { metadata, spec, status } = await this.readDeployment();
+      const pods = await this.pods();
+      const wanted = spec?.replicas ?? 1;
+      if (
+        status?.observedGeneration === metadata?.generation &&
+        status?.updatedReplicas === wanted &&
+        status.availableReplicas === wanted &&
+        pods.length === wanted &&
+        pods.every((pod) => isReady(pod))
+      ) {
+        return;
+      }
+      if (Date.now() > deadline) {
+        throw new Error(`not rolled out within ${timeout} ms: ${wanted} wanted, ${pods.map(nameOf).join(', ')}`);
+      }
+      await sleep(200);
+    }
+  }
+
+  /** A value of the Secret that holds what the gateway verifies. */
+  async secret(key: string): Promise<string> {
+    const { items } = await this.cluster.core.listNamespacedSecret({
+      namespace: this.namespace.name,
+      labelSelector: 'app.kubernetes.io/instance=holdfast',
+    });
+    const value = items.map(({ data }) => data?.[key]).find((found) => found !== undefined);
+    if (value === undefined) throw new Error(`no Secret of the release has the key ${key}`);
+    return Buffer.from(value, 'base64').toString();
   }
 }
 
-interface Pod {
-  readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
+/** Merges mappings, as Helm merges values. */
+export function merged(base: Values, over: Values): Values {
+  const result: Record<string, unknown> = { ...base };
+  for (const [name, value] of Object.entries(over)) {
+    const before = result[name];
+    result[name] = isMapping(before) && isMapping(value) ? merged(before, value) : value;
+  }
+  return result;
 }
 
-function isStopping({ metadata }: Pod): boolean {
-  return metadata.deletionTimestamp !== undefined;
+function isMapping(value: unknown): value is Values {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isDeepStrictEqual(value, {});
 }

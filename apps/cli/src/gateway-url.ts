@@ -11,13 +11,16 @@ export const API_URL = 'http://localhost:8000';
  *
  * @throws Failure without the URL, whose query may hold a token.
  */
-export function parseGatewayUrl(text: string): URL {
+export function parseGatewayUrl(text: string, option = '--url'): URL {
   const url = URL.parse(text);
   if (url === null || !/^(?:ws|http)s?:$/.test(url.protocol)) {
-    throw new Failure(EXIT.usage, `--url: give a URL such as ${WEBSOCKET_URL}`);
+    throw new Failure(EXIT.usage, `${option}: give a URL such as ${WEBSOCKET_URL}`);
   }
   if (url.username !== '' || url.password !== '') {
-    throw new Failure(EXIT.usage, '--url: leave user and password out of it, a gateway takes a token or an API key');
+    throw new Failure(
+      EXIT.usage,
+      `${option}: leave user and password out of it, a gateway takes a token or an API key`,
+    );
   }
   return url;
 }

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { addPublishCommand } from './commands/publish.js';
 import { addTailCommand } from './commands/tail.js';
 import { addTokenCommand } from './commands/token.js';
+import { addVerifyCommand } from './commands/verify.js';
 import { EXIT, Failure, type ExitCode } from './failure.js';
 import type { Io } from './io.js';
 import { Terminal } from './terminal.js';
@@ -66,8 +67,8 @@ function createProgram(io: Io, terminal: Terminal): Command {
       `
 Environment:
   HOLDFAST_CLI_TOKEN       the token to connect with
-  HOLDFAST_CLI_API_KEY     the API key, for publish
-  HOLDFAST_JWT_SECRET      the secret that tokens are signed with, for token
+  HOLDFAST_CLI_API_KEY     the API key, for publish and verify
+  HOLDFAST_JWT_SECRET      the secret that tokens are signed with, for token and verify
   NO_COLOR                 no colours, also on a terminal`,
     )
     .addHelpText(
@@ -82,6 +83,7 @@ Exit codes:
   addTokenCommand(program, io, terminal);
   addPublishCommand(program, io, terminal);
   addTailCommand(program, io, terminal);
+  addVerifyCommand(program, io, terminal);
   return program;
 }
 

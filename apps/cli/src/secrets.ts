@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { EXIT, Failure } from './failure.js';
 
+/** The variable with the key to the HTTP API. */
+export const API_KEY = 'HOLDFAST_CLI_API_KEY';
+
 /** Where a secret may stand. Never among the arguments: every user of the machine can read those. */
 export interface SecretSource {
   /** The option that names a file. */

@@ -22,7 +22,7 @@ export class ChatWindow {
     name: string,
     viewport = { width: 1280, height: 800 },
   ): Promise<ChatWindow> {
-    const context = await browser.newContext({ viewport });
+    const context = await browser.newContext({ viewport, ignoreHTTPSErrors: true });
     onTestFinished(() => context.close());
     const window = new ChatWindow(await context.newPage());
     await window.page.goto(url);

@@ -2,7 +2,7 @@ import { chromium, type Browser } from 'playwright-core';
 import { systemProgram } from '../../../gateway/test/support/system-package.js';
 
 /** A headless Chromium: that of CHROMIUM_PATH, or Debian's. */
-export async function launchChromium(): Promise<Browser> {
+export async function launchChromium(args: readonly string[] = []): Promise<Browser> {
   const executablePath = process.env['CHROMIUM_PATH'] ?? systemProgram('/usr/bin/chromium', ['chromium']);
   return chromium.launch({
     executablePath,
@@ -15,6 +15,7 @@ export async function launchChromium(): Promise<Browser> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...args,
     ],
   });
 }

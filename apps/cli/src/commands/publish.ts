@@ -8,12 +8,10 @@ import { publishOverHttp } from '../http-api.js';
 import type { Io } from '../io.js';
 import { printableJson } from '../printable.js';
 import type { Publish } from '../publication.js';
-import { readSecret } from '../secrets.js';
+import { API_KEY, readSecret } from '../secrets.js';
 import type { Terminal } from '../terminal.js';
 import { readToken } from '../tokens.js';
 import { publishOverWebSocket } from '../websocket.js';
-
-const API_KEY = 'HOLDFAST_CLI_API_KEY';
 
 const MAX_KEY_LENGTH = 64;
 

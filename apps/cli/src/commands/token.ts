@@ -1,15 +1,10 @@
 import { Option, type Command } from 'commander';
-import { SignJWT, type JWTPayload } from 'jose';
+import type { JWTPayload } from 'jose';
 import { parseDuration, parseLength } from '../arguments.js';
 import { EXIT, Failure } from '../failure.js';
 import type { Io } from '../io.js';
-import { readSecret } from '../secrets.js';
+import { gatewayClaims, JWT_SECRET, readSigningKey, signToken } from '../jwt.js';
 import type { Terminal } from '../terminal.js';
-
-const SECRET = 'HOLDFAST_JWT_SECRET';
-
-/** A gateway refuses shorter ones (RFC 7518, section 3.2). */
-const MIN_SECRET_BYTES = 32;
 
 /** In ms. */
 const DEFAULT_LIFETIME = 3_600_000;
@@ -35,7 +30,7 @@ export function addTokenCommand(program: Command, io: Io, terminal: Terminal): v
     .summary('mint a development token')
     .description(
       'Mints a JSON Web Token (HS256) for development, and prints it. ' +
-        `It is signed with the secret of the gateway, from ${SECRET} or a file; of several with the first. ` +
+        `It is signed with the secret of the gateway, from ${JWT_SECRET} or a file; of several with the first. ` +
         'In production the backend mints them.',
     )
     .option('-u, --user <user>', 'whose token it is (claim sub)', parseLength(MAX_USER_LENGTH))
@@ -54,7 +49,7 @@ export function addTokenCommand(program: Command, io: Io, terminal: Terminal): v
     )
     .option('--issuer <issuer>', 'the claim iss, where the gateway asks for one')
     .option('--audience <audience>', 'the claim aud, where the gateway asks for one')
-    .option('--secret-file <path>', `a file with the secret, instead of ${SECRET}`)
+    .option('--secret-file <path>', `a file with the secret, instead of ${JWT_SECRET}`)
     .addHelpText(
       'after',
       `
@@ -66,7 +61,7 @@ Examples:
     )
     .action(async (options: TokenOptions) => {
       terminal.print(
-        await mint({ ...claimsOf(options), ...gatewayClaims(options) }, options.expires, signingKey(options, io)),
+        await signToken({ ...claimsOf(options), ...gatewayClaims(options) }, options.expires, signingKey(options, io)),
       );
     });
 }
@@ -80,10 +75,6 @@ function claimsOf({ user, channel, publish, info, subscription }: TokenOptions):
     ...(publish === undefined ? {} : { publish: patterns('--publish', publish) }),
     ...(info === undefined ? {} : { info: parseInfo(info) }),
   };
-}
-
-function gatewayClaims({ issuer, audience }: TokenOptions): JWTPayload {
-  return { ...(issuer === undefined ? {} : { iss: issuer }), ...(audience === undefined ? {} : { aud: audience }) };
 }
 
 function patterns(option: string, given: string[]): string[] {
@@ -100,28 +91,10 @@ function parseInfo(text: string): unknown {
 }
 
 function signingKey({ secretFile }: TokenOptions, { env }: Io): Uint8Array {
-  const secrets = readSecret({ option: '--secret-file', file: secretFile, variable: SECRET, env });
-  // As the gateway reads it: several, of which each verifies.
-  const secret = secrets
-    ?.split(/[\n,]/)
-    .map((item) => item.trim())
-    .find((item) => item !== '');
-  if (secret === undefined) {
-    throw new Failure(
-      EXIT.usage,
-      `there is no secret to sign with: set ${SECRET} to the gateway's, or give --secret-file`,
-    );
-  }
-  const key = new TextEncoder().encode(secret);
-  if (key.length >= MIN_SECRET_BYTES) return key;
-  throw new Failure(EXIT.usage, `the secret is shorter than ${MIN_SECRET_BYTES} bytes, which a gateway does not take`);
-}
-
-function mint(claims: JWTPayload, lifetime: number, key: Uint8Array): Promise<string> {
-  const now = Math.floor(Date.now() / 1000);
-  return new SignJWT(claims)
-    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
-    .setIssuedAt(now)
-    .setExpirationTime(now + Math.ceil(lifetime / 1000))
-    .sign(key);
+  const key = readSigningKey(secretFile, env);
+  if (key !== undefined) return key;
+  throw new Failure(
+    EXIT.usage,
+    `there is no secret to sign with: set ${JWT_SECRET} to the gateway's, or give --secret-file`,
+  );
 }

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connectTimes } from '../support/clients.ts';
-import { kubectl } from '../support/commands.ts';
-import { Release } from '../support/release.ts';
+import { connectTimes } from '../support/clients.js';
+import { Cluster } from '../support/cluster.js';
+import { Namespace } from '../support/namespace.js';
+import { Release } from '../support/release.js';
 
 /**
  * FIRST-LAST, IPv4 addresses that this machine has and that reach the cluster's Services: 400 of them for three pods. On Linux, as root,
@@ -13,26 +14,30 @@ const ADDRESSES = process.env['E2E_CLIENT_ADDRESSES'];
 const REMEMBERED = 100;
 
 describe.skipIf(ADDRESSES === undefined)('many client addresses under sessionAffinity.mode=clientIP', () => {
-  let release: Release;
+  let namespace: Namespace;
   let address: string;
   let pods: number;
 
   beforeAll(async () => {
-    release = await Release.create(process.env['E2E_NAMESPACE'] ?? `e2e-addresses-${Date.now().toString(36)}`);
+    namespace = await Namespace.create(Cluster.connect(), 'client-addresses');
+    const release = new Release(namespace);
     await release.apply({ sessionAffinity: { mode: 'clientIP' }, config: { auth: { anonymous: true } } });
-    const look = ['--namespace', release.namespace, '--output', 'jsonpath={.spec.clusterIP}'];
-    address = await kubectl(['get', 'service', release.name, ...look]);
-    pods = (await release.pods()).length;
+    const { spec } = await namespace.cluster.core.readNamespacedService({
+      namespace: namespace.name,
+      name: release.name,
+    });
+    address = spec?.clusterIP ?? '';
+    pods = (await release.podNames()).length;
   });
 
-  afterAll(() => release.remove());
+  afterAll(() => namespace?.remove());
 
   /** How many of the addresses reach the same pod when they come in turn for a second time. */
   async function cameBack(addresses: readonly string[]): Promise<number> {
     const passOf = async (): Promise<string[]> => {
       const all: string[] = [];
       for (const localAddress of addresses) {
-        const [connected] = await connectTimes(1, { address, host: release.name, localAddress });
+        const [connected] = await connectTimes(1, { address, host: 'holdfast', localAddress });
         all.push(connected?.pod ?? '');
       }
       return all;

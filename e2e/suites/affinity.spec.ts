@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { ClientPods, connectTimes, ingressAddress } from '../support/clients.ts';
-import { kubectl } from '../support/commands.ts';
-import { Release } from '../support/release.ts';
-import { connect, cookieOf, livesFor, UpgradeError, type Connected, type ConnectOptions } from '../support/socket.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ClientPods, connectTimes } from '../support/clients.js';
+import { Cluster } from '../support/cluster.js';
+import { Namespace } from '../support/namespace.js';
+import { Release } from '../support/release.js';
+import { connect, cookieOf, livesFor, UpgradeError, type Connected, type ConnectOptions } from '../support/socket.js';
 
 const HOST = 'affinity.holdfast.test';
 const CONFIG = { auth: { anonymous: true } };
@@ -11,6 +12,7 @@ const ROLLOUT = { rollingUpdate: { maxSurge: '100%' } };
 const TIMEOUTS = { drain: 5 };
 
 let address: string;
+let namespace: Namespace;
 let release: Release;
 let clients: ClientPods;
 
@@ -19,16 +21,20 @@ const at = (options: Partial<ConnectOptions> = {}): ConnectOptions => ({ address
 const podsOf = (all: readonly Connected[]): Set<string> => new Set(all.map(({ pod }) => pod));
 
 beforeAll(async () => {
-  address = await ingressAddress();
-  release = await Release.create(process.env['E2E_NAMESPACE'] ?? `e2e-affinity-${Date.now().toString(36)}`);
-  clients = await ClientPods.start(release.namespace, 8);
+  const cluster = Cluster.connect();
+  address = await cluster.ingressAddress();
+  namespace = await Namespace.create(cluster, 'affinity');
+  release = new Release(namespace);
+  clients = await ClientPods.start(namespace, 8);
 });
 
-afterAll(() => release.remove());
+afterAll(() => namespace?.remove());
+
+beforeEach(() => namespace.collectOnFailure());
 
 /** Until the controller knows of the route, of every pod, and of the cookie where there is to be one. */
 async function untilServed({ host = HOST, sticky = false } = {}): Promise<void> {
-  const pods = new Set(await release.pods());
+  const pods = new Set(await release.podNames());
   const look = async (): Promise<void> => {
     const all = await connectTimes(15, at({ host }));
     expect(podsOf(all)).toEqual(pods);
@@ -66,7 +72,7 @@ describe.each(['nginx', 'traefik'])('through an ingress of class %s', (controlle
 
     it('clients spread over the pods', async () => {
       const all = await connectTimes(30, at());
-      expect(podsOf(all)).toEqual(new Set(await release.pods()));
+      expect(podsOf(all)).toEqual(new Set(await release.podNames()));
       expect(all.flatMap(({ setCookies }) => setCookies)).toEqual([]);
     });
   });
@@ -86,21 +92,21 @@ describe.each(['nginx', 'traefik'])('through an ingress of class %s', (controlle
 
     it('clients without the cookie spread over the pods, and are given one', async () => {
       const all = await connectTimes(30, at());
-      expect(podsOf(all)).toEqual(new Set(await release.pods()));
+      expect(podsOf(all)).toEqual(new Set(await release.podNames()));
       const [cookie = ''] = all[0]?.setCookies ?? [];
       expect(cookie).toMatch(/^route=[^;]+; /);
       expect(cookie.split('; ').slice(1).toSorted()).toEqual(['HttpOnly', 'Path=/', 'SameSite=Lax']);
     });
 
     it('a client with the cookie stays on its pod, whichever it is', async () => {
-      for (const pod of await release.pods()) {
+      for (const pod of await release.podNames()) {
         const cookie = await cookieFor(pod);
         expect(podsOf(await connectTimes(20, at({ cookie })))).toEqual(new Set([pod]));
       }
     });
 
     it('a client with the cookie stays on its pod when its address changes', async () => {
-      const [pod = ''] = await release.pods();
+      const [pod = ''] = await release.podNames();
       const headers = { host: HOST, cookie: await cookieFor(pod) };
       for (const client of clients.names) {
         const told = await clients.connect(client, `ws://${address}/ws`, { headers, times: 3 });
@@ -109,7 +115,7 @@ describe.each(['nginx', 'traefik'])('through an ingress of class %s', (controlle
     });
 
     it('a client whose pod goes comes back to another, and no upgrade is refused meanwhile', async () => {
-      const [pod = ''] = await release.pods();
+      const [pod = ''] = await release.podNames();
       let cookie = await cookieFor(pod);
       const seen: string[] = [];
       const refused: (number | undefined)[] = [];
@@ -138,7 +144,7 @@ describe.each(['nginx', 'traefik'])('through an ingress of class %s', (controlle
   });
 });
 
-const url = (): string => `ws://holdfast.${release.namespace}.svc/ws`;
+const url = (): string => `ws://holdfast.${namespace.name}.svc/ws`;
 
 describe('through the Service with sessionAffinity.mode=clientIP', () => {
   beforeAll(async () => {
@@ -196,7 +202,7 @@ describe('an idle WebSocket', () => {
     const other = {
       apiVersion: 'networking.k8s.io/v1',
       kind: 'Ingress',
-      metadata: { name: 'other', namespace: release.namespace },
+      metadata: { name: 'other', namespace: namespace.name },
       spec: {
         ingressClassName: 'nginx',
         rules: [
@@ -215,7 +221,7 @@ describe('an idle WebSocket', () => {
         ],
       },
     };
-    await kubectl(['apply', '--filename', '-'], JSON.stringify(other));
+    await namespace.cluster.create(other);
     await untilServed({ host: 'other.holdfast.test' });
     expect(await livesFor(socket, 5_000)).toBeUndefined();
     socket.close();

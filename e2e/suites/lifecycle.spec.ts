@@ -1,13 +1,12 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { helm, kubectl } from '../support/commands.ts';
-import { Release } from '../support/release.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Cluster } from '../support/cluster.js';
+import { kubectl } from '../support/command.js';
+import { Namespace } from '../support/namespace.js';
+import { CHART, Release, type Values } from '../support/release.js';
 
-const NAMESPACE = 'chart-lifecycle';
-const CHART = fileURLToPath(new URL('../../charts/holdfast', import.meta.url));
-const SITE_VALUES = process.env['E2E_VALUES'] === undefined ? [] : ['--values', process.env['E2E_VALUES']];
+const NAMESPACE = 'e2e-lifecycle';
 
 interface Deployment {
   readonly metadata: { readonly managedFields: readonly ManagedFields[] };
@@ -41,11 +40,6 @@ async function secrets(): Promise<object[]> {
   return items.map(({ data }) => data);
 }
 
-async function upgrade(values: object = {}, ...options: string[]): Promise<void> {
-  const args = ['upgrade', 'holdfast', CHART, '--namespace', NAMESPACE, '--wait', ...options, ...SITE_VALUES];
-  await helm([...args, '--values=-'], JSON.stringify(values));
-}
-
 /** The lowest number of pods that the Deployment is asked for during `action`. */
 async function lowestCount(action: () => Promise<void>): Promise<number> {
   const seen: number[] = [];
@@ -72,18 +66,25 @@ describe('the chart', () => {
   /** The revision with two pods, before there was an autoscaler. */
   let withTwo: string;
 
+  let namespace: Namespace;
+
+  const upgrade = async (values: Values = {}, ...options: string[]): Promise<void> => {
+    await release.helm(['upgrade', 'holdfast', CHART, '--wait', ...options], values);
+  };
+
   beforeAll(async () => {
-    release = await Release.create(NAMESPACE);
-    await kubectl(['label', 'namespace', NAMESPACE, 'pod-security.kubernetes.io/enforce=restricted']);
+    namespace = await Namespace.create(Cluster.connect(), 'lifecycle');
+    release = new Release(namespace);
   });
 
-  afterAll(() => release.remove());
+  afterAll(() => namespace?.remove());
+
+  beforeEach(() => namespace.collectOnFailure());
 
   it.each(['values.yaml', ...readdirSync(join(CHART, 'presets')).map((file) => `presets/${file}`)])(
     'renders with %s what the API server takes',
     async (file) => {
-      const values = ['--values', join(CHART, file), ...SITE_VALUES];
-      const rendered = await helm(['template', 'dry', CHART, '--namespace', NAMESPACE, '--no-hooks', ...values]);
+      const rendered = await release.helm(['template', 'dry', CHART, '--no-hooks', '--values', join(CHART, file)]);
       const custom = /^kind: (BackendConfig|FrontendConfig)$/m;
       const known = rendered.split(/^---$/m).filter((object) => !custom.test(object));
       expect(
@@ -97,24 +98,24 @@ describe('the chart', () => {
 
   it('is ready within 60 s where pods must be restricted, with nothing set', async () => {
     const start = performance.now();
-    await helm(['install', 'holdfast', CHART, '--namespace', NAMESPACE, '--wait', '--timeout=60s', ...SITE_VALUES]);
+    await release.helm(['install', 'holdfast', CHART, '--wait', '--timeout=60s'], {});
     expect(performance.now() - start).toBeLessThan(60_000);
-    expect(await release.pods()).toHaveLength(3);
+    expect(await release.podNames()).toHaveLength(3);
   });
 
   it('passes its own test', async () => {
-    expect(await helm(['test', 'holdfast', '--namespace', NAMESPACE])).toMatch(/^Phase: +Succeeded$/m);
+    expect(await release.helm(['test', 'holdfast'])).toMatch(/^Phase: +Succeeded$/m);
     // It takes its pod away.
     const { items } = await get<{ items: object[] }>('pods', '--selector=app.kubernetes.io/component=test');
     expect(items).toEqual([]);
   });
 
   it('keeps its secrets, its selector and its pods through an upgrade that changes nothing', async () => {
-    const before = [await secrets(), (await deployment()).spec.selector, await release.pods()];
+    const before = [await secrets(), (await deployment()).spec.selector, await release.podNames()];
     await upgrade();
-    expect([await secrets(), (await deployment()).spec.selector, await release.pods()]).toEqual(before);
-    await helm(['upgrade', 'holdfast', CHART, '--namespace', NAMESPACE, '--reuse-values']);
-    expect([await secrets(), (await deployment()).spec.selector, await release.pods()]).toEqual(before);
+    expect([await secrets(), (await deployment()).spec.selector, await release.podNames()]).toEqual(before);
+    await release.helm(['upgrade', 'holdfast', CHART, '--reuse-values']);
+    expect([await secrets(), (await deployment()).spec.selector, await release.podNames()]).toEqual(before);
   });
 
   it('can be upgraded after `kubectl set image`, by force', async () => {
@@ -137,10 +138,10 @@ describe('the chart', () => {
   it('can be upgraded after `kubectl rollout restart`, which stays', async () => {
     await kubectl(['rollout', 'restart', 'deployment/holdfast', '--namespace', NAMESPACE]);
     await kubectl(['rollout', 'status', 'deployment/holdfast', '--namespace', NAMESPACE]);
-    const pods = await release.pods();
+    const pods = await release.podNames();
     await upgrade({ replicaCount: 2 });
-    expect(await release.pods()).toEqual(pods);
-    const history = await helm(['history', 'holdfast', '--namespace', NAMESPACE, '--max=1', '--output=json']);
+    expect(await release.podNames()).toEqual(pods);
+    const history = await release.helm(['history', 'holdfast', '--max=1', '--output=json']);
     withTwo = String((JSON.parse(history) as { revision: number }[])[0]?.revision);
   });
 
@@ -164,7 +165,7 @@ describe('the chart', () => {
     const autoscaling = { enabled: true, minReplicas: 4, maxReplicas: 4 };
     await upgrade({ autoscaling });
     await until(async () => (await deployment()).spec.replicas === 4);
-    await expect(helm(['rollback', 'holdfast', withTwo, '--namespace', NAMESPACE])).rejects.toThrow(
+    await expect(release.helm(['rollback', 'holdfast', withTwo])).rejects.toThrow(
       'conflict with "kube-controller-manager" with subresource "scale"',
     );
     expect((await deployment()).spec.replicas).toBe(4);
@@ -181,13 +182,13 @@ describe('the chart', () => {
 
   it('can be rolled back', async () => {
     await upgrade({ replicaCount: 2, config: { keyWindow: 60 } });
-    await helm(['rollback', 'holdfast', '--namespace', NAMESPACE, '--wait']);
+    await release.helm(['rollback', 'holdfast', '--wait']);
     const { data } = await get<{ data: Record<string, string> }>('configmap/holdfast');
     expect(data['config.yaml']).not.toContain('keyWindow');
   });
 
   it('leaves nothing behind when it is uninstalled', async () => {
-    await helm(['uninstall', 'holdfast', '--namespace', NAMESPACE, '--wait']);
+    await release.helm(['uninstall', 'holdfast', '--wait']);
     await kubectl(['wait', 'pods', '--all', '--for=delete', '--timeout=170s', '--namespace', NAMESPACE]);
     const kinds = (await kubectl(['api-resources', '--namespaced', '--verbs=list', '--output=name']))
       .trim()

@@ -1,13 +1,11 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { request as requestHttps } from 'node:https';
 import { request as requestHttp, type IncomingMessage } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { connectTimes, ingressAddress } from '../support/clients.ts';
-import { kubectl } from '../support/commands.ts';
-import { Release } from '../support/release.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { connectTimes } from '../support/clients.js';
+import { createCertificate } from '../support/certificate.js';
+import { Cluster, nameOf } from '../support/cluster.js';
+import { Namespace } from '../support/namespace.js';
+import { Release } from '../support/release.js';
 
 const HOST = 'routes.holdfast.test';
 const CONFIG = { auth: { anonymous: true } };
@@ -16,50 +14,20 @@ const CONFIG = { auth: { anonymous: true } };
 const GATEWAY_CLASS = process.env['E2E_GATEWAY_CLASS'] ?? 'traefik';
 
 let address: string;
+let namespace: Namespace;
 let release: Release;
 
 beforeAll(async () => {
-  address = await ingressAddress();
-  const namespace = process.env['E2E_NAMESPACE'] ?? 'e2e-routes';
-  release = await Release.create(`${namespace}-${Date.now().toString(36)}`);
-  await createCertificate();
+  const cluster = Cluster.connect();
+  address = await cluster.ingressAddress();
+  namespace = await Namespace.create(cluster, 'routes');
+  release = new Release(namespace);
+  await createCertificate(namespace, HOST);
 });
 
-afterAll(() => release.remove());
+afterAll(() => namespace?.remove());
 
-/** Self-signed, as the secret `tls`. */
-async function createCertificate(): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-e2e-'));
-  try {
-    const [key, certificate] = [join(folder, 'tls.key'), join(folder, 'tls.crt')];
-    const request = [
-      'req',
-      '-x509',
-      '-newkey',
-      'rsa:2048',
-      '-nodes',
-      '-days',
-      '2',
-      '-keyout',
-      key,
-      '-out',
-      certificate,
-    ];
-    const subject = ['-subj', `/CN=${HOST}`, '-addext', `subjectAltName=DNS:${HOST}`];
-    const made = spawnSync('openssl', [...request, ...subject], { encoding: 'utf8' });
-    if (made.status !== 0) throw new Error(`openssl: ${made.stderr}`);
-    const secret = {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      type: 'kubernetes.io/tls',
-      metadata: { name: 'tls', namespace: release.namespace },
-      stringData: { 'tls.key': await readFile(key, 'utf8'), 'tls.crt': await readFile(certificate, 'utf8') },
-    };
-    await kubectl(['apply', '--filename', '-'], JSON.stringify(secret));
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
+beforeEach(() => namespace.collectOnFailure());
 
 /** The status of a plain request, and where it is redirected to. */
 async function ask(path: string, { tls = false } = {}): Promise<[status: number | undefined, location?: string]> {
@@ -129,7 +97,7 @@ describe('an HTTPRoute', () => {
     const gateway = {
       apiVersion: 'gateway.networking.k8s.io/v1',
       kind: 'Gateway',
-      metadata: { name: 'public', namespace: release.namespace },
+      metadata: { name: 'public', namespace: namespace.name },
       spec: {
         gatewayClassName: GATEWAY_CLASS,
         listeners: [
@@ -138,7 +106,7 @@ describe('an HTTPRoute', () => {
         ],
       },
     };
-    await kubectl(['apply', '--filename', '-'], JSON.stringify(gateway));
+    await namespace.cluster.create(gateway);
   });
 
   const gatewayValues = { enabled: true, hostnames: [HOST] };
@@ -151,7 +119,7 @@ describe('an HTTPRoute', () => {
 
   it('spreads clients over the pods', async () => {
     const all = await connectTimes(30, { address, host: HOST });
-    expect(new Set(all.map(({ pod }) => pod))).toEqual(new Set(await release.pods()));
+    expect(new Set(all.map(({ pod }) => pod))).toEqual(new Set(await release.podNames()));
   });
 
   it('leads http to https', async () => {
@@ -169,19 +137,14 @@ describe('an HTTPRoute', () => {
 /** Where pods answer that are reached by the ports of nodes: the nodes asked, and the nodes of the pods. */
 async function reached(externalTrafficPolicy: string): Promise<Map<string, Set<string>>> {
   await release.apply({ service: { type: 'NodePort', externalTrafficPolicy }, config: CONFIG });
-  const namespace = ['--namespace', release.namespace];
-  const look = ['--output', 'jsonpath={.spec.ports[0].nodePort}'];
-  const port = await kubectl(['get', 'service', release.name, ...namespace, ...look]);
-  const list = JSON.parse(await kubectl(['get', 'pods', ...namespace, '--output', 'json'])) as {
-    items: { metadata: { name: string }; spec: { nodeName: string }; status: { hostIP: string } }[];
-  };
-  const nodeOf = new Map(list.items.map(({ metadata, spec }) => [metadata.name, spec.nodeName]));
-  const pods = new Set(await release.pods());
-  const nodes = new Map(
-    list.items
-      .filter(({ metadata }) => pods.has(metadata.name))
-      .map(({ spec, status }) => [spec.nodeName, status.hostIP]),
-  );
+  const { spec } = await namespace.cluster.core.readNamespacedService({
+    namespace: namespace.name,
+    name: release.name,
+  });
+  const port = spec?.ports?.[0]?.nodePort;
+  const pods = await release.readyPods();
+  const nodeOf = new Map(pods.map((pod) => [nameOf(pod), pod.spec?.nodeName ?? '']));
+  const nodes = new Map(pods.map((pod) => [pod.spec?.nodeName ?? '', pod.status?.hostIP ?? '']));
   const result = new Map<string, Set<string>>();
   for (const [node, ip] of nodes) {
     const all = await connectTimes(20, { address: `${ip}:${port}`, host: HOST });

@@ -1,0 +1,220 @@
+import { randomBytes } from 'node:crypto';
+import { HoldfastError } from '@holdfast/client';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { parseCount, parseDuration } from '../arguments.js';
+import { EXIT, Failure } from '../failure.js';
+import { isWebSocketUrl, parseGatewayUrl, WEBSOCKET_URL } from '../gateway-url.js';
+import { publishOverHttp } from '../http-api.js';
+import type { Io } from '../io.js';
+import { firstOf, gatewayClaims, readSigningKey, signToken } from '../jwt.js';
+import type { Publish } from '../publication.js';
+import { refusal } from '../refusal.js';
+import { API_KEY, readSecret } from '../secrets.js';
+import type { Terminal } from '../terminal.js';
+import { readToken } from '../tokens.js';
+import { addressOf, parseAddress, type PartialAddress } from '../verify/address.js';
+import { checkClientIpAffinity, checkCookieAffinity } from '../verify/affinity.js';
+import { Deadline } from '../verify/deadline.js';
+import type { Destination } from '../verify/destination.js';
+import type { Gateway, Pod } from '../verify/gateway.js';
+import { checkMessages } from '../verify/messages.js';
+import { findPods } from '../verify/pods.js';
+import { Report } from '../verify/report.js';
+import { checkResume } from '../verify/resume.js';
+
+const GATEWAY_PORT = 8000;
+
+/** In ms. */
+const DEFAULT_TIMEOUT = 60_000;
+
+/** Of the token that it makes, beyond the timeout, in ms. */
+const SPARE_LIFETIME = 60_000;
+
+const USER = 'holdfast-verify';
+
+/** As in the names of channels, and none of the users' own (libs/protocol). */
+const NAMESPACE = /^[\w./%#-]{1,100}$/;
+
+const AFFINITIES = ['none', 'clientIP', 'cookie'] as const;
+
+interface VerifyOptions {
+  readonly url: string;
+  readonly pods?: PartialAddress;
+  readonly expectPods: number;
+  readonly affinity: (typeof AFFINITIES)[number];
+  readonly ingressUrl?: string;
+  readonly ingressAddress?: PartialAddress;
+  readonly cookie: string;
+  readonly namespace: string;
+  readonly apiKeyFile?: string;
+  readonly secretFile?: string;
+  readonly tokenFile?: string;
+  readonly issuer?: string;
+  readonly audience?: string;
+  readonly timeout: number;
+}
+
+export function addVerifyCommand(program: Command, io: Io, terminal: Terminal): void {
+  program
+    .command('verify')
+    .summary('check a running gateway, all its pods')
+    .description(
+      'Checks a running gateway: connects to each pod, publishes across pods, breaks a connection and resumes on another ' +
+        'pod, and looks whether affinity keeps clients on their pod. Prints one line for each check, with what it saw: ' +
+        'ok, fail, or skip where it cannot be checked there. Made for helm test, and of no harm to a gateway in use.',
+    )
+    .option('--url <url>', 'the WebSocket of the gateway, through its Service', WEBSOCKET_URL)
+    .addOption(
+      new Option(
+        '--pods <host[:port]>',
+        `a name whose addresses are the pods, that of the headless Service (default: the host of --url; port ${GATEWAY_PORT})`,
+      ).argParser(parseAddress),
+    )
+    .option('--expect-pods <n>', 'wait for so many pods', parseCount(), 1)
+    .addOption(new Option('--affinity <mode>', 'what keeps a client on its pod').choices(AFFINITIES).default('none'))
+    .option('--ingress-url <url>', 'the WebSocket through the ingress, for the affinity cookie')
+    .option('--ingress-address <host[:port]>', 'where the ingress is, if DNS does not know its host', parseAddress)
+    .option('--cookie <name>', 'the name of the cookie', 'route')
+    .option('--namespace <name>', 'that of the channels to publish to', parseNamespace, 'verify')
+    .option(
+      '--api-key-file <path>',
+      'a file with the API key, instead of HOLDFAST_CLI_API_KEY; without one the API is skipped',
+    )
+    .option('--secret-file <path>', 'a file with the secret to sign a token with, instead of HOLDFAST_JWT_SECRET')
+    .option('--token-file <path>', 'a file with a token, instead of HOLDFAST_CLI_TOKEN: then none is made')
+    .option('--issuer <issuer>', 'the claim iss, where the gateway asks for one')
+    .option('--audience <audience>', 'the claim aud, where the gateway asks for one')
+    .addOption(
+      new Option('--timeout <duration>', 'for all checks: 30s, 5m')
+        .argParser(parseDuration)
+        .default(DEFAULT_TIMEOUT, '60s'),
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ holdfast verify
+  $ holdfast verify --url ws://holdfast.default.svc/ws --pods holdfast-headless.default.svc --expect-pods 3
+  $ holdfast verify --url ws://holdfast.default.svc/ws --pods holdfast-headless.default.svc \\
+        --affinity cookie --ingress-url wss://chat.example.com/ws`,
+    )
+    .action(async (options: VerifyOptions) => {
+      const report = new Report(terminal);
+      await verify(options, io, report);
+      if (report.failed > 0) throw new Failure(EXIT.failed, `${report.failed} of ${report.checks} checks failed`);
+    });
+}
+
+async function verify(options: VerifyOptions, io: Io, report: Report): Promise<void> {
+  const { namespace, timeout, affinity } = options;
+  const service = destinationOf('--url', options.url);
+  const ingress = options.ingressUrl === undefined ? undefined : destinationOf('--ingress-url', options.ingressUrl);
+  const channel = `${namespace}:verify-${randomBytes(6).toString('hex')}`;
+  const token = await makeToken(channel, options, io);
+  const deadline = new Deadline(timeout);
+  const publishByApi = publisher(service.url, options, io);
+
+  const pods = await run(report, 'pods', () => searchPods(options, { service, token, deadline }));
+  if (pods === undefined) return;
+  report.ok('pods', `${pods.length}: ${pods.map(({ node }) => node).join(', ')}`);
+  if (pods.length === 1) report.skip('pods', 'checks across pods are not possible with one pod (see --pods)');
+  const gateway: Gateway = { pods, token, publishByApi, deadline };
+
+  const messages = await run(report, 'messages', () => checkMessages(gateway, `${channel}-messages`));
+  if (messages !== undefined) report.ok('messages', messages);
+  const resume = await run(report, 'resume', () => checkResume(gateway, `${channel}-resume`));
+  if (typeof resume === 'string') report.ok('resume', resume);
+  else if (resume !== undefined) report.skip('resume', resume.skipped);
+  await checkAffinity(
+    { mode: affinity, cookie: options.cookie, service, ingress: redirected(ingress, options), gateway },
+    report,
+  );
+}
+
+/** Runs one check, and reports it where it fails. */
+async function run<T>(report: Report, name: string, check: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await check();
+  } catch (error) {
+    const failure = error instanceof HoldfastError ? refusal('refused', error) : error;
+    if (!(failure instanceof Failure)) throw error;
+    report.fail(name, failure.message);
+    return undefined;
+  }
+}
+
+function searchPods(
+  { pods, expectPods }: VerifyOptions,
+  { service, token, deadline }: { service: Destination; token: string | undefined; deadline: Deadline },
+): Promise<[Pod, ...Pod[]]> {
+  const { pathname: path } = service.url;
+  return findPods({
+    ...(pods === undefined
+      ? { destinations: [service] }
+      : { name: { host: pods.host, port: pods.port ?? GATEWAY_PORT }, path }),
+    token,
+    expected: expectPods,
+    deadline,
+  });
+}
+
+interface Affinity {
+  readonly mode: VerifyOptions['affinity'];
+  readonly cookie: string;
+  readonly service: Destination;
+  readonly ingress: Destination | undefined;
+  readonly gateway: Gateway;
+}
+
+async function checkAffinity({ mode, cookie, service, ingress, gateway }: Affinity, report: Report): Promise<void> {
+  if (mode === 'none') return;
+  if (gateway.pods.length === 1) return report.skip('affinity', `${mode}: with one pod there is nowhere else to go`);
+  const seen = await run(report, 'affinity', async () => {
+    if (mode === 'clientIP') return checkClientIpAffinity(service, gateway);
+    return ingress === undefined ? undefined : checkCookieAffinity(ingress, gateway, cookie);
+  });
+  if (seen !== undefined) report.ok('affinity', seen);
+  else if (mode === 'cookie' && ingress === undefined)
+    report.skip('affinity', 'cookie: give --ingress-url to check it');
+}
+
+function destinationOf(option: string, text: string): Destination {
+  const url = parseGatewayUrl(text, option);
+  if (!isWebSocketUrl(url))
+    throw new Failure(EXIT.usage, `${option}: give that of the WebSocket, such as ${WEBSOCKET_URL}`);
+  return { url, address: addressOf(url) };
+}
+
+/** The ingress, dialled where it is said to be. */
+function redirected(ingress: Destination | undefined, { ingressAddress }: VerifyOptions): Destination | undefined {
+  if (ingress === undefined || ingressAddress === undefined) return ingress;
+  const { host, port } = ingressAddress;
+  return { ...ingress, address: { host, port: port ?? ingress.address.port } };
+}
+
+/** The token that was given, or one of our own that opens these channels; undefined where there is no secret to sign it. */
+async function makeToken(channel: string, options: VerifyOptions, { env }: Io): Promise<string | undefined> {
+  const given = readToken(options.tokenFile, env);
+  if (given !== undefined) return given;
+  const key = readSigningKey(options.secretFile, env);
+  if (key === undefined) return undefined;
+  const channels = [`${channel}*`];
+  const claims = { sub: USER, channels, publish: channels, ...gatewayClaims(options) };
+  return signToken(claims, options.timeout + SPARE_LIFETIME, key);
+}
+
+/** The HTTP API beside the WebSocket; undefined where there is no key to it. */
+function publisher(webSocket: URL, { apiKeyFile, timeout }: VerifyOptions, { env }: Io): Publish | undefined {
+  const keys = readSecret({ option: '--api-key-file', file: apiKeyFile, variable: API_KEY, env });
+  const apiKey = keys === undefined ? undefined : firstOf(keys);
+  if (apiKey === undefined) return undefined;
+  const url = new URL(webSocket);
+  url.protocol = url.protocol === 'wss:' ? 'https:' : 'http:';
+  url.pathname = url.pathname.replace(/\/ws\/?$/, '/');
+  return publishOverHttp({ url, apiKey, timeout });
+}
+
+function parseNamespace(text: string): string {
+  if (!NAMESPACE.test(text)) throw new InvalidArgumentError('Give the name of a namespace, such as chat.');
+  return text;
+}

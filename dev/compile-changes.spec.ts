@@ -1,0 +1,65 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+
+const SCRIPT = fileURLToPath(new URL('compile-changes.js', import.meta.url));
+
+/** A package that is watched, and what the compiler says of it. */
+async function watchedPackage() {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-dev-'));
+  mkdirSync(join(folder, 'src/deep'), { recursive: true });
+  const child = spawn(process.execPath, [SCRIPT, folder]);
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    rmSync(folder, { recursive: true });
+  });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  }
+  await vi.waitFor(() => expect(said).toContain('compiling what changes in'), 10_000);
+  return {
+    write: (name: string, text: string) => writeFileSync(join(folder, 'src', name), text),
+    remove: (name: string) => rmSync(join(folder, 'src', name)),
+    output: (name: string) => join(folder, 'dist', name),
+    read: (name: string) => readFileSync(join(folder, 'dist', name), 'utf8'),
+    said: () => said,
+  };
+}
+
+describe('what is synced in the inner loop', () => {
+  it('is compiled as tsc would: an ES module, with the metadata of decorators', async () => {
+    const sut = await watchedPackage();
+    sut.write(
+      'deep/service.ts',
+      `import { Injectable } from '@nestjs/common';
+       import { Broker } from '../broker.js';
+       @Injectable() export class Service { constructor(private readonly broker: Broker) {} }`,
+    );
+    await vi.waitFor(() => expect(sut.read('deep/service.js')).toContain('__metadata("design:paramtypes"'), 5_000);
+    expect(sut.read('deep/service.js')).toContain("import { Broker } from '../broker.js';");
+    expect(sut.read('deep/service.js')).toContain('export { Service }');
+  });
+
+  it('leaves alone what was compiled before, where it has an error', async () => {
+    const sut = await watchedPackage();
+    sut.write('a.ts', 'export const a: number = 1;');
+    await vi.waitFor(() => expect(sut.read('a.js')).toContain('a = 1'), 5_000);
+    sut.write('a.ts', 'export const a: = 2;');
+    await vi.waitFor(() => expect(sut.said()).toContain('error TS'), 5_000);
+    expect(sut.read('a.js')).toContain('a = 1');
+  });
+
+  it('goes where its source goes', async () => {
+    const sut = await watchedPackage();
+    sut.write('a.ts', 'export {};');
+    await vi.waitFor(() => expect(existsSync(sut.output('a.js'))).toBe(true), 5_000);
+    sut.remove('a.ts');
+    await vi.waitFor(() => expect(existsSync(sut.output('a.js'))).toBe(false), 5_000);
+  });
+});

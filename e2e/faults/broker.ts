@@ -1,0 +1,44 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { nameOf } from '../support/cluster.js';
+import { injectFault } from '../support/inject.js';
+import type { Scene } from '../support/scene.js';
+import type { Fault } from './fault.js';
+
+const REDIS = 'app.kubernetes.io/instance=holdfast,app.kubernetes.io/component=redis';
+const UNREACHABLE_SECONDS = 60;
+const RESTARTED_WITHIN = 60_000;
+
+async function redisPod(scene: Scene): Promise<{ name: string; address: string; restarts: number; ready: boolean }> {
+  const [pod] = await scene.cluster.pods(scene.release.namespace.name, REDIS);
+  const address = pod?.status?.podIP;
+  if (pod === undefined || address === undefined) throw new Error('there is no pod of Redis');
+  const status = pod.status?.containerStatuses?.[0];
+  return { name: nameOf(pod), address, restarts: status?.restartCount ?? 0, ready: status?.ready ?? false };
+}
+
+export const BROKER: readonly Fault[] = [
+  {
+    name: 'Redis killed, and back without its data',
+    cost: 'gap',
+    async inject(scene) {
+      const before = await redisPod(scene);
+      await injectFault('kill', scene.release.namespace.name, before.name);
+      const deadline = Date.now() + RESTARTED_WITHIN;
+      for (let now = before; now.restarts === before.restarts || !now.ready; now = await redisPod(scene)) {
+        expect(Date.now(), 'Redis was not restarted').toBeLessThan(deadline);
+        await sleep(200);
+      }
+    },
+  },
+  {
+    name: `Redis unreachable for ${UNREACHABLE_SECONDS} s`,
+    cost: 'pause',
+    async inject(scene) {
+      const namespace = scene.release.namespace.name;
+      const { address } = await redisPod(scene);
+      const pods = (await scene.release.readyPods()).map((pod) => nameOf(pod));
+      await Promise.all(pods.map((pod) => injectFault('drop', namespace, pod, address, String(UNREACHABLE_SECONDS))));
+    },
+  },
+];

@@ -1,0 +1,65 @@
+import { expect } from 'vitest';
+import type { RunReport } from '../load/run.js';
+import type { PodWatch } from '../support/pod-watch.js';
+import type { Load } from '../support/load.js';
+import type { Values } from '../support/release.js';
+import type { Scene } from '../support/scene.js';
+
+/** What a client may notice, at most. */
+export type Cost =
+  /** Nobody is cut: pods go one after the other, each after its drain. */
+  | 'nothing'
+  /** Sockets break, and come back; every message comes all the same. */
+  | 'reconnect'
+  /** Sockets stay, messages pause; every message comes all the same. */
+  | 'pause'
+  /** The broker lost its data, or may have: each client is told one gap on its channel. */
+  | 'gap';
+
+/** Something that happens to a release under load. */
+export interface Fault {
+  readonly name: string;
+  readonly cost: Cost;
+  /** Does it, waits until it is over, and asserts that it really happened. */
+  inject(scene: Scene, watch: PodWatch, load: Load): Promise<void>;
+  /** What the release is installed with beyond the rest. */
+  readonly values?: Values;
+}
+
+/** How long a plain client, which closes its socket before it opens the next one, may be without, in ms. */
+const PLAIN_INTERRUPTION = 1_000;
+
+/** How much above an even flow the upgrades of 5 s may be. */
+const STORM = 1.5;
+
+/** Asserts what must hold after a fault of this cost; what the examples say stands beside each number. */
+export function expectSurvived({ cost }: Fault, { verdict, burst }: RunReport, watch: PodWatch): void {
+  const { examples } = verdict;
+  const { lost, doubled, misordered, wrong, behind, disconnected, unsound, mostGaps, toldAsLost } = verdict;
+  expect({ lost, doubled, misordered, wrong, behind, disconnected, unsound, examples }).toEqual({
+    lost: 0,
+    doubled: 0,
+    misordered: 0,
+    wrong: 0,
+    behind: 0,
+    disconnected: 0,
+    unsound: 0,
+    examples: [],
+  });
+  expect(verdict.delivered).toBeGreaterThan(0);
+  if (cost === 'gap') {
+    expect({ mostGaps, clientsWithGaps: verdict.clientsWithGaps }).toEqual({
+      mostGaps: 1,
+      clientsWithGaps: verdict.clients,
+    });
+  } else {
+    expect({ mostGaps, toldAsLost }).toEqual({ mostGaps: 0, toldAsLost: 0 });
+  }
+  if (cost === 'reconnect') return;
+  expect(verdict.interruption.library, 'clients with the library are never without a socket').toMatchObject({ max: 0 });
+  expect(verdict.interruption.plain.max).toBeLessThan(PLAIN_INTERRUPTION);
+  expect(verdict.refusedUpgrades, 'no upgrade is refused').toEqual({});
+  expect(burst, 'upgrades are spread over the drain').toBeLessThanOrEqual(STORM);
+  const unready = [...watch.lives.values()].filter(({ failures }) => failures.length > 0);
+  expect(unready, 'no pod fails readiness but one that stops').toEqual([]);
+}

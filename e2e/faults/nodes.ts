@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PatchStrategy, setHeaderOptions, type V1Pod } from '@kubernetes/client-node';
+import { expect } from 'vitest';
+import { nameOf } from '../support/cluster.js';
+import { injectFault } from '../support/inject.js';
+import type { Scene } from '../support/scene.js';
+import type { Fault } from './fault.js';
+
+const EVICTED_WITHIN = 120_000;
+const CUT_SECONDS = 30;
+
+/** A node with a pod of the gateway, and without the cluster's add-ons and Redis. */
+async function nodeToSpare(scene: Scene): Promise<string> {
+  const { items } = await scene.cluster.core.listPodForAllNamespaces();
+  const isGateway = (pod: V1Pod): boolean =>
+    pod.metadata?.namespace === scene.release.namespace.name &&
+    pod.metadata.labels?.['app.kubernetes.io/component'] === 'gateway';
+  const taken = new Set(items.filter((pod) => !isGateway(pod)).map(({ spec }) => spec?.nodeName));
+  const node = items.find((pod) => isGateway(pod) && !taken.has(pod.spec?.nodeName))?.spec?.nodeName;
+  if (node === undefined) throw new Error('no node has a pod of the gateway and nothing else');
+  return node;
+}
+
+async function cordon(scene: Scene, node: string, unschedulable: boolean): Promise<void> {
+  await scene.cluster.core.patchNode(
+    { name: node, body: { spec: { unschedulable } } },
+    setHeaderOptions('Content-Type', PatchStrategy.StrategicMergePatch),
+  );
+}
+
+/** As `kubectl drain` does it: no new pods, and evictions that the PodDisruptionBudget may hold back for a while. */
+async function drain(scene: Scene, node: string): Promise<void> {
+  const namespace = scene.release.namespace.name;
+  const here = async (): Promise<V1Pod[]> => (await scene.release.pods()).filter(({ spec }) => spec?.nodeName === node);
+  const deadline = Date.now() + EVICTED_WITHIN;
+  for (let pods = await here(); pods.length > 0; pods = await here()) {
+    for (const pod of pods) {
+      if (pod.metadata?.deletionTimestamp !== undefined) continue;
+      await scene.cluster.core
+        .createNamespacedPodEviction({
+          namespace,
+          name: nameOf(pod),
+          body: { metadata: { name: nameOf(pod), namespace } },
+        })
+        .catch((error: { code?: number }) => {
+          // 429: not now, says the budget. 404: gone meanwhile.
+          if (error.code !== 429 && error.code !== 404) throw error;
+        });
+    }
+    if (Date.now() > deadline) throw new Error(`${node} is not empty after ${EVICTED_WITHIN} ms`);
+    await sleep(300);
+  }
+}
+
+export const NODES: readonly Fault[] = [
+  {
+    name: 'kubectl drain of a node',
+    cost: 'nothing',
+    async inject(scene) {
+      const node = await nodeToSpare(scene);
+      await cordon(scene, node, true);
+      try {
+        await drain(scene, node);
+        await scene.has(3);
+      } finally {
+        await cordon(scene, node, false);
+      }
+    },
+  },
+  {
+    name: `the network of a node cut for ${CUT_SECONDS} s`,
+    cost: 'reconnect',
+    async inject(scene) {
+      const node = await nodeToSpare(scene);
+      const cut = injectFault('cut-node', node.replace(/\D+/, ''), String(CUT_SECONDS));
+      await notReady(scene, node);
+      await cut;
+      await scene.has(3);
+    },
+  },
+];
+
+/** Waits until the cluster has noticed that a node is away. */
+async function notReady(scene: Scene, node: string): Promise<void> {
+  const deadline = Date.now() + CUT_SECONDS * 1_000;
+  for (;;) {
+    const { status } = await scene.cluster.core.readNode({ name: node });
+    if (status?.conditions?.find(({ type }) => type === 'Ready')?.status !== 'True') return;
+    expect(Date.now(), `${node} stayed ready`).toBeLessThan(deadline);
+    await sleep(500);
+  }
+}

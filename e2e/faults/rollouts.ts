@@ -1,0 +1,80 @@
+import { expect } from 'vitest';
+import { nameOf } from '../support/cluster.js';
+import type { PodWatch } from '../support/pod-watch.js';
+import { BASE_VALUES, type Scene } from '../support/scene.js';
+import { merged, type Values } from '../support/release.js';
+import type { Fault } from './fault.js';
+
+/** Runs what replaces pods, waits until it is done, and asserts that every pod that was there before is gone. */
+async function replacingAll(scene: Scene, watch: PodWatch, replace: () => Promise<unknown>): Promise<void> {
+  const before = new Set(watch.lives.keys());
+  await replace();
+  await scene.release.rolledOut();
+  const left = (await scene.release.pods()).map(({ metadata }) => metadata?.uid ?? '').filter((uid) => before.has(uid));
+  expect(left, 'pods that were not replaced').toEqual([]);
+}
+
+const upgrade = (scene: Scene, values: Values): Promise<void> => scene.release.apply(merged(BASE_VALUES, values));
+
+export const ROLLOUTS: readonly Fault[] = [
+  {
+    name: 'no fault at all',
+    cost: 'nothing',
+    async inject(_, watch) {
+      expect(watch.stopped).toEqual([]);
+    },
+  },
+  {
+    name: 'a rolling update to another image tag',
+    cost: 'nothing',
+    async inject(scene, watch) {
+      const tag = process.env['E2E_NEXT_IMAGE_TAG'];
+      if (tag === undefined) throw new Error('E2E_NEXT_IMAGE_TAG names the image that is updated to');
+      await replacingAll(scene, watch, () => upgrade(scene, { image: { tag } }));
+      const [pod] = await scene.release.pods();
+      expect(pod?.spec?.containers[0]?.image).toContain(`:${tag}`);
+    },
+  },
+  {
+    name: 'a rolling restart, twice in a row',
+    cost: 'nothing',
+    async inject(scene, watch) {
+      for (let time = 1; time <= 2; time += 1) await replacingAll(scene, watch, () => scene.release.restart());
+    },
+  },
+  {
+    name: 'helm upgrade with another configuration',
+    cost: 'nothing',
+    async inject(scene, watch) {
+      const config = { log: { level: 'warn' } };
+      await replacingAll(scene, watch, () => upgrade(scene, { config }));
+    },
+  },
+  {
+    name: 'a rollout to an image that never becomes ready',
+    cost: 'nothing',
+    values: { progressDeadlineSeconds: 30 },
+    async inject(scene) {
+      const before = (await scene.release.readyPods()).map(nameOf).toSorted();
+      await expect(upgrade(scene, { progressDeadlineSeconds: 30, image: { tag: 'not-there' } })).rejects.toThrow(
+        'holdfast',
+      );
+      const { status } = await scene.release.readDeployment();
+      expect(status?.conditions?.find(({ type }) => type === 'Progressing')?.reason).toBe('ProgressDeadlineExceeded');
+      expect((await scene.release.readyPods()).map(nameOf).toSorted()).toEqual(before);
+      await scene.release.helm(['rollback', scene.release.name, '--wait', '--timeout=60s']);
+      await scene.has(3);
+    },
+  },
+  {
+    name: 'scaling from 3 to 6 to 2',
+    cost: 'nothing',
+    async inject(scene, watch) {
+      await scene.release.scale(6);
+      await scene.has(6);
+      await scene.release.scale(2);
+      await scene.has(2);
+      expect(watch.stopped).toHaveLength(4);
+    },
+  },
+];

@@ -1,0 +1,28 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { injectFault } from '../support/inject.js';
+import type { SentinelSetUp } from '../support/sentinel.js';
+import type { Fault } from './fault.js';
+
+/** Long enough for the sentinels to choose another one. */
+const PAUSED_SECONDS = 15;
+
+/** The primary hangs, the sentinels make another one, and it wakes up to find itself demoted. */
+export function failover(sentinels: SentinelSetUp, wait: number): Fault {
+  return {
+    name: `a failover by Sentinel, with wait=${wait}`,
+    cost: 'gap',
+    async inject(scene) {
+      const before = await sentinels.primary();
+      const paused = injectFault('pause', scene.release.namespace.name, before, String(PAUSED_SECONDS));
+      const deadline = Date.now() + PAUSED_SECONDS * 1_000;
+      let now = before;
+      while (now === before) {
+        expect(Date.now(), `${before} is still the primary`).toBeLessThan(deadline);
+        await sleep(200);
+        now = await sentinels.primary();
+      }
+      await paused;
+    },
+  };
+}

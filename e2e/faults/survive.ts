@@ -1,0 +1,53 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PodWatch } from '../support/pod-watch.js';
+import type { Scene } from '../support/scene.js';
+import { expectSurvived, type Fault } from './fault.js';
+import { keep } from '../report/records.js';
+
+const CLIENTS = 1_000;
+
+/** How many messages are acknowledged before the fault and after it. */
+const SOME = 300;
+
+/** Above this the load itself stood still for too long for its figures to mean anything, in ms. */
+const VALID_LOOP_DELAY = 2000;
+const ATTEMPTS = 3;
+
+/**
+ * Does a fault under load and asserts what it may cost. A run in which the load itself stood still is repeated.
+ *
+ * @param folder where the clients' journals are put when it costs more.
+ */
+export async function expectToSurvive(scene: Scene, fault: Fault, folder: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    const load = await scene.load(CLIENTS);
+    const watch = await PodWatch.start(scene.release);
+    try {
+      await load.begin();
+      await load.goesOn(SOME);
+      const faultFrom = Date.now();
+      await fault.inject(scene, watch, load);
+      const faultTo = Date.now();
+      await load.goesOn(SOME);
+      const report = await load.end(scene.drains(watch));
+      if (report.loopDelay <= VALID_LOOP_DELAY) {
+        const second = (at: number): number => (at - report.from) / 1_000;
+        await keep({ fault: fault.name, cost: fault.cost, from: second(faultFrom), to: second(faultTo), report });
+        expectSurvived(fault, report, watch);
+        return;
+      }
+      console.warn(`the load stood still for ${report.loopDelay} ms: not valid`);
+      if (attempt === ATTEMPTS)
+        throw new Error(`the load stood still for ${report.loopDelay} ms, ${ATTEMPTS} times in a row`);
+    } catch (error) {
+      await mkdir(folder, { recursive: true });
+      await load.dump(join(folder, 'journals.ndjson'));
+      throw error;
+    } finally {
+      watch.stop();
+      await load.close();
+    }
+    await scene.release.rolledOut();
+  }
+}

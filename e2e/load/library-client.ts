@@ -1,0 +1,47 @@
+import { Holdfast, type Message, type Token } from '@holdfast/client';
+import type { Numbered, Journal } from './journal.js';
+import { tappedSocket } from './tapped-socket.js';
+
+export interface LoadClient {
+  readonly journal: Journal;
+  /** Resolves when it is subscribed. */
+  subscribe(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface LoadClientOptions {
+  readonly url: string;
+  readonly token: Token;
+  readonly cookies: boolean;
+  readonly address?: string | undefined;
+}
+
+/** A client as an application would write it with the library. */
+export class LibraryClient implements LoadClient {
+  readonly journal: Journal;
+  readonly #client: Holdfast;
+
+  constructor(journal: Journal, { url, token, cookies, address }: LoadClientOptions) {
+    this.journal = journal;
+    this.#client = new Holdfast(url, { token, WebSocket: tappedSocket({ journal, cookies, address }) });
+  }
+
+  async subscribe(): Promise<void> {
+    const { journal } = this;
+    const subscription = this.#client.subscribe(journal.channel, {
+      message: (message) => journal.told.push(toldOf(message, subscription.position?.epoch ?? '')),
+      gap: ({ epoch, offset }) => journal.told.push({ epoch, offset, at: Date.now() }),
+    });
+    const { epoch, offset } = await subscription.ready;
+    journal.start ??= { epoch, offset };
+  }
+
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+}
+
+export function toldOf({ offset, data }: Message, epoch: string): Journal['told'][number] {
+  const { text, at } = data as unknown as Numbered;
+  return { epoch, offset, text, publishedAt: at, at: Date.now() };
+}

@@ -1,0 +1,98 @@
+import { SUBPROTOCOL, type GatewayFrame, type Position, type SubscribeReply } from '@holdfast/protocol';
+import { positionOf, type Journal } from './journal.js';
+import { toldOf, type LoadClient, type LoadClientOptions } from './library-client.js';
+import { tappedSocket, type TappedSocket } from './tapped-socket.js';
+
+/** Before another attempt where one failed, in ms. */
+const PAUSE = 100;
+
+/**
+ * The simplest client that keeps the protocol: one socket at a time. When it is told to leave, or the socket breaks, it opens
+ * another one and resumes where it was.
+ */
+export class PlainClient implements LoadClient {
+  readonly journal: Journal;
+  readonly #options: LoadClientOptions;
+  readonly #Socket: ReturnType<typeof tappedSocket>;
+  readonly #subscribed = Promise.withResolvers<void>();
+  #socket: TappedSocket | undefined;
+  #session: string | undefined;
+  #closed = false;
+
+  constructor(journal: Journal, options: LoadClientOptions) {
+    this.journal = journal;
+    this.#options = options;
+    this.#Socket = tappedSocket({ journal, cookies: options.cookies, address: options.address });
+  }
+
+  subscribe(): Promise<void> {
+    void this.#open();
+    return this.#subscribed.promise;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#socket?.close(1000);
+  }
+
+  async #open(): Promise<void> {
+    const { url, token } = this.#options;
+    const target = new URL(url);
+    if (this.#session !== undefined) target.searchParams.set('session', this.#session);
+    const bearer = typeof token === 'function' ? await token() : token;
+    const socket = new this.#Socket(target, [SUBPROTOCOL, `bearer.${bearer}`]);
+    this.#socket = socket;
+    let epoch = '';
+    let over = false;
+    const again = (pause: number): void => {
+      if (over || this.#closed) return;
+      over = true;
+      socket.close(1000);
+      setTimeout(() => void this.#open(), pause);
+    };
+    socket.on('message', (bytes: Buffer) => {
+      if (over) return;
+      const frame = JSON.parse(bytes.toString()) as GatewayFrame;
+      switch (frame.event) {
+        case 'welcome':
+          this.#session = frame.data.session;
+          socket.send(JSON.stringify({ event: 'subscribe', id: 1, data: this.#request() }));
+          break;
+        case 'reply':
+          ({ epoch } = this.#accepted(frame.data as SubscribeReply));
+          break;
+        case 'message':
+          this.journal.told.push(toldOf(frame.data, epoch));
+          break;
+        case 'gap':
+          ({ epoch } = frame.data);
+          this.journal.told.push({ epoch, offset: frame.data.offset, at: Date.now() });
+          break;
+        case 'reconnect':
+          again(0);
+          break;
+        case 'error':
+          again(PAUSE);
+          break;
+        default:
+      }
+    });
+    // The close that follows says all there is to know.
+    socket.on('error', () => undefined);
+    socket.on('close', () => again(socket.life.subscribedAt === undefined ? PAUSE : 0));
+  }
+
+  #request(): object {
+    const { channel } = this.journal;
+    const since = positionOf(this.journal);
+    return since === undefined ? { channel } : { channel, since: { epoch: since.epoch, offset: since.offset } };
+  }
+
+  #accepted({ epoch, offset, recovered }: SubscribeReply): Position {
+    const { journal } = this;
+    if (journal.start === undefined) journal.start = { epoch, offset };
+    else if (recovered !== true) journal.told.push({ epoch, offset, at: Date.now() });
+    this.#subscribed.resolve();
+    return { epoch, offset };
+  }
+}

@@ -1,0 +1,31 @@
+import { afterAll, beforeAll, beforeEach, describe, it } from 'vitest';
+import { BROKER } from '../faults/broker.js';
+import { CRASHES } from '../faults/crashes.js';
+import { ENVIRONMENT } from '../faults/environment.js';
+import { NODES } from '../faults/nodes.js';
+import { ROLLOUTS } from '../faults/rollouts.js';
+import { SCALING } from '../faults/scaling.js';
+import { expectToSurvive } from '../faults/survive.js';
+import { Cluster } from '../support/cluster.js';
+import { Namespace } from '../support/namespace.js';
+import { Scene } from '../support/scene.js';
+
+let namespace: Namespace;
+let scene: Scene;
+
+beforeAll(async () => {
+  namespace = await Namespace.create(Cluster.connect(), 'faults');
+  scene = await Scene.install(namespace);
+});
+
+afterAll(() => namespace?.remove());
+
+beforeEach(() => namespace.collectOnFailure());
+
+describe('1,000 clients on 50 channels over 3 pods lose nothing, and are told the truth, through', () => {
+  it.each([...ROLLOUTS, ...CRASHES, ...NODES, ...BROKER, ...ENVIRONMENT, ...SCALING])('$name', async (fault) => {
+    // Whatever the fault before did to it.
+    await scene.reset(fault.values);
+    await expectToSurvive(scene, fault, namespace.folder(fault.name));
+  });
+});

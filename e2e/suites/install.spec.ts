@@ -1,0 +1,92 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { V1Ingress } from '@kubernetes/client-node';
+import { Cluster } from '../support/cluster.js';
+import { flaws, type Wiring } from '../support/labels.js';
+import { Namespace } from '../support/namespace.js';
+import { CHART, Release } from '../support/release.js';
+
+let namespace: Namespace;
+let release: Release;
+
+beforeEach(async () => {
+  namespace = await Namespace.create(Cluster.connect(), 'install');
+  release = new Release(namespace);
+  namespace.collectOnFailure();
+});
+
+afterEach(() => namespace?.remove());
+
+async function wiring(): Promise<Wiring> {
+  const { core, networking, autoscaling } = namespace.cluster;
+  const of = { namespace: namespace.name, labelSelector: 'app.kubernetes.io/component!=redis' };
+  const [ingress] = (await networking.listNamespacedIngress({ namespace: namespace.name })).items;
+  const [autoscaler] = (await autoscaling.listNamespacedHorizontalPodAutoscaler({ namespace: namespace.name })).items;
+  return {
+    deployment: await release.readDeployment(),
+    services: (await core.listNamespacedService(of)).items,
+    ...(ingress !== undefined && { ingress }),
+    ...(autoscaler !== undefined && { autoscaler }),
+  };
+}
+
+/** So that pods come and go quickly. */
+const QUICK = {
+  timeouts: { preStop: 0, settle: 2, drain: 2, margin: 2 },
+  probes: { readiness: { initialDelaySeconds: 1, periodSeconds: 2 } },
+};
+
+describe('helm upgrade', () => {
+  it.each([
+    ['clientIP', {}],
+    ['cookie', { controller: 'nginx' }],
+    ['cookie', { controller: 'traefik' }],
+  ])('to sessionAffinity.mode=%s with %o passes helm test, which checks it', async (mode, ingress) => {
+    const host = 'install.e2e.test';
+    const values = {
+      ...QUICK,
+      sessionAffinity: { mode },
+      ...('controller' in ingress && {
+        ingress: { enabled: true, hosts: [host], ...ingress },
+        test: { ingressAddress: await namespace.cluster.ingressAddress() },
+      }),
+    };
+    await release.apply(QUICK);
+    await release.apply(values);
+    const told = await release.helm(['test', release.name, '--logs']);
+    expect(told).toMatch(/^ok +affinity/m);
+  });
+});
+
+describe('a preset', () => {
+  it('development runs one pod that passes helm test', async () => {
+    await release.apply({}, ['--values', `${CHART}/presets/development.yaml`]);
+    expect(await release.readyPods()).toHaveLength(1);
+    expect(await release.helm(['test', release.name, '--logs'])).toContain('Phase:          Succeeded');
+  });
+});
+
+describe('labels and ports', () => {
+  it('lead from the Ingress, the Services and the autoscaler to the pods, and a wrong one is found', async () => {
+    await release.apply({
+      ...QUICK,
+      ingress: { enabled: true, controller: 'traefik', hosts: ['labels.e2e.test'] },
+      autoscaling: { enabled: true },
+    });
+    const all = await wiring();
+    expect(all.services).toHaveLength(2);
+    expect(flaws(all)).toEqual([]);
+    expect(all.ingress).toBeDefined();
+    expect(all.autoscaler).toBeDefined();
+
+    const wrong = structuredClone(JSON.parse(JSON.stringify(all))) as Wiring;
+    Object.assign(wrong.services[0]?.spec?.selector ?? {}, { 'app.kubernetes.io/component': 'getaway' });
+    Object.assign(wrong.services[1]?.spec?.ports?.[0] ?? {}, { targetPort: 'htttp' });
+    Object.assign(backendOf(wrong.ingress), { name: 'holdfats' });
+    Object.assign(wrong.autoscaler?.spec?.scaleTargetRef ?? {}, { name: 'holdfats' });
+    expect(flaws(wrong)).toHaveLength(4);
+  });
+});
+
+function backendOf(ingress: V1Ingress | undefined): object {
+  return ingress?.spec?.rules?.[0]?.http?.paths[0]?.backend.service ?? {};
+}

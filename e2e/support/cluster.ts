@@ -1,0 +1,85 @@
+import {
+  AppsV1Api,
+  AutoscalingV2Api,
+  CoreV1Api,
+  KubeConfig,
+  KubernetesObjectApi,
+  NetworkingV1Api,
+  PolicyV1Api,
+  type KubernetesObject,
+  type V1Pod,
+} from '@kubernetes/client-node';
+
+/** The cluster of KUBECONFIG. */
+export class Cluster {
+  readonly core: CoreV1Api;
+  readonly apps: AppsV1Api;
+  readonly autoscaling: AutoscalingV2Api;
+  readonly networking: NetworkingV1Api;
+  readonly policy: PolicyV1Api;
+  readonly #objects: KubernetesObjectApi;
+
+  constructor(readonly config: KubeConfig) {
+    this.core = config.makeApiClient(CoreV1Api);
+    this.apps = config.makeApiClient(AppsV1Api);
+    this.autoscaling = config.makeApiClient(AutoscalingV2Api);
+    this.networking = config.makeApiClient(NetworkingV1Api);
+    this.policy = config.makeApiClient(PolicyV1Api);
+    this.#objects = KubernetesObjectApi.makeApiClient(config);
+  }
+
+  /** @throws Error where KUBECONFIG does not lead to a cluster. */
+  static connect(): Cluster {
+    if (process.env['KUBECONFIG'] === undefined) throw new Error('set KUBECONFIG, or run `npm run e2e`, which does');
+    const config = new KubeConfig();
+    config.loadFromDefault();
+    return new Cluster(config);
+  }
+
+  /** Creates an object of any kind. */
+  async create(object: KubernetesObject & Readonly<Record<string, unknown>>): Promise<void> {
+    await this.#objects.create(object);
+  }
+
+  /** The nodes' internal addresses, by their names. */
+  async nodes(): Promise<ReadonlyMap<string, string>> {
+    const { items } = await this.core.listNode();
+    return new Map(
+      items.map(({ metadata, status }) => [
+        metadata?.name ?? '',
+        status?.addresses?.find(({ type }) => type === 'InternalIP')?.address ?? '',
+      ]),
+    );
+  }
+
+  /** Where the ingress controller answers: E2E_INGRESS_ADDRESS, or the node that it runs on. */
+  async ingressAddress(): Promise<string> {
+    const told = process.env['E2E_INGRESS_ADDRESS'];
+    if (told !== undefined) return told;
+    for (const labelSelector of [
+      'app=traefik',
+      'app.kubernetes.io/name=traefik',
+      'app.kubernetes.io/name=ingress-nginx',
+    ]) {
+      const { items } = await this.core.listPodForAllNamespaces({ labelSelector });
+      const address = items[0]?.status?.hostIP;
+      if (address !== undefined) return address;
+    }
+    throw new Error('no ingress controller was found: set E2E_INGRESS_ADDRESS');
+  }
+
+  async pods(namespace: string, labelSelector: string): Promise<V1Pod[]> {
+    return (await this.core.listNamespacedPod({ namespace, labelSelector })).items;
+  }
+}
+
+export function isReady({ metadata, status }: V1Pod): boolean {
+  return (
+    metadata?.deletionTimestamp === undefined &&
+    status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True'
+  );
+}
+
+export function nameOf({ metadata }: { readonly metadata?: { readonly name?: string } }): string {
+  return metadata?.name ?? '';
+}

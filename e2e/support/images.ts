@@ -1,0 +1,19 @@
+import { readFileSync } from 'node:fs';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+/** Of the gateway's image; E2E_IMAGE_TAG, or the release. */
+const GATEWAY_TAG = process.env['E2E_IMAGE_TAG'] ?? version;
+
+/** Of Redis; E2E_REDIS_TAG, or that of the chart. */
+export const REDIS_TAG = process.env['E2E_REDIS_TAG'];
+
+export const GATEWAY_IMAGE = `docker.io/holdfast/gateway:${GATEWAY_TAG}`;
+
+/** The values of every release: the images that the cluster has. */
+export const IMAGE_VALUES = {
+  image: { tag: GATEWAY_TAG },
+  ...(REDIS_TAG !== undefined && { redis: { image: { tag: REDIS_TAG } } }),
+};

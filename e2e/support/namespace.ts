@@ -1,0 +1,86 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { onTestFailed } from 'vitest';
+import { stringify } from 'yaml';
+import { nameOf, type Cluster } from './cluster.js';
+
+/** What failed runs leave behind. */
+export const FAILURES = new URL('../failures/', import.meta.url).pathname;
+
+const REMOVED_WITHIN = 120_000;
+
+/** A namespace of one suite, in which pods must satisfy the Pod Security Standard "restricted". */
+export class Namespace {
+  private constructor(
+    readonly cluster: Cluster,
+    readonly name: string,
+  ) {}
+
+  /** Creates it; one that an earlier run left behind is removed first. */
+  static async create(cluster: Cluster, suite: string): Promise<Namespace> {
+    const namespace = new Namespace(cluster, `e2e-${suite}`);
+    await namespace.remove();
+    await cluster.core.createNamespace({
+      body: {
+        metadata: {
+          name: namespace.name,
+          labels: { 'pod-security.kubernetes.io/enforce': 'restricted', 'app.kubernetes.io/part-of': 'holdfast-e2e' },
+        },
+      },
+    });
+    return namespace;
+  }
+
+  /** Removes it and waits until it is gone. */
+  async remove(): Promise<void> {
+    const { core } = this.cluster;
+    const deadline = Date.now() + REMOVED_WITHIN;
+    const exists = async (): Promise<boolean> =>
+      (await core.listNamespace({ fieldSelector: `metadata.name=${this.name}` })).items.length > 0;
+    if (!(await exists())) return;
+    await core.deleteNamespace({ name: this.name, gracePeriodSeconds: 0 });
+    // Pods under a long drain need not be waited for.
+    await core.deleteCollectionNamespacedPod({ namespace: this.name, gracePeriodSeconds: 0 });
+    while (await exists()) {
+      if (Date.now() > deadline) throw new Error(`namespace ${this.name} is not gone after ${REMOVED_WITHIN} ms`);
+      await sleep(250);
+    }
+  }
+
+  /** Where the present test puts what it leaves behind when it fails. */
+  folder(test: string): string {
+    return join(FAILURES, this.name, test.replaceAll(/[^A-Za-z0-9]+/g, '-'));
+  }
+
+  /** To be called in a test: pods, events and logs are collected when it fails. */
+  collectOnFailure(): void {
+    onTestFailed(async ({ task }) => this.collect(this.folder(task.name)), 60_000);
+  }
+
+  private async collect(folder: string): Promise<void> {
+    const { core, apps } = this.cluster;
+    const namespace = this.name;
+    const save = async (file: string, content: unknown): Promise<void> => {
+      const path = join(folder, file);
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(
+        path,
+        typeof content === 'string' ? content : stringify(content, { aliasDuplicateObjects: false }),
+      );
+    };
+    const { items: pods } = await core.listNamespacedPod({ namespace });
+    await save('pods.yaml', JSON.parse(JSON.stringify(pods)));
+    await save('events.yaml', JSON.parse(JSON.stringify((await core.listNamespacedEvent({ namespace })).items)));
+    await save(
+      'deployments.yaml',
+      JSON.parse(JSON.stringify((await apps.listNamespacedDeployment({ namespace })).items)),
+    );
+    for (const pod of pods) {
+      for (const previous of [false, true]) {
+        const log = await core.readNamespacedPodLog({ namespace, name: nameOf(pod), previous }).catch(() => undefined);
+        if (log !== undefined) await save(`logs/${nameOf(pod)}${previous ? '.previous' : ''}.log`, log);
+      }
+    }
+  }
+}

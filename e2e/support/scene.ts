@@ -1,0 +1,136 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RunOptions } from '../load/run.js';
+import type { Drain } from '../load/verdict.js';
+import { nameOf, type Cluster } from './cluster.js';
+import { Load } from './load.js';
+import type { Namespace } from './namespace.js';
+import type { PodWatch } from './pod-watch.js';
+import { merged, Release, type Values } from './release.js';
+
+/** Seconds. Shorter than the defaults, in the same order: a suite has 20 minutes, not hours. */
+export const TIMEOUTS = { preStop: 3, settle: 3, drain: 10, margin: 5 };
+
+/** Its hosts end in what no name server knows: clients are told the ingress controller's address. */
+const HOST = 'holdfast.e2e.test';
+
+/** What the suites' releases are installed with. */
+export const BASE_VALUES: Values = {
+  timeouts: TIMEOUTS,
+  probes: { readiness: { initialDelaySeconds: 1, periodSeconds: 3 } },
+  resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { cpu: '1', memory: '256Mi' } },
+  config: { namespaceDefaults: { history: { size: 1000, ttl: 600 } } },
+  ingress: { enabled: true, controller: 'nginx', hosts: [HOST] },
+  sessionAffinity: { mode: 'cookie' },
+};
+
+/** A Service that is reached by every node's address: cluster IPs lead nowhere from outside of a cluster. */
+const NODE_PORT_SERVICE = 'e2e';
+
+/** A release, and how to reach it. */
+export class Scene {
+  private constructor(
+    readonly release: Release,
+    readonly nodeAddress: string,
+    readonly nodePort: number,
+    readonly ingressAddress: string,
+    readonly apiKey: string,
+    readonly jwtSecret: string,
+  ) {}
+
+  static async install(namespace: Namespace, values: Values = {}): Promise<Scene> {
+    const release = new Release(namespace);
+    await release.apply(merged(BASE_VALUES, values));
+    const { core } = namespace.cluster;
+    const { spec } = await core.createNamespacedService({
+      namespace: namespace.name,
+      body: {
+        metadata: { name: NODE_PORT_SERVICE },
+        spec: {
+          type: 'NodePort',
+          selector: Object.fromEntries(release.selector.split(',').map((pair) => pair.split('=', 2))),
+          ports: [{ name: 'http', port: 80, targetPort: 'http' }],
+        },
+      },
+    });
+    const nodePort = spec?.ports?.[0]?.nodePort;
+    const [nodeAddress] = (await namespace.cluster.nodes()).values();
+    if (nodePort === undefined || nodeAddress === undefined) throw new Error('the cluster gave no node port');
+    return new Scene(
+      release,
+      nodeAddress,
+      nodePort,
+      await namespace.cluster.ingressAddress(),
+      await release.secret('api-keys'),
+      await release.secret('jwt-secret'),
+    );
+  }
+
+  /** Brings the release back to what it was installed with, three pods, and these values. */
+  async reset(values: Values = {}): Promise<void> {
+    // Fields that others have set meanwhile, as `kubectl scale` does, are Helm's again.
+    await this.release.apply(merged(BASE_VALUES, values), ['--force-conflicts']);
+    const { spec } = await this.release.readDeployment();
+    if (spec?.replicas !== 3) await this.release.scale(3);
+    await this.release.rolledOut();
+  }
+
+  get cluster(): Cluster {
+    return this.release.cluster;
+  }
+
+  get host(): string {
+    return HOST;
+  }
+
+  get webSocketUrl(): string {
+    return `ws://${this.nodeAddress}:${this.nodePort}/ws`;
+  }
+
+  get apiUrl(): string {
+    return `http://${this.nodeAddress}:${this.nodePort}/api`;
+  }
+
+  /**
+   * A load of which most clients use the library, and some nothing but a WebSocket; some come through the ingress with its
+   * cookie, and most by the Service.
+   */
+  async load(clients: number, options: Partial<RunOptions> = {}): Promise<Load> {
+    const plain = Math.floor(clients / 10);
+    const sticky = Math.floor(clients / 5);
+    const address = this.ingressAddress;
+    return Load.open({
+      groups: [
+        { kind: 'library', count: clients - plain - sticky, url: this.webSocketUrl, cookies: false },
+        { kind: 'library', count: sticky, url: `ws://${HOST}/ws`, address, cookies: true },
+        { kind: 'plain', count: plain, url: this.webSocketUrl, cookies: false },
+      ],
+      channels: 50,
+      publishers: 4,
+      rate: 100,
+      api: this.apiUrl,
+      apiKey: this.apiKey,
+      jwtSecret: this.jwtSecret,
+      clockOffset: 0,
+      ...options,
+    });
+  }
+
+  /** The drains that pods have had, as their clients should meet them. */
+  drains(watch: PodWatch): Drain[] {
+    return watch.stopped.map(({ name, stoppingAt = 0 }) => {
+      const from = stoppingAt + (TIMEOUTS.preStop + TIMEOUTS.settle) * 1_000;
+      return { node: name, from, to: from + TIMEOUTS.drain * 1_000 };
+    });
+  }
+
+  /** Resolves when the pods are so many, all ready, and no other is left. @returns their names */
+  async has(count: number, timeout = 120_000): Promise<string[]> {
+    const deadline = Date.now() + timeout;
+    for (;;) {
+      const [pods, ready] = [await this.release.pods(), await this.release.readyPods()];
+      if (pods.length === count && ready.length === count) return ready.map((pod) => nameOf(pod));
+      if (Date.now() > deadline) throw new Error(`${ready.length} of ${pods.length} pods are ready, not ${count}`);
+      await sleep(200);
+    }
+  }
+}

@@ -44,7 +44,7 @@ describe('Helm 3', () => {
   it.each([
     ['a typo', { replicas: 4 }, 'replicas'],
     ['a typo in the configuration', { config: { drane: {} } }, 'drane'],
-    ['a contradiction', { terminationGracePeriodSeconds: 5 }, 'terminationGracePeriodSeconds: expected at least 55'],
+    ['a contradiction', { terminationGracePeriodSeconds: 5 }, 'terminationGracePeriodSeconds: expected at least 60'],
   ])('refuses %s', async (_, values, message) => {
     expect(await refusal(values, { kubeVersion, helm: 'helm3' })).toContain(message);
   });

@@ -46,6 +46,11 @@ describe("the values' schema", () => {
     ],
     ['an unknown spread', { topologySpread: { zones: 'always' } }, "at '/topologySpread/zones'"],
     ['a rule without an expression', { metrics: { prometheusRule: { extraRules: [{}] } } }, 'extraRules/0'],
+    [
+      'a secret for nobody',
+      { extraSecretFiles: [{ variable: 'SECRET', secret: 'a', key: 'b' }] },
+      'extraSecretFiles/0',
+    ],
     ['a variable without a name', { extraEnv: [{ value: 'a' }] }, "at '/extraEnv/0'"],
     ['a volume without a name', { extraVolumes: [{}] }, "at '/extraVolumes/0'"],
     ['a mount without a path', { extraVolumeMounts: [{ name: 'a' }] }, "at '/extraVolumeMounts/0'"],

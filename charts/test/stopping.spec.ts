@@ -11,10 +11,10 @@ describe('a stopping pod', () => {
   });
 
   it('may get more, never less', async () => {
-    const { deployment } = await render({ terminationGracePeriodSeconds: 55 });
-    expect(deployment.spec.template.spec.terminationGracePeriodSeconds).toBe(55);
-    expect(await refusal({ terminationGracePeriodSeconds: 54 })).toContain(
-      'terminationGracePeriodSeconds: expected at least 55, which is timeouts.preStop + settle + drain + margin',
+    const { deployment } = await render({ terminationGracePeriodSeconds: 60 });
+    expect(deployment.spec.template.spec.terminationGracePeriodSeconds).toBe(60);
+    expect(await refusal({ terminationGracePeriodSeconds: 59 })).toContain(
+      'terminationGracePeriodSeconds: expected at least 60, which is timeouts.preStop + settle + drain + margin',
     );
   });
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EPOCH, FakeGateway } from './fake-gateway.js';
-import { freePort } from './free-port.js';
+import { freePort } from '../../../libs/broadcast/test/support/free-port.js';
 import { Running, type RunOptions } from './test-io.js';
 
 const API_KEY = 'an-api-key-of-tests';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EPOCH, FakeGateway } from './fake-gateway.js';
-import { freePort } from './free-port.js';
+import { freePort } from '../../../libs/broadcast/test/support/free-port.js';
 import { Running, type RunOptions } from './test-io.js';
 
 let gateway: FakeGateway;

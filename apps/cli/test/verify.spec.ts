@@ -6,7 +6,7 @@ import { API_KEY, JWT_SECRET, startGateway, type TestGateway } from '../../gatew
 import { startGatewaysOnOneBroker } from '../../gateway/test/support/gateways-on-one-broker.js';
 import { Lifecycle } from '../../gateway/src/lifecycle/lifecycle.js';
 import { startTcpProxy } from '../../gateway/test/support/tcp-proxy.js';
-import { freePort } from './free-port.js';
+import { freePort } from '../../../libs/broadcast/test/support/free-port.js';
 import { startStickyIngress } from './sticky-ingress.js';
 import { Running, type RunOptions } from './test-io.js';
 

@@ -21,7 +21,7 @@ export class AppModule {
   static forRoot(
     config: Config,
     modules: readonly (Type | DynamicModule)[] = [],
-    broadcast: BroadcastOptions = { url: config.broker.current },
+    broadcast: BroadcastOptions = { url: () => config.broker.current },
   ): DynamicModule {
     return {
       module: AppModule,

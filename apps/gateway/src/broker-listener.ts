@@ -23,6 +23,7 @@ export class BrokerListener implements OnApplicationBootstrap {
       onGap: (channel, position) => hub.onGap(channel, position),
       onJoin: (channel, member) => hub.onJoin(channel, member),
       onLeave: (channel, member) => hub.onLeave(channel, member),
+      onPresenceGap: (channel) => hub.onPresenceGap(channel),
       onSignal: (signal) => users.onSignal(signal),
     });
     await this.monitor.watch(() => this.refusals.load());

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { RedisUrlError, UnsupportedBrokerError } from '@holdfast/broadcast';
+import { brokerUrlProblem, RedisUrlError, UnsupportedBrokerError } from '@holdfast/broadcast';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
 import { createApp, startApp } from './app.js';
@@ -14,9 +14,12 @@ async function main(): Promise<void> {
   stopOnSignals(app);
   await startApp(app, config);
   const logger = app.get(Logger);
-  watchSecrets(config, ({ variable, problem }) =>
-    problem === undefined ? logger.log(`${variable} was read again`) : logger.error(problem),
-  );
+  watchSecrets(config, (change) => {
+    const { variable } = change;
+    const problem = change.problem ?? brokerProblem(config, variable);
+    if (problem === undefined) logger.log(`${variable} was read again`);
+    else logger.error(problem);
+  });
   const { port } = app.getHttpServer().address() as AddressInfo;
   logger.log(`listening on http://localhost:${port}`);
   const { anonymous, jwt } = config.auth;
@@ -26,6 +29,13 @@ async function main(): Promise<void> {
   }
   // The one key that is printed: it was made for this process, on a developer's machine.
   if (generatedKey !== undefined) logger.log(`API key of this run: ${generatedKey}`);
+}
+
+/** Of a broker URL that was read again, only credentials and certificates are taken. */
+function brokerProblem({ broker }: Config, variable: string): string | undefined {
+  if (!variable.startsWith('HOLDFAST_BROKER')) return undefined;
+  const problem = brokerUrlProblem(broker.current);
+  return problem === undefined ? undefined : `${variable}: ${problem}; the former one stays in use`;
 }
 
 /**

@@ -47,6 +47,10 @@
 {{- end }}
 {{- $sources = append $sources (merge $secret (dict "file" "broker-url" "variable" "HOLDFAST_BROKER")) }}
 {{- end }}
+{{- range .Values.extraSecretFiles }}
+{{- $file := .variable | trimPrefix "HOLDFAST_" | lower | replace "_" "-" }}
+{{- $sources = append $sources (merge (dict "file" $file) .) }}
+{{- end }}
 {{- toJson $sources }}
 {{- end }}
 

@@ -87,7 +87,7 @@ export const cases: Readonly<Record<string, ValueCase>> = {
   config: {
     value: { keyWindow: 31_536, namespaces: { news: { presence: true } } },
     look: (m) => m.get('ConfigMap', 'test-holdfast').data?.['config.yaml'],
-    expect: 'drain:\n  settle: 10\n  window: 30\nkeyWindow: 31536\nnamespaces:\n  news:\n    presence: true\n',
+    expect: 'drain:\n  settle: 15\n  window: 30\nkeyWindow: 31536\nnamespaces:\n  news:\n    presence: true\n',
   },
 
   'auth.generate': {
@@ -127,6 +127,17 @@ export const cases: Readonly<Record<string, ValueCase>> = {
     with: { auth: { apiKeys: { existingSecret: 'mine' } } },
     look: (m) => secretSources(m)[1],
     expect: 'mine/keys',
+  },
+  extraSecretFiles: {
+    value: [{ variable: 'HOLDFAST_JWT_PUBLIC_KEY', secret: 'mine', key: 'pem' }],
+    look: (m) => [
+      volume(m, 'secrets').projected.sources.at(-1),
+      container(m).env.find(({ name }: { name: string }) => name === 'HOLDFAST_JWT_PUBLIC_KEY_FILE')?.value,
+    ],
+    expect: [
+      { secret: { name: 'mine', items: [{ key: 'pem', path: 'jwt-public-key' }] } },
+      '/etc/holdfast/secrets/jwt-public-key',
+    ],
   },
   'externalSecret.enabled': {
     value: true,
@@ -287,7 +298,7 @@ export const cases: Readonly<Record<string, ValueCase>> = {
   'timeouts.preStop': {
     value: 0,
     look: (m) => [container(m).lifecycle, pod(m).terminationGracePeriodSeconds],
-    expect: [undefined, 50],
+    expect: [undefined, 55],
   },
   'timeouts.settle': {
     value: 12.5,
@@ -297,9 +308,9 @@ export const cases: Readonly<Record<string, ValueCase>> = {
   'timeouts.drain': {
     value: 3600,
     look: (m) => [m.get('ConfigMap', 'test-holdfast').data?.['config.yaml'], pod(m).terminationGracePeriodSeconds],
-    expect: ['drain:\n  settle: 10\n  window: 3600\n', 3625],
+    expect: ['drain:\n  settle: 15\n  window: 3600\n', 3630],
   },
-  'timeouts.margin': { value: 20, look: (m) => pod(m).terminationGracePeriodSeconds, expect: 65 },
+  'timeouts.margin': { value: 20, look: (m) => pod(m).terminationGracePeriodSeconds, expect: 70 },
   terminationGracePeriodSeconds: {
     value: 300,
     look: (m) => pod(m).terminationGracePeriodSeconds,

@@ -1,9 +1,9 @@
 import { ConfigurableModuleBuilder, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import type { Broker } from './broker.js';
-import { createBroker } from './create-broker.js';
+import { createBroker, type BrokerUrl } from './create-broker.js';
 
 /** The URL whose scheme picks the broker (`memory:`), or a broker of your own that is not started yet. */
-export type BroadcastOptions = { readonly url: string } | { readonly broker: Broker };
+export type BroadcastOptions = { readonly url: BrokerUrl } | { readonly broker: Broker };
 
 /** The injection token of the {@link Broker}. Whoever injects it starts it, with the events to call. */
 export const BROKER = Symbol('Broker');

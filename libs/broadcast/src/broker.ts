@@ -117,6 +117,8 @@ export interface BrokerEvents {
   onGap(channel: string, position: Position): void;
   onJoin(channel: string, member: Member): void;
   onLeave(channel: string, member: Member): void;
+  /** Joins or leaves of a subscribed channel may not have been told: `members` has the whole list. */
+  onPresenceGap(channel: string): void;
   /** A signal of any pod, this one included. */
   onSignal(signal: string): void;
 }

@@ -1,13 +1,10 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BrokerUnknownError } from '../src/broker.js';
 import { createBroker } from '../src/create-broker.js';
 import { LASTING, Pod, until } from '../src/testing/pod.js';
+import { Certificate } from './support/certificate.js';
 import { RIGHTS } from './support/rights.js';
-import { freePort, RedisServer, SentinelSetUp, uniquePrefix } from './support/redis-servers.js';
+import { ClusterSetUp, RedisServer, SentinelSetUp, uniquePrefix } from './support/redis-servers.js';
 
 const CHANNEL = 'news:1';
 const REQUEST = { channel: CHANNEL, payload: 'x', stream: LASTING };
@@ -83,53 +80,101 @@ describe('a Redis URL', () => {
     const pod = new Pod(createBroker(`redis+cluster://127.0.0.1:${redis.port}`));
     await pod.broker.start(pod);
     await until(() =>
-      expect(pod.broker.health()).toEqual({ status: 'down', reason: 'no node of the cluster answers' }),
+      expect(pod.broker.health()).toEqual({
+        status: 'down',
+        reason: 'no node of the cluster answers: Redis answered ERR',
+      }),
     );
     await pod.broker.close();
   });
 });
 
-describe('TLS', () => {
-  let directory: string;
-  let redis: RedisServer;
-  let port: number;
+/** Why no connection comes about. */
+async function refusal(url: string): Promise<unknown> {
+  const pod = new Pod(createBroker(url));
+  await pod.broker.start(pod);
+  try {
+    return await until(() => {
+      const health = pod.broker.health();
+      expect(health).not.toMatchObject({ reason: 'not connected yet' });
+      return health.status === 'down' ? health.reason : undefined;
+    });
+  } finally {
+    await pod.broker.close();
+  }
+}
+
+describe('TLS', { timeout: 60_000 }, () => {
+  let certificate: Certificate;
+  let trusting: Record<string, string>;
 
   beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'holdfast-tls-'));
-    const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
-    const names = ['-subj', '/CN=redis.example', '-addext', 'subjectAltName=DNS:redis.example'];
-    execFileSync(
-      'openssl',
-      ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', '-keyout', key, '-out', cert, ...names],
-      { stdio: 'pipe' },
-    );
-    redis = await RedisServer.start();
-    await redis.admin.config('SET', 'tls-cert-file', cert, 'tls-key-file', key, 'tls-ca-cert-file', cert);
-    await redis.admin.config('SET', 'tls-auth-clients', 'no');
-    port = await freePort();
-    await redis.admin.config('SET', 'tls-port', `${port}`);
+    certificate = await Certificate.make();
+    trusting = { tlsCa: certificate.cert, tlsServerName: certificate.host };
   });
-  afterAll(async () => {
-    await redis.close();
-    await rm(directory, { recursive: true });
-  });
+  afterAll(async () => certificate.remove());
 
-  const url = (parameters: string): string => `rediss://127.0.0.1:${port}?${parameters}`;
+  describe('to one server', () => {
+    let redis: RedisServer;
 
-  it('works where the certificate is trusted and has the name', async () => {
-    const trusting = `tlsCa=${join(directory, 'cert.pem')}&tlsServerName=redis.example`;
-    await expect(works(url(trusting))).resolves.toBeUndefined();
+    beforeAll(async () => {
+      redis = await RedisServer.start([], 'redis-server', certificate);
+    });
+    afterAll(async () => redis.close());
+
+    const url = (parameters: Readonly<Record<string, string>>): string =>
+      `rediss://127.0.0.1:${redis.tlsPort}?${new URLSearchParams(parameters).toString()}`;
+
+    it('works where the certificate is trusted and has the name', async () => {
+      await expect(works(url(trusting))).resolves.toBeUndefined();
+    });
+
+    it.each([
+      [
+        'is not trusted',
+        (): Record<string, string> => ({ tlsServerName: certificate.host }),
+        'DEPTH_ZERO_SELF_SIGNED_CERT',
+      ],
+      ['has another name', (): Record<string, string> => ({ tlsCa: certificate.cert }), 'ERR_TLS_CERT_ALTNAME_INVALID'],
+    ])('refuses a certificate that %s', async (_, parameters, code) => {
+      expect(await refusal(url(parameters()))).toBe(`127.0.0.1:${redis.tlsPort}: ${code}`);
+    });
   });
 
   it.each([
-    ['is not trusted', '', 'DEPTH_ZERO_SELF_SIGNED_CERT'],
-    ['has another name', 'tlsCa', 'ERR_TLS_CERT_ALTNAME_INVALID'],
-  ])('refuses a certificate that %s', async (_, trusted, code) => {
-    const ca = trusted === '' ? 'tlsServerName=redis.example' : `tlsCa=${join(directory, 'cert.pem')}`;
-    const pod = new Pod(createBroker(url(ca)));
-    await pod.broker.start(pod);
-    await until(() => expect(pod.broker.health()).toEqual({ status: 'down', reason: `127.0.0.1:${port}: ${code}` }));
-    await pod.broker.close();
+    [
+      'sentinels and the primary that they name',
+      SentinelSetUp,
+      /^sentinel 127\.0\.0\.1:\d+: DEPTH_ZERO_SELF_SIGNED_CERT$/,
+    ],
+    [
+      'all nodes of a cluster',
+      ClusterSetUp,
+      /^no node of the cluster answers: 127\.0\.0\.1:\d+: DEPTH_ZERO_SELF_SIGNED_CERT$/,
+    ],
+  ])('to %s works, and nothing goes past it', async (_, setUp, reason) => {
+    const redis = await setUp.start(certificate);
+    try {
+      const url = redis.url(trusting);
+      expect(url).toMatch(/^rediss\+/);
+      const pod = new Pod(createBroker(url));
+      await pod.start();
+      const servers = 'sentinels' in redis ? [...redis.servers, ...redis.sentinels] : redis.servers;
+      await until(async () => {
+        const ports = await Promise.all(servers.map(async (server) => server.clientPorts('holdfast')));
+        for (const [index, { tlsPort }] of servers.entries()) {
+          for (const port of ports[index] ?? []) expect(port).toBe(tlsPort);
+        }
+        // Two connections to each primary, and one to a sentinel.
+        expect(ports.flat()).toHaveLength('sentinels' in redis ? 3 : 6);
+      });
+      await pod.close();
+
+      await works(url);
+      expect(await refusal(redis.url({ tlsServerName: certificate.host }))).toMatch(reason);
+    } finally {
+      await redis.close();
+    }
   });
 });
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BrokerUnavailableError, type Member } from '../src/broker.js';
+import { BrokerUnavailableError, type History, type Member, type Position } from '../src/broker.js';
 import { createBroker } from '../src/create-broker.js';
 import { Load, STREAM, Subscriber } from './support/load.js';
 import { eventually, RedisServer, uniquePrefix } from './support/redis-servers.js';
@@ -73,6 +73,31 @@ describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
     expect(await here.broker.history(QUIET, { since, limit: 10 })).toMatchObject({ complete: false });
   });
 
+  it('are told that joins and leaves may be lost where their subscriptions were interrupted, and only then', async () => {
+    await there.broker.join(QUIET, member('ann'), 'h2');
+    await there.broker.join(QUIET, member('bob'), 'h2');
+    await eventually(() => expect(here.presence).toHaveLength(2));
+    expect(here.presenceGaps).toEqual([]);
+    await redis.admin.call('client', 'kill', 'type', 'pubsub');
+    await there.broker.leave(QUIET, 'bob', 'h2');
+    const all = new Set([...CHANNELS, QUIET]);
+    for (const pod of [here, there]) await eventually(() => expect(new Set(pod.presenceGaps)).toEqual(all));
+    expect(await here.broker.members(QUIET, 10)).toEqual({ members: [member('ann')], count: 1 });
+    const { length } = here.presenceGaps;
+    await redis.admin.flushall();
+    await eventually(() => expect(new Set(here.presenceGaps.slice(length))).toEqual(all), 20_000);
+    expect(await here.broker.members(QUIET, 10)).toEqual({ members: [member('ann')], count: 1 });
+  });
+
+  it('register who connected while Redis hung, when it is back', async () => {
+    const connection = { client: 'ann', holder: 'h', user: 'u', node: 'n', since: 1 };
+    redis.signal('SIGSTOP');
+    await eventually(() => expect(here.broker.health().status).toBe('down'));
+    await expect(here.broker.register(connection)).rejects.toThrow(BrokerUnavailableError);
+    redis.signal('SIGCONT');
+    await eventually(async () => expect(await there.broker.connections('u')).toEqual([connection]));
+  });
+
   it('bring back what Redis lost of theirs, but nobody whom the other one has by now', async () => {
     const connection = { client: 'ann', user: 'u', node: 'n', since: 1 };
     for (const [pod, holder] of [
@@ -93,6 +118,29 @@ describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
     await here.broker.unregister('u', 'ann', 'h1');
     expect(await there.broker.members(QUIET, 0)).toMatchObject({ count: 2 });
     expect(await there.broker.connections('u')).toHaveLength(1);
+  });
+
+  it('take out who has left where Redis has lost that', async () => {
+    const connection = { client: 'ann', holder: 'h', user: 'u', node: 'n', since: 1 };
+    for (const client of ['ann', 'bob']) await here.broker.join(QUIET, member(client), 'h');
+    await here.broker.join('left', member('ann'), 'h');
+    await here.broker.register(connection);
+    const keys = await redis.admin.keys('*');
+    const dumps = await Promise.all(keys.map(async (key) => redis.admin.dumpBuffer(key)));
+    await here.broker.leave(QUIET, 'ann', 'h');
+    await here.broker.leave('left', 'ann', 'h');
+    await here.broker.unregister('u', 'ann', 'h');
+    // As a failover does, to a replica that was behind.
+    await Promise.all(keys.map(async (key, index) => redis.admin.restore(key, 0, dumps[index] ?? '', 'REPLACE')));
+    expect(await there.broker.members(QUIET, 0)).toMatchObject({ count: 2 });
+    expect(await there.broker.connections('u')).toHaveLength(1);
+    await redis.admin.del(await redis.admin.keys('*:pods'));
+    await eventually(async () => {
+      expect(await there.broker.members(QUIET, 10)).toEqual({ members: [member('bob')], count: 1 });
+      expect(await there.broker.members('left', 0)).toMatchObject({ count: 0 });
+      expect(await there.broker.connections('u')).toEqual([]);
+    });
+    expect(there.presence.filter((line) => line === `${QUIET} - ann`)).toHaveLength(2);
   });
 
   it.each(['with', 'without'])('are told when Redis comes back %s its data', async (data) => {
@@ -173,6 +221,60 @@ describe('a pod whose network drops everything', { timeout: 60_000 }, () => {
     } finally {
       await Promise.all([cut, whole].map(async ({ broker }) => broker.close()));
       await proxy.close();
+      await redis.close();
+    }
+  });
+});
+
+describe('a pod whose subscriptions are lost while its connections work', { timeout: 60_000 }, () => {
+  it('notices within 5 s, and misses nothing', async ({ annotate }) => {
+    const redis = await RedisServer.start();
+    const proxy = await SilentProxy.start(redis.port);
+    const prefix = uniquePrefix();
+    const deaf = new Subscriber(createBroker(`${proxy.url}?prefix=${prefix}`));
+    const whole = new Subscriber(createBroker(`${redis.url}?prefix=${prefix}`));
+    try {
+      await Promise.all([deaf, whole].map(async (pod) => pod.start([QUIET])));
+      proxy.mute();
+      const began = performance.now();
+      // The last one for long: no later message reveals that it is missing.
+      await whole.broker.publish({ channel: QUIET, payload: 'x', stream: STREAM });
+      await eventually(() => expect(deaf.payloads(QUIET)).toEqual(['x']), 5_000);
+      await annotate(`delivered after ${Math.round(performance.now() - began)} ms`);
+      await whole.broker.publish({ channel: QUIET, payload: 'y', stream: STREAM });
+      await eventually(() => expect(deaf.payloads(QUIET)).toEqual(['x', 'y']));
+      expect(deaf.gaps(QUIET)).toEqual([]);
+    } finally {
+      await Promise.all([deaf, whole].map(async ({ broker }) => broker.close()));
+      await proxy.close();
+      await redis.close();
+    }
+  });
+});
+
+describe('a pod with many channels', { timeout: 60_000 }, () => {
+  it('subscribes again in batches', async () => {
+    const redis = await RedisServer.start();
+    const pod = new Subscriber(createBroker(redis.url));
+    const channels = Array.from({ length: 1_000 }, (_, index) => `news:${index}`);
+    try {
+      await pod.start(channels);
+      await redis.admin.config('RESETSTAT');
+      await redis.admin.call('client', 'kill', 'type', 'pubsub');
+      const subscribes = async (): Promise<number> =>
+        Number(/cmdstat_subscribe:calls=(\d+)/.exec(await redis.admin.info('commandstats'))?.[1] ?? 0);
+      await eventually(async () => {
+        expect(await subscribes()).toBeGreaterThan(0);
+        expect(await redis.admin.pubsub('CHANNELS', '*:live')).toHaveLength(channels.length);
+      });
+      for (const channel of channels) await pod.broker.publish({ channel, payload: 'x', stream: STREAM });
+      await eventually(() => {
+        for (const channel of channels) expect(pod.payloads(channel)).toEqual(['x']);
+      });
+      // Signals and the probe are subscribed to as well.
+      expect(await subscribes()).toBeLessThanOrEqual(10);
+    } finally {
+      await pod.broker.close();
       await redis.close();
     }
   });
@@ -267,46 +369,87 @@ describe('a pod that dies without a word', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a storm of resumes', { timeout: 60_000 }, () => {
-  it('of one channel by 5,000 clients, each with a place of its own, costs a handful of reads', async () => {
-    const redis = await RedisServer.start();
-    const url = `${redis.url}?prefix=${uniquePrefix()}`;
-    const [before, after] = [new Subscriber(createBroker(url)), new Subscriber(createBroker(url))];
-    try {
-      await before.start();
-      const results = await Promise.all(
-        Array.from({ length: 500 }, async (_, index) =>
-          before.broker.publish({ channel: 'news:1', payload: `${index + 1}`, stream: STREAM }),
-        ),
-      );
-      const epoch = results[0]?.epoch ?? '';
-      await after.start(['news:1']);
-      await redis.admin.config('RESETSTAT');
-      const answers = await Promise.all(
-        Array.from({ length: 5_000 }, async (_, index) =>
-          after.broker.history('news:1', { since: { epoch, offset: index % 501 }, limit: 1_000 }),
-        ),
-      );
-      for (const [index, { complete, publications }] of answers.entries()) {
-        expect(complete).toBe(true);
-        expect(publications).toHaveLength(500 - (index % 501));
-      }
-      const stats = await redis.admin.info('commandstats');
-      const reads = [...stats.matchAll(/cmdstat_x(?:rev)?range:calls=(\d+)/g)].map(([, calls]) => Number(calls));
-      expect(reads.reduce((sum, calls) => sum + calls, 0)).toBeLessThan(10);
-      expect(reads.length).toBeGreaterThan(0);
+/** All that follows its place, and nothing else. */
+function expectAll({ since, history }: { since: Position; history: History }): void {
+  expect(history.complete).toBe(true);
+  expect(history.publications).toHaveLength(history.offset - since.offset);
+}
 
-      // Those whose epoch is gone cost no more.
-      await redis.admin.config('RESETSTAT');
-      await Promise.all(
-        Array.from({ length: 5_000 }, async (_, index) =>
-          after.broker.history('news:1', { since: { epoch: 'gone', offset: index }, limit: 0 }),
-        ),
-      );
-      expect(await redis.admin.info('commandstats')).not.toContain('range:');
-    } finally {
-      await Promise.all([before, after].map(async ({ broker }) => broker.close()));
-      await redis.close();
-    }
+describe('a storm of resumes', { timeout: 60_000 }, () => {
+  const CHANNEL = 'news:1';
+  const STORED = 500;
+  const LIMIT = 1_000;
+  let redis: RedisServer;
+  let before: Subscriber;
+  let after: Subscriber;
+  let epoch: string;
+
+  beforeEach(async () => {
+    redis = await RedisServer.start();
+    const url = `${redis.url}?prefix=${uniquePrefix()}`;
+    [before, after] = [new Subscriber(createBroker(url)), new Subscriber(createBroker(url))];
+    await before.start();
+    const results = await Promise.all(
+      Array.from({ length: STORED }, async () =>
+        before.broker.publish({ channel: CHANNEL, payload: 'x', stream: STREAM }),
+      ),
+    );
+    epoch = results[0]?.epoch ?? '';
+    await after.start([CHANNEL]);
+    await redis.admin.config('RESETSTAT');
+  });
+  afterEach(async () => {
+    await Promise.all([before, after].map(async ({ broker }) => broker.close()));
+    await redis.close();
+  });
+
+  /** Resumes of as many clients, each with a place of its own. */
+  async function resume(count: number): Promise<{ since: Position; history: History }[]> {
+    return Promise.all(
+      Array.from({ length: count }, async (_, index) => {
+        const since = { epoch, offset: index % (STORED + 1) };
+        return { since, history: await after.broker.history(CHANNEL, { since, limit: LIMIT }) };
+      }),
+    );
+  }
+
+  /** How often Redis has read in streams. */
+  async function reads(): Promise<number> {
+    const stats = await redis.admin.info('commandstats');
+    const calls = Array.from(stats.matchAll(/cmdstat_x(?:rev)?range:calls=(\d+)/g), ([, count]) => Number(count));
+    return calls.reduce((sum, count) => sum + count, 0);
+  }
+
+  it('of one channel by 5,000 clients costs a handful of reads', async () => {
+    for (const resumed of await resume(5_000)) expectAll(resumed);
+    expect(await reads()).toBeGreaterThan(0);
+    expect(await reads()).toBeLessThan(10);
+
+    // Those whose epoch is gone cost no more.
+    await redis.admin.config('RESETSTAT');
+    const since = { epoch: 'gone', offset: 1 };
+    await Promise.all(
+      Array.from({ length: 5_000 }, async (_, offset) =>
+        after.broker.history(CHANNEL, { since: { ...since, offset }, limit: 0 }),
+      ),
+    );
+    expect(await reads()).toBe(0);
+  });
+
+  it('costs no more where their pod publishes to the channel meanwhile, and holds what was acknowledged there', async ({
+    annotate,
+  }) => {
+    const PUBLISHES = 200;
+    await Promise.all(
+      Array.from({ length: PUBLISHES }, async () => {
+        const { offset } = await after.broker.publish({ channel: CHANNEL, payload: 'x', stream: STREAM });
+        for (const resumed of await resume(5_000 / PUBLISHES)) {
+          expectAll(resumed);
+          expect(resumed.history.offset).toBeGreaterThanOrEqual(offset);
+        }
+      }),
+    );
+    await annotate(`${await reads()} reads`);
+    expect(await reads()).toBeLessThan(10);
   });
 });

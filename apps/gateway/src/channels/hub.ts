@@ -4,6 +4,7 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { CONFIG, namespaceOptions, type Config } from '../config/index.js';
 import { Metrics } from '../metrics/metrics.js';
 import { LocalChannel } from './local-channel.js';
+import { Presence } from './presence.js';
 import type { Subscription } from './subscription.js';
 
 /** The channels that connections of this pod are subscribed to; the broker is asked for these and no others. */
@@ -15,6 +16,7 @@ export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onSignal'> {
   constructor(
     @Inject(BROKER) private readonly broker: Broker,
     @Inject(CONFIG) private readonly config: Config,
+    @Inject(Presence) private readonly presence: Presence,
     @Inject(Metrics) private readonly metrics: Metrics,
   ) {}
 
@@ -74,6 +76,13 @@ export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onSignal'> {
 
   onLeave(...[name, member]: Parameters<BrokerEvents['onLeave']>): void {
     this.channels.get(name)?.left(member);
+  }
+
+  onPresenceGap(name: string): void {
+    const channel = this.channels.get(name);
+    if (channel?.hasPresence !== true) return;
+    // Where the broker is away once more, it tells of another gap when it is back.
+    channel.list(this.presence.members(name)).catch(() => undefined);
   }
 
   /** Has the broker tell no more, also where it may have begun although it did not answer in time. */

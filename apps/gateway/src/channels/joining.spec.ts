@@ -1,4 +1,11 @@
-import { BrokerUnavailableError, BrokerUnknownError, type History, type Position } from '@holdfast/broadcast';
+import {
+  BrokerUnavailableError,
+  BrokerUnknownError,
+  type History,
+  type Member,
+  type Position,
+} from '@holdfast/broadcast';
+import type { Members } from '@holdfast/protocol';
 import { describe, expect, it } from 'vitest';
 import { Pod, settled, type PodClient } from '../../test/support/pod.js';
 import { EPOCH, publications, ScriptedBroker, type Call } from '../../test/support/scripted-broker.js';
@@ -342,6 +349,16 @@ describe('a resume that needs no history', () => {
     expect(await reply).toEqual({ channel: CHANNEL, ...at(5), recovered: true, replay: 0 });
     expect(broker.histories).toEqual([]);
   });
+
+  it('is not recovered where more is missing than is replayed', async () => {
+    const { broker, pod } = await start({ replay: { maxMessages: 10 } });
+    const replies = [89, 90].map((offset) => pod.connect().subscribe(CHANNEL, { since: at(offset) }));
+    await answer(broker.subscribes, at(100));
+    expect(await replies[0]).toEqual({ channel: CHANNEL, ...at(100), recovered: false, replay: 0 });
+    await answer(broker.histories, history(91, 100));
+    expect(await replies[1]).toMatchObject({ recovered: true, replay: 10 });
+    expect(broker.histories).toEqual([]);
+  });
 });
 
 /** Answers everything that is still asked, and publishes. */
@@ -438,4 +455,93 @@ it('the frames of a replay are the very bytes of the live ones', async () => {
   await reply;
   await settled();
   expect(late.texts.slice(1)).toEqual(client.texts.slice(1));
+});
+
+function member(client: string): Member {
+  return { client, details: JSON.stringify({ user: client }) };
+}
+
+/** What a client was told of members, as text. */
+function told({ frames }: PodClient): string[] {
+  return frames.flatMap(({ event, data }) => {
+    if (event === 'members') {
+      const { members, count } = data as unknown as Members;
+      return [`members ${members.map(({ client }) => client).join()} of ${count}`];
+    }
+    return event === 'join' || event === 'leave' ? [`${event} ${(data['member'] as Member).client}`] : [];
+  });
+}
+
+/** One client asked for presence, the other did not. */
+async function watch(): Promise<{ broker: ScriptedBroker; watcher: PodClient; other: PodClient }> {
+  const { broker, pod, client } = await start();
+  const other = pod.connect();
+  const replies = [client.subscribe(CHANNEL, { presence: true }), other.subscribe(CHANNEL)];
+  await answer(broker.subscribes, at(5));
+  await Promise.all(replies);
+  broker.holdMembers = true;
+  return { broker, watcher: client, other };
+}
+
+describe('a gap in presence', () => {
+  it('has the list read again, once for all, and told to those who asked for presence', async () => {
+    const { broker, watcher, other } = await watch();
+    broker.tell.onPresenceGap(CHANNEL);
+    await answer(broker.memberLists, { members: [member('ann')], count: 7 });
+    await settled();
+    expect(told(watcher)).toEqual(['members ann of 7']);
+    expect(watcher.frames.at(-1)?.data).toMatchObject({ channel: CHANNEL, members: [{ client: 'ann', user: 'ann' }] });
+    expect(told(other)).toEqual([]);
+    expect(broker.memberLists).toEqual([]);
+  });
+
+  it('costs nothing where nobody asked for presence', async () => {
+    const { broker, pod, client } = await start();
+    const reply = client.subscribe(CHANNEL);
+    await answer(broker.subscribes, at(5));
+    await reply;
+    broker.holdMembers = true;
+    broker.tell.onPresenceGap(CHANNEL);
+    broker.tell.onPresenceGap('chat:elsewhere');
+    await settled();
+    expect(broker.memberLists).toEqual([]);
+    expect(await pod.metric('holdfast_channels')).toBe(1);
+  });
+
+  it('has joins and leaves wait that come while the list is read: it may be older', async () => {
+    const { broker, watcher } = await watch();
+    broker.tell.onPresenceGap(CHANNEL);
+    broker.tell.onLeave(CHANNEL, member('ann'));
+    broker.tell.onJoin(CHANNEL, member('bob'));
+    await settled();
+    expect(told(watcher)).toEqual([]);
+    await answer(broker.memberLists, { members: [member('ann')], count: 1 });
+    await settled();
+    expect(told(watcher)).toEqual(['members ann of 1', 'leave ann', 'join bob']);
+    broker.tell.onJoin(CHANNEL, member('cid'));
+    await settled();
+    expect(told(watcher).at(-1)).toBe('join cid');
+  });
+
+  it('is told once where another one follows, with the later list', async () => {
+    const { broker, watcher } = await watch();
+    broker.tell.onPresenceGap(CHANNEL);
+    broker.tell.onJoin(CHANNEL, member('bob'));
+    broker.tell.onPresenceGap(CHANNEL);
+    await answer(broker.memberLists, { members: [member('ann')], count: 1 });
+    await settled();
+    expect(told(watcher)).toEqual([]);
+    await answer(broker.memberLists, { members: [member('bob')], count: 1 });
+    await settled();
+    expect(told(watcher)).toEqual(['members bob of 1']);
+  });
+
+  it('lets joins and leaves through where the list cannot be read', async () => {
+    const { broker, watcher } = await watch();
+    broker.tell.onPresenceGap(CHANNEL);
+    broker.tell.onJoin(CHANNEL, member('bob'));
+    await refuse(broker.memberLists, new BrokerUnavailableError());
+    await settled();
+    expect(told(watcher)).toEqual(['join bob']);
+  });
 });

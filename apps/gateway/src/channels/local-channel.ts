@@ -1,15 +1,19 @@
 import type { Member as BrokerMember, Position, Publication } from '@holdfast/broadcast';
-import { encodeNotice } from '@holdfast/protocol';
+import { encodeNotice, type Members } from '@holdfast/protocol';
 import type { NamespaceOptions } from '../config/index.js';
 import { textFrame } from '../gateway/web-socket-frame.js';
 import { decodeMember } from './member.js';
 import { encodeMessage } from './message.js';
 import type { Subscription } from './subscription.js';
 
+type PresenceNotice = readonly [event: 'join' | 'leave', member: BrokerMember];
+
 /** A channel with subscribers on this pod, and the position up to which they have been told. */
 export class LocalChannel {
   readonly subscriptions = new Set<Subscription>();
   position: Position = { epoch: '', offset: 0 };
+  /** Joins and leaves that have come while the list of members is read. */
+  private waiting: PresenceNotice[] | undefined;
 
   constructor(
     readonly name: string,
@@ -49,7 +53,35 @@ export class LocalChannel {
     this.tell('leave', member);
   }
 
-  private tell(event: 'join' | 'leave', member: BrokerMember): void {
+  /** Whether somebody here is told of joins and leaves. */
+  get hasPresence(): boolean {
+    for (const { presence } of this.subscriptions) if (presence) return true;
+    return false;
+  }
+
+  /** Tells the whole list. Joins and leaves follow it that come while it is read: it may be older than they are. */
+  async list(reading: Promise<Members>): Promise<void> {
+    const waiting: PresenceNotice[] = [];
+    this.waiting = waiting;
+    try {
+      const members = await reading;
+      // Another one was asked for meanwhile, which knows more.
+      if (this.waiting !== waiting) return;
+      const frame = textFrame(encodeNotice('members', { channel: this.name, ...members }));
+      for (const subscription of this.subscriptions) if (subscription.presence) subscription.deliver(frame);
+    } finally {
+      if (this.waiting === waiting) {
+        this.waiting = undefined;
+        for (const notice of waiting) this.tell(...notice);
+      }
+    }
+  }
+
+  private tell(...[event, member]: PresenceNotice): void {
+    if (this.waiting !== undefined) {
+      this.waiting.push([event, member]);
+      return;
+    }
     let frame: Buffer | undefined;
     for (const subscription of this.subscriptions) {
       // A client knows of itself: its own join is in the list that it was answered with.

@@ -62,6 +62,10 @@ export class Replays {
       return { position, replay: [], recovered: true };
     }
     const { maxMessages, maxBytes } = this.config.replay;
+    // Too much, whatever the broker has of it: after a long outage many are so far behind.
+    if (since.epoch === position.epoch && position.offset - since.offset > maxMessages) {
+      return { position, replay: [], recovered: false };
+    }
     const history = await fromBroker(this.broker.history(channel.name, { since, limit: maxMessages }));
     const { epoch, offset, publications, complete } = history;
     const reached = publications.at(-1)?.offset ?? since.offset;

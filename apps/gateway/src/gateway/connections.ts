@@ -70,6 +70,12 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
     this.refusedUsers.set(user, Math.max(until, this.refusedUsers.get(user) ?? 0));
   }
 
+  /** Who is refused now, and until when. */
+  refusals(): { readonly user: string; readonly until: number }[] {
+    const now = Date.now();
+    return Array.from(this.refusedUsers, ([user, until]) => ({ user, until })).filter(({ until }) => until > now);
+  }
+
   isRefused(user: string): boolean {
     return (this.refusedUsers.get(user) ?? 0) > Date.now();
   }

@@ -25,7 +25,7 @@ function presenceSince({ frames }: TestClient, start: number): string[] {
   });
 }
 
-describe('kill -9 of a gateway process', { timeout: 120_000 }, () => {
+describe('kill -9 of a gateway process', { timeout: 180_000 }, () => {
   it('promises 1 to 4: 1,000 clients come back on another pod, get everything once and in order, and nobody flickers', async ({
     annotate,
   }) => {
@@ -34,7 +34,7 @@ describe('kill -9 of a gateway process', { timeout: 120_000 }, () => {
       namespaceDefaults: { history: { size: 10_000 } },
       replay: { maxMessages: 10_000 },
     });
-    const [doomed, survivor] = await startPods(redis, ['doomed', 'survivor'], { HOLDFAST_CONFIG });
+    const [doomed, survivor] = await startPods(redis.url, ['doomed', 'survivor'], { HOLDFAST_CONFIG });
     const proxy = await startTcpProxy(doomed.process.port);
     const journals = await openJournals(`ws://127.0.0.1:${proxy.port}/ws`, CHANNELS, CLIENTS);
     const lost = new Map<string, TestClient[]>();
@@ -53,12 +53,19 @@ describe('kill -9 of a gateway process', { timeout: 120_000 }, () => {
     const load = new Load([survivor, survivor, survivor], CHANNELS);
     await load.goesOn(SOME);
     proxy.target = survivor.process.port;
+    // A busy machine may have cut some before.
+    const connectedBefore = journals.map(({ timesConnected }) => timesConnected);
     const killed = performance.now();
     await doomed.process.stop('SIGKILL');
+    const comings = (): string[][] => watchers.map((watcher, index) => presenceSince(watcher, seen[index] ?? 0));
+    const gone = eventually(
+      () => expect(comings().flat().length).toBeGreaterThanOrEqual(LOST * CHANNELS.length),
+      60_000,
+    ).then(() => performance.now() - killed);
     await eventually(() => {
-      const back = journals.filter(({ timesConnected }) => timesConnected === 2).length;
-      expect(back).toBe(CLIENTS);
-    }, 30_000);
+      const back = journals.filter(({ timesConnected }, index) => timesConnected > (connectedBefore[index] ?? 0));
+      expect(back.length).toBe(CLIENTS);
+    }, 60_000);
     const back = performance.now() - killed;
     await load.goesOn(SOME);
     const acknowledged = await load.stop();
@@ -75,10 +82,7 @@ describe('kill -9 of a gateway process', { timeout: 120_000 }, () => {
       }
     }
 
-    const told = (): string[][] => watchers.map((watcher, index) => presenceSince(watcher, seen[index] ?? 0));
-    await eventually(() => expect(told().flat().length).toBeGreaterThanOrEqual(LOST * CHANNELS.length), 30_000);
-    const gone = performance.now() - killed;
-    expect(gone).toBeLessThan(30_000);
+    expect(await gone).toBeLessThan(30_000);
     for (const [index, watcher] of watchers.entries()) {
       const channel = channelOf(index);
       const { count } = await watcher.request('presence', { channel });
@@ -87,9 +91,9 @@ describe('kill -9 of a gateway process', { timeout: 120_000 }, () => {
     const leaves = CHANNELS.map((channel) =>
       (lost.get(channel) ?? []).map(({ welcome }) => `leave ${welcome.client}`).toSorted(),
     );
-    expect(told().map((events) => events.toSorted())).toEqual(leaves);
+    expect(comings().map((events) => events.toSorted())).toEqual(leaves);
     await annotate(
-      `${load.count} messages; all back ${Math.round(back)} ms, the others gone ${Math.round(gone)} ms after the crash`,
+      `${load.count} messages; all back ${Math.round(back)} ms, the others gone ${Math.round(await gone)} ms after the crash`,
     );
   });
 });

@@ -17,7 +17,7 @@ describe('a pod and its Redis', { timeout: 60_000 }, () => {
     const redis = await startRedis([`requirepass ${PASSWORD}`]);
     await redis.kill();
     const url = `redis://:${PASSWORD}@127.0.0.1:${redis.port}`;
-    const sut = await RedisPod.run(redis, 'early', { HOLDFAST_BROKER: url });
+    const sut = await RedisPod.run(url, 'early');
 
     await eventually(async () => expect((await sut.health('live')).status).toBe(200));
     await eventually(() => expect(sut.process.output()).toMatch(/broker is down: .* not ready, trying again/));
@@ -43,7 +43,7 @@ describe('a pod and its Redis', { timeout: 60_000 }, () => {
     annotate,
   }) => {
     const redis = await startRedis();
-    const sut = await RedisPod.start(redis, 'pod');
+    const sut = await RedisPod.start(redis.url, 'pod');
     const client = await sut.connect({ sub: 'alice' });
     const { epoch } = await client.subscribe(CHANNEL);
     await client.publish(CHANNEL, 'before');
@@ -87,7 +87,7 @@ describe('a pod and its Redis', { timeout: 60_000 }, () => {
 
   it('promise 6: what a client begins in an outage is done when it is over, without any help', async () => {
     const redis = await startRedis();
-    const sut = await RedisPod.start(redis, 'pod');
+    const sut = await RedisPod.start(redis.url, 'pod');
     await redis.kill();
     await eventually(async () => expect((await sut.health('ready')).broker).toMatchObject({ status: 'degraded' }));
     const client = new Holdfast(sut.webSocketUrl);
@@ -114,7 +114,7 @@ describe('a pod and its Redis', { timeout: 60_000 }, () => {
   it('that goes away takes the pod out of service where that is configured, and no socket with it', async () => {
     const redis = await startRedis();
     const HOLDFAST_CONFIG = await configFile({ health: { brokerOutage: 'unready' } });
-    const sut = await RedisPod.start(redis, 'pod', { HOLDFAST_CONFIG });
+    const sut = await RedisPod.start(redis.url, 'pod', { HOLDFAST_CONFIG });
     const client = await sut.connect();
     await redis.kill();
     await eventually(async () => expect(await sut.health('ready')).toMatchObject({ status: 503 }));

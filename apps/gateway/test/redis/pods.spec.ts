@@ -19,7 +19,7 @@ describe('two gateway processes on one Redis', { timeout: 60_000 }, () => {
   /** Pods whose keys no other test has. */
   async function startTwo(): Promise<readonly [RedisPod, RedisPod]> {
     await redis.admin.flushall();
-    return startPods(redis, NODES);
+    return startPods(redis.url, NODES);
   }
 
   it('promise 1: everybody gets every message, whichever pod it was published through, in the same bytes', async () => {
@@ -119,14 +119,44 @@ describe('two gateway processes on one Redis', { timeout: 60_000 }, () => {
     expect((await here.api('users/ann/disconnect', { until })).status).toBe(200);
     expect(await ann.closed).toMatchObject({ code: 4009 });
     await Promise.all([here, there].map(async ({ process }) => process.stop('SIGKILL')));
-    const later = await RedisPod.start(redis, 'later');
+    const later = await RedisPod.start(redis.url, 'later');
 
-    const url = `${later.webSocketUrl}?access_token=${await signToken({ sub: 'ann' })}`;
-    expect(await refusedUpgrade(url)).toBe(403);
+    expect(await refusedUpgrade(await urlOf(later, 'ann'))).toBe(403);
     expect((await later.connect({ sub: 'bob' })).welcome.user).toBe('bob');
     // No channel of anybody's.
     expect((await later.api('channels')).body).toEqual({ channels: [] });
     expect((await later.api('channels/!refusals/history')).body).toMatchObject({ code: 'invalid_channel' });
+  });
+
+  it('a user who is refused stays refused when Redis has lost everything: the pods tell it again', async () => {
+    const [here, there] = await startTwo();
+    const until = Date.now() + 600_000;
+    expect((await here.api('users/ann/disconnect', { until })).status).toBe(200);
+    await eventually(async () => expect(await refusedUpgrade(await urlOf(there, 'ann'))).toBe(403));
+    await redis.kill();
+    for (const pod of [here, there]) {
+      await eventually(async () => expect((await pod.health('ready')).broker).toMatchObject({ status: 'degraded' }));
+    }
+    await redis.run();
+    await eventually(async () => expect(await redis.admin.exists('holdfast:{!refusals}:log')).toBe(1));
+    await Promise.all([here, there].map(async ({ process }) => process.stop('SIGKILL')));
+    const later = await RedisPod.start(redis.url, 'later');
+    expect(await refusedUpgrade(await urlOf(later, 'ann'))).toBe(403);
+    expect((await later.connect({ sub: 'bob' })).welcome.user).toBe('bob');
+  });
+
+  it('who asked for presence is told the whole list again when its pod may have missed something', async () => {
+    const [here, there] = await startTwo();
+    const watcher = await here.connect({ sub: 'watcher' });
+    await watcher.subscribe(CHANNEL, { presence: true });
+    const [bob, cid] = [await there.connect({ sub: 'bob' }), await there.connect({ sub: 'cid' })];
+    for (const client of [bob, cid]) await client.subscribe(CHANNEL);
+    await redis.admin.call('client', 'kill', 'type', 'pubsub');
+    await bob.close();
+    const { data } = await watcher.next('members');
+    expect(data).toMatchObject({ channel: CHANNEL, members: [{ user: 'watcher' }, { user: 'cid' }], count: 2 });
+    expect(bob.of('members')).toEqual([]);
+    expect(cid.of('members')).toEqual([]);
   });
 
   it("ends a user's subscriptions on every pod", async () => {
@@ -149,6 +179,10 @@ describe('two gateway processes on one Redis', { timeout: 60_000 }, () => {
     );
   });
 });
+
+async function urlOf({ webSocketUrl }: RedisPod, sub: string): Promise<string> {
+  return `${webSocketUrl}?access_token=${await signToken({ sub })}`;
+}
 
 /** The HTTP status of the refusal. */
 async function refusedUpgrade(url: string): Promise<number> {

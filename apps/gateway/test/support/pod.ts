@@ -49,7 +49,8 @@ export class Pod implements ConnectionContext {
     const logger = new PinoLogger({ pinoHttp: { level: 'silent' } });
     const permissions = new Permissions(config);
     this.dispatcher = new Dispatcher(config, this.metrics, logger);
-    this.hub = new Hub(broker, config, this.metrics);
+    const presence = new Presence(broker, config, this.lifecycle, logger);
+    this.hub = new Hub(broker, config, presence, this.metrics);
     this.channels = new ChannelsService(
       broker,
       config,
@@ -57,7 +58,7 @@ export class Pod implements ConnectionContext {
       permissions,
       this.hub,
       new Replays(broker, config),
-      new Presence(broker, config, this.lifecycle, logger),
+      presence,
       this.metrics,
     );
   }
@@ -74,6 +75,7 @@ export class Pod implements ConnectionContext {
       onGap: (channel, position) => hub.onGap(channel, position),
       onJoin: (channel, member) => hub.onJoin(channel, member),
       onLeave: (channel, member) => hub.onLeave(channel, member),
+      onPresenceGap: (channel) => hub.onPresenceGap(channel),
       onSignal: () => undefined,
     });
     onTestFinished(async () => {

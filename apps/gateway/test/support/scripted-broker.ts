@@ -43,6 +43,9 @@ export class ScriptedBroker implements Broker {
   readonly log: string[] = [];
   /** Clients that joined and did not leave. A join takes effect when it is answered: behind a leave, if that comes first. */
   readonly present = new Set<string>();
+  readonly memberLists: Call<Members>[] = [];
+  /** Whether lists of members wait for the test. */
+  holdMembers = false;
   /** Whether joins wait for the test. */
   holdJoins = false;
   tell: BrokerEvents = {
@@ -50,6 +53,7 @@ export class ScriptedBroker implements Broker {
     onGap: notStarted,
     onJoin: notStarted,
     onLeave: notStarted,
+    onPresenceGap: notStarted,
     onSignal: notStarted,
   };
 
@@ -97,8 +101,9 @@ export class ScriptedBroker implements Broker {
     this.present.delete(client);
   }
 
-  async members(): Promise<Members> {
-    return { members: [], count: 0 };
+  members(channel: string): Promise<Members> {
+    if (this.holdMembers) return queued(this.memberLists, { channel });
+    return Promise.resolve({ members: [], count: 0 });
   }
 
   async register(_connection: Connection): Promise<void> {}

@@ -127,6 +127,7 @@ class Run implements BrokerEvents {
 
   onJoin(): void {}
   onLeave(): void {}
+  onPresenceGap(): void {}
   onSignal(): void {}
 
   #receive(channel: string, { offset, payload }: Publication): void {

@@ -5,16 +5,24 @@ import type { BrokerEvents, History, HistoryQuery, Position, Publication, Stream
 import { Stream } from '../memory/stream.js';
 import { ChannelStream } from './channel-stream.js';
 import { RecentBudget } from './recent-publications.js';
+import { StreamReader } from './stream-reader.js';
 
 const OPTIONS: StreamOptions = { historySize: 5, historyTtl: 1_000_000, positionTtl: 1_000_000 };
 
 /** The stream on the server, and the wire, on which messages are late or get lost. */
-class Server {
+class Server extends StreamReader {
   readonly published: (Position & { readonly payload: string })[] = [];
   readonly wire: { readonly epoch: string; readonly publication: Publication }[] = [];
   reads = 0;
   #epochs = 1;
-  #stream = new Stream('a', 'epoch 1', OPTIONS, 0);
+  #stream: Stream;
+
+  constructor(options = OPTIONS) {
+    // What reads a real server is overridden.
+    const nothing = undefined as never;
+    super(nothing, nothing, nothing);
+    this.#stream = new Stream('a', 'epoch 1', options, 0);
+  }
 
   get position(): Position {
     return this.#stream.position;
@@ -35,15 +43,13 @@ class Server {
     this.#stream = new Stream('a', `epoch ${this.#epochs}`, OPTIONS, 0);
   }
 
-  async read(_: string, query: HistoryQuery): Promise<History> {
+  override async read(_: string, query: HistoryQuery): Promise<History> {
     this.reads += 1;
     await setImmediate();
     const history = this.#stream.history(query);
     await setImmediate();
     return history;
   }
-
-  readonly shared = this.read.bind(this);
 }
 
 type Told = { readonly gap: Position } | { readonly publication: Publication };
@@ -54,9 +60,7 @@ function subscriber(server: Server): { sut: ChannelStream; told: Told[] } {
     onPublication: (_, publication) => told.push({ publication }),
     onGap: (_, gap) => told.push({ gap }),
   } as Partial<BrokerEvents> as BrokerEvents;
-  // Only what the stream uses: reading.
-  const reader = server as unknown as ConstructorParameters<typeof ChannelStream>[2]['reader'];
-  const sut = new ChannelStream('a', OPTIONS, { events, reader, budget: new RecentBudget(), now: () => 2 });
+  const sut = new ChannelStream('a', OPTIONS, { events, reader: server, budget: new RecentBudget(), now: () => 2 });
   return { sut, told };
 }
 
@@ -186,13 +190,63 @@ describe('a channel, as its subscribers see it,', () => {
     expect(await sut.history({ since: { epoch, offset: 2 }, limit: 10 })).toMatchObject({ complete: false, offset: 1 });
   });
 
-  it('does not answer a publisher on this pod with less than that one was told', async () => {
+  it('does not answer a publisher on this pod with less than that one was told, and asks nobody for what is on its way', async () => {
     const server = new Server();
-    const { sut } = subscriber(server);
+    const { sut, told } = subscriber(server);
+    const since = server.position;
+    sut.begin(since);
+    for (let count = 0; count < 3; count += 1) server.publish();
+    sut.published(server.position);
+    const resumes = Array.from({ length: 4 }, async (_, offset) =>
+      sut.history({ since: { ...since, offset }, limit: 10 }),
+    );
+    await setImmediate();
+    for (const { epoch, publication } of server.wire) sut.receive(epoch, publication);
+    for (const [offset, { complete, publications }] of (await Promise.all(resumes)).entries()) {
+      expect(complete).toBe(true);
+      expect(publications).toHaveLength(3 - offset);
+    }
+    expect(server.reads).toBe(0);
+    expect(told).toHaveLength(3);
+  });
+
+  it('reads what a publisher on this pod was told and the wire has lost, once for all who resume', async () => {
+    const server = new Server();
+    const { sut, told } = subscriber(server);
     const since = server.position;
     sut.begin(since);
     server.publish();
+    server.publish();
     sut.published(server.position);
-    expect(await sut.history({ since, limit: 10 })).toMatchObject({ publications: [{ offset: 1 }] });
+    const resumes = Array.from({ length: 100 }, async (_, index) =>
+      sut.history({ since: { ...since, offset: index % 3 }, limit: 10 }),
+    );
+    for (const [index, { complete, publications }] of (await Promise.all(resumes)).entries()) {
+      expect(complete).toBe(true);
+      expect(publications).toHaveLength(2 - (index % 3));
+    }
+    await sut.reconcile(server.position);
+    check(since, told, server);
+    expect(server.reads).toBeLessThanOrEqual(3);
+  });
+
+  it('answers a storm of resumes with a handful of reads, whatever places they name', async () => {
+    const stored = 5_000;
+    const server = new Server({ ...OPTIONS, historySize: stored });
+    for (let count = 0; count < stored; count += 1) server.publish();
+    const { sut } = subscriber(server);
+    sut.begin(server.position);
+    const { epoch } = server.position;
+    const limit = 2_000;
+    const resumes = Array.from({ length: 5_000 }, async (_, index) => {
+      const since = { epoch: index % 10 === 0 ? `gone ${index}` : epoch, offset: stored - (index % limit) };
+      return { since, history: await sut.history({ since, limit }) };
+    });
+    for (const { since, history } of await Promise.all(resumes)) {
+      expect(history.complete).toBe(since.epoch === epoch);
+      expect(history.publications).toHaveLength(history.complete ? stored - since.offset : limit);
+      expect(history.publications[0]?.offset ?? stored + 1).toBe(history.complete ? since.offset + 1 : 1);
+    }
+    expect(server.reads).toBeLessThanOrEqual(5);
   });
 });

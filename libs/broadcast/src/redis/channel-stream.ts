@@ -12,6 +12,8 @@ const MAX_HELD_LENGTH = 4_194_304;
 const RETRY_PAUSE = 500;
 /** Reads after which a hole that the server knows nothing about is given up: some seconds. */
 const MAX_READS = 12;
+/** ms for which a resume waits for what this pod is about to hear, before Redis is asked. */
+const PATIENCE = 200;
 /** Epochs that are remembered as over. */
 const MAX_FORMER = 8;
 
@@ -52,6 +54,7 @@ export class ChannelStream {
   #fill: Promise<void> | undefined;
   /** The last offset of this epoch that a publisher on this pod was answered. */
   #published = 0;
+  #changed: PromiseWithResolvers<void> | undefined;
 
   constructor(
     readonly channel: string,
@@ -116,8 +119,13 @@ export class ChannelStream {
    */
   async history(query: HistoryQuery): Promise<History> {
     const { reader } = this.#context;
-    if (query.since === undefined || query.reverse === true) return reader.shared(this.channel, query);
-    const known = this.#known(query.since, query.limit);
+    const { since, limit, reverse = false } = query;
+    if (since === undefined || reverse) return reader.shared(this.channel, query);
+    const deadline = performance.now() + PATIENCE;
+    while (this.#expects(since) && performance.now() < deadline) await this.#change();
+    // What a publisher was answered and did not come by is lost on its way.
+    if (this.#published > (this.#position?.offset ?? Infinity)) this.#startRepair();
+    const known = this.#known(since, limit);
     if (known !== undefined) return known;
     if (this.#recent.canBeFilled && this.#position !== undefined && this.#repair === undefined) {
       this.#fill ??= this.#fillRecent(this.#position).finally(() => {
@@ -125,7 +133,7 @@ export class ChannelStream {
       });
       await this.#fill;
     }
-    return this.#known(query.since, query.limit) ?? reader.shared(this.channel, query);
+    return this.#known(since, limit) ?? reader.resumed(this.channel, since, limit);
   }
 
   /** Nothing is handed out any more, until it begins again. */
@@ -137,6 +145,32 @@ export class ChannelStream {
     this.#former = [];
     this.#held = [];
     this.#recent.reset({ epoch: '', offset: 0 });
+    this.#changes();
+  }
+
+  /** Whether more is on its way here: read from the server, or told already to a publisher here or to a client elsewhere. */
+  #expects({ epoch, offset }: Position): boolean {
+    const position = this.#position;
+    if (position === undefined) return false;
+    if (this.#repair !== undefined || this.#published > position.offset) return true;
+    return epoch === position.epoch && offset > position.offset;
+  }
+
+  /** Resolves when it has got further, or after a while. */
+  async #change(): Promise<void> {
+    if (this.#changed === undefined) {
+      this.#changed = Promise.withResolvers();
+      const { promise } = this.#changed;
+      // A pod that was busy first takes what has come in meanwhile.
+      const timer = setTimeout(() => setImmediate(() => this.#changes()), PATIENCE);
+      void promise.then(() => clearTimeout(timer));
+    }
+    await this.#changed.promise;
+  }
+
+  #changes(): void {
+    this.#changed?.resolve();
+    this.#changed = undefined;
   }
 
   #known(since: Position, limit: number): History | undefined {
@@ -182,6 +216,7 @@ export class ChannelStream {
       if (this.#repair !== repair) return;
       this.#repair = undefined;
       this.#release();
+      this.#changes();
     });
     this.#repair = repair;
   }
@@ -266,6 +301,7 @@ export class ChannelStream {
     const { events, now } = this.#context;
     this.#position = { epoch, offset: publication.offset };
     this.#recent.append(publication, this.options, now());
+    this.#changes();
     if (this.active) events.onPublication(this.channel, publication);
   }
 
@@ -281,6 +317,7 @@ export class ChannelStream {
     this.#position = position;
     this.#published = 0;
     this.#recent.reset(position);
+    this.#changes();
   }
 }
 

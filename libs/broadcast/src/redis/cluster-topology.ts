@@ -35,6 +35,7 @@ export class ClusterTopology implements Topology {
   #moving: ReadonlySet<number> = new Set();
   #age = 0;
   #problem: string | undefined = 'not connected yet';
+  #seedProblem = '';
   #running: Promise<void> | undefined;
   #wake: () => void = () => {};
 
@@ -109,7 +110,7 @@ export class ClusterTopology implements Topology {
     this.#moving = new Set(views.flatMap(({ moving }) => moving));
     const [latest] = views.toSorted((one, other) => other.age - one.age);
     if (latest === undefined) {
-      this.#problem = 'no node of the cluster answers';
+      this.#problem = `no node of the cluster answers: ${this.#seedProblem}`;
       return;
     }
     // A node that was cut off for a while still believes what was true before.
@@ -140,8 +141,9 @@ export class ClusterTopology implements Topology {
         } finally {
           connection.close();
         }
-      } catch {
+      } catch (error) {
         // The next one may answer.
+        this.#seedProblem = error instanceof Error ? error.message : this.#seedProblem;
       }
     }
     return [];

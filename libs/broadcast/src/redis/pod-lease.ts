@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Holdings, HoldingsContext } from './holdings.js';
 import { podTag, PODS_TAG, type Names, type PodIndexKind } from './names.js';
 import type { PodIndex } from './pod-index.js';
-import type { Presence } from './presence.js';
-import type { ConnectionRegistry } from './registry.js';
 import type { Router } from './router.js';
 import { SCRIPTS } from './scripts/index.js';
 
@@ -18,15 +17,21 @@ export const UNSWEPT_TTL = 3_600_000;
 const PROLONG_STEPS = 120;
 const CHUNK = 50;
 
+export interface PodLeaseEvents {
+  /** The server does not know this pod any more. */
+  onLapsed(): void;
+  /** What the server may have lost of this pod's is there again. */
+  onRestored(): void;
+}
+
 /** Says that this pod is alive, and sweeps up after those that are not. */
 export class PodLease {
   readonly #router: Router;
   readonly #names: Names;
   readonly #pod: string;
   readonly #index: PodIndex;
-  readonly #presence: Presence;
-  readonly #registry: ConnectionRegistry;
-  readonly #onLapsed: () => void;
+  readonly #holdings: readonly Holdings<{ readonly holder: string }>[];
+  readonly #events: PodLeaseEvents;
   readonly #stop = new AbortController();
   /** Whether other pods have been told of this one. */
   #isAnnounced = false;
@@ -34,21 +39,17 @@ export class PodLease {
   #running: Promise<void> | undefined;
   #wake: () => void = () => {};
 
-  /** @param onLapsed called when the server does not know this pod any more. */
   constructor(
-    router: Router,
-    names: Names,
-    pod: string,
-    held: { readonly index: PodIndex; readonly presence: Presence; readonly registry: ConnectionRegistry },
-    onLapsed: () => void,
+    { router, names, pod, index }: HoldingsContext,
+    holdings: readonly Holdings<{ readonly holder: string }>[],
+    events: PodLeaseEvents,
   ) {
     this.#router = router;
     this.#names = names;
     this.#pod = pod;
-    this.#index = held.index;
-    this.#presence = held.presence;
-    this.#registry = held.registry;
-    this.#onLapsed = onLapsed;
+    this.#index = index;
+    this.#holdings = holdings;
+    this.#events = events;
   }
 
   /** Why this pod does not count yet; undefined where it does. */
@@ -72,16 +73,11 @@ export class PodLease {
     return new Set(answer as string[]);
   }
 
-  /**
-   * Leaves the members to the lease: clients of a pod that goes come back elsewhere under their sessions, and the others
-   * are swept up when it ends. The channels, and the connections, are over now.
-   */
+  /** Leaves what this pod holds to the lease. */
   async close(): Promise<void> {
     this.#stop.abort();
     this.#wake();
     await this.#running;
-    if (this.#running === undefined) return;
-    await Promise.allSettled([this.#index.withdraw(), this.#registry.withdraw()]);
   }
 
   async #run(): Promise<void> {
@@ -112,35 +108,38 @@ export class PodLease {
       args: [this.#pod, LEASE, this.#names.sweeps, CLAIM],
     })) as [number, ...string[]];
     const [lapsed, ...dead] = answer;
+    const isFirst = !this.#isAnnounced;
     this.#isAnnounced = true;
     if (lapsed === 1) {
-      this.#onLapsed();
+      this.#events.onLapsed();
       this.#doubtful = true;
     }
-    if (this.#doubtful) this.#index.doubt();
-    await this.#index.settle(UNSWEPT_TTL);
-    await this.#presence.catchUp();
-    await this.#registry.catchUp();
-    if (this.#doubtful) {
-      this.#doubtful = false;
-      try {
-        await this.#presence.restore();
-        await this.#registry.restore();
-      } catch (error) {
-        this.#doubtful = true;
-        throw error;
-      }
-    }
-    await this.#presence.prolong(PROLONG_STEPS);
-    await this.#registry.prolong(PROLONG_STEPS);
+    await (this.#doubtful ? this.#restore(isFirst) : this.#index.settle(UNSWEPT_TTL));
+    for (const holdings of this.#holdings) await holdings.catchUp();
+    for (const holdings of this.#holdings) await holdings.prolong(PROLONG_STEPS);
     for (const pod of dead) await this.#sweep(pod);
   }
 
+  /** The server may have lost what this pod holds, or that it holds it no more. */
+  async #restore(isFirst: boolean): Promise<void> {
+    this.#doubtful = false;
+    try {
+      const noted = await Promise.all(this.#holdings.map(async ({ kind }) => this.#listed(this.#pod, kind)));
+      this.#index.doubt();
+      await this.#index.settle(UNSWEPT_TTL);
+      for (const [index, holdings] of this.#holdings.entries()) await holdings.restore(noted[index] ?? []);
+    } catch (error) {
+      this.#doubtful = true;
+      throw error;
+    }
+    if (!isFirst) this.#events.onRestored();
+  }
+
   async #sweep(dead: string): Promise<void> {
-    const rooms = await this.#listed(dead, 'rooms');
-    await inChunks(rooms, async (channel) => this.#presence.sweep(channel, dead));
-    const users = await this.#listed(dead, 'users');
-    await inChunks(users, async (user) => this.#registry.sweep(user, dead));
+    for (const holdings of this.#holdings) {
+      const groups = await this.#listed(dead, holdings.kind);
+      await inChunks(groups, async (group) => holdings.sweep(group, dead));
+    }
     const args = [dead, this.#names.sweeps];
     const buried = await this.#router.run({ tag: PODS_TAG, script: SCRIPTS.BURY, keys: [this.#names.pods], args });
     if (buried !== 1) return;

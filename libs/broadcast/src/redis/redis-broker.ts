@@ -35,7 +35,7 @@ import { StreamReader } from './stream-reader.js';
 import { Subscriptions } from './subscriptions.js';
 import type { Topology } from './topology.js';
 import { Touches } from './touches.js';
-import { parseRedisUrl } from './url.js';
+import { presentSettings } from './url.js';
 
 const NOT_RUNNING = 'the Redis broker is not running';
 
@@ -66,10 +66,11 @@ export class RedisBroker implements Broker {
   #events: BrokerEvents | undefined;
 
   /**
+   * @param url tells the present one: new connections take credentials and TLS from it, all else stays as it was first.
    * @throws RedisUrlError
    */
-  constructor(url: string) {
-    const settings = parseRedisUrl(url);
+  constructor(url: () => string) {
+    const settings = presentSettings(url);
     const pod = randomBytes(9).toString('base64url');
     const clustered = settings.mode === 'cluster';
     this.#names = new Names(settings.prefix, settings.db, clustered);
@@ -89,11 +90,20 @@ export class RedisBroker implements Broker {
     });
     this.#signals = new SignalListener(this.#topology, this.#names);
     this.#index = new PodIndex(this.#router, this.#names, pod);
-    const now = (): number => this.now();
-    this.#presence = new Presence(this.#router, this.#names, this.#index, pod, UNSWEPT_TTL, now);
-    this.#registry = new ConnectionRegistry(this.#router, this.#names, this.#index, pod, UNSWEPT_TTL, now);
-    const held = { index: this.#index, presence: this.#presence, registry: this.#registry };
-    this.#lease = new PodLease(this.#router, this.#names, pod, held, () => this.#subscriptions.compareAll());
+    const holdings = {
+      router: this.#router,
+      names: this.#names,
+      index: this.#index,
+      pod,
+      ttl: UNSWEPT_TTL,
+      now: (): number => this.now(),
+    };
+    this.#presence = new Presence(holdings);
+    this.#registry = new ConnectionRegistry(holdings);
+    this.#lease = new PodLease(holdings, [this.#presence, this.#registry], {
+      onLapsed: () => this.#subscriptions.compareAll(),
+      onRestored: () => this.#subscriptions.doubtPresence(),
+    });
     this.#channels = new ChannelList(this.#router, this.#names, this.#lease);
   }
 
@@ -109,7 +119,7 @@ export class RedisBroker implements Broker {
     this.#events = undefined;
     this.#subscriptions.close();
     this.#signals.close();
-    const released = this.#lease.close();
+    const released = this.#release();
     const patience = new AbortController();
     await Promise.race([released, sleep(CLOSE_TIMEOUT, undefined, { signal: patience.signal }).catch(() => undefined)]);
     patience.abort();
@@ -216,6 +226,15 @@ export class RedisBroker implements Broker {
     await this.#router.command(SIGNALS_TAG, this.#names.publishCommand.toLowerCase(), this.#names.signals, signal);
   }
 
+  /**
+   * The members stay for as long as the lease: clients of a pod that goes come back elsewhere under their sessions, and the
+   * others are swept up when it ends. The channels, and the connections, are over now.
+   */
+  async #release(): Promise<void> {
+    await this.#lease.close();
+    await Promise.allSettled([this.#index.withdraw(), this.#registry.withdraw()]);
+  }
+
   #running(): void {
     if (this.#events === undefined) throw new BrokerUnavailableError(NOT_RUNNING);
   }
@@ -268,6 +287,7 @@ export class RedisBroker implements Broker {
       onGap: (channel, position) => this.#events?.onGap(channel, position),
       onJoin: (channel, member) => this.#events?.onJoin(channel, member),
       onLeave: (channel, member) => this.#events?.onLeave(channel, member),
+      onPresenceGap: (channel) => this.#events?.onPresenceGap(channel),
       onSignal: (signal) => this.#events?.onSignal(signal),
     };
   }

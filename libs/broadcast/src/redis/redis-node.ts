@@ -45,8 +45,9 @@ export class RedisNode {
 
   constructor(options: NodeOptions) {
     const { settings, events, locate } = options;
-    const { mode, credentials, db, tls, wait, waitTimeout } = settings;
+    const { mode, db, wait, waitTimeout } = settings;
     const open = async (): Promise<Connection> => {
+      const { credentials, tls } = settings;
       const connection = await Connection.open({ address: await locate(), credentials, db, tls });
       connection.replicationId = await greet(connection, mode === 'cluster');
       return connection;

@@ -1,143 +1,111 @@
 import type { Connection } from '../broker.js';
-import { userTag, type Names } from './names.js';
-import type { PodIndex } from './pod-index.js';
-import { Rotation } from './rotation.js';
-import type { Router } from './router.js';
+import { Holdings, type HoldingsContext } from './holdings.js';
+import { userTag } from './names.js';
 import { SCRIPTS } from './scripts/index.js';
-
-const CHUNK = 500;
 
 interface Held {
   readonly connection: Connection;
-  readonly since: number;
+  readonly holder: string;
+  /** By the server's clock, once it has answered; until then by this pod's idea of it. */
+  since: number;
 }
 
-/** Which connections each user has, on all pods. Entries live as long as the lease of their pod. */
-export class ConnectionRegistry {
-  readonly #router: Router;
-  readonly #names: Names;
-  readonly #index: PodIndex;
-  readonly #pod: string;
-  readonly #ttl: number;
-  readonly #now: () => number;
-  /** What this pod holds, by user and client. */
-  readonly #users = new Map<string, Map<string, Held>>();
-  readonly #rotation = new Rotation(this.#users);
-  /** Who has gone while the server was away: user, client and holder. */
-  #missed: (readonly [string, string, string])[] = [];
-
-  /** @param ttl ms for which what nobody sweeps up is kept; {@link prolong} must have been round by then. */
-  constructor(router: Router, names: Names, index: PodIndex, pod: string, ttl: number, now: () => number) {
-    this.#router = router;
-    this.#names = names;
-    this.#index = index;
-    this.#pod = pod;
-    this.#ttl = ttl;
-    this.#now = now;
+/** Which connections each user has, on all pods. */
+export class ConnectionRegistry extends Holdings<Held> {
+  constructor(context: HoldingsContext) {
+    super('users', context);
   }
 
   async register(connection: Connection): Promise<void> {
-    const { user, client } = connection;
-    const clients = this.#users.get(user) ?? new Map<string, Held>();
-    const held = { connection, since: this.#now() };
-    clients.set(client, held);
-    this.#users.set(user, clients);
-    await this.#index.add('users', user);
-    await this.#register(held, false);
+    const { user, client, holder } = connection;
+    const held = { connection, holder, since: this.context.now() };
+    await this.hold(user, client, held);
+    try {
+      await this.put(user, client, held, false);
+    } catch (error) {
+      // The connection stays, and nobody registers it again.
+      this.later(async () => this.bringBack(user, client, held));
+      throw error;
+    }
   }
 
   async unregister(user: string, client: string, holder: string): Promise<void> {
-    const clients = this.#users.get(user);
-    if (clients?.get(client)?.connection.holder === holder) {
-      clients.delete(client);
-      if (clients.size === 0) {
-        this.#users.delete(user);
-        await this.#index.remove('users', user);
-      }
-    }
+    if (this.held(user, client)?.holder === holder) await this.forget(user, client);
     try {
       await this.#unregister(user, client, holder);
     } catch (error) {
-      this.#missed.push([user, client, holder]);
+      this.later(async () => this.#unregister(user, client, holder));
       throw error;
     }
   }
 
   async connections(user: string, isAlive: Promise<(pod: string) => boolean>): Promise<Connection[]> {
-    const [answer, alive] = await Promise.all([
-      this.#router.run({ tag: userTag(user), script: SCRIPTS.CONNECTIONS, keys: [this.#names.connections(user)] }),
-      isAlive,
-    ]);
-    const entries = answer as string[];
-    const connections: Connection[] = [];
-    for (let index = 0; index + 1 < entries.length; index += 2) {
-      if (alive(entries[index] ?? '')) connections.push(JSON.parse(entries[index + 1] ?? '') as Connection);
-    }
-    return connections;
+    const [entries, alive] = await Promise.all([this.#entries(user), isAlive]);
+    return entries.filter(({ pod }) => alive(pod)).map(({ connection }) => connection);
   }
 
-  /** The server may have lost entries. */
-  async restore(): Promise<void> {
-    const all = Array.from(this.#users.values(), (clients) => Array.from(clients.values())).flat();
-    for (let start = 0; start < all.length; start += CHUNK) {
-      const chunk = all.slice(start, start + CHUNK);
-      await Promise.all(
-        chunk.map(async (held) => {
-          const { user, client } = held.connection;
-          if (this.#users.get(user)?.get(client) === held) await this.#register(held, true);
-        }),
-      );
-    }
-  }
-
-  /** Tells the server who has gone meanwhile. */
-  async catchUp(): Promise<void> {
-    const missed = this.#missed;
-    this.#missed = [];
-    for (const [index, entry] of missed.entries()) {
-      try {
-        await this.#unregister(...entry);
-      } catch (error) {
-        this.#missed.push(...missed.slice(index));
-        throw error;
-      }
-    }
-  }
-
-  /** Keeps some of the entries from expiring; all of them after `steps` calls. */
-  async prolong(steps: number): Promise<void> {
-    await Promise.all(
-      this.#rotation
-        .next(steps)
-        .map(async ([user]) =>
-          this.#router.command(userTag(user), 'pexpire', this.#names.connections(user), this.#ttl),
-        ),
-    );
-  }
-
-  /** Forgets what a dead pod held of a user. */
   async sweep(user: string, dead: string): Promise<void> {
-    const keys = [this.#names.connections(user)];
-    await this.#router.run({ tag: userTag(user), script: SCRIPTS.SWEEP_USER, keys, args: [dead] });
+    const { router, names } = this.context;
+    await router.run({
+      tag: userTag(user),
+      script: SCRIPTS.SWEEP_USER,
+      keys: [names.connections(user)],
+      args: [dead],
+    });
   }
 
   /** Of a pod that goes: its connections are closed. */
   async withdraw(): Promise<void> {
-    await Promise.all([...this.#users.keys()].map(async (user) => this.sweep(user, this.#pod)));
+    await Promise.all(this.groups.map(async (user) => this.sweep(user, this.context.pod)));
   }
 
-  async #register({ connection, since }: Held, again: boolean): Promise<void> {
-    const { user, client, holder } = connection;
-    await this.#router.run({
+  protected async put(user: string, client: string, held: Held, again: boolean): Promise<void> {
+    const { router, names, pod, ttl } = this.context;
+    const { connection, holder, since } = held;
+    const answer = await router.run({
       tag: userTag(user),
       script: SCRIPTS.REGISTER,
-      keys: [this.#names.connections(user)],
-      args: [client, this.#pod, holder, JSON.stringify(connection), since, this.#ttl, again ? 1 : 0],
+      keys: [names.connections(user)],
+      args: [client, pod, holder, JSON.stringify(connection), since, ttl, again ? 1 : 0],
     });
+    held.since = Number(answer);
+  }
+
+  protected async stored(user: string): Promise<string[]> {
+    const entries = await this.#entries(user);
+    return entries.filter(({ pod }) => pod === this.context.pod).map(({ connection }) => connection.client);
+  }
+
+  protected async remove(user: string, client: string): Promise<void> {
+    const { router, names, pod } = this.context;
+    const keys = [names.connections(user)];
+    await router.run({ tag: userTag(user), script: SCRIPTS.REMOVE, keys, args: [client, pod] });
+  }
+
+  protected tag(user: string): string {
+    return userTag(user);
+  }
+
+  protected keys(user: string): string[] {
+    return [this.context.names.connections(user)];
+  }
+
+  /** Of pods that are dead as well. */
+  async #entries(user: string): Promise<{ pod: string; connection: Connection }[]> {
+    const { router, names } = this.context;
+    const keys = [names.connections(user)];
+    const answer = (await router.run({ tag: userTag(user), script: SCRIPTS.CONNECTIONS, keys })) as string[];
+    const entries: { pod: string; connection: Connection }[] = [];
+    for (let index = 0; index + 1 < answer.length; index += 2) {
+      const [pod = '', text = ''] = answer.slice(index, index + 2);
+      entries.push({ pod, connection: JSON.parse(text) as Connection });
+    }
+    return entries;
   }
 
   async #unregister(user: string, client: string, holder: string): Promise<void> {
-    const keys = [this.#names.connections(user)];
-    await this.#router.run({ tag: userTag(user), script: SCRIPTS.UNREGISTER, keys, args: [client, holder] });
+    const { router, names } = this.context;
+    const keys = [names.connections(user)];
+    await router.run({ tag: userTag(user), script: SCRIPTS.UNREGISTER, keys, args: [client, holder] });
   }
 }

@@ -10,6 +10,8 @@ export class Subscription {
   /** Whether the server may have ended it by itself. */
   doubtful = false;
   linger: NodeJS.Timeout | undefined;
+  /** For {@link performance.now}: when it is to be told that joins or leaves may have been lost. */
+  presenceGapAt: number | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -18,6 +20,11 @@ export class Subscription {
     context: ChannelStreamContext,
   ) {
     this.stream = new ChannelStream(channel, options, context);
+  }
+
+  /** Joins or leaves may have been lost, and may be for so many ms more. */
+  doubtPresence(duration: number): void {
+    this.presenceGapAt = Math.max(this.presenceGapAt ?? 0, performance.now() + duration);
   }
 
   /** Runs one after the other. */

@@ -22,6 +22,9 @@ const RETRY_PAUSE = 40;
 /** ms in which notices of moved slots are gathered: there is one for each channel. */
 const MOVED_PAUSE = 50;
 
+/** ms in which every pod has noticed, by its heartbeat, that the server has lost members, and brought its own back. */
+const PRESENCE_SETTLING = 6_000;
+
 /** Answers that say that the slot is, or soon will be, elsewhere. */
 const REDIRECTIONS: ReadonlySet<string> = new Set(['MOVED', 'ASK', 'TRYAGAIN']);
 
@@ -115,6 +118,11 @@ export class Subscriptions {
   /** Compares every position with the server's. */
   compareAll(): void {
     void this.#compare([...this.#subscriptions.values()]);
+  }
+
+  /** The server has lost members, and with them who has left. */
+  doubtPresence(): void {
+    for (const subscription of this.#subscriptions.values()) subscription.doubtPresence(PRESENCE_SETTLING);
   }
 
   /** Some subscriptions on this connection may have been ended by the server. */
@@ -241,9 +249,23 @@ export class Subscriptions {
       if (this.#topology.isMoving(subscription.channel)) due.push(subscription);
     }
     void this.#compare(due);
+    this.#tellPresenceGaps();
     if (!this.#hasFailed) return;
     this.#hasFailed = false;
     this.attach();
+  }
+
+  /** Some at a time: each has its list read by this pod. */
+  #tellPresenceGaps(): void {
+    let told = 0;
+    for (const subscription of this.#subscriptions.values()) {
+      if ((subscription.presenceGapAt ?? Infinity) > performance.now()) continue;
+      subscription.presenceGapAt = undefined;
+      if (!subscription.stream.active) continue;
+      this.#context.events.onPresenceGap(subscription.channel);
+      told += 1;
+      if (told === CHUNK) return;
+    }
   }
 }
 

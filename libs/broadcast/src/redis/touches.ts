@@ -15,6 +15,8 @@ const POSITION_LEASE = 120_000;
 const FEW = 20;
 /** ms for the answers to many; the server may have several pods to serve at a time. */
 const LONG_TIMEOUT = 5_000;
+/** ms in which other pods come back as well, with the members that they hold. */
+const SETTLING = 1_000;
 
 interface Touch {
   readonly subscription: Subscription;
@@ -121,11 +123,14 @@ export class Touches {
         subscription.doubtful = false;
         subscribed.set(subscription, acknowledged);
       }
-      acknowledged.catch(() => {
-        for (const subscription of group) {
-          if (subscription.connection === connection) subscription.connection = undefined;
-        }
-      });
+      acknowledged.then(
+        () => doubtPresence(group),
+        () => {
+          for (const subscription of group) {
+            if (subscription.connection === connection) subscription.connection = undefined;
+          }
+        },
+      );
     }
     return subscribed;
   }
@@ -167,6 +172,13 @@ export class Touches {
     const { epoch = '', offset = 0 } = stream.position ?? {};
     const args = [channel, this.#nextEpoch(), POSITION_LEASE, ttlArgument(positionTtl), epoch, offset];
     return begins ? [...args, sizeArgument(historySize), ttlArgument(historyTtl)] : args;
+  }
+}
+
+/** Of those that were subscribed before. */
+function doubtPresence(subscriptions: readonly Subscription[]): void {
+  for (const subscription of subscriptions) {
+    if (subscription.stream.position !== undefined) subscription.doubtPresence(SETTLING);
   }
 }
 

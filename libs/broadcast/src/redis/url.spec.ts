@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseRedisUrl, RedisUrlError } from './url.js';
+import { parseRedisUrl, presentSettings, RedisUrlError } from './url.js';
 
 const DEFAULTS = {
   mode: 'standalone',
@@ -74,5 +74,34 @@ describe('a Redis URL', () => {
   ])('%s is refused without repeating what may be a secret', (url) => {
     expect(() => parseRedisUrl(url)).toThrow(RedisUrlError);
     expect(() => parseRedisUrl(url)).not.toThrow(/hunter2/);
+  });
+});
+
+describe('the settings of a URL that changes', () => {
+  it('are those of the first one, but for credentials and TLS', () => {
+    let url = 'rediss+sentinel://ann:old@h/main?prefix=a&sentinelPassword=old&tlsServerName=old';
+    const sut = presentSettings(() => url);
+    url = 'rediss+sentinel://bob:new@other/another?prefix=b&sentinelPassword=new&tlsServerName=new';
+    expect(sut).toMatchObject({
+      addresses: [{ host: 'h' }],
+      primaryName: 'main',
+      prefix: 'a',
+      credentials: { username: 'bob', password: 'new' },
+      sentinelCredentials: { password: 'new' },
+      tls: { servername: 'new' },
+    });
+  });
+
+  it('stay as they were where the new one cannot be used', () => {
+    let url = 'redis://:old@h';
+    const sut = presentSettings(() => url);
+    url = 'redis://:new@h?what=ever';
+    expect(sut.credentials).toEqual({ password: 'old' });
+    url = 'redis://:new@h';
+    expect(sut.credentials).toEqual({ password: 'new' });
+  });
+
+  it('must be usable in the beginning', () => {
+    expect(() => presentSettings(() => 'redis://')).toThrow(RedisUrlError);
   });
 });

@@ -110,6 +110,38 @@ export function parseRedisUrl(url: string): RedisSettings {
   };
 }
 
+/**
+ * The settings of a URL that may change: credentials and TLS are at any time those of the present one, and certificates as
+ * their files hold them now, so that they can be rotated while connections are open. A URL that cannot be used changes
+ * nothing.
+ *
+ * @throws RedisUrlError where it cannot be used from the beginning.
+ */
+export function presentSettings(url: () => string): RedisSettings {
+  const first = parseRedisUrl(url());
+  let latest = first;
+  const present = (): RedisSettings => {
+    try {
+      latest = parseRedisUrl(url());
+    } catch (error) {
+      if (!(error instanceof RedisUrlError)) throw error;
+    }
+    return latest;
+  };
+  return {
+    ...first,
+    get credentials() {
+      return present().credentials;
+    },
+    get sentinelCredentials() {
+      return present().sentinelCredentials;
+    },
+    get tls() {
+      return present().tls;
+    },
+  };
+}
+
 function parseQuery(query: string, known: readonly string[]): Map<string, string> {
   const parameters = new Map<string, string>();
   for (const [name, value] of new URLSearchParams(query)) {

@@ -24,6 +24,7 @@ export class Pod implements BrokerEvents {
   /** What this pod was told, each as one line, in order. */
   readonly gaps: string[] = [];
   readonly presence: string[] = [];
+  readonly presenceGaps: string[] = [];
   readonly signals: string[] = [];
   readonly #publications = new Map<string, Publication[]>();
   #open = false;
@@ -93,6 +94,10 @@ export class Pod implements BrokerEvents {
 
   onLeave(channel: string, { client, details }: Member): void {
     this.presence.push(`${channel} - ${client} ${details}`);
+  }
+
+  onPresenceGap(channel: string): void {
+    this.presenceGaps.push(channel);
   }
 
   onSignal(signal: string): void {

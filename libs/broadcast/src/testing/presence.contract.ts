@@ -25,7 +25,10 @@ export function describePresence(cluster: Cluster): void {
         `${CHANNEL} + bob ${BOB.details}`,
         `${CHANNEL} - ann ${ANN.details}`,
       ];
-      for (const pod of [here, there]) await until(() => expect(pod.presence).toEqual(events));
+      for (const pod of [here, there]) {
+        await until(() => expect(pod.presence).toEqual(events));
+        expect(pod.presenceGaps).toEqual([]);
+      }
     });
 
     it('tells nothing of channels that the pod has not subscribed to', async () => {

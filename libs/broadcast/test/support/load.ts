@@ -29,6 +29,7 @@ export class Subscriber implements BrokerEvents {
   readonly starts = new Map<string, Position>();
   readonly told = new Map<string, Told[]>();
   readonly presence: string[] = [];
+  readonly presenceGaps: string[] = [];
   readonly signals: string[] = [];
 
   constructor(readonly broker: Broker) {}
@@ -77,6 +78,10 @@ export class Subscriber implements BrokerEvents {
 
   onLeave(channel: string, { client }: { client: string }): void {
     this.presence.push(`${channel} - ${client}`);
+  }
+
+  onPresenceGap(channel: string): void {
+    this.presenceGaps.push(channel);
   }
 
   onSignal(signal: string): void {

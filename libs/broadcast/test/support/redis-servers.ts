@@ -1,30 +1,16 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { vi } from 'vitest';
+import { systemProgram } from '../../../../apps/gateway/test/support/system-package.js';
+import type { Certificate } from './certificate.js';
+import { freePort } from './free-port.js';
 
-const PROGRAMS = [
-  ['redis-server', 'redis-server'],
-  ['redis-sentinel', 'redis-sentinel'],
-] as const;
-
-/** Installs the servers from Debian's packages where they are missing and we may. */
-function ensurePrograms(): void {
-  const missing = PROGRAMS.filter(([program]) => !isOnPath(program)).map(([, debianPackage]) => debianPackage);
-  if (missing.length === 0) return;
-  if (process.getuid?.() !== 0 || !isOnPath('apt-get')) {
-    throw new Error(`this test needs Redis 7 on the PATH: install ${missing.join(' ')} (names of Debian's packages)`);
-  }
-  const options = { stdio: 'pipe', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } } as const;
-  // Test files run side by side: the lock makes one wait for the other.
-  const lock = ['-o', 'DPkg::Lock::Timeout=300'];
-  execFileSync('apt-get', [...lock, 'update', '-qq'], options);
-  execFileSync('apt-get', [...lock, 'install', '-y', '-qq', '--no-install-recommends', ...missing], options);
-}
+const DEBIAN_PACKAGES = ['redis-server', 'redis-sentinel'];
 
 function isOnPath(program: string): boolean {
   try {
@@ -32,31 +18,6 @@ function isOnPath(program: string): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-/** Below those that the system gives to outgoing connections, so that a server that was killed gets its own again. */
-const FIRST_PORT = 10_000;
-const PORTS = 12_000;
-/** A cluster node listens on a second port. */
-const BUS_DISTANCE = 10_000;
-
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
-    if ((await isFree(port)) && (await isFree(port + BUS_DISTANCE))) return port;
-  }
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer().listen(port, '127.0.0.1');
-  try {
-    await once(server, 'listening');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    server.close();
   }
 }
 
@@ -95,24 +56,31 @@ export class RedisServer {
 
   private constructor(
     readonly port: number,
+    readonly tlsPort: number | undefined,
     readonly directory: string,
     private readonly program: string,
     private readonly configuration: string,
   ) {}
 
-  static async start(lines: readonly string[] = [], program = 'redis-server'): Promise<RedisServer> {
-    ensurePrograms();
+  /** @param certificate with which it is reached by TLS on another port, and reaches others so. */
+  static async start(
+    lines: readonly string[] = [],
+    program = 'redis-server',
+    certificate?: Certificate,
+  ): Promise<RedisServer> {
+    systemProgram('redis-server', DEBIAN_PACKAGES, () => DEBIAN_PACKAGES.every(isOnPath));
     for (let attempts = 1; ; attempts += 1) {
       try {
-        return await RedisServer.#start(lines, program);
+        return await RedisServer.#start(lines, program, certificate);
       } catch (error) {
         if (attempts === MAX_ATTEMPTS) throw error;
       }
     }
   }
 
-  static async #start(lines: readonly string[], program: string): Promise<RedisServer> {
+  static async #start(lines: readonly string[], program: string, certificate?: Certificate): Promise<RedisServer> {
     const port = await freePort();
+    const tlsPort = certificate && (await freePort());
     const directory = await mkdtemp(join(tmpdir(), 'holdfast-redis-'));
     const configuration = join(directory, 'redis.conf');
     const common = [
@@ -123,8 +91,9 @@ export class RedisServer {
       `logfile ${directory}/log`,
     ];
     const own = program === 'redis-server' ? ['save ""', 'repl-diskless-sync-delay 0'] : [];
-    await writeFile(configuration, [...common, ...own, ...lines, ''].join('\n'));
-    const server = new RedisServer(port, directory, program, configuration);
+    const tls = certificate === undefined ? [] : [...tlsLines(certificate), `tls-port ${tlsPort}`];
+    await writeFile(configuration, [...common, ...own, ...tls, ...lines, ''].join('\n'));
+    const server = new RedisServer(port, tlsPort, directory, program, configuration);
     try {
       await server.run();
       return server;
@@ -136,6 +105,11 @@ export class RedisServer {
 
   get url(): string {
     return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** Where others are told to reach it. */
+  get servicePort(): number {
+    return this.tlsPort ?? this.port;
   }
 
   get pid(): number {
@@ -180,6 +154,31 @@ export class RedisServer {
     }, 3_000);
   }
 
+  /** A field of INFO. */
+  async infoText(section: string, field: string): Promise<string> {
+    const info = await this.admin.info(section);
+    const line = info.split('\r\n').find((text) => text.startsWith(`${field}:`));
+    if (line === undefined) throw new Error(`INFO ${section} has no ${field}`);
+    return line.slice(field.length + 1);
+  }
+
+  async infoNumber(section: string, field: string): Promise<number> {
+    return Number(await this.infoText(section, field));
+  }
+
+  /** The ports that connections of a name came in on. */
+  async clientPorts(name: string): Promise<number[]> {
+    const list = String(await this.admin.call('client', 'list'));
+    const lines = list.split('\n').filter((line) => line.includes(` name=${name} `));
+    return lines.map((line) => Number(/ laddr=\S+:(\d+)/.exec(line)?.[1]));
+  }
+
+  /** As Linux knows it: `T` where the process is stopped. */
+  async processState(): Promise<string> {
+    const status = await readFile(`/proc/${this.pid}/status`, 'utf8');
+    return /^State:\s+(\w)/m.exec(status)?.[1] ?? '';
+  }
+
   signal(signal: NodeJS.Signals): void {
     process.kill(this.pid, signal);
   }
@@ -211,6 +210,12 @@ export interface RedisSetUp {
   close(): Promise<void>;
 }
 
+/** Of Sentinel as well: `tls-replication` is for all that a server opens itself, but the bus of a cluster. */
+function tlsLines({ cert, key }: Certificate): string[] {
+  const files = [`tls-cert-file ${cert}`, `tls-key-file ${key}`, `tls-ca-cert-file ${cert}`];
+  return [...files, 'tls-auth-clients no', 'tls-replication yes'];
+}
+
 function query(parameters: Readonly<Record<string, string>> = {}): string {
   const text = new URLSearchParams(parameters).toString();
   return text === '' ? '' : `?${text}`;
@@ -232,6 +237,14 @@ export class Standalone implements RedisSetUp {
   }
 }
 
+function schemeOf(servers: readonly RedisServer[]): string {
+  return servers.some(({ tlsPort }) => tlsPort !== undefined) ? 'rediss' : 'redis';
+}
+
+function hostsOf(servers: readonly RedisServer[]): string {
+  return servers.map(({ servicePort }) => `127.0.0.1:${servicePort}`).join(',');
+}
+
 /** A primary, two replicas and three sentinels. */
 export class SentinelSetUp implements RedisSetUp {
   private constructor(
@@ -239,22 +252,24 @@ export class SentinelSetUp implements RedisSetUp {
     readonly sentinels: readonly RedisServer[],
   ) {}
 
-  static async start(): Promise<SentinelSetUp> {
-    const primary = await RedisServer.start();
-    const replica = [`replicaof 127.0.0.1 ${primary.port}`];
-    const replicas = await Promise.all([RedisServer.start(replica), RedisServer.start(replica)]);
+  static async start(certificate?: Certificate): Promise<SentinelSetUp> {
+    const startServer = async (lines?: readonly string[]): Promise<RedisServer> =>
+      RedisServer.start(lines, 'redis-server', certificate);
+    const primary = await startServer();
+    const replica = [`replicaof 127.0.0.1 ${primary.servicePort}`];
+    const replicas = await Promise.all([startServer(replica), startServer(replica)]);
     await eventually(async () => {
       const info = await primary.admin.info('replication');
       if ((info.match(/state=online/g) ?? []).length < replicas.length) throw new Error('the replicas are not in sync');
     });
     const watch = [
-      `sentinel monitor main 127.0.0.1 ${primary.port} 2`,
+      `sentinel monitor main 127.0.0.1 ${primary.servicePort} 2`,
       'sentinel down-after-milliseconds main 1000',
       'sentinel failover-timeout main 5000',
       'sentinel parallel-syncs main 2',
     ];
     const sentinels = await Promise.all(
-      Array.from({ length: 3 }, async () => RedisServer.start(watch, 'redis-sentinel')),
+      Array.from({ length: 3 }, async () => RedisServer.start(watch, 'redis-sentinel', certificate)),
     );
     const setUp = new SentinelSetUp([primary, ...replicas], sentinels);
     await eventually(async () => {
@@ -268,8 +283,7 @@ export class SentinelSetUp implements RedisSetUp {
   }
 
   url(parameters?: Readonly<Record<string, string>>): string {
-    const hosts = this.sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',');
-    return `redis+sentinel://${hosts}/main${query(parameters)}`;
+    return `${schemeOf(this.sentinels)}+sentinel://${hostsOf(this.sentinels)}/main${query(parameters)}`;
   }
 
   /** Which server the sentinels call the primary. */
@@ -279,10 +293,18 @@ export class SentinelSetUp implements RedisSetUp {
         this.sentinels.map(async ({ admin }) => admin.call('sentinel', 'get-master-addr-by-name', 'main')),
       );
       const ports = new Set(answers.map((answer) => Number((answer as [string, string])[1])));
-      const server = this.servers.find(({ port }) => ports.has(port));
+      const server = this.servers.find(({ servicePort }) => ports.has(servicePort));
       if (ports.size !== 1 || server === undefined) throw new Error('the sentinels do not agree');
       return server;
     });
+  }
+
+  /** What an operator does after a change by hand: tells the sentinels which server is the primary. */
+  async monitor({ port }: RedisServer): Promise<void> {
+    for (const { admin } of this.sentinels) {
+      await admin.call('sentinel', 'remove', 'main');
+      await admin.call('sentinel', 'monitor', 'main', '127.0.0.1', port, 2);
+    }
   }
 
   async close(): Promise<void> {
@@ -296,13 +318,18 @@ const SLOTS = 16_384;
 export class ClusterSetUp implements RedisSetUp {
   private constructor(readonly servers: readonly RedisServer[]) {}
 
-  static async start(): Promise<ClusterSetUp> {
+  static async start(certificate?: Certificate): Promise<ClusterSetUp> {
     const options = ['cluster-enabled yes', 'cluster-node-timeout 1500', 'cluster-require-full-coverage no'];
-    const servers = await Promise.all(Array.from({ length: 6 }, async () => RedisServer.start(options)));
+    if (certificate !== undefined) options.push('tls-cluster yes');
+    const servers = await Promise.all(
+      Array.from({ length: 6 }, async () => RedisServer.start(options, 'redis-server', certificate)),
+    );
     const [first] = servers;
     if (first === undefined) throw new Error('no server');
     for (const [index, { admin }] of servers.entries()) await admin.call('cluster', 'set-config-epoch', index + 1);
-    for (const { port } of servers.slice(1)) await first.admin.call('cluster', 'meet', '127.0.0.1', port);
+    for (const { servicePort } of servers.slice(1)) {
+      await first.admin.call('cluster', 'meet', '127.0.0.1', servicePort);
+    }
     const share = Math.ceil(SLOTS / 3);
     for (const [index, { admin }] of servers.slice(0, 3).entries()) {
       const last = Math.min((index + 1) * share, SLOTS) - 1;
@@ -320,7 +347,7 @@ export class ClusterSetUp implements RedisSetUp {
   }
 
   url(parameters?: Readonly<Record<string, string>>): string {
-    return `redis+cluster://${this.servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}${query(parameters)}`;
+    return `${schemeOf(this.servers)}+cluster://${hostsOf(this.servers)}${query(parameters)}`;
   }
 
   async idOf({ admin }: RedisServer): Promise<string> {

@@ -1,11 +1,15 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
+/** What the server sends of a publication begins so, in RESP3. */
+const MESSAGE = '>3\r\n$7\r\nmessage\r\n';
+
 /** Stands between a broker and its server, and can drop what passes without closing anything, as a broken network does. */
 export class SilentProxy {
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
   #silent = false;
+  #muted = new Set<Socket>();
 
   private constructor(target: number) {
     this.#server = createServer((near) => {
@@ -31,6 +35,14 @@ export class SilentProxy {
     this.#silent = true;
   }
 
+  /**
+   * On the connections that are open now no published message comes through any more, as if the server had forgotten their
+   * subscriptions; all else does.
+   */
+  mute(): void {
+    this.#muted = new Set(this.#sockets);
+  }
+
   /** New connections work again; what was sent on the old ones is lost. */
   restore(): void {
     this.#silent = false;
@@ -46,7 +58,8 @@ export class SilentProxy {
   #pass(from: Socket, to: Socket): void {
     this.#sockets.add(from);
     from.on('data', (data) => {
-      if (!this.#silent) to.write(data);
+      const isMuted = this.#muted.has(from) && data.includes(MESSAGE);
+      if (!this.#silent && !isMuted) to.write(data);
     });
     from.on('error', () => undefined);
     from.on('close', () => {

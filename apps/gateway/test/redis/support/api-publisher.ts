@@ -1,27 +1,37 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Position } from '@holdfast/protocol';
-import { expect } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { eventually } from '../../../../../libs/broadcast/test/support/redis-servers.js';
 import type { RedisPod } from './pods.js';
 
 /** ms between two messages of a publisher, and before a retry. */
 const PAUSE = 10;
+/** ms between two looks at how fast the machine is. */
+const PULSE = 100;
 
 export interface Acknowledged extends Position {
   readonly channel: string;
   readonly text: string;
 }
 
+interface Refusal {
+  readonly ms: number;
+  readonly body: Record<string, unknown>;
+}
+
 /** Publishes numbered messages through a pod's API, to each channel in turn, and repeats what fails under its key. */
 class ApiPublisher {
   readonly acknowledged: Acknowledged[] = [];
+  readonly refusals: Refusal[] = [];
   private stopped = false;
+  private abandoned = false;
   private running: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly pod: RedisPod,
     private readonly channels: readonly string[],
     private readonly name: string,
+    private readonly size: number,
   ) {}
 
   start(): void {
@@ -33,20 +43,60 @@ class ApiPublisher {
     await this.running;
   }
 
+  /** Leaves it at what is acknowledged: the test is over. */
+  async abandon(): Promise<void> {
+    this.abandoned = true;
+    await this.stop();
+  }
+
   private async run(): Promise<void> {
     while (!this.stopped) {
-      for (const channel of this.channels) await this.publish(channel, `${this.name} ${this.acknowledged.length + 1}`);
+      for (const channel of this.channels) {
+        await this.publish(channel, `${this.name} ${this.acknowledged.length + 1}`);
+      }
     }
   }
 
-  private async publish(channel: string, text: string): Promise<void> {
-    for (;;) {
-      const { status, body } = await this.pod.api('publish', { channel, data: text, key: text });
+  private async publish(channel: string, key: string): Promise<void> {
+    const text = key.padEnd(this.size);
+    while (!this.abandoned) {
+      const begun = performance.now();
+      const { status, body } = await this.pod.api('publish', { channel, data: text, key });
+      if (status === 200) {
+        const { epoch, offset } = body as unknown as Position;
+        this.acknowledged.push({ channel, epoch, offset, text });
+      } else {
+        this.refusals.push({ ms: performance.now() - begun, body });
+      }
       await sleep(PAUSE);
-      if (status !== 200) continue;
-      const { epoch, offset } = body as unknown as Position;
-      this.acknowledged.push({ channel, epoch, offset, text });
-      return;
+      if (status === 200) return;
+    }
+  }
+}
+
+/** Asks the pods again and again whether they live: what the answers take is the machine's, not the broker's. */
+class Pulse {
+  private slowest = 0;
+  private stopped = false;
+  private readonly running: Promise<unknown>;
+
+  constructor(pods: readonly RedisPod[]) {
+    this.running = Promise.all(pods.map((pod) => this.follow(pod)));
+  }
+
+  /** @returns the ms that the slowest answer took. */
+  async stop(): Promise<number> {
+    this.stopped = true;
+    await this.running;
+    return this.slowest;
+  }
+
+  private async follow(pod: RedisPod): Promise<void> {
+    while (!this.stopped) {
+      const begun = performance.now();
+      await pod.health('live');
+      this.slowest = Math.max(this.slowest, performance.now() - begun);
+      await sleep(PULSE);
     }
   }
 }
@@ -54,11 +104,19 @@ class ApiPublisher {
 /** Several of them, as one. */
 export class Load {
   private readonly publishers: readonly ApiPublisher[];
+  private readonly pulse: Pulse;
 
-  /** @param pods of each publisher. */
-  constructor(pods: readonly RedisPod[], channels: readonly string[]) {
-    this.publishers = pods.map((pod, index) => new ApiPublisher(pod, channels, `p${index + 1}`));
+  /**
+   * @param pods of each publisher.
+   * @param size characters that each message has at least.
+   */
+  constructor(pods: readonly RedisPod[], channels: readonly string[], size = 0) {
+    this.publishers = pods.map((pod, index) => new ApiPublisher(pod, channels, `p${index + 1}`, size));
+    this.pulse = new Pulse([...new Set(pods)]);
     for (const publisher of this.publishers) publisher.start();
+    onTestFinished(async () => {
+      await Promise.all([...this.publishers.map((publisher) => publisher.abandon()), this.pulse.stop()]);
+    });
   }
 
   get count(): number {
@@ -75,9 +133,18 @@ export class Load {
     }, 30_000);
   }
 
-  /** @returns what was acknowledged on a channel. */
+  /**
+   * Asserts promise 6: what was refused was refused in time, and can be retried.
+   *
+   * @returns what was acknowledged on a channel.
+   */
   async stop(): Promise<(channel: string) => Acknowledged[]> {
     await Promise.all(this.publishers.map((publisher) => publisher.stop()));
+    const slowest = await this.pulse.stop();
+    for (const { ms, body } of this.publishers.flatMap(({ refusals }) => refusals)) {
+      expect(body).toMatchObject({ code: expect.stringMatching(/^(unavailable|unknown)$/), retryable: true });
+      expect(ms).toBeLessThan(2_000 + slowest);
+    }
     const all = this.publishers.flatMap(({ acknowledged }) => acknowledged);
     return (channel) => all.filter((publish) => publish.channel === channel);
   }

@@ -6,6 +6,8 @@ import type { Acknowledged } from './api-publisher.js';
 const BATCH = 100;
 
 interface Told extends Position {
+  /** For {@link performance.now}. */
+  readonly at: number;
   /** Of a message; a gap has none. */
   readonly text?: unknown;
 }
@@ -29,8 +31,9 @@ export class Journal {
 
   async subscribe(): Promise<void> {
     const { ready } = this.client.subscribe(this.channel, {
-      message: ({ offset, data }) => this.told.push({ epoch: this.position.epoch, offset, text: data }),
-      gap: ({ epoch, offset }) => this.told.push({ epoch, offset }),
+      message: ({ offset, data }) =>
+        this.told.push({ epoch: this.position.epoch, offset, text: data, at: performance.now() }),
+      gap: ({ epoch, offset }) => this.told.push({ epoch, offset, at: performance.now() }),
     });
     this.start = await ready;
   }
@@ -44,6 +47,12 @@ export class Journal {
 
   get gaps(): number {
     return this.told.filter((told) => !isMessage(told)).length;
+  }
+
+  /** The longest time, in ms, without a message. */
+  get longestPause(): number {
+    const times = this.told.filter(isMessage).map(({ at }) => at);
+    return Math.max(0, ...times.slice(1).map((at, index) => at - (times[index] ?? at)));
   }
 
   /**

@@ -22,13 +22,13 @@ export class RedisPod {
   private constructor(readonly process: GatewayProcess) {}
 
   /** Runs one and waits until it is ready. */
-  static async start(redis: RedisServer, node: string, env: NodeJS.ProcessEnv = {}): Promise<RedisPod> {
-    return new RedisPod(await startGatewayProcess(environment(redis, node, env)));
+  static async start(brokerUrl: string | undefined, node: string, env: NodeJS.ProcessEnv = {}): Promise<RedisPod> {
+    return new RedisPod(await startGatewayProcess(environment(brokerUrl, node, env)));
   }
 
   /** Runs one that cannot be ready yet. */
-  static async run(redis: RedisServer, node: string, env: NodeJS.ProcessEnv = {}): Promise<RedisPod> {
-    return new RedisPod(await runGatewayProcess(environment(redis, node, env)));
+  static async run(brokerUrl: string, node: string, env: NodeJS.ProcessEnv = {}): Promise<RedisPod> {
+    return new RedisPod(await runGatewayProcess(environment(brokerUrl, node, env)));
   }
 
   get webSocketUrl(): string {
@@ -59,13 +59,13 @@ export class RedisPod {
   }
 }
 
-/** One pod for each name, on one server. */
+/** One pod for each name, on one broker. */
 export async function startPods<const Nodes extends readonly string[]>(
-  redis: RedisServer,
+  brokerUrl: string,
   nodes: Nodes,
   env: NodeJS.ProcessEnv = {},
 ): Promise<{ [Index in keyof Nodes]: RedisPod }> {
-  const pods = await Promise.all(nodes.map(async (node) => RedisPod.start(redis, node, env)));
+  const pods = await Promise.all(nodes.map(async (node) => RedisPod.start(brokerUrl, node, env)));
   return pods as { [Index in keyof Nodes]: RedisPod };
 }
 
@@ -78,6 +78,6 @@ export async function configFile(content: object): Promise<string> {
   return path;
 }
 
-function environment(redis: RedisServer, node: string, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return { HOLDFAST_BROKER: redis.url, HOLDFAST_NODE: node, HOLDFAST_DEMO: 'false', ...env };
+function environment(brokerUrl: string | undefined, node: string, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return { HOLDFAST_BROKER: brokerUrl, HOLDFAST_NODE: node, HOLDFAST_DEMO: 'false', ...env };
 }

@@ -1,8 +1,8 @@
 import { HISTORY } from './history.js';
 import { ALIVE, BURY, HEARTBEAT } from './pods.js';
-import { JOIN, LEAVE, MEMBERS, SWEEP_ROOM } from './presence.js';
+import { EVICT, JOIN, LEAVE, MEMBERS, SWEEP_ROOM } from './presence.js';
 import { PUBLISH } from './publish.js';
-import { CONNECTIONS, REGISTER, SWEEP_USER, UNREGISTER } from './registry.js';
+import { CONNECTIONS, REGISTER, REMOVE, SWEEP_USER, UNREGISTER } from './registry.js';
 import type { Script } from './script.js';
 import { RELEASE, TOUCH } from './touch.js';
 
@@ -12,6 +12,7 @@ export const SCRIPTS = {
   ALIVE,
   BURY,
   CONNECTIONS,
+  EVICT,
   HEARTBEAT,
   HISTORY,
   JOIN,
@@ -20,6 +21,7 @@ export const SCRIPTS = {
   PUBLISH,
   REGISTER,
   RELEASE,
+  REMOVE,
   SWEEP_ROOM,
   SWEEP_USER,
   TOUCH,

@@ -1,18 +1,21 @@
-import { Script } from './script.js';
+import { CLOCK, Script } from './script.js';
 
 /**
  * KEYS: members, order, the set of this pod's clients here. `members` is a hash from client to its pod, holder, what is
  * told of it, and since when the holder has it; `order` sorts clients by when they joined. Whoever is only brought back stays with a holder that has come
- * later.
+ * later. Answers since when the holder has it.
  */
-export const JOIN = new Script(`
+export const JOIN = new Script(
+  CLOCK,
+  `
 local client, holder, pod, told, since, sets, ttl, command, wire, again = unpack(ARGV)
 local members, order = KEYS[1], KEYS[2]
+if again ~= '1' then since = text(clock()) end
 local former = redis.call('HGET', members, client)
 local formerPod, formerHolder, formerTold, formerSince
 if former then
   formerPod, formerHolder, formerTold, formerSince = cmsgpack.unpack(former)
-  if again == '1' and formerHolder ~= holder and tonumber(formerSince) >= tonumber(since) then return 0 end
+  if again == '1' and formerHolder ~= holder and tonumber(formerSince) >= tonumber(since) then return since end
   if formerPod ~= pod then redis.call('SREM', sets .. formerPod, client) end
 else
   local last = redis.call('ZREVRANGE', order, 0, 0, 'WITHSCORES')[2]
@@ -22,8 +25,9 @@ redis.call('HSET', members, client, cmsgpack.pack(pod, holder, told, since))
 redis.call('SADD', KEYS[3], client)
 for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ttl) end
 if formerTold ~= told then redis.call(command, wire, 'j' .. told) end
-return 1
-`);
+return since
+`,
+);
 
 /** KEYS: members, order. */
 export const LEAVE = new Script(`
@@ -35,6 +39,20 @@ if of ~= holder then return 0 end
 redis.call('HDEL', KEYS[1], client)
 redis.call('ZREM', KEYS[2], client)
 redis.call('SREM', sets .. pod, client)
+redis.call(command, wire, 'l' .. told)
+return 1
+`);
+
+/** Takes a client out whom its pod does not hold any more. KEYS: members, order, the set of that pod's clients here. */
+export const EVICT = new Script(`
+local client, pod, command, wire = unpack(ARGV)
+redis.call('SREM', KEYS[3], client)
+local member = redis.call('HGET', KEYS[1], client)
+if not member then return 0 end
+local of, _, told = cmsgpack.unpack(member)
+if of ~= pod then return 0 end
+redis.call('HDEL', KEYS[1], client)
+redis.call('ZREM', KEYS[2], client)
 redis.call(command, wire, 'l' .. told)
 return 1
 `);

@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto';
 
+/** The server's clock, in ms since the Unix epoch, and how numbers are written as text: Lua would round them. */
+export const CLOCK = `
+local function text(number) return string.format('%.0f', number) end
+
+local function clock()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+`;
+
 /** A Lua script, to be run by its digest. */
 export class Script {
   readonly body: string;

@@ -1,3 +1,5 @@
+import { CLOCK } from './script.js';
+
 /**
  * What the scripts that work on a channel's stream have in common. KEYS: meta, log.
  *
@@ -11,12 +13,7 @@
 export const STREAM = `
 local meta, log = KEYS[1], KEYS[2]
 
-local function text(number) return string.format('%.0f', number) end
-
-local function clock()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
+${CLOCK}
 
 local function begin(stream, epoch)
   stream.e, stream.o, stream.f, stream.x = epoch, 0, 1, 0

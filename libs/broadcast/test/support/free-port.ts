@@ -1,0 +1,28 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+
+/** Below those that the system gives to outgoing connections, so that a server that was killed gets its own again. */
+const FIRST_PORT = 10_000;
+const PORTS = 12_000;
+/** A cluster node listens on a second port. */
+const BUS_DISTANCE = 10_000;
+
+/** A port that nobody listens on, for a server that has to come back on the same one. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
+    if ((await isFree(port)) && (await isFree(port + BUS_DISTANCE))) return port;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    server.close();
+  }
+}

@@ -57,11 +57,10 @@ RUN npm run bundle --workspace apps/gateway \
 
 # For Skaffold: what is synced into src is compiled, and node starts again with what comes out. That is no drain; it must be quick.
 FROM build AS dev
-COPY dev dev
 RUN chown -R 65532:65532 apps libs
 USER 65532:65532
 EXPOSE 8000 8001
-ENTRYPOINT ["sh", "-c", "node dev/compile-changes.js apps/gateway libs/broadcast libs/protocol & exec node --watch --watch-path=apps/gateway/dist --watch-path=libs/broadcast/dist --watch-path=libs/protocol/dist --watch-preserve-output --watch-kill-signal=SIGKILL apps/gateway/dist/main.js"]
+ENTRYPOINT ["sh", "-c", "node apps/gateway/dev/compile-changes.js apps/gateway libs/broadcast libs/protocol & exec node --watch --watch-path=apps/gateway/dist --watch-path=libs/broadcast/dist --watch-path=libs/protocol/dist --watch-preserve-output --watch-kill-signal=SIGKILL apps/gateway/dist/main.js"]
 
 FROM ${RUN_IMAGE}
 COPY --from=runtime /runtime /

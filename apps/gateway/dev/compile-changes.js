@@ -12,7 +12,7 @@ import ts from 'typescript';
 /** An editor writes, or tar extracts, in several steps; in ms. */
 const SETTLE = 20;
 
-const configFile = fileURLToPath(new URL('../tsconfig.json', import.meta.url));
+const configFile = fileURLToPath(new URL('../../../tsconfig.json', import.meta.url));
 const { options } = ts.parseJsonConfigFileContent(
   ts.readConfigFile(configFile, (path) => ts.sys.readFile(path)).config,
   ts.sys,

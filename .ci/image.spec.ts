@@ -90,7 +90,7 @@ describe('the Dockerfile', () => {
 
   it('watches in its dev target where the gateway and what it imports of the workspace are', () => {
     const [, command = ''] = /ENTRYPOINT (\["sh".*)/.exec(read('Dockerfile')) ?? [];
-    const compiled = / dev\/compile-changes\.js ([^&]*) &/.exec(command)?.[1]?.split(' ') ?? [];
+    const compiled = / apps\/gateway\/dev\/compile-changes\.js ([^&]*) &/.exec(command)?.[1]?.split(' ') ?? [];
     const watched = [...command.matchAll(/--watch-path=(\S+)\/dist/g)].map(([, folder]) => folder);
     const { references } = JSON.parse(read('apps/gateway/tsconfig.json')) as { references: { path: string }[] };
     const needed = ['apps/gateway', ...references.map(({ path }) => path.replace('../../', ''))];

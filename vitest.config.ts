@@ -27,7 +27,7 @@ export default defineConfig({
             'dev/*.spec.ts',
             'e2e/test/**/*.spec.ts',
           ],
-          exclude: REDIS,
+          exclude: [...REDIS, 'apps/gateway/test/autobahn/**'],
         },
       },
       {

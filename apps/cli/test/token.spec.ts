@@ -1,3 +1,4 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -89,6 +90,33 @@ describe('holdfast token', () => {
     await expect(mint(['--user', 'alice'], { env: list })).resolves.toBeDefined();
   });
 
+  it.each<[string, { privateKey: KeyObject; publicKey: KeyObject }]>([
+    ['RS256', generateKeyPairSync('rsa', { modulusLength: 2048 })],
+    ['ES256', generateKeyPairSync('ec', { namedCurve: 'P-256' })],
+    ['ES384', generateKeyPairSync('ec', { namedCurve: 'P-384' })],
+    ['EdDSA', generateKeyPairSync('ed25519')],
+  ])('signs with a private key by %s, whose name it tells', async (alg, { privateKey, publicKey }) => {
+    const path = file(alg, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const sut = new Running(['token', '--user', 'alice', '--private-key-file', path, '--kid', 'key-1'], { env });
+    expect(await sut.exitCode, sut.stderr).toBe(0);
+    const { payload, protectedHeader } = await jwtVerify(sut.stdout.trim(), publicKey);
+    expect(payload).toMatchObject({ sub: 'alice', exp: expect.any(Number) });
+    expect(protectedHeader).toEqual({ alg, typ: 'JWT', kid: 'key-1' });
+  });
+
+  it('refuses what is no private key of a token, and does not repeat it', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'secp256k1' });
+    for (const [index, text] of [
+      'no key',
+      publicKey.export({ type: 'spki', format: 'pem' }),
+      privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    ].entries()) {
+      const message = await refused(['--user', 'a', '--private-key-file', file(`bad-${index}`, text)]);
+      expect(message).toContain('--private-key-file: give a PEM private key');
+      expect(message).not.toContain('no key');
+    }
+  });
+
   it('takes no secret as an argument, and does not repeat one', async () => {
     expect(await refused(['--user', 'alice', `--secret=${SECRET}`])).not.toContain('a secret');
     expect(await refused(['--user', 'alice', SECRET])).not.toContain('a secret');
@@ -114,6 +142,7 @@ describe('holdfast token', () => {
     [['--user', 'a', '--expires', '1 hour'], '5m'],
     [['--user', 'a', '--expires', '3600'], '5m'],
     [['--user', 'a', '--subscription', 'c', '--channel', 'd'], 'cannot be used with'],
+    [['--user', 'a', '--secret-file', 'c', '--private-key-file', 'd'], 'cannot be used with'],
   ])('refuses %j', async (args, expected) => {
     expect(await refused(args)).toContain(expected);
   });

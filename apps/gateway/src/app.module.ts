@@ -6,6 +6,7 @@ import { BrokerListener } from './broker-listener.js';
 import { ChannelsModule } from './channels/channels.module.js';
 import { ConfigModule, type Config } from './config/index.js';
 import { DemoModule } from './demo/demo.module.js';
+import { EventsModule } from './events/events.module.js';
 import { GatewayModule } from './gateway/gateway.module.js';
 import { HealthModule } from './health/health.module.js';
 import { logOptions } from './log.js';
@@ -31,6 +32,7 @@ export class AppModule {
         { ...BroadcastModule.forRoot(broadcast), global: true },
         MetricsModule,
         ChannelsModule,
+        EventsModule,
         GatewayModule,
         UsersModule,
         HealthModule,

@@ -5,19 +5,17 @@ import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { PinoLogger } from 'nestjs-pino';
-import { refuseRequestTarget } from './api/framework-errors.js';
+import { refuseAmbiguous, refuseRequestTarget } from './api/framework-errors.js';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/index.js';
 import { HoldfastWsAdapter } from './gateway/holdfast-ws.adapter.js';
 import { isWebSocketUpgrade } from './gateway/upgrades.js';
 import { AppLogger } from './log.js';
 import { Lifecycle } from './lifecycle/lifecycle.js';
+import { httpServerOptions, refuseUnreadable, REQUEST_TIMEOUT_MS } from './limits/http-server.js';
 
 /** A user id in a path, which is longer than a channel name may be, so that a refusal can say what is wrong with it. */
 const MAX_PARAM_LENGTH = 765;
-
-/** A client that sends its request more slowly is cut off. */
-const REQUEST_TIMEOUT_MS = 30_000;
 
 /**
  * The whole application, not listening yet.
@@ -31,13 +29,14 @@ export async function createApp(
   config: Config,
   ...modules: readonly (Type | DynamicModule)[]
 ): Promise<NestFastifyApplication> {
-  return create(AppModule.forRoot(config, modules));
+  return create(config, AppModule.forRoot(config, modules));
 }
 
 /** The application of a root module: for those who bring a broker of their own. */
-export async function create(root: DynamicModule): Promise<NestFastifyApplication> {
+export async function create(config: Config, root: DynamicModule): Promise<NestFastifyApplication> {
   const fastify = new FastifyAdapter({
-    http: { shouldUpgradeCallback: isWebSocketUpgrade },
+    http: { ...httpServerOptions(config), shouldUpgradeCallback: isWebSocketUpgrade },
+    clientErrorHandler: refuseUnreadable,
     frameworkErrors: refuseRequestTarget,
     requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
@@ -48,6 +47,7 @@ export async function create(root: DynamicModule): Promise<NestFastifyApplicatio
   });
   app.useLogger(new AppLogger(await app.resolve(PinoLogger), {}));
   app.useWebSocketAdapter(new HoldfastWsAdapter(app));
+  app.getHttpAdapter().getInstance().addHook('onRequest', refuseAmbiguous);
   await app.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false,

@@ -1,6 +1,7 @@
 import { BROKER, type Broker } from '@holdfast/broadcast';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { Hub } from './channels/hub.js';
+import { BelatedEvents } from './events/belated-events.js';
 import { BrokerMonitor } from './health/broker-monitor.js';
 import { Refusals } from './users/refusals.js';
 import { UsersService } from './users/users.service.js';
@@ -11,19 +12,21 @@ export class BrokerListener implements OnApplicationBootstrap {
   constructor(
     @Inject(BROKER) private readonly broker: Broker,
     @Inject(Hub) private readonly hub: Hub,
+    @Inject(BelatedEvents) private readonly events: BelatedEvents,
     @Inject(UsersService) private readonly users: UsersService,
     @Inject(Refusals) private readonly refusals: Refusals,
     @Inject(BrokerMonitor) private readonly monitor: BrokerMonitor,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    const { hub, users } = this;
+    const { hub, events, users } = this;
     await this.broker.start({
       onPublication: (channel, publication) => hub.onPublication(channel, publication),
       onGap: (channel, position) => hub.onGap(channel, position),
       onJoin: (channel, member) => hub.onJoin(channel, member),
       onLeave: (channel, member) => hub.onLeave(channel, member),
       onPresenceGap: (channel) => hub.onPresenceGap(channel),
+      onBelated: (...belated) => events.onBelated(...belated),
       onSignal: (signal) => users.onSignal(signal),
     });
     await this.monitor.watch(() => this.refusals.load());

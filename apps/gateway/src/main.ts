@@ -5,7 +5,7 @@ import { brokerUrlProblem, RedisUrlError, UnsupportedBrokerError } from '@holdfa
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
 import { createApp, startApp } from './app.js';
-import { ConfigError, EX_CONFIG, loadConfig, watchSecrets, type Config } from './config/index.js';
+import { ConfigError, EX_CONFIG, loadConfig, verifiesTokens, watchSecrets, type Config } from './config/index.js';
 
 async function main(): Promise<void> {
   const config = loadConfig(process.env);
@@ -22,10 +22,12 @@ async function main(): Promise<void> {
   });
   const { port } = app.getHttpServer().address() as AddressInfo;
   logger.log(`listening on http://localhost:${port}`);
-  const { anonymous, jwt } = config.auth;
+  const { anonymous } = config.auth;
   if (anonymous) logger.warn('anonymous access is on: clients without a token may connect');
-  else if (jwt.secrets.current.length === 0 && jwt.publicKey.current === undefined) {
-    logger.warn('nobody can connect: set HOLDFAST_JWT_SECRET or HOLDFAST_JWT_PUBLIC_KEY, or HOLDFAST_ANONYMOUS=true');
+  else if (!identifiesClients(config)) {
+    logger.warn(
+      'nobody can connect: set HOLDFAST_JWT_SECRET, HOLDFAST_JWT_PUBLIC_KEY or HOLDFAST_JWKS_URL, or HOLDFAST_ANONYMOUS=true',
+    );
   }
   // The one key that is printed: it was made for this process, on a developer's machine.
   if (generatedKey !== undefined) logger.log(`API key of this run: ${generatedKey}`);
@@ -43,15 +45,19 @@ function brokerProblem({ broker }: Config, variable: string): string | undefined
  *
  * @returns the API key, where one was made.
  */
-function generateSecrets({ auth, apiKeys }: Config): string | undefined {
-  const { secrets, publicKey } = auth.jwt;
-  if (secrets.current.length === 0 && publicKey.current === undefined) {
-    secrets.replace([randomBytes(32).toString('base64url')]);
-  }
+function generateSecrets(config: Config): string | undefined {
+  const { auth, apiKeys } = config;
+  if (!identifiesClients(config)) auth.jwt.secrets.replace([randomBytes(32).toString('base64url')]);
   if (apiKeys.current.length > 0) return undefined;
   const key = randomBytes(24).toString('base64url');
   apiKeys.replace([key]);
   return key;
+}
+
+/** Whether there is anything that tells who a client with a token is. */
+function identifiesClients({ auth, webhooks }: Config): boolean {
+  const { url, actions } = webhooks.authorization;
+  return verifiesTokens(auth.jwt) || (url !== undefined && actions.includes('connect'));
 }
 
 /** The first signal drains, the second one ends at once. */

@@ -844,6 +844,6 @@ describe('GET /api/openapi.json', () => {
   it('holds every code that its operations answer in these tests', async () => {
     const { paths } = await documentOf(await startGateway());
     const statuses = Object.keys(paths['/api/publish']?.['post']?.responses ?? {});
-    expect(statuses).toEqual(['200', '400', '401', '409', '413', '415', '500', '503', '504']);
+    expect(statuses).toEqual(['200', '400', '401', '409', '413', '415', '429', '500', '503', '504']);
   });
 });

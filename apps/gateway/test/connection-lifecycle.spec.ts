@@ -7,6 +7,7 @@ import { Connections } from '../src/gateway/connections.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { heapInUse } from './support/heap.js';
 import { metric } from './support/metric.js';
+import { NO_LIMITS } from './support/no-limits.js';
 import { clientFrame, PING, RawSocket, TEXT } from './support/raw-socket.js';
 import { TestClient } from './support/test-client.js';
 import { secondsFromNow, signToken } from './support/tokens.js';
@@ -210,7 +211,7 @@ describe('promise 7: a consumer that does not read', () => {
   });
 
   it('may not fill the gateway with pongs either', async () => {
-    const sut = await startGateway({ connection: { maxPayload: 32_768, maxBuffered: 70_000 } });
+    const sut = await startGateway({ connection: { maxPayload: 32_768, maxBuffered: 70_000 }, limits: NO_LIMITS });
     const raw = await RawSocket.webSocket(sut.port);
     raw.socket.pause();
     const flood = Buffer.concat(Array.from({ length: 500 }, () => clientFrame(PING, 'x'.repeat(125))));

@@ -7,6 +7,7 @@ import { ChannelsService } from '../src/channels/channels.service.js';
 import { startGateway } from './support/gateway.js';
 import { heapInUse } from './support/heap.js';
 import { metric } from './support/metric.js';
+import { NO_LIMITS } from './support/no-limits.js';
 import { clientFrame, CLOSE_FRAME, PING, RawSocket, TEXT } from './support/raw-socket.js';
 import type { TestClient } from './support/test-client.js';
 
@@ -250,6 +251,7 @@ describe('promise 8: 10,000 random frames on one connection', () => {
   it('get exactly one answer each, and leave nothing behind', { timeout: 60_000 }, async () => {
     const sut = await startGateway({
       connection: { badFrames: { burst: 100_000 }, maxBuffered: 200_000_000 },
+      limits: NO_LIMITS,
       namespaceDefaults: { history: { size: 10 } },
     });
 

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { SUBPROTOCOL, type Welcome } from '@holdfast/protocol';
 import { describe, expect, it, vi } from 'vitest';
 import { WebSocket, type ClientOptions } from 'ws';
+import { webhookSecret } from './support/backend.js';
 import { startGatewayProcess, type GatewayProcess } from './support/gateway-process.js';
 import { API_KEY, JWT_SECRET } from './support/gateway.js';
 import { TestClient } from './support/test-client.js';
@@ -15,6 +16,10 @@ const PRODUCTION = {
   HOLDFAST_SETTLE_SECONDS: '0',
   HOLDFAST_DRAIN_SECONDS: '0',
   HOLDFAST_LOG_LEVEL: 'trace',
+  // Nobody is there: what fails is logged.
+  HOLDFAST_JWKS_URL: 'http://127.0.0.1:1/keys?secret=of-the-jwks-url',
+  HOLDFAST_AUTHORIZATION_URL: 'http://127.0.0.1:1/?secret=of-the-authorization-url',
+  HOLDFAST_WEBHOOK_SECRET: webhookSecret(),
 };
 
 /** Every line, which has to be JSON. */
@@ -42,10 +47,10 @@ describe('the log of a production gateway', () => {
     for (const line of lines) expect(line).toMatchObject({ level: expect.any(Number), time: expect.any(Number) });
   });
 
-  it('never holds a token, a session or a key, whichever way they came and whatever became of them', async () => {
+  it('never holds a token, a session, a key or the URL of a backend, whichever way they came and whatever became of them', async () => {
     const sut = await startGatewayProcess(PRODUCTION);
     const url = `ws://127.0.0.1:${sut.port}/ws`;
-    const secrets: string[] = [API_KEY, JWT_SECRET];
+    const secrets: string[] = [API_KEY, JWT_SECRET, PRODUCTION.HOLDFAST_WEBHOOK_SECRET, 'of-the-'];
     const secret = async (name: string, valid = true): Promise<string> => {
       const key = valid ? undefined : secretKey('some-other-secret-of-32-bytes-or-more');
       const token = await signToken({ sub: 'ann', name }, key === undefined ? {} : { key });
@@ -102,6 +107,9 @@ describe('the log of a production gateway', () => {
     await vi.waitFor(() => expect(sut.output().split('"disconnected"').length).toBeGreaterThan(6));
     expect(await sut.stop()).toBe(0);
     const output = sut.output();
+    for (const what of ['HOLDFAST_JWKS_URL cannot be fetched', 'the authorization webhook failed']) {
+      expect(output).toContain(what);
+    }
     expect(output).toContain('"url":"/ws?access_token=redacted&session=redacted"');
     for (const one of secrets) expect(output).not.toContain(one);
     expect(linesOf(sut).length).toBeGreaterThan(20);

@@ -1,11 +1,13 @@
 import { MemoryBroker, MemoryStore } from '@holdfast/broadcast';
 import { expect, it, vi } from 'vitest';
 import { heapInUse } from './support/heap.js';
+import { NO_LIMITS } from './support/no-limits.js';
 import { Pod, settled } from './support/pod.js';
 import { signToken } from './support/tokens.js';
 
 const COUNT = 20_000;
 const FILE = {
+  limits: NO_LIMITS,
   namespaceDefaults: { history: { size: 10, ttl: 1 }, positionTtl: 1 },
   presence: { grace: 0.1 },
   keyWindow: 1,

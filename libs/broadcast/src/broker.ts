@@ -93,6 +93,14 @@ export interface Members {
   readonly count: number;
 }
 
+/** What a join or a leave did to a channel's members. */
+export interface MembershipChange {
+  /** Whether it was announced: somebody came, went, or has new details. */
+  readonly changed: boolean;
+  /** How many members there are after it. */
+  readonly count: number;
+}
+
 /** A client's connection, as the registry knows it. `holder` tells two connections of one client apart. */
 export interface Connection {
   readonly client: string;
@@ -119,6 +127,12 @@ export interface BrokerEvents {
   onLeave(channel: string, member: Member): void;
   /** Joins or leaves of a subscribed channel may not have been told: `members` has the whole list. */
   onPresenceGap(channel: string): void;
+  /**
+   * A member came or went without the promise of a `join` or `leave` having told so: its pod is gone and was swept up after, its
+   * leave could not be done at its time, or it was brought back to a broker that had lost it. Told to one pod, subscribed or
+   * not, beside `onJoin` and `onLeave`.
+   */
+  onBelated(event: 'join' | 'leave', channel: string, member: Member, count: number): void;
   /** A signal of any pod, this one included. */
   onSignal(signal: string): void;
 }
@@ -174,9 +188,9 @@ export interface Broker {
    * Puts a member into a channel. A client that is in it already changes hands without a word, unless its details
    * changed: those are announced by `onJoin`.
    */
-  join(channel: string, member: Member, holder: string): Promise<void>;
+  join(channel: string, member: Member, holder: string): Promise<MembershipChange>;
   /** Takes a client out of a channel, unless another holder has it by now. */
-  leave(channel: string, client: string, holder: string): Promise<void>;
+  leave(channel: string, client: string, holder: string): Promise<MembershipChange>;
   members(channel: string, limit: number): Promise<Members>;
 
   /** Notes that a user's client is connected here; a later holder of the same client takes its place. */

@@ -113,6 +113,7 @@ describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
     await redis.admin.hdel((order[0] ?? '').replace('order', 'members'), 'bob');
     await redis.admin.del(pods);
     await eventually(async () => expect(await there.broker.members(QUIET, 0)).toMatchObject({ count: 2 }));
+    await eventually(() => expect([here.belated, there.belated]).toEqual([[`${QUIET} join bob of 2`], []]));
     await eventually(async () => expect(await here.broker.connections('u')).toEqual([{ ...connection, holder: 'h2' }]));
     await here.broker.leave(QUIET, 'ann', 'h1');
     await here.broker.unregister('u', 'ann', 'h1');
@@ -336,7 +337,12 @@ describe('a pod that dies without a word', { timeout: 60_000 }, () => {
     const clients = Array.from({ length: 1_000 }, (_, index) => `client ${index}`);
     try {
       await Promise.all([dying, first, second].map(async (pod) => pod.start([QUIET])));
-      await Promise.all(clients.map(async (client) => dying.broker.join(QUIET, member(client), 'before')));
+      // Again where a busy machine did not answer in time.
+      const join = async (client: string): Promise<void> =>
+        eventually(async () => dying.broker.join(QUIET, member(client), 'before'));
+      for (let start = 0; start < clients.length; start += 100) {
+        await Promise.all(clients.slice(start, start + 100).map(join));
+      }
       await dying.broker.register({ client: 'c', holder: 'h', user: 'ann', node: 'n', since: 1 });
       expect(await first.broker.members(QUIET, 0)).toMatchObject({ count: 1_000 });
       expect(await first.broker.connections('ann')).toHaveLength(1);
@@ -354,15 +360,42 @@ describe('a pod that dies without a word', { timeout: 60_000 }, () => {
         );
       }
 
+      const belated = survivors.flatMap((pod) => pod.belated);
+      const counts = belated.map((line) => Number(line.split(' of ')[1]));
+      expect(counts.toSorted((a, b) => a - b)).toEqual(left.map((_, index) => 100 + index));
+      expect(new Set(belated.map((line) => line.split(' of ')[0])).size).toBe(left.length);
+
       proxy.restore();
       await eventually(
         async () => expect(await first.broker.members(QUIET, 0)).toMatchObject({ count: 1_000 }),
         15_000,
       );
+      await eventually(() => expect(dying.belated).toHaveLength(left.length));
+      for (const line of dying.belated) expect(line).toContain(' join ');
       await dying.broker.leave(QUIET, back[0] ?? '', 'before');
       expect(await first.broker.members(QUIET, 0)).toMatchObject({ count: 1_000 });
     } finally {
       await Promise.all([dying, ...survivors].map(async ({ broker }) => broker.close()));
+      await proxy.close();
+      await redis.close();
+    }
+  });
+});
+
+describe('a pod that could not be heard for a moment', { timeout: 60_000 }, () => {
+  it('takes out late who left meanwhile, and is told that it did', async () => {
+    const redis = await RedisServer.start();
+    const proxy = await SilentProxy.start(redis.port);
+    const pod = new Subscriber(createBroker(proxy.url));
+    try {
+      await pod.start([QUIET]);
+      for (const client of ['ann', 'bob']) await pod.broker.join(QUIET, member(client), 'h');
+      proxy.silence();
+      await expect(pod.broker.leave(QUIET, 'ann', 'h')).rejects.toThrow('no answer from Redis');
+      proxy.restore();
+      await eventually(() => expect(pod.belated).toEqual([`${QUIET} leave ann of 1`]), 15_000);
+    } finally {
+      await pod.broker.close();
       await proxy.close();
       await redis.close();
     }

@@ -72,6 +72,8 @@ export class Connection {
   welcome: Welcome | undefined;
   /** When the gateway wants us gone, on the clock of `performance.now()`. */
   leaveBy: number | undefined;
+  /** Whether `leaveBy` is a wish: an overloaded gateway keeps whom nobody else takes. */
+  mayStay = false;
   /** Who hears the notices of a channel. */
   readonly routes = new Map<string, (frame: ChannelFrame) => void>();
 
@@ -162,7 +164,7 @@ export class Connection {
       case 'welcome':
         return this.#welcomed(frame.data);
       case 'reconnect':
-        return this.#leave(frame.data.within);
+        return this.#leave(frame.data);
       default:
         this.routes.get(frame.data.channel)?.(frame);
     }
@@ -176,10 +178,17 @@ export class Connection {
     this.#owner.welcomed(this);
   }
 
-  #leave(within: number): void {
+  /** Gives up leaving, where the gateway lets us. Another time it may ask again. */
+  stay(): void {
+    this.leaveBy = undefined;
+  }
+
+  #leave({ within, reason }: Notices['reconnect']): void {
     const leaveBy = performance.now() + within;
-    if (this.leaveBy !== undefined && this.leaveBy <= leaveBy) return;
+    const mayStay = reason === 'overloaded';
+    if (this.leaveBy !== undefined && (mayStay || (!this.mayStay && this.leaveBy <= leaveBy))) return;
     this.leaveBy = leaveBy;
+    this.mayStay = mayStay;
     this.#owner.toldToLeave(this);
   }
 

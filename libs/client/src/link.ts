@@ -186,7 +186,8 @@ export class Link implements ConnectionOwner {
       this.#owner.report(new HoldfastError('unauthorized', reason.message, { retryable: true }));
     }
     if (!this.#current) this.#owner.down(reason);
-    this.#dialAgain();
+    if (this.#current?.mayStay && performance.now() >= (this.#current.leaveBy ?? 0)) this.#current.stay();
+    else this.#dialAgain();
   }
 
   #lost(connection: Connection, reason: CloseReason): void {

@@ -260,7 +260,8 @@ export class ChannelSubscription implements Subscription {
     this.detach(connection);
     // The subscription lives on where it has moved to, or is about to.
     if (connection !== this.#target) return;
-    if (code === 'token_expired' && this.#options.token !== undefined) {
+    // Without a token it was a permission for a time, which may be given again.
+    if (code === 'token_expired') {
       this.#token = undefined;
       this.#isTokenNew = true;
       this.#subscribe(connection);

@@ -101,6 +101,7 @@ export class FakeGateway {
     this.#server.on('upgrade', (request, socket, head) => {
       if (this.refuseUpgrades !== undefined) {
         this.refused++;
+        socket.on('error', () => {});
         socket.end(`HTTP/1.1 ${this.refuseUpgrades} Refused\r\nConnection: close\r\n\r\n`);
         return;
       }

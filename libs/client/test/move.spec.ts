@@ -406,3 +406,51 @@ describe('make before break', () => {
     });
   });
 });
+
+describe('a gateway that is overloaded', () => {
+  it('is left where another takes us', async () => {
+    const gateway = await startGateway();
+    const { events, old } = await connected(gateway);
+    old.send('reconnect', { within: 200, reason: 'overloaded' });
+    await gateway.peer(2);
+    await vi.waitFor(() => expect(events).toEqual(['connected', 'moved pod-1 pod-2']), WAIT);
+    await vi.waitFor(() => expect(old.closeCode).toBe(1000), WAIT);
+  });
+
+  it('keeps us where nobody else does: it is asked for a while, and then left alone until it says so again', async () => {
+    const gateway = await startGateway();
+    const { sut, events, app, old } = await connected(gateway, { backoff: { base: 10, max: 20 } });
+    gateway.refuseUpgrades = 503;
+    old.send('reconnect', { within: 100, reason: 'overloaded' });
+    await vi.waitFor(() => expect(gateway.refused).toBeGreaterThan(1), WAIT);
+    let before = -1;
+    await vi.waitFor(
+      () => {
+        const { refused } = gateway;
+        const isDone = refused === before;
+        before = refused;
+        expect(isDone).toBe(true);
+      },
+      { ...WAIT, interval: 100 },
+    );
+    gateway.publish('room', 'a');
+    await vi.waitFor(() => expect(app.log).toEqual(offsets(1)), WAIT);
+    expect(sut.state).toBe('connected');
+    expect(events).toEqual(['connected']);
+
+    gateway.refuseUpgrades = undefined;
+    old.send('reconnect', { within: 100, reason: 'overloaded' });
+    await vi.waitFor(() => expect(events).toEqual(['connected', 'moved pod-1 pod-2']), WAIT);
+  });
+
+  it('that goes away after all is left for good', async () => {
+    const gateway = await startGateway();
+    const { events, old } = await connected(gateway, { backoff: { base: 10, max: 20 } });
+    gateway.refuseUpgrades = 503;
+    old.send('reconnect', { within: 50, reason: 'overloaded' });
+    old.send('reconnect', { within: 60_000, reason: 'draining' });
+    await vi.waitFor(() => expect(gateway.refused).toBeGreaterThan(10), WAIT);
+    gateway.refuseUpgrades = undefined;
+    await vi.waitFor(() => expect(events).toEqual(['connected', 'moved pod-1 pod-2']), WAIT);
+  });
+});

@@ -215,6 +215,26 @@ describe('subscription token', () => {
     });
   });
 
+  it('is not needed to go on where a permission without one ended: the gateway decides again', async () => {
+    const gateway = await startGateway();
+    const sut = connect(gateway);
+    const app = record();
+    await sut.subscribe('room', app).ready;
+    gateway.publish('room', 'a');
+    const [peer] = gateway.peers;
+    const end = (): void => {
+      peer?.send('unsubscribed', { channel: 'room', code: 'token_expired' });
+      peer?.subscribed.delete('room');
+    };
+    end();
+    gateway.publish('room', 'b');
+    await vi.waitFor(() => expect(app.log).toEqual(['message 1', 'message 2']), WAIT);
+
+    gateway.scripts['subscribe'] = () => ({ refuse: 'forbidden' });
+    end();
+    await vi.waitFor(() => expect(app.log.at(-1)).toBe('error forbidden'), WAIT);
+  });
+
   it('is asked for again when the callback fails', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);

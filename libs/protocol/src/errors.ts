@@ -48,9 +48,26 @@ export const ERRORS = {
   unsupported_media_type: { message: 'send application/json', retryable: false, status: 415 },
   upgrade_required: { message: 'open a WebSocket here (version 13)', retryable: false, status: 426 },
   refused: { message: 'the handler of this event refused the request', retryable: false, status: 422 },
+  headers_too_large: { message: 'the head of the request is too large', retryable: false, status: 431 },
+  request_timeout: { message: 'the request did not come to its end in time', retryable: true, status: 408 },
+  too_many_connections: {
+    message: 'this user or address has as many connections as it may',
+    retryable: true,
+    status: 429,
+  },
+  too_many_subscriptions: {
+    message: 'this connection has as many subscriptions as it may: unsubscribe from some',
+    retryable: false,
+    status: 429,
+  },
   rate_limited: { message: 'too many requests, slow down', retryable: true, status: 429 },
   draining: { message: 'this gateway is going away, connect to another', retryable: true, status: 503 },
   overloaded: { message: 'this gateway is overloaded, try again later', retryable: true, status: 503 },
+  authorization_unavailable: {
+    message: 'who may do this cannot be decided now, try again later',
+    retryable: true,
+    status: 503,
+  },
   unavailable: { message: 'the broker is not available, nothing was stored', retryable: true, status: 503 },
   unknown: {
     message: 'the broker did not answer in time, it may have been stored: retry only under a key',

@@ -3,7 +3,7 @@ import type { JWTPayload } from 'jose';
 import { parseDuration, parseLength } from '../arguments.js';
 import { EXIT, Failure } from '../failure.js';
 import type { Io } from '../io.js';
-import { gatewayClaims, JWT_SECRET, readSigningKey, signToken } from '../jwt.js';
+import { gatewayClaims, JWT_SECRET, readPrivateKey, readSigningKey, signToken, type SigningKey } from '../jwt.js';
 import type { Terminal } from '../terminal.js';
 
 /** In ms. */
@@ -22,6 +22,8 @@ interface TokenOptions {
   readonly audience?: string;
   readonly subscription?: string;
   readonly secretFile?: string;
+  readonly privateKeyFile?: string;
+  readonly kid?: string;
 }
 
 export function addTokenCommand(program: Command, io: Io, terminal: Terminal): void {
@@ -29,9 +31,9 @@ export function addTokenCommand(program: Command, io: Io, terminal: Terminal): v
     .command('token')
     .summary('mint a development token')
     .description(
-      'Mints a JSON Web Token (HS256) for development, and prints it. ' +
-        `It is signed with the secret of the gateway, from ${JWT_SECRET} or a file; of several with the first. ` +
-        'In production the backend mints them.',
+      'Mints a JSON Web Token for development, and prints it. ' +
+        `It is signed with the secret of the gateway (HS256), from ${JWT_SECRET} or a file; of several with the first. ` +
+        'Or with a private key, whose public key the gateway has. In production the backend mints them.',
     )
     .option('-u, --user <user>', 'whose token it is (claim sub)', parseLength(MAX_USER_LENGTH))
     .option('-c, --channel <pattern...>', 'channels to subscribe to, * stands for any characters (claim channels)')
@@ -50,6 +52,12 @@ export function addTokenCommand(program: Command, io: Io, terminal: Terminal): v
     .option('--issuer <issuer>', 'the claim iss, where the gateway asks for one')
     .option('--audience <audience>', 'the claim aud, where the gateway asks for one')
     .option('--secret-file <path>', `a file with the secret, instead of ${JWT_SECRET}`)
+    .addOption(
+      new Option('--private-key-file <path>', 'a file with a PEM private key (RSA, EC or Ed25519), instead of a secret')
+        // Whichever was meant, the other would go unnoticed.
+        .conflicts('secretFile'),
+    )
+    .option('--kid <id>', 'the name of the key in the token (header kid), where the gateway has a key set')
     .addHelpText(
       'after',
       `
@@ -57,12 +65,12 @@ Examples:
   $ holdfast token --user alice --channel 'chat:*' --publish 'chat:*'
   $ holdfast token --user alice --info '{"name":"Alice"}' --expires 7d --secret-file jwt-secret
   $ holdfast token --user alice --subscription chat:lobby
+  $ holdfast token --user alice --channel '*' --private-key-file private.pem
   $ HOLDFAST_CLI_TOKEN=$(holdfast token --user alice --channel '*') holdfast tail chat:lobby`,
     )
     .action(async (options: TokenOptions) => {
-      terminal.print(
-        await signToken({ ...claimsOf(options), ...gatewayClaims(options) }, options.expires, signingKey(options, io)),
-      );
+      const claims = { ...claimsOf(options), ...gatewayClaims(options) };
+      terminal.print(await signToken(claims, options.expires, signingKey(options, io), options.kid));
     });
 }
 
@@ -90,7 +98,8 @@ function parseInfo(text: string): unknown {
   }
 }
 
-function signingKey({ secretFile }: TokenOptions, { env }: Io): Uint8Array {
+function signingKey({ secretFile, privateKeyFile }: TokenOptions, { env }: Io): SigningKey {
+  if (privateKeyFile !== undefined) return readPrivateKey(privateKeyFile);
   const key = readSigningKey(secretFile, env);
   if (key !== undefined) return key;
   throw new Failure(

@@ -114,15 +114,15 @@ async function verify(options: VerifyOptions, io: Io, report: Report): Promise<v
   const deadline = new Deadline(timeout);
   const publishByApi = publisher(service.url, options, io);
 
-  const pods = await run(report, 'pods', () => searchPods(options, { service, token, deadline }));
+  const pods = await run('pods', { report, deadline }, () => searchPods(options, { service, token, deadline }));
   if (pods === undefined) return;
   report.ok('pods', `${pods.length}: ${pods.map(({ node }) => node).join(', ')}`);
   if (pods.length === 1) report.skip('pods', 'checks across pods are not possible with one pod (see --pods)');
   const gateway: Gateway = { pods, token, publishByApi, deadline };
 
-  const messages = await run(report, 'messages', () => checkMessages(gateway, `${channel}-messages`));
+  const messages = await run('messages', { report, deadline }, () => checkMessages(gateway, `${channel}-messages`));
   if (messages !== undefined) report.ok('messages', messages);
-  const resume = await run(report, 'resume', () => checkResume(gateway, `${channel}-resume`));
+  const resume = await run('resume', { report, deadline }, () => checkResume(gateway, `${channel}-resume`));
   if (typeof resume === 'string') report.ok('resume', resume);
   else if (resume !== undefined) report.skip('resume', resume.skipped);
   await checkAffinity(
@@ -131,8 +131,16 @@ async function verify(options: VerifyOptions, io: Io, report: Report): Promise<v
   );
 }
 
-/** Runs one check, and reports it where it fails. */
-async function run<T>(report: Report, name: string, check: () => Promise<T>): Promise<T | undefined> {
+/** Runs one check, and reports it where it fails, or where there is no time left for it. */
+async function run<T>(
+  name: string,
+  { report, deadline }: { report: Report; deadline: Deadline },
+  check: () => Promise<T>,
+): Promise<T | undefined> {
+  if (deadline.left === 0) {
+    report.skip(name, 'there was no time left for it (see --timeout)');
+    return undefined;
+  }
   try {
     return await check();
   } catch (error) {
@@ -169,7 +177,7 @@ interface Affinity {
 async function checkAffinity({ mode, cookie, service, ingress, gateway }: Affinity, report: Report): Promise<void> {
   if (mode === 'none') return;
   if (gateway.pods.length === 1) return report.skip('affinity', `${mode}: with one pod there is nowhere else to go`);
-  const seen = await run(report, 'affinity', async () => {
+  const seen = await run('affinity', { report, deadline: gateway.deadline }, async () => {
     if (mode === 'clientIP') return checkClientIpAffinity(service, gateway);
     return ingress === undefined ? undefined : checkCookieAffinity(ingress, gateway, cookie);
   });

@@ -2,6 +2,7 @@ import { BROKER, type Broker } from '@holdfast/broadcast';
 import { MAX_PAGE, type HistoryReply, type Members } from '@holdfast/protocol';
 import { Controller, Get, Header, Inject, Param, Query, UseGuards } from '@nestjs/common';
 import type { z } from 'zod';
+import { ApiRateGuard } from './api-rate.guard.js';
 import { ApiKeyGuard } from '../auth/index.js';
 import { fromBroker } from '../channels/broker-errors.js';
 import { ChannelsService } from '../channels/channels.service.js';
@@ -10,7 +11,7 @@ import { channelParams, channelsQuery, historyQuery } from './requests.js';
 import { SchemaPipe } from '../gateway/schema.pipe.js';
 
 @Controller('api/channels')
-@UseGuards(ApiKeyGuard)
+@UseGuards(ApiKeyGuard, ApiRateGuard)
 export class ChannelsController {
   constructor(
     @Inject(BROKER) private readonly broker: Broker,

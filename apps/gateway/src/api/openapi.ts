@@ -126,7 +126,7 @@ function errorsOf(operation: Operation): object {
 
 function codesOf({ public: isPublic, params, query, body, errors }: Operation): ErrorCode[] {
   return [
-    ...(isPublic ? [] : (['unauthorized'] as const)),
+    ...(isPublic ? [] : (['unauthorized', 'rate_limited'] as const)),
     ...(params || query || body ? (['invalid'] as const) : []),
     ...(body ? (['malformed', 'too_large', 'unsupported_media_type'] as const) : []),
     ...errors,

@@ -2,6 +2,7 @@ import type { PublishReply, PublishRequest } from '@holdfast/protocol';
 import { Controller, HttpCode, Inject, Post, Req, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import { ApiRateGuard } from './api-rate.guard.js';
 import { ApiKeyGuard, publisherOf } from '../auth/index.js';
 import { ChannelsService } from '../channels/channels.service.js';
 import type { PublishResult } from './answers.js';
@@ -10,7 +11,7 @@ import { JsonBody } from './json-body.js';
 import { batchBody, broadcastBody, publishBody } from './requests.js';
 
 @Controller('api')
-@UseGuards(ApiKeyGuard)
+@UseGuards(ApiKeyGuard, ApiRateGuard)
 export class PublishController {
   constructor(
     @Inject(ChannelsService) private readonly channels: ChannelsService,

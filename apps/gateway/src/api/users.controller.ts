@@ -2,6 +2,7 @@ import { userChannel, type PublishReply } from '@holdfast/protocol';
 import { Controller, Get, Header, HttpCode, Inject, Param, Post, Req, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import { ApiRateGuard } from './api-rate.guard.js';
 import { ApiKeyGuard, publisherOf } from '../auth/index.js';
 import { ChannelsService } from '../channels/channels.service.js';
 import { UsersService } from '../users/users.service.js';
@@ -13,7 +14,7 @@ import { SchemaPipe } from '../gateway/schema.pipe.js';
 type Done = z.output<typeof doneAnswer>;
 
 @Controller('api/users/:user')
-@UseGuards(ApiKeyGuard)
+@UseGuards(ApiKeyGuard, ApiRateGuard)
 export class UsersController {
   constructor(
     @Inject(ChannelsService) private readonly channels: ChannelsService,

@@ -1,31 +1,38 @@
-import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
-import { dataSchema, userSchema } from '@holdfast/protocol';
-import { errors, jwtVerify, type JWTPayload } from 'jose';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { dataSchema, MAX_TOKEN_LENGTH, userSchema } from '@holdfast/protocol';
+import { errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
+import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { z } from 'zod';
 import { CONFIG, type Config } from '../config/index.js';
 import { ProtocolError } from '../gateway/protocol-error.js';
+import { Metrics } from '../metrics/metrics.js';
 import type { Identity } from './identity.js';
+import { KeySet, KeysUnavailableError } from './key-set.js';
+import { patternsSchema } from './patterns-schema.js';
+import { PUBLIC_KEY_ALGORITHMS, publicKey, secretKey, VerificationKeys } from './verification-keys.js';
 
-const patternsSchema = z.array(z.string().min(1).max(255)).max(1000).default([]);
+/** The last second that a JavaScript Date can tell. */
+const LAST_SECOND = 8.64e12;
+
+const expirySchema = z.number().max(LAST_SECOND).optional();
 
 const connectionClaims = z.object({
   sub: userSchema.optional(),
   info: dataSchema.optional(),
-  channels: patternsSchema,
-  publish: patternsSchema,
+  channels: patternsSchema.default([]),
+  publish: patternsSchema.default([]),
   // A subscription token is for one channel and must not open a connection.
   channel: z.never().optional(),
-  exp: z.number().optional(),
+  exp: expirySchema,
 });
 
 const subscriptionClaims = z.object({
   sub: userSchema.optional(),
   channel: z.string(),
-  exp: z.number().optional(),
+  exp: expirySchema,
 });
 
-/** What a subscription token permits: one channel, to one user or to anonymous connections. */
+/** What permits one channel to one user, or to an anonymous connection: a subscription token, or the webhook. */
 export interface SubscriptionGrant {
   readonly user?: string | undefined;
   readonly channel: string;
@@ -33,15 +40,30 @@ export interface SubscriptionGrant {
   readonly expiresAt?: number;
 }
 
-/**
- * Verifies JSON Web Tokens (RFC 7519). The algorithms follow from the kind of key and never from the token
- * (RFC 8725, section 3.1).
- */
+/** Verifies JSON Web Tokens (RFC 7519) with what the configuration names. */
 @Injectable()
-export class Authenticator {
-  constructor(@Inject(CONFIG) private readonly config: Config) {}
+export class Authenticator implements OnModuleInit {
+  private readonly fixed: readonly VerificationKeys[];
+  private readonly published: KeySet | undefined;
 
-  /** @throws ProtocolError `unauthorized` */
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(Metrics) private readonly metrics: Metrics,
+    @InjectPinoLogger(Authenticator.name) private readonly logger: PinoLogger,
+  ) {
+    const { secrets, publicKeys, jwks } = config.auth.jwt;
+    this.fixed = [new VerificationKeys(secrets, secretKey), new VerificationKeys(publicKeys, publicKey)];
+    const { url } = jwks;
+    if (url !== undefined) {
+      this.published = new KeySet({ ...jwks, url, onFetched: (problem) => this.keysFetched(problem) });
+    }
+  }
+
+  onModuleInit(): void {
+    void this.published?.prepare();
+  }
+
+  /** @throws ProtocolError `unauthorized`, or `authorization_unavailable` where the token's key cannot be fetched now */
   async connection(token: string): Promise<Identity> {
     const claims = parse(connectionClaims, await this.verify(token));
     const { sub, info, channels, publish, exp } = claims;
@@ -50,78 +72,71 @@ export class Authenticator {
       publish,
       ...(sub === undefined ? {} : { user: sub }),
       ...(info === undefined ? {} : { info }),
-      ...(exp === undefined ? {} : { expiresAt: exp * 1000 }),
+      ...this.expiry(exp),
     };
   }
 
-  /** @throws ProtocolError `unauthorized` */
+  /** @throws ProtocolError as {@link connection} does */
   async subscription(token: string): Promise<SubscriptionGrant> {
     const { sub, channel, exp } = parse(subscriptionClaims, await this.verify(token));
-    return { user: sub, channel, ...(exp === undefined ? {} : { expiresAt: exp * 1000 }) };
+    return { user: sub, channel, ...this.expiry(exp) };
   }
 
   private async verify(token: string): Promise<JWTPayload> {
-    const { issuer, audience, clockTolerance } = this.config.auth.jwt;
-    for (const { key, algorithms } of this.keys()) {
-      try {
-        const { payload } = await jwtVerify(token, key, {
-          algorithms,
-          clockTolerance: clockTolerance / 1000,
-          ...(issuer === undefined ? {} : { issuer }),
-          ...(audience === undefined ? {} : { audience }),
-        });
-        return payload;
-      } catch (error) {
-        // Another key may be the right one; what was wrong with the token is told to nobody.
-        if (!(error instanceof errors.JOSEError) && !(error instanceof TypeError)) throw error;
+    if (token.length > MAX_TOKEN_LENGTH) throw new ProtocolError('unauthorized');
+    for (const { current } of this.fixed) {
+      for (const { key, algorithms } of current) {
+        const payload = await this.verifyWith(token, () => key, algorithms);
+        if (payload !== undefined) return payload;
       }
     }
-    throw new ProtocolError('unauthorized');
+    const payload = this.published && (await this.verifyWith(token, this.published.find, PUBLIC_KEY_ALGORITHMS));
+    // What was wrong with the token is told to nobody.
+    if (payload === undefined) throw new ProtocolError('unauthorized');
+    return payload;
   }
 
-  /** The present keys: secrets are read again when they are rotated. */
-  private keys(): readonly VerificationKey[] {
-    const { secrets, publicKey } = this.config.auth.jwt;
-    return [
-      ...secrets.current.map(secretKey),
-      ...(publicKey.current === undefined ? [] : [publicKeyOf(publicKey.current)]),
-    ];
+  /** @returns nothing where this key does not make it a valid token: another may. */
+  private async verifyWith(
+    token: string,
+    find: JWTVerifyGetKey,
+    algorithms: string[],
+  ): Promise<JWTPayload | undefined> {
+    const { issuer, audience, clockTolerance } = this.config.auth.jwt;
+    try {
+      const { payload } = await jwtVerify(token, find, {
+        algorithms,
+        clockTolerance: clockTolerance / 1000,
+        ...(issuer === undefined ? {} : { issuer }),
+        ...(audience === undefined ? {} : { audience }),
+      });
+      return payload;
+    } catch (error) {
+      if (error instanceof KeysUnavailableError) throw new ProtocolError('authorization_unavailable');
+      if (error instanceof errors.JWKSMultipleMatchingKeys) {
+        for await (const key of error) {
+          const payload = await this.verifyWith(token, () => key, algorithms);
+          if (payload !== undefined) return payload;
+        }
+        return undefined;
+      }
+      if (error instanceof errors.JOSEError || error instanceof TypeError) return undefined;
+      throw error;
+    }
   }
-}
 
-interface VerificationKey {
-  readonly key: KeyObject;
-  readonly algorithms: string[];
-}
-
-const secretKey = memoized((secret: string): VerificationKey => ({
-  key: createSecretKey(Buffer.from(secret)),
-  algorithms: ['HS256', 'HS384', 'HS512'],
-}));
-
-const publicKeyOf = memoized((pem: string): VerificationKey => {
-  const key = createPublicKey(pem);
-  return { key, algorithms: publicKeyAlgorithms(key) };
-});
-
-function publicKeyAlgorithms(key: KeyObject): string[] {
-  switch (key.asymmetricKeyType) {
-    case 'rsa':
-      return ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];
-    case 'ec':
-      return ['ES256', 'ES384', 'ES512'];
-    default:
-      return ['EdDSA', 'Ed25519'];
+  /** What was taken although it had ended, for the sake of the issuer's clock, ends when the tolerance does. */
+  private expiry(exp: number | undefined): { expiresAt?: number } {
+    if (exp === undefined) return {};
+    const end = exp * 1000;
+    return { expiresAt: end > Date.now() ? end : end + this.config.auth.jwt.clockTolerance };
   }
-}
 
-function memoized<T>(make: (text: string) => T): (text: string) => T {
-  const made = new Map<string, T>();
-  return (text) => {
-    let value = made.get(text);
-    if (value === undefined) made.set(text, (value = make(text)));
-    return value;
-  };
+  private keysFetched(problem: string | undefined): void {
+    this.metrics.keyFetches.inc({ outcome: problem === undefined ? 'success' : 'failure' });
+    if (problem === undefined) this.logger.debug('the keys of HOLDFAST_JWKS_URL were fetched');
+    else this.logger.warn({ reason: problem }, 'the keys of HOLDFAST_JWKS_URL cannot be fetched: trying again');
+  }
 }
 
 function parse<T>(schema: z.ZodType<T>, payload: JWTPayload): T {

@@ -1,3 +1,4 @@
+export { Admission, type Applicant } from './admission.js';
 export { ApiKeyGuard, publisherOf } from './api-key.guard.js';
 export { AuthModule } from './auth.module.js';
 export { Authenticator, type SubscriptionGrant } from './authenticator.js';

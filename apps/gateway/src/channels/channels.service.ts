@@ -21,7 +21,9 @@ import { CONFIG, namespaceOptions, type Config, type NamespaceOptions } from '..
 import type { Connection } from '../gateway/connection.js';
 import { ProtocolError } from '../gateway/protocol-error.js';
 import { currentRequest } from '../gateway/request.js';
+import { RateTable } from '../limits/rate-table.js';
 import { Metrics } from '../metrics/metrics.js';
+import { AuthorizationWebhook } from '../webhooks/authorization-webhook.js';
 import { fromBroker } from './broker-errors.js';
 import { Hub } from './hub.js';
 import { decodePublication, encodePayload, isNestedWithin, MAX_NESTING } from './message.js';
@@ -47,6 +49,7 @@ export interface Publish {
 @Injectable()
 export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
   private readonly expiring = new Set<Subscription>();
+  private readonly publishRates: RateTable;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -54,11 +57,14 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Authenticator) private readonly authenticator: Authenticator,
     @Inject(Permissions) private readonly permissions: Permissions,
+    @Inject(AuthorizationWebhook) private readonly webhook: AuthorizationWebhook,
     @Inject(Hub) private readonly hub: Hub,
     @Inject(Replays) private readonly replays: Replays,
     @Inject(Presence) private readonly presence: Presence,
     @Inject(Metrics) private readonly metrics: Metrics,
-  ) {}
+  ) {
+    this.publishRates = new RateTable(config.limits.publishes);
+  }
 
   onModuleInit(): void {
     this.timer = setInterval(() => this.endExpired(), EXPIRY_CHECK_MS);
@@ -98,17 +104,22 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
 
   async publishFrom(connection: Connection, name: string, data: Json, key: string | undefined): Promise<Position> {
     const channel = this.resolve(connection, name);
-    const { identity, client } = connection;
+    const { identity, client, user } = connection;
     const subscribed = connection.subscriptions?.has(channel) ?? false;
     if (identity === undefined || !this.permissions.mayPublish(identity, channel, subscribed)) {
-      throw new ProtocolError('forbidden');
+      if (!this.webhook.asksAbout('publish')) throw new ProtocolError('forbidden');
+      await this.webhook.publish({ user, client, channel });
     }
-    const { user } = identity;
+    const publisher = user === undefined ? `client:${client}` : `user:${user}`;
+    if (!this.publishRates.add(publisher)) {
+      this.metrics.limited.inc({ limit: 'publishes' });
+      throw new ProtocolError('rate_limited');
+    }
     return this.publish({
       channel,
       data,
       key,
-      publisher: user === undefined ? `client:${client}` : `user:${user}`,
+      publisher,
       sender: user === undefined ? { client } : { client, user },
     });
   }
@@ -121,14 +132,12 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     if (request.last !== undefined && options.history.size === 0) throw new ProtocolError('history_disabled');
     const grant = await this.authorize(connection, channel, request.token);
     if (!connection.open) throw new ProtocolError('not_subscribed');
+    if ((connection.subscriptions?.size ?? 0) >= this.config.limits.subscriptions) {
+      this.metrics.limited.inc({ limit: 'subscriptions' });
+      throw new ProtocolError('too_many_subscriptions');
+    }
 
-    const subscription = new Subscription(
-      connection,
-      this.hub.channel(channel),
-      request.presence ?? false,
-      grant,
-      this.config.connection.maxBuffered,
-    );
+    const subscription = new Subscription(connection, this.hub.channel(channel), request.presence ?? false, grant);
     this.hub.add(subscription);
     (connection.subscriptions ??= new Map()).set(channel, subscription);
     try {
@@ -145,6 +154,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
         ...position,
         ...(recovered === undefined ? {} : { recovered }),
         ...(request.since === undefined && request.last === undefined ? {} : { replay: replay.length }),
+        ...(options.conflate ? { conflated: true } : {}),
         ...members,
       };
     } catch (error) {
@@ -185,7 +195,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
 
   async presenceFor(connection: Connection, name: string): Promise<Members> {
     const channel = this.resolve(connection, name);
-    this.checkReader(connection, channel);
+    await this.checkReader(connection, channel);
     return this.members(channel);
   }
 
@@ -196,7 +206,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
 
   async historyFor(connection: Connection, request: HistoryRequest): Promise<HistoryReply> {
     const channel = this.resolve(connection, request.channel);
-    this.checkReader(connection, channel);
+    await this.checkReader(connection, channel);
     return this.history({ ...request, channel });
   }
 
@@ -224,24 +234,28 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** Reading a channel's history or members takes what subscribing takes. */
-  private checkReader({ identity, subscriptions }: Connection, channel: string): void {
-    if (subscriptions?.has(channel)) return;
-    if (identity === undefined || !this.permissions.maySubscribe(identity, channel))
-      throw new ProtocolError('forbidden');
+  private async checkReader(connection: Connection, channel: string): Promise<void> {
+    if (!connection.subscriptions?.has(channel)) await this.authorize(connection, channel);
   }
 
-  /** @returns the subscription token's grant, where one was needed. */
+  /** @returns what grants it where neither a rule nor the connection's own token permits it. */
   private async authorize(
-    { identity }: Connection,
+    connection: Connection,
     channel: string,
     token?: string,
   ): Promise<SubscriptionGrant | undefined> {
+    const { identity, user, client } = connection;
     if (identity !== undefined && this.permissions.maySubscribe(identity, channel)) return undefined;
     // Nothing opens another user's own channel.
-    if (token === undefined || namespaceOf(channel) === USER_NAMESPACE) throw new ProtocolError('forbidden');
-    const grant = await this.authenticator.subscription(token);
-    if (grant.channel !== channel || grant.user !== identity?.user) throw new ProtocolError('forbidden');
-    return grant;
+    if (namespaceOf(channel) === USER_NAMESPACE) throw new ProtocolError('forbidden');
+    if (token !== undefined) {
+      const grant = await this.authenticator.subscription(token);
+      if (grant.channel !== channel || grant.user !== user) throw new ProtocolError('forbidden');
+      return grant;
+    }
+    if (!this.webhook.asksAbout('subscribe')) throw new ProtocolError('forbidden');
+    const expiresAt = await this.webhook.subscribe({ user, client, channel });
+    return { user, channel, ...(expiresAt === undefined ? {} : { expiresAt }) };
   }
 
   private end(subscription: Subscription): void {

@@ -2,16 +2,24 @@ import { BROKER, type Broker, type BrokerEvents } from '@holdfast/broadcast';
 import { namespaceOf } from '@holdfast/protocol';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { CONFIG, namespaceOptions, type Config } from '../config/index.js';
+import { ProtocolError } from '../gateway/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
 import { LocalChannel } from './local-channel.js';
 import { Presence } from './presence.js';
 import type { Subscription } from './subscription.js';
 
+/** Hears when a channel gets its first subscriber on this pod, and when it has lost its last. */
+export interface OccupancyListener {
+  occupied(channel: string): void;
+  vacated(channel: string): void;
+}
+
 /** The channels that connections of this pod are subscribed to; the broker is asked for these and no others. */
 @Injectable()
-export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onSignal'> {
+export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSignal'> {
   private readonly channels = new Map<string, LocalChannel>();
   private subscriptions = 0;
+  private listener: OccupancyListener | undefined;
 
   constructor(
     @Inject(BROKER) private readonly broker: Broker,
@@ -25,10 +33,22 @@ export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onSignal'> {
     this.metrics.gauge('holdfast_subscriptions', 'Subscriptions on this pod', () => this.subscriptions);
   }
 
-  /** The channel of this name, asked of the broker where nobody here was subscribed. */
+  listen(listener: OccupancyListener): void {
+    this.listener = listener;
+  }
+
+  /**
+   * The channel of this name, asked of the broker where nobody here was subscribed.
+   *
+   * @throws ProtocolError `overloaded` where there are too many.
+   */
   channel(name: string): LocalChannel {
     const known = this.channels.get(name);
     if (known !== undefined) return known;
+    if (this.channels.size >= this.config.limits.channels) {
+      this.metrics.limited.inc({ limit: 'channels' });
+      throw new ProtocolError('overloaded', 'too many channels');
+    }
     const options = namespaceOptions(this.config, namespaceOf(name));
     const position = this.broker.subscribe(name, options.stream);
     const channel: LocalChannel = new LocalChannel(
@@ -43,8 +63,10 @@ export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onSignal'> {
   }
 
   add(subscription: Subscription): void {
-    subscription.channel.subscriptions.add(subscription);
+    const { name, subscriptions } = subscription.channel;
+    subscriptions.add(subscription);
     this.subscriptions += 1;
+    if (subscriptions.size === 1) this.listener?.occupied(name);
   }
 
   remove(subscription: Subscription): void {
@@ -52,7 +74,9 @@ export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onSignal'> {
     subscription.end();
     if (!channel.subscriptions.delete(subscription)) return;
     this.subscriptions -= 1;
-    if (channel.subscriptions.size === 0) this.abandon(channel);
+    if (channel.subscriptions.size > 0) return;
+    this.abandon(channel);
+    this.listener?.vacated(channel.name);
   }
 
   onPublication(...[name, publication]: Parameters<BrokerEvents['onPublication']>): void {

@@ -1,6 +1,7 @@
 import type { Member as BrokerMember, Position, Publication } from '@holdfast/broadcast';
 import { encodeNotice, type Members } from '@holdfast/protocol';
 import type { NamespaceOptions } from '../config/index.js';
+import { supersedes } from '../gateway/conflation.js';
 import { textFrame } from '../gateway/web-socket-frame.js';
 import { decodeMember } from './member.js';
 import { encodeMessage } from './message.js';
@@ -35,6 +36,7 @@ export class LocalChannel {
     const position = { epoch: this.position.epoch, offset: publication.offset };
     this.position = position;
     const frame = textFrame(encodeMessage(this.name, publication));
+    if (this.options.conflate) supersedes(frame, this);
     for (const subscription of this.subscriptions) subscription.deliver(frame, position);
   }
 

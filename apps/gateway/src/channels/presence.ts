@@ -1,11 +1,12 @@
 import { BROKER, type Broker } from '@holdfast/broadcast';
-import { CLOSE, retryAfterClose, type Members } from '@holdfast/protocol';
+import type { Members } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, type Config } from '../config/index.js';
 import type { Connection } from '../gateway/connection.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { fromBroker } from './broker-errors.js';
+import { departed } from './departure.js';
 import { decodeMember, encodeMember } from './member.js';
 import type { Subscription } from './subscription.js';
 
@@ -45,16 +46,9 @@ export class Presence {
    * time in which its session may come back on another connection. On the way down nobody leaves: clients come back
    * elsewhere under their session, and the leases of those that do not run out.
    */
-  disconnected({ closeCode }: Connection, subscriptions: readonly Subscription[]): void {
+  disconnected(connection: Connection, subscriptions: readonly Subscription[]): void {
     const joined = subscriptions.filter((subscription) => subscription.joined);
     if (joined.length === 0 || this.lifecycle.stage === 'draining') return;
-    const leave = (): void => joined.forEach((subscription) => this.leave(subscription));
-    if (isForGood(closeCode)) leave();
-    else setTimeout(leave, this.config.presence.grace).unref();
+    departed(connection, this.config.presence.grace, () => joined.forEach((subscription) => this.leave(subscription)));
   }
-}
-
-/** A browser closes with 1001 when its page is gone. */
-function isForGood(closeCode: number): boolean {
-  return closeCode === CLOSE.goingAway.code || retryAfterClose(closeCode) === 'never';
 }

@@ -7,6 +7,7 @@ import { textFrame } from '../gateway/web-socket-frame.js';
 import { fromBroker } from './broker-errors.js';
 import type { LocalChannel } from './local-channel.js';
 import { encodeMessage } from './message.js';
+import { ReplayBudget } from './replay-budget.js';
 import type { Subscription } from './subscription.js';
 
 /** Where a subscription begins, and what it is sent first. */
@@ -40,27 +41,39 @@ export class Replays {
     const { channel } = subscription;
     for (let reads = 0; reads < MAX_READS; reads += 1) {
       const told = channel.position;
-      const start = await this.read(channel, request);
+      const start = await this.read(subscription, request);
       const { epoch, offset } = start.position;
       const isBehind = epoch === told.epoch && offset < told.offset;
-      if (epoch !== channel.position.epoch || isBehind) continue;
-      subscription.startAt(start.position);
+      if (epoch !== channel.position.epoch || isBehind) {
+        subscription.connection.replays?.release(sizeOf(start.replay));
+        continue;
+      }
+      subscription.startAt(start.position, sizeOf(start.replay));
       return start;
     }
     throw new ProtocolError('unavailable');
   }
 
-  private async read(channel: LocalChannel, { since, last }: SubscribeRequest): Promise<Start> {
-    if (since !== undefined) return this.resume(channel, since);
-    if (last !== undefined) return this.recent(channel, last);
-    return { position: channel.position, replay: [] };
+  private async read({ channel, connection }: Subscription, { since, last }: SubscribeRequest): Promise<Start> {
+    const { position } = channel;
+    if (since !== undefined && since.epoch === position.epoch && since.offset === position.offset) {
+      return { position, replay: [], recovered: true };
+    }
+    if (since === undefined && last === undefined) return { position, replay: [] };
+    const budget = (connection.replays ??= new ReplayBudget(this.config.replay.maxBytes));
+    await budget.reserve();
+    let bytes = 0;
+    try {
+      const start = since === undefined ? await this.recent(channel, last ?? 0) : await this.resume(channel, since);
+      bytes = sizeOf(start.replay);
+      return start;
+    } finally {
+      budget.settle(bytes);
+    }
   }
 
   private async resume(channel: LocalChannel, since: Position): Promise<Start> {
     const { position } = channel;
-    if (since.epoch === position.epoch && since.offset === position.offset) {
-      return { position, replay: [], recovered: true };
-    }
     const { maxMessages, maxBytes } = this.config.replay;
     // Too much, whatever the broker has of it: after a long outage many are so far behind.
     if (since.epoch === position.epoch && position.offset - since.offset > maxMessages) {
@@ -70,8 +83,7 @@ export class Replays {
     const { epoch, offset, publications, complete } = history;
     const reached = publications.at(-1)?.offset ?? since.offset;
     const replay = publications.map((publication) => frameOf(channel, publication));
-    const bytes = replay.reduce((sum, frame) => sum + frame.length, 0);
-    const recovered = complete && reached === offset && bytes <= maxBytes;
+    const recovered = complete && reached === offset && sizeOf(replay) <= maxBytes;
     return { position: { epoch, offset }, replay: recovered ? replay : [], recovered };
   }
 
@@ -91,6 +103,10 @@ export class Replays {
     }
     return { position: { epoch, offset }, replay: replay.toReversed() };
   }
+}
+
+function sizeOf(frames: readonly Buffer[]): number {
+  return frames.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** The very frame of the live message. */

@@ -1,5 +1,6 @@
 import type { Position } from '@holdfast/protocol';
 import type { SubscriptionGrant } from '../auth/index.js';
+import { withoutSuperseded } from '../gateway/conflation.js';
 import type { Connection } from '../gateway/connection.js';
 import type { LocalChannel } from './local-channel.js';
 
@@ -22,6 +23,8 @@ export class Subscription {
   /** Absent once live. */
   private waiting: Waiting[] | undefined = [];
   private waitingBytes = 0;
+  /** What is still to be replayed. */
+  private replayBytes = 0;
 
   constructor(
     readonly connection: Connection,
@@ -30,8 +33,6 @@ export class Subscription {
     readonly presence: boolean,
     /** What permits it, where the connection's own identity does not. */
     readonly grant: SubscriptionGrant | undefined,
-    /** How many bytes a connection may hold up. */
-    private readonly maxBuffered: number,
   ) {}
 
   /** @param position where the frame leaves the client in the stream; joins and leaves have none. */
@@ -41,27 +42,40 @@ export class Subscription {
       this.connection.send(frame);
       return;
     }
+    // One that is closing is told nothing more, and must not pile up until it is closed.
+    if (!this.connection.open) return;
     this.waiting.push({ frame, position });
-    this.waitingBytes += frame.length;
-    if (this.waitingBytes > this.maxBuffered) {
-      this.end();
-      this.connection.closeSlow();
-    }
+    this.holdBack(frame.length);
   }
 
-  /** Fixes where the client begins, in the epoch that the channel is in now. Only what follows is delivered. */
-  startAt(start: Position): void {
+  /** Forgets what waits and a later frame supersedes. @returns how many frames that were. */
+  conflate(): number {
+    if (this.waiting === undefined) return 0;
+    const before = this.waiting;
+    this.waiting = withoutSuperseded(before, ({ frame }) => frame);
+    this.holdBack(sizeOf(this.waiting) - sizeOf(before));
+    return before.length - this.waiting.length;
+  }
+
+  /**
+   * Fixes where the client begins, in the epoch that the channel is in now. Only what follows is delivered.
+   *
+   * @param replayBytes of what {@link begin} will be given.
+   */
+  startAt(start: Position, replayBytes = 0): void {
     this.start = start;
+    this.replayBytes = replayBytes;
+    if (this.ended) this.releaseReplay(replayBytes);
     // What waits of another epoch came before this one.
     this.waiting = this.waiting?.filter(
       ({ position }) => position === undefined || (position.epoch === start.epoch && !this.isBehindStart(position)),
     );
-    this.waitingBytes = this.waiting?.reduce((sum, { frame }) => sum + frame.length, 0) ?? 0;
+    this.holdBack(sizeOf(this.waiting ?? []) - this.waitingBytes);
   }
 
   /** Sends the replay as fast as the client takes it, then what waited behind it, and goes live. */
   begin(replay: readonly Buffer[]): void {
-    const room = Math.min(this.connection.socket.writableHighWaterMark, this.maxBuffered / 2);
+    const room = this.connection.replayRoom;
     let batch = replay;
     let next = 0;
     const step = (): void => {
@@ -77,14 +91,15 @@ export class Subscription {
           this.waiting = [];
           continue;
         }
-        const { buffered } = this.connection;
-        if (buffered > 0 && buffered + frame.length > room) {
+        const { unwritten } = this.connection;
+        if (unwritten > 0 && unwritten + frame.length > room) {
           this.connection.whenWritten(step);
           return;
         }
-        this.connection.send(frame);
         next += 1;
-        if (batch !== replay) this.waitingBytes -= frame.length;
+        if (batch === replay) this.releaseReplay(frame.length);
+        else this.holdBack(-frame.length);
+        this.connection.send(frame);
       }
     };
     step();
@@ -93,9 +108,25 @@ export class Subscription {
   end(): void {
     this.ended = true;
     this.waiting = undefined;
+    this.holdBack(-this.waitingBytes);
+    this.releaseReplay(this.replayBytes);
+  }
+
+  private holdBack(bytes: number): void {
+    this.waitingBytes += bytes;
+    this.connection.holdBack(bytes);
+  }
+
+  private releaseReplay(bytes: number): void {
+    this.replayBytes -= bytes;
+    this.connection.replays?.release(bytes);
   }
 
   private isBehindStart({ epoch, offset }: Position): boolean {
     return this.start !== undefined && offset <= this.start.offset && epoch === this.start.epoch;
   }
+}
+
+function sizeOf(waiting: readonly Waiting[]): number {
+  return waiting.reduce((sum, { frame }) => sum + frame.length, 0);
 }

@@ -9,6 +9,8 @@ import { loadConfig } from './load-config.js';
 
 const SECRET = 'one secret that is 32 bytes long';
 const OTHER_SECRET = 'two secret that is 32 bytes long';
+const WEBHOOK_SECRET = `whsec_${Buffer.alloc(24, 1).toString('base64')}`;
+const OTHER_WEBHOOK_SECRET = `whsec_${Buffer.alloc(64, 2).toString('base64')}`;
 const PUBLIC_KEY = pem(generateKeyPairSync('ed25519'));
 
 function pem({ publicKey }: { publicKey: KeyObject }): string {
@@ -75,7 +77,7 @@ describe('the defaults', () => {
     });
     expect(sut.broker.current).toBe('memory:');
     expect(sut.auth.jwt.secrets.current).toEqual([]);
-    expect(sut.auth.jwt.publicKey.current).toBeUndefined();
+    expect(sut.auth.jwt.publicKeys.current).toEqual([]);
     expect(sut.apiKeys.current).toEqual([]);
     expect(sut.auth).not.toHaveProperty('cookie');
   });
@@ -93,6 +95,7 @@ describe('the defaults', () => {
   it.each([
     ['a secret', { HOLDFAST_JWT_SECRET: SECRET }],
     ['a public key', { HOLDFAST_JWT_PUBLIC_KEY: PUBLIC_KEY }],
+    ['a key set', { HOLDFAST_JWKS_URL: 'https://issuer.example/keys' }],
   ])('do not let anonymous clients in once development has %s', (_, env) => {
     expect(load({ NODE_ENV: 'development', ...env }).auth.anonymous).toBe(false);
     expect(load({ NODE_ENV: 'development', HOLDFAST_ANONYMOUS: 'true', ...env }).auth.anonymous).toBe(true);
@@ -119,7 +122,8 @@ describe('each variable', () => {
     HOLDFAST_NODE: ['pod-1', ({ node }) => node, 'pod-1'],
     HOLDFAST_BROKER: ['redis://:pw@redis:6379', ({ broker }) => broker.current, 'redis://:pw@redis:6379'],
     HOLDFAST_JWT_SECRET: [`${SECRET},${OTHER_SECRET}`, ({ auth }) => auth.jwt.secrets.current, [SECRET, OTHER_SECRET]],
-    HOLDFAST_JWT_PUBLIC_KEY: [PUBLIC_KEY, ({ auth }) => auth.jwt.publicKey.current, PUBLIC_KEY.trimEnd()],
+    HOLDFAST_JWT_PUBLIC_KEY: [PUBLIC_KEY, ({ auth }) => auth.jwt.publicKeys.current, [PUBLIC_KEY.trimEnd()]],
+    HOLDFAST_JWKS_URL: ['https://issuer.example/keys', ({ auth }) => auth.jwt.jwks.url, 'https://issuer.example/keys'],
     HOLDFAST_ANONYMOUS: ['true', ({ auth }) => auth.anonymous, true],
     HOLDFAST_API_KEYS: [
       'key-of-16-letters\n another-key-of-16 \n',
@@ -134,6 +138,23 @@ describe('each variable', () => {
     HOLDFAST_SETTLE_SECONDS: ['0.5', ({ drain }) => drain.settle, 500],
     HOLDFAST_DRAIN_SECONDS: ['60', ({ drain }) => drain.window, 60_000],
     HOLDFAST_MAX_CONNECTION_AGE: ['3600', ({ connection }) => connection.maxAge, 3_600_000],
+    HOLDFAST_WEBHOOK_SECRET: [
+      `${WEBHOOK_SECRET}\n${OTHER_WEBHOOK_SECRET}`,
+      ({ webhooks }) => webhooks.secrets.current,
+      [WEBHOOK_SECRET, OTHER_WEBHOOK_SECRET],
+    ],
+    HOLDFAST_AUTHORIZATION_URL: [
+      'http://backend:3000/authorize',
+      ({ webhooks }) => webhooks.authorization.url,
+      'http://backend:3000/authorize',
+    ],
+    HOLDFAST_EVENTS_URL: [
+      'https://backend.example/e?f=1',
+      ({ webhooks }) => webhooks.events.url,
+      'https://backend.example/e?f=1',
+    ],
+    HOLDFAST_TRUSTED_HOPS: ['2', ({ limits }) => limits.trustedHops, 2],
+    HOLDFAST_MAX_CONNECTIONS: ['500', ({ limits }) => limits.connections.perPod, 500],
     HOLDFAST_LOG_LEVEL: ['warn', ({ log }) => log.level, 'warn'],
     HOLDFAST_DEMO: ['true', ({ demo }) => demo, true],
   };
@@ -144,8 +165,10 @@ describe('each variable', () => {
   });
 
   it.each(Object.entries(cases))('%s sets its setting', (name, [text, read, expected]) => {
-    const before = read(load({}));
-    expect(read(load({ [name]: text }))).toEqual(expected);
+    // Without which the URLs of webhooks are refused.
+    const env = { HOLDFAST_WEBHOOK_SECRET: WEBHOOK_SECRET };
+    const before = read(load(env));
+    expect(read(load({ ...env, [name]: text }))).toEqual(expected);
     expect(before).not.toEqual(expected);
   });
 
@@ -188,7 +211,7 @@ describe('secrets in files', () => {
 
     expect(sut.broker.current).toBe('nats://user:pass@nats');
     expect(sut.auth.jwt.secrets.current).toEqual([SECRET, OTHER_SECRET]);
-    expect(sut.auth.jwt.publicKey.current).toBe(PUBLIC_KEY.trimEnd());
+    expect(sut.auth.jwt.publicKeys.current).toEqual([PUBLIC_KEY.trimEnd()]);
   });
 
   it('do not stand beside a variable of the same secret', () => {
@@ -352,6 +375,22 @@ log: loud
         pem(generateKeyPairSync('x25519')),
         generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }),
         PUBLIC_KEY.replace(/^M/m, 'A'),
+        `${PUBLIC_KEY}and more`,
+        PUBLIC_KEY + pem(generateKeyPairSync('x25519')),
+      ],
+    ],
+    [
+      'HOLDFAST_JWKS_URL',
+      ['issuer.example/keys', 'file:///etc/keys', 'https://', 'https://me:secret@issuer.example/keys', 'https://a b'],
+    ],
+    [
+      'HOLDFAST_WEBHOOK_SECRET',
+      [
+        'a-secret-without-the-prefix-of-a-webhook',
+        `whsec_${Buffer.alloc(23).toString('base64')}`,
+        `whsec_${Buffer.alloc(65).toString('base64')}`,
+        `${WEBHOOK_SECRET}!`,
+        `${WEBHOOK_SECRET},whsec_`,
       ],
     ],
   ])('includes these values of %s', (name, texts) => {
@@ -372,14 +411,25 @@ log: loud
         PUBLIC_KEY,
         pem(generateKeyPairSync('rsa', { modulusLength: 2048 })),
         pem(generateKeyPairSync('ec', { namedCurve: 'P-256' })),
+        `${PUBLIC_KEY}\n${pem(generateKeyPairSync('ec', { namedCurve: 'P-384' }))}`,
       ],
     ],
+    ['HOLDFAST_JWKS_URL', ['http://localhost:8080', 'https://issuer.example/.well-known/jwks.json?tenant=1']],
+    ['HOLDFAST_WEBHOOK_SECRET', [WEBHOOK_SECRET, `${WEBHOOK_SECRET}, ${OTHER_WEBHOOK_SECRET}`]],
   ])('does not include these values of %s', (name, texts) => {
     for (const text of texts)
       expect(
         problemsOf(() => load({ [name]: text })),
         text,
       ).toEqual([]);
+  });
+
+  it('includes a webhook whose requests could not be signed', () => {
+    for (const name of ['HOLDFAST_AUTHORIZATION_URL', 'HOLDFAST_EVENTS_URL']) {
+      expect(problemsOf(() => load({ [name]: 'https://backend.example/' }))).toEqual([
+        'webhooks.secrets: expected in HOLDFAST_WEBHOOK_SECRET: requests to a webhook are signed',
+      ]);
+    }
   });
 
   it('is told without its value', () => {
@@ -397,7 +447,7 @@ log: loud
             load({ [name]: text, HOLDFAST_LOG_LEVEL: 'loud' }, {}),
       );
     const inSecretFile = fc
-      .constantFrom('HOLDFAST_BROKER_FILE', 'HOLDFAST_JWT_SECRET_FILE', 'HOLDFAST_API_KEYS_FILE')
+      .constantFrom('HOLDFAST_BROKER_FILE', 'HOLDFAST_JWT_SECRET_FILE', 'HOLDFAST_WEBHOOK_SECRET_FILE')
       .chain((name) => fc.tuple(fc.constant(name), value))
       .map(
         ([name, text]) =>

@@ -23,6 +23,7 @@ namespaces:
       positionTtl: 604_800_000,
       stream: { historySize: 5, historyTtl: 60_000, positionTtl: 604_800_000 },
       presence: true,
+      conflate: false,
       subscribe: 'anyone',
       publish: 'granted',
     });

@@ -29,6 +29,11 @@ function otherOptions(development: boolean) {
     presence: setting(z.boolean().prefault(development), {
       description: 'Whether subscribers may ask who is in a channel, and be told who joins and leaves.',
     }),
+    conflate: setting(z.boolean().prefault(false), {
+      description:
+        'Whether only the latest message of a channel matters: a slow consumer is then spared those before it, and is ' +
+        'closed only where that is not enough.',
+    }),
     subscribe: setting(z.enum(SUBSCRIBE).prefault(development ? 'anyone' : 'granted'), {
       description:
         'Who may subscribe: whoever was `granted` it by a token, every `authenticated` user, or `anyone`. ' +

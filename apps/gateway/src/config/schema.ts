@@ -1,16 +1,14 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
+import { jwtSchema, verifiesTokens } from './jwt.js';
+import { limitsSchema, overloadSchema } from './limits.js';
 import { namespaceContradictions, namespaceDefaultsSchema, namespacesSchema, resolveNamespaces } from './namespaces.js';
-import { isPublicKey, PUBLIC_KEY } from './public-key.js';
 import { Reloadable } from './reloadable.js';
 import { seconds, setting } from './setting.js';
+import { webhooksSchema } from './webhooks.js';
 
 export type Mode = 'development' | 'production';
 
-/** The smallest HS256 key (RFC 7518, section 3.2), in bytes. */
-const MIN_JWT_SECRET_BYTES = 32;
-
-const JWT_SECRETS = 'secrets of at least 32 bytes each, separated by commas or lines';
 const API_KEYS = 'keys of at least 16 visible ASCII characters each, separated by commas or lines';
 const BROKER = 'memory: or a URL, SCHEME://…';
 const ORIGINS = '* or origins such as https://example.com, https://*.example.com or http://localhost:3000';
@@ -80,60 +78,11 @@ function configSchema({ development }: { development: boolean }) {
       auth: setting(
         z
           .strictObject({
-            jwt: z
-              .strictObject({
-                secrets: setting(
-                  z
-                    .array(
-                      z
-                        .string()
-                        .refine(
-                          (secret) => Buffer.byteLength(secret) >= MIN_JWT_SECRET_BYTES,
-                          `expected ${JWT_SECRETS}`,
-                        ),
-                    )
-                    .transform((secrets) => new Reloadable(secrets))
-                    .prefault([]),
-                  {
-                    description:
-                      'What tokens are signed with (HS256, HS384, HS512). All of them verify: put the new one beside the ' +
-                      'old one to rotate.',
-                    env: 'HOLDFAST_JWT_SECRET',
-                    file: true,
-                    secret: true,
-                    expected: JWT_SECRETS,
-                  },
-                ),
-                publicKey: setting(
-                  z
-                    .string()
-                    .refine(isPublicKey, `expected ${PUBLIC_KEY}`)
-                    .optional()
-                    .transform((pem) => new Reloadable(pem)),
-                  {
-                    description:
-                      'What tokens are verified with that were signed with its private key (RS, PS, ES, EdDSA).',
-                    env: 'HOLDFAST_JWT_PUBLIC_KEY',
-                    file: true,
-                    expected: PUBLIC_KEY,
-                  },
-                ),
-                issuer: setting(z.string().min(1).max(255).exactOptional(), {
-                  description: 'The `iss` claim that every token must have.',
-                }),
-                audience: setting(z.string().min(1).max(255).exactOptional(), {
-                  description: 'What the `aud` claim of every token must hold.',
-                }),
-                clockTolerance: setting(seconds(0, 300).prefault(5), {
-                  description: "How far the issuer's clock may be from ours when `exp` and `nbf` are checked.",
-                  unit: 'seconds',
-                }),
-              })
-              .prefault({}),
+            jwt: jwtSchema(),
             anonymous: setting(z.boolean().exactOptional(), {
               description: 'Whether clients without a token may connect.',
               env: 'HOLDFAST_ANONYMOUS',
-              otherwise: '`false`; in development `true` unless a JWT secret or public key is set',
+              otherwise: '`false`; in development `true` unless something is set that tokens are verified with',
             }),
             cookie: setting(
               z
@@ -147,8 +96,7 @@ function configSchema({ development }: { development: boolean }) {
             ),
           })
           .transform((auth) => {
-            const keyless = auth.jwt.secrets.current.length === 0 && auth.jwt.publicKey.current === undefined;
-            return { ...auth, anonymous: auth.anonymous ?? (development && keyless) };
+            return { ...auth, anonymous: auth.anonymous ?? (development && !verifiesTokens(auth.jwt)) };
           })
           .prefault({}),
         { description: 'Who may connect.' },
@@ -256,6 +204,10 @@ function configSchema({ development }: { development: boolean }) {
           .prefault({}),
         { description: 'Each WebSocket.' },
       ),
+      limits: setting(limitsSchema(), { description: 'What one peer, one user and all together may ask of a pod.' }),
+      overload: setting(overloadSchema(), {
+        description: 'When a pod refuses upgrades with 503, and asks clients to connect elsewhere.',
+      }),
       replay: setting(
         z
           .strictObject({
@@ -307,6 +259,9 @@ function configSchema({ development }: { development: boolean }) {
           .prefault({}),
         { description: 'The HTTP API.' },
       ),
+      webhooks: setting(webhooksSchema(), {
+        description: 'HTTP requests of the gateway to your backend: see [webhooks.md](webhooks.md).',
+      }),
       health: setting(
         z
           .strictObject({
@@ -342,6 +297,15 @@ function configSchema({ development }: { development: boolean }) {
         }
       },
       { when: whenValid('port', 'managementPort') },
+    )
+    .superRefine(
+      ({ connection, limits }, context) => {
+        if (limits.bytes.burst < 2 * connection.maxPayload) {
+          const message = 'expected at least twice connection.maxPayload';
+          context.addIssue({ code: 'custom', path: ['limits', 'bytes', 'burst'], message });
+        }
+      },
+      { when: whenValid('connection', 'limits') },
     )
     .superRefine(
       ({ namespaceDefaults, namespaces }, context) => {

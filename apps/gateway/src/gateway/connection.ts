@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import {
   CLOSE,
@@ -14,16 +15,18 @@ import {
 } from '@holdfast/protocol';
 import type { WebSocket } from 'ws';
 import type { Identity } from '../auth/identity.js';
+import type { ReplayBudget } from '../channels/replay-budget.js';
 import type { Subscription } from '../channels/subscription.js';
 import type { Config } from '../config/index.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Dispatcher } from './dispatcher.js';
 import { LeakyBucket } from './leaky-bucket.js';
+import { Intake } from './intake.js';
 import { Lanes } from './lanes.js';
 import { Outbox } from './outbox.js';
 import { currentRequest } from './request.js';
 import type { Session } from './session.js';
-import { tickAfter } from './ticks.js';
+import { tick, tickAfter } from './ticks.js';
 import { PING_FRAME, pongFrame, textFrame } from './web-socket-frame.js';
 
 /** A peer that does not answer a ping within this time (or by the next ping, if that is earlier) is dead. */
@@ -35,6 +38,7 @@ export const CLOSE_WITHIN_MS = 2_000;
 /** By what `ws` says was wrong: our code for it, and the close code of the RFC that `ws` has sent. */
 const VIOLATIONS: Readonly<Record<string, { error: ErrorCode; close: number }>> = {
   WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: { error: 'too_large', close: CLOSE.tooBig.code },
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: { error: 'too_large', close: CLOSE.abuse.code },
   WS_ERR_INVALID_UTF8: { error: 'malformed', close: CLOSE.invalidText.code },
 };
 /** Any other violation of the framing (RFC 6455, section 7.4.1). */
@@ -58,17 +62,29 @@ export class Connection {
   readonly handlers: ((data: unknown, event: string) => Promise<unknown>)[] = [];
   readonly lanes = new Lanes();
   subscriptions: Map<string, Subscription> | undefined;
+  /** What is replayed to it. */
+  replays: ReplayBudget | undefined;
   /** The code of the close frame that the client sent, or 1006 where it sent none; 0 while open. */
   closeCode = 0;
+  /** What its client is counted by; undefined where addresses are not told apart. */
+  address: string | undefined;
+  /** The other connection of the same client, while it moves from the one to the other. */
+  sibling: Connection | undefined;
+  /** Whether the census has counted it. */
+  counted = false;
   /** Where this connection stands in the list of all. */
   index = -1;
 
   private readonly outbox: Outbox;
   private disconnectHooks: ((reason: number) => void)[] | undefined;
+  private readonly intake: Intake;
   private badFrames: LeakyBucket | undefined;
+  private heldBack = 0;
   private closing = false;
   private alive = true;
   private pinged = false;
+  /** Whether it is not read because it sent too much. */
+  private throttled = false;
   // Ticks; 0 where there is none.
   private nextPing: number;
   /** When the token ends; before there is one: when it must have come. */
@@ -77,6 +93,8 @@ export class Connection {
   private moveAt = 0;
   /** When it is closed because it was invited elsewhere. */
   private leaveBy = 0;
+  /** Until when it is not asked again to go elsewhere if it can. */
+  private askedUntil = 0;
 
   constructor(
     /** Tells this connection from every other of every pod. */
@@ -90,6 +108,7 @@ export class Connection {
   ) {
     const { config } = context;
     this.outbox = new Outbox(webSocket, socket);
+    this.intake = new Intake(config.limits, socket as Socket);
     this.nextPing = config.connection.ping === 0 ? 0 : tickAfter(config.connection.ping);
     if (identity === undefined) this.expiry = tickAfter(config.connection.authTimeout);
     else this.authenticated(identity);
@@ -128,13 +147,29 @@ export class Connection {
   send(frame: Buffer): void {
     if (this.closing) return;
     this.outbox.push(frame);
-    if (this.outbox.bytes > this.context.config.connection.maxBuffered) this.closeSlow();
+    if (this.buffered > this.budget) this.relieve();
   }
 
-  /** Closes the connection of a client that takes less than it is sent. It resumes later. */
-  closeSlow(): void {
+  /** Counts frames that a subscription holds back, or with a negative number those that it does not any more. */
+  holdBack(bytes: number): void {
+    this.heldBack += bytes;
+    if (bytes > 0 && this.buffered > this.budget) this.relieve();
+  }
+
+  /**
+   * Makes room where more waits than may: what the kernel takes, then what later frames supersede. A client that takes
+   * still less than it is sent is closed, and resumes later.
+   */
+  private relieve(): void {
     if (this.closing) return;
-    this.context.metrics.slowConsumers.inc();
+    const { metrics } = this.context;
+    this.outbox.flush();
+    if (this.buffered <= this.budget) return;
+    let conflated = this.outbox.conflate();
+    for (const subscription of this.subscriptions?.values() ?? []) conflated += subscription.conflate();
+    metrics.totals.conflated += conflated;
+    if (this.buffered <= this.budget) return;
+    metrics.slowConsumers.inc();
     this.outbox.clear();
     this.close('overloaded');
   }
@@ -152,8 +187,24 @@ export class Connection {
     this.outbox.whenWritten(done);
   }
 
-  /** Bytes that the kernel has not taken yet. */
+  /** Bytes that wait for this client: what the kernel has not taken yet, and what its subscriptions hold back. */
   get buffered(): number {
+    return this.outbox.bytes + this.heldBack;
+  }
+
+  /** How many bytes may wait; the part of a replay that is on its way has room of its own. */
+  private get budget(): number {
+    const { maxBuffered } = this.context.config.connection;
+    return this.replays?.isBusy ? maxBuffered + this.replayRoom : maxBuffered;
+  }
+
+  /** How much of a replay may be on its way at once: live messages of other channels need room beside it. */
+  get replayRoom(): number {
+    return Math.min(this.socket.writableHighWaterMark, this.context.config.connection.maxBuffered / 2);
+  }
+
+  /** The part of {@link buffered} that is on its way. */
+  get unwritten(): number {
     return this.outbox.bytes;
   }
 
@@ -181,10 +232,19 @@ export class Connection {
     this.leaveBy = tickAfter(withinMs);
   }
 
+  /** Asks the client to open another connection if it can; it may stay as well. @returns whether it was asked. */
+  askElsewhere(withinMs: number): boolean {
+    const now = tick();
+    if (this.closing || this.identity === undefined || this.leaveBy !== 0 || now < this.askedUntil) return false;
+    this.askedUntil = tickAfter(withinMs);
+    this.notify('reconnect', { within: withinMs, reason: 'overloaded' });
+    return true;
+  }
+
   /** Flushes what is queued and begins the closing handshake. */
   close(name: CloseName): void {
     if (this.closing) return;
-    this.outbox.flush();
+    this.outbox.finish();
     this.closing = true;
     const { code, reason } = CLOSE[name];
     this.context.metrics.closes.inc({ code });
@@ -199,7 +259,7 @@ export class Connection {
   }
 
   resume(): void {
-    if (!this.webSocket.isPaused) return;
+    if (!this.webSocket.isPaused || this.throttled) return;
     // What it said meanwhile was not read.
     this.alive = true;
     this.webSocket.resume();
@@ -225,6 +285,7 @@ export class Connection {
     } else {
       if (due(this.moveAt)) this.inviteElsewhere(this.context.config.drain.window, 'age');
       if (due(this.nextPing)) this.ping();
+      this.throttle();
     }
   }
 
@@ -235,7 +296,7 @@ export class Connection {
       this.alive = false;
       this.pinged = true;
       this.nextPing = tickAfter(pongWithin);
-      this.outbox.push(PING_FRAME);
+      this.outbox.pushControl(PING_FRAME);
     } else if (this.alive || this.webSocket.isPaused) {
       this.pinged = false;
       this.nextPing = tickAfter(ping - pongWithin);
@@ -245,23 +306,46 @@ export class Connection {
     }
   }
 
+  /** Stops reading while more bytes came than may, whatever they are: a frame that never ends, say. */
+  private throttle(): void {
+    const over = this.intake.isOverBytes();
+    if (over === this.throttled) return;
+    this.throttled = over;
+    if (over) {
+      this.context.metrics.limited.inc({ limit: 'bytes' });
+      this.pause();
+    } else {
+      this.resume();
+    }
+  }
+
+  /** @returns whether a frame that came is within the rate. Who sends many beyond it is closed. */
+  private takeIn(): boolean {
+    this.alive = true;
+    if (this.closing) return false;
+    if (!this.throttled) this.throttle();
+    if (this.intake.takeFrame()) return true;
+    this.context.metrics.limited.inc({ limit: 'frames' });
+    if (!this.intake.takeExcess()) this.close('abuse');
+    return false;
+  }
+
   /** @internal */
   receive(data: Buffer, isBinary: boolean): void {
-    this.alive = true;
+    const within = this.takeIn();
     if (this.closing) return;
     if (isBinary) this.refuseFrame(errorData('binary_unsupported'));
-    else this.context.dispatcher.receive(this, data.toString());
+    else this.context.dispatcher.receive(this, data.toString(), within);
   }
 
   /** @internal */
   heard(): void {
-    this.alive = true;
+    this.takeIn();
   }
 
   /** @internal */
   answerPing(payload: Buffer): void {
-    this.alive = true;
-    this.send(pongFrame(payload));
+    if (this.takeIn()) this.send(pongFrame(payload));
   }
 
   /** `ws` has sent the close frame that the RFC asks for by now: nothing may follow it. @internal */
@@ -280,6 +364,7 @@ export class Connection {
     this.closing = true;
     this.closeCode = code;
     this.outbox.clear();
+    this.replays?.end();
     for (const hook of this.disconnectHooks ?? []) hook(code);
     this.context.closed(this);
   }

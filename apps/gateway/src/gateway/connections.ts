@@ -4,6 +4,7 @@ import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } fro
 import type { WebSocket } from 'ws';
 import type { Identity } from '../auth/index.js';
 import { CONFIG, type Config } from '../config/index.js';
+import { Census } from '../limits/census.js';
 import { Metrics } from '../metrics/metrics.js';
 import { Connection, type ConnectionContext } from './connection.js';
 import { Dispatcher } from './dispatcher.js';
@@ -16,21 +17,34 @@ const SLICES = 5;
 /** All connections of this process. One timer serves the deadlines of all of them. */
 @Injectable()
 export class Connections implements ConnectionContext, OnModuleInit, OnApplicationShutdown {
+  readonly census: Census;
   private readonly list: Connection[] = [];
   private readonly refusedUsers = new Map<string, number>();
   private readonly idPrefix = randomBytes(6).toString('base64url');
   private lastId = 0;
   private slice = 0;
   private timer: NodeJS.Timeout | undefined;
+  /** Whom {@link askSome} asked last. */
+  private asked = 0;
 
   constructor(
     @Inject(CONFIG) readonly config: Config,
     @Inject(Metrics) readonly metrics: Metrics,
     @Inject(Dispatcher) readonly dispatcher: Dispatcher,
-  ) {}
+  ) {
+    this.census = new Census(config.limits.connections);
+  }
 
   onModuleInit(): void {
     this.metrics.gauge('holdfast_connections', 'Open WebSocket connections', () => this.list.length);
+    this.metrics.gauge(
+      'holdfast_clients',
+      'Connected clients: two connections of a session that moves count once',
+      () => this.census.clients,
+    );
+    this.metrics.gauge('holdfast_buffered_bytes', 'What waits to be sent to all connections', () =>
+      this.list.reduce((sum, { buffered }) => sum + buffered, 0),
+    );
     this.timer = setInterval(() => this.checkSlice(), TICK_MS);
   }
 
@@ -51,14 +65,46 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
     return this.list.filter((connection) => connection.user === user);
   }
 
-  open(webSocket: WebSocket, socket: Duplex, session: Session, identity: Identity | undefined): Connection {
+  /** @param address what the client is counted by; undefined where addresses are not told apart. */
+  open(
+    webSocket: WebSocket,
+    socket: Duplex,
+    session: Session,
+    identity: Identity | undefined,
+    address?: string,
+  ): Connection {
     const id = `${this.idPrefix}${(this.lastId += 1).toString(36)}`;
     const connection = new Connection(id, session, identity, webSocket, socket, this);
+    connection.address = address;
     connection.index = this.list.push(connection) - 1;
+    this.census.enter(connection)?.close('restart');
     return connection;
   }
 
+  /** Takes what a client has proved after its connection was opened. */
+  identify(connection: Connection, session: Session, identity: Identity): void {
+    this.census.leave(connection);
+    connection.session = session;
+    connection.authenticated(identity);
+    this.census.enter(connection)?.close('restart');
+  }
+
+  /**
+   * Asks so many clients to connect elsewhere, in turn, each at most once in `within` ms; whoever cannot stays.
+   *
+   * @returns how many were asked.
+   */
+  askSome(count: number, within: number): number {
+    let asked = 0;
+    for (let looked = 0; asked < count && looked < this.list.length; looked += 1) {
+      this.asked = (this.asked + 1) % this.list.length;
+      if (this.list[this.asked]?.askElsewhere(within)) asked += 1;
+    }
+    return asked;
+  }
+
   closed(connection: Connection): void {
+    this.census.leave(connection);
     const last = this.list.pop();
     if (last === undefined || last === connection) return;
     this.list[connection.index] = last;

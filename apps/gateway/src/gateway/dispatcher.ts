@@ -20,6 +20,9 @@ import { currentRequest, Request } from './request.js';
 /** With this many unanswered requests a connection is read no further until half of them are answered. */
 const MAX_UNANSWERED = 256;
 
+/** With so many bytes of them likewise, or with one that is larger. */
+const MAX_UNANSWERED_BYTES = 1_048_576;
+
 /** The events that a client may send before it has proved who it is. */
 const BEFORE_CONNECT: ReadonlySet<string> = new Set(['connect', 'ping']);
 
@@ -45,7 +48,8 @@ export class Dispatcher {
     }
   }
 
-  receive(connection: Connection, text: string): void {
+  /** @param within whether the frame is within its connection's rate. */
+  receive(connection: Connection, text: string, within = true): void {
     this.metrics.totals.framesIn += 1;
     const frame = decodeRequest(text);
     if (isBadFrame(frame)) {
@@ -53,7 +57,10 @@ export class Dispatcher {
       return;
     }
     const { event, data, id } = frame;
-    if (!this.events.has(event)) {
+    if (!within) {
+      this.metrics.refusedRequests.inc({ event: this.events.has(event) ? event : 'unknown', code: 'rate_limited' });
+      connection.sendText(encodeError(errorData('rate_limited'), id));
+    } else if (!this.events.has(event)) {
       connection.refuseFrame(errorData('unknown_event'), id);
     } else if (id === undefined && EVENTS_WITH_ID.has(event)) {
       connection.refuseFrame(errorData('id_required'));
@@ -64,11 +71,11 @@ export class Dispatcher {
     } else {
       connection.lanes.add(
         laneOf(connection, data),
-        new Request(frame),
+        new Request(frame, text.length),
         this.config.connection.concurrency,
         (request) => this.answer(connection, request),
       );
-      if (connection.lanes.size >= MAX_UNANSWERED) connection.pause();
+      if (this.isBehind(connection, 1)) connection.pause();
     }
   }
 
@@ -84,7 +91,15 @@ export class Dispatcher {
       connection.sendText(reply);
     }
     request.answered();
-    if (connection.lanes.size <= MAX_UNANSWERED / 2) connection.resume();
+    if (!this.isBehind(connection, 0.5)) connection.resume();
+  }
+
+  /** Whether a connection has at least this share of the unanswered requests, or of their bytes, that it may have. */
+  private isBehind({ lanes }: Connection, share: number): boolean {
+    return (
+      lanes.size >= MAX_UNANSWERED * share ||
+      lanes.bytes >= Math.max(MAX_UNANSWERED_BYTES, this.config.connection.maxPayload) * share
+    );
   }
 
   /** @returns the encoded reply, where one is wanted. */

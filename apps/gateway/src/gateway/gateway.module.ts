@@ -1,7 +1,15 @@
 import { Module } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import { AuthModule } from '../auth/index.js';
 import { ChannelsModule } from '../channels/channels.module.js';
+import { CONFIG, type Config } from '../config/index.js';
+import { EventsModule } from '../events/events.module.js';
 import { LifecycleModule } from '../lifecycle/lifecycle.module.js';
+import { ConnectionLimits } from '../limits/connection-limits.js';
+import { Overload } from '../limits/overload.js';
+import { PendingSockets } from '../limits/pending-sockets.js';
+import { Metrics } from '../metrics/metrics.js';
 import { Connections } from './connections.js';
 import { Dispatcher } from './dispatcher.js';
 import { Drain } from './drain.js';
@@ -10,9 +18,30 @@ import { Upgrades } from './upgrades.js';
 import { WebSocketPathController } from './web-socket-path.controller.js';
 
 @Module({
-  imports: [AuthModule, ChannelsModule, LifecycleModule],
+  imports: [AuthModule, ChannelsModule, EventsModule, LifecycleModule],
   controllers: [WebSocketPathController],
-  providers: [Connections, Dispatcher, Drain, SessionGateway, Upgrades],
-  exports: [Connections],
+  providers: [
+    ConnectionLimits,
+    Connections,
+    Dispatcher,
+    Drain,
+    Overload,
+    SessionGateway,
+    Upgrades,
+    {
+      provide: PendingSockets,
+      inject: [HttpAdapterHost, CONFIG, Metrics],
+      useFactory: ({ httpAdapter }: HttpAdapterHost<FastifyAdapter>, { limits }: Config, metrics: Metrics) => {
+        const sockets = new PendingSockets(httpAdapter.getInstance().server, limits.pending, metrics);
+        metrics.gauge(
+          'holdfast_pending_sockets',
+          'TCP connections that are no WebSocket and have no request under way',
+          () => sockets.size,
+        );
+        return sockets;
+      },
+    },
+  ],
+  exports: [Connections, Overload],
 })
 export class GatewayModule {}

@@ -9,6 +9,9 @@ import { CLOSE_WITHIN_MS, type Connection } from './connection.js';
 import { Dispatcher } from './dispatcher.js';
 import { Upgrades, WEBSOCKET_PATH } from './upgrades.js';
 
+/** A message of the largest size may come in fragments of this many bytes: nobody has a reason to send smaller ones. */
+const MIN_FRAGMENT = 64;
+
 /**
  * Nest's WebSocket adapter with our own upgrade, dispatch and close. Gateways of the same process share one path and one
  * server, so a `@WebSocketGateway()` of a user's own adds its `@SubscribeMessage` events to the protocol's.
@@ -33,9 +36,11 @@ export class HoldfastWsAdapter extends WsAdapter {
   }
 
   private createServer(port: number, options: Record<string, unknown>): WebSocketServer {
+    const { maxPayload } = this.app.get<Config>(CONFIG).connection;
     const server = super.create(port, {
       ...options,
-      maxPayload: this.app.get<Config>(CONFIG).connection.maxPayload,
+      maxPayload,
+      maxFragments: maxPayload / MIN_FRAGMENT,
       clientTracking: false,
       closeTimeout: CLOSE_WITHIN_MS,
       // Pongs go through the connection's outbox and count against its budget.

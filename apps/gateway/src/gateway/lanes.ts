@@ -9,12 +9,15 @@ type Work = (request: Request) => Promise<void>;
 export class Lanes {
   /** Total of requests that run or wait. */
   size = 0;
+  /** Of their frames. */
+  bytes = 0;
   private running = 0;
   private queues: Map<string, Request[]> | undefined;
   private waiting: string[] | undefined;
 
   add(lane: string, request: Request, concurrency: number, work: Work): void {
     this.size += 1;
+    this.bytes += request.bytes;
     this.queues ??= new Map();
     const queue = this.queues.get(lane);
     if (queue !== undefined) {
@@ -43,6 +46,7 @@ export class Lanes {
       await work(request);
       queue.shift();
       this.size -= 1;
+      this.bytes -= request.bytes;
     }
     this.queues?.delete(lane);
     this.running -= 1;

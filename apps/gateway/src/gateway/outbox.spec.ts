@@ -3,6 +3,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { Writable, type Duplex } from 'node:stream';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { supersedes } from './conflation.js';
 import { Outbox } from './outbox.js';
 
 /** A socket whose kernel takes what is written when the test says so. */
@@ -120,6 +121,75 @@ describe('an outbox', () => {
     await socket.take();
     expect(done).toHaveBeenCalledOnce();
     expect(socket.writes.join('')).toBe('a');
+  });
+
+  it('keeps what the kernel does not take, and hands it over piece by piece', async () => {
+    const { sut, socket } = outbox();
+    sut.push(Buffer.alloc(70_000, 'a'));
+    expect(socket.writes).toHaveLength(1);
+    for (let i = 0; i < 20; i += 1) sut.push(Buffer.alloc(10_000, 'b'));
+    await nextTurn();
+    expect(socket.writes).toHaveLength(1);
+    expect(socket.writableLength).toBe(70_000);
+    expect(sut.bytes).toBe(270_000);
+    await socket.take();
+    expect(socket.writes.map(({ length }) => length)).toEqual([70_000, 70_000]);
+    expect(sut.bytes).toBe(200_000);
+    while (sut.bytes > 0) await socket.take();
+    expect(socket.writes.join('')).toBe('a'.repeat(70_000) + 'b'.repeat(200_000));
+  });
+
+  it('sends a control frame before what it keeps', async () => {
+    const { sut, socket } = outbox();
+    for (const text of ['a', 'b']) sut.push(Buffer.alloc(70_000, text));
+    sut.pushControl(Buffer.from('!'));
+    while (sut.bytes > 0) await socket.take();
+    expect(socket.writes.join('').replaceAll(/(.)\1+/g, '$1')).toBe('a!b');
+  });
+
+  it('hands over everything when nothing will follow, whatever the kernel takes', () => {
+    const { sut, socket } = outbox();
+    for (const text of ['a', 'b', 'c']) sut.push(Buffer.alloc(70_000, text));
+    sut.push(Buffer.from('d'));
+    sut.finish();
+    expect(sut.bytes).toBe(210_001);
+    expect(socket.writableLength).toBe(210_001);
+  });
+
+  it('forgets what is superseded, and nothing else', async () => {
+    const { sut, socket } = outbox();
+    sut.push(Buffer.alloc(70_000, 'x'));
+    const [one, other] = [{}, {}];
+    const push = (text: string, kind?: object): void => {
+      const frame = Buffer.from(text);
+      if (kind !== undefined) supersedes(frame, kind);
+      sut.push(frame);
+    };
+    push('a1', one);
+    push('b1', other);
+    push('c1');
+    push('a2', one);
+    push('c2');
+    push('a3', one);
+    push('c1');
+    expect(sut.conflate()).toBe(2);
+    expect(sut.bytes).toBe(70_010);
+    push('b2', other);
+    expect(sut.conflate()).toBe(1);
+    while (sut.bytes > 0) await socket.take();
+    expect(socket.writes.join('').replace(/^x+/, '')).toBe('c1c2a3c1b2');
+  });
+
+  it('tells when what it kept is written', async () => {
+    const { sut, socket } = outbox();
+    const done = vi.fn<() => void>();
+    sut.push(Buffer.alloc(70_000, 'a'));
+    sut.push(Buffer.alloc(70_000, 'b'));
+    sut.whenWritten(done);
+    await socket.take();
+    expect(done).not.toHaveBeenCalled();
+    await socket.take();
+    expect(done).toHaveBeenCalledOnce();
   });
 
   it('writes nothing behind a close frame', async () => {

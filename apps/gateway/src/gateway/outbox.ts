@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
+import { withoutSuperseded } from './conflation.js';
 
 /** Frames below this many bytes in all are copied into one chunk: one write is cheaper than a vector of small ones. */
 const JOIN_BELOW = 16_384;
@@ -18,13 +19,16 @@ function flushAll(): void {
 
 /**
  * What waits to be written to one socket. What is queued in one turn of the event loop goes out as one write at its
- * end (or as several, where it is much), in the order in which it was queued.
+ * end (or as several, where it is much), in the order in which it was queued. While the kernel takes no more it stays
+ * here, where it can still be superseded: what a socket was handed it sends.
  */
 export class Outbox {
   private first: Buffer | undefined;
   private rest: Buffer[] | undefined;
   private written: (() => void)[] | undefined;
   private queued = 0;
+  /** Until the kernel has taken what the socket was handed. */
+  private held = false;
 
   constructor(
     private readonly webSocket: WebSocket,
@@ -47,6 +51,12 @@ export class Outbox {
     if (this.queued >= FLUSH_AT) this.flush();
   }
 
+  /** A control frame may come between others (RFC 6455, section 5.5): it does not wait behind them for a slow consumer. */
+  pushControl(frame: Buffer): void {
+    if (this.held) this.socket.write(frame);
+    else this.push(frame);
+  }
+
   /** Calls `done` when the kernel has taken what is queued by now. Never called where the socket ends before. */
   whenWritten(done: () => void): void {
     (this.written ??= []).push(done);
@@ -54,28 +64,28 @@ export class Outbox {
     if (this.first === undefined) this.push(NOTHING);
   }
 
+  /** Hands the socket what is queued, as far as the kernel keeps up. */
   flush(): void {
-    const { first, rest, written } = this;
-    if (first === undefined) return;
-    const bytes = this.queued;
-    this.first = undefined;
-    this.rest = undefined;
-    this.queued = 0;
-    // Nothing may follow a close frame (RFC 6455, section 5.5.1), and `ws` answers the client's by itself.
-    if (this.webSocket.readyState !== WebSocket.OPEN) return;
-    this.written = undefined;
-    const done = written && ((error?: Error | null) => !error && written.forEach((call) => call()));
-    if (rest === undefined) {
-      this.socket.write(first, done);
-    } else if (bytes < JOIN_BELOW) {
-      this.socket.write(Buffer.concat([first, ...rest], bytes), done);
-    } else {
-      this.socket.cork();
-      this.socket.write(first);
-      for (let i = 0; i < rest.length - 1; i += 1) this.socket.write(rest[i]);
-      this.socket.write(rest[rest.length - 1], done);
-      this.socket.uncork();
+    while (this.first !== undefined && !this.held) {
+      if (this.socket.writableNeedDrain) this.hold();
+      else this.writeSome();
     }
+  }
+
+  /** Hands the socket everything, since nothing will follow. */
+  finish(): void {
+    while (this.first !== undefined) this.writeSome();
+  }
+
+  /** Forgets what a later frame supersedes. @returns how many frames that were. */
+  conflate(): number {
+    if (this.first === undefined || this.rest === undefined) return 0;
+    const before = this.rest.length + 1;
+    const [first, ...rest] = withoutSuperseded([this.first, ...this.rest], (frame) => frame);
+    this.first = first;
+    this.rest = rest;
+    this.queued = rest.reduce((sum, { length }) => sum + length, first?.length ?? 0);
+    return before - rest.length - 1;
   }
 
   /** Forgets what was not written yet. */
@@ -84,5 +94,64 @@ export class Outbox {
     this.rest = undefined;
     this.written = undefined;
     this.queued = 0;
+  }
+
+  private hold(): void {
+    this.held = true;
+    this.socket.once('drain', () => {
+      this.held = false;
+      this.flush();
+    });
+  }
+
+  private writeSome(): void {
+    const { first, rest } = this;
+    if (first === undefined) return;
+    // Nothing may follow a close frame (RFC 6455, section 5.5.1), and `ws` answers the client's by itself.
+    if (this.webSocket.readyState !== WebSocket.OPEN) {
+      this.clear();
+      return;
+    }
+    const more = rest === undefined ? undefined : this.takeRest(first.length, rest);
+    if (more === undefined) this.first = undefined;
+    const bytes = more?.bytes ?? first.length;
+    this.queued -= bytes;
+    const done = this.first === undefined ? this.takeWritten() : undefined;
+    if (more === undefined || more.frames.length === 0) {
+      this.socket.write(first, done);
+    } else if (bytes < JOIN_BELOW) {
+      this.socket.write(Buffer.concat([first, ...more.frames], bytes), done);
+    } else {
+      this.socket.cork();
+      this.socket.write(first);
+      for (let i = 0; i < more.frames.length - 1; i += 1) this.socket.write(more.frames[i]);
+      this.socket.write(more.frames[more.frames.length - 1], done);
+      this.socket.uncork();
+    }
+  }
+
+  /** Takes as many frames behind the first as are offered to the kernel with it, and leaves the next one in its place. */
+  private takeRest(firstBytes: number, rest: Buffer[]): { frames: Buffer[]; bytes: number } {
+    if (this.queued <= FLUSH_AT + firstBytes) {
+      const bytes = this.queued;
+      this.first = undefined;
+      this.rest = undefined;
+      return { frames: rest, bytes };
+    }
+    let count = 0;
+    let bytes = firstBytes;
+    for (let frame = rest[0]; frame !== undefined && bytes < FLUSH_AT; frame = rest[count]) {
+      bytes += frame.length;
+      count += 1;
+    }
+    const frames = rest.splice(0, count);
+    this.first = rest.shift();
+    return { frames, bytes };
+  }
+
+  private takeWritten(): ((error?: Error | null) => void) | undefined {
+    const { written } = this;
+    this.written = undefined;
+    return written && ((error) => void (!error && written.forEach((call) => call())));
   }
 }

@@ -7,7 +7,11 @@ export class Request {
   refusal: ErrorData | undefined;
   private followUp: (() => void) | undefined;
 
-  constructor(readonly frame: RequestFrame) {}
+  constructor(
+    readonly frame: RequestFrame,
+    /** About how large the frame was. */
+    readonly bytes = 0,
+  ) {}
 
   /** Runs `followUp` after this request's answer was queued, so that what it sends comes after the answer. */
   afterAnswer(followUp: () => void): void {

@@ -17,15 +17,18 @@ import {
   type OnGatewayDisconnect,
 } from '@nestjs/websockets';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
-import { Authenticator, type Identity } from '../auth/index.js';
+import { Admission, type Applicant, type Identity } from '../auth/index.js';
 import { ChannelsService } from '../channels/channels.service.js';
 import { CONFIG, type Config } from '../config/index.js';
+import { ClientEvents } from '../events/client-events.js';
+import { ConnectionLimits } from '../limits/connection-limits.js';
 import type { Connection } from './connection.js';
 import { Connections } from './connections.js';
 import { ProtocolError } from './protocol-error.js';
 import { currentRequest } from './request.js';
 import { SchemaPipe } from './schema.pipe.js';
-import { sessionOf } from './session.js';
+import { sessionOf, type Session } from './session.js';
+import { toldByClose } from './told-by-close.js';
 
 /** How long a client may hear nothing before it pings, where the gateway itself sends no pings. */
 const DEFAULT_PING_MS = 25_000;
@@ -36,9 +39,11 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   constructor(
     @Inject(BROKER) private readonly broker: Broker,
     @Inject(CONFIG) private readonly config: Config,
-    @Inject(Authenticator) private readonly authenticator: Authenticator,
+    @Inject(Admission) private readonly admission: Admission,
     @Inject(ChannelsService) private readonly channels: ChannelsService,
     @Inject(Connections) private readonly connections: Connections,
+    @Inject(ClientEvents) private readonly events: ClientEvents,
+    @Inject(ConnectionLimits) private readonly limits: ConnectionLimits,
     @InjectPinoLogger(SessionGateway.name) private readonly logger: PinoLogger,
   ) {}
 
@@ -51,6 +56,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   handleDisconnect(connection: Connection): void {
     this.logger.debug({ ...connection.logFields, code: connection.closeCode }, 'disconnected');
     this.channels.disconnected(connection);
+    if (connection.identity !== undefined) this.events.disconnected(connection);
     const { user, client, id } = connection;
     if (user !== undefined) this.inBackground(this.broker.unregister(user, client, id), connection);
   }
@@ -61,11 +67,12 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
     @MessageBody(new SchemaPipe(requestSchemas.connect)) { token, session }: ConnectRequest,
   ): Promise<Welcome> {
     if (connection.identity !== undefined) throw new ProtocolError('already_connected');
-    const identity = await this.authenticate(connection, token);
+    const presented = session === undefined ? connection.session : sessionOf(session);
+    const identity = await this.authenticate(connection, { token, client: presented.client });
     // Who left meanwhile must not be registered: nobody would take it back.
     if (!connection.open) throw new ProtocolError('not_connected');
-    if (session !== undefined) connection.session = sessionOf(session);
-    connection.authenticated(identity);
+    this.makeRoom(connection, presented, identity);
+    this.connections.identify(connection, presented, identity);
     this.register(connection);
     return this.welcome(connection);
   }
@@ -75,7 +82,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
     @ConnectedSocket() connection: Connection,
     @MessageBody(new SchemaPipe(requestSchemas.refresh)) { token }: RefreshRequest,
   ): Promise<RefreshReply> {
-    const identity = await this.authenticator.connection(token);
+    const identity = await this.admission.admit({ token, client: connection.client });
     if (identity.user !== connection.user) throw new ProtocolError('forbidden', 'the token is of another user');
     connection.authenticated(identity);
     this.channels.recheck(connection);
@@ -88,15 +95,25 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   }
 
   /** A wrong token ends the connection: it has nothing else to show. */
-  private async authenticate(connection: Connection, token: string): Promise<Identity> {
+  private async authenticate(connection: Connection, applicant: Applicant): Promise<Identity> {
     try {
-      const identity = await this.authenticator.connection(token);
+      const identity = await this.admission.admit(applicant);
       if (identity.user !== undefined && this.connections.isRefused(identity.user))
         throw new ProtocolError('forbidden');
       return identity;
     } catch (error) {
-      const forbidden = error instanceof ProtocolError && error.code === 'forbidden';
-      currentRequest.getStore()?.afterAnswer(() => connection.close(forbidden ? 'forbidden' : 'unauthorized'));
+      const close = (error instanceof ProtocolError ? toldByClose(error.code) : undefined) ?? 'internal';
+      currentRequest.getStore()?.afterAnswer(() => connection.close(close));
+      throw error;
+    }
+  }
+
+  /** A user who has as many connections as it may comes again later. */
+  private makeRoom(connection: Connection, { client }: Session, { user }: Identity): void {
+    try {
+      this.limits.checkRoom({ client, user, address: connection.address });
+    } catch (error) {
+      currentRequest.getStore()?.afterAnswer(() => connection.close('overloaded'));
       throw error;
     }
   }
@@ -118,6 +135,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   private register(connection: Connection): void {
     const { user, client, id } = connection;
     this.logger.debug({ ...connection.logFields }, 'connected');
+    this.events.connected(connection);
     if (user === undefined) return;
     const { node } = this.config;
     this.inBackground(this.broker.register({ client, holder: id, user, node, since: this.broker.now() }), connection);

@@ -1,32 +1,29 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { CLOSE, ERRORS, type CloseName, type ErrorCode } from '@holdfast/protocol';
+import { CLOSE, type ErrorCode } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import type { WebSocket, WebSocketServer } from 'ws';
-import { ANONYMOUS, Authenticator, type Identity } from '../auth/index.js';
+import { Admission, type Identity } from '../auth/index.js';
 import { mayConnectFrom } from '../auth/origins.js';
 import { offersOurs, tokenOf } from '../auth/token-carriers.js';
 import { CONFIG, type Config } from '../config/index.js';
+import { ambiguityOf } from '../limits/ambiguity.js';
+import { ConnectionLimits } from '../limits/connection-limits.js';
+import { PendingSockets } from '../limits/pending-sockets.js';
 import { Metrics } from '../metrics/metrics.js';
 import type { Connection } from './connection.js';
 import { Connections } from './connections.js';
-import { refuseUpgrade } from './http-refusal.js';
+import { refuseOnSocket } from './raw-refusal.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { ProtocolError } from './protocol-error.js';
 import { sessionOf } from './session.js';
+import { toldByClose } from './told-by-close.js';
 
 /** Where the WebSocket is. */
 export const WEBSOCKET_PATH = '/ws';
 
 const WEBSOCKET_KEY = /^[+/0-9A-Za-z]{22}==$/;
-
-/** What a browser's client is told by a close code, since it cannot read the HTTP answer. */
-const TOLD_BY_CLOSE: Readonly<Partial<Record<number, CloseName>>> = {
-  401: 'unauthorized',
-  403: 'forbidden',
-  429: 'overloaded',
-};
 
 /** Whether a request asks for a WebSocket; one that asks for another protocol (h2c, say) is answered as plain HTTP. */
 export function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
@@ -38,8 +35,10 @@ export function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
 export class Upgrades {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    @Inject(Authenticator) private readonly authenticator: Authenticator,
+    @Inject(Admission) private readonly admission: Admission,
     @Inject(Connections) private readonly connections: Connections,
+    @Inject(ConnectionLimits) private readonly limits: ConnectionLimits,
+    @Inject(PendingSockets) private readonly pending: PendingSockets,
     @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
     @Inject(Metrics) private readonly metrics: Metrics,
     @InjectPinoLogger(Upgrades.name) private readonly logger: PinoLogger,
@@ -61,20 +60,25 @@ export class Upgrades {
       server.handleUpgrade(request, socket, head, then);
     };
     try {
+      const address = this.limits.takeUpgrade(request);
       const url = requestUrl(request);
       this.checkRequest(request, url);
-      const identity = await this.identify(request, url);
+      const session = sessionOf(url.searchParams.get('session'));
+      const { client } = session;
+      this.limits.checkRoom({ client, address });
+      const identity = await this.identify(request, url, client);
       // It may have begun meanwhile.
       this.checkStage();
+      this.limits.checkRoom({ client, user: identity?.user, address });
       if (socket.destroyed) return;
       upgrade((webSocket) => {
-        const session = sessionOf(url.searchParams.get('session'));
-        accepted(this.connections.open(webSocket, socket, session, identity));
+        this.pending.accepted(socket);
+        accepted(this.connections.open(webSocket, socket, session, identity, address));
       });
     } catch (error) {
       if (socket.destroyed) return;
       const { code, detail } = this.refusal(error);
-      const close = TOLD_BY_CLOSE[ERRORS[code].status];
+      const close = toldByClose(code);
       if (close === undefined || !offersOurs(request.headers)) {
         this.refuse(socket, code, detail);
         return;
@@ -90,7 +94,7 @@ export class Upgrades {
   /** Refuses an upgrade by an HTTP answer. */
   refuse(socket: Duplex, code: ErrorCode, detail?: string): void {
     this.metrics.refusedUpgrades.inc({ code });
-    refuseUpgrade(socket, code, detail);
+    refuseOnSocket(socket, code, detail);
   }
 
   private refusal(error: unknown): ProtocolError {
@@ -102,6 +106,12 @@ export class Upgrades {
   private checkRequest(request: IncomingMessage, url: URL): void {
     const { headers, method } = request;
     if (url.pathname !== WEBSOCKET_PATH) throw new ProtocolError('not_found', `the WebSocket is at ${WEBSOCKET_PATH}`);
+    // What follows would be read as frames by us, and as a body by whoever stands between.
+    const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+    if (hasBody) throw new ProtocolError('invalid', 'an upgrade has no body');
+    const ambiguity = ambiguityOf(request);
+    if (ambiguity !== undefined) throw new ProtocolError('invalid', ambiguity);
+    if (request.httpVersion !== '1.1') throw new ProtocolError('invalid', 'an upgrade is a request of HTTP/1.1');
     if (method !== 'GET') throw new ProtocolError('method_not_allowed', 'an upgrade is a GET');
     if (headers['sec-websocket-version'] !== '13') throw new ProtocolError('upgrade_required');
     if (!WEBSOCKET_KEY.test(headers['sec-websocket-key'] ?? '')) {
@@ -117,15 +127,12 @@ export class Upgrades {
   }
 
   /** Without a token: anonymous where that is allowed, and otherwise nobody until the client sends `connect`. */
-  private async identify({ headers }: IncomingMessage, url: URL): Promise<Identity | undefined> {
-    const token = tokenOf(headers, url.searchParams, this.config.auth.cookie);
-    const identity =
-      token !== undefined
-        ? await this.authenticator.connection(token)
-        : this.config.auth.anonymous
-          ? ANONYMOUS
-          : undefined;
-    if (identity?.user !== undefined && this.connections.isRefused(identity.user)) throw new ProtocolError('forbidden');
+  private async identify({ headers }: IncomingMessage, url: URL, client: string): Promise<Identity | undefined> {
+    const { cookie, anonymous } = this.config.auth;
+    const token = tokenOf(headers, url.searchParams, cookie);
+    if (token === undefined && !anonymous) return undefined;
+    const identity = await this.admission.admit({ token, client, origin: headers.origin });
+    if (identity.user !== undefined && this.connections.isRefused(identity.user)) throw new ProtocolError('forbidden');
     return identity;
   }
 }

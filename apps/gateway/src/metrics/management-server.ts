@@ -1,22 +1,40 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { errorData } from '@holdfast/protocol';
+import { errorData, ERRORS, type ErrorCode } from '@holdfast/protocol';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, type Config } from '../config/index.js';
+import { ambiguityOf } from '../limits/ambiguity.js';
+import { httpServerOptions, refuseUnreadable } from '../limits/http-server.js';
+import { PendingSockets } from '../limits/pending-sockets.js';
 import { Metrics } from './metrics.js';
+
+/** Prometheus and people; nobody else has business here. */
+const MAX_PENDING = 100;
+
+const SECURITY_HEADERS = {
+  'Cache-Control': 'no-store',
+  'Content-Security-Policy': "default-src 'none'",
+  'X-Content-Type-Options': 'nosniff',
+};
 
 /** Serves /metrics on a port of its own, which no ingress leads to. */
 @Injectable()
 export class ManagementServer implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly server: Server = createServer((request, response) => void this.answer(request, response));
+  private readonly server: Server;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Metrics) private readonly metrics: Metrics,
     @InjectPinoLogger(ManagementServer.name) private readonly logger: PinoLogger,
-  ) {}
+  ) {
+    this.server = createServer(
+      httpServerOptions(config),
+      (request, response) => void this.answer(request, response),
+    ).on('clientError', refuseUnreadable);
+    new PendingSockets(this.server, MAX_PENDING, metrics);
+  }
 
   /** The port that it listens on, which the configuration may have left to the system. */
   get port(): number {
@@ -35,11 +53,13 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+    const ambiguity = ambiguityOf(request);
+    if (ambiguity !== undefined) return this.refuse(response.setHeader('Connection', 'close'), 'invalid', ambiguity);
     const [path] = (request.url ?? '').split('?');
-    if (path !== '/metrics') {
-      response.writeHead(404, { 'Content-Type': 'application/json' });
-      response.end(JSON.stringify(errorData('not_found', 'the metrics are at /metrics')));
-      return;
+    if (path !== '/metrics') return this.refuse(response, 'not_found', 'the metrics are at /metrics');
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return this.refuse(response.setHeader('Allow', 'GET, HEAD'), 'method_not_allowed');
     }
     try {
       const body = await this.metrics.registry.metrics();
@@ -48,5 +68,10 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
       this.logger.error({ err: error }, 'the metrics could not be collected');
       response.writeHead(500).end();
     }
+  }
+
+  private refuse(response: ServerResponse, code: ErrorCode, detail?: string): void {
+    response.writeHead(ERRORS[code].status, { 'Content-Type': 'application/json' });
+    response.end(JSON.stringify(errorData(code, detail)));
   }
 }

@@ -9,7 +9,7 @@ export class Metrics {
   readonly registry = new Registry();
 
   /** Plain numbers for what is counted on the delivery path; read when somebody asks. */
-  readonly totals = { framesIn: 0, published: 0, messagesOut: 0 };
+  readonly totals = { framesIn: 0, published: 0, messagesOut: 0, conflated: 0 };
 
   readonly refusedUpgrades = this.counter('refused_upgrades', 'Upgrades that were refused', ['code']);
   readonly badFrames = this.counter('bad_frames', 'Frames that are no valid request', ['code']);
@@ -19,8 +19,20 @@ export class Metrics {
   ]);
   readonly closes = this.counter('closes', 'Connections that the gateway closed', ['code']);
   readonly slowConsumers = this.counter('slow_consumers', 'Connections closed because their buffer was full');
+  readonly limited = this.counter('limited', 'Times that a limit was met', ['limit']);
+  readonly shed = this.counter('shed', 'Clients asked to connect elsewhere because of an overload');
   readonly deadPeers = this.counter('dead_peers', 'Connections ended because a ping was not answered');
   readonly gaps = this.counter('gaps', 'Times that subscribers of a channel were told of lost messages');
+  readonly keyFetches = this.counter('key_fetches', "Fetches of the issuer's public keys", ['outcome']);
+  readonly authorizations = this.counter('authorizations', 'Questions to the authorization webhook', [
+    'action',
+    'outcome',
+  ]);
+  readonly authorizationSeconds = this.histogram('authorization_seconds', 'How long the authorization webhook took', [
+    'action',
+  ]);
+  readonly events = this.counter('events', 'Events of the webhook', ['outcome']);
+  readonly eventRequestsFailed = this.counter('event_requests_failed', 'Requests to the event webhook that failed');
   readonly publishSeconds = this.histogram('publish_seconds', 'From a publish to its being stored');
   readonly deliverySeconds = this.histogram('delivery_seconds', "From a publication's time to its delivery here");
 
@@ -28,6 +40,7 @@ export class Metrics {
     collectDefaultMetrics({ register: this.registry });
     this.total('frames_in', 'Frames received', () => this.totals.framesIn);
     this.total('published', 'Messages stored for a publisher of this pod', () => this.totals.published);
+    this.total('conflated', 'Messages that a slow consumer was spared for a later one', () => this.totals.conflated);
     this.total('messages_out', 'Messages handed to subscribers of this pod', () => this.totals.messagesOut);
   }
 
@@ -59,7 +72,11 @@ export class Metrics {
     return new Counter({ name: `holdfast_${name}_total`, help, labelNames, registers: [this.registry] });
   }
 
-  private histogram(name: string, help: string): Histogram {
-    return new Histogram({ name: `holdfast_${name}`, help, buckets: SECONDS, registers: [this.registry] });
+  private histogram<Label extends string = never>(
+    name: string,
+    help: string,
+    labelNames: Label[] = [],
+  ): Histogram<Label> {
+    return new Histogram({ name: `holdfast_${name}`, help, labelNames, buckets: SECONDS, registers: [this.registry] });
   }
 }

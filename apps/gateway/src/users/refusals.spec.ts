@@ -13,6 +13,7 @@ async function startBroker(store: MemoryStore): Promise<Broker> {
     onJoin: nothing,
     onLeave: nothing,
     onPresenceGap: nothing,
+    onBelated: nothing,
     onSignal: nothing,
   });
   onTestFinished(() => broker.close());

@@ -10,6 +10,8 @@ const CLIENTS = 1_000;
 const CHANNELS = Array.from({ length: 10 }, (_, index) => `chat:journal-${index}`);
 /** Clients of the pod that is killed who do not come back, in each channel. */
 const LOST = 2;
+/** ms after the crash in which the lease of the pod certainly runs: 15 s since its last heartbeat, less what a join takes. */
+const SOON = 8_000;
 /** Messages of each publisher before the crash, and after everybody is back. */
 const SOME = 40;
 
@@ -23,6 +25,22 @@ function presenceSince({ frames }: TestClient, start: number): string[] {
     if (event !== 'join' && event !== 'leave') return [];
     return [`${event} ${(data['member'] as { client: string }).client}`];
   });
+}
+
+function nameOf(event: string): string {
+  return event.split(' ')[1] ?? '';
+}
+
+/** Without those who have left and joined again, once each. */
+function withoutReturns(events: readonly string[]): string[] {
+  const joined = events.filter((event) => event.startsWith('join ')).map(nameOf);
+  expect(new Set(joined).size).toBe(joined.length);
+  const isReturn = (event: string): boolean => joined.includes(nameOf(event));
+  const returns = events.filter(isReturn);
+  expect(returns).toHaveLength(joined.length * 2);
+  for (const name of joined) expect(returns.indexOf(`leave ${name}`)).toBeLessThan(returns.indexOf(`join ${name}`));
+  for (const name of joined) expect(returns).toContain(`leave ${name}`);
+  return events.filter((event) => !isReturn(event));
 }
 
 describe('kill -9 of a gateway process', { timeout: 180_000 }, () => {
@@ -91,7 +109,9 @@ describe('kill -9 of a gateway process', { timeout: 180_000 }, () => {
     const leaves = CHANNELS.map((channel) =>
       (lost.get(channel) ?? []).map(({ welcome }) => `leave ${welcome.client}`).toSorted(),
     );
-    expect(comings().map((events) => events.toSorted())).toEqual(leaves);
+    // Where a busy machine has them come back later than that, they may have been swept out, and have joined anew.
+    const returned = comings().map((events) => (back < SOON ? events : withoutReturns(events)));
+    expect(returned.map((events) => events.toSorted())).toEqual(leaves);
     await annotate(
       `${load.count} messages; all back ${Math.round(back)} ms, the others gone ${Math.round(await gone)} ms after the crash`,
     );

@@ -5,11 +5,15 @@ import { onTestFinished } from 'vitest';
 import { stringify } from 'yaml';
 import { createApp, startApp } from '../../src/app.js';
 import { loadConfig, type Config } from '../../src/config/index.js';
+import { readTextFile } from '../../src/config/read-file.js';
 import { ManagementServer } from '../../src/metrics/management-server.js';
 import { TestClient } from './test-client.js';
 
 export const JWT_SECRET = 'a-secret-of-the-tests-of-32-bytes-or-more';
 export const API_KEY = 'an-api-key-of-the-tests';
+
+/** Stands for what the test gives. */
+const CONFIG_FILE = 'test.yaml';
 
 /** A whole gateway in this process, on ports of its own. */
 export interface TestGateway {
@@ -24,12 +28,15 @@ export interface TestGateway {
   close(): Promise<void>;
 }
 
+/** A machine of continuous integration is late now and then; tests of overload say so themselves. */
+const NEVER_OVERLOADED = { overload: { maxEventLoopDelay: 60, maxMemory: 1 } };
+
 /** @param file what the configuration file says. */
 export function testConfig(file: object = {}, env: NodeJS.ProcessEnv = {}): Config {
   return loadConfig(
     {
       NODE_ENV: 'development',
-      HOLDFAST_CONFIG: 'test.yaml',
+      HOLDFAST_CONFIG: CONFIG_FILE,
       HOLDFAST_PORT: '0',
       HOLDFAST_MANAGEMENT_PORT: '0',
       HOLDFAST_NODE: 'test-node',
@@ -42,7 +49,7 @@ export function testConfig(file: object = {}, env: NodeJS.ProcessEnv = {}): Conf
       HOLDFAST_DRAIN_SECONDS: '0',
       ...env,
     },
-    () => stringify(file),
+    (path) => (path === CONFIG_FILE ? stringify({ ...NEVER_OVERLOADED, ...file }) : readTextFile(path)),
   );
 }
 

@@ -13,7 +13,7 @@ export async function startGatewaysOnOneBroker(
     envs.map(async (env) => {
       const config = testConfig(file, env);
       const root = AppModule.forRoot(config, [], { broker: new MemoryBroker(store) });
-      return runGateway(await create(root), config);
+      return runGateway(await create(config, root), config);
     }),
   );
 }

@@ -4,6 +4,7 @@ import { WebSocket } from 'ws';
 
 /** What a kernel does, by hand: takes what is written at once, or nothing while it is paused. */
 export class ManualSocket extends Duplex {
+  readonly bytesRead = 0;
   private paused = false;
   private blocked: (() => void)[] = [];
 

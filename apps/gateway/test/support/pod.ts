@@ -17,6 +17,7 @@ import { ProtocolError } from '../../src/gateway/protocol-error.js';
 import { newSession, type Session } from '../../src/gateway/session.js';
 import { Lifecycle } from '../../src/lifecycle/lifecycle.js';
 import { Metrics } from '../../src/metrics/metrics.js';
+import { AuthorizationWebhook } from '../../src/webhooks/authorization-webhook.js';
 import { testConfig } from './gateway.js';
 import { ManualSocket, ManualWebSocket } from './manual-socket.js';
 import type { Frame } from './test-client.js';
@@ -54,8 +55,9 @@ export class Pod implements ConnectionContext {
     this.channels = new ChannelsService(
       broker,
       config,
-      new Authenticator(config),
+      new Authenticator(config, this.metrics, logger),
       permissions,
+      new AuthorizationWebhook(config, this.metrics, logger),
       this.hub,
       new Replays(broker, config),
       presence,
@@ -76,6 +78,7 @@ export class Pod implements ConnectionContext {
       onJoin: (channel, member) => hub.onJoin(channel, member),
       onLeave: (channel, member) => hub.onLeave(channel, member),
       onPresenceGap: (channel) => hub.onPresenceGap(channel),
+      onBelated: () => undefined,
       onSignal: () => undefined,
     });
     onTestFinished(async () => {

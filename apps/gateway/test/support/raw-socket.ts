@@ -93,6 +93,7 @@ export const TEXT = 0x1;
 export const BINARY = 0x2;
 export const CLOSE_FRAME = 0x8;
 export const PING = 0x9;
+export const PONG = 0xa;
 
 /** A client's frame (RFC 6455, section 5.2), masked with zeros so that it stays readable. */
 export function clientFrame(opcode: number, payload: string | Buffer): Buffer {

@@ -7,6 +7,7 @@ import type {
   HistoryQuery,
   Member,
   Members,
+  MembershipChange,
   Position,
   Publication,
   PublishRequest,
@@ -54,6 +55,7 @@ export class ScriptedBroker implements Broker {
     onJoin: notStarted,
     onLeave: notStarted,
     onPresenceGap: notStarted,
+    onBelated: notStarted,
     onSignal: notStarted,
   };
 
@@ -92,13 +94,15 @@ export class ScriptedBroker implements Broker {
     return [];
   }
 
-  async join(channel: string, { client }: Member): Promise<void> {
+  async join(channel: string, { client }: Member): Promise<MembershipChange> {
     if (this.holdJoins) await queued(this.joins, { channel });
+    const changed = !this.present.has(client);
     this.present.add(client);
+    return { changed, count: this.present.size };
   }
 
-  async leave(_channel: string, client: string): Promise<void> {
-    this.present.delete(client);
+  async leave(_channel: string, client: string): Promise<MembershipChange> {
+    return { changed: this.present.delete(client), count: this.present.size };
   }
 
   members(channel: string): Promise<Members> {

@@ -6,6 +6,7 @@ import type {
   History,
   HistoryQuery,
   Members,
+  MembershipChange,
   Position,
   Publication,
   PublishRequest,
@@ -179,9 +180,13 @@ export class SimulatedBroker implements Broker {
     return [...this.subscriptions.keys()];
   }
 
-  async join(): Promise<void> {}
+  async join(): Promise<MembershipChange> {
+    return { changed: false, count: 0 };
+  }
 
-  async leave(): Promise<void> {}
+  async leave(): Promise<MembershipChange> {
+    return { changed: false, count: 0 };
+  }
 
   async members(): Promise<Members> {
     return { members: [], count: 0 };

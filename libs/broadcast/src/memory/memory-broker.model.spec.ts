@@ -128,6 +128,7 @@ class Run implements BrokerEvents {
   onJoin(): void {}
   onLeave(): void {}
   onPresenceGap(): void {}
+  onBelated(): void {}
   onSignal(): void {}
 
   #receive(channel: string, { offset, payload }: Publication): void {

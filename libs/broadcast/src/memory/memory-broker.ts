@@ -9,6 +9,7 @@ import {
   type HistoryQuery,
   type Member,
   type Members,
+  type MembershipChange,
   type Position,
   type PublishRequest,
   type PublishResult,
@@ -106,17 +107,21 @@ export class MemoryBroker implements Broker {
     return sortedPage(this.#store.streams.subscribed, prefix, after, limit);
   }
 
-  async join(channel: string, member: Member, holder: string): Promise<void> {
+  async join(channel: string, member: Member, holder: string): Promise<MembershipChange> {
     this.#running();
-    if (!this.#store.presence.join(channel, member, holder)) return;
-    for (const subscriber of this.#store.streams.subscribers(channel)) subscriber.onJoin(channel, member);
+    const { presence, streams } = this.#store;
+    const changed = presence.join(channel, member, holder);
+    if (changed) for (const subscriber of streams.subscribers(channel)) subscriber.onJoin(channel, member);
+    return { changed, count: presence.count(channel) };
   }
 
-  async leave(channel: string, client: string, holder: string): Promise<void> {
+  async leave(channel: string, client: string, holder: string): Promise<MembershipChange> {
     this.#running();
-    const member = this.#store.presence.leave(channel, client, holder);
-    if (member === undefined) return;
-    for (const subscriber of this.#store.streams.subscribers(channel)) subscriber.onLeave(channel, member);
+    const { presence, streams } = this.#store;
+    const member = presence.leave(channel, client, holder);
+    if (member !== undefined)
+      for (const subscriber of streams.subscribers(channel)) subscriber.onLeave(channel, member);
+    return { changed: member !== undefined, count: presence.count(channel) };
   }
 
   async members(channel: string, limit: number): Promise<Members> {

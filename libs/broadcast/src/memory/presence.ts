@@ -32,6 +32,10 @@ export class Presence {
     return lease.member;
   }
 
+  count(channel: string): number {
+    return this.#channels.get(channel)?.size ?? 0;
+  }
+
   members(channel: string, limit: number): Members {
     const leases = this.#channels.get(channel);
     const members: Member[] = [];
@@ -39,6 +43,6 @@ export class Presence {
       if (members.length >= limit) break;
       members.push(member);
     }
-    return { members, count: leases?.size ?? 0 };
+    return { members, count: this.count(channel) };
   }
 }

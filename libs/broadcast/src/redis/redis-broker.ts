@@ -12,6 +12,7 @@ import {
   type HistoryQuery,
   type Member,
   type Members,
+  type MembershipChange,
   type Position,
   type PublishRequest,
   type PublishResult,
@@ -98,7 +99,7 @@ export class RedisBroker implements Broker {
       ttl: UNSWEPT_TTL,
       now: (): number => this.now(),
     };
-    this.#presence = new Presence(holdings);
+    this.#presence = new Presence(holdings, (...belated) => this.#events?.onBelated(...belated));
     this.#registry = new ConnectionRegistry(holdings);
     this.#lease = new PodLease(holdings, [this.#presence, this.#registry], {
       onLapsed: () => this.#subscriptions.compareAll(),
@@ -190,14 +191,15 @@ export class RedisBroker implements Broker {
     return this.#channels.page(query);
   }
 
-  async join(channel: string, member: Member, holder: string): Promise<void> {
+  async join(channel: string, member: Member, holder: string): Promise<MembershipChange> {
     this.#running();
-    await this.#presence.join(channel, member, holder);
+    return this.#presence.join(channel, member, holder);
   }
 
-  async leave(channel: string, client: string, holder: string): Promise<void> {
+  async leave(channel: string, client: string, holder: string): Promise<MembershipChange> {
     this.#running();
-    await this.#presence.leave(channel, client, holder);
+    const { changed, count } = await this.#presence.leave(channel, client, holder);
+    return { changed, count };
   }
 
   async members(channel: string, limit: number): Promise<Members> {
@@ -288,6 +290,7 @@ export class RedisBroker implements Broker {
       onJoin: (channel, member) => this.#events?.onJoin(channel, member),
       onLeave: (channel, member) => this.#events?.onLeave(channel, member),
       onPresenceGap: (channel) => this.#events?.onPresenceGap(channel),
+      onBelated: (...belated) => this.#events?.onBelated(...belated),
       onSignal: (signal) => this.#events?.onSignal(signal),
     };
   }

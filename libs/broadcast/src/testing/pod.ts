@@ -25,6 +25,7 @@ export class Pod implements BrokerEvents {
   readonly gaps: string[] = [];
   readonly presence: string[] = [];
   readonly presenceGaps: string[] = [];
+  readonly belated: string[] = [];
   readonly signals: string[] = [];
   readonly #publications = new Map<string, Publication[]>();
   #open = false;
@@ -98,6 +99,10 @@ export class Pod implements BrokerEvents {
 
   onPresenceGap(channel: string): void {
     this.presenceGaps.push(channel);
+  }
+
+  onBelated(event: 'join' | 'leave', channel: string, { client, details }: Member, count: number): void {
+    this.belated.push(`${channel} ${event} ${client} ${details} of ${count}`);
   }
 
   onSignal(signal: string): void {

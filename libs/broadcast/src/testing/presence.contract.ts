@@ -75,6 +75,34 @@ export function describePresence(cluster: Cluster): void {
       );
     });
 
+    it('answers what a join or a leave changed, and how many are there then', async () => {
+      const { here, there } = cluster;
+      const answers = [
+        await here.broker.join(CHANNEL, ANN, 'h1'),
+        await there.broker.join(CHANNEL, BOB, 'h2'),
+        await there.broker.join(CHANNEL, ANN, 'h3'),
+        await there.broker.join(CHANNEL, { client: 'ann', details: 'away' }, 'h3'),
+        await here.broker.leave(CHANNEL, 'ann', 'h1'),
+        await here.broker.leave(CHANNEL, 'nobody', 'h1'),
+        await there.broker.leave(CHANNEL, 'ann', 'h3'),
+        await there.broker.leave(CHANNEL, 'ann', 'h3'),
+        await there.broker.leave(CHANNEL, 'bob', 'h2'),
+      ];
+      expect(answers.map(({ changed, count }) => `${changed} ${count}`)).toEqual([
+        'true 1',
+        'true 2',
+        'false 2',
+        'true 2',
+        'false 2',
+        'false 2',
+        'true 1',
+        'false 1',
+        'true 0',
+      ]);
+      // Whoever was answered is not told again.
+      for (const { belated } of [here, there]) expect(belated).toEqual([]);
+    });
+
     it('announces new details as a join, also by another holder', async () => {
       const { here, there } = cluster;
       await here.broker.join(CHANNEL, ANN, 'h1');

@@ -30,6 +30,7 @@ export class Subscriber implements BrokerEvents {
   readonly told = new Map<string, Told[]>();
   readonly presence: string[] = [];
   readonly presenceGaps: string[] = [];
+  readonly belated: string[] = [];
   readonly signals: string[] = [];
 
   constructor(readonly broker: Broker) {}
@@ -82,6 +83,10 @@ export class Subscriber implements BrokerEvents {
 
   onPresenceGap(channel: string): void {
     this.presenceGaps.push(channel);
+  }
+
+  onBelated(event: 'join' | 'leave', channel: string, { client }: { client: string }, count: number): void {
+    this.belated.push(`${channel} ${event} ${client} of ${count}`);
   }
 
   onSignal(signal: string): void {

@@ -36,9 +36,12 @@ export class RedisPod {
   }
 
   /** @param claims of a token; without them anonymously. */
-  async connect(claims?: JWTPayload): Promise<TestClient> {
-    const query = claims === undefined ? '' : `?access_token=${await signToken(claims)}`;
-    const client = await TestClient.connect(`${this.webSocketUrl}${query}`, ['holdfast.v1.json']);
+  async connect(claims?: JWTPayload, session?: string): Promise<TestClient> {
+    const query = new URLSearchParams({
+      ...(claims && { access_token: await signToken(claims) }),
+      ...(session && { session }),
+    });
+    const client = await TestClient.connect(`${this.webSocketUrl}?${query}`, ['holdfast.v1.json']);
     onTestFinished(() => client.webSocket.terminate());
     return client;
   }

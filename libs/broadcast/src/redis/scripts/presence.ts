@@ -3,7 +3,7 @@ import { CLOCK, Script } from './script.js';
 /**
  * KEYS: members, order, the set of this pod's clients here. `members` is a hash from client to its pod, holder, what is
  * told of it, and since when the holder has it; `order` sorts clients by when they joined. Whoever is only brought back stays with a holder that has come
- * later. Answers since when the holder has it.
+ * later. Answers whether it was announced, the count, and since when the holder has it.
  */
 export const JOIN = new Script(
   CLOCK,
@@ -15,7 +15,7 @@ local former = redis.call('HGET', members, client)
 local formerPod, formerHolder, formerTold, formerSince
 if former then
   formerPod, formerHolder, formerTold, formerSince = cmsgpack.unpack(former)
-  if again == '1' and formerHolder ~= holder and tonumber(formerSince) >= tonumber(since) then return since end
+  if again == '1' and formerHolder ~= holder and tonumber(formerSince) >= tonumber(since) then return {0, redis.call('ZCARD', order), since} end
   if formerPod ~= pod then redis.call('SREM', sets .. formerPod, client) end
 else
   local last = redis.call('ZREVRANGE', order, 0, 0, 'WITHSCORES')[2]
@@ -24,37 +24,41 @@ end
 redis.call('HSET', members, client, cmsgpack.pack(pod, holder, told, since))
 redis.call('SADD', KEYS[3], client)
 for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ttl) end
-if formerTold ~= told then redis.call(command, wire, 'j' .. told) end
-return since
+if formerTold == told then return {0, redis.call('ZCARD', order), since} end
+redis.call(command, wire, 'j' .. told)
+return {1, redis.call('ZCARD', order), since}
 `,
 );
 
-/** KEYS: members, order. */
+/** KEYS: members, order. Answers whether it was announced, the count, and what was told. */
 export const LEAVE = new Script(`
 local client, holder, sets, command, wire = unpack(ARGV)
 local member = redis.call('HGET', KEYS[1], client)
-if not member then return 0 end
+if not member then return {0, redis.call('ZCARD', KEYS[2])} end
 local pod, of, told = cmsgpack.unpack(member)
-if of ~= holder then return 0 end
+if of ~= holder then return {0, redis.call('ZCARD', KEYS[2])} end
 redis.call('HDEL', KEYS[1], client)
 redis.call('ZREM', KEYS[2], client)
 redis.call('SREM', sets .. pod, client)
 redis.call(command, wire, 'l' .. told)
-return 1
+return {1, redis.call('ZCARD', KEYS[2]), told}
 `);
 
-/** Takes a client out whom its pod does not hold any more. KEYS: members, order, the set of that pod's clients here. */
+/**
+ * Takes a client out whom its pod does not hold any more. KEYS: members, order, the set of that pod's clients here. Answers
+ * what {@link LEAVE} does.
+ */
 export const EVICT = new Script(`
 local client, pod, command, wire = unpack(ARGV)
 redis.call('SREM', KEYS[3], client)
 local member = redis.call('HGET', KEYS[1], client)
-if not member then return 0 end
+if not member then return {0, redis.call('ZCARD', KEYS[2])} end
 local of, _, told = cmsgpack.unpack(member)
-if of ~= pod then return 0 end
+if of ~= pod then return {0, redis.call('ZCARD', KEYS[2])} end
 redis.call('HDEL', KEYS[1], client)
 redis.call('ZREM', KEYS[2], client)
 redis.call(command, wire, 'l' .. told)
-return 1
+return {1, redis.call('ZCARD', KEYS[2]), told}
 `);
 
 /** KEYS: members, order. Answers the count, and what is told of the first ones. */
@@ -76,11 +80,12 @@ return answer
 
 /**
  * Takes members of a dead pod out. KEYS: members, order, the set of that pod's clients here. A client is popped by one
- * sweeper only, so that it leaves once. Answers how many were popped.
+ * sweeper only, so that it leaves once. Answers how many were popped, and of each that left the count after it and what was told.
  */
 export const SWEEP_ROOM = new Script(`
 local dead, count, command, wire = unpack(ARGV)
 local clients = redis.call('SPOP', KEYS[3], count)
+local answer = {#clients}
 for _, client in ipairs(clients) do
   local member = redis.call('HGET', KEYS[1], client)
   if member then
@@ -89,8 +94,10 @@ for _, client in ipairs(clients) do
       redis.call('HDEL', KEYS[1], client)
       redis.call('ZREM', KEYS[2], client)
       redis.call(command, wire, 'l' .. told)
+      answer[#answer + 1] = redis.call('ZCARD', KEYS[2])
+      answer[#answer + 1] = told
     end
   end
 end
-return #clients
+return answer
 `);

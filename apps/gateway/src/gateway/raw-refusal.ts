@@ -2,8 +2,11 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { RETRY_AFTER_S, ERRORS, errorData, type ErrorCode } from '@holdfast/protocol';
 
-/** Answers an upgrade with an HTTP error (RFC 9110, section 15) and a JSON body, and ends the connection. */
-export function refuseUpgrade(socket: Duplex, code: ErrorCode, detail?: string): void {
+/**
+ * Answers what has no response object, an upgrade or what is no HTTP at all, with an HTTP error (RFC 9110, section 15) and
+ * a JSON body, and ends the connection.
+ */
+export function refuseOnSocket(socket: Duplex, code: ErrorCode, detail?: string): void {
   const { status, retryable } = ERRORS[code];
   const body = JSON.stringify(errorData(code, detail));
   const headers = [
@@ -12,6 +15,8 @@ export function refuseUpgrade(socket: Duplex, code: ErrorCode, detail?: string):
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Cache-Control: no-store',
+    "Content-Security-Policy: default-src 'none'",
+    'X-Content-Type-Options: nosniff',
     ...(status === 426 ? ['Upgrade: websocket', 'Sec-WebSocket-Version: 13'] : []),
     ...(status === 401 ? ['WWW-Authenticate: Bearer'] : []),
     ...(retryable ? [`Retry-After: ${RETRY_AFTER_S}`] : []),

@@ -1,0 +1,45 @@
+import { setImmediate } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { ReplayBudget } from './replay-budget.js';
+
+/** Which of these have happened once everything has that can. */
+async function settled(...promises: Promise<void>[]): Promise<boolean[]> {
+  const done = promises.map(() => false);
+  promises.forEach((promise, index) => void promise.then(() => (done[index] = true)));
+  await setImmediate();
+  return done;
+}
+
+it('a connection has four replays of the largest size at once, and more as they are sent', async () => {
+  const sut = new ReplayBudget(100);
+  const asked = Array.from({ length: 6 }, () => sut.reserve());
+  expect(await settled(...asked)).toEqual([true, true, true, true, false, false]);
+  sut.release(99);
+  expect(await settled(...asked)).toEqual([true, true, true, true, false, false]);
+  sut.release(1);
+  expect(await settled(...asked)).toEqual([true, true, true, true, true, false]);
+});
+
+it('a replay that turned out smaller makes room for others', async () => {
+  const sut = new ReplayBudget(100);
+  for (let n = 0; n < 30; n += 1) {
+    await sut.reserve();
+    sut.settle(10);
+  }
+  const asked = [sut.reserve(), sut.reserve()];
+  expect(await settled(...asked)).toEqual([true, false]);
+  sut.settle(0);
+  expect(await settled(...asked)).toEqual([true, true]);
+  sut.settle(0);
+  expect(sut.isBusy).toBe(true);
+  sut.release(300);
+  expect(sut.isBusy).toBe(false);
+});
+
+it('nobody waits for a connection that is closed', async () => {
+  const sut = new ReplayBudget(100);
+  const asked = Array.from({ length: 6 }, () => sut.reserve());
+  sut.end();
+  expect(await settled(...asked)).toEqual(Array(6).fill(true));
+  expect(await settled(sut.reserve())).toEqual([true]);
+});

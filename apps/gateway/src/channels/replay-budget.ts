@@ -1,0 +1,47 @@
+/** How many replays of the largest size one connection may have at once. */
+const REPLAYS_AT_ONCE = 4;
+
+/**
+ * What is replayed to one connection: a client that asks for much and reads nothing costs so much and no more. What is
+ * beyond it waits until it has read; a client that never does is ended by its pings.
+ */
+export class ReplayBudget {
+  private used = 0;
+  private ended = false;
+  private waiting: (() => void)[] = [];
+
+  /** @param maxBytes of one replay. */
+  constructor(private readonly maxBytes: number) {}
+
+  get isBusy(): boolean {
+    return this.used > 0;
+  }
+
+  /** Waits for room for a replay of any size; {@link settle} says how large it is. */
+  async reserve(): Promise<void> {
+    while (!this.ended && this.used + this.maxBytes > REPLAYS_AT_ONCE * this.maxBytes) {
+      await new Promise<void>((resolve) => this.waiting.push(resolve));
+    }
+    this.used += this.maxBytes;
+  }
+
+  settle(bytes: number): void {
+    this.release(this.maxBytes - bytes);
+  }
+
+  /** So many bytes are sent, or will never be. */
+  release(bytes: number): void {
+    this.used -= bytes;
+    this.wake();
+  }
+
+  /** The connection is closed: nobody waits for it any more. */
+  end(): void {
+    this.ended = true;
+    this.wake();
+  }
+
+  private wake(): void {
+    for (const resolve of this.waiting.splice(0)) resolve();
+  }
+}

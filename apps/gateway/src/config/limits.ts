@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { seconds, setting } from './setting.js';
+
+/** A rate with a burst, as a `LeakyBucket` takes it. */
+function rateSchema(what: string, burst: number, perSecond: number, unit?: 'bytes') {
+  const options = unit === undefined ? {} : { unit };
+  return z
+    .strictObject({
+      burst: setting(z.int().min(1).max(1_000_000_000).prefault(burst), {
+        description: `How many ${what} may come at once.`,
+        ...options,
+      }),
+      perSecond: setting(z.number().min(0.01).max(1_000_000_000).prefault(perSecond), {
+        description: `How many ${what} more each second.`,
+        ...options,
+      }),
+    })
+    .prefault({});
+}
+
+function countSchema(description: string, count: number) {
+  return setting(z.int().min(1).max(10_000_000).prefault(count), { description });
+}
+
+/** What one peer, one user or everybody together may ask of a pod. All of it is counted by each pod for itself. */
+export function limitsSchema() {
+  return z
+    .strictObject({
+      trustedHops: setting(z.int().min(0).max(16).exactOptional(), {
+        description:
+          "How many proxies in front of the gateway add a client's address to `X-Forwarded-For`: what stands before the " +
+          'last so many is never believed. 0 where clients reach the pod themselves. Limits per address are off until ' +
+          'this is set, since all clients of an unknown proxy would count as one.',
+        env: 'HOLDFAST_TRUSTED_HOPS',
+        otherwise: 'limits per address are off',
+      }),
+      connections: z
+        .strictObject({
+          perPod: setting(z.int().min(1).max(10_000_000).prefault(20_000), {
+            description: 'How many clients may be connected to a pod.',
+            env: 'HOLDFAST_MAX_CONNECTIONS',
+          }),
+          perUser: countSchema('How many clients of one user may be connected to a pod.', 100),
+          perAddress: countSchema('How many clients of one IP address (of one /64 network of IPv6) may be.', 1_000),
+        })
+        .prefault({}),
+      connectionRate: z
+        .strictObject({
+          perPod: rateSchema('upgrades of a pod', 2_000, 500),
+          perAddress: rateSchema('upgrades from one address', 200, 50),
+        })
+        .prefault({}),
+      pending: countSchema(
+        'How many TCP connections may be open that are no WebSocket and have no request under way. Beyond it the one ' +
+          'that did nothing for longest is ended.',
+        2_000,
+      ),
+      upgradeTimeout: setting(seconds(1, 60).prefault(10), {
+        description: 'Within which the head of a request must have come, counted from the beginning of its connection.',
+        unit: 'seconds',
+      }),
+      maxHeader: setting(z.int().min(1_024).max(1_048_576).prefault(16_384), {
+        description: 'The largest head of a request: its target and all of its headers.',
+        unit: 'bytes',
+      }),
+      subscriptions: countSchema('How many channels one connection may be subscribed to.', 1_000),
+      channels: countSchema('How many channels may have subscribers on a pod.', 200_000),
+      frames: rateSchema('frames of one connection, pings included,', 2_000, 200),
+      bytes: rateSchema('bytes of one connection', 8_388_608, 1_048_576, 'bytes'),
+      publishes: rateSchema('publishes of one user, or of one anonymous client,', 500, 100),
+      apiRequests: rateSchema('requests under one API key', 5_000, 1_000),
+    })
+    .prefault({});
+}
+
+/** When a pod takes no more connections, and asks those that it has to go elsewhere. */
+export function overloadSchema() {
+  return z
+    .strictObject({
+      maxEventLoopDelay: setting(seconds(0.01, 60).prefault(0.5), {
+        description: 'How late the event loop may be, on average over a second. It has recovered at half of it.',
+        unit: 'seconds',
+      }),
+      maxMemory: setting(z.number().min(0.1).max(1).prefault(0.85), {
+        description:
+          "The share of the memory limit (the container's, or else the machine's memory) that may be in use. It has " +
+          'recovered at nine tenths of it.',
+      }),
+      shedAfter: setting(seconds(0, 3_600).prefault(5), {
+        description: 'How long an overload lasts before clients are asked to connect elsewhere.',
+        unit: 'seconds',
+      }),
+      shedShare: setting(z.number().min(0).max(1).prefault(0.01), {
+        description: 'The share of the connections that is asked each second; 0 asks nobody. Nobody is closed.',
+      }),
+    })
+    .prefault({});
+}

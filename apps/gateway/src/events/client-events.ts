@@ -1,0 +1,79 @@
+import type { Member } from '@holdfast/broadcast';
+import { Inject, Injectable } from '@nestjs/common';
+import { departed } from '../channels/departure.js';
+import { CONFIG, type Config, type EventType } from '../config/index.js';
+import type { Connection } from '../gateway/connection.js';
+import { Lifecycle } from '../lifecycle/lifecycle.js';
+import { EventWebhook } from './event-webhook.js';
+import { roomOfClient, ROOMS, type Rooms } from './rooms.js';
+
+/** How long until the broker is asked again that could not be asked, in ms. */
+const RETRY_MS = 1_000;
+
+/**
+ * Tells which clients come and go, in the whole cluster: a client that moves from one connection to another, or comes back
+ * within the grace time of presence, did neither. The broker's presence knows, as it does for the members of a channel.
+ */
+@Injectable()
+export class ClientEvents {
+  private readonly isOn: boolean;
+  /** What is under way, by the connection's id. */
+  private readonly joining = new Map<string, Promise<void>>();
+
+  constructor(
+    @Inject(ROOMS) private readonly rooms: Rooms,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
+    @Inject(EventWebhook) private readonly webhook: EventWebhook,
+  ) {
+    this.isOn = webhook.tells('client.connected', 'client.disconnected');
+  }
+
+  connected(connection: Connection): void {
+    if (!this.isOn) return;
+    const { id } = connection;
+    this.joining.set(
+      id,
+      this.join(connection).finally(() => this.joining.delete(id)),
+    );
+  }
+
+  disconnected(connection: Connection): void {
+    // On the way down clients come back elsewhere, and the lease of this pod ends for the others.
+    if (!this.isOn || this.lifecycle.stage === 'draining') return;
+    departed(connection, this.config.presence.grace, () => void this.leave(connection));
+  }
+
+  /** As the broker tells, of whichever pod. */
+  belated(event: 'join' | 'leave', member: Member): void {
+    this.tell(event === 'join' ? 'client.connected' : 'client.disconnected', member);
+  }
+
+  private async join(connection: Connection): Promise<void> {
+    const { client, user, id } = connection;
+    const member = { client, details: JSON.stringify({ user }) };
+    while (connection.open) {
+      try {
+        const { changed } = await this.rooms.join(roomOfClient(client), member, id);
+        if (changed) this.tell('client.connected', member);
+        return;
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
+      }
+    }
+  }
+
+  private async leave({ client, user, id }: Connection): Promise<void> {
+    await this.joining.get(id);
+    try {
+      const { changed } = await this.rooms.leave(roomOfClient(client), client, id);
+      if (changed) this.tell('client.disconnected', { client, details: JSON.stringify({ user }) });
+    } catch {
+      // The broker does it later, and tells.
+    }
+  }
+
+  private tell(type: EventType, { client, details }: Member): void {
+    this.webhook.add(type, this.rooms.now(), { client, ...(JSON.parse(details) as { user?: string }) });
+  }
+}

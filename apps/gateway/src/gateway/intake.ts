@@ -1,0 +1,41 @@
+import type { Socket } from 'node:net';
+import type { Config } from '../config/index.js';
+import { LeakyBucket } from './leaky-bucket.js';
+
+/**
+ * What one connection sends, against its rates. Bytes are those that came from the kernel, so that a frame that never ends
+ * counts as well.
+ */
+export class Intake {
+  private readonly frames: LeakyBucket;
+  private readonly bytes: LeakyBucket;
+  private excess: LeakyBucket | undefined;
+  private counted = 0;
+
+  constructor(
+    private readonly limits: Pick<Config['limits'], 'frames' | 'bytes'>,
+    private readonly socket: Pick<Socket, 'bytesRead'>,
+  ) {
+    this.frames = new LeakyBucket(limits.frames.burst, limits.frames.perSecond);
+    this.bytes = new LeakyBucket(limits.bytes.burst, limits.bytes.perSecond);
+  }
+
+  /** @returns false when this frame is too many. */
+  takeFrame(): boolean {
+    return this.frames.add();
+  }
+
+  /** Those beyond the rate have a rate of the same size. @returns false when this one is too many of them as well. */
+  takeExcess(): boolean {
+    const { burst, perSecond } = this.limits.frames;
+    this.excess ??= new LeakyBucket(burst, perSecond);
+    return this.excess.add();
+  }
+
+  isOverBytes(): boolean {
+    const { bytesRead } = this.socket;
+    this.bytes.pour(bytesRead - this.counted);
+    this.counted = bytesRead;
+    return this.bytes.isOver;
+  }
+}

@@ -1,0 +1,17 @@
+import type { IncomingMessage } from 'node:http';
+
+/** Of these Node keeps the first, and a proxy in front of us may have judged by the last (RFC 9110, section 5.3). */
+const SINGLETONS: ReadonlySet<string> = new Set(['host', 'authorization', 'content-type']);
+
+/** What others may understand differently about a request that Node's parser let through; undefined where nothing is. */
+export function ambiguityOf({ httpVersionMajor, rawHeaders }: IncomingMessage): string | undefined {
+  if (httpVersionMajor !== 1) return 'expected HTTP/1.1';
+  const seen = new Set<string>();
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]?.toLowerCase() ?? '';
+    if (!SINGLETONS.has(name)) continue;
+    if (seen.has(name)) return `expected one ${name} header`;
+    seen.add(name);
+  }
+  return undefined;
+}

@@ -1,0 +1,93 @@
+import type { Connection } from '../gateway/connection.js';
+
+/** A limit that has no room for another client. */
+export type FullLimit = 'pod_connections' | 'user_connections' | 'address_connections';
+
+export interface CensusLimits {
+  readonly perPod: number;
+  readonly perUser: number;
+  readonly perAddress: number;
+}
+
+export interface Newcomer {
+  readonly client: string;
+  readonly user?: string | undefined;
+  /** Absent where addresses are not told apart. */
+  readonly address?: string | undefined;
+}
+
+/**
+ * How many clients are connected: in all, of a user, from an address. Two connections of one client are a session that
+ * moves from the one to the other, and count once. There are no three: the oldest has been taken over twice.
+ */
+export class Census {
+  /** The newer connection of each client. */
+  private readonly newest = new Map<string, Connection>();
+  private readonly users = new Tally();
+  private readonly addresses = new Tally();
+
+  constructor(private readonly limits: CensusLimits) {}
+
+  get clients(): number {
+    return this.newest.size;
+  }
+
+  /** Which limit has no room for this one, if any. */
+  full({ client, user, address }: Newcomer): FullLimit | undefined {
+    const sibling = this.newest.get(client);
+    const { perPod, perUser, perAddress } = this.limits;
+    if (sibling === undefined && this.newest.size >= perPod) return 'pod_connections';
+    if (user !== sibling?.user && this.users.of(user) >= perUser) return 'user_connections';
+    if (address !== sibling?.address && this.addresses.of(address) >= perAddress) return 'address_connections';
+    return undefined;
+  }
+
+  /** @returns the connection that is to be closed, since its client has two newer ones. */
+  enter(connection: Connection): Connection | undefined {
+    const { client, user, address } = connection;
+    const sibling = this.newest.get(client);
+    const surplus = sibling?.sibling;
+    if (surplus !== undefined) this.leave(surplus);
+    this.newest.set(client, connection);
+    connection.counted = true;
+    connection.sibling = sibling;
+    if (sibling !== undefined) sibling.sibling = connection;
+    if (user !== sibling?.user) this.users.add(user);
+    if (address !== sibling?.address) this.addresses.add(address);
+    return surplus;
+  }
+
+  leave(connection: Connection): void {
+    if (!connection.counted) return;
+    const { client, user, address, sibling } = connection;
+    connection.counted = false;
+    connection.sibling = undefined;
+    if (sibling === undefined) {
+      this.newest.delete(client);
+    } else {
+      sibling.sibling = undefined;
+      this.newest.set(client, sibling);
+    }
+    if (user !== sibling?.user) this.users.remove(user);
+    if (address !== sibling?.address) this.addresses.remove(address);
+  }
+}
+
+class Tally {
+  private readonly counts = new Map<string, number>();
+
+  of(key: string | undefined): number {
+    return key === undefined ? 0 : (this.counts.get(key) ?? 0);
+  }
+
+  add(key: string | undefined): void {
+    if (key !== undefined) this.counts.set(key, this.of(key) + 1);
+  }
+
+  remove(key: string | undefined): void {
+    if (key === undefined) return;
+    const count = this.of(key) - 1;
+    if (count > 0) this.counts.set(key, count);
+    else this.counts.delete(key);
+  }
+}

@@ -1,0 +1,111 @@
+import { readFile } from 'node:fs/promises';
+import { totalmem } from 'node:os';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
+import { CONFIG, type Config } from '../config/index.js';
+import { Connections } from '../gateway/connections.js';
+import { Metrics } from '../metrics/metrics.js';
+
+const SAMPLE_MS = 1_000;
+
+/** How often the event loop is asked to be on time, in ms. What `monitorEventLoopDelay` measures includes it. */
+const RESOLUTION_MS = 20;
+
+/** Shares of a limit below which it counts as recovered: a pod at its limit should not change its mind each second. */
+const RECOVERED = { delay: 0.5, memory: 0.9 };
+
+/** What the memory of sockets is among cgroup v2's figures: the kernel's buffers count against the container too. */
+const CGROUP_MEMORY = '/sys/fs/cgroup/memory.stat';
+const SOCKET_MEMORY = /^sock (\d+)$/m;
+
+/** How long those have who are asked to connect elsewhere; then they may stay. */
+const INVITED_WITHIN_MS = 30_000;
+
+/**
+ * Watches whether this pod has more to do than it can. While it has, upgrades are refused; after a while clients are asked
+ * in small batches to connect elsewhere, and nobody is closed: when every pod is overloaded, whoever is connected stays.
+ */
+@Injectable()
+export class Overload implements OnModuleInit, OnApplicationShutdown {
+  /** Of the last second. */
+  eventLoopDelayMs = 0;
+  /** The share of the memory limit that is in use. */
+  memory = 0;
+
+  private readonly histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  private readonly memoryLimit = Math.min(process.constrainedMemory() || Infinity, totalmem());
+  private timer: NodeJS.Timeout | undefined;
+  /** When it began; undefined while all is well. */
+  private since: number | undefined;
+  /** Below 1: what is left of a client that was not asked yet. */
+  private due = 0;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(Connections) private readonly connections: Connections,
+    @Inject(Metrics) private readonly metrics: Metrics,
+    @InjectPinoLogger(Overload.name) private readonly logger: PinoLogger,
+  ) {}
+
+  onModuleInit(): void {
+    this.metrics.gauge('holdfast_overloaded', 'Whether upgrades are refused for overload', () => +this.isOverloaded);
+    this.metrics.gauge(
+      'holdfast_event_loop_delay_seconds',
+      'How late the event loop was in the last second, on average',
+      () => this.eventLoopDelayMs / 1_000,
+    );
+    this.metrics.gauge('holdfast_memory_share', 'The share of the memory limit that is in use', () => this.memory);
+    this.histogram.enable();
+    this.timer = setInterval(() => void this.sample(), SAMPLE_MS);
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+    this.histogram.disable();
+  }
+
+  get isOverloaded(): boolean {
+    return this.since !== undefined;
+  }
+
+  private async sample(): Promise<void> {
+    // It is not a number where the loop was not once on time to measure.
+    this.eventLoopDelayMs = Math.max(0, (this.histogram.mean || 0) / 1e6 - RESOLUTION_MS);
+    this.histogram.reset();
+    this.memory = (process.memoryUsage.rss() + (await socketMemory())) / this.memoryLimit;
+    this.judge(performance.now());
+  }
+
+  /** @internal */
+  judge(now: number): void {
+    const { maxEventLoopDelay, maxMemory, shedAfter } = this.config.overload;
+    const isWell = this.since === undefined;
+    const delayed = this.eventLoopDelayMs > maxEventLoopDelay * (isWell ? 1 : RECOVERED.delay);
+    const full = this.memory > maxMemory * (isWell ? 1 : RECOVERED.memory);
+    if (!delayed && !full) {
+      if (!isWell) this.logger.info('the overload is over');
+      this.since = undefined;
+      this.due = 0;
+    } else if (this.since === undefined) {
+      this.since = now;
+      this.logger.warn({ eventLoopDelayMs: this.eventLoopDelayMs, memory: this.memory }, 'overloaded');
+    } else if (now - this.since >= shedAfter) {
+      this.shed();
+    }
+  }
+
+  /** Asks a small share of the clients, those first that were not asked for longest. */
+  private shed(): void {
+    this.due += this.connections.count * this.config.overload.shedShare;
+    const asked = this.connections.askSome(Math.floor(this.due), INVITED_WITHIN_MS);
+    this.due -= Math.floor(this.due);
+    this.metrics.shed.inc(asked);
+  }
+}
+
+/** 0 where there is no cgroup v2 to ask. */
+async function socketMemory(): Promise<number> {
+  const text = await readFile(CGROUP_MEMORY, 'utf8').catch(() => '');
+  return Number(SOCKET_MEMORY.exec(text)?.[1] ?? 0);
+}

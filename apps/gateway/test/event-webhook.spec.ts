@@ -1,0 +1,343 @@
+import { MemoryBroker } from '@holdfast/broadcast';
+import { Holdfast } from '@holdfast/client';
+import { CLOSE, SUBPROTOCOL } from '@holdfast/protocol';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import { AppModule } from '../src/app.module.js';
+import { create } from '../src/app.js';
+import { Backend } from './support/backend.js';
+import { connectAs } from './support/connect-as.js';
+import { runGateway, startGateway, testConfig, type TestGateway } from './support/gateway.js';
+import { startGatewaysOnOneBroker } from './support/gateways-on-one-broker.js';
+import { json } from './support/http-server.js';
+import { metric } from './support/metric.js';
+import { TestClient } from './support/test-client.js';
+import { startTcpProxy } from './support/tcp-proxy.js';
+
+const CHANNEL = 'room:1';
+
+interface SentEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly timestamp: string;
+  readonly data: { readonly client?: string; readonly user?: string; readonly channel?: string };
+}
+
+/** All events that the backend was sent, in order. */
+function eventsOf({ questions }: Backend): SentEvent[] {
+  return questions.flatMap(({ data }) => data['events'] as SentEvent[]);
+}
+
+/** Each as one line: its type, and whom it concerns. */
+function storyOf(backend: Backend): string[] {
+  return eventsOf(backend).map(({ type, data: { user, client, channel } }) => `${type} ${channel ?? user ?? client}`);
+}
+
+function env({ secrets, url }: Backend): NodeJS.ProcessEnv {
+  return { HOLDFAST_WEBHOOK_SECRET: secrets.join(), HOLDFAST_EVENTS_URL: url };
+}
+
+/** Tells at once, and takes nobody for gone for long. */
+function settings(events: object = {}, grace = 0.1): object {
+  return { presence: { grace }, webhooks: { events: { maxDelay: 0, ...events } } };
+}
+
+async function start(backend: Backend, events: object = {}): Promise<TestGateway> {
+  return startGateway(settings(events), env(backend));
+}
+
+async function expectTold(backend: Backend, ...story: string[]): Promise<void> {
+  await vi.waitFor(() => expect(storyOf(backend)).toEqual(story), { timeout: 5_000 });
+}
+
+describe('a backend that wants to know is told', () => {
+  it('who comes and goes, signed, with the time and an id for each', async () => {
+    const backend = await Backend.start();
+    const gateway = await start(backend);
+    const before = Date.now();
+    const ann = await connectAs(gateway, { sub: 'ann' });
+    const guest = await gateway.connect();
+    await expectTold(backend, 'client.connected ann', `client.connected ${guest.welcome.client}`);
+    await ann.close();
+    guest.webSocket.terminate();
+    await vi.waitFor(() => expect(eventsOf(backend)).toHaveLength(4), { timeout: 5_000 });
+    expect(storyOf(backend).slice(2)).toEqual([
+      'client.disconnected ann',
+      `client.disconnected ${guest.welcome.client}`,
+    ]);
+
+    const events = eventsOf(backend);
+    expect(events[0]).toEqual({
+      id: expect.stringMatching(/^msg_/),
+      type: 'client.connected',
+      timestamp: expect.any(String),
+      data: { client: ann.welcome.client, user: 'ann' },
+    });
+    expect(new Set(events.map(({ id }) => id)).size).toBe(4);
+    for (const { timestamp } of events) {
+      expect(Date.parse(timestamp)).toBeGreaterThanOrEqual(before);
+      expect(Date.parse(timestamp)).toBeLessThanOrEqual(Date.now());
+    }
+    expect(backend.unsigned).toBe(0);
+    expect(backend.questions[0]).toMatchObject({ type: 'events', data: { node: 'test-node' } });
+    await vi.waitFor(async () => expect(await metric(gateway, 'holdfast_events_total{outcome="sent"}')).toBe(4));
+  });
+
+  it('when a channel gets its first subscriber, and when it has lost the last one for a while', async () => {
+    const backend = await Backend.start();
+    const gateway = await start(backend, { types: ['channel.occupied', 'channel.vacated'] });
+    const [one, two] = [await gateway.connect(), await gateway.connect()];
+    await one.subscribe(CHANNEL);
+    await two.subscribe(CHANNEL);
+    await one.request('unsubscribe', { channel: CHANNEL });
+    await two.request('unsubscribe', { channel: CHANNEL });
+    // Within the grace time.
+    await one.subscribe(CHANNEL);
+    await one.subscribe('room:2');
+    await one.request('unsubscribe', { channel: 'room:2' });
+    await expectTold(backend, `channel.occupied ${CHANNEL}`, 'channel.occupied room:2', 'channel.vacated room:2');
+    await one.close();
+    await vi.waitFor(() => expect(storyOf(backend)).toHaveLength(4), { timeout: 5_000 });
+    expect(storyOf(backend)[3]).toBe(`channel.vacated ${CHANNEL}`);
+    await two.subscribe(CHANNEL);
+    await vi.waitFor(() => expect(storyOf(backend).at(-1)).toBe(`channel.occupied ${CHANNEL}`));
+  });
+
+  it('of nothing that it does not want to know', async () => {
+    const backend = await Backend.start();
+    const gateway = await start(backend, { types: ['client.disconnected'] });
+    const ann = await connectAs(gateway, { sub: 'ann' });
+    await ann.subscribe(CHANNEL);
+    await ann.close();
+    await expectTold(backend, 'client.disconnected ann');
+    expect(backend.questions).toHaveLength(1);
+  });
+
+  it('of nobody who was refused', async () => {
+    const backend = await Backend.start();
+    const gateway = await startGateway(settings(), { ...env(backend), HOLDFAST_ANONYMOUS: 'false' });
+    const refused = new TestClient(new WebSocket(gateway.webSocketUrl, [SUBPROTOCOL, 'bearer.nonsense']));
+    expect(await refused.closed).toMatchObject({ code: CLOSE.unauthorized.code });
+    const ann = await connectAs(gateway, { sub: 'ann' });
+    await ann.close();
+    await expectTold(backend, 'client.connected ann', 'client.disconnected ann');
+  });
+});
+
+describe('in a cluster', () => {
+  it('a client that moves to another pod is not told of, nor the channels that it moves along', async () => {
+    const backend = await Backend.start();
+    const [here, there] = await startGatewaysOnOneBroker([env(backend), env(backend)], settings());
+    if (here === undefined || there === undefined) throw new Error('two gateways were asked for');
+    const first = await connectAs(here, { sub: 'ann' });
+    await first.subscribe(CHANNEL);
+    await expectTold(backend, 'client.connected ann', `channel.occupied ${CHANNEL}`);
+
+    const second = await connectAs(there, { sub: 'ann' }, first.welcome.session);
+    await second.subscribe(CHANNEL);
+    await first.close();
+    // Broken off, and back within the grace time.
+    second.webSocket.terminate();
+    const third = await connectAs(here, { sub: 'ann' }, first.welcome.session);
+    await third.subscribe(CHANNEL);
+    const other = await connectAs(there, { sub: 'bob' });
+    await other.subscribe(CHANNEL);
+    await other.close();
+    await vi.waitFor(() => expect(storyOf(backend).at(-1)).toBe('client.disconnected bob'), { timeout: 5_000 });
+    await third.close();
+    await vi.waitFor(() => expect(storyOf(backend).at(-1)).toBe(`channel.vacated ${CHANNEL}`), { timeout: 5_000 });
+    expect(storyOf(backend)).toEqual([
+      'client.connected ann',
+      `channel.occupied ${CHANNEL}`,
+      'client.connected bob',
+      'client.disconnected bob',
+      'client.disconnected ann',
+      `channel.vacated ${CHANNEL}`,
+    ]);
+  });
+
+  it('a drain is not told of, as clients with the library move', async () => {
+    const backend = await Backend.start();
+    const drain = { HOLDFAST_DRAIN_SECONDS: '1.5' };
+    const [here, there] = await startGatewaysOnOneBroker(
+      [
+        { ...env(backend), ...drain },
+        { ...env(backend), ...drain },
+      ],
+      settings({}, 0.5),
+    );
+    if (here === undefined || there === undefined) throw new Error('two gateways were asked for');
+    const proxy = await startTcpProxy(here.port);
+    const clients = Array.from({ length: 5 }, () => new Holdfast(`ws://127.0.0.1:${proxy.port}/ws`));
+    onTestFinished(async () => void (await Promise.all(clients.map((client) => client.close()))));
+    const moves = clients.map((client) => new Promise<void>((resolve) => client.on('moved', () => resolve())));
+    await Promise.all(
+      clients.map((client) => client.subscribe(CHANNEL, { message: () => undefined, gap: () => undefined }).ready),
+    );
+    await vi.waitFor(() => expect(eventsOf(backend)).toHaveLength(6));
+    proxy.target = there.port;
+    await here.close();
+    await Promise.all(moves);
+    const last = await connectAs(there, { sub: 'last' });
+    await last.close();
+    await vi.waitFor(() => expect(storyOf(backend).at(-1)).toBe('client.disconnected last'), { timeout: 5_000 });
+    expect(storyOf(backend).slice(6)).toEqual(['client.connected last', 'client.disconnected last']);
+  });
+
+  it('a pod that drains does not know who comes back elsewhere: it leaves them to its lease', async () => {
+    const backend = await Backend.start();
+    const gateway = await startGateway(settings({}, 0.05), { ...env(backend), HOLDFAST_DRAIN_SECONDS: '1.5' });
+    const [leaves, stays] = [await connectAs(gateway, { sub: 'leaves' }), await connectAs(gateway, { sub: 'stays' })];
+    await leaves.subscribe(CHANNEL);
+    const before = ['client.connected leaves', 'client.connected stays', `channel.occupied ${CHANNEL}`];
+    await expectTold(backend, ...before);
+    const closed = gateway.close();
+    await leaves.next('reconnect');
+    await leaves.close();
+    await closed;
+    expect(await stays.closed).toMatchObject({ code: CLOSE.restart.code });
+    expect(storyOf(backend)).toEqual(before);
+  });
+
+  it('whose broker keeps no presence, each pod tells what it knows itself', async () => {
+    class BrokerWithoutPresence extends MemoryBroker {
+      override readonly capabilities = { history: true, presence: false, idempotency: true };
+      override join(): never {
+        throw new Error('not asked for');
+      }
+    }
+    const backend = await Backend.start();
+    const config = testConfig({ ...settings(), namespaceDefaults: { presence: false } }, env(backend));
+    const root = AppModule.forRoot(config, [], { broker: new BrokerWithoutPresence() });
+    const gateway = await runGateway(await create(config, root), config);
+    const ann = await connectAs(gateway, { sub: 'ann' });
+    await ann.subscribe(CHANNEL);
+    await ann.close();
+    await expectTold(
+      backend,
+      'client.connected ann',
+      `channel.occupied ${CHANNEL}`,
+      'client.disconnected ann',
+      `channel.vacated ${CHANNEL}`,
+    );
+    expect(backend.unsigned).toBe(0);
+  });
+});
+
+describe('a backend that is slow or away', () => {
+  it('delays nobody, and gets everything later, once and in order', async () => {
+    const backend = await Backend.start();
+    backend.fault = (response) => json(response, {}, 503);
+    const gateway = await start(backend, { maxBatch: 2 });
+    const clients: TestClient[] = [];
+    for (let index = 0; index < 5; index += 1) clients.push(await connectAs(gateway, { sub: `user-${index}` }));
+    const [publisher, ...subscribers] = clients;
+    for (const client of subscribers) await client.subscribe(CHANNEL);
+    await publisher?.publish(CHANNEL, 'hello');
+    for (const client of subscribers) await vi.waitFor(() => expect(client.offsets(CHANNEL)).toEqual([1]));
+
+    await vi.waitFor(() => expect(backend.questions.length).toBeGreaterThanOrEqual(2), { timeout: 5_000 });
+    const failed = backend.server.received.map(({ headers }) => headers['webhook-id']);
+    expect(new Set(failed).size).toBe(1);
+    expect(backend.questions[1]?.data).toEqual(backend.questions[0]?.data);
+    expect(await metric(gateway, 'holdfast_events_waiting')).toBeGreaterThan(0);
+
+    backend.questions.length = 0;
+    backend.fault = undefined;
+    await expectTold(
+      backend,
+      ...clients.map((_, index) => `client.connected user-${index}`),
+      `channel.occupied ${CHANNEL}`,
+    );
+    for (const { data } of backend.questions) expect((data['events'] as unknown[]).length).toBeLessThanOrEqual(2);
+    expect(await metric(gateway, 'holdfast_event_requests_failed_total')).toBeGreaterThanOrEqual(2);
+    expect(await metric(gateway, 'holdfast_events_total{outcome="dropped"}')).toBeUndefined();
+  });
+
+  it.each<[string, Backend['fault']]>([
+    ['never answers', () => undefined],
+    ['cuts the connection', (response) => void response.destroy()],
+    ['leads elsewhere', (response) => void response.writeHead(308, { Location: '/other' }).end()],
+  ])('as it %s is asked again', async (_how, fault) => {
+    const backend = await Backend.start();
+    backend.fault = fault;
+    const gateway = await start(backend, { timeout: 0.2 });
+    await connectAs(gateway, { sub: 'ann' });
+    await vi.waitFor(() => expect(backend.questions.length).toBeGreaterThan(1), { timeout: 5_000 });
+    backend.questions.length = 0;
+    backend.fault = undefined;
+    await expectTold(backend, 'client.connected ann');
+  });
+
+  it('for too long is not told of it any more, which is counted, but of what comes then', async () => {
+    const backend = await Backend.start();
+    backend.fault = (response) => json(response, {}, 500);
+    const gateway = await start(backend, { retryFor: 0.1 });
+    await connectAs(gateway, { sub: 'ann' });
+    const dropped = (): Promise<number | undefined> => metric(gateway, 'holdfast_events_total{outcome="dropped"}');
+    await vi.waitFor(async () => expect(await dropped()).toBe(1), { timeout: 5_000 });
+    backend.questions.length = 0;
+    backend.fault = undefined;
+    await connectAs(gateway, { sub: 'bob' });
+    await expectTold(backend, 'client.connected bob');
+  });
+
+  it('holds up no more events than the configuration says: the oldest are dropped, and counted', async () => {
+    const backend = await Backend.start();
+    backend.fault = (response) => json(response, {}, 500);
+    const gateway = await start(backend, { maxQueued: 3, maxBatch: 1, types: ['client.connected'] });
+    await connectAs(gateway, { sub: 'user-0' });
+    await vi.waitFor(() => expect(backend.questions.length).toBeGreaterThan(0), { timeout: 5_000 });
+    for (let index = 1; index <= 6; index += 1) await connectAs(gateway, { sub: `user-${index}` });
+    expect(await metric(gateway, 'holdfast_events_total{outcome="dropped"}')).toBe(3);
+    expect(await metric(gateway, 'holdfast_events_waiting')).toBe(3);
+    backend.questions.length = 0;
+    backend.fault = undefined;
+    await expectTold(backend, ...[0, 4, 5, 6].map((index) => `client.connected user-${index}`));
+  });
+});
+
+describe('events wait for each other', () => {
+  it('until the time is up', async () => {
+    const backend = await Backend.start();
+    const gateway = await start(backend, { maxDelay: 0.3 });
+    for (const sub of ['ann', 'bob']) await connectAs(gateway, { sub });
+    await expectTold(backend, 'client.connected ann', 'client.connected bob');
+    expect(backend.questions).toHaveLength(1);
+  });
+
+  it('or until a request is full', async () => {
+    const backend = await Backend.start();
+    const gateway = await start(backend, { maxDelay: 60, maxBatch: 2 });
+    for (const sub of ['ann', 'bob', 'cid']) await connectAs(gateway, { sub });
+    await expectTold(backend, 'client.connected ann', 'client.connected bob');
+    expect(backend.questions).toHaveLength(1);
+  });
+});
+
+describe('a pod that stops', () => {
+  it('sends what waits', async () => {
+    const backend = await Backend.start();
+    const gateway = await start(backend, { maxDelay: 60 });
+    const ann = await connectAs(gateway, { sub: 'ann' });
+    await ann.subscribe(CHANNEL);
+    await gateway.close();
+    expect(await ann.closed).toMatchObject({ code: CLOSE.restart.code });
+    expect(storyOf(backend)).toEqual(['client.connected ann', `channel.occupied ${CHANNEL}`]);
+  });
+
+  it.each<[string, Backend['fault']]>([
+    ['fails', (response) => json(response, {}, 500)],
+    ['does not answer', () => undefined],
+  ])('waits for a backend that %s no longer than 3 s', { timeout: 20_000 }, async (_how, fault) => {
+    const backend = await Backend.start();
+    backend.fault = fault;
+    const gateway = await start(backend, { timeout: 30 });
+    await connectAs(gateway, { sub: 'ann' });
+    await vi.waitFor(() => expect(backend.questions.length).toBeGreaterThan(0));
+    const ends = gateway.close();
+    const begun = performance.now();
+    await ends;
+    expect(performance.now() - begun).toBeLessThan(6_000);
+  });
+});

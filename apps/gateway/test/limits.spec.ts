@@ -1,0 +1,344 @@
+import { once } from 'node:events';
+import { CLOSE, errorData, SUBPROTOCOL } from '@holdfast/protocol';
+import { describe, expect, it, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import { Connections } from '../src/gateway/connections.js';
+import { connectAs, refusal } from './support/connect-as.js';
+import { API_KEY, startGateway, type TestGateway } from './support/gateway.js';
+import { metric } from './support/metric.js';
+import { clientFrame, PING, PONG, RawSocket, TEXT, upgradeRequest, type HttpAnswer } from './support/raw-socket.js';
+import { TestClient } from './support/test-client.js';
+import { signToken } from './support/tokens.js';
+
+const BEHIND_A_PROXY = { HOLDFAST_TRUSTED_HOPS: '1' };
+
+async function upgrade({ port }: TestGateway, path = '/ws', headers = {}): Promise<HttpAnswer> {
+  const raw = await RawSocket.connect(port);
+  raw.write(upgradeRequest({ path, headers }));
+  return raw.answer();
+}
+
+/** Connects as the client of a proxy that says where it came from. */
+function connectFrom(sut: TestGateway, address: string, query = ''): Promise<TestClient> {
+  return TestClient.connect(`${sut.webSocketUrl}${query}`, [], { headers: { 'X-Forwarded-For': address } });
+}
+
+function limited(sut: TestGateway, limit: string): Promise<number | undefined> {
+  return metric(sut, `holdfast_limited_total{limit="${limit}"}`);
+}
+
+/** Comes back under its session, as a client does that moves. */
+function sessionQuery({ welcome }: TestClient): string {
+  return `?session=${welcome.session}`;
+}
+
+describe('promise 7: the connections of a pod', () => {
+  const FILE = { limits: { connections: { perPod: 2 } } };
+
+  it('are limited: the next is told 503, and to come again', async () => {
+    const sut = await startGateway(FILE);
+    const [first] = [await sut.connect(), await sut.connect()];
+    const { status, headers, body } = await upgrade(sut, '/ws', { 'Sec-WebSocket-Protocol': SUBPROTOCOL });
+    expect({ status, body }).toEqual({ status: 503, body: errorData('overloaded', 'too many connections') });
+    expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await limited(sut, 'pod_connections')).toBe(1);
+    expect(await metric(sut, 'holdfast_refused_upgrades_total{code="overloaded"}')).toBe(1);
+    await first.close();
+    await expect(sut.connect()).resolves.toBeDefined();
+  });
+
+  it('count once where a session takes over', async () => {
+    const sut = await startGateway(FILE);
+    const [first, second] = [await sut.connect(), await sut.connect()];
+    const next = await sut.connect(sessionQuery(first));
+    expect(next.welcome.client).toBe(first.welcome.client);
+    expect(await metric(sut, 'holdfast_connections')).toBe(3);
+    expect(await metric(sut, 'holdfast_clients')).toBe(2);
+    // Whichever of the two goes, the client is still counted.
+    await first.close();
+    expect(await upgrade(sut)).toMatchObject({ status: 503 });
+    const again = await sut.connect(sessionQuery(next));
+    await again.close();
+    expect(await upgrade(sut)).toMatchObject({ status: 503 });
+    await next.close();
+    await second.close();
+    await vi.waitFor(async () => expect(await metric(sut, 'holdfast_clients')).toBe(0));
+    await expect(Promise.all([sut.connect(), sut.connect()])).resolves.toHaveLength(2);
+  });
+
+  it('of one session are two at most: the one that was taken over twice is closed', async () => {
+    const sut = await startGateway(FILE);
+    const first = await sut.connect();
+    const second = await sut.connect(sessionQuery(first));
+    const third = await sut.connect(sessionQuery(first));
+    expect(await first.closed).toMatchObject({ code: CLOSE.restart.code });
+    for (const client of [second, third]) expect(await client.request('ping')).toEqual({});
+    expect(await metric(sut, 'holdfast_clients')).toBe(1);
+  });
+
+  it('come no faster than a rate', async () => {
+    const sut = await startGateway({ limits: { connectionRate: { perPod: { burst: 3, perSecond: 2 } } } });
+    for (let n = 0; n < 3; n += 1) await sut.connect();
+    expect(await upgrade(sut)).toMatchObject({ status: 503, body: errorData('overloaded', 'too many upgrades') });
+    expect(await limited(sut, 'pod_connection_rate')).toBe(1);
+    await vi.waitFor(() => RawSocket.webSocket(sut.port), { timeout: 5_000, interval: 200 });
+  });
+});
+
+describe('promise 7: the connections of a user', () => {
+  const FILE = { limits: { connections: { perUser: 2 } } };
+
+  it('are limited: the next is told 429, or 1013 where it could not read that', async () => {
+    const sut = await startGateway(FILE);
+    const [first] = [await connectAs(sut, { sub: 'ann' }), await connectAs(sut, { sub: 'ann' })];
+    const path = `/ws?access_token=${await signToken({ sub: 'ann' })}`;
+    const { status, headers, body } = await upgrade(sut, path);
+    expect({ status, body }).toEqual({ status: 429, body: errorData('too_many_connections') });
+    expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+    const browser = new TestClient(new WebSocket(`${sut.url.replace('http', 'ws')}${path}`, [SUBPROTOCOL]));
+    expect(await browser.closed).toMatchObject({ code: CLOSE.overloaded.code });
+    expect(await limited(sut, 'user_connections')).toBe(2);
+    // Another user has room, the same session too, and so has the next when one goes.
+    await connectAs(sut, { sub: 'bob' });
+    const moved = await connectAs(sut, { sub: 'ann' }, first.welcome.session);
+    await Promise.all([first.close(), moved.close()]);
+    await vi.waitFor(() => connectAs(sut, { sub: 'ann' }), { timeout: 5_000 });
+  });
+
+  it('are limited where the user is known by connect alone', async () => {
+    const sut = await startGateway(FILE, { HOLDFAST_ANONYMOUS: 'false' });
+    const token = await signToken({ sub: 'ann' });
+    const unproven = async (): Promise<TestClient> => {
+      const client = new TestClient(new WebSocket(sut.webSocketUrl, [SUBPROTOCOL]));
+      await once(client.webSocket, 'open');
+      return client;
+    };
+    const clients = await Promise.all([unproven(), unproven(), unproven()]);
+    const [first, second, third] = clients;
+    const { session } = await first.request('connect', { token });
+    await second.request('connect', { token });
+    expect(await refusal(third.request('connect', { token }))).toEqual(errorData('too_many_connections'));
+    expect(await third.closed).toMatchObject({ code: CLOSE.overloaded.code });
+    const moved = await unproven();
+    expect(await moved.request('connect', { token, session })).toMatchObject({ session });
+    await Promise.all([first, second, moved].map((client) => client.close()));
+  });
+});
+
+describe('promise 7: the connections of an address', () => {
+  const FILE = { limits: { connections: { perAddress: 2 }, connectionRate: { perAddress: { burst: 10 } } } };
+
+  it('are limited, and those of other addresses are not', async () => {
+    const sut = await startGateway(FILE, BEHIND_A_PROXY);
+    const first = await connectFrom(sut, '198.51.100.1');
+    await connectFrom(sut, '198.51.100.1');
+    const from = { 'X-Forwarded-For': '198.51.100.1' };
+    expect(await upgrade(sut, '/ws', from)).toMatchObject({ status: 429, body: errorData('too_many_connections') });
+    expect(await limited(sut, 'address_connections')).toBe(1);
+    await connectFrom(sut, '198.51.100.2');
+    // What it says of itself is not believed.
+    const lie = { 'X-Forwarded-For': '203.0.113.7, 198.51.100.1' };
+    expect(await upgrade(sut, '/ws', lie)).toMatchObject({ status: 429 });
+    await connectFrom(sut, '198.51.100.1', sessionQuery(first));
+    await first.close();
+    expect(await upgrade(sut, '/ws', from)).toMatchObject({ status: 429 });
+  });
+
+  it('come no faster than a rate', async () => {
+    const sut = await startGateway(
+      { limits: { connectionRate: { perAddress: { burst: 3, perSecond: 2 } } } },
+      BEHIND_A_PROXY,
+    );
+    for (let n = 0; n < 3; n += 1) await connectFrom(sut, '198.51.100.1');
+    const from = { 'X-Forwarded-For': '198.51.100.1' };
+    const { status, headers, body } = await upgrade(sut, '/ws', from);
+    expect({ status, body }).toEqual({ status: 429, body: errorData('rate_limited') });
+    expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await limited(sut, 'address_connection_rate')).toBe(1);
+    await connectFrom(sut, '198.51.100.2');
+    await vi.waitFor(() => RawSocket.webSocket(sut.port, '/ws', from), { timeout: 5_000, interval: 200 });
+  });
+
+  it('are not counted where nobody said how many proxies there are', async () => {
+    const sut = await startGateway(FILE);
+    for (let n = 0; n < 15; n += 1) await connectFrom(sut, '198.51.100.1');
+    expect(await limited(sut, 'address_connections')).toBeUndefined();
+  });
+});
+
+describe('promise 7: what one connection asks for', () => {
+  it('is limited in subscriptions', async () => {
+    const sut = await startGateway({ limits: { subscriptions: 2 } });
+    const client = await sut.connect();
+    await client.subscribe('a');
+    await client.subscribe('b');
+    expect(await refusal(client.subscribe('c'))).toEqual(errorData('too_many_subscriptions'));
+    expect(await limited(sut, 'subscriptions')).toBe(1);
+    await client.request('unsubscribe', { channel: 'a' });
+    await client.subscribe('c');
+    expect(await metric(sut, 'holdfast_subscriptions')).toBe(2);
+  });
+
+  it('is limited in subscriptions also where it asks for all of them at once', async () => {
+    const sut = await startGateway({ limits: { subscriptions: 5 } });
+    const client = await sut.connect();
+    const asked = Array.from({ length: 50 }, (_, n) => client.subscribe(`room:${n}`));
+    const settled = await Promise.allSettled(asked);
+    expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(5);
+    expect(await metric(sut, 'holdfast_subscriptions')).toBe(5);
+    expect(await metric(sut, 'holdfast_channels')).toBe(5);
+  });
+
+  it('is limited in channels of the pod, which others may still join', async () => {
+    const sut = await startGateway({ limits: { channels: 2 } });
+    const client = await sut.connect();
+    await client.subscribe('a');
+    await client.subscribe('b');
+    expect(await refusal(client.subscribe('c'))).toEqual(errorData('overloaded', 'too many channels'));
+    expect(await limited(sut, 'channels')).toBe(1);
+    await (await sut.connect()).subscribe('a');
+    await client.request('unsubscribe', { channel: 'b' });
+    await client.subscribe('c');
+  });
+
+  it('is limited in publishes of its user, on all connections together', async () => {
+    const sut = await startGateway({ limits: { publishes: { burst: 4, perSecond: 2 } } });
+    const [one, other] = [await connectAs(sut, { sub: 'ann' }), await connectAs(sut, { sub: 'ann' })];
+    for (const client of [one, other, one, other]) await client.publish('x', 1);
+    expect(await refusal(one.publish('x', 1))).toEqual(errorData('rate_limited'));
+    expect(await refusal(other.publish('y', 1))).toEqual(errorData('rate_limited'));
+    expect(await limited(sut, 'publishes')).toBe(2);
+    await (await connectAs(sut, { sub: 'bob' })).publish('x', 1);
+    await vi.waitFor(() => one.publish('x', 1), { timeout: 5_000, interval: 200 });
+  });
+});
+
+describe('promise 7: frames of one connection', () => {
+  const FILE = { limits: { frames: { burst: 20, perSecond: 10 } } };
+
+  it('beyond its rate are answered by rate_limited, each under its id, and then served again', async () => {
+    const sut = await startGateway(FILE);
+    const client = await sut.connect();
+    const answers = await Promise.allSettled(Array.from({ length: 30 }, () => client.request('ping')));
+    const refused = answers.filter((answer) => answer.status === 'rejected');
+    expect(refused.length).toBeGreaterThan(0);
+    for (const { reason } of refused) expect(reason).toEqual(errorData('rate_limited'));
+    expect(await limited(sut, 'frames')).toBe(refused.length);
+    await vi.waitFor(() => client.request('ping'), { timeout: 5_000, interval: 200 });
+  });
+
+  const flood: [string, (raw: RawSocket, n: number) => void][] = [
+    ['requests', (raw, n) => raw.write(clientFrame(TEXT, `{"event":"ping","id":${n}}`))],
+    ['pings', (raw) => raw.write(clientFrame(PING, 'x'))],
+    ['pongs that nobody asked for', (raw) => raw.write(clientFrame(PONG, 'x'))],
+    ['subscribes and unsubscribes', (raw, n) => raw.write(clientFrame(TEXT, joinOrLeave(n)))],
+    ['bad frames', (raw) => raw.write(clientFrame(TEXT, 'no JSON'))],
+    ['empty frames', (raw) => raw.write(clientFrame(TEXT, ''))],
+    ['what is not text', (raw) => raw.write(clientFrame(0x2, 'x'))],
+  ];
+  it.each(flood)('a flood of %s ends in 1008, and others are served', async (_name, send) => {
+    const sut = await startGateway({ ...FILE, connection: { badFrames: { burst: 20 } } });
+    const other = await sut.connect();
+    const raw = await RawSocket.webSocket(sut.port);
+    let sent = 0;
+    let asked = 0;
+    while (raw.socket.readyState === 'open' && sent < 100_000) {
+      for (let n = 0; n < 50; n += 1) send(raw, (sent += 1));
+      await new Promise((resolve) => setImmediate(resolve));
+      if (performance.now() - asked > 150) {
+        asked = performance.now();
+        expect(await other.request('ping')).toEqual({});
+      }
+    }
+    await raw.closed;
+    expect(await other.request('ping')).toEqual({});
+    expect(await metric(sut, `holdfast_closes_total{code="${CLOSE.abuse.code}"}`)).toBe(1);
+    await vi.waitFor(async () => expect(await metric(sut, 'holdfast_connections')).toBe(1));
+    expect(await metric(sut, 'holdfast_channels')).toBe(0);
+  });
+
+  it('that never end are read no faster than the rate of bytes', async () => {
+    const sut = await startGateway({
+      connection: { maxPayload: 1_048_576, maxBuffered: 2_097_152 },
+      limits: { bytes: { burst: 2_097_152, perSecond: 1_048_576 } },
+    });
+    const raw = await RawSocket.webSocket(sut.port);
+    const [connection] = sut.app.get(Connections).all();
+    if (connection === undefined) throw new Error('it is not connected');
+    // Fragments without a byte: no frame comes of them, and no limit of payloads is ever met.
+    const emptyFragments = Buffer.concat(Array.from({ length: 1_000 }, () => Buffer.from([0, 0x80, 0, 0, 0, 0])));
+    const begun = performance.now();
+    raw.write(Buffer.from([0x01, 0x80, 0, 0, 0, 0]));
+    while (raw.socket.readyState === 'open' && performance.now() - begun < 3_000) {
+      if (raw.socket.writableLength < 10_000_000) raw.write(emptyFragments);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    // More fragments of one message than any client sends.
+    await raw.closed;
+    expect(await metric(sut, `holdfast_closes_total{code="${CLOSE.abuse.code}"}`)).toBe(1);
+  });
+
+  it('of a client that sends too many bytes wait, and are all answered', { timeout: 30_000 }, async () => {
+    const sut = await startGateway({ limits: { bytes: { burst: 262_144, perSecond: 262_144 } } });
+    const client = await sut.connect();
+    const begun = performance.now();
+    for (let n = 0; n < 20; n += 1) client.send({ event: 'ping', id: n, more: 'x'.repeat(60_000) });
+    for (let n = 0; n < 20; n += 1) expect((await client.answer(n)).event).toBe('reply');
+    // 1.2 MB, of which the first 256 KB came at once.
+    expect(performance.now() - begun).toBeGreaterThan(2_000);
+    expect(await limited(sut, 'bytes')).toBeGreaterThan(0);
+  });
+});
+
+function joinOrLeave(n: number): string {
+  return `{"event":"${n % 2 === 1 ? 'subscribe' : 'unsubscribe'}","id":${n},"data":{"channel":"x"}}`;
+}
+
+describe('promise 7: unanswered requests', () => {
+  it('of one connection are as many as fit into a bound of bytes', async () => {
+    const sut = await startGateway({ connection: { concurrency: 1 } });
+    const client = await sut.connect();
+    const { ChannelsService } = await import('../src/channels/channels.service.js');
+    const answer = Promise.withResolvers<{ epoch: string; offset: number }>();
+    vi.spyOn(sut.app.get(ChannelsService), 'publishFrom').mockReturnValue(answer.promise);
+    for (let id = 0; id < 200; id += 1) {
+      client.send({ event: 'publish', id, data: { channel: 'x', data: 'x'.repeat(60_000) } });
+    }
+    const [connection] = sut.app.get(Connections).all();
+    await vi.waitFor(() => expect(connection?.lanes.bytes).toBeGreaterThan(900_000));
+    await vi.waitFor(() => expect(client.webSocket.bufferedAmount).toBeGreaterThan(0));
+    // What it had read when it stopped, and no more.
+    expect(connection?.lanes.bytes).toBeLessThan(1_300_000);
+    answer.resolve({ epoch: 'e', offset: 1 });
+    for (let id = 0; id < 200; id += 1) expect((await client.answer(id)).event).toBe('reply');
+  });
+});
+
+describe('promise 7: requests of the HTTP API', () => {
+  it('under one key come no faster than a rate, whatever they ask for', async () => {
+    const sut = await startGateway(
+      { limits: { apiRequests: { burst: 4, perSecond: 2 } } },
+      { HOLDFAST_API_KEYS: `${API_KEY},another-api-key-of-the-tests` },
+    );
+    const ask = (path: string, key = API_KEY): Promise<Response> =>
+      fetch(`${sut.url}${path}`, { headers: { Authorization: `Bearer ${key}` } });
+    for (let n = 0; n < 2; n += 1) {
+      expect((await ask('/api/channels')).status).toBe(200);
+      expect((await ask('/api/users/ann/connections')).status).toBe(200);
+    }
+    for (const path of ['/api/channels', '/api/users/ann/connections', '/api/channels/x/history']) {
+      const refused = await ask(path);
+      expect(refused.status).toBe(429);
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(await refused.json()).toEqual(errorData('rate_limited'));
+    }
+    expect(await limited(sut, 'api_requests')).toBe(3);
+    expect((await ask('/api/channels', 'another-api-key-of-the-tests')).status).toBe(200);
+    // Who has no key uses up nobody's rate.
+    expect((await ask('/api/channels', 'no-key-of-anybody-here')).status).toBe(401);
+    await vi.waitFor(async () => expect((await ask('/api/channels')).status).toBe(200), {
+      timeout: 5_000,
+      interval: 200,
+    });
+  });
+});

@@ -1,0 +1,22 @@
+import { vi } from 'vitest';
+import { Connection } from '../../src/gateway/connection.js';
+import { textFrame } from '../../src/gateway/web-socket-frame.js';
+
+/** A binary frame of a server (RFC 6455, section 5.2). */
+function binaryFrame(data: Buffer): Buffer {
+  const empty = textFrame('');
+  const header = textFrame('x'.repeat(data.length)).subarray(0, -data.length || empty.length);
+  const frame = Buffer.concat([header, data]);
+  frame[0] = 0x82;
+  return frame;
+}
+
+/**
+ * Has every connection send back what it receives. Everything else is what runs in production: the upgrade, the framing and
+ * its limits, pings, the closing handshake, the outbox.
+ */
+export function echoEverything(): void {
+  vi.spyOn(Connection.prototype, 'receive').mockImplementation(function (this: Connection, data, isBinary) {
+    this.send(isBinary ? binaryFrame(data) : textFrame(data.toString()));
+  });
+}

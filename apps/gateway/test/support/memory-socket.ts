@@ -1,0 +1,38 @@
+import { Duplex } from 'node:stream';
+
+/** What an HTTP server takes for a TCP connection, without a kernel: for tests that need very many of them. */
+export class MemorySocket extends Duplex {
+  readonly remoteAddress = '192.0.2.1';
+  bytesRead = 0;
+  private readonly chunks: Buffer[] = [];
+
+  /** What the server has written since it was asked last. */
+  written(): Buffer {
+    return Buffer.concat(this.chunks.splice(0));
+  }
+
+  /** The peer says so much at once. */
+  feed(bytes: Buffer): void {
+    this.bytesRead += bytes.length;
+    this.push(bytes);
+  }
+
+  setTimeout(): this {
+    return this;
+  }
+
+  setNoDelay(): this {
+    return this;
+  }
+
+  setKeepAlive(): this {
+    return this;
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.chunks.push(chunk);
+    done();
+  }
+}

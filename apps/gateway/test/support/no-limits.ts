@@ -1,0 +1,8 @@
+/** What the configuration file says where a test sends more than any client should. */
+export const NO_LIMITS = {
+  subscriptions: 1_000_000,
+  channels: 1_000_000,
+  frames: { burst: 1_000_000_000, perSecond: 1_000_000_000 },
+  bytes: { burst: 1_000_000_000, perSecond: 1_000_000_000 },
+  publishes: { burst: 1_000_000_000, perSecond: 1_000_000_000 },
+};

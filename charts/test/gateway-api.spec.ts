@@ -88,7 +88,7 @@ describe('the policies of GKE', () => {
       targetRef: target,
       default: {
         timeoutSec: 1_800,
-        connectionDraining: { drainingTimeoutSec: 65 },
+        connectionDraining: { drainingTimeoutSec: 60 },
         sessionAffinity: { type: 'NONE' },
       },
     });

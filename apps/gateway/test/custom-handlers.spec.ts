@@ -27,6 +27,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { createApp } from '../src/app.js';
 import type { Connection } from '../src/gateway/connection.js';
 import { startGateway, testConfig, type TestGateway } from './support/gateway.js';
+import { NO_LIMITS } from './support/no-limits.js';
 import { clientFrame, RawSocket, TEXT } from './support/raw-socket.js';
 import type { TestClient } from './support/test-client.js';
 
@@ -87,7 +88,7 @@ describe('the requests of one connection', () => {
   let client: TestClient;
 
   const start = async (file: object = {}): Promise<void> => {
-    sut = await startGateway(file, {}, WorkModule);
+    sut = await startGateway({ limits: NO_LIMITS, ...file }, {}, WorkModule);
     client = await sut.connect();
   };
   const work = (name: string, channel?: string): void =>

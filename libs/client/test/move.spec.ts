@@ -414,7 +414,7 @@ describe('a gateway that is overloaded', () => {
     old.send('reconnect', { within: 200, reason: 'overloaded' });
     await gateway.peer(2);
     await vi.waitFor(() => expect(events).toEqual(['connected', 'moved pod-1 pod-2']), WAIT);
-    expect(old.closeCode).toBe(1000);
+    await vi.waitFor(() => expect(old.closeCode).toBe(1000), WAIT);
   });
 
   it('keeps us where nobody else does: it is asked for a while, and then left alone until it says so again', async () => {

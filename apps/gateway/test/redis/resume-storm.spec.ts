@@ -67,7 +67,12 @@ describe('a resume storm', { timeout: 60_000 }, () => {
   }) => {
     const redis = await startRedis();
     // Members are written one by one, and are not what this is about.
-    const HOLDFAST_CONFIG = await configFile({ namespaceDefaults: { presence: false, history: { size: 1_000 } } });
+    const HOLDFAST_CONFIG = await configFile({
+      namespaceDefaults: { presence: false, history: { size: 1_000 } },
+      // Nor is how fast they may connect.
+      limits: { connectionRate: { perPod: { burst: 2 * CLIENTS } } },
+      overload: { maxEventLoopDelay: 60 },
+    });
     const [before, after] = await startPods(redis.url, ['before', 'after'], { HOLDFAST_CONFIG });
     const { epoch } = (await before.api('publish', { channel: CHANNEL, data: 1 })).body as { epoch: string };
     for (let n = 2; n <= MESSAGES; n += 1) await before.api('publish', { channel: CHANNEL, data: n });

@@ -338,7 +338,7 @@ describe('a pod that dies without a word', { timeout: 60_000 }, () => {
     try {
       await Promise.all([dying, first, second].map(async (pod) => pod.start([QUIET])));
       // Again where a busy machine did not answer in time.
-      const join = async (client: string): Promise<void> =>
+      const join = async (client: string): Promise<unknown> =>
         eventually(async () => dying.broker.join(QUIET, member(client), 'before'));
       for (let start = 0; start < clients.length; start += 100) {
         await Promise.all(clients.slice(start, start + 100).map(join));

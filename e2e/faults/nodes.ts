@@ -72,7 +72,7 @@ export const NODES: readonly Fault[] = [
     cost: 'reconnect',
     async inject(scene) {
       const node = await nodeToSpare(scene);
-      const cut = injectFault('cut-node', node.replace(/\D+/, ''), String(CUT_SECONDS));
+      const cut = injectFault('cut-node', /\d+$/.exec(node)?.[0] ?? '1', String(CUT_SECONDS));
       await notReady(scene, node);
       await cut;
       await scene.has(3);

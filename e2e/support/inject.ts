@@ -1,13 +1,13 @@
 import { command } from './command.js';
 
 /**
- * Faults that the Kubernetes API cannot make, by the program that E2E_FAULT names; e2e/kind/fault is that of kind. Its
+ * Faults that the Kubernetes API cannot make, by the program that E2E_FAULT names; kind/fault is that of kind. Its
  * calls:
  *
  *     kill NAMESPACE POD [SIGNAL]           a signal, KILL by default, to the main process of the pod's first container
  *     pause NAMESPACE POD SECONDS           SIGSTOP, and SIGCONT after it
  *     drop NAMESPACE POD ADDRESS SECONDS    drop the pod's packets to and from an address
- *     cut-node N SECONDS                    take a node off the network; its pods keep running
+ *     cut-node N SECONDS                    take the N-th worker off the network; its pods keep running
  *     stop-api SECONDS                      stop the API server
  *
  * Each returns when the fault is over.

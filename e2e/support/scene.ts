@@ -8,7 +8,7 @@ import type { PodWatch } from './pod-watch.js';
 import { merged, Release, type Values } from './release.js';
 
 /** Seconds. Shorter than the defaults, in the same order: a suite has 20 minutes, not hours. */
-export const TIMEOUTS = { preStop: 3, settle: 3, drain: 10, margin: 5 };
+export const TIMEOUTS = { preStop: 3, settle: 4, drain: 10, margin: 5 };
 
 /** Its hosts end in what no name server knows: clients are told the ingress controller's address. */
 const HOST = 'holdfast.e2e.test';
@@ -16,7 +16,7 @@ const HOST = 'holdfast.e2e.test';
 /** What the suites' releases are installed with. */
 export const BASE_VALUES: Values = {
   timeouts: TIMEOUTS,
-  probes: { readiness: { initialDelaySeconds: 1, periodSeconds: 3 } },
+  probes: { readiness: { initialDelaySeconds: 1, periodSeconds: 2 } },
   resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { cpu: '1', memory: '256Mi' } },
   config: { namespaceDefaults: { history: { size: 1000, ttl: 600 } } },
   ingress: { enabled: true, controller: 'nginx', hosts: [HOST] },

@@ -138,6 +138,8 @@ describe('each variable', () => {
     HOLDFAST_SETTLE_SECONDS: ['0.5', ({ drain }) => drain.settle, 500],
     HOLDFAST_DRAIN_SECONDS: ['60', ({ drain }) => drain.window, 60_000],
     HOLDFAST_MAX_CONNECTION_AGE: ['3600', ({ connection }) => connection.maxAge, 3_600_000],
+    HOLDFAST_TRUSTED_HOPS: ['2', ({ limits }) => limits.trustedHops, 2],
+    HOLDFAST_MAX_CONNECTIONS: ['500', ({ limits }) => limits.connections.perPod, 500],
     HOLDFAST_WEBHOOK_SECRET: [
       `${WEBHOOK_SECRET}\n${OTHER_WEBHOOK_SECRET}`,
       ({ webhooks }) => webhooks.secrets.current,
@@ -153,8 +155,6 @@ describe('each variable', () => {
       ({ webhooks }) => webhooks.events.url,
       'https://backend.example/e?f=1',
     ],
-    HOLDFAST_TRUSTED_HOPS: ['2', ({ limits }) => limits.trustedHops, 2],
-    HOLDFAST_MAX_CONNECTIONS: ['500', ({ limits }) => limits.connections.perPod, 500],
     HOLDFAST_LOG_LEVEL: ['warn', ({ log }) => log.level, 'warn'],
     HOLDFAST_DEMO: ['true', ({ demo }) => demo, true],
   };

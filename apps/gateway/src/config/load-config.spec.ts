@@ -50,7 +50,7 @@ describe('the defaults', () => {
       node: hostname(),
       auth: { anonymous: false, jwt: { clockTolerance: 5_000 } },
       allowedOrigins: [],
-      drain: { settle: 10_000, window: 30_000 },
+      drain: { settle: 15_000, window: 30_000 },
       connection: {
         ping: 25_000,
         maxAge: 0,

@@ -137,10 +137,10 @@ function configSchema({ development }: { development: boolean }) {
       drain: setting(
         z
           .strictObject({
-            settle: setting(seconds(0, 600).prefault(development ? 0 : 10), {
+            settle: setting(seconds(0, 600).prefault(development ? 0 : 15), {
               description:
-                'How long a stopping pod goes on accepting connections after it failed readiness: one readiness period, ' +
-                'until every proxy has noticed.',
+                'How long a stopping pod goes on accepting connections after it failed readiness: one readiness period and a ' +
+                'little more, until every proxy has noticed.',
               env: 'HOLDFAST_SETTLE_SECONDS',
               unit: 'seconds',
             }),

@@ -16,7 +16,7 @@ describe('the docs', () => {
   );
 
   it('tell the defaults of development where they differ', () => {
-    expect(sut).toContain('| `10`; `0` in development |');
+    expect(sut).toContain('| `15`; `0` in development |');
     expect(sut).toContain('| `granted`; `anyone` in development |');
   });
 });

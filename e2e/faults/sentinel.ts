@@ -12,6 +12,7 @@ export function failover(sentinels: SentinelSetUp, wait: number): Fault {
   return {
     name: `a failover by Sentinel, with wait=${wait}`,
     cost: 'gap',
+    values: { broker: { url: sentinels.url(wait) } },
     async inject(scene) {
       const before = await sentinels.primary();
       const paused = injectFault('pause', scene.release.namespace.name, before, String(PAUSED_SECONDS));

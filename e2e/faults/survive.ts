@@ -21,6 +21,8 @@ const ATTEMPTS = 3;
  */
 export async function expectToSurvive(scene: Scene, fault: Fault, folder: string): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
+    // Whatever the fault before did to the release.
+    await scene.reset(fault.values);
     const load = await scene.load(CLIENTS);
     const watch = await PodWatch.start(scene.release);
     try {
@@ -48,6 +50,5 @@ export async function expectToSurvive(scene: Scene, fault: Fault, folder: string
       watch.stop();
       await load.close();
     }
-    await scene.release.rolledOut();
   }
 }

@@ -24,8 +24,6 @@ beforeEach(() => namespace.collectOnFailure());
 
 describe('1,000 clients on 50 channels over 3 pods lose nothing, and are told the truth, through', () => {
   it.each([...ROLLOUTS, ...CRASHES, ...NODES, ...BROKER, ...ENVIRONMENT, ...SCALING])('$name', async (fault) => {
-    // Whatever the fault before did to it.
-    await scene.reset(fault.values);
     await expectToSurvive(scene, fault, namespace.folder(fault.name));
   });
 });

@@ -22,7 +22,6 @@ beforeEach(() => namespace.collectOnFailure());
 
 describe('1,000 clients on 50 channels over 3 pods lose nothing, and are told the truth, through', () => {
   it.each([0, 1])('a failover by Sentinel, with wait=%i', async (wait) => {
-    await scene.reset({ broker: { url: sentinels.url(wait) } });
     await expectToSurvive(scene, failover(sentinels, wait), namespace.folder(`failover-${wait}`));
   });
 });

@@ -393,7 +393,9 @@ describe('a pod that could not be heard for a moment', { timeout: 60_000 }, () =
       proxy.silence();
       await expect(pod.broker.leave(QUIET, 'ann', 'h')).rejects.toThrow('no answer from Redis');
       proxy.restore();
-      await eventually(() => expect(pod.belated).toEqual([`${QUIET} leave ann of 1`]), 15_000);
+      // A join that meets the first heartbeat of its pod may be told as a late one too: each is told once, either way.
+      const leaves = (): string[] => pod.belated.filter((told) => told.includes(' leave '));
+      await eventually(() => expect(leaves()).toEqual([`${QUIET} leave ann of 1`]), 15_000);
     } finally {
       await pod.broker.close();
       await proxy.close();

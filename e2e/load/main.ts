@@ -6,7 +6,7 @@ import type { Drain } from './verdict.js';
 /** What the suite may ask of this process; each is answered by {@link Answer} under its id. */
 export type Command =
   | { readonly do: 'open'; readonly options: RunOptions }
-  | { readonly do: 'begin' | 'nodes' | 'acknowledged' | 'close' }
+  | { readonly do: 'begin' | 'acknowledged' | 'close' }
   | { readonly do: 'rest'; readonly resting: boolean }
   | { readonly do: 'end'; readonly drains: readonly Drain[] }
   | { readonly do: 'dump'; readonly path: string };
@@ -33,8 +33,6 @@ async function handle(command: Command): Promise<unknown> {
       return run.begin();
     case 'rest':
       return run.rest(command.resting);
-    case 'nodes':
-      return run.nodes();
     case 'acknowledged':
       return run.acknowledged;
     case 'end':

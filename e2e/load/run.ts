@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SignJWT } from 'jose';
-import { emptyJournal, positionOf, type ClientKind, type Journal } from './journal.js';
+import { emptyJournal, type Acknowledged, type ClientKind, type Journal } from './journal.js';
 import { LibraryClient, type LoadClient } from './library-client.js';
 import { PlainClient } from './plain-client.js';
 import { Publisher } from './publisher.js';
 import { timelineOf, type Second } from './timeline.js';
-import { endOf, judge, worstBurst, type Drain, type Verdict } from './verdict.js';
+import { endsOf, hasReached, isLive, judge, worstBurst, type Drain, type Verdict } from './verdict.js';
 
 export interface ClientGroup {
   readonly kind: ClientKind;
@@ -117,23 +117,11 @@ export class Run {
     return this.#publishers.reduce((sum, { acknowledged }) => sum + acknowledged.length, 0);
   }
 
-  /** How many open and subscribed sockets there are to each pod. */
-  nodes(): Record<string, number> {
-    const counts: Record<string, number> = {};
-    for (const { sockets } of this.#journals) {
-      for (const { node, subscribedAt, closedAt } of sockets) {
-        if (node === undefined || subscribedAt === undefined || closedAt !== undefined) continue;
-        counts[node] = (counts[node] ?? 0) + 1;
-      }
-    }
-    return counts;
-  }
-
   /** Stops the publishers, waits until everybody has everything, and judges. */
   async end(drains: readonly Drain[]): Promise<RunReport> {
     await Promise.all(this.#publishers.map((publisher) => publisher.stop()));
     const acknowledged = this.#publishers.flatMap((publisher) => publisher.acknowledged);
-    await this.#settled();
+    await this.#settled(acknowledged);
     const to = Date.now();
     this.#loop.disable();
     const from = this.#from;
@@ -167,22 +155,12 @@ export class Run {
     await Promise.all(this.#clients.map((client) => client.close()));
   }
 
-  async #settled(): Promise<void> {
-    const byChannel = Map.groupBy(
-      this.#publishers.flatMap(({ acknowledged }) => acknowledged),
-      ({ channel }) => channel,
-    );
-    const ends = new Map([...byChannel].map(([channel, publishes]) => [channel, endOf(publishes)]));
-    const isBehind = (journal: Journal): boolean => {
-      const end = ends.get(journal.channel);
-      const position = positionOf(journal);
-      if (!journal.sockets.some(({ subscribedAt, closedAt }) => subscribedAt !== undefined && closedAt === undefined)) {
-        return true;
-      }
-      return end !== undefined && !(position?.epoch === end.epoch && position.offset >= end.offset);
-    };
+  async #settled(acknowledged: readonly Acknowledged[]): Promise<void> {
+    const ends = endsOf(acknowledged);
+    const isSettled = (journal: Journal): boolean =>
+      journal.sockets.some(isLive) && hasReached(journal, ends.get(journal.channel));
     const deadline = Date.now() + SETTLED_WITHIN;
-    while (Date.now() < deadline && this.#journals.some((journal) => isBehind(journal))) await sleep(100);
+    while (Date.now() < deadline && !this.#journals.every(isSettled)) await sleep(100);
   }
 
   #clientsAt(node: string, drains: readonly Drain[]): number {

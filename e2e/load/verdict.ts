@@ -60,7 +60,7 @@ export function judge(
   { from, to }: { readonly from: number; readonly to: number },
 ): Verdict {
   const byChannel = Map.groupBy(acknowledged, ({ channel }) => channel);
-  const ends = new Map([...byChannel].map(([channel, publishes]) => [channel, endOf(publishes)]));
+  const ends = endsOf(acknowledged);
   const examples: string[] = [];
   const example = (journal: Journal, text: string): void => {
     if (examples.length < MAX_EXAMPLES)
@@ -89,12 +89,11 @@ export function judge(
     if (stream.gaps > 0) clientsWithGaps += 1;
 
     const end = ends.get(journal.channel);
-    const position = positionOf(journal);
-    if (end !== undefined && !(position?.epoch === end.epoch && position.offset >= end.offset)) {
+    if (!hasReached(journal, end)) {
       behind += 1;
-      example(journal, `at ${describe(position)}, the channel at ${describe(end)}`);
+      example(journal, `at ${describe(positionOf(journal))}, the channel at ${describe(end)}`);
     }
-    if (!journal.sockets.some((life) => isLive(life))) {
+    if (!journal.sockets.some(isLive)) {
       disconnected += 1;
       example(journal, 'no open and subscribed socket at the end');
     }
@@ -106,7 +105,7 @@ export function judge(
     for (const { refused } of journal.sockets) {
       if (refused !== undefined) refusedUpgrades[refused] = (refusedUpgrades[refused] ?? 0) + 1;
     }
-    const live = journal.sockets.find((life) => isLive(life));
+    const live = journal.sockets.find(isLive);
     if (live?.node !== undefined) nodes[live.node] = (nodes[live.node] ?? 0) + 1;
     interruptions[journal.kind].push(longestInterruption(journal.sockets, from, to));
     moves.push(journal.sockets.filter(({ subscribedAt }) => subscribedAt !== undefined && subscribedAt > from).length);
@@ -137,8 +136,20 @@ export function judge(
   };
 }
 
-/** Where a channel ended: the highest offset of the epoch of its last acknowledged message. */
-export function endOf(publishes: readonly Acknowledged[]): Position {
+/** Where each channel ended. */
+export function endsOf(acknowledged: readonly Acknowledged[]): ReadonlyMap<string, Position> {
+  const byChannel = Map.groupBy(acknowledged, ({ channel }) => channel);
+  return new Map([...byChannel].map(([channel, publishes]) => [channel, endOf(publishes)]));
+}
+
+/** Whether a client was told everything up to the end of its channel. */
+export function hasReached(journal: Journal, end: Position | undefined): boolean {
+  const position = positionOf(journal);
+  return end === undefined || (position?.epoch === end.epoch && position.offset >= end.offset);
+}
+
+/** The highest offset of the epoch of its last acknowledged message. */
+function endOf(publishes: readonly Acknowledged[]): Position {
   const last = publishes.at(-1);
   if (last === undefined) throw new Error('nothing was acknowledged');
   const offsets = publishes.filter(({ epoch }) => epoch === last.epoch).map(({ offset }) => offset);
@@ -264,7 +275,8 @@ function describe(position: Position | undefined): string {
   return position === undefined ? 'nowhere' : `${position.epoch}/${position.offset}`;
 }
 
-function isLive({ subscribedAt, closedAt }: SocketLife): boolean {
+/** Whether a socket is open and subscribed. */
+export function isLive({ subscribedAt, closedAt }: SocketLife): boolean {
   return subscribedAt !== undefined && closedAt === undefined;
 }
 

@@ -5,7 +5,6 @@ import {
   KubeConfig,
   KubernetesObjectApi,
   NetworkingV1Api,
-  PolicyV1Api,
   type KubernetesObject,
   type V1Pod,
 } from '@kubernetes/client-node';
@@ -16,7 +15,6 @@ export class Cluster {
   readonly apps: AppsV1Api;
   readonly autoscaling: AutoscalingV2Api;
   readonly networking: NetworkingV1Api;
-  readonly policy: PolicyV1Api;
   readonly #objects: KubernetesObjectApi;
 
   constructor(readonly config: KubeConfig) {
@@ -24,7 +22,6 @@ export class Cluster {
     this.apps = config.makeApiClient(AppsV1Api);
     this.autoscaling = config.makeApiClient(AutoscalingV2Api);
     this.networking = config.makeApiClient(NetworkingV1Api);
-    this.policy = config.makeApiClient(PolicyV1Api);
     this.#objects = KubernetesObjectApi.makeApiClient(config);
   }
 

@@ -52,11 +52,6 @@ export class Load {
     await this.#ask({ do: 'rest', resting });
   }
 
-  /** How many clients each pod has. */
-  async nodes(): Promise<Record<string, number>> {
-    return (await this.#ask({ do: 'nodes' })) as Record<string, number>;
-  }
-
   /** Resolves when so many more messages are acknowledged. */
   async goesOn(count: number, timeout = 60_000): Promise<void> {
     const acknowledged = async (): Promise<number> => (await this.#ask({ do: 'acknowledged' })) as number;

@@ -8,6 +8,8 @@ import type { Fault } from './fault.js';
 const REDIS = 'app.kubernetes.io/instance=holdfast,app.kubernetes.io/component=redis';
 const UNREACHABLE_SECONDS = 60;
 const RESTARTED_WITHIN = 60_000;
+/** Within which a publish is refused while Redis is away, and what the way there and back may take beside it, in ms. */
+const REFUSED_WITHIN = 2_000 + 500;
 
 async function redisPod(scene: Scene): Promise<{ name: string; address: string; restarts: number; ready: boolean }> {
   const [pod] = await scene.cluster.pods(scene.release.namespace.name, REDIS);
@@ -36,9 +38,17 @@ export const BROKER: readonly Fault[] = [
     cost: 'pause',
     async inject(scene) {
       const namespace = scene.release.namespace.name;
-      const { address } = await redisPod(scene);
+      // Inside of a pod Redis is known by the address of its Service.
+      const { spec } = await scene.cluster.core.readNamespacedService({ namespace, name: 'holdfast-redis' });
+      const address = spec?.clusterIP ?? '';
       const pods = (await scene.release.readyPods()).map((pod) => nameOf(pod));
       await Promise.all(pods.map((pod) => injectFault('drop', namespace, pod, address, String(UNREACHABLE_SECONDS))));
+    },
+    expect({ publishers, timeline }) {
+      expect(publishers.answers, 'publishes were refused').toHaveProperty('503');
+      expect(publishers.slowestAnswer, 'ms until a publish was refused').toBeLessThan(REFUSED_WITHIN);
+      const silent = timeline.filter(({ delivered }) => delivered === 0);
+      expect(silent.length, 'seconds without a delivery').toBeGreaterThan(UNREACHABLE_SECONDS * 0.9);
     },
   },
 ];

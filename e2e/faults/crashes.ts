@@ -9,12 +9,25 @@ import type { Fault } from './fault.js';
 
 const RESTARTED_WITHIN = 60_000;
 
-/** Takes all the memory that the container may have, with the gateway's process as the first to be killed for it. */
+/**
+ * Takes all the memory that the container may have, in so many small processes that the gateway's is the largest, and so the
+ * first to be killed for it.
+ */
 const EXHAUST = `
   require('node:fs').writeFileSync('/proc/1/oom_score_adj', '1000');
-  const taken = [];
-  setInterval(() => taken.push(Buffer.alloc(4 << 20, 1)), 2);
+  const { spawn } = require('node:child_process');
+  const child = 'globalThis.taken = Buffer.alloc(8 << 20, 1); setInterval(() => {}, 1000)';
+  setInterval(() => spawn(process.execPath, ['-e', child], { stdio: 'ignore' }), 100);
 `;
+
+/**
+ * Lets the pod have more than its container, so that it is the limit of the container that is met first: with cgroups v1 the
+ * runtime gives no reason for a kill at that of the pod.
+ */
+async function giveRoom(scene: Scene): Promise<void> {
+  await scene.release.patch({ spec: { template: { spec: { resources: { limits: { memory: '512Mi' } } } } } });
+  await scene.release.rolledOut();
+}
 
 async function anyPod(scene: Scene): Promise<V1Pod> {
   const [pod] = await scene.release.readyPods();
@@ -23,7 +36,7 @@ async function anyPod(scene: Scene): Promise<V1Pod> {
 }
 
 /** Deletes a pod, and waits until another one has taken its place. */
-async function deleteAPod(scene: Scene, gracePeriodSeconds?: number): Promise<void> {
+export async function deleteAPod(scene: Scene, gracePeriodSeconds?: number): Promise<void> {
   const pod = await anyPod(scene);
   await scene.cluster.core.deleteNamespacedPod({
     namespace: scene.release.namespace.name,
@@ -62,6 +75,7 @@ export const CRASHES: readonly Fault[] = [
   {
     name: 'an OOM kill',
     cost: 'reconnect',
+    prepare: (scene) => giveRoom(scene),
     async inject(scene) {
       const name = nameOf(await anyPod(scene));
       await execute(scene.release.namespace, name, 'gateway', ['node', '-e', EXHAUST]).catch(() => undefined);

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { RunReport } from '../load/run.js';
+import type { RunOptions, RunReport } from '../load/run.js';
 import type { PodWatch } from '../support/pod-watch.js';
 import type { Load } from '../support/load.js';
 import type { Values } from '../support/release.js';
@@ -24,6 +24,16 @@ export interface Fault {
   inject(scene: Scene, watch: PodWatch, load: Load): Promise<void>;
   /** What the release is installed with beyond the rest. */
   readonly values?: Values;
+  /** What is changed before there is any load. */
+  prepare?(scene: Scene): Promise<void>;
+  /** How the load differs from that of other faults. */
+  readonly load?: Partial<RunOptions>;
+  /** Whether clients are asked to move while no pod stops. */
+  readonly movesClients?: true;
+  /** Whether the cluster itself cannot tell which pods are ready. */
+  readonly blindsCluster?: true;
+  /** What more must hold; also that clients, or publishers, noticed what they were to notice. */
+  expect?(report: RunReport, watch: PodWatch): void;
 }
 
 /** How long a plain client, which closes its socket before it opens the next one, may be without, in ms. */
@@ -33,7 +43,9 @@ const PLAIN_INTERRUPTION = 1_000;
 const STORM = 1.5;
 
 /** Asserts what must hold after a fault of this cost; what the examples say stands beside each number. */
-export function expectSurvived({ cost }: Fault, { verdict, burst }: RunReport, watch: PodWatch): void {
+export function expectSurvived(fault: Fault, report: RunReport, watch: PodWatch): void {
+  const { cost } = fault;
+  const { verdict, burst } = report;
   const { examples } = verdict;
   const { lost, doubled, misordered, wrong, behind, disconnected, unsound, mostGaps, toldAsLost } = verdict;
   expect({ lost, doubled, misordered, wrong, behind, disconnected, unsound, examples }).toEqual({
@@ -55,11 +67,13 @@ export function expectSurvived({ cost }: Fault, { verdict, burst }: RunReport, w
   } else {
     expect({ mostGaps, toldAsLost }).toEqual({ mostGaps: 0, toldAsLost: 0 });
   }
+  fault.expect?.(report, watch);
   if (cost === 'reconnect') return;
   expect(verdict.interruption.library, 'clients with the library are never without a socket').toMatchObject({ max: 0 });
   expect(verdict.interruption.plain.max).toBeLessThan(PLAIN_INTERRUPTION);
   expect(verdict.refusedUpgrades, 'no upgrade is refused').toEqual({});
-  expect(burst, 'upgrades are spread over the drain').toBeLessThanOrEqual(STORM);
+  if (fault.movesClients !== true) expect(burst, 'upgrades are spread over the drain').toBeLessThanOrEqual(STORM);
+  if (fault.blindsCluster === true) return;
   const unready = [...watch.lives.values()].filter(({ failures }) => failures.length > 0);
   expect(unready, 'no pod fails readiness but one that stops').toEqual([]);
 }

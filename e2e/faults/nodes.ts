@@ -8,17 +8,30 @@ import type { Fault } from './fault.js';
 
 const EVICTED_WITHIN = 120_000;
 const CUT_SECONDS = 30;
+const PLACED_IN = 3;
 
-/** A node with a pod of the gateway, and without the cluster's add-ons and Redis. */
-async function nodeToSpare(scene: Scene): Promise<string> {
+/** A node with a pod of the gateway, and without the cluster's add-ons and Redis, where there is one. */
+async function findNodeToSpare(scene: Scene): Promise<string | undefined> {
   const { items } = await scene.cluster.core.listPodForAllNamespaces();
   const isGateway = (pod: V1Pod): boolean =>
     pod.metadata?.namespace === scene.release.namespace.name &&
     pod.metadata.labels?.['app.kubernetes.io/component'] === 'gateway';
   const taken = new Set(items.filter((pod) => !isGateway(pod)).map(({ spec }) => spec?.nodeName));
-  const node = items.find((pod) => isGateway(pod) && !taken.has(pod.spec?.nodeName))?.spec?.nodeName;
+  return items.find((pod) => isGateway(pod) && !taken.has(pod.spec?.nodeName))?.spec?.nodeName;
+}
+
+async function nodeToSpare(scene: Scene): Promise<string> {
+  const node = await findNodeToSpare(scene);
   if (node === undefined) throw new Error('no node has a pod of the gateway and nothing else');
   return node;
+}
+
+/** Has the scheduler place the pods anew where an earlier drain has left none on a node to spare. */
+async function spread(scene: Scene): Promise<void> {
+  for (let time = 1; time <= PLACED_IN && (await findNodeToSpare(scene)) === undefined; time += 1) {
+    await scene.release.restart();
+    await scene.release.rolledOut();
+  }
 }
 
 async function cordon(scene: Scene, node: string, unschedulable: boolean): Promise<void> {
@@ -56,6 +69,7 @@ export const NODES: readonly Fault[] = [
   {
     name: 'kubectl drain of a node',
     cost: 'nothing',
+    prepare: spread,
     async inject(scene) {
       const node = await nodeToSpare(scene);
       await cordon(scene, node, true);
@@ -70,6 +84,7 @@ export const NODES: readonly Fault[] = [
   {
     name: `the network of a node cut for ${CUT_SECONDS} s`,
     cost: 'reconnect',
+    prepare: spread,
     async inject(scene) {
       const node = await nodeToSpare(scene);
       const cut = injectFault('cut-node', /\d+$/.exec(node)?.[0] ?? '1', String(CUT_SECONDS));

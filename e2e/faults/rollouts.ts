@@ -1,9 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { nameOf } from '../support/cluster.js';
 import type { PodWatch } from '../support/pod-watch.js';
 import { BASE_VALUES, type Scene } from '../support/scene.js';
 import { merged, type Values } from '../support/release.js';
 import type { Fault } from './fault.js';
+
+const MAX_AGE_SECONDS = 20;
 
 /** Runs what replaces pods, waits until it is done, and asserts that every pod that was there before is gone. */
 async function replacingAll(scene: Scene, watch: PodWatch, replace: () => Promise<unknown>): Promise<void> {
@@ -64,6 +67,25 @@ export const ROLLOUTS: readonly Fault[] = [
       expect((await scene.release.readyPods()).map(nameOf).toSorted()).toEqual(before);
       await scene.release.helm(['rollback', scene.release.name, '--wait', '--timeout=60s']);
       await scene.has(3);
+    },
+  },
+  {
+    name: 'new pods that fill up by the age of connections',
+    cost: 'nothing',
+    values: { config: { connection: { maxAge: MAX_AGE_SECONDS } } },
+    movesClients: true,
+    async inject(scene) {
+      await scene.release.scale(6);
+      await scene.has(6);
+      await sleep(MAX_AGE_SECONDS * 1_000);
+    },
+    expect({ verdict }, watch) {
+      const mean = verdict.clients / 6;
+      expect(Object.keys(verdict.nodes).toSorted()).toEqual(
+        [...watch.lives.values()].map(({ name }) => name).toSorted(),
+      );
+      for (const [node, clients] of Object.entries(verdict.nodes))
+        expect(clients, `clients of ${node}`).toBeGreaterThanOrEqual(mean / 2);
     },
   },
   {

@@ -23,7 +23,8 @@ export async function expectToSurvive(scene: Scene, fault: Fault, folder: string
   for (let attempt = 1; ; attempt += 1) {
     // Whatever the fault before did to the release.
     await scene.reset(fault.values);
-    const load = await scene.load(CLIENTS);
+    await fault.prepare?.(scene);
+    const load = await scene.load(CLIENTS, fault.load);
     const watch = await PodWatch.start(scene.release);
     try {
       await load.begin();

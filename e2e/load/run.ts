@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SignJWT } from 'jose';
+import { shiftClock } from './clock.js';
 import { emptyJournal, type Acknowledged, type ClientKind, type Journal } from './journal.js';
 import { LibraryClient, type LoadClient } from './library-client.js';
 import { PlainClient } from './plain-client.js';
@@ -32,12 +33,12 @@ export interface RunOptions {
   readonly api: string;
   readonly apiKey: string;
   readonly jwtSecret: string;
-  /** By how many seconds the clock of whoever signs the tokens is off. */
+  /** By how many seconds the clock of the clients, and of whoever signs their tokens, is off. */
   readonly clockOffset: number;
 }
 
 export interface RunReport {
-  /** When it began, in ms since the Unix epoch. */
+  /** When it began, in ms since the Unix epoch, by the true clock. */
   readonly from: number;
   readonly verdict: Verdict;
   /** In ms. */
@@ -68,6 +69,7 @@ export class Run {
   #from = 0;
 
   constructor(options: RunOptions) {
+    if (options.clockOffset !== 0) shiftClock(options.clockOffset);
     this.#options = options;
     const { api, apiKey, publishers, rate } = options;
     const channels = Array.from({ length: options.channels }, (_, index) => channelName(index));
@@ -118,7 +120,9 @@ export class Run {
   }
 
   /** Stops the publishers, waits until everybody has everything, and judges. */
-  async end(drains: readonly Drain[]): Promise<RunReport> {
+  async end(drainsByTrueClock: readonly Drain[]): Promise<RunReport> {
+    const ahead = this.#options.clockOffset * 1_000;
+    const drains = drainsByTrueClock.map(({ node, from, to }) => ({ node, from: from + ahead, to: to + ahead }));
     await Promise.all(this.#publishers.map((publisher) => publisher.stop()));
     const acknowledged = this.#publishers.flatMap((publisher) => publisher.acknowledged);
     await this.#settled(acknowledged);
@@ -133,7 +137,7 @@ export class Run {
       for (const [answer, count] of Object.entries(publisher.answers)) answers[answer] = (answers[answer] ?? 0) + count;
     }
     return {
-      from,
+      from: from - ahead,
       verdict: judge(this.#journals, acknowledged, { from, to }),
       duration: to - from,
       loopDelay: this.#loop.max / 1e6,
@@ -176,10 +180,11 @@ export class Run {
   }
 
   #token(user: string): Promise<string> {
-    const now = Math.floor(Date.now() / 1_000) + this.#options.clockOffset;
+    const now = Math.floor(Date.now() / 1_000);
     return new SignJWT({ sub: user, channels: ['load:*'] })
       .setProtectedHeader({ alg: 'HS256' })
       .setIssuedAt(now)
+      .setNotBefore(now)
       .setExpirationTime(now + 3_600)
       .sign(new TextEncoder().encode(this.#options.jwtSecret));
   }

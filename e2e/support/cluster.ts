@@ -53,21 +53,32 @@ export class Cluster {
   async ingressAddress(): Promise<string> {
     const told = process.env['E2E_INGRESS_ADDRESS'];
     if (told !== undefined) return told;
+    const address = (await this.ingressController()).status?.hostIP;
+    if (address === undefined) throw new Error('the ingress controller is on no node: set E2E_INGRESS_ADDRESS');
+    return address;
+  }
+
+  /** The pod of the ingress controller, the newest where one replaces another. */
+  async ingressController(): Promise<V1Pod> {
     for (const labelSelector of [
       'app=traefik',
       'app.kubernetes.io/name=traefik',
       'app.kubernetes.io/name=ingress-nginx',
     ]) {
       const { items } = await this.core.listPodForAllNamespaces({ labelSelector });
-      const address = items[0]?.status?.hostIP;
-      if (address !== undefined) return address;
+      const [newest] = items.toSorted((a, b) => createdAt(b) - createdAt(a));
+      if (newest !== undefined) return newest;
     }
-    throw new Error('no ingress controller was found: set E2E_INGRESS_ADDRESS');
+    throw new Error('no ingress controller was found, neither Traefik nor ingress-nginx');
   }
 
   async pods(namespace: string, labelSelector: string): Promise<V1Pod[]> {
     return (await this.core.listNamespacedPod({ namespace, labelSelector })).items;
   }
+}
+
+function createdAt({ metadata }: V1Pod): number {
+  return metadata?.creationTimestamp?.getTime() ?? 0;
 }
 
 export function isReady({ metadata, status }: V1Pod): boolean {

@@ -12,6 +12,10 @@ export interface ConnectOptions {
   readonly localAddress?: string;
   /** Whether over TLS, with any certificate. */
   readonly tls?: boolean;
+  /** More headers of the upgrade. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Whether it names the subprotocol: who does is told by a close code why it is refused, others by an HTTP status. */
+  readonly subprotocol?: boolean;
 }
 
 export interface Connected {
@@ -29,20 +33,39 @@ export class UpgradeError extends Error {
   }
 }
 
+/** A WebSocket that was closed before the gateway's welcome. */
+export class CloseError extends Error {
+  constructor(readonly code: number) {
+    super(`closed with ${code} before the welcome`);
+  }
+}
+
 /**
  * Opens a WebSocket and waits for the gateway's welcome.
  *
- * @throws UpgradeError where the upgrade is answered otherwise than by 101.
+ * @throws UpgradeError where the upgrade is answered otherwise than by 101; CloseError where it is closed before a welcome.
  */
-export function connect({ address, host, cookie, localAddress, tls = false }: ConnectOptions): Promise<Connected> {
+export function connect({
+  address,
+  host,
+  cookie,
+  localAddress,
+  tls = false,
+  headers,
+  subprotocol = true,
+}: ConnectOptions): Promise<Connected> {
   const options: ClientOptions & { servername: string } = {
-    headers: { host, ...(cookie === undefined ? {} : { cookie }) },
+    headers: { ...headers, host, ...(cookie === undefined ? {} : { cookie }) },
     servername: host,
     rejectUnauthorized: false,
     handshakeTimeout: 10_000,
     ...(localAddress === undefined ? {} : { localAddress }),
   };
-  const socket = new WebSocket(`${tls ? 'wss' : 'ws'}://${address}/ws`, 'holdfast.v1.json', options);
+  const socket = new WebSocket(
+    `${tls ? 'wss' : 'ws'}://${address}/ws`,
+    subprotocol ? ['holdfast.v1.json'] : [],
+    options,
+  );
   return new Promise((resolve, reject) => {
     let setCookies: readonly string[] = [];
     socket
@@ -52,7 +75,7 @@ export function connect({ address, host, cookie, localAddress, tls = false }: Co
         socket.terminate();
       })
       .on('error', reject)
-      .on('close', (code) => reject(new Error(`closed with ${code} before the welcome`)))
+      .on('close', (code) => reject(new CloseError(code)))
       .once('message', (frame: Buffer) => {
         const { event, data } = JSON.parse(frame.toString()) as { event: string; data: { node: string } };
         if (event === 'welcome') resolve({ socket, pod: data.node, setCookies });

@@ -7,6 +7,9 @@ import type { Fault } from './fault.js';
 
 const REDIS = 'app.kubernetes.io/instance=holdfast,app.kubernetes.io/component=redis';
 const UNREACHABLE_SECONDS = 60;
+/** How long one pod is without Redis while the others are not, before and after. */
+const ALONE_SECONDS = 10;
+const SILENT_SECONDS = UNREACHABLE_SECONDS - 2 * ALONE_SECONDS;
 const RESTARTED_WITHIN = 60_000;
 /** Within which a publish is refused while Redis is away, and what the way there and back may take beside it, in ms. */
 const REFUSED_WITHIN = 2_000 + 500;
@@ -34,21 +37,25 @@ export const BROKER: readonly Fault[] = [
     },
   },
   {
-    name: `Redis unreachable for ${UNREACHABLE_SECONDS} s`,
+    name: `Redis unreachable for ${UNREACHABLE_SECONDS} s by one pod, and for ${SILENT_SECONDS} s by all`,
     cost: 'pause',
     async inject(scene) {
       const namespace = scene.release.namespace.name;
       // Inside of a pod Redis is known by the address of its Service.
       const { spec } = await scene.cluster.core.readNamespacedService({ namespace, name: 'holdfast-redis' });
       const address = spec?.clusterIP ?? '';
-      const pods = (await scene.release.readyPods()).map((pod) => nameOf(pod));
-      await Promise.all(pods.map((pod) => injectFault('drop', namespace, pod, address, String(UNREACHABLE_SECONDS))));
+      const [first = '', ...others] = (await scene.release.readyPods()).map((pod) => nameOf(pod));
+      const alone = injectFault('drop', namespace, first, address, String(UNREACHABLE_SECONDS));
+      // What the others take meanwhile the first has to catch up with.
+      await sleep(ALONE_SECONDS * 1_000);
+      await Promise.all(others.map((pod) => injectFault('drop', namespace, pod, address, String(SILENT_SECONDS))));
+      await alone;
     },
     expect({ publishers, timeline }) {
       expect(publishers.answers, 'publishes were refused').toHaveProperty('503');
       expect(publishers.slowestAnswer, 'ms until a publish was refused').toBeLessThan(REFUSED_WITHIN);
       const silent = timeline.filter(({ delivered }) => delivered === 0);
-      expect(silent.length, 'seconds without a delivery').toBeGreaterThan(UNREACHABLE_SECONDS * 0.9);
+      expect(silent.length, 'seconds without a delivery').toBeGreaterThan(SILENT_SECONDS * 0.9);
     },
   },
 ];

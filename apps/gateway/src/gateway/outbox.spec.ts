@@ -58,10 +58,29 @@ describe('an outbox', () => {
   });
 
   it('serves many sockets in one turn, each by one write', async () => {
-    const all = Array.from({ length: 100 }, () => outbox());
+    const all = Array.from({ length: 40 }, () => outbox());
     for (const round of ['1', '2']) for (const { sut } of all) sut.push(Buffer.from(round));
     await nextTurn();
     for (const { socket } of all) expect(socket.writes).toEqual(['12']);
+  });
+
+  it('rests for a few ms after many sockets, so that what follows is merged into one write for each', async () => {
+    const all = Array.from({ length: 100 }, () => outbox());
+    for (const { sut } of all) sut.push(Buffer.from('1'));
+    await nextTurn();
+    for (const text of ['2', '3']) {
+      for (const { sut } of all) sut.push(Buffer.from(text));
+      await nextTurn();
+      for (const { socket } of all) await socket.take();
+    }
+    await vi.waitFor(() => {
+      for (const { socket } of all) expect(socket.writes).toEqual(['1', '23']);
+    });
+    // Until others have no rest to wait for.
+    const [last] = all;
+    await last?.socket.take();
+    last?.sut.push(Buffer.from('4'));
+    await vi.waitFor(() => expect(last?.socket.writes).toEqual(['1', '23', '4']));
   });
 
   it('writes large frames without copying them, and still as one', async () => {

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import { withoutSuperseded } from './conflation.js';
+import { flushSoon } from './flushing.js';
 
 /** Frames below this many bytes in all are copied into one chunk: one write is cheaper than a vector of small ones. */
 const JOIN_BELOW = 16_384;
@@ -10,16 +11,20 @@ const FLUSH_AT = 65_536;
 
 const NOTHING = Buffer.alloc(0);
 
-const waiting: Outbox[] = [];
+/** The last frames that were joined: in a channel with many messages and subscribers the next outbox has the same. */
+let joined: { readonly frames: readonly Buffer[]; readonly chunk: Buffer } = { frames: [], chunk: NOTHING };
 
-function flushAll(): void {
-  // A flush may close a connection, and that may queue nothing new: every outbox in the list is taken exactly once.
-  for (const outbox of waiting.splice(0)) outbox.flush();
+function join(frames: readonly Buffer[], bytes: number): Buffer {
+  const { frames: last } = joined;
+  if (frames.length !== last.length || frames.some((frame, index) => frame !== last[index])) {
+    joined = { frames, chunk: Buffer.concat(frames, bytes) };
+  }
+  return joined.chunk;
 }
 
 /**
  * What waits to be written to one socket. What is queued in one turn of the event loop goes out as one write at its
- * end (or as several, where it is much), in the order in which it was queued. While the kernel takes no more it stays
+ * end (or as several, where it is much; or a moment later, see {@link flushSoon}), in the order in which it was queued. While the kernel takes no more it stays
  * here, where it can still be superseded: what a socket was handed it sends.
  */
 export class Outbox {
@@ -46,7 +51,7 @@ export class Outbox {
       (this.rest ??= []).push(frame);
     } else {
       this.first = frame;
-      if (waiting.push(this) === 1) setImmediate(flushAll);
+      flushSoon(this);
     }
     if (this.queued >= FLUSH_AT) this.flush();
   }
@@ -120,7 +125,7 @@ export class Outbox {
     if (more === undefined || more.frames.length === 0) {
       this.socket.write(first, done);
     } else if (bytes < JOIN_BELOW) {
-      this.socket.write(Buffer.concat([first, ...more.frames], bytes), done);
+      this.socket.write(join([first, ...more.frames], bytes), done);
     } else {
       this.socket.cork();
       this.socket.write(first);

@@ -1,0 +1,118 @@
+import { getHeapStatistics } from 'node:v8';
+import { describe, expect, it, vi } from 'vitest';
+import { Hub } from '../src/channels/hub.js';
+import { startGateway, type TestGateway } from './support/gateway.js';
+import { kernelWrites } from './support/kernel-writes.js';
+import { NO_LIMITS } from './support/no-limits.js';
+import { Pod, settled } from './support/pod.js';
+import type { TestClient } from './support/test-client.js';
+
+// Counted and not timed, so that a regression fails on any machine.
+
+const SUBSCRIBERS = 30;
+
+async function subscribers(gateway: TestGateway, channel: string): Promise<TestClient[]> {
+  return Promise.all(
+    Array.from({ length: SUBSCRIBERS }, async () => {
+      const client = await gateway.connect();
+      await client.request('subscribe', { channel });
+      return client;
+    }),
+  );
+}
+
+function timers(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+}
+
+/** Publications of one turn of the event loop, as a broker tells them. */
+function publish(hub: Hub, from: number, count: number, data = 'hello'): void {
+  for (let offset = from; offset < from + count; offset += 1) {
+    hub.onPublication('room:1', { offset, time: 1_700_000_000_000, payload: JSON.stringify({ data }) });
+  }
+}
+
+const received = (clients: readonly TestClient[], count: number): Promise<void> =>
+  vi.waitFor(() => {
+    for (const client of clients) expect(client.of('message')).toHaveLength(count);
+  });
+
+describe('a delivery costs', () => {
+  it('one write to the kernel, of a frame that was encoded once for all', async () => {
+    const gateway = await startGateway({ limits: NO_LIMITS });
+    const writes = kernelWrites(gateway.app.getHttpServer());
+    const clients = await subscribers(gateway, 'room:1');
+    writes.length = 0;
+    publish(gateway.app.get(Hub), 1, 1);
+    await received(clients, 1);
+    expect(writes).toHaveLength(SUBSCRIBERS);
+    expect(new Set(writes.map(({ socket }) => socket)).size).toBe(SUBSCRIBERS);
+    expect(new Set(writes.map(({ chunk }) => chunk)).size).toBe(1);
+  });
+
+  it('less than that where many come in one turn: one write for all, joined once for all', async () => {
+    const gateway = await startGateway({ limits: NO_LIMITS });
+    const writes = kernelWrites(gateway.app.getHttpServer());
+    const clients = await subscribers(gateway, 'room:1');
+    writes.length = 0;
+    publish(gateway.app.get(Hub), 1, 20);
+    await received(clients, 20);
+    expect(writes).toHaveLength(SUBSCRIBERS);
+    expect(new Set(writes.map(({ chunk }) => chunk)).size).toBe(1);
+  });
+
+  it('one write for all channels of a connection that have something to tell in one turn', async () => {
+    const gateway = await startGateway({ limits: NO_LIMITS });
+    const writes = kernelWrites(gateway.app.getHttpServer());
+    const client = await gateway.connect();
+    const channels = Array.from({ length: 50 }, (_, index) => `room:${index}`);
+    await Promise.all(channels.map((channel) => client.request('subscribe', { channel })));
+    writes.length = 0;
+    const hub = gateway.app.get(Hub);
+    for (const channel of channels) hub.onPublication(channel, { offset: 1, time: 1, payload: '{"data":1}' });
+    await received([client], channels.length);
+    expect(writes).toHaveLength(1);
+  });
+
+  it('an idle gateway nothing: no write, and no timer for a connection', async () => {
+    const gateway = await startGateway({ limits: NO_LIMITS });
+    const before = timers();
+    const writes = kernelWrites(gateway.app.getHttpServer());
+    await subscribers(gateway, 'room:1');
+    writes.length = 0;
+    // Node keeps one for all sockets whose time is limited.
+    await vi.waitFor(() => expect(timers()).toBeLessThanOrEqual(before + 1));
+    for (let turn = 0; turn < 100; turn += 1) await settled();
+    expect(writes).toEqual([]);
+  });
+});
+
+/** Enough that what a publication takes by itself hardly counts. */
+const MANY = 500;
+/** What one delivery may take of the JS heap, in bytes. It is about 100; the smallest closure is 64, a Buffer 100 or more. */
+const MAX_BYTES_PER_DELIVERY = 150;
+
+it('a delivery allocates no closure, promise or buffer of its own', async () => {
+  const pod = await Pod.start({ file: { limits: NO_LIMITS } });
+  const clients = Array.from({ length: MANY }, () => pod.connect());
+  for (const client of clients) {
+    await client.subscribe('room:1');
+    // What the kernel does with it is another matter.
+    client.socket.write = () => true;
+  }
+  let written: (() => void) | undefined;
+  const last = clients.at(-1);
+  if (last !== undefined) last.socket.write = () => (written?.(), true);
+  const allocatedBy = async (rounds: number, from: number): Promise<number> => {
+    const before = getHeapStatistics().total_allocated_bytes;
+    for (let round = 0; round < rounds; round += 1) {
+      publish(pod.hub, from + round, 1);
+      // Many sockets rest for a moment between two flushes.
+      await new Promise<void>((resolve) => (written = resolve));
+    }
+    return getHeapStatistics().total_allocated_bytes - before;
+  };
+  await allocatedBy(100, 1);
+  const bytes = (await allocatedBy(200, 101)) / (200 * MANY);
+  expect(bytes).toBeLessThan(MAX_BYTES_PER_DELIVERY);
+});

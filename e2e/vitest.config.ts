@@ -1,16 +1,23 @@
 import { defineConfig } from 'vitest/config';
 
-// Suites against a cluster. One at a time: they share its nodes, its ingress controller, and the load's CPU.
+// Suites against a cluster. Most of them wait for pods; those that measure run alone.
+const MEASURING = ['suites/faults.spec.ts', 'suites/sentinel.spec.ts'];
+
 export default defineConfig({
   root: import.meta.dirname,
   resolve: { conditions: ['source'] },
   ssr: { resolve: { conditions: ['source'] } },
   test: {
-    include: ['suites/**/*.spec.ts'],
     globalSetup: './report/global-setup.ts',
-    fileParallelism: false,
     reporters: ['default', '../.ci/summary-reporter.ts'],
     testTimeout: 300_000,
     hookTimeout: 240_000,
+    projects: [
+      { extends: true, test: { name: 'suites', include: ['suites/*.spec.ts'], exclude: MEASURING, maxWorkers: 3 } },
+      {
+        extends: true,
+        test: { name: 'measuring', include: MEASURING, fileParallelism: false, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 });

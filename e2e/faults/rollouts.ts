@@ -2,8 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { nameOf } from '../support/cluster.js';
 import type { PodWatch } from '../support/pod-watch.js';
-import { BASE_VALUES, type Scene } from '../support/scene.js';
-import { merged, type Values } from '../support/release.js';
+import type { Scene } from '../support/scene.js';
 import type { Fault } from './fault.js';
 
 const MAX_AGE_SECONDS = 20;
@@ -16,8 +15,6 @@ async function replacingAll(scene: Scene, watch: PodWatch, replace: () => Promis
   const left = (await scene.release.pods()).map(({ metadata }) => metadata?.uid ?? '').filter((uid) => before.has(uid));
   expect(left, 'pods that were not replaced').toEqual([]);
 }
-
-const upgrade = (scene: Scene, values: Values): Promise<void> => scene.release.apply(merged(BASE_VALUES, values));
 
 export const ROLLOUTS: readonly Fault[] = [
   {
@@ -33,7 +30,7 @@ export const ROLLOUTS: readonly Fault[] = [
     async inject(scene, watch) {
       const tag = process.env['E2E_NEXT_IMAGE_TAG'];
       if (tag === undefined) throw new Error('E2E_NEXT_IMAGE_TAG names the image that is updated to');
-      await replacingAll(scene, watch, () => upgrade(scene, { image: { tag } }));
+      await replacingAll(scene, watch, () => scene.upgrade({ image: { tag } }));
       const [pod] = await scene.release.pods();
       expect(pod?.spec?.containers[0]?.image).toContain(`:${tag}`);
     },
@@ -50,7 +47,7 @@ export const ROLLOUTS: readonly Fault[] = [
     cost: 'nothing',
     async inject(scene, watch) {
       const config = { log: { level: 'warn' } };
-      await replacingAll(scene, watch, () => upgrade(scene, { config }));
+      await replacingAll(scene, watch, () => scene.upgrade({ config }));
     },
   },
   {
@@ -59,7 +56,7 @@ export const ROLLOUTS: readonly Fault[] = [
     values: { progressDeadlineSeconds: 30 },
     async inject(scene) {
       const before = (await scene.release.readyPods()).map(nameOf).toSorted();
-      await expect(upgrade(scene, { progressDeadlineSeconds: 30, image: { tag: 'not-there' } })).rejects.toThrow(
+      await expect(scene.upgrade({ progressDeadlineSeconds: 30, image: { tag: 'not-there' } })).rejects.toThrow(
         'holdfast',
       );
       const { status } = await scene.release.readDeployment();

@@ -3,7 +3,7 @@ import type { V1Ingress } from '@kubernetes/client-node';
 import { Cluster } from '../support/cluster.js';
 import { flaws, type Wiring } from '../support/labels.js';
 import { Namespace } from '../support/namespace.js';
-import { CHART, Release } from '../support/release.js';
+import { CHART, QUICK, Release } from '../support/release.js';
 
 let namespace: Namespace;
 let release: Release;
@@ -28,12 +28,6 @@ async function wiring(): Promise<Wiring> {
     ...(autoscaler !== undefined && { autoscaler }),
   };
 }
-
-/** So that pods come and go quickly. */
-const QUICK = {
-  timeouts: { preStop: 0, settle: 2, drain: 2, margin: 2 },
-  probes: { readiness: { initialDelaySeconds: 1, periodSeconds: 2 } },
-};
 
 describe('helm upgrade', () => {
   it.each([

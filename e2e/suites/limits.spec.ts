@@ -3,12 +3,9 @@ import { SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Cluster } from '../support/cluster.js';
 import { Namespace } from '../support/namespace.js';
-import type { Values } from '../support/release.js';
+import { QUICK, type Values } from '../support/release.js';
 import { Scene } from '../support/scene.js';
 import { CloseError, connect, UpgradeError, type ConnectOptions } from '../support/socket.js';
-
-/** So that pods come and go quickly. */
-const QUICK = { timeouts: { preStop: 0, settle: 2, drain: 2, margin: 2 }, rollingUpdate: { maxSurge: '100%' } };
 
 let namespace: Namespace;
 let scene: Scene;
@@ -31,7 +28,13 @@ afterEach(() => {
 async function apply(config: Values): Promise<void> {
   const auth = { anonymous: true };
   const ingress = { enabled: true, controller: 'traefik', hosts: [scene.host] };
-  await scene.release.apply({ ...QUICK, ingress, sessionAffinity: { mode: 'none' }, config: { auth, ...config } });
+  await scene.release.apply({
+    ...QUICK,
+    rollingUpdate: { maxSurge: '100%' },
+    ingress,
+    sessionAffinity: { mode: 'none' },
+    config: { auth, ...config },
+  });
   await vi.waitFor(async () => (await connect(through())).socket.close(), { timeout: 30_000, interval: 200 });
 }
 

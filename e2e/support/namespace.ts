@@ -55,10 +55,12 @@ export class Namespace {
 
   /** To be called in a test: pods, events and logs are collected when it fails. */
   collectOnFailure(): void {
-    onTestFailed(async ({ task }) => this.collect(this.folder(task.name)), 60_000);
+    onTestFailed(({ task }) => this.collect(task.name), 60_000);
   }
 
-  private async collect(folder: string): Promise<void> {
+  /** Puts pods, events and logs into the folder of a test. */
+  async collect(test: string): Promise<void> {
+    const folder = this.folder(test);
     const { core, apps } = this.cluster;
     const namespace = this.name;
     const save = async (file: string, content: unknown): Promise<void> => {

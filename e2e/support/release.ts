@@ -15,6 +15,12 @@ const SELECTOR =
 
 export type Values = Readonly<Record<string, unknown>>;
 
+/** Values with which pods come and go quickly. */
+export const QUICK = {
+  timeouts: { preStop: 0, settle: 2, drain: 2, margin: 2 },
+  probes: { readiness: { initialDelaySeconds: 1, periodSeconds: 2 } },
+};
+
 /** A release of the chart in a namespace, named `holdfast`. */
 export class Release {
   readonly name = NAME;

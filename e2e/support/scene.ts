@@ -10,16 +10,13 @@ import { merged, Release, type Values } from './release.js';
 /** Seconds. Shorter than the defaults, in the same order: a suite has 20 minutes, not hours. */
 export const TIMEOUTS = { preStop: 3, settle: 4, drain: 10, margin: 5 };
 
-/** Its hosts end in what no name server knows: clients are told the ingress controller's address. */
-const HOST = 'holdfast.e2e.test';
-
 /** What the suites' releases are installed with. */
-export const BASE_VALUES: Values = {
+const BASE_VALUES: Values = {
   timeouts: TIMEOUTS,
   probes: { readiness: { initialDelaySeconds: 1, periodSeconds: 2 } },
   resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { cpu: '1', memory: '256Mi' } },
   config: { namespaceDefaults: { history: { size: 1000, ttl: 600 } } },
-  ingress: { enabled: true, controller: 'nginx', hosts: [HOST] },
+  ingress: { enabled: true, controller: 'nginx' },
   sessionAffinity: { mode: 'cookie' },
 };
 
@@ -30,6 +27,8 @@ const NODE_PORT_SERVICE = 'e2e';
 export class Scene {
   private constructor(
     readonly release: Release,
+    /** Known to no name server: clients are told the ingress controller's address. */
+    readonly host: string,
     readonly nodeAddress: string,
     readonly nodePort: number,
     readonly ingressAddress: string,
@@ -39,7 +38,8 @@ export class Scene {
 
   static async install(namespace: Namespace, values: Values = {}): Promise<Scene> {
     const release = new Release(namespace);
-    await release.apply(merged(BASE_VALUES, values));
+    const host = `${namespace.name}.holdfast.test`;
+    await release.apply(valuesOf(host, values));
     const { core } = namespace.cluster;
     const { spec } = await core.createNamespacedService({
       namespace: namespace.name,
@@ -57,6 +57,7 @@ export class Scene {
     if (nodePort === undefined || nodeAddress === undefined) throw new Error('the cluster gave no node port');
     return new Scene(
       release,
+      host,
       nodeAddress,
       nodePort,
       await namespace.cluster.ingressAddress(),
@@ -68,18 +69,19 @@ export class Scene {
   /** Brings the release back to what it was installed with, three pods, and these values. */
   async reset(values: Values = {}): Promise<void> {
     // Fields that others have set meanwhile, as `kubectl scale` does, are Helm's again.
-    await this.release.apply(merged(BASE_VALUES, values), ['--force-conflicts']);
+    await this.release.apply(valuesOf(this.host, values), ['--force-conflicts']);
     const { spec } = await this.release.readDeployment();
     if (spec?.replicas !== 3) await this.release.scale(3);
     await this.release.rolledOut();
   }
 
-  get cluster(): Cluster {
-    return this.release.cluster;
+  /** Upgrades to what it was installed with, and these values. */
+  async upgrade(values: Values): Promise<void> {
+    await this.release.apply(valuesOf(this.host, values));
   }
 
-  get host(): string {
-    return HOST;
+  get cluster(): Cluster {
+    return this.release.cluster;
   }
 
   get webSocketUrl(): string {
@@ -101,7 +103,7 @@ export class Scene {
     return Load.open({
       groups: [
         { kind: 'library', count: clients - plain - sticky, url: this.webSocketUrl, cookies: false },
-        { kind: 'library', count: sticky, url: `ws://${HOST}/ws`, address, cookies: true },
+        { kind: 'library', count: sticky, url: `ws://${this.host}/ws`, address, cookies: true },
         { kind: 'plain', count: plain, url: this.webSocketUrl, cookies: false },
       ],
       channels: 50,
@@ -133,4 +135,8 @@ export class Scene {
       await sleep(200);
     }
   }
+}
+
+function valuesOf(host: string, values: Values): Values {
+  return merged(BASE_VALUES, merged({ ingress: { hosts: [host] } }, values));
 }

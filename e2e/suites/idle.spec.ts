@@ -1,0 +1,79 @@
+import { beforeAll, describe, expect, it, onTestFailed, onTestFinished, vi } from 'vitest';
+import { Cluster } from '../support/cluster.js';
+import { Namespace } from '../support/namespace.js';
+import { Release, type Values } from '../support/release.js';
+import { connect, livesFor, type Connected, type ConnectOptions } from '../support/socket.js';
+
+let cluster: Cluster;
+let address: string;
+
+beforeAll(async () => {
+  cluster = Cluster.connect();
+  address = await cluster.ingressAddress();
+});
+
+interface Idle {
+  readonly namespace: Namespace;
+  readonly at: ConnectOptions;
+}
+
+/** One pod behind an ingress, with these seconds of timeouts.read, and between two pings of the gateway; 0 sends none. */
+async function install(name: string, controller: string, read: number, ping: number): Promise<Idle> {
+  const namespace = await Namespace.create(cluster, `idle-${name}`);
+  onTestFinished(() => namespace.remove());
+  onTestFailed(() => namespace.collect(name));
+  const host = `${name}.idle.holdfast.test`;
+  await apply(namespace, { ingress: { enabled: true, controller, hosts: [host] } }, read, ping);
+  return { namespace, at: { address, host } };
+}
+
+function apply(namespace: Namespace, values: Values, read: number, ping: number): Promise<void> {
+  const config = { auth: { anonymous: true }, connection: { ping } };
+  return new Release(namespace).apply({ ...values, replicaCount: 1, timeouts: { read, send: read }, config });
+}
+
+/** Connects once the controller knows of the route. */
+function connected(options: ConnectOptions): Promise<Connected> {
+  return vi.waitFor(() => connect(options), { timeout: 30_000, interval: 200 });
+}
+
+// Most of the time they wait.
+describe.concurrent('an idle WebSocket', () => {
+  it('is cut by ingress-nginx after timeouts.read', async () => {
+    const { at } = await install('cut', 'nginx', 10, 0);
+    const lived = await livesFor((await connected(at)).socket, 30_000);
+    console.log(`nginx: with timeouts.read 10 and no pings a socket lived ${lived?.toFixed(0)} ms`);
+    expect(lived).toBeGreaterThan(9_000);
+    expect(lived).toBeLessThan(13_000);
+  });
+
+  it('is not cut where the gateway pings more often', async () => {
+    const { at } = await install('pinged', 'nginx', 10, 5);
+    const { socket } = await connected(at);
+    expect(await livesFor(socket, 30_000)).toBeUndefined();
+    socket.close();
+  });
+
+  it.each(['nginx', 'traefik'])('lives for 75 s of silence behind %s by default', async (controller) => {
+    const { at } = await install(`silent-${controller}`, controller, 3_600, 0);
+    const { socket } = await connected(at);
+    expect(await livesFor(socket, 75_000)).toBeUndefined();
+    socket.close();
+  });
+
+  it('is not cut by a change of another Ingress', async () => {
+    const { namespace, at } = await install('unrelated', 'nginx', 3_600, 25);
+    const { socket } = await connected(at);
+    const host = 'other.idle.holdfast.test';
+    const path = { path: '/ws', pathType: 'Exact', backend: { service: { name: 'holdfast', port: { name: 'http' } } } };
+    await cluster.create({
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'Ingress',
+      metadata: { name: 'other', namespace: namespace.name },
+      spec: { ingressClassName: 'nginx', rules: [{ host, http: { paths: [path] } }] },
+    });
+    (await connected({ address, host })).socket.close();
+    expect(await livesFor(socket, 5_000)).toBeUndefined();
+    socket.close();
+  });
+});

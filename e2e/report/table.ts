@@ -23,7 +23,9 @@ export function table(records: readonly FaultRecord[]): string {
       lost,
       doubled,
       misordered,
-      toldAsLost === 0 ? 0 : `${toldAsLost} at ${verdict.clientsWithGaps} of ${clients} clients`,
+      verdict.clientsWithGaps === 0
+        ? 0
+        : `${toldAsLost}, a gap told to ${verdict.clientsWithGaps} of ${clients} clients`,
       interrupted(interruption.library),
       interrupted(interruption.plain),
       moves.mean.toFixed(2),

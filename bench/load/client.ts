@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import type { Dialect, Position } from './dialect.ts';
 import { clientFrame, FrameReader, OPCODE } from './frames.ts';
 
@@ -83,6 +84,16 @@ export class Client {
 
   publish(channel: string, data: string): void {
     this.#send(this.#options.dialect.publish(channel, data, (this.#lastId += 1)));
+  }
+
+  /** Resolves when so many messages have come in all. */
+  async received(count: number): Promise<void> {
+    const deadline = performance.now() + ANSWER_WITHIN_MS;
+    while (this.messages < count) {
+      if (this.failure !== undefined) throw new Error(this.failure);
+      if (performance.now() > deadline) throw new Error(`${this.messages} of ${count} messages came`);
+      await setImmediate();
+    }
   }
 
   /** What is sent until {@link uncork} goes out in one write. */

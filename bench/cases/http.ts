@@ -1,0 +1,76 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HttpPublisher } from '../load/http-publisher.ts';
+import { populate } from '../load/population.ts';
+import { StrainGauge } from '../load/strain.ts';
+import { ServerProcess } from '../servers/process.ts';
+import type { Case, Scale } from './case.ts';
+
+/** Each with one subscriber, so that a publish is more than a note in a history. */
+const CHANNELS = 100;
+const BATCH = 100;
+
+/** Requests on their way at once, each on a connection that stays open. */
+const REQUESTS = 8;
+
+const ARRIVE_WITHIN_MS = 10_000;
+
+export const http: Case = {
+  name: 'http',
+  title: 'publish through the HTTP API, to channels of 1 subscriber',
+  servers: ['holdfast', 'centrifuge'],
+  metrics: [
+    { key: 'single', title: 'CPU per publish, one a request', unit: 'µs' },
+    { key: 'batch', title: 'CPU per publish, 100 a request', unit: 'µs' },
+  ],
+  targets: [
+    { metric: 'single', of: 'centrifuge', bound: 1 },
+    { metric: 'batch', ofMetric: 'single', bound: 0.3 },
+  ],
+  quick: true,
+  async run(server, scale) {
+    if (server.api === undefined) throw new Error(`${server.title} has no HTTP API`);
+    const process = await ServerProcess.start(server);
+    const { port } = process;
+    const channels = Array.from({ length: CHANNELS }, (_, index) => `inbox:${index}`);
+    const clients = await populate({
+      port,
+      dialect: server.dialect,
+      size: CHANNELS,
+      channelsOf: (client) => [channels[client] ?? ''],
+    });
+    const publisher = new HttpPublisher(port, server.api, REQUESTS);
+    const received = (): number => clients.reduce((sum, { messages }) => sum + messages, 0);
+    let published = 0;
+
+    const publish = async (seconds: number, size: number): Promise<number> => {
+      const before = process.cpuTime;
+      const count = await publisher.run(seconds, channels, size);
+      published += count;
+      const deadline = performance.now() + ARRIVE_WITHIN_MS;
+      while (received() < published && performance.now() < deadline) await sleep(2);
+      if (received() !== published) throw new Error(`${received()} of ${published} messages arrived`);
+      return (process.cpuTime - before) / count;
+    };
+
+    try {
+      const strain = new StrainGauge();
+      strain.start();
+      const values = await measured(publish, scale);
+      return { values, strain: strain.stop() };
+    } finally {
+      publisher.close();
+      for (const client of clients) client.close();
+      await process.stop();
+    }
+  },
+};
+
+async function measured(
+  publish: (seconds: number, size: number) => Promise<number>,
+  { seconds, warmUp }: Scale,
+): Promise<Record<string, number>> {
+  await publish(warmUp, 1);
+  const single = await publish(seconds, 1);
+  await publish(warmUp, BATCH);
+  return { single, batch: await publish(seconds, BATCH) };
+}

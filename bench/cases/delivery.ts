@@ -45,11 +45,14 @@ export const SATURATION_METRIC: Metric = {
 
 export async function measureDelivery(server: Server, load: DeliveryLoad, scale: Scale): Promise<Sample> {
   const process = await ServerProcess.start(server);
-  const deliveries = new Deliveries(process, load);
+  const deliveries = new Deliveries(load, process);
   try {
     await deliveries.open();
     await deliveries.run(scale.warmUp);
-    return await deliveries.measure(scale.seconds);
+    const measured = await deliveries.measure(scale.seconds);
+    if (load.window === undefined) return measured;
+    const { throughput, notes } = await deliveries.saturate(load.window, scale.seconds);
+    return { ...measured, values: { ...measured.values, throughput }, notes };
   } finally {
     deliveries.close();
     await process.stop();
@@ -58,7 +61,8 @@ export async function measureDelivery(server: Server, load: DeliveryLoad, scale:
 
 /** Clients of one server, and what each of them has to get. */
 export class Deliveries {
-  readonly #process: ServerProcess;
+  readonly #at: ServerProcess;
+  readonly #publisherAt: ServerProcess;
   readonly #load: DeliveryLoad;
   readonly #tally: Tally;
   readonly #latencies: Latencies;
@@ -66,8 +70,10 @@ export class Deliveries {
   #publisher: Client | undefined;
   #number = 0;
 
-  constructor(process: ServerProcess, load: DeliveryLoad) {
-    this.#process = process;
+  /** @param at where the subscribers are, and also the publisher where it has no place of its own. */
+  constructor(load: DeliveryLoad, at: ServerProcess, publisherAt = at) {
+    this.#at = at;
+    this.#publisherAt = publisherAt;
     this.#load = load;
     this.#tally = new Tally(load.subscribers, load.channelsOf);
     this.#latencies = new Latencies(Math.max(1, Math.round((load.rate * this.#fanOut) / LATENCIES_PER_SECOND)));
@@ -76,37 +82,27 @@ export class Deliveries {
   /** Connects them. */
   async open(): Promise<void> {
     const { subscribers: size, channelsOf } = this.#load;
-    const { port, server } = this.#process;
+    const { dialect } = this.#at.server;
     const { onMessages } = this.#latencies;
-    this.#clients = await populate({ port, dialect: server.dialect, size, channelsOf, onMessages });
-    this.#publisher = await openClient(size, { port, dialect: server.dialect });
+    this.#clients = await populate({ port: this.#at.port, dialect, size, channelsOf, onMessages });
+    this.#publisher = await openClient(size, { port: this.#publisherAt.port, dialect });
   }
 
-  /** Publishes at the load's rate, and waits until everything has arrived. */
-  async run(seconds: number): Promise<void> {
-    await pace(this.#load.rate, seconds, (count) => this.#publish(count));
+  /** Publishes so many messages a second, and waits until everything has arrived. */
+  async run(seconds: number, rate = this.#load.rate): Promise<void> {
+    await pace(rate, seconds, (count) => this.#publish(count));
     await this.#arrived();
   }
 
-  async measure(seconds: number): Promise<Sample> {
+  async measure(seconds: number, rate?: number): Promise<Sample> {
     const strain = new StrainGauge();
     this.#latencies.start();
     strain.start();
-    const cpu = this.#process.cpuTime;
+    const cpu = this.#cpuTime;
     const { expected } = this.#tally;
-    await this.run(seconds);
-    const values: Record<string, number> = {
-      cpu: (this.#process.cpuTime - cpu) / (this.#tally.expected - expected),
-      ...this.#latencies.stop(),
-    };
-    const measured = strain.stop();
-    const notes: string[] = [];
-    if (this.#load.window !== undefined) {
-      const saturated = await this.#saturate(this.#load.window, seconds);
-      values['throughput'] = saturated.throughput;
-      notes.push(...saturated.notes);
-    }
-    return { values, strain: measured, notes };
+    await this.run(seconds, rate);
+    const perDelivery = (this.#cpuTime - cpu) / (this.#tally.expected - expected);
+    return { values: { cpu: perDelivery, ...this.#latencies.stop() }, strain: strain.stop() };
   }
 
   close(): void {
@@ -118,10 +114,10 @@ export class Deliveries {
    * Keeps so many messages on their way: the server has never nothing to do. What it delivers is counted by the second of
    * its core, so that whatever else ran there changes little.
    */
-  async #saturate(window: number, seconds: number): Promise<{ throughput: number; notes: string[] }> {
+  async saturate(window: number, seconds: number): Promise<{ throughput: number; notes: string[] }> {
     const strain = new StrainGauge();
     strain.start();
-    const cpu = this.#process.cpuTime;
+    const cpu = this.#cpuTime;
     const before = this.#arrivedSoFar();
     const begin = performance.now();
     while (performance.now() < begin + seconds * 1000) {
@@ -130,7 +126,7 @@ export class Deliveries {
       await sleep(1);
       this.#check();
     }
-    const used = (this.#process.cpuTime - cpu) / 1e6;
+    const used = (this.#cpuTime - cpu) / 1e6;
     const throughput = (this.#arrivedSoFar() - before) / used;
     const busy = used / ((performance.now() - begin) / 1000);
     const own = strain.stop();
@@ -138,6 +134,10 @@ export class Deliveries {
     if (busy >= SATURATED) return { throughput, notes: [] };
     const who = own.busy > STRAINED ? 'the load generator was the limit' : 'something else was the limit';
     return { throughput, notes: [`saturated: ${who}, the server used ${Math.round(busy * 100)} % of its core`] };
+  }
+
+  get #cpuTime(): number {
+    return [...new Set([this.#at, this.#publisherAt])].reduce((sum, { cpuTime }) => sum + cpuTime, 0);
   }
 
   /** How many clients each message goes to. */

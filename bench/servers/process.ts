@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '../load/client.ts';
 import { availableTokens } from '../load/tokens.ts';
+import { freePort } from './free-port.ts';
 import { repositoryPath } from './paths.ts';
 import type { Server, StartOptions } from './server.ts';
 import { cpuTime, residentMemory } from './usage.ts';
@@ -95,13 +95,4 @@ export class ServerProcess {
     }
     throw new Error(`${this.server.title} did not start: ${String(last)}\n${this.#output}`);
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

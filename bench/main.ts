@@ -1,11 +1,13 @@
 /** Holdfast beside its peers: each server alone on one core, the load generator on the other. */
 import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { CASES } from './cases/index.ts';
 import { runAll } from './run.ts';
 import { printReport } from './report/table.ts';
 import { SERVERS } from './servers/index.ts';
+import { profileInto } from './servers/process.ts';
 
 const LOAD_CORE = '1';
 
@@ -16,6 +18,7 @@ const { values } = parseArgs({
     server: { type: 'string', multiple: true, default: [] },
     rounds: { type: 'string' },
     json: { type: 'string' },
+    'cpu-prof': { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
@@ -30,7 +33,8 @@ if (values.help) {
   --case     ${caseNames.join(', ')}
   --server   ${serverNames.join(', ')}
   --rounds   how often everything is measured
-  --json     where to write all samples`);
+  --json     where to write all samples
+  --cpu-prof a folder for CPU profiles of Holdfast, which cost a little`);
   process.exit(0);
 }
 
@@ -45,15 +49,22 @@ for (const [option, given, known] of [
   }
 }
 
+if (values['cpu-prof'] !== undefined) profileInto(resolve(values['cpu-prof']));
+
 // With all of its threads. What it starts begins here too, and servers are then given their own core.
 execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', LOAD_CORE, String(process.pid)], { stdio: 'ignore' });
 
-const wanted = <T extends { readonly name: string }>(all: readonly T[], names: readonly string[]): T[] =>
-  all.filter(({ name }) => names.length === 0 || names.includes(name));
+const among = (name: string, names: readonly string[]): boolean => names.length === 0 || names.includes(name);
+
+const plan = CASES.filter(({ name }) => among(name, values.case)).map((measured) => {
+  // What is asked for by name is measured in the quick mode too.
+  const byName = values.case.length > 0 || values.server.length > 0;
+  const names = values.quick && !byName ? measured.quick : measured.servers;
+  return { measured, compared: SERVERS.filter(({ name }) => names.includes(name) && among(name, values.server)) };
+});
 
 const results = await runAll({
-  cases: wanted(CASES, values.case).filter(({ quick }) => quick || !values.quick || values.case.length > 0),
-  servers: wanted(SERVERS, values.server),
+  plan: plan.filter(({ compared }) => compared.length > 0),
   quick: values.quick,
   rounds: values.rounds === undefined ? undefined : Number(values.rounds),
 });

@@ -4,8 +4,8 @@ import { availableTokens } from './load/tokens.ts';
 import { Unavailable, type Server, type ServerName } from './servers/server.ts';
 
 export interface RunOptions {
-  readonly cases: readonly Case[];
-  readonly servers: readonly Server[];
+  /** Each case with the servers that are compared in it. */
+  readonly plan: readonly { readonly measured: Case; readonly compared: readonly Server[] }[];
   readonly quick: boolean;
   readonly rounds: number | undefined;
 }
@@ -31,7 +31,7 @@ export interface Results {
 }
 
 const FULL: Scale = { quick: false, seconds: 4, warmUp: 2 };
-const QUICK: Scale = { quick: true, seconds: 1.5, warmUp: 1 };
+const QUICK: Scale = { quick: true, seconds: 1.2, warmUp: 0.8 };
 const ROUNDS = { full: 3, quick: 1 };
 
 /** Enough for every case, and the publisher. */
@@ -41,13 +41,12 @@ const TOKENS = 10_100;
  * Measures in rounds, in each of which every server has its turn at every case, in another order: so what the machine
  * does meanwhile meets all of them alike.
  */
-export async function runAll({ cases, servers, quick, rounds }: RunOptions): Promise<Results> {
+export async function runAll({ plan, quick, rounds }: RunOptions): Promise<Results> {
   const unavailable: Results['unavailable'] = {};
-  const available: Server[] = [];
+  const servers = new Set(plan.flatMap(({ compared }) => compared));
   for (const server of servers) {
     try {
       await server.prepare?.();
-      available.push(server);
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
       unavailable[server.name] = error.message;
@@ -56,21 +55,16 @@ export async function runAll({ cases, servers, quick, rounds }: RunOptions): Pro
   }
   await availableTokens(TOKENS);
 
-  const results = cases.map(({ name, title, metrics, targets }): CaseResult => ({
-    name,
-    title,
-    metrics,
-    targets,
-    samples: [],
-    failures: [],
-  }));
+  const results = plan.map(({ measured: { name, title, metrics, targets } }): CaseResult => {
+    return { name, title, metrics, targets, samples: [], failures: [] };
+  });
   const total = rounds ?? (quick ? ROUNDS.quick : ROUNDS.full);
   for (let round = 0; round < total; round += 1) {
-    for (const [index, measured] of cases.entries()) {
-      const { name, servers: compared, maxRounds = total } = measured;
+    for (const [index, { measured, compared }] of plan.entries()) {
+      const { name, maxRounds = total } = measured;
       if (round >= maxRounds) continue;
-      for (const server of rotated(available, round)) {
-        if (!compared.includes(server.name)) continue;
+      for (const server of rotated(compared, round)) {
+        if (unavailable[server.name] !== undefined) continue;
         progress(`round ${round + 1} of ${total}: ${name}, ${server.title}`);
         try {
           const sample = await measured.run(server, quick ? QUICK : FULL);
@@ -86,7 +80,7 @@ export async function runAll({ cases, servers, quick, rounds }: RunOptions): Pro
     machine: { cpu: cpus()[0]?.model ?? 'unknown', kernel: release(), arch: arch(), node: process.version },
     date: new Date().toISOString(),
     quick,
-    titles: Object.fromEntries(servers.map(({ name, title }) => [name, title])),
+    titles: Object.fromEntries([...servers].map(({ name, title }) => [name, title])),
     unavailable,
     cases: results,
   };

@@ -17,7 +17,7 @@ export const broadcast: Case = {
     { metric: 'throughput', of: 'socket.io', bound: 1 },
     { metric: 'throughput', of: 'centrifuge', bound: 1 },
   ],
-  quick: true,
+  quick: ['holdfast', 'ws', 'centrifuge', 'floor'],
   run: (server, scale) =>
     measureDelivery(
       server,

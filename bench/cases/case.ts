@@ -43,8 +43,8 @@ export interface Case {
   readonly servers: readonly ServerName[];
   readonly metrics: readonly Metric[];
   readonly targets: readonly Target[];
-  /** Whether the quick mode has it. */
-  readonly quick: boolean;
+  /** Those of them that the quick mode compares; none where it leaves the case out. */
+  readonly quick: readonly ServerName[];
   /** How often at most it is repeated. */
   readonly maxRounds?: number;
   run(server: Server, scale: Scale): Promise<Sample>;

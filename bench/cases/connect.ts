@@ -17,7 +17,7 @@ export const connect: Case = {
     { metric: 'cpu', of: 'centrifuge', bound: 1.2 },
     { metric: 'cpu', of: 'centrifuge', bound: 0.8, stretch: true },
   ],
-  quick: true,
+  quick: ['holdfast', 'centrifuge'],
   async run(server, { quick }) {
     const size = quick ? QUICK_CONNECTIONS : CONNECTIONS;
     const process = await ServerProcess.start(server);

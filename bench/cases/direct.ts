@@ -18,7 +18,7 @@ export const direct: Case = {
     { metric: 'throughput', of: 'socket.io', bound: 1 },
     { metric: 'throughput', of: 'centrifuge', bound: 1 },
   ],
-  quick: false,
+  quick: [],
   run: (server, scale) =>
     measureDelivery(
       server,

@@ -15,6 +15,7 @@ interface Curve {
   readonly name: string;
   readonly title: string;
   readonly points: readonly number[];
+  readonly servers: Case['servers'];
   readonly load: (point: number) => DeliveryLoad;
 }
 
@@ -23,6 +24,8 @@ const CURVES: readonly Curve[] = [
     name: 'subscribers',
     title: 'growth: subscribers of a channel, 20,000 deliveries/s in all',
     points: [100, 300, 1_000, 3_000, 10_000],
+    // The floor shows what of it is the kernel's.
+    servers: ['holdfast', 'centrifuge', 'floor'],
     load: (subscribers) => ({
       subscribers,
       channelsOf: () => ['news:all'],
@@ -34,6 +37,7 @@ const CURVES: readonly Curve[] = [
     name: 'channels',
     title: 'growth: channels of 1 subscriber, at 1,000 connections at most, 1,000 messages/s in all',
     points: [1, 100, 1_000, 10_000, 50_000],
+    servers: ['holdfast', 'centrifuge'],
     load: (channels) => {
       const subscribers = Math.min(channels, 1_000);
       return {
@@ -49,6 +53,7 @@ const CURVES: readonly Curve[] = [
     name: 'subscriptions',
     title: 'growth: channels that each of 100 connections is subscribed to, 20,000 deliveries/s in all',
     points: [1, 10, 50, 200],
+    servers: ['holdfast', 'centrifuge'],
     load: (count) => {
       const channels = Array.from({ length: count }, (_, index) => `topic:${index}`);
       return {
@@ -61,17 +66,17 @@ const CURVES: readonly Curve[] = [
   },
 ];
 
-export const growth: readonly Case[] = CURVES.map(({ name, title, points, load }) => ({
+export const growth: readonly Case[] = CURVES.map(({ name, title, points, servers, load }) => ({
   name: `growth-${name}`,
   title,
-  servers: ['holdfast', 'centrifuge'],
+  servers,
   metrics: points.map((point): Metric => ({
     key: keyOf(point),
     title: `CPU at ${point.toLocaleString('en')}`,
     unit: 'µs',
   })),
   targets: [{ metric: keyOf(points.at(-1)), ofMetric: keyOf(points[0]), bound: BOUND }],
-  quick: false,
+  quick: [],
   maxRounds: 1,
   async run(server: Server, scale: Scale): Promise<Sample> {
     const values: Record<string, number> = {};

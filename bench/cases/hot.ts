@@ -16,7 +16,7 @@ export const hot: Case = {
     { metric: 'throughput', of: 'socket.io', bound: 1 },
     { metric: 'throughput', of: 'centrifuge', bound: 1 },
   ],
-  quick: true,
+  quick: ['holdfast', 'centrifuge'],
   run: (server, scale) =>
     measureDelivery(
       server,

@@ -26,7 +26,7 @@ export const http: Case = {
     { metric: 'single', of: 'centrifuge', bound: 1 },
     { metric: 'batch', ofMetric: 'single', bound: 0.3 },
   ],
-  quick: true,
+  quick: ['holdfast', 'centrifuge'],
   async run(server, scale) {
     if (server.api === undefined) throw new Error(`${server.title} has no HTTP API`);
     const process = await ServerProcess.start(server);

@@ -23,7 +23,7 @@ export const memory: Case = {
     { metric: 'perConnection', of: 'ws', bound: 1.4 },
     { metric: 'perConnection', of: 'ws', bound: 1, stretch: true },
   ],
-  quick: false,
+  quick: ['holdfast', 'ws'],
   async run(server, { quick }) {
     const size = quick ? QUICK_CONNECTIONS : CONNECTIONS;
     const settle = quick ? SETTLE.quick : SETTLE.full;

@@ -27,7 +27,7 @@ export const redis: Case = {
     { metric: 'p99', of: 'socket.io', bound: 0.8 },
     { metric: 'throughput', of: 'socket.io', bound: 1 },
   ],
-  quick: false,
+  quick: [],
   async run(server, scale) {
     commonRate ??= (await saturated(socketIo, scale)) / (LOAD.subscribers / CHANNELS) / 2;
     const rate = commonRate;

@@ -22,7 +22,7 @@ export const resume: Case = {
     { key: 'plain', title: 'CPU per connect + subscribe', unit: 'µs' },
   ],
   targets: [{ metric: 'resume', ofMetric: 'plain', bound: 1.5 }],
-  quick: true,
+  quick: ['holdfast'],
   async run(server, { quick }) {
     const process = await ServerProcess.start(server);
     const comers = new Comers(process);

@@ -1,4 +1,5 @@
-import type { Target } from '../cases/case.ts';
+import type { Sample, Target } from '../cases/case.ts';
+import { STRAINED } from '../load/strain.ts';
 import type { CaseResult, Results } from '../run.ts';
 import type { ServerName } from '../servers/server.ts';
 import { ratio, spread, type Spread } from './ratios.ts';
@@ -43,12 +44,20 @@ function printCase(result: CaseResult, titles: Results['titles']): void {
   );
   printRows([head, ...rows]);
   const notes = result.samples.flatMap(({ server, round, sample }) =>
-    (sample.notes ?? []).map((note) => `${titles[server] ?? server}, round ${round + 1}: ${note}`),
+    [...(sample.notes ?? []), ...strainNotes(sample)].map(
+      (note) => `${titles[server] ?? server}, round ${round + 1}: ${note}`,
+    ),
   );
   const failures = result.failures.map(
     ({ server, round, error }) => `${titles[server] ?? server}, round ${round + 1}: FAILED, ${error}`,
   );
   for (const line of [...notes, ...failures]) console.log(`  ${line}`);
+}
+
+/** A load generator that had no time to spare measured itself. */
+function strainNotes({ strain }: Sample): string[] {
+  if (strain === undefined || strain.busy <= STRAINED) return [];
+  return [`the load generator was busy ${Math.round(strain.busy * 100)} % of the time: latencies are partly its own`];
 }
 
 function cell(found: Spread | undefined): string {

@@ -14,6 +14,16 @@ const SERVER_CORE = '0';
 const START_WITHIN_MS = 20_000;
 const STOP_WITHIN_MS = 5_000;
 
+/** Between two signals, of which the second ends a server without waiting for its clients. */
+const SIGNAL_APART_MS = 100;
+
+/** Where CPU profiles go; none are made where this is not set. */
+let profiles: string | undefined;
+
+export function profileInto(folder: string): void {
+  profiles = folder;
+}
+
 const running = new Set<ChildProcess>();
 // Whatever ends the benchmark leaves nothing running.
 process.on('exit', () => {
@@ -38,7 +48,7 @@ export class ServerProcess {
 
   static async start(server: Server, options: Omit<StartOptions, 'port'> = {}): Promise<ServerProcess> {
     const port = await freePort();
-    const { command, args, env = {} } = await server.launch({ ...options, port });
+    const { command, args, env = {} } = await server.launch({ ...options, port, profiles });
     const child = spawn('taskset', ['--cpu-list', SERVER_CORE, command, ...args], {
       cwd: repositoryPath('.'),
       // Nothing of the surroundings but where programs are: a HOLDFAST_ variable would change what is measured.
@@ -73,8 +83,15 @@ export class ServerProcess {
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exited = once(this.#child, 'exit');
+    if (profiles !== undefined) {
+      // A profile is written by a process that exits by itself.
+      this.#child.kill('SIGTERM');
+      await sleep(SIGNAL_APART_MS);
+      this.#child.kill('SIGTERM');
+      await Promise.race([exited, sleep(STOP_WITHIN_MS)]);
+    }
     this.#child.kill('SIGKILL');
-    await Promise.race([exited, sleep(STOP_WITHIN_MS)]);
+    await exited;
   }
 
   /** It is ready when a client can connect. */

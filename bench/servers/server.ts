@@ -7,6 +7,8 @@ export interface StartOptions {
   readonly port: number;
   /** Where messages go between processes. */
   readonly redis?: string | undefined;
+  /** Where a CPU profile is to be left, by those that can. */
+  readonly profiles?: string | undefined;
 }
 
 /** How a server is started. */

@@ -40,13 +40,16 @@ export const holdfast: Server = {
     },
     stored: (answer) => answer.split('"offset":').length - 1,
   },
-  async launch({ port, redis }) {
+  async launch({ port, redis, profiles }) {
     await mkdir(CACHE, { recursive: true });
     const file = `${CACHE}/holdfast.json`;
     await writeFile(file, JSON.stringify(CONFIG));
     return {
       command: process.execPath,
-      args: [...(process.env['BENCH_NODE_ARGS']?.split(' ') ?? []), repositoryPath('apps/gateway/dist/main.js')],
+      args: [
+        ...(profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`]),
+        repositoryPath('apps/gateway/dist/main.js'),
+      ],
       env: {
         HOLDFAST_CONFIG: file,
         HOLDFAST_PORT: String(port),

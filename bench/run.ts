@@ -65,7 +65,7 @@ export async function runAll({ plan, quick, rounds }: RunOptions): Promise<Resul
       if (round >= maxRounds) continue;
       for (const server of rotated(compared, round)) {
         if (unavailable[server.name] !== undefined) continue;
-        progress(`round ${round + 1} of ${total}: ${name}, ${server.title}`);
+        progress(`round ${round + 1} of ${Math.min(total, maxRounds)}: ${name}, ${server.title}`);
         try {
           const sample = await measured.run(server, quick ? QUICK : FULL);
           results[index]?.samples.push({ server: server.name, round, sample });

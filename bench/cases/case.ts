@@ -1,4 +1,4 @@
-import type { Strain } from '../load/strain.ts';
+import type { Conditions } from '../load/meter.ts';
 import type { Server, ServerName } from '../servers/server.ts';
 
 /** What is measured, and how it is printed. */
@@ -22,8 +22,8 @@ export interface Target {
 
 export interface Sample {
   readonly values: Readonly<Record<string, number>>;
-  /** What the load generator had to do meanwhile. */
-  readonly strain?: Strain;
+  /** Absent where nothing but memory was measured. */
+  readonly conditions?: Conditions;
   /** What a reader must know to read the figures. */
   readonly notes?: readonly string[];
 }

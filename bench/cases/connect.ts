@@ -1,6 +1,6 @@
 import type { Client } from '../load/client.ts';
+import { Meter } from '../load/meter.ts';
 import { populate } from '../load/population.ts';
-import { StrainGauge } from '../load/strain.ts';
 import { ServerProcess } from '../servers/process.ts';
 import type { Case } from './case.ts';
 import { roomOf } from './rooms.ts';
@@ -11,7 +11,7 @@ const QUICK_CONNECTIONS = 1_500;
 export const connect: Case = {
   name: 'connect',
   title: 'connect + authenticate (HS256) + subscribe; ws, Nest and Socket.IO do not authenticate',
-  servers: ['holdfast', 'ws', 'nest', 'socket.io', 'centrifuge'],
+  servers: ['holdfast', 'ws', 'nest', 'socket.io', 'centrifuge', 'bun'],
   metrics: [{ key: 'cpu', title: 'CPU per connection', unit: 'µs' }],
   targets: [
     { metric: 'cpu', of: 'centrifuge', bound: 1.2 },
@@ -26,11 +26,10 @@ export const connect: Case = {
     try {
       // The first half is for compilers and caches.
       open.push(...(await populate({ port, dialect: server.dialect, size, channelsOf: roomOf })));
-      const strain = new StrainGauge();
-      strain.start();
-      const before = process.cpuTime;
+      const meter = new Meter(process);
       open.push(...(await populate({ port, dialect: server.dialect, size, from: size, channelsOf: roomOf })));
-      return { values: { cpu: (process.cpuTime - before) / size }, strain: strain.stop() };
+      const { cpu, conditions } = meter.stop();
+      return { values: { cpu: cpu / size }, conditions };
     } finally {
       for (const client of open) client.close();
       await process.stop();

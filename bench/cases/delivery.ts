@@ -2,10 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '../load/client.ts';
 import { Latencies } from '../load/latencies.ts';
 import { messageData } from '../load/message.ts';
+import { Meter, type Conditions } from '../load/meter.ts';
 import { pace } from '../load/pace.ts';
 import { openClient, populate } from '../load/population.ts';
-import { STRAINED, StrainGauge } from '../load/strain.ts';
 import { Tally } from '../load/tally.ts';
+import { percent } from '../report/percent.ts';
 import { ServerProcess } from '../servers/process.ts';
 import type { Server } from '../servers/server.ts';
 import type { Metric, Sample, Scale } from './case.ts';
@@ -95,14 +96,12 @@ export class Deliveries {
   }
 
   async measure(seconds: number, rate?: number): Promise<Sample> {
-    const strain = new StrainGauge();
     this.#latencies.start();
-    strain.start();
-    const cpu = this.#cpuTime;
     const { expected } = this.#tally;
+    const meter = new Meter(this.#at, this.#publisherAt);
     await this.run(seconds, rate);
-    const perDelivery = (this.#cpuTime - cpu) / (this.#tally.expected - expected);
-    return { values: { cpu: perDelivery, ...this.#latencies.stop() }, strain: strain.stop() };
+    const { cpu, conditions } = meter.stop();
+    return { values: { cpu: cpu / (this.#tally.expected - expected), ...this.#latencies.stop() }, conditions };
   }
 
   close(): void {
@@ -115,10 +114,8 @@ export class Deliveries {
    * its core, so that whatever else ran there changes little.
    */
   async saturate(window: number, seconds: number): Promise<{ throughput: number; notes: string[] }> {
-    const strain = new StrainGauge();
-    strain.start();
-    const cpu = this.#cpuTime;
     const before = this.#arrivedSoFar();
+    const meter = new Meter(this.#at, this.#publisherAt);
     const begin = performance.now();
     while (performance.now() < begin + seconds * 1000) {
       const onTheirWay = (this.#tally.expected - this.#arrivedSoFar()) / this.#fanOut;
@@ -126,18 +123,10 @@ export class Deliveries {
       await sleep(1);
       this.#check();
     }
-    const used = (this.#cpuTime - cpu) / 1e6;
-    const throughput = (this.#arrivedSoFar() - before) / used;
-    const busy = used / ((performance.now() - begin) / 1000);
-    const own = strain.stop();
+    const { cpu, conditions } = meter.stop();
+    const throughput = (this.#arrivedSoFar() - before) / (cpu / 1e6);
     await this.#arrived();
-    if (busy >= SATURATED) return { throughput, notes: [] };
-    const who = own.busy > STRAINED ? 'the load generator was the limit' : 'something else was the limit';
-    return { throughput, notes: [`saturated: ${who}, the server used ${Math.round(busy * 100)} % of its core`] };
-  }
-
-  get #cpuTime(): number {
-    return [...new Set([this.#at, this.#publisherAt])].reduce((sum, { cpuTime }) => sum + cpuTime, 0);
+    return { throughput, notes: saturationNotes(conditions) };
   }
 
   /** How many clients each message goes to. */
@@ -182,4 +171,14 @@ export class Deliveries {
       if (client?.failure !== undefined) throw new Error(`a client failed: ${client.failure}`);
     }
   }
+}
+
+/** What kept a server from being busy all the time, where it was not. */
+function saturationNotes({ server, others, busy }: Conditions): string[] {
+  if (server >= SATURATED) return [];
+  const limit =
+    server + others >= SATURATED
+      ? `other programs used ${percent(others)} of it`
+      : `the load generator was busy ${percent(busy)} of the time`;
+  return [`saturated: the server used ${percent(server)} of its core, ${limit}`];
 }

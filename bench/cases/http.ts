@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HttpPublisher } from '../load/http-publisher.ts';
+import { Meter, type Measured } from '../load/meter.ts';
 import { populate } from '../load/population.ts';
-import { StrainGauge } from '../load/strain.ts';
 import { ServerProcess } from '../servers/process.ts';
-import type { Case, Scale } from './case.ts';
+import type { Case, Sample, Scale } from './case.ts';
 
 /** Each with one subscriber, so that a publish is more than a note in a history. */
 const CHANNELS = 100;
@@ -42,21 +42,19 @@ export const http: Case = {
     const received = (): number => clients.reduce((sum, { messages }) => sum + messages, 0);
     let published = 0;
 
-    const publish = async (seconds: number, size: number): Promise<number> => {
-      const before = process.cpuTime;
+    const publish = async (seconds: number, size: number): Promise<Measured> => {
+      const meter = new Meter(process);
       const count = await publisher.run(seconds, channels, size);
       published += count;
       const deadline = performance.now() + ARRIVE_WITHIN_MS;
       while (received() < published && performance.now() < deadline) await sleep(2);
       if (received() !== published) throw new Error(`${received()} of ${published} messages arrived`);
-      return (process.cpuTime - before) / count;
+      const { cpu, conditions } = meter.stop();
+      return { cpu: cpu / count, conditions };
     };
 
     try {
-      const strain = new StrainGauge();
-      strain.start();
-      const values = await measured(publish, scale);
-      return { values, strain: strain.stop() };
+      return await measured(publish, scale);
     } finally {
       publisher.close();
       for (const client of clients) client.close();
@@ -66,11 +64,12 @@ export const http: Case = {
 };
 
 async function measured(
-  publish: (seconds: number, size: number) => Promise<number>,
+  publish: (seconds: number, size: number) => Promise<Measured>,
   { seconds, warmUp }: Scale,
-): Promise<Record<string, number>> {
+): Promise<Sample> {
   await publish(warmUp, 1);
   const single = await publish(seconds, 1);
   await publish(warmUp, BATCH);
-  return { single, batch: await publish(seconds, BATCH) };
+  const batch = await publish(seconds, BATCH);
+  return { values: { single: single.cpu, batch: batch.cpu }, conditions: single.conditions };
 }

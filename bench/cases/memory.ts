@@ -17,13 +17,14 @@ const SETTLE = { full: 8_000, quick: 2_000 };
 export const memory: Case = {
   name: 'memory',
   title: 'idle memory, 10,000 connections in 100 channels (2,000 in the quick mode)',
-  servers: ['holdfast', 'ws', 'nest', 'socket.io', 'centrifuge'],
+  servers: ['holdfast', 'ws', 'nest', 'socket.io', 'centrifuge', 'bun'],
   metrics: [{ key: 'perConnection', title: 'RSS per connection', unit: 'KB' }],
   targets: [
     { metric: 'perConnection', of: 'ws', bound: 1.4 },
     { metric: 'perConnection', of: 'ws', bound: 1, stretch: true },
   ],
   quick: ['holdfast', 'ws'],
+  maxRounds: 2,
   async run(server, { quick }) {
     const size = quick ? QUICK_CONNECTIONS : CONNECTIONS;
     const settle = quick ? SETTLE.quick : SETTLE.full;

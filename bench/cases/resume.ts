@@ -1,6 +1,7 @@
 import type { Client } from '../load/client.ts';
 import type { Position } from '../load/dialect.ts';
 import { messageData } from '../load/message.ts';
+import { Meter, type Conditions } from '../load/meter.ts';
 import { inParallel, openClient } from '../load/population.ts';
 import { ServerProcess } from '../servers/process.ts';
 import type { Server } from '../servers/server.ts';
@@ -29,16 +30,20 @@ export const resume: Case = {
     try {
       await comers.prepare();
       const cpu = { plain: 0, resume: 0 };
+      let conditions: Conditions | undefined;
       const turns = quick ? TURNS.quick : TURNS.full;
       // The first turn is for compilers and caches.
       for (let turn = 0; turn <= turns; turn += 1) {
         for (const kind of ['plain', 'resume'] as const) {
-          const before = process.cpuTime;
+          const meter = new Meter(process);
           await comers.come(TURN, kind);
-          if (turn > 0) cpu[kind] += process.cpuTime - before;
+          const measured = meter.stop();
+          conditions = measured.conditions;
+          if (turn > 0) cpu[kind] += measured.cpu;
         }
       }
-      return { values: { plain: cpu.plain / (turns * TURN), resume: cpu.resume / (turns * TURN) } };
+      const values = { plain: cpu.plain / (turns * TURN), resume: cpu.resume / (turns * TURN) };
+      return conditions === undefined ? { values } : { values, conditions };
     } finally {
       comers.leave();
       await process.stop();

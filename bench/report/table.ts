@@ -1,8 +1,14 @@
 import type { Sample, Target } from '../cases/case.ts';
-import { STRAINED } from '../load/strain.ts';
 import type { CaseResult, Results } from '../run.ts';
 import type { ServerName } from '../servers/server.ts';
+import { percent } from './percent.ts';
 import { ratio, spread, type Spread } from './ratios.ts';
+
+/** Of the load generator's time. */
+const STRAINED = 0.9;
+
+/** Of the servers' core. */
+const DISTURBED = 0.15;
 
 /** Ratios first, since they are what another machine can confirm; then what was measured. */
 export function printReport(results: Results): void {
@@ -44,7 +50,7 @@ function printCase(result: CaseResult, titles: Results['titles']): void {
   );
   printRows([head, ...rows]);
   const notes = result.samples.flatMap(({ server, round, sample }) =>
-    [...(sample.notes ?? []), ...strainNotes(sample)].map(
+    [...(sample.notes ?? []), ...warnings(sample)].map(
       (note) => `${titles[server] ?? server}, round ${round + 1}: ${note}`,
     ),
   );
@@ -54,10 +60,18 @@ function printCase(result: CaseResult, titles: Results['titles']): void {
   for (const line of [...notes, ...failures]) console.log(`  ${line}`);
 }
 
-/** A load generator that had no time to spare measured itself. */
-function strainNotes({ strain }: Sample): string[] {
-  if (strain === undefined || strain.busy <= STRAINED) return [];
-  return [`the load generator was busy ${Math.round(strain.busy * 100)} % of the time: latencies are partly its own`];
+/** A load generator without time to spare measured itself, and servers that share their core measure their neighbours. */
+function warnings({ conditions }: Sample): string[] {
+  if (conditions === undefined) return [];
+  const { busy, others } = conditions;
+  return [
+    ...(busy > STRAINED
+      ? [`the load generator was busy ${percent(busy)} of the time: latencies are partly its own`]
+      : []),
+    ...(others > DISTURBED
+      ? [`other programs used ${percent(others)} of the server's core: do not trust the latencies`]
+      : []),
+  ];
 }
 
 function cell(found: Spread | undefined): string {

@@ -1,3 +1,4 @@
+import { bun } from './bun/server.ts';
 import { centrifuge } from './centrifuge/server.ts';
 import { floor } from './floor/server.ts';
 import { holdfast } from './holdfast/server.ts';
@@ -6,4 +7,4 @@ import type { Server } from './server.ts';
 import { socketIo } from './socket-io/server.ts';
 import { ws } from './ws/server.ts';
 
-export const SERVERS: readonly Server[] = [holdfast, ws, nest, socketIo, centrifuge, floor];
+export const SERVERS: readonly Server[] = [holdfast, ws, nest, socketIo, centrifuge, floor, bun];

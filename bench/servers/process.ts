@@ -9,7 +9,7 @@ import type { Server, StartOptions } from './server.ts';
 import { cpuTime, residentMemory } from './usage.ts';
 
 /** Servers have this core, and the load generator the other one. */
-const SERVER_CORE = '0';
+export const SERVER_CORE = 0;
 
 const START_WITHIN_MS = 20_000;
 const STOP_WITHIN_MS = 5_000;
@@ -49,7 +49,7 @@ export class ServerProcess {
   static async start(server: Server, options: Omit<StartOptions, 'port'> = {}): Promise<ServerProcess> {
     const port = await freePort();
     const { command, args, env = {} } = await server.launch({ ...options, port, profiles });
-    const child = spawn('taskset', ['--cpu-list', SERVER_CORE, command, ...args], {
+    const child = spawn('taskset', ['--cpu-list', String(SERVER_CORE), command, ...args], {
       cwd: repositoryPath('.'),
       // Nothing of the surroundings but where programs are: a HOLDFAST_ variable would change what is measured.
       env: { PATH: process.env['PATH'], NODE_ENV: 'production', PORT: String(port), ...env },

@@ -57,7 +57,10 @@ export class Upgrades {
     socket.on('error', onEarlyError);
     const upgrade = (then: (webSocket: WebSocket) => void): void => {
       socket.off('error', onEarlyError);
+      // The answer and the first frame are one write.
+      socket.cork();
       server.handleUpgrade(request, socket, head, then);
+      socket.uncork();
     };
     try {
       const address = this.limits.takeUpgrade(request);
@@ -73,7 +76,9 @@ export class Upgrades {
       if (socket.destroyed) return;
       upgrade((webSocket) => {
         this.pending.accepted(socket);
-        accepted(this.connections.open(webSocket, socket, session, identity, address));
+        const connection = this.connections.open(webSocket, socket, session, identity, address);
+        accepted(connection);
+        connection.flush();
       });
     } catch (error) {
       if (socket.destroyed) return;

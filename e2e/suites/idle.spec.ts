@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it, onTestFailed, onTestFinished, vi } from 'vitest';
+import { beforeAll, describe, expect, it, vi, type TestContext } from 'vitest';
 import { Cluster } from '../support/cluster.js';
 import { Namespace } from '../support/namespace.js';
 import { Release, type Values } from '../support/release.js';
@@ -12,16 +12,26 @@ beforeAll(async () => {
   address = await cluster.ingressAddress();
 });
 
+const REMOVED_WITHIN = 120_000;
+
 interface Idle {
   readonly namespace: Namespace;
   readonly at: ConnectOptions;
 }
 
 /** One pod behind an ingress, with these seconds of timeouts.read, and between two pings of the gateway; 0 sends none. */
-async function install(name: string, controller: string, read: number, ping: number): Promise<Idle> {
+async function install(
+  { task, onTestFinished }: TestContext,
+  name: string,
+  controller: string,
+  read: number,
+  ping: number,
+): Promise<Idle> {
   const namespace = await Namespace.create(cluster, `idle-${name}`);
-  onTestFinished(() => namespace.remove());
-  onTestFailed(() => namespace.collect(name));
+  onTestFinished(async () => {
+    if (task.result?.state === 'fail') await namespace.collect(name);
+    await namespace.remove();
+  }, REMOVED_WITHIN);
   const host = `${name}.idle.holdfast.test`;
   await apply(namespace, { ingress: { enabled: true, controller, hosts: [host] } }, read, ping);
   return { namespace, at: { address, host } };
@@ -37,32 +47,32 @@ function connected(options: ConnectOptions): Promise<Connected> {
   return vi.waitFor(() => connect(options), { timeout: 30_000, interval: 200 });
 }
 
-// Most of the time they wait.
+// Most of the time they wait. Tests that run side by side have what they need of vitest in their contexts.
 describe.concurrent('an idle WebSocket', () => {
-  it('is cut by ingress-nginx after timeouts.read', async () => {
-    const { at } = await install('cut', 'nginx', 10, 0);
+  it('is cut by ingress-nginx after timeouts.read', async (context) => {
+    const { at } = await install(context, 'cut', 'nginx', 10, 0);
     const lived = await livesFor((await connected(at)).socket, 30_000);
     console.log(`nginx: with timeouts.read 10 and no pings a socket lived ${lived?.toFixed(0)} ms`);
     expect(lived).toBeGreaterThan(9_000);
     expect(lived).toBeLessThan(13_000);
   });
 
-  it('is not cut where the gateway pings more often', async () => {
-    const { at } = await install('pinged', 'nginx', 10, 5);
+  it('is not cut where the gateway pings more often', async (context) => {
+    const { at } = await install(context, 'pinged', 'nginx', 10, 5);
     const { socket } = await connected(at);
     expect(await livesFor(socket, 30_000)).toBeUndefined();
     socket.close();
   });
 
-  it.each(['nginx', 'traefik'])('lives for 75 s of silence behind %s by default', async (controller) => {
-    const { at } = await install(`silent-${controller}`, controller, 3_600, 0);
+  it.for(['nginx', 'traefik'])('lives for 75 s of silence behind %s by default', async (controller, context) => {
+    const { at } = await install(context, `silent-${controller}`, controller, 3_600, 0);
     const { socket } = await connected(at);
     expect(await livesFor(socket, 75_000)).toBeUndefined();
     socket.close();
   });
 
-  it('is not cut by a change of another Ingress', async () => {
-    const { namespace, at } = await install('unrelated', 'nginx', 3_600, 25);
+  it('is not cut by a change of another Ingress', async (context) => {
+    const { namespace, at } = await install(context, 'unrelated', 'nginx', 3_600, 25);
     const { socket } = await connected(at);
     const host = 'other.idle.holdfast.test';
     const path = { path: '/ws', pathType: 'Exact', backend: { service: { name: 'holdfast', port: { name: 'http' } } } };

@@ -1,3 +1,4 @@
+import { holdfastOnBun } from './bun/holdfast.ts';
 import { bun } from './bun/server.ts';
 import { centrifuge } from './centrifuge/server.ts';
 import { floor } from './floor/server.ts';
@@ -7,4 +8,4 @@ import type { Server } from './server.ts';
 import { socketIo } from './socket-io/server.ts';
 import { ws } from './ws/server.ts';
 
-export const SERVERS: readonly Server[] = [holdfast, ws, nest, socketIo, centrifuge, floor, bun];
+export const SERVERS: readonly Server[] = [holdfast, ws, nest, socketIo, centrifuge, floor, bun, holdfastOnBun];

@@ -69,7 +69,9 @@ function warnings({ conditions }: Sample): string[] {
       ? [`the load generator was busy ${percent(busy)} of the time: latencies are partly its own`]
       : []),
     ...(others > DISTURBED
-      ? [`other programs used ${percent(others)} of the server's core: do not trust the latencies`]
+      ? [
+          `other programs used ${percent(others)} of the server's core: latencies, and writes that late turns merge, are partly theirs`,
+        ]
       : []),
   ];
 }

@@ -28,6 +28,10 @@ async function failsForWs({ name }: Server): Promise<Sample> {
   return { values: {} };
 }
 
+async function lacksRedis(): Promise<Sample> {
+  throw new Unavailable('needs redis-server');
+}
+
 describe('runAll', () => {
   it('gives every server its turn in each round, in another order', async () => {
     const turns: string[] = [];
@@ -60,6 +64,15 @@ describe('runAll', () => {
     });
     expect(results.unavailable).toEqual({ floor: 'needs cc, which is not on the PATH' });
     expect(run).toHaveBeenCalledOnce();
+  });
+
+  it('leaves out a case that needs what is not there', async () => {
+    const { cases } = await runAll({
+      plan: [{ measured: measured(lacksRedis), compared: [server('ws')] }],
+      quick: false,
+      rounds: 1,
+    });
+    expect(cases[0]).toMatchObject({ leftOut: 'needs redis-server', failures: [] });
   });
 
   it('repeats a case no more often than it wants', async () => {

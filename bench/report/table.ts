@@ -43,6 +43,7 @@ function ratioRow(result: CaseResult, target: Target, titles: Results['titles'])
 
 function printCase(result: CaseResult, titles: Results['titles']): void {
   console.log(`\n${result.name}: ${result.title}\n`);
+  if (result.leftOut !== undefined) console.log(`  left out, it ${result.leftOut}`);
   const servers = [...new Set(result.samples.map(({ server }) => server))];
   const head = ['', ...result.metrics.map(({ title, unit }) => `${title} (${unit})`)];
   const rows = servers.map((server) =>

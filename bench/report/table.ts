@@ -49,7 +49,7 @@ function printCase(result: CaseResult, titles: Results['titles']): void {
   const rows = servers.map((server) =>
     [titles[server] ?? server].concat(result.metrics.map(({ key }) => cell(spread(result, server, key)))),
   );
-  printRows([head, ...rows]);
+  if (rows.length > 0) printRows([head, ...rows]);
   const notes = result.samples.flatMap(({ server, round, sample }) =>
     [...(sample.notes ?? []), ...warnings(sample)].map(
       (note) => `${titles[server] ?? server}, round ${round + 1}: ${note}`,

@@ -51,6 +51,9 @@ for (const [option, given, known] of [
 
 if (values['cpu-prof'] !== undefined) profileInto(resolve(values['cpu-prof']));
 
+// An exit by itself ends the servers too, which have nobody else to end them.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
 // With all of its threads. What it starts begins here too, and servers are then given their own core.
 execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', LOAD_CORE, String(process.pid)], { stdio: 'ignore' });
 

@@ -17,6 +17,8 @@ export interface CaseResult {
   readonly metrics: Case['metrics'];
   readonly targets: Case['targets'];
   readonly samples: { readonly server: ServerName; readonly round: number; readonly sample: Sample }[];
+  /** Why nothing was measured. */
+  leftOut?: string;
   readonly failures: { readonly server: ServerName; readonly round: number; readonly error: string }[];
 }
 
@@ -70,7 +72,13 @@ export async function runAll({ plan, quick, rounds }: RunOptions): Promise<Resul
           const sample = await measured.run(server, quick ? QUICK : FULL);
           results[index]?.samples.push({ server: server.name, round, sample });
         } catch (error) {
-          results[index]?.failures.push({ server: server.name, round, error: String(error) });
+          const result = results[index];
+          if (error instanceof Unavailable && result !== undefined) {
+            result.leftOut = error.message;
+            progress(`${name}: left out, it ${error.message}`);
+            continue;
+          }
+          result?.failures.push({ server: server.name, round, error: String(error) });
           progress(`${name}, ${server.title}: ${String(error)}`);
         }
       }

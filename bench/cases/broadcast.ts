@@ -6,7 +6,7 @@ const CHANNEL = 'news:all';
 export const broadcast: Case = {
   name: 'broadcast',
   title: '1 message × 1,000 subscribers, 50/s',
-  servers: ['holdfast', 'ws', 'nest', 'socket.io', 'centrifuge', 'floor', 'bun'],
+  servers: ['holdfast', 'ws', 'nest', 'socket.io', 'centrifuge', 'floor', 'bun', 'holdfast-on-bun'],
   metrics: [...DELIVERY_METRICS, SATURATION_METRIC],
   targets: [
     { metric: 'cpu', of: 'ws', bound: 0.75 },

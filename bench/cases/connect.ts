@@ -11,7 +11,7 @@ const QUICK_CONNECTIONS = 1_500;
 export const connect: Case = {
   name: 'connect',
   title: 'connect + authenticate (HS256) + subscribe; ws, Nest and Socket.IO do not authenticate',
-  servers: ['holdfast', 'ws', 'nest', 'socket.io', 'centrifuge', 'bun'],
+  servers: ['holdfast', 'ws', 'nest', 'socket.io', 'centrifuge', 'bun', 'holdfast-on-bun'],
   metrics: [{ key: 'cpu', title: 'CPU per connection', unit: 'µs' }],
   targets: [
     { metric: 'cpu', of: 'centrifuge', bound: 1.2 },

@@ -179,6 +179,6 @@ function saturationNotes({ server, others, busy }: Conditions): string[] {
   const limit =
     server + others >= SATURATED
       ? `other programs used ${percent(others)} of it`
-      : `the load generator was busy ${percent(busy)} of the time`;
+      : `other programs ${percent(others)}; the load generator was busy ${percent(busy)} of the time`;
   return [`saturated: the server used ${percent(server)} of its core, ${limit}`];
 }

@@ -9,7 +9,7 @@ const STRIDE = 7_919;
 export const direct: Case = {
   name: 'direct',
   title: '10,000 channels of 1 subscriber, 20,000 messages/s in all',
-  servers: ['holdfast', 'ws', 'nest', 'socket.io', 'centrifuge', 'floor', 'bun'],
+  servers: ['holdfast', 'ws', 'nest', 'socket.io', 'centrifuge', 'floor', 'bun', 'holdfast-on-bun'],
   metrics: [...DELIVERY_METRICS, SATURATION_METRIC],
   targets: [
     { metric: 'cpu', of: 'centrifuge', bound: 0.7 },

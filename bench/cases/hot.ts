@@ -6,7 +6,17 @@ const CHANNEL = 'ticker:all';
 export const hot: Case = {
   name: 'hot',
   title: 'hot channel, 1,000 messages/s × 200 subscribers',
-  servers: ['holdfast', 'ws', 'nest', 'socket.io', 'centrifuge', 'floor', 'bun'],
+  servers: [
+    'holdfast',
+    'ws',
+    'nest',
+    'socket.io',
+    'centrifuge',
+    'centrifuge-merging',
+    'floor',
+    'bun',
+    'holdfast-on-bun',
+  ],
   metrics: [...DELIVERY_METRICS, SATURATION_METRIC],
   targets: [
     { metric: 'cpu', of: 'centrifuge', bound: 0.3 },

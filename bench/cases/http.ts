@@ -17,7 +17,7 @@ const ARRIVE_WITHIN_MS = 10_000;
 export const http: Case = {
   name: 'http',
   title: 'publish through the HTTP API, to channels of 1 subscriber',
-  servers: ['holdfast', 'centrifuge'],
+  servers: ['holdfast', 'centrifuge', 'holdfast-on-bun'],
   metrics: [
     { key: 'single', title: 'CPU per publish, one a request', unit: 'µs' },
     { key: 'batch', title: 'CPU per publish, 100 a request', unit: 'µs' },

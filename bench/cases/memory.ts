@@ -17,7 +17,7 @@ const SETTLE = { full: 8_000, quick: 2_000 };
 export const memory: Case = {
   name: 'memory',
   title: 'idle memory, 10,000 connections in 100 channels (2,000 in the quick mode)',
-  servers: ['holdfast', 'ws', 'nest', 'socket.io', 'centrifuge', 'bun'],
+  servers: ['holdfast', 'ws', 'nest', 'socket.io', 'centrifuge', 'bun', 'holdfast-on-bun'],
   metrics: [{ key: 'perConnection', title: 'RSS per connection', unit: 'KB' }],
   targets: [
     { metric: 'perConnection', of: 'ws', bound: 1.4 },

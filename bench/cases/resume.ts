@@ -75,7 +75,10 @@ class Comers {
       const reply = await watcher.subscribe(nameOf(channel));
       if (dialect.position === undefined) throw new Error(`${this.#server.title} has no positions`);
       this.#positions.push(dialect.position(reply));
-      for (let message = 0; message < MISSED; message += 1) publisher.publish(nameOf(channel), messageData(message));
+    }
+    // Only now, since an answer that shares a frame with messages is counted as one of them.
+    for (let message = 0; message < CHANNELS * MISSED; message += 1) {
+      publisher.publish(nameOf(message % CHANNELS), messageData(message));
     }
     await watcher.received(CHANNELS * MISSED);
   }

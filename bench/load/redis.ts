@@ -22,6 +22,8 @@ export async function startRedis(): Promise<RedisServer> {
       stdio: 'ignore',
     },
   );
+  const kill = (): void => void child.kill('SIGKILL');
+  process.once('exit', kill);
   const failed = once(child, 'error').then(([error]) => {
     throw new Unavailable(`needs redis-server: ${String(error)}`);
   });
@@ -41,13 +43,12 @@ export async function startRedis(): Promise<RedisServer> {
   try {
     await Promise.race([client.ping(), failed, late]);
   } catch (error) {
-    child.kill('SIGKILL');
+    process.off('exit', kill);
+    kill();
     throw error;
   } finally {
     client.disconnect();
   }
-  const kill = (): void => void child.kill('SIGKILL');
-  process.once('exit', kill);
   return {
     url: `redis://127.0.0.1:${port}`,
     async stop() {

@@ -43,12 +43,13 @@ function ratioRow(result: CaseResult, target: Target, titles: Results['titles'])
 
 function printCase(result: CaseResult, titles: Results['titles']): void {
   console.log(`\n${result.name}: ${result.title}\n`);
+  if (result.leftOut !== undefined) console.log(`  left out, it ${result.leftOut}`);
   const servers = [...new Set(result.samples.map(({ server }) => server))];
   const head = ['', ...result.metrics.map(({ title, unit }) => `${title} (${unit})`)];
   const rows = servers.map((server) =>
     [titles[server] ?? server].concat(result.metrics.map(({ key }) => cell(spread(result, server, key)))),
   );
-  printRows([head, ...rows]);
+  if (rows.length > 0) printRows([head, ...rows]);
   const notes = result.samples.flatMap(({ server, round, sample }) =>
     [...(sample.notes ?? []), ...warnings(sample)].map(
       (note) => `${titles[server] ?? server}, round ${round + 1}: ${note}`,
@@ -69,7 +70,9 @@ function warnings({ conditions }: Sample): string[] {
       ? [`the load generator was busy ${percent(busy)} of the time: latencies are partly its own`]
       : []),
     ...(others > DISTURBED
-      ? [`other programs used ${percent(others)} of the server's core: do not trust the latencies`]
+      ? [
+          `other programs used ${percent(others)} of the server's core: latencies, and writes that late turns merge, are partly theirs`,
+        ]
       : []),
   ];
 }

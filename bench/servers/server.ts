@@ -1,7 +1,16 @@
 import type { Dialect } from '../load/dialect.ts';
 import type { HttpApi } from '../load/http-api.ts';
 
-export type ServerName = 'holdfast' | 'ws' | 'nest' | 'socket.io' | 'centrifuge' | 'floor' | 'bun';
+export type ServerName =
+  | 'holdfast'
+  | 'ws'
+  | 'nest'
+  | 'socket.io'
+  | 'centrifuge'
+  | 'centrifuge-merging'
+  | 'floor'
+  | 'bun'
+  | 'holdfast-on-bun';
 
 export interface StartOptions {
   readonly port: number;

@@ -30,6 +30,17 @@ func main() {
 	node, err := centrifuge.New(centrifuge.Config{ClientChannelLimit: maxChannels})
 	check(err)
 
+	// Its own way of merging writes, off by default: then as many messages as there are go into a frame.
+	var merging struct {
+		delay       time.Duration
+		maxMessages int
+	}
+	if text := os.Getenv("BENCH_WRITE_DELAY"); text != "" {
+		merging.delay, err = time.ParseDuration(text)
+		check(err)
+		merging.maxMessages = -1
+	}
+
 	key := []byte(os.Getenv("BENCH_JWT_SECRET"))
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithExpirationRequired())
 	node.OnConnecting(func(_ context.Context, event centrifuge.ConnectEvent) (centrifuge.ConnectReply, error) {
@@ -40,7 +51,9 @@ func main() {
 		return centrifuge.ConnectReply{
 			Credentials: &centrifuge.Credentials{UserID: claims.Subject, ExpireAt: claims.ExpiresAt.Unix()},
 			// The client brings another token, as with Centrifugo.
-			ClientSideRefresh: true,
+			ClientSideRefresh:  true,
+			WriteDelay:         merging.delay,
+			MaxMessagesInFrame: merging.maxMessages,
 		}, nil
 	})
 	node.OnConnect(func(client *centrifuge.Client) {

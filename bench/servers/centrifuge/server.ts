@@ -26,3 +26,14 @@ export const centrifuge: Server = {
   prepare: () => build('go', ['build', '-p', '1', '-o', PROGRAM, '.'], repositoryPath('bench/servers/centrifuge')),
   launch: () => ({ command: PROGRAM, args: [], env: { BENCH_JWT_SECRET: JWT_SECRET, BENCH_API_KEY: API_KEY } }),
 };
+
+/** With its own way of merging writes, which it does not do by default. */
+export const centrifugeMerging: Server = {
+  ...centrifuge,
+  name: 'centrifuge-merging',
+  title: 'Centrifuge, writes merged',
+  launch: async (options) => {
+    const { env, ...launch } = await centrifuge.launch(options);
+    return { ...launch, env: { ...env, BENCH_WRITE_DELAY: '5ms' } };
+  },
+};

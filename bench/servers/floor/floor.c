@@ -121,7 +121,7 @@ static size_t frames(int file, char *bytes, size_t length) {
 
 static void readable(int file) {
   struct client *client = &clients[file];
-  memcpy(input, client->rest, client->kept);
+  if (client->kept > 0) memcpy(input, client->rest, client->kept);
   ssize_t got = read(file, input + client->kept, BUFFER - client->kept);
   if (got <= 0) {
     close(file);

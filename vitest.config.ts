@@ -27,6 +27,7 @@ export default defineConfig({
             'apps/gateway/dev/*.spec.ts',
             '.ci/*.spec.ts',
             'e2e/test/**/*.spec.ts',
+            'bench/**/*.spec.ts',
           ],
           exclude: [...REDIS, 'apps/gateway/test/autobahn/**'],
         },

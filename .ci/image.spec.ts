@@ -57,8 +57,8 @@ describe('the Dockerfile', () => {
     }
   });
 
-  it('shows npm the package.json of every package but the end-to-end suites, whose dependencies an image has no use for', () => {
-    const packages = workspaces().filter((folder) => folder !== 'e2e');
+  it('shows npm the package.json of every package but those whose dependencies an image has no use for', () => {
+    const packages = workspaces().filter((folder) => !['e2e', 'bench'].includes(folder));
     expect(copied()).toEqual(expect.arrayContaining(packages.map((folder) => `${folder}/package.json`)));
   });
 

@@ -174,6 +174,11 @@ export class Connection {
     this.close('overloaded');
   }
 
+  /** Writes what is queued before the turn of the event loop ends. */
+  flush(): void {
+    this.outbox.flush();
+  }
+
   sendText(text: string): void {
     this.send(textFrame(text));
   }

@@ -57,23 +57,28 @@ export class Upgrades {
     socket.on('error', onEarlyError);
     const upgrade = (then: (webSocket: WebSocket) => void): void => {
       socket.off('error', onEarlyError);
+      // The answer and the first frame are one write.
+      socket.cork();
       server.handleUpgrade(request, socket, head, then);
+      socket.uncork();
     };
     try {
       const address = this.limits.takeUpgrade(request);
-      const url = requestUrl(request);
-      this.checkRequest(request, url);
-      const session = sessionOf(url.searchParams.get('session'));
+      const target = targetOf(request);
+      this.checkRequest(request, target);
+      const session = sessionOf(target.query.get('session'));
       const { client } = session;
       this.limits.checkRoom({ client, address });
-      const identity = await this.identify(request, url, client);
+      const identity = await this.identify(request, target, client);
       // It may have begun meanwhile.
       this.checkStage();
       this.limits.checkRoom({ client, user: identity?.user, address });
       if (socket.destroyed) return;
       upgrade((webSocket) => {
         this.pending.accepted(socket);
-        accepted(this.connections.open(webSocket, socket, session, identity, address));
+        const connection = this.connections.open(webSocket, socket, session, identity, address);
+        accepted(connection);
+        connection.flush();
       });
     } catch (error) {
       if (socket.destroyed) return;
@@ -103,9 +108,9 @@ export class Upgrades {
     return new ProtocolError('internal');
   }
 
-  private checkRequest(request: IncomingMessage, url: URL): void {
+  private checkRequest(request: IncomingMessage, { path }: Target): void {
     const { headers, method } = request;
-    if (url.pathname !== WEBSOCKET_PATH) throw new ProtocolError('not_found', `the WebSocket is at ${WEBSOCKET_PATH}`);
+    if (path !== WEBSOCKET_PATH) throw new ProtocolError('not_found', `the WebSocket is at ${WEBSOCKET_PATH}`);
     // What follows would be read as frames by us, and as a body by whoever stands between.
     const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
     if (hasBody) throw new ProtocolError('invalid', 'an upgrade has no body');
@@ -127,9 +132,13 @@ export class Upgrades {
   }
 
   /** Without a token: anonymous where that is allowed, and otherwise nobody until the client sends `connect`. */
-  private async identify({ headers }: IncomingMessage, url: URL, client: string): Promise<Identity | undefined> {
+  private async identify(
+    { headers }: IncomingMessage,
+    { query }: Target,
+    client: string,
+  ): Promise<Identity | undefined> {
     const { cookie, anonymous } = this.config.auth;
-    const token = tokenOf(headers, url.searchParams, cookie);
+    const token = tokenOf(headers, query, cookie);
     if (token === undefined && !anonymous) return undefined;
     const identity = await this.admission.admit({ token, client, origin: headers.origin });
     if (identity.user !== undefined && this.connections.isRefused(identity.user)) throw new ProtocolError('forbidden');
@@ -137,9 +146,16 @@ export class Upgrades {
   }
 }
 
-function requestUrl(request: IncomingMessage): URL {
+/** The target in origin form (RFC 9112, section 3.2.1). */
+interface Target {
+  readonly path: string;
+  readonly query: URLSearchParams;
+}
+
+function targetOf(request: IncomingMessage): Target {
   const target = request.url ?? '';
   if (!target.startsWith('/')) throw new ProtocolError('invalid', 'the request target');
-  // Put together as text: a target that begins with // would be resolved as a host.
-  return new URL(`http://gateway${target}`);
+  const end = target.indexOf('?');
+  if (end === -1) return { path: target, query: new URLSearchParams() };
+  return { path: target.slice(0, end), query: new URLSearchParams(target.slice(end)) };
 }

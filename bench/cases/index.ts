@@ -1,0 +1,12 @@
+import { broadcast } from './broadcast.ts';
+import type { Case } from './case.ts';
+import { connect } from './connect.ts';
+import { direct } from './direct.ts';
+import { growth } from './growth.ts';
+import { hot } from './hot.ts';
+import { http } from './http.ts';
+import { memory } from './memory.ts';
+import { redis } from './redis.ts';
+import { resume } from './resume.ts';
+
+export const CASES: readonly Case[] = [broadcast, hot, direct, memory, connect, resume, http, redis, ...growth];

@@ -1,0 +1,14 @@
+import { holds, type Dialect } from '../dialect.ts';
+
+const MESSAGE = 'message"';
+const BEFORE_EVENT = '{"event":"'.length;
+
+/** What the textbook servers speak, in the envelope of Nest's WsAdapter. They have no tokens, positions and heartbeats. */
+export const plainDialect: Dialect = {
+  upgrade: () => ({ target: '/ws' }),
+  greets: false,
+  subscribe: (channel) => `{"event":"subscribe","data":{"channel":"${channel}"}}`,
+  publish: (channel, data) => `{"event":"publish","data":{"channel":"${channel}","data":${data}}}`,
+  messages: (data, start) => (holds(data, start + BEFORE_EVENT, MESSAGE) ? 1 : 0),
+  isError: (text) => !text.startsWith('{"event":"reply"'),
+};

@@ -1,0 +1,82 @@
+import { Agent, request } from 'node:http';
+import type { HttpApi } from './http-api.ts';
+import { messageData } from './message.ts';
+
+/** A backend that publishes by an HTTP API, over connections that stay open. */
+export class HttpPublisher {
+  readonly #port: number;
+  readonly #api: HttpApi;
+  readonly #agent: Agent;
+  readonly #requests: number;
+  #number = 0;
+
+  constructor(port: number, api: HttpApi, requests: number) {
+    this.#port = port;
+    this.#api = api;
+    this.#requests = requests;
+    this.#agent = new Agent({ keepAlive: true, maxSockets: requests });
+  }
+
+  /**
+   * Publishes to the channels in turn, `size` messages a request, as fast as it is answered.
+   *
+   * @returns how many were published.
+   */
+  async run(seconds: number, channels: readonly string[], size: number): Promise<number> {
+    const { publish, batch } = this.#api;
+    const end = performance.now() + seconds * 1000;
+    let count = 0;
+    const worker = async (): Promise<void> => {
+      while (performance.now() < end) {
+        const names = Array.from(
+          { length: size },
+          (_, index) => channels[(this.#number + index) % channels.length] ?? '',
+        );
+        const data = names.map((_, index) => messageData(this.#number + index));
+        this.#number += size;
+        const answer =
+          size === 1
+            ? await this.#post(publish.path, publish.body(names[0] ?? '', data[0] ?? ''))
+            : await this.#post(batch.path, batch.body(names, data));
+        if (this.#api.stored(answer) !== size) throw new Error(`not everything was stored: ${answer}`);
+        count += size;
+      }
+    };
+    await Promise.all(Array.from({ length: this.#requests }, worker));
+    return count;
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #post(path: string, body: string): Promise<string> {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const sent = request(
+      {
+        host: '127.0.0.1',
+        port: this.#port,
+        path,
+        method: 'POST',
+        agent: this.#agent,
+        headers: {
+          ...this.#api.headers,
+          'Content-Type': 'application/json',
+          'Content-Length': Buffer.byteLength(body),
+        },
+      },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (piece: string) => (text += piece));
+        response.on('end', () => {
+          if (response.statusCode === 200) resolve(text);
+          else reject(new Error(`${path} was answered by ${response.statusCode}: ${text}`));
+        });
+      },
+    );
+    sent.on('error', reject);
+    sent.end(body);
+    return promise;
+  }
+}

@@ -1,0 +1,25 @@
+import { describe, expect, it } from 'vitest';
+import { DATA_BYTES, messageData, now, sentAt } from './message.ts';
+
+describe('messageData', () => {
+  it('is JSON of the same size for every message', () => {
+    for (const number of [0, 1, 123_456_789]) {
+      const data = messageData(number);
+      expect(data).toHaveLength(DATA_BYTES);
+      expect(JSON.parse(data)).toMatchObject({ number });
+    }
+  });
+
+  it('says when it was sent, wherever it stands in a frame', () => {
+    const before = now();
+    const frame = Buffer.from(`{"event":"message","data":${messageData(1)}}`);
+    const sent = sentAt(frame, 3, frame.length) ?? 0;
+    expect(sent).toBeGreaterThanOrEqual(before);
+    expect(sent).toBeLessThanOrEqual(now());
+  });
+
+  it('has no time beyond its frame', () => {
+    const frames = Buffer.from(`{}{"at":1}`);
+    expect(sentAt(frames, 0, 2)).toBeUndefined();
+  });
+});

@@ -1,0 +1,55 @@
+import { max, median, min } from 'simple-statistics';
+import type { Target } from '../cases/case.ts';
+import type { CaseResult } from '../run.ts';
+import type { ServerName } from '../servers/server.ts';
+
+/** The middle of several rounds, and how far they were apart. */
+export interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+  readonly rounds: number;
+}
+
+export interface Ratio extends Spread {
+  readonly target: Target;
+  readonly met: boolean;
+}
+
+export function spreadOf(values: readonly number[]): Spread | undefined {
+  if (values.length === 0) return undefined;
+  const copy = [...values];
+  return { median: median(copy), min: min(copy), max: max(copy), rounds: copy.length };
+}
+
+/** What a server's rounds gave for a metric. */
+export function spread(result: CaseResult, server: ServerName, metric: string): Spread | undefined {
+  return spreadOf([...byRound(result, server, metric).values()]);
+}
+
+/**
+ * Of Holdfast to another: each round is compared with itself, since what slows the machine for a while slows both. Undefined
+ * where there is no round that has both.
+ */
+export function ratio(result: CaseResult, target: Target): Ratio | undefined {
+  const { metric, of = 'holdfast', ofMetric = metric, bound } = target;
+  const own = byRound(result, 'holdfast', metric);
+  const others = byRound(result, of, ofMetric);
+  const ratios = [...own].flatMap(([round, value]) => {
+    const other = others.get(round);
+    return other === undefined ? [] : [value / other];
+  });
+  const found = spreadOf(ratios);
+  if (found === undefined) return undefined;
+  const moreIsBetter = result.metrics.find(({ key }) => key === metric)?.moreIsBetter ?? false;
+  return { ...found, target, met: moreIsBetter ? found.median >= bound : found.median <= bound };
+}
+
+function byRound({ samples }: CaseResult, server: ServerName, metric: string): Map<number, number> {
+  return new Map(
+    samples.flatMap(({ server: name, round, sample }) => {
+      const value = sample.values[metric];
+      return name === server && value !== undefined ? [[round, value] as const] : [];
+    }),
+  );
+}

@@ -1,0 +1,106 @@
+import { arch, cpus, release } from 'node:os';
+import type { Case, Sample, Scale } from './cases/case.ts';
+import { availableTokens } from './load/tokens.ts';
+import { Unavailable, type Server, type ServerName } from './servers/server.ts';
+
+export interface RunOptions {
+  /** Each case with the servers that are compared in it. */
+  readonly plan: readonly { readonly measured: Case; readonly compared: readonly Server[] }[];
+  readonly quick: boolean;
+  readonly rounds: number | undefined;
+}
+
+/** What one case gave: of each server one sample for each round in which it could be measured. */
+export interface CaseResult {
+  readonly name: string;
+  readonly title: string;
+  readonly metrics: Case['metrics'];
+  readonly targets: Case['targets'];
+  readonly samples: { readonly server: ServerName; readonly round: number; readonly sample: Sample }[];
+  /** Why nothing was measured. */
+  leftOut?: string;
+  readonly failures: { readonly server: ServerName; readonly round: number; readonly error: string }[];
+}
+
+export interface Results {
+  readonly machine: { readonly cpu: string; readonly kernel: string; readonly arch: string; readonly node: string };
+  readonly date: string;
+  readonly quick: boolean;
+  readonly titles: Readonly<Partial<Record<ServerName, string>>>;
+  /** Why a server is not there. */
+  readonly unavailable: Partial<Record<ServerName, string>>;
+  readonly cases: readonly CaseResult[];
+}
+
+const FULL: Scale = { quick: false, seconds: 4, warmUp: 2 };
+const QUICK: Scale = { quick: true, seconds: 1.2, warmUp: 0.8 };
+const ROUNDS = { full: 3, quick: 1 };
+
+/** Enough for every case, and the publisher. */
+const TOKENS = 10_100;
+
+/**
+ * Measures in rounds, in each of which every server has its turn at every case, in another order: so what the machine
+ * does meanwhile meets all of them alike.
+ */
+export async function runAll({ plan, quick, rounds }: RunOptions): Promise<Results> {
+  const unavailable: Results['unavailable'] = {};
+  const servers = new Set(plan.flatMap(({ compared }) => compared));
+  for (const server of servers) {
+    try {
+      await server.prepare?.();
+    } catch (error) {
+      if (!(error instanceof Unavailable)) throw error;
+      unavailable[server.name] = error.message;
+      progress(`${server.title}: left out, it ${error.message}`);
+    }
+  }
+  await availableTokens(TOKENS);
+
+  const results = plan.map(({ measured: { name, title, metrics, targets } }): CaseResult => {
+    return { name, title, metrics, targets, samples: [], failures: [] };
+  });
+  const total = rounds ?? (quick ? ROUNDS.quick : ROUNDS.full);
+  for (let round = 0; round < total; round += 1) {
+    for (const [index, { measured, compared }] of plan.entries()) {
+      const { name, maxRounds = total } = measured;
+      if (round >= maxRounds) continue;
+      for (const server of rotated(compared, round)) {
+        if (unavailable[server.name] !== undefined) continue;
+        progress(`round ${round + 1} of ${Math.min(total, maxRounds)}: ${name}, ${server.title}`);
+        try {
+          const sample = await measured.run(server, quick ? QUICK : FULL);
+          results[index]?.samples.push({ server: server.name, round, sample });
+        } catch (error) {
+          const result = results[index];
+          if (error instanceof Unavailable && result !== undefined) {
+            result.leftOut = error.message;
+            progress(`${name}: left out, it ${error.message}`);
+            continue;
+          }
+          result?.failures.push({ server: server.name, round, error: String(error) });
+          progress(`${name}, ${server.title}: ${String(error)}`);
+        }
+      }
+    }
+  }
+  return {
+    machine: { cpu: cpus()[0]?.model ?? 'unknown', kernel: release(), arch: arch(), node: process.version },
+    date: new Date().toISOString(),
+    quick,
+    titles: Object.fromEntries([...servers].map(({ name, title }) => [name, title])),
+    unavailable,
+    cases: results,
+  };
+}
+
+/** The same, beginning with another one. */
+export function rotated<T>(items: readonly T[], by: number): T[] {
+  const start = items.length === 0 ? 0 : by % items.length;
+  return [...items.slice(start), ...items.slice(0, start)];
+}
+
+/** On standard error, so that the report alone is the output. */
+function progress(text: string): void {
+  process.stderr.write(`${text}\n`);
+}

@@ -1,0 +1,14 @@
+import { holdfast } from '../holdfast/server.ts';
+import type { Server } from '../server.ts';
+import { needsBun } from './needs-bun.ts';
+
+/** The same gateway on another runtime. */
+export const holdfastOnBun: Server = {
+  ...holdfast,
+  name: 'holdfast-on-bun',
+  title: 'Holdfast on Bun',
+  prepare: needsBun,
+  async launch({ port, redis }) {
+    return { ...(await holdfast.launch({ port, redis })), command: 'bun' };
+  },
+};

@@ -1,0 +1,39 @@
+import { centrifugeDialect } from '../../load/dialects/centrifuge.ts';
+import { API_KEY, JWT_SECRET } from '../../load/tokens.ts';
+import { build } from '../build.ts';
+import { CACHE, repositoryPath } from '../paths.ts';
+import type { Server } from '../server.ts';
+
+const PROGRAM = `${CACHE}/centrifuge`;
+
+export const centrifuge: Server = {
+  name: 'centrifuge',
+  title: 'Centrifuge',
+  dialect: centrifugeDialect,
+  api: {
+    headers: { 'X-API-Key': API_KEY },
+    publish: {
+      path: '/api/publish',
+      body: (channel, data) => `{"channel":"${channel}","data":${data}}`,
+    },
+    batch: {
+      path: '/api/batch',
+      body: (channels, data) =>
+        `{"commands":[${channels.map((channel, index) => `{"publish":{"channel":"${channel}","data":${data[index]}}}`).join(',')}]}`,
+    },
+    stored: (answer) => answer.split('"offset":').length - 1,
+  },
+  prepare: () => build('go', ['build', '-p', '1', '-o', PROGRAM, '.'], repositoryPath('bench/servers/centrifuge')),
+  launch: () => ({ command: PROGRAM, args: [], env: { BENCH_JWT_SECRET: JWT_SECRET, BENCH_API_KEY: API_KEY } }),
+};
+
+/** With its own way of merging writes, which it does not do by default. */
+export const centrifugeMerging: Server = {
+  ...centrifuge,
+  name: 'centrifuge-merging',
+  title: 'Centrifuge, writes merged',
+  launch: async (options) => {
+    const { env, ...launch } = await centrifuge.launch(options);
+    return { ...launch, env: { ...env, BENCH_WRITE_DELAY: '5ms' } };
+  },
+};

@@ -1,0 +1,63 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { holdfastDialect } from '../../load/dialects/holdfast.ts';
+import { API_KEY, JWT_SECRET } from '../../load/tokens.ts';
+import { CACHE, repositoryPath } from '../paths.ts';
+import type { Server } from '../server.ts';
+
+/** A rate that no case reaches. It is counted all the same. */
+const UNREACHED = { burst: 1_000_000_000, perSecond: 1_000_000_000 };
+
+/**
+ * Limits are raised where one client or one backend of the benchmark does what thousands do elsewhere. All else is the
+ * default: history, positions, heartbeats, metrics, logs.
+ */
+const CONFIG = {
+  limits: {
+    connectionRate: { perPod: UNREACHED },
+    frames: UNREACHED,
+    bytes: UNREACHED,
+    publishes: UNREACHED,
+    apiRequests: UNREACHED,
+  },
+  // Saturated on purpose, it must not send clients elsewhere.
+  overload: { maxEventLoopDelay: 60 },
+};
+
+export const holdfast: Server = {
+  name: 'holdfast',
+  title: 'Holdfast',
+  dialect: holdfastDialect,
+  api: {
+    headers: { Authorization: `Bearer ${API_KEY}` },
+    publish: {
+      path: '/api/publish',
+      body: (channel, data) => `{"channel":"${channel}","data":${data}}`,
+    },
+    batch: {
+      path: '/api/batch',
+      body: (channels, data) =>
+        `{"publications":[${channels.map((channel, index) => `{"channel":"${channel}","data":${data[index]}}`).join(',')}]}`,
+    },
+    stored: (answer) => answer.split('"offset":').length - 1,
+  },
+  async launch({ port, redis, profiles }) {
+    await mkdir(CACHE, { recursive: true });
+    const file = `${CACHE}/holdfast.json`;
+    await writeFile(file, JSON.stringify(CONFIG));
+    return {
+      command: process.execPath,
+      args: [
+        ...(profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`]),
+        repositoryPath('apps/gateway/dist/main.js'),
+      ],
+      env: {
+        HOLDFAST_CONFIG: file,
+        HOLDFAST_PORT: String(port),
+        HOLDFAST_MANAGEMENT_PORT: '0',
+        HOLDFAST_BROKER: redis ?? 'memory:',
+        HOLDFAST_JWT_SECRET: JWT_SECRET,
+        HOLDFAST_API_KEYS: API_KEY,
+      },
+    };
+  },
+};

@@ -1,0 +1,41 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+/** Of the times in /proc; asked once. */
+let ticksPerSecond: number | undefined;
+
+function microseconds(ticks: number): number {
+  ticksPerSecond ??= Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+  return ticks * (1e6 / ticksPerSecond);
+}
+
+/** The CPU time of a process and all of its threads since it began, in µs. */
+export function cpuTime(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return microseconds(cpuTicks(stat));
+}
+
+/** utime + stime of a line of proc(5)'s stat. The name of the program may hold anything, and stands in parentheses. */
+export function cpuTicks(stat: string): number {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+/** The time in which a core had something to do, in µs. */
+export function coreTime(core: number): number {
+  return microseconds(coreTicks(readFileSync('/proc/stat', 'utf8'), core));
+}
+
+/** All that a core's line of proc(5)'s stat counts (user, nice, system, idle, iowait, irq, softirq, steal) but waiting. */
+export function coreTicks(stat: string, core: number): number {
+  const line = stat.split('\n').find((candidate) => candidate.startsWith(`cpu${core} `));
+  if (line === undefined) throw new Error(`there is no core ${core}: the benchmark needs two`);
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = line.split(' ').slice(1).map(Number);
+  return user + nice + system + irq + softirq + steal;
+}
+
+/** What a process holds in memory, in bytes. */
+export function residentMemory(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+}

@@ -4,10 +4,10 @@ export interface Flushable {
 }
 
 /**
- * After a flush of many sockets the next one rests for so long for each of them, so that writing takes a fifth of a core at most and
+ * After a flush of many sockets the next one rests for so long for each of them, so that writing takes a fifth of a core or less and
  * what is published meanwhile goes out with it, as one write per socket. A write of Node costs about 5 µs.
  */
-const REST_MS_PER_WRITE = 0.02;
+const REST_MS_PER_WRITE = 0.025;
 /** The most that a message waits for it. */
 const MAX_REST_MS = 5;
 /** Timers know nothing shorter: fewer sockets are written to at the end of every turn. */

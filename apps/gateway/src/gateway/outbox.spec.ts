@@ -58,7 +58,7 @@ describe('an outbox', () => {
   });
 
   it('serves many sockets in one turn, each by one write', async () => {
-    const all = Array.from({ length: 40 }, () => outbox());
+    const all = Array.from({ length: 30 }, () => outbox());
     for (const round of ['1', '2']) for (const { sut } of all) sut.push(Buffer.from(round));
     await nextTurn();
     for (const { socket } of all) expect(socket.writes).toEqual(['12']);

@@ -65,22 +65,32 @@ describe('an outbox', () => {
   });
 
   it('rests for a few ms after many sockets, so that what follows is merged into one write for each', async () => {
-    const all = Array.from({ length: 100 }, () => outbox());
-    for (const { sut } of all) sut.push(Buffer.from('1'));
-    await nextTurn();
-    for (const text of ['2', '3']) {
-      for (const { sut } of all) sut.push(Buffer.from(text));
-      await nextTurn();
-      for (const { socket } of all) await socket.take();
-    }
-    await vi.waitFor(() => {
-      for (const { socket } of all) expect(socket.writes).toEqual(['1', '23']);
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const all = Array.from({ length: 100 }, () => {
+      const { sut, socket } = outbox();
+      return { sut, write: vi.spyOn(socket, 'write') };
     });
-    // Until others have no rest to wait for.
-    const [last] = all;
-    await last?.socket.take();
-    last?.sut.push(Buffer.from('4'));
-    await vi.waitFor(() => expect(last?.socket.writes).toEqual(['1', '23', '4']));
+    const push = (text: string): void => all.forEach(({ sut }) => sut.push(Buffer.from(text)));
+    const written = (): string[] => [
+      ...new Set(all.map(({ write }) => write.mock.calls.map(([chunk]) => String(chunk)).join())),
+    ];
+    push('1');
+    await vi.advanceTimersByTimeAsync(0);
+    expect(written()).toEqual(['1']);
+    push('2');
+    await vi.advanceTimersByTimeAsync(1);
+    push('3');
+    await vi.advanceTimersByTimeAsync(0);
+    expect(written()).toEqual(['1']);
+    await vi.advanceTimersByTimeAsync(2);
+    expect(written()).toEqual(['1,23']);
+    // Others have no rest to wait for.
+    await vi.advanceTimersByTimeAsync(5);
+    const { sut, socket } = outbox();
+    sut.push(Buffer.from('4'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(socket.writes).toEqual(['4']);
   });
 
   it('writes large frames without copying them, and still as one', async () => {

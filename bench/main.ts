@@ -1,10 +1,11 @@
 /** Holdfast beside its peers: each server alone on one core, the load generator on the other. */
 import { execFileSync } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { CASES } from './cases/index.ts';
-import { runAll } from './run.ts';
+import { runAll, type Results } from './run.ts';
+import { writePlots } from './report/plots/index.ts';
 import { printReport } from './report/table.ts';
 import { SERVERS } from './servers/index.ts';
 import { profileInto } from './servers/process.ts';
@@ -18,6 +19,8 @@ const { values } = parseArgs({
     server: { type: 'string', multiple: true, default: [] },
     rounds: { type: 'string' },
     json: { type: 'string' },
+    plots: { type: 'string' },
+    from: { type: 'string' },
     'cpu-prof': { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
   },
@@ -27,13 +30,16 @@ const caseNames = CASES.map(({ name }) => name);
 const serverNames = SERVERS.map(({ name }) => name);
 
 if (values.help) {
-  console.log(`npm run bench -- [--quick] [--case NAME…] [--server NAME…] [--rounds N] [--json FILE]
+  console.log(`npm run bench -- [--quick] [--case NAME…] [--server NAME…] [--rounds N] [--json FILE] [--plots DIR]
+npm run bench -- --from FILE [--plots DIR]
 
   --quick    less of everything, in less than a minute
   --case     ${caseNames.join(', ')}
   --server   ${serverNames.join(', ')}
   --rounds   how often everything is measured
   --json     where to write all samples
+  --plots    a folder for SVG plots of CPU and memory
+  --from     an earlier --json file, to report on it without measuring
   --cpu-prof a folder for CPU profiles of Holdfast, which cost a little`);
   process.exit(0);
 }
@@ -49,28 +55,48 @@ for (const [option, given, known] of [
   }
 }
 
-if (values['cpu-prof'] !== undefined) profileInto(resolve(values['cpu-prof']));
+const measuring = ['quick', 'case', 'server', 'rounds', 'json', 'cpu-prof'] as const;
+const pointless = measuring.find((option) => [values[option]].flat().some(Boolean));
+if (values.from !== undefined && pointless !== undefined) {
+  console.error(`--${pointless}: nothing is measured with --from`);
+  process.exit(2);
+}
 
-// An exit by itself ends the servers too, which have nobody else to end them.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
-
-// With all of its threads. What it starts begins here too, and servers are then given their own core.
-execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', LOAD_CORE, String(process.pid)], { stdio: 'ignore' });
-
-const among = (name: string, names: readonly string[]): boolean => names.length === 0 || names.includes(name);
-
-const plan = CASES.filter(({ name }) => among(name, values.case)).map((measured) => {
-  // What is asked for by name is measured in the quick mode too.
-  const byName = values.case.length > 0 || values.server.length > 0;
-  const names = values.quick && !byName ? measured.quick : measured.servers;
-  return { measured, compared: SERVERS.filter(({ name }) => names.includes(name) && among(name, values.server)) };
-});
-
-const results = await runAll({
-  plan: plan.filter(({ compared }) => compared.length > 0),
-  quick: values.quick,
-  rounds: values.rounds === undefined ? undefined : Number(values.rounds),
-});
+const results = values.from === undefined ? await measure() : await earlier(values.from);
 printReport(results);
 if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
+if (values.plots !== undefined) {
+  console.log(`\n${await writePlots(results, values.plots)} plots in ${values.plots}`);
+}
 if (results.cases.some(({ failures }) => failures.length > 0)) process.exitCode = 1;
+
+async function earlier(file: string): Promise<Results> {
+  return JSON.parse(await readFile(file, 'utf8')) as Results;
+}
+
+async function measure(): Promise<Results> {
+  if (values['cpu-prof'] !== undefined) profileInto(resolve(values['cpu-prof']));
+
+  // An exit by itself ends the servers too, which have nobody else to end them.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
+  // With all of its threads. What it starts begins here too, and servers are then given their own core.
+  execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', LOAD_CORE, String(process.pid)], { stdio: 'ignore' });
+
+  const plan = CASES.filter(({ name }) => among(name, values.case)).map((measured) => {
+    // What is asked for by name is measured in the quick mode too.
+    const byName = values.case.length > 0 || values.server.length > 0;
+    const names = values.quick && !byName ? measured.quick : measured.servers;
+    return { measured, compared: SERVERS.filter(({ name }) => names.includes(name) && among(name, values.server)) };
+  });
+
+  return runAll({
+    plan: plan.filter(({ compared }) => compared.length > 0),
+    quick: values.quick,
+    rounds: values.rounds === undefined ? undefined : Number(values.rounds),
+  });
+}
+
+function among(name: string, names: readonly string[]): boolean {
+  return names.length === 0 || names.includes(name);
+}

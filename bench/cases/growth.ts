@@ -91,3 +91,9 @@ export const growth: readonly Case[] = CURVES.map(({ name, title, points, server
 function keyOf(point: number | undefined): string {
   return `cpu-${point}`;
 }
+
+/** The size at which a metric of a growth case is measured; undefined for any other metric. */
+export function pointOf(key: string): number | undefined {
+  const digits = /^cpu-(\d+)$/.exec(key)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}

@@ -49,7 +49,8 @@ function byRound({ samples }: CaseResult, server: ServerName, metric: string): M
   return new Map(
     samples.flatMap(({ server: name, round, sample }) => {
       const value = sample.values[metric];
-      return name === server && value !== undefined ? [[round, value] as const] : [];
+      // What is not a number is null in a file.
+      return name === server && value !== undefined && Number.isFinite(value) ? [[round, value] as const] : [];
     }),
   );
 }

@@ -1,6 +1,7 @@
 import type { Sample, Target } from '../cases/case.ts';
 import type { CaseResult, Results } from '../run.ts';
 import type { ServerName } from '../servers/server.ts';
+import { digits, figure } from './figure.ts';
 import { percent } from './percent.ts';
 import { ratio, spread, type Spread } from './ratios.ts';
 
@@ -82,13 +83,8 @@ function cell(found: Spread | undefined): string {
 }
 
 function describe({ median, min, max, rounds }: Spread, fraction: number): string {
-  const format = (value: number): string =>
-    value.toLocaleString('en', { minimumFractionDigits: fraction, maximumFractionDigits: fraction });
+  const format = (value: number): string => figure(value, fraction);
   return rounds === 1 ? format(median) : `${format(median)} (${format(min)}–${format(max)})`;
-}
-
-function digits(value: number): number {
-  return value >= 100 ? 0 : value >= 10 ? 1 : 2;
 }
 
 function printRows(rows: readonly (readonly string[])[]): void {

@@ -2,27 +2,35 @@ import { getHeapStatistics } from 'node:v8';
 import { describe, expect, it, vi } from 'vitest';
 import { Hub } from '../src/channels/hub.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
-import { kernelWrites } from './support/kernel-writes.js';
+import { kernelWrites, type KernelWrite } from './support/kernel-writes.js';
 import { NO_LIMITS } from './support/no-limits.js';
 import { Pod, settled } from './support/pod.js';
 import type { TestClient } from './support/test-client.js';
+import { timers } from './support/timers.js';
 
 // Counted and not timed, so that a regression fails on any machine.
 
 const SUBSCRIBERS = 30;
 
-async function subscribers(gateway: TestGateway, channel: string): Promise<TestClient[]> {
-  return Promise.all(
+interface Room {
+  readonly hub: Hub;
+  readonly clients: readonly TestClient[];
+  /** Since everybody is subscribed. */
+  readonly writes: readonly KernelWrite[];
+}
+
+/** Has clients subscribe to `room:1`. */
+async function room(gateway: TestGateway): Promise<Room> {
+  const writes = kernelWrites(gateway.app.getHttpServer());
+  const clients = await Promise.all(
     Array.from({ length: SUBSCRIBERS }, async () => {
       const client = await gateway.connect();
-      await client.request('subscribe', { channel });
+      await client.request('subscribe', { channel: 'room:1' });
       return client;
     }),
   );
-}
-
-function timers(): number {
-  return process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  writes.length = 0;
+  return { hub: gateway.app.get(Hub), clients, writes };
 }
 
 /** Publications of one turn of the event loop, as a broker tells them. */
@@ -39,11 +47,8 @@ const received = (clients: readonly TestClient[], count: number): Promise<void> 
 
 describe('a delivery costs', () => {
   it('one write to the kernel, of a frame that was encoded once for all', async () => {
-    const gateway = await startGateway({ limits: NO_LIMITS });
-    const writes = kernelWrites(gateway.app.getHttpServer());
-    const clients = await subscribers(gateway, 'room:1');
-    writes.length = 0;
-    publish(gateway.app.get(Hub), 1, 1);
+    const { hub, clients, writes } = await room(await startGateway({ limits: NO_LIMITS }));
+    publish(hub, 1, 1);
     await received(clients, 1);
     expect(writes).toHaveLength(SUBSCRIBERS);
     expect(new Set(writes.map(({ socket }) => socket)).size).toBe(SUBSCRIBERS);
@@ -51,11 +56,8 @@ describe('a delivery costs', () => {
   });
 
   it('less than that where many come in one turn: one write for all, joined once for all', async () => {
-    const gateway = await startGateway({ limits: NO_LIMITS });
-    const writes = kernelWrites(gateway.app.getHttpServer());
-    const clients = await subscribers(gateway, 'room:1');
-    writes.length = 0;
-    publish(gateway.app.get(Hub), 1, 20);
+    const { hub, clients, writes } = await room(await startGateway({ limits: NO_LIMITS }));
+    publish(hub, 1, 20);
     await received(clients, 20);
     expect(writes).toHaveLength(SUBSCRIBERS);
     expect(new Set(writes.map(({ chunk }) => chunk)).size).toBe(1);
@@ -77,9 +79,7 @@ describe('a delivery costs', () => {
   it('an idle gateway nothing: no write, and no timer for a connection', async () => {
     const gateway = await startGateway({ limits: NO_LIMITS });
     const before = timers();
-    const writes = kernelWrites(gateway.app.getHttpServer());
-    await subscribers(gateway, 'room:1');
-    writes.length = 0;
+    const { writes } = await room(gateway);
     // Node keeps one for all sockets whose time is limited.
     await vi.waitFor(() => expect(timers()).toBeLessThanOrEqual(before + 1));
     for (let turn = 0; turn < 100; turn += 1) await settled();

@@ -3,6 +3,7 @@ import { expect, it, vi } from 'vitest';
 import { heapInUse } from './support/heap.js';
 import { NO_LIMITS } from './support/no-limits.js';
 import { Pod, settled } from './support/pod.js';
+import { timers } from './support/timers.js';
 import { signToken } from './support/tokens.js';
 
 const COUNT = 20_000;
@@ -12,10 +13,6 @@ const FILE = {
   presence: { grace: 0.1 },
   keyWindow: 1,
 };
-
-function timers(): number {
-  return process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
-}
 
 it(
   `promise 8: ${COUNT} channels that are published to, subscribed to and left leave nothing behind`,

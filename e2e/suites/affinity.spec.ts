@@ -145,11 +145,12 @@ const url = (): string => `ws://holdfast.${namespace.name}.svc/ws`;
 describe('through the Service with sessionAffinity.mode=clientIP', () => {
   beforeAll(async () => {
     await release.apply({ sessionAffinity: { mode: 'clientIP' }, timeouts: TIMEOUTS, ...ROLLOUT, config: CONFIG });
-    // kube-proxy takes a moment to hear of it.
-    const [client = ''] = clients.names;
-    const isSticky = async (): Promise<void> =>
-      expect(new Set(await clients.connect(client, url(), { times: 10 })).size).toBe(1);
-    await vi.waitFor(isSticky, { timeout: 30_000, interval: 200 });
+    // kube-proxy takes a moment to hear of it, on each node.
+    for (const client of clients.names) {
+      const isSticky = async (): Promise<void> =>
+        expect(new Set(await clients.connect(client, url(), { times: 10 })).size).toBe(1);
+      await vi.waitFor(isSticky, { timeout: 30_000, interval: 200 });
+    }
   });
 
   it('each address stays on its pod', async () => {

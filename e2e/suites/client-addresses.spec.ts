@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { connectTimes } from '../support/clients.js';
 import { Cluster } from '../support/cluster.js';
 import { Namespace } from '../support/namespace.js';
@@ -28,21 +28,32 @@ describe.skipIf(ADDRESSES === undefined)('many client addresses under sessionAff
     });
     address = spec?.clusterIP ?? '';
     pods = (await release.podNames()).length;
+    // kube-proxy takes a moment to hear of the pods; an address that met one of them stays there, so each look takes others.
+    const addresses = range(ADDRESSES ?? '');
+    const look = async (): Promise<void> => {
+      const met = await passOf(addresses.splice(-20));
+      expect(new Set(met).size).toBe(pods);
+    };
+    await vi.waitFor(look, { timeout: 30_000, interval: 1000 });
   });
 
   afterAll(() => namespace?.remove());
 
+  beforeEach(() => namespace.collectOnFailure());
+
+  /** The pods that the addresses reach, in turn. */
+  async function passOf(addresses: readonly string[]): Promise<string[]> {
+    const all: string[] = [];
+    for (const localAddress of addresses) {
+      const [connected] = await connectTimes(1, { address, host: 'holdfast', localAddress });
+      all.push(connected?.pod ?? '');
+    }
+    return all;
+  }
+
   /** How many of the addresses reach the same pod when they come in turn for a second time. */
   async function cameBack(addresses: readonly string[]): Promise<number> {
-    const passOf = async (): Promise<string[]> => {
-      const all: string[] = [];
-      for (const localAddress of addresses) {
-        const [connected] = await connectTimes(1, { address, host: 'holdfast', localAddress });
-        all.push(connected?.pod ?? '');
-      }
-      return all;
-    };
-    const [before, after] = [await passOf(), await passOf()];
+    const [before, after] = [await passOf(addresses), await passOf(addresses)];
     return after.filter((pod, index) => pod === before[index]).length;
   }
 

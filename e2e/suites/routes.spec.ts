@@ -134,31 +134,48 @@ describe('an HTTPRoute', () => {
   });
 });
 
-/** Where pods answer that are reached by the ports of nodes: the nodes asked, and the nodes of the pods. */
-async function reached(externalTrafficPolicy: string): Promise<Map<string, Set<string>>> {
-  await release.apply({ service: { type: 'NodePort', externalTrafficPolicy }, config: CONFIG });
-  const { spec } = await namespace.cluster.core.readNamespacedService({
-    namespace: namespace.name,
-    name: release.name,
-  });
-  const port = spec?.ports?.[0]?.nodePort;
-  const pods = await release.readyPods();
-  const nodeOf = new Map(pods.map((pod) => [nameOf(pod), pod.spec?.nodeName ?? '']));
-  const nodes = new Map(pods.map((pod) => [pod.spec?.nodeName ?? '', pod.status?.hostIP ?? '']));
-  const result = new Map<string, Set<string>>();
-  for (const [node, ip] of nodes) {
-    const all = await connectTimes(20, { address: `${ip}:${port}`, host: HOST });
-    result.set(node, new Set(all.map(({ pod }) => nodeOf.get(pod) ?? '')));
-  }
-  return result;
+/** A node with a pod of the gateway, and where to reach it. */
+interface PodNode {
+  readonly name: string;
+  readonly address: string;
 }
 
+/** kube-proxy takes a moment to hear of a change, on each node. */
+const eventually = (look: () => Promise<void>): Promise<void> => vi.waitFor(look, { timeout: 30_000, interval: 200 });
+
 describe('service.externalTrafficPolicy', () => {
-  it('Local keeps to the pods of the node, Cluster goes to all', async () => {
-    const local = await reached('Local');
-    expect(local.size).toBeGreaterThan(1);
-    for (const [node, seen] of local) expect(seen).toEqual(new Set([node]));
-    const cluster = await reached('Cluster');
-    for (const seen of cluster.values()) expect(seen).toEqual(new Set(cluster.keys()));
+  let nodeOf: Map<string, string>;
+  let nodes: PodNode[];
+
+  async function apply(externalTrafficPolicy: string): Promise<void> {
+    await release.apply({ service: { type: 'NodePort', externalTrafficPolicy }, config: CONFIG });
+    const service = { namespace: namespace.name, name: release.name };
+    const { spec } = await namespace.cluster.core.readNamespacedService(service);
+    const port = spec?.ports?.[0]?.nodePort;
+    const pods = await release.readyPods();
+    nodeOf = new Map(pods.map((pod) => [nameOf(pod), pod.spec?.nodeName ?? '']));
+    const hosts = new Map(pods.map((pod) => [pod.spec?.nodeName ?? '', pod.status?.hostIP ?? '']));
+    nodes = [...hosts].map(([name, ip]) => ({ name, address: `${ip}:${port}` }));
+    expect(nodes.length).toBeGreaterThan(1);
+  }
+
+  /** The nodes whose pods answer at the port of a node. */
+  async function reached(node: PodNode): Promise<Set<string>> {
+    const all = await connectTimes(20, { address: node.address, host: HOST });
+    return new Set(all.map(({ pod }) => nodeOf.get(pod) ?? ''));
+  }
+
+  it('Local keeps to the pods of the node', async () => {
+    await apply('Local');
+    for (const node of nodes) {
+      await eventually(async () => expect(await reached(node)).toEqual(new Set([node.name])));
+    }
+  });
+
+  it('Cluster goes to the pods of all nodes', async () => {
+    await apply('Cluster');
+    for (const node of nodes) {
+      await eventually(async () => expect(await reached(node)).toEqual(new Set(nodes.map(({ name }) => name))));
+    }
   });
 });

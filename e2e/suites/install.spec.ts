@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import type { V1Ingress } from '@kubernetes/client-node';
 import { Cluster } from '../support/cluster.js';
 import { flaws, type Wiring } from '../support/labels.js';
@@ -14,7 +14,8 @@ beforeEach(async () => {
   namespace.collectOnFailure();
 });
 
-afterEach(() => namespace?.remove());
+// Each test removes that of the one before; what a failed one leaves behind is collected first.
+afterAll(() => namespace?.remove());
 
 async function wiring(): Promise<Wiring> {
   const { core, networking, autoscaling } = namespace.cluster;

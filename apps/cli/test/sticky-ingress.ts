@@ -9,6 +9,8 @@ export interface IngressOptions {
   readonly setsCookie?: boolean;
   /** Whether it goes where the cookie says. */
   readonly obeysCookie?: boolean;
+  /** How many upgrades it refuses at first, as one does that has not heard of the route yet. */
+  readonly refuses?: number;
 }
 
 /**
@@ -19,12 +21,18 @@ export interface IngressOptions {
  */
 export async function startStickyIngress(
   ports: readonly number[],
-  { setsCookie = true, obeysCookie = true }: IngressOptions = {},
+  { setsCookie = true, obeysCookie = true, refuses = 0 }: IngressOptions = {},
 ): Promise<number> {
   const sockets = new Set<Duplex>();
   let turn = 0;
+  let refused = 0;
   const server = createServer();
   server.on('upgrade', (request: IncomingMessage, client: Duplex) => {
+    if (refused < refuses) {
+      refused += 1;
+      client.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
+      return;
+    }
     const remembered = /\broute=(\d+)/.exec(request.headers.cookie ?? '')?.[1];
     const place = remembered !== undefined && obeysCookie ? Number(remembered) : turn++ % ports.length;
     const upstream = connect(ports[place] ?? 0, '127.0.0.1');

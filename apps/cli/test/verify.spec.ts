@@ -180,7 +180,7 @@ describe('holdfast verify --affinity', () => {
       service.target = (service.target === first?.port ? second?.port : first?.port) ?? 0;
     }, 1);
     onTestFinished(() => clearInterval(swap));
-    const spread = verify(url, ['--affinity', 'clientIP']);
+    const spread = verify(url, ['--affinity', 'clientIP', '--timeout', '3s']);
     expect(await spread.exitCode).toBe(1);
     expect(spread.lines.at(-1)).toMatch(
       /^fail {2}affinity {2}clientIP: 15 connections of one address reached pod-\d, pod-\d/,
@@ -198,6 +198,18 @@ describe('holdfast verify --affinity', () => {
     );
   });
 
+  it('cookie waits for an ingress controller that has not heard of the route yet', async () => {
+    const pods = await startPods(2);
+    const port = await startStickyIngress(
+      pods.map((pod) => pod.port),
+      { refuses: 2 },
+    );
+    const ingress = ['--ingress-url', `ws://127.0.0.1:${port}/ws`];
+    const sut = verify(pods[0]?.webSocketUrl ?? '', ['--affinity', 'cookie', ...ingress]);
+    expect(await sut.exitCode, sut.stdout + sut.stderr).toBe(0);
+    expect(outcomes(sut).at(-1)).toBe('ok affinity');
+  });
+
   it.each([
     ['ignores the cookie', { obeysCookie: false }, 'a connection with the cookie of pod-'],
     ['sets no cookie', { setsCookie: false }, 'sets no cookie route'],
@@ -212,6 +224,8 @@ describe('holdfast verify --affinity', () => {
       'cookie',
       '--ingress-url',
       `ws://127.0.0.1:${port}/ws`,
+      '--timeout',
+      '3s',
     ]);
     expect(await sut.exitCode).toBe(1);
     expect(outcomes(sut).at(-1)).toBe('fail affinity');

@@ -21,6 +21,7 @@ import { checkMessages } from '../verify/messages.js';
 import { findPods } from '../verify/pods.js';
 import { Report } from '../verify/report.js';
 import { checkResume } from '../verify/resume.js';
+import { untilHeard } from '../verify/until-heard.js';
 
 const GATEWAY_PORT = 8000;
 
@@ -178,8 +179,9 @@ async function checkAffinity({ mode, cookie, service, ingress, gateway }: Affini
   if (mode === 'none') return;
   if (gateway.pods.length === 1) return report.skip('affinity', `${mode}: with one pod there is nowhere else to go`);
   const seen = await run('affinity', { report, deadline: gateway.deadline }, async () => {
-    if (mode === 'clientIP') return checkClientIpAffinity(service, gateway);
-    return ingress === undefined ? undefined : checkCookieAffinity(ingress, gateway, cookie);
+    if (mode === 'clientIP') return untilHeard(() => checkClientIpAffinity(service, gateway), gateway.deadline);
+    if (ingress === undefined) return undefined;
+    return untilHeard(() => checkCookieAffinity(ingress, gateway, cookie), gateway.deadline);
   });
   if (seen !== undefined) report.ok('affinity', seen);
   else if (mode === 'cookie' && ingress === undefined)

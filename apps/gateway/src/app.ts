@@ -1,16 +1,16 @@
 import 'reflect-metadata';
 import { networkInterfaces } from 'node:os';
-import helmet from '@fastify/helmet';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { PinoLogger } from 'nestjs-pino';
 import { refuseAmbiguous, refuseRequestTarget } from './api/framework-errors.js';
+import { securityHeaders } from './api/security-headers.js';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/index.js';
 import { HoldfastWsAdapter } from './gateway/holdfast-ws.adapter.js';
 import { isWebSocketUpgrade } from './gateway/upgrades.js';
-import { AppLogger } from './log.js';
+import { AppLogger, requestLog } from './log.js';
 import { Lifecycle } from './lifecycle/lifecycle.js';
 import { httpServerOptions, refuseUnreadable, REQUEST_TIMEOUT_MS } from './limits/http-server.js';
 
@@ -45,26 +45,19 @@ export async function create(config: Config, root: DynamicModule): Promise<NestF
     bufferLogs: true,
     abortOnError: false,
   });
-  app.useLogger(new AppLogger(await app.resolve(PinoLogger), {}));
+  const logger: PinoLogger = await app.resolve(PinoLogger);
+  app.useLogger(new AppLogger(logger, {}));
   app.useWebSocketAdapter(new HoldfastWsAdapter(app));
-  app.getHttpAdapter().getInstance().addHook('onRequest', refuseAmbiguous);
-  await app.register(helmet, {
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'none'"],
-        baseUri: ["'none'"],
-        connectSrc: ["'self'"],
-        formAction: ["'none'"],
-        frameAncestors: ["'none'"],
-        imgSrc: ["'self'", 'data:'],
-        scriptSrc: ["'self'"],
-        styleSrc: ["'self'"],
-      },
-    },
-    // Whether TLS is in front of us is for whoever ends it to say.
-    strictTransportSecurity: false,
-  });
+  const headers = securityHeaders();
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .addHook('onRequest', (_request, reply, done) => {
+      reply.headers(headers);
+      done();
+    })
+    .addHook('onRequest', refuseAmbiguous)
+    .addHook('onResponse', requestLog(logger.logger));
   return app;
 }
 

@@ -1,6 +1,6 @@
-import type { IncomingMessage } from 'node:http';
-import { RequestMethod } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Logger, type Params } from 'nestjs-pino';
+import type { Logger as PinoLogger } from 'pino';
 import pretty from 'pino-pretty';
 import type { Config } from './config/index.js';
 
@@ -18,22 +18,30 @@ export function withoutSecrets(url: string): string {
   return `${url.slice(0, query)}?${parameters.toString()}`;
 }
 
+const asGiven = <T>(value: T): T => value;
+
 /** JSON in production, for people in development. No header is logged: several of them may hold a token. */
 export function logOptions({ log, mode }: Config): Params {
   return {
     pinoHttp: [
-      {
-        level: log.level,
-        serializers: {
-          req: ({ method, url }: IncomingMessage) => ({ method, url: withoutSecrets(url ?? '') }),
-          res: ({ statusCode }: { statusCode: number }) => ({ statusCode }),
-        },
-        customLogLevel: (_request, response) => (response.statusCode >= 500 ? 'warn' : 'debug'),
-      },
+      // Those of pino-http expect Node's own request and response.
+      { level: log.level, wrapSerializers: false, serializers: { req: asGiven, res: asGiven } },
       mode === 'development' ? pretty({ singleLine: true, ignore: 'pid,hostname' }) : process.stdout,
     ],
-    // The default of nestjs-pino matches no path under Fastify.
-    forRoutes: [{ path: '{*path}', method: RequestMethod.ALL }],
+    // See `requestLog`: a logger of its own for each request would cost more than most requests.
+    forRoutes: [],
+  };
+}
+
+/** A hook `onResponse` of Fastify that logs each request, with the `responseTime` in ms. */
+export function requestLog(logger: PinoLogger) {
+  return ({ method, url }: FastifyRequest, { statusCode, elapsedTime }: FastifyReply, done: () => void): void => {
+    const level = statusCode >= 500 ? 'warn' : 'debug';
+    if (logger.isLevelEnabled(level)) {
+      const req = { method, url: withoutSecrets(url) };
+      logger[level]({ req, res: { statusCode }, responseTime: Math.round(elapsedTime) }, 'request completed');
+    }
+    done();
   };
 }
 

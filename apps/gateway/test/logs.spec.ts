@@ -47,6 +47,22 @@ describe('the log of a production gateway', () => {
     for (const line of lines) expect(line).toMatchObject({ level: expect.any(Number), time: expect.any(Number) });
   });
 
+  it('names each HTTP request with what became of it, a failure of ours as a warning', async () => {
+    const sut = await startGatewayProcess({ ...PRODUCTION, HOLDFAST_SETTLE_SECONDS: '2' });
+    await (await fetch(`${sut.url}/health/live?access_token=secret`)).text();
+    sut.child.kill('SIGTERM');
+    await vi.waitFor(async () => expect((await fetch(`${sut.url}/health/ready`)).status).toBe(503));
+    expect(await sut.exited).toBe(0);
+    const requests = linesOf(sut).filter(({ msg }) => msg === 'request completed');
+    const req = { method: 'GET', url: '/health/live?access_token=redacted' };
+    expect(requests).toContainEqual(
+      expect.objectContaining({ level: 20, req, res: { statusCode: 200 }, responseTime: expect.any(Number) }),
+    );
+    const last = requests.at(-1);
+    expect(last).toMatchObject({ level: 40, req: { url: '/health/ready' }, res: { statusCode: 503 } });
+    expect(last).not.toHaveProperty('err');
+  });
+
   it('never holds a token, a session, a key or the URL of a backend, whichever way they came and whatever became of them', async () => {
     const sut = await startGatewayProcess(PRODUCTION);
     const url = `ws://127.0.0.1:${sut.port}/ws`;

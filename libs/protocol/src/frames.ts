@@ -43,9 +43,9 @@ export function decodeRequest(text: string): RequestFrame | BadFrame {
   if (id !== undefined && !isRequestId(id)) {
     return { code: 'malformed', detail: '"id" must be a safe integer or a string of 1-64 characters' };
   }
-  const answerTo = id === undefined ? {} : { id };
-  if (typeof event !== 'string') return { code: 'malformed', detail: '"event" must be a string', ...answerTo };
-  return { event, data, ...answerTo };
+  if (typeof event === 'string') return id === undefined ? { event, data } : { event, data, id };
+  const refusal: BadFrame = { code: 'malformed', detail: '"event" must be a string' };
+  return id === undefined ? refusal : { ...refusal, id };
 }
 
 export function isBadFrame(frame: RequestFrame | BadFrame): frame is BadFrame {

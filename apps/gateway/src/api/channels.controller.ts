@@ -8,7 +8,7 @@ import { fromBroker } from '../channels/broker-errors.js';
 import { ChannelsService } from '../channels/channels.service.js';
 import type { channelsAnswer } from './answers.js';
 import { channelParams, channelsQuery, historyQuery } from './requests.js';
-import { SchemaPipe } from '../gateway/schema.pipe.js';
+import { SchemaPipe } from './schema.pipe.js';
 
 @Controller('api/channels')
 @UseGuards(ApiKeyGuard, ApiRateGuard)

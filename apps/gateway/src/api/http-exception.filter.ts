@@ -5,6 +5,7 @@ import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { ProtocolError } from '../gateway/protocol-error.js';
+import { withoutSecrets } from '../log.js';
 import { Metrics } from '../metrics/metrics.js';
 import { HttpRoutes } from './http-routes.js';
 
@@ -39,7 +40,7 @@ export class HttpExceptionFilter implements ExceptionFilter<unknown> {
     const response = http.getResponse<FastifyReply>();
     const allowed = isNotFound(exception) ? this.routes.methodsOf(httpAdapter.getRequestUrl(request)) : [];
     const methodAlone = allowed.length > 0 && !allowed.includes(httpAdapter.getRequestMethod(request));
-    const { code, detail } = methodAlone ? new ProtocolError('method_not_allowed') : this.refusal(exception);
+    const { code, detail } = methodAlone ? new ProtocolError('method_not_allowed') : this.refusal(exception, request);
     this.metrics.refusedRequests.inc({ event: 'http', code });
     if (httpAdapter.isHeadersSent(response)) {
       httpAdapter.end(response);
@@ -56,14 +57,17 @@ export class HttpExceptionFilter implements ExceptionFilter<unknown> {
     httpAdapter.reply(response, errorData(code, detail), status);
   }
 
-  private refusal(exception: unknown): { code: ErrorCode; detail?: string | undefined } {
+  private refusal(
+    exception: unknown,
+    { method, url }: FastifyRequest,
+  ): { code: ErrorCode; detail?: string | undefined } {
     if (exception instanceof ProtocolError) return exception;
     if (exception instanceof HttpException) {
       const code = CODES[exception.getStatus()];
       if (code !== undefined) return { code };
       if (exception.getStatus() < 500) return { code: 'refused' };
     }
-    this.logger.error({ err: exception }, 'a request failed');
+    this.logger.error({ err: exception, req: { method, url: withoutSecrets(url) } }, 'a request failed');
     return { code: 'internal' };
   }
 }

@@ -16,25 +16,23 @@ export class JsonBodyPipe implements PipeTransform {
     return body === undefined ? undefined : parseJson(await this.read(body));
   }
 
-  private async read(body: Readable): Promise<Buffer> {
+  private read(body: Readable): Promise<Buffer> {
+    const { maxBody } = this.config.api;
     const chunks: Buffer[] = [];
     let length = 0;
-    try {
-      // The iterator must not destroy the request: it is to be answered.
-      for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-        length += chunk.length;
-        if (length > this.config.api.maxBody) break;
-        chunks.push(chunk);
-      }
-    } catch {
-      throw new ProtocolError('malformed', 'the body ended early');
-    }
-    if (length > this.config.api.maxBody) {
-      // A client that is still sending reads our answer only when it is through.
-      body.resume();
-      throw new ProtocolError('too_large', 'the body');
-    }
-    return Buffer.concat(chunks, length);
+    return new Promise((resolve, reject) => {
+      const endedEarly = (): void => reject(new ProtocolError('malformed', 'the body ended early'));
+      body
+        // A client that is still sending reads our answer only when it is through: what is too much is read, and dropped.
+        .on('data', (chunk: Buffer) => {
+          length += chunk.length;
+          if (length <= maxBody) chunks.push(chunk);
+          else reject(new ProtocolError('too_large', 'the body'));
+        })
+        .on('end', () => resolve(Buffer.concat(chunks, length)))
+        .on('error', endedEarly)
+        .on('close', endedEarly);
+    });
   }
 }
 

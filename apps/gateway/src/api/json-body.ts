@@ -1,7 +1,7 @@
 import { Body } from '@nestjs/common';
 import type { z } from 'zod';
 import { JsonBodyPipe } from './json-body.pipe.js';
-import { SchemaPipe } from '../gateway/schema.pipe.js';
+import { SchemaPipe } from './schema.pipe.js';
 
 /** The request's body, read as JSON and checked. */
 export function JsonBody(schema: z.ZodType): ParameterDecorator {

@@ -9,7 +9,7 @@ import { UsersService } from '../users/users.service.js';
 import type { connectionsAnswer, doneAnswer } from './answers.js';
 import { JsonBody } from './json-body.js';
 import { disconnectBody, publishToUserBody, unsubscribeBody, userParams } from './requests.js';
-import { SchemaPipe } from '../gateway/schema.pipe.js';
+import { SchemaPipe } from './schema.pipe.js';
 
 type Done = z.output<typeof doneAnswer>;
 

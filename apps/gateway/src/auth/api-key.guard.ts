@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '../config/index.js';
@@ -8,28 +8,42 @@ import { bearerOf } from './token-carriers.js';
 /** Lets a request in that carries one of the API keys, as `Authorization: Bearer KEY` or `X-API-Key: KEY`. */
 @Injectable()
 export class ApiKeyGuard implements CanActivate {
+  /** Of the keys that the configuration held last. */
+  private known: { readonly keys: readonly string[]; readonly digests: readonly Buffer[] } = { keys: [], digests: [] };
+
   constructor(@Inject(CONFIG) private readonly config: Config) {}
 
   canActivate(context: ExecutionContext): boolean {
-    const given = apiKeyOf(context.switchToHttp().getRequest<FastifyRequest>());
-    if (given === undefined || !this.isKey(given)) throw new ProtocolError('unauthorized');
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const given = apiKeyOf(request);
+    const digest = given === undefined ? undefined : sha256(given);
+    if (digest === undefined || !this.isKey(digest)) throw new ProtocolError('unauthorized');
+    publishers.set(request, `api:${digest.toString('base64url').slice(0, 22)}`);
     return true;
   }
 
   /** Compares digests of equal length, all of them, in constant time: neither the length nor the place of a match shows. */
-  private isKey(given: string): boolean {
-    const digest = sha256(given);
+  private isKey(digest: Buffer): boolean {
     let found = false;
-    for (const key of this.config.apiKeys.current) found = timingSafeEqual(digest, sha256(key)) || found;
+    for (const known of this.digests()) found = timingSafeEqual(digest, known) || found;
     return found;
+  }
+
+  private digests(): readonly Buffer[] {
+    const keys = this.config.apiKeys.current;
+    if (keys !== this.known.keys) this.known = { keys, digests: keys.map(sha256) };
+    return this.known.digests;
   }
 }
 
-/** Who published, where it was the API: all of one key's requests share their idempotency keys. */
+/** Hashed once for each request. */
+const publishers = new WeakMap<FastifyRequest, string>();
+
+/** Who published, where it was the API: all of one key's requests share their idempotency keys. Known behind the guard. */
 export function publisherOf(request: FastifyRequest): string {
-  return `api:${sha256(apiKeyOf(request) ?? '')
-    .toString('base64url')
-    .slice(0, 22)}`;
+  const publisher = publishers.get(request);
+  if (publisher === undefined) throw new Error('no API key was checked for this request');
+  return publisher;
 }
 
 function apiKeyOf({ headers }: FastifyRequest): string | undefined {
@@ -38,5 +52,5 @@ function apiKeyOf({ headers }: FastifyRequest): string | undefined {
 }
 
 function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  return hash('sha256', text, 'buffer');
 }

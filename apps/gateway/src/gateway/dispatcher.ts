@@ -6,15 +6,19 @@ import {
   EVENTS_WITH_ID,
   isBadFrame,
   OWN_CHANNEL_ALIAS,
+  requestSchemas,
   userChannel,
 } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import type { WsMessageHandler } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { isObservable, lastValueFrom } from 'rxjs';
+import type { z } from 'zod';
 import { CONFIG, type Config } from '../config/index.js';
 import { Metrics } from '../metrics/metrics.js';
+import { checked } from './checked.js';
 import type { Connection } from './connection.js';
+import { ProtocolError } from './protocol-error.js';
 import { currentRequest, Request } from './request.js';
 
 /** With this many unanswered requests a connection is read no further until half of them are answered. */
@@ -25,6 +29,9 @@ const MAX_UNANSWERED_BYTES = 1_048_576;
 
 /** The events that a client may send before it has proved who it is. */
 const BEFORE_CONNECT: ReadonlySet<string> = new Set(['connect', 'ping']);
+
+/** What the protocol defines is checked before its handler is called; what a gateway of the user's own takes is for that to check. */
+const SCHEMAS: ReadonlyMap<string, z.ZodType> = new Map(Object.entries(requestSchemas));
 
 /** Refusals that a correct client never gets. */
 const INVALID: ReadonlySet<string> = new Set(['invalid', 'invalid_channel']);
@@ -106,10 +113,16 @@ export class Dispatcher {
   private async handle(connection: Connection, request: Request): Promise<string | undefined> {
     const { event, data, id } = request.frame;
     try {
-      const returned: unknown = await connection.handlers[this.events.get(event) ?? -1]?.(data, event);
+      const schema = SCHEMAS.get(event);
+      const given = schema === undefined ? data : checked(schema, data);
+      const returned: unknown = await connection.handlers[this.events.get(event) ?? -1]?.(given, event);
       const result = isObservable(returned) ? await lastValueFrom(returned, { defaultValue: undefined }) : returned;
       return id === undefined ? undefined : encodeReply(id, result === undefined ? {} : result);
     } catch (error) {
+      if (error instanceof ProtocolError) {
+        request.refusal = errorData(error.code, error.detail);
+        return undefined;
+      }
       // What a handler throws goes through Nest's filters: a filter threw, or what was returned is no JSON.
       this.logger.error({ err: error, event, ...connection.logFields }, 'a request could not be answered');
       request.refusal = errorData('internal');

@@ -20,9 +20,11 @@ export class HoldfastWsAdapter extends WsAdapter {
   private readonly accept: ((connection: Connection) => void)[] = [];
   private webSocketServer: WebSocketServer | undefined;
   private stopListening: (() => void) | undefined;
+  private readonly dispatcher: Dispatcher;
 
   constructor(private readonly app: INestApplication) {
     super(app);
+    this.dispatcher = app.get(Dispatcher);
   }
 
   override create(port: number, options: Record<string, unknown> = {}): WebSocketServer {
@@ -60,7 +62,7 @@ export class HoldfastWsAdapter extends WsAdapter {
   }
 
   override bindMessageHandlers(connection: Connection, handlers: WsMessageHandler[]): void {
-    this.app.get(Dispatcher).bind(connection, handlers);
+    this.dispatcher.bind(connection, handlers);
   }
 
   override bindClientDisconnect(connection: Connection, callback: (reason: number) => void): void {

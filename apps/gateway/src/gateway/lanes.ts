@@ -1,3 +1,4 @@
+import type { RequestId } from '@holdfast/protocol';
 import type { Request } from './request.js';
 
 type Work = (request: Request) => Promise<void>;
@@ -13,11 +14,13 @@ export class Lanes {
   bytes = 0;
   private running = 0;
   private queues: Map<string, Request[]> | undefined;
+  private ids: Set<RequestId> | undefined;
   private waiting: string[] | undefined;
 
   add(lane: string, request: Request, concurrency: number, work: Work): void {
     this.size += 1;
     this.bytes += request.bytes;
+    if (request.frame.id !== undefined) (this.ids ??= new Set()).add(request.frame.id);
     this.queues ??= new Map();
     const queue = this.queues.get(lane);
     if (queue !== undefined) {
@@ -30,12 +33,8 @@ export class Lanes {
   }
 
   /** Whether a request with this id is unanswered. */
-  has(id: string | number): boolean {
-    if (this.queues === undefined) return false;
-    for (const queue of this.queues.values()) {
-      for (const request of queue) if (request.frame.id === id) return true;
-    }
-    return false;
+  has(id: RequestId): boolean {
+    return this.ids?.has(id) ?? false;
   }
 
   private async run(lane: string, work: Work): Promise<void> {
@@ -47,12 +46,14 @@ export class Lanes {
       queue.shift();
       this.size -= 1;
       this.bytes -= request.bytes;
+      if (request.frame.id !== undefined) this.ids?.delete(request.frame.id);
     }
     this.queues?.delete(lane);
     this.running -= 1;
     if (this.queues?.size === 0) {
       // An idle connection keeps nothing.
       this.queues = undefined;
+      this.ids = undefined;
       this.waiting = undefined;
       return;
     }

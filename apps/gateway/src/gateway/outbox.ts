@@ -6,6 +6,9 @@ import { flushSoon } from './flushing.js';
 /** Frames below this many bytes in all are copied into one chunk: one write is cheaper than a vector of small ones. */
 const JOIN_BELOW = 16_384;
 
+/** So are more of them, where they are smaller than this on average. */
+const SMALL_FRAME = 1_024;
+
 /** So many bytes are offered to the kernel at once: only what it does not take counts against a slow consumer. */
 const FLUSH_AT = 65_536;
 
@@ -124,7 +127,7 @@ export class Outbox {
     const done = this.first === undefined ? this.takeWritten() : undefined;
     if (more === undefined || more.frames.length === 0) {
       this.socket.write(first, done);
-    } else if (bytes < JOIN_BELOW) {
+    } else if (bytes < Math.max(JOIN_BELOW, (more.frames.length + 1) * SMALL_FRAME)) {
       this.socket.write(join([first, ...more.frames], bytes), done);
     } else {
       this.socket.cork();

@@ -1,16 +1,7 @@
 import { BROKER, type Broker } from '@holdfast/broadcast';
-import {
-  requestSchemas,
-  type ConnectRequest,
-  type PingReply,
-  type RefreshReply,
-  type RefreshRequest,
-  type Welcome,
-} from '@holdfast/protocol';
+import type { ConnectRequest, PingReply, RefreshReply, RefreshRequest, Welcome } from '@holdfast/protocol';
 import { Inject } from '@nestjs/common';
 import {
-  ConnectedSocket,
-  MessageBody,
   SubscribeMessage,
   WebSocketGateway,
   type OnGatewayConnection,
@@ -26,14 +17,16 @@ import type { Connection } from './connection.js';
 import { Connections } from './connections.js';
 import { ProtocolError } from './protocol-error.js';
 import { currentRequest } from './request.js';
-import { SchemaPipe } from './schema.pipe.js';
 import { sessionOf, type Session } from './session.js';
 import { toldByClose } from './told-by-close.js';
 
 /** How long a client may hear nothing before it pings, where the gateway itself sends no pings. */
 const DEFAULT_PING_MS = 25_000;
 
-/** Who is at the other end: the events that begin, extend and end a session. */
+/**
+ * Who is at the other end: the events that begin, extend and end a session. Handlers get the connection and data that the
+ * dispatcher has checked.
+ */
 @WebSocketGateway()
 export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect {
   constructor(
@@ -62,10 +55,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   }
 
   @SubscribeMessage('connect')
-  async connect(
-    @ConnectedSocket() connection: Connection,
-    @MessageBody(new SchemaPipe(requestSchemas.connect)) { token, session }: ConnectRequest,
-  ): Promise<Welcome> {
+  async connect(connection: Connection, { token, session }: ConnectRequest): Promise<Welcome> {
     if (connection.identity !== undefined) throw new ProtocolError('already_connected');
     const presented = session === undefined ? connection.session : sessionOf(session);
     const identity = await this.authenticate(connection, { token, client: presented.client });
@@ -78,10 +68,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   }
 
   @SubscribeMessage('refresh')
-  async refresh(
-    @ConnectedSocket() connection: Connection,
-    @MessageBody(new SchemaPipe(requestSchemas.refresh)) { token }: RefreshRequest,
-  ): Promise<RefreshReply> {
+  async refresh(connection: Connection, { token }: RefreshRequest): Promise<RefreshReply> {
     const identity = await this.admission.admit({ token, client: connection.client });
     if (identity.user !== connection.user) throw new ProtocolError('forbidden', 'the token is of another user');
     connection.authenticated(identity);
@@ -90,7 +77,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   }
 
   @SubscribeMessage('ping')
-  ping(@MessageBody(new SchemaPipe(requestSchemas.ping)) _nothing: undefined): PingReply {
+  ping(): PingReply {
     return {};
   }
 

@@ -31,7 +31,7 @@ export class JsonBodyPipe implements PipeTransform {
         })
         .on('end', () => resolve(Buffer.concat(chunks, length)))
         .on('error', endedEarly)
-        .on('close', endedEarly);
+        .on('close', () => void (body.readableEnded || endedEarly()));
     });
   }
 }

@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import { CLOSE, errorData, SUBPROTOCOL } from '@holdfast/protocol';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { Connections } from '../src/gateway/connections.js';
+import { Dispatcher } from '../src/gateway/dispatcher.js';
 import { connectAs, refusal } from './support/connect-as.js';
 import { API_KEY, startGateway, type TestGateway } from './support/gateway.js';
 import { metric } from './support/metric.js';
+import { NO_LIMITS } from './support/no-limits.js';
 import { clientFrame, PING, PONG, RawSocket, TEXT, upgradeRequest, type HttpAnswer } from './support/raw-socket.js';
 import { TestClient } from './support/test-client.js';
 import { signToken } from './support/tokens.js';
@@ -311,6 +313,29 @@ describe('promise 7: unanswered requests', () => {
     expect(connection?.lanes.bytes).toBeLessThan(1_300_000);
     answer.resolve({ epoch: 'e', offset: 1 });
     for (let id = 0; id < 200; id += 1) expect((await client.answer(id)).event).toBe('reply');
+  });
+});
+
+describe('promise 7: a client that sends without end', () => {
+  it('has its turn like all others: what it caused goes out between its requests', async () => {
+    const sut = await startGateway({ limits: NO_LIMITS });
+    const client = await RawSocket.webSocket(sut.port);
+    const receive = vi.spyOn(sut.app.get(Dispatcher), 'receive');
+    let [most, counted, counting] = [0, 0, true];
+    const count = (): void => {
+      const { length } = receive.mock.calls;
+      most = Math.max(most, length - counted);
+      counted = length;
+      if (counting) setImmediate(count);
+    };
+    count();
+    onTestFinished(() => void (counting = false));
+    const frames = 20_000;
+    const frame = clientFrame(TEXT, '{"event":"publish","data":{"channel":"room:1","data":1}}');
+    client.write(...Array.from({ length: frames }, () => frame));
+    await vi.waitFor(() => expect(receive).toHaveBeenCalledTimes(frames), { timeout: 10_000 });
+    // A piece of 64 KiB is read at once.
+    expect(most).toBeLessThanOrEqual(Math.ceil(65_536 / frame.length) + 1);
   });
 });
 

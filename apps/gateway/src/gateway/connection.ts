@@ -83,6 +83,8 @@ export class Connection {
   private closing = false;
   private alive = true;
   private pinged = false;
+  /** Whether it is to be read again from the next turn of the event loop. */
+  private resuming = false;
   /** Whether it is not read because it sent too much. */
   private throttled = false;
   // Ticks; 0 where there is none.
@@ -263,7 +265,19 @@ export class Connection {
     this.webSocket.pause();
   }
 
+  /**
+   * Reads on in the next turn of the event loop. Sooner, a client that sends without end would be read on and on in this
+   * one, and what it caused would wait for the end of it.
+   */
+  resumeSoon(): void {
+    if (!this.webSocket.isPaused || this.resuming) return;
+    this.resuming = true;
+    setImmediate(resume, this);
+  }
+
+  /** @internal */
   resume(): void {
+    this.resuming = false;
     if (!this.webSocket.isPaused || this.throttled) return;
     // What it said meanwhile was not read.
     this.alive = true;
@@ -377,6 +391,10 @@ export class Connection {
 
 // Shared listeners and one map in place of closures: a closure for each event of each connection costs 64 bytes.
 const connectionOf = new WeakMap<WebSocket, Connection>();
+
+function resume(connection: Connection): void {
+  connection.resume();
+}
 
 function onMessage(this: WebSocket, data: Buffer | ArrayBuffer | Buffer[], isBinary: boolean): void {
   // `binaryType` is left at 'nodebuffer', for which ws gives a Buffer and nothing else.

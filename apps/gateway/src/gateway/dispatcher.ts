@@ -98,7 +98,7 @@ export class Dispatcher {
       connection.sendText(reply);
     }
     request.answered();
-    if (!this.isBehind(connection, 0.5)) connection.resume();
+    if (!this.isBehind(connection, 0.5)) connection.resumeSoon();
   }
 
   /** Whether a connection has at least this share of the unanswered requests, or of their bytes, that it may have. */

@@ -22,6 +22,8 @@ export class JsonBodyPipe implements PipeTransform {
     let length = 0;
     return new Promise((resolve, reject) => {
       const endedEarly = (): void => reject(new ProtocolError('malformed', 'the body ended early'));
+      // A guard of the user's own may have taken longer than the client waited.
+      if (body.destroyed) endedEarly();
       body
         // A client that is still sending reads our answer only when it is through: what is too much is read, and dropped.
         .on('data', (chunk: Buffer) => {

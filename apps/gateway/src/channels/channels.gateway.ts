@@ -16,8 +16,8 @@ import type { Connection } from '../gateway/connection.js';
 import { ChannelsService } from './channels.service.js';
 
 /**
- * What a client does with channels. Handlers get the connection and data that the dispatcher has checked: Nest's
- * parameter decorators would cost each request a promise for each parameter and pipe.
+ * What a client does with channels. Handlers get the connection and data that the dispatcher has checked: a pipe would cost
+ * each request a chain of promises.
  */
 @WebSocketGateway()
 export class ChannelsGateway {

@@ -1,7 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AuthModule } from '../auth/index.js';
 import { LifecycleModule } from '../lifecycle/lifecycle.module.js';
-import { ChannelsGateway } from './channels.gateway.js';
 import { ChannelsService } from './channels.service.js';
 import { Hub } from './hub.js';
 import { Presence } from './presence.js';
@@ -9,7 +8,7 @@ import { Replays } from './replays.js';
 
 @Module({
   imports: [AuthModule, LifecycleModule],
-  providers: [ChannelsGateway, ChannelsService, Hub, Presence, Replays],
+  providers: [ChannelsService, Hub, Presence, Replays],
   exports: [ChannelsService, Hub],
 })
 export class ChannelsModule {}

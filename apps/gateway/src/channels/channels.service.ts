@@ -20,7 +20,7 @@ import { Authenticator, Permissions, type SubscriptionGrant } from '../auth/inde
 import { CONFIG, namespaceOptions, type Config, type NamespaceOptions } from '../config/index.js';
 import type { Connection } from '../gateway/connection.js';
 import { ProtocolError } from '../gateway/protocol-error.js';
-import { currentRequest } from '../gateway/request.js';
+import type { Request } from '../gateway/request.js';
 import { RateTable } from '../limits/rate-table.js';
 import { Metrics } from '../metrics/metrics.js';
 import { AuthorizationWebhook } from '../webhooks/authorization-webhook.js';
@@ -124,7 +124,12 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     });
   }
 
-  async subscribe(connection: Connection, request: SubscribeRequest): Promise<SubscribeReply> {
+  /** @param pending is answered by what this returns; the replay follows the answer. */
+  async subscribe(
+    connection: Connection,
+    request: SubscribeRequest,
+    pending: Pick<Request, 'afterAnswer'>,
+  ): Promise<SubscribeReply> {
     const channel = this.resolve(connection, request.channel);
     if (connection.subscriptions?.has(channel)) throw new ProtocolError('already_subscribed');
     const options = this.options(channel);
@@ -148,7 +153,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
       const members = request.presence ? await this.presence.members(channel) : undefined;
       refuseEnded(subscription);
       if (grant?.expiresAt !== undefined) this.expiring.add(subscription);
-      currentRequest.getStore()?.afterAnswer(() => subscription.begin(replay));
+      pending.afterAnswer(() => subscription.begin(replay));
       return {
         channel,
         ...position,

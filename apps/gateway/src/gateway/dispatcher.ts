@@ -7,6 +7,8 @@ import {
   isBadFrame,
   OWN_CHANNEL_ALIAS,
   requestSchemas,
+  type RequestEvent,
+  type Requests,
   userChannel,
 } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
@@ -30,15 +32,25 @@ const MAX_UNANSWERED_BYTES = 1_048_576;
 /** The events that a client may send before it has proved who it is. */
 const BEFORE_CONNECT: ReadonlySet<string> = new Set(['connect', 'ping']);
 
-/** What the protocol defines is checked before its handler is called; what a gateway of the user's own takes is for that to check. */
-const SCHEMAS: ReadonlyMap<string, z.ZodType> = new Map(Object.entries(requestSchemas));
-
 /** Refusals that a correct client never gets. */
 const INVALID: ReadonlySet<string> = new Set(['invalid', 'invalid_channel']);
+
+/**
+ * Answers a request of the protocol, whose data has been checked. What it throws is told to the client: a ProtocolError as it
+ * is, and anything else as `internal`.
+ */
+export type Handler<E extends RequestEvent> = (
+  connection: Connection,
+  data: Requests[E]['data'],
+  request: Request,
+) => Requests[E]['reply'] | Promise<Requests[E]['reply']>;
 
 /** Brings each frame to its handler and the answer back, in order per connection and channel. */
 @Injectable()
 export class Dispatcher {
+  /** Who answers what the protocol defines, without Nest between: its way to a handler costs more than most of them. */
+  private readonly served = new Map<string, (connection: Connection, data: unknown, request: Request) => unknown>();
+  /** The events of gateways of the user's own, and where their handlers stand among those of each connection. */
   private readonly events = new Map<string, number>();
 
   constructor(
@@ -46,6 +58,13 @@ export class Dispatcher {
     @Inject(Metrics) private readonly metrics: Metrics,
     @InjectPinoLogger(Dispatcher.name) private readonly logger: PinoLogger,
   ) {}
+
+  serve(handlers: { readonly [E in RequestEvent]?: Handler<E> }): void {
+    for (const [event, handler] of Object.entries(handlers) as [RequestEvent, Handler<RequestEvent>][]) {
+      const schema: z.ZodType<never> = requestSchemas[event] as never;
+      this.served.set(event, (connection, data, request) => handler(connection, checked(schema, data), request));
+    }
+  }
 
   /** Keeps what Nest bound for this connection; called once per gateway class, always in the same order. */
   bind(connection: Connection, handlers: readonly WsMessageHandler[]): void {
@@ -65,9 +84,9 @@ export class Dispatcher {
     }
     const { event, data, id } = frame;
     if (!within) {
-      this.metrics.refusedRequests.inc({ event: this.events.has(event) ? event : 'unknown', code: 'rate_limited' });
+      this.metrics.refusedRequests.inc({ event: this.knows(event) ? event : 'unknown', code: 'rate_limited' });
       connection.sendText(encodeError(errorData('rate_limited'), id));
-    } else if (!this.events.has(event)) {
+    } else if (!this.knows(event)) {
       connection.refuseFrame(errorData('unknown_event'), id);
     } else if (id === undefined && EVENTS_WITH_ID.has(event)) {
       connection.refuseFrame(errorData('id_required'));
@@ -89,7 +108,7 @@ export class Dispatcher {
   private async answer(connection: Connection, request: Request): Promise<void> {
     if (!connection.open) return;
     const { event, id } = request.frame;
-    const reply = await currentRequest.run(request, () => this.handle(connection, request));
+    const reply = await this.handle(connection, request);
     if (request.refusal !== undefined) {
       this.metrics.refusedRequests.inc({ event, code: request.refusal.code });
       if (INVALID.has(request.refusal.code)) connection.refuseFrame(request.refusal, id);
@@ -113,21 +132,32 @@ export class Dispatcher {
   private async handle(connection: Connection, request: Request): Promise<string | undefined> {
     const { event, data, id } = request.frame;
     try {
-      const schema = SCHEMAS.get(event);
-      const given = schema === undefined ? data : checked(schema, data);
-      const returned: unknown = await connection.handlers[this.events.get(event) ?? -1]?.(given, event);
-      const result = isObservable(returned) ? await lastValueFrom(returned, { defaultValue: undefined }) : returned;
+      const handler = this.served.get(event);
+      const result =
+        handler === undefined
+          ? await currentRequest.run(request, () => this.callGateway(connection, request))
+          : await handler(connection, data, request);
       return id === undefined ? undefined : encodeReply(id, result === undefined ? {} : result);
     } catch (error) {
       if (error instanceof ProtocolError) {
         request.refusal = errorData(error.code, error.detail);
         return undefined;
       }
-      // What a handler throws goes through Nest's filters: a filter threw, or what was returned is no JSON.
+      // A handler failed (one of a user's own goes through Nest's filters: there one of those), or what it returned is no JSON.
       this.logger.error({ err: error, event, ...connection.logFields }, 'a request could not be answered');
       request.refusal = errorData('internal');
       return undefined;
     }
+  }
+
+  /** Calls a handler of a gateway of the user's own, as Nest bound it. */
+  private async callGateway(connection: Connection, { frame: { event, data } }: Request): Promise<unknown> {
+    const returned: unknown = await connection.handlers[this.events.get(event) ?? -1]?.(data, event);
+    return isObservable(returned) ? await lastValueFrom(returned, { defaultValue: undefined }) : returned;
+  }
+
+  private knows(event: string): boolean {
+    return this.served.has(event) || this.events.has(event);
   }
 }
 

@@ -10,6 +10,7 @@ import { ConnectionLimits } from '../limits/connection-limits.js';
 import { Overload } from '../limits/overload.js';
 import { PendingSockets } from '../limits/pending-sockets.js';
 import { Metrics } from '../metrics/metrics.js';
+import { ChannelRequests } from './channel-requests.js';
 import { Connections } from './connections.js';
 import { Dispatcher } from './dispatcher.js';
 import { Drain } from './drain.js';
@@ -21,6 +22,7 @@ import { WebSocketPathController } from './web-socket-path.controller.js';
   imports: [AuthModule, ChannelsModule, EventsModule, LifecycleModule],
   controllers: [WebSocketPathController],
   providers: [
+    ChannelRequests,
     ConnectionLimits,
     Connections,
     Dispatcher,

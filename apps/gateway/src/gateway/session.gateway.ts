@@ -1,12 +1,7 @@
 import { BROKER, type Broker } from '@holdfast/broadcast';
-import type { ConnectRequest, PingReply, RefreshReply, RefreshRequest, Welcome } from '@holdfast/protocol';
+import type { ConnectRequest, RefreshReply, RefreshRequest, Welcome } from '@holdfast/protocol';
 import { Inject } from '@nestjs/common';
-import {
-  SubscribeMessage,
-  WebSocketGateway,
-  type OnGatewayConnection,
-  type OnGatewayDisconnect,
-} from '@nestjs/websockets';
+import { WebSocketGateway, type OnGatewayConnection, type OnGatewayDisconnect } from '@nestjs/websockets';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { Admission, type Applicant, type Identity } from '../auth/index.js';
 import { ChannelsService } from '../channels/channels.service.js';
@@ -15,18 +10,16 @@ import { ClientEvents } from '../events/client-events.js';
 import { ConnectionLimits } from '../limits/connection-limits.js';
 import type { Connection } from './connection.js';
 import { Connections } from './connections.js';
+import { Dispatcher } from './dispatcher.js';
 import { ProtocolError } from './protocol-error.js';
-import { currentRequest } from './request.js';
+import type { Request } from './request.js';
 import { sessionOf, type Session } from './session.js';
 import { toldByClose } from './told-by-close.js';
 
 /** How long a client may hear nothing before it pings, where the gateway itself sends no pings. */
 const DEFAULT_PING_MS = 25_000;
 
-/**
- * Who is at the other end: the events that begin, extend and end a session. Handlers get the connection and data that the
- * dispatcher has checked.
- */
+/** Who is at the other end: how a session begins, is extended and ends. */
 @WebSocketGateway()
 export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect {
   constructor(
@@ -35,10 +28,17 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
     @Inject(Admission) private readonly admission: Admission,
     @Inject(ChannelsService) private readonly channels: ChannelsService,
     @Inject(Connections) private readonly connections: Connections,
+    @Inject(Dispatcher) dispatcher: Dispatcher,
     @Inject(ClientEvents) private readonly events: ClientEvents,
     @Inject(ConnectionLimits) private readonly limits: ConnectionLimits,
     @InjectPinoLogger(SessionGateway.name) private readonly logger: PinoLogger,
-  ) {}
+  ) {
+    dispatcher.serve({
+      connect: (connection, data, request) => this.connect(connection, data, request),
+      refresh: (connection, data) => this.refresh(connection, data),
+      ping: () => ({}),
+    });
+  }
 
   handleConnection(connection: Connection): void {
     if (connection.identity === undefined) return;
@@ -54,21 +54,23 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
     if (user !== undefined) this.inBackground(this.broker.unregister(user, client, id), connection);
   }
 
-  @SubscribeMessage('connect')
-  async connect(connection: Connection, { token, session }: ConnectRequest): Promise<Welcome> {
+  private async connect(
+    connection: Connection,
+    { token, session }: ConnectRequest,
+    request: Request,
+  ): Promise<Welcome> {
     if (connection.identity !== undefined) throw new ProtocolError('already_connected');
     const presented = session === undefined ? connection.session : sessionOf(session);
-    const identity = await this.authenticate(connection, { token, client: presented.client });
+    const identity = await this.authenticate(connection, { token, client: presented.client }, request);
     // Who left meanwhile must not be registered: nobody would take it back.
     if (!connection.open) throw new ProtocolError('not_connected');
-    this.makeRoom(connection, presented, identity);
+    this.makeRoom(connection, presented, identity, request);
     this.connections.identify(connection, presented, identity);
     this.register(connection);
     return this.welcome(connection);
   }
 
-  @SubscribeMessage('refresh')
-  async refresh(connection: Connection, { token }: RefreshRequest): Promise<RefreshReply> {
+  private async refresh(connection: Connection, { token }: RefreshRequest): Promise<RefreshReply> {
     const identity = await this.admission.admit({ token, client: connection.client });
     if (identity.user !== connection.user) throw new ProtocolError('forbidden', 'the token is of another user');
     connection.authenticated(identity);
@@ -76,13 +78,8 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
     return expiry(identity);
   }
 
-  @SubscribeMessage('ping')
-  ping(): PingReply {
-    return {};
-  }
-
   /** A wrong token ends the connection: it has nothing else to show. */
-  private async authenticate(connection: Connection, applicant: Applicant): Promise<Identity> {
+  private async authenticate(connection: Connection, applicant: Applicant, request: Request): Promise<Identity> {
     try {
       const identity = await this.admission.admit(applicant);
       if (identity.user !== undefined && this.connections.isRefused(identity.user))
@@ -90,17 +87,17 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
       return identity;
     } catch (error) {
       const close = (error instanceof ProtocolError ? toldByClose(error.code) : undefined) ?? 'internal';
-      currentRequest.getStore()?.afterAnswer(() => connection.close(close));
+      request.afterAnswer(() => connection.close(close));
       throw error;
     }
   }
 
   /** A user who has as many connections as it may comes again later. */
-  private makeRoom(connection: Connection, { client }: Session, { user }: Identity): void {
+  private makeRoom(connection: Connection, { client }: Session, { user }: Identity, request: Request): void {
     try {
       this.limits.checkRoom({ client, user, address: connection.address });
     } catch (error) {
-      currentRequest.getStore()?.afterAnswer(() => connection.close('overloaded'));
+      request.afterAnswer(() => connection.close('overloaded'));
       throw error;
     }
   }

@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { MemoryBroker, type Broker } from '@holdfast/broadcast';
 import type { RequestEvent, Requests, SubscribeRequest } from '@holdfast/protocol';
-import type { WsMessageHandler } from '@nestjs/common';
 import { PinoLogger } from 'nestjs-pino';
 import { onTestFinished } from 'vitest';
 import type { WebSocket } from 'ws';
@@ -11,9 +10,9 @@ import { Hub } from '../../src/channels/hub.js';
 import { Presence } from '../../src/channels/presence.js';
 import { Replays } from '../../src/channels/replays.js';
 import type { Config } from '../../src/config/index.js';
+import { ChannelRequests } from '../../src/gateway/channel-requests.js';
 import { Connection, type ConnectionContext } from '../../src/gateway/connection.js';
 import { Dispatcher } from '../../src/gateway/dispatcher.js';
-import { ProtocolError } from '../../src/gateway/protocol-error.js';
 import { newSession, type Session } from '../../src/gateway/session.js';
 import { Lifecycle } from '../../src/lifecycle/lifecycle.js';
 import { Metrics } from '../../src/metrics/metrics.js';
@@ -63,6 +62,7 @@ export class Pod implements ConnectionContext {
       presence,
       this.metrics,
     );
+    new ChannelRequests(this.dispatcher, this.channels);
   }
 
   /** A pod that is stopped when the test ends. */
@@ -119,7 +119,6 @@ export class PodClient {
       pod.channels.disconnected(this.connection);
       this.socket.destroy();
     });
-    pod.dispatcher.bind(this.connection, handlers(pod.channels, this.connection));
   }
 
   get session(): Session {
@@ -173,31 +172,4 @@ export class PodClient {
     this.frames.push(frame);
     if (frame.id !== undefined) this.answers.get(Number(frame.id))?.(frame);
   }
-}
-
-/** What Nest binds of ChannelsGateway, without its pipes and filters. */
-function handlers(channels: ChannelsService, connection: Connection): WsMessageHandler[] {
-  const handler = <E extends RequestEvent>(
-    message: E,
-    callback: (data: Requests[E]['data']) => unknown,
-  ): WsMessageHandler => ({
-    message,
-    isAckHandledManually: false,
-    callback: async (data: Requests[E]['data']) => {
-      try {
-        return await callback(data);
-      } catch (error) {
-        if (!(error instanceof ProtocolError)) throw error;
-        connection.emit('exception', error.getError());
-        return undefined;
-      }
-    },
-  });
-  return [
-    handler('subscribe', (request) => channels.subscribe(connection, request)),
-    handler('unsubscribe', ({ channel }) => ({ channel: channels.unsubscribe(connection, channel) })),
-    handler('publish', ({ channel, data, key }) => channels.publishFrom(connection, channel, data, key)),
-    handler('presence', ({ channel }) => channels.presenceFor(connection, channel)),
-    handler('history', (request) => channels.historyFor(connection, request)),
-  ];
 }

@@ -1,9 +1,8 @@
-import { request as requestHttps } from 'node:https';
-import { request as requestHttp, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { connectTimes } from '../support/clients.js';
 import { createCertificate } from '../support/certificate.js';
 import { Cluster, nameOf } from '../support/cluster.js';
+import { ask as askAt } from '../support/http.js';
 import { Namespace } from '../support/namespace.js';
 import { Release } from '../support/release.js';
 
@@ -29,17 +28,7 @@ afterAll(() => namespace?.remove());
 
 beforeEach(() => namespace.collectOnFailure());
 
-/** The status of a plain request, and where it is redirected to. */
-async function ask(path: string, { tls = false } = {}): Promise<[status: number | undefined, location?: string]> {
-  const request = tls ? requestHttps : requestHttp;
-  const options = { host: address, path, headers: { host: HOST }, servername: HOST, rejectUnauthorized: false };
-  const response = await new Promise<IncomingMessage>((resolve, reject) =>
-    request(options, resolve).on('error', reject).end(),
-  );
-  response.resume();
-  const { location } = response.headers;
-  return location === undefined ? [response.statusCode] : [response.statusCode, location];
-}
+const ask = (path: string, { tls = false } = {}): ReturnType<typeof askAt> => askAt({ address, host: HOST, path, tls });
 
 /** A route that is not (yet) there is answered by 404; the WebSocket's by 426. */
 const untilServed = (tls: boolean): Promise<void> =>

@@ -48,6 +48,11 @@ export class Outbox {
     return this.queued + this.socket.writableLength;
   }
 
+  /** Frames that wait here. */
+  get waiting(): number {
+    return this.first === undefined ? 0 : 1 + (this.rest?.length ?? 0);
+  }
+
   push(frame: Buffer): void {
     this.queued += frame.length;
     if (this.first !== undefined) {

@@ -1,0 +1,24 @@
+import { request as requestHttp, type IncomingMessage } from 'node:http';
+import { request as requestHttps } from 'node:https';
+
+export interface Ask {
+  /** Where the TCP connection goes. */
+  readonly address: string;
+  /** The name that the ingress knows. */
+  readonly host: string;
+  readonly path: string;
+  /** Whether over TLS, with any certificate. */
+  readonly tls?: boolean;
+}
+
+/** The status of a plain request, and where it is redirected to. */
+export async function ask({ address, host, path, tls = false }: Ask): Promise<[status?: number, location?: string]> {
+  const request = tls ? requestHttps : requestHttp;
+  const options = { host: address, path, headers: { host }, servername: host, rejectUnauthorized: false };
+  const response = await new Promise<IncomingMessage>((resolve, reject) =>
+    request(options, resolve).on('error', reject).end(),
+  );
+  response.resume();
+  const { statusCode, headers } = response;
+  return headers.location === undefined ? [statusCode] : [statusCode, headers.location];
+}

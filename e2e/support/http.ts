@@ -12,7 +12,12 @@ export interface Ask {
 }
 
 /** The status of a plain request, and where it is redirected to. */
-export async function ask({ address, host, path, tls = false }: Ask): Promise<[status?: number, location?: string]> {
+export async function ask({
+  address,
+  host,
+  path,
+  tls = false,
+}: Ask): Promise<[status: number | undefined, location?: string]> {
   const request = tls ? requestHttps : requestHttp;
   const options = { host: address, path, headers: { host }, servername: host, rejectUnauthorized: false };
   const response = await new Promise<IncomingMessage>((resolve, reject) =>

@@ -59,6 +59,7 @@ export class Dispatcher {
     @InjectPinoLogger(Dispatcher.name) private readonly logger: PinoLogger,
   ) {}
 
+  /** Says who answers these requests of the protocol; called while the application is built. */
   serve(handlers: { readonly [E in RequestEvent]?: Handler<E> }): void {
     for (const [event, handler] of Object.entries(handlers) as [RequestEvent, Handler<RequestEvent>][]) {
       const schema: z.ZodType<never> = requestSchemas[event] as never;

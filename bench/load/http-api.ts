@@ -1,3 +1,9 @@
+/** The body of one publication, where an API names its parts so. */
+export const publication = (channel: string, data: string): string => `{"channel":"${channel}","data":${data}}`;
+
+/** How many publications an answer gives an offset. */
+export const countOffsets = (answer: string): number => answer.split('"offset":').length - 1;
+
 /** How an HTTP API is asked to publish. */
 export interface HttpApi {
   readonly headers: Readonly<Record<string, string>>;

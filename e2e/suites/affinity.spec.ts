@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ClientPods, connectTimes } from '../support/clients.js';
 import { Cluster } from '../support/cluster.js';
+import { eventually } from '../support/eventually.js';
 import { Namespace } from '../support/namespace.js';
 import { Release } from '../support/release.js';
 import { connect, cookieOf, UpgradeError, type Connected, type ConnectOptions } from '../support/socket.js';
@@ -42,7 +43,7 @@ async function untilServed(sticky: boolean): Promise<void> {
     expect(podsOf(all)).toEqual(pods);
     expect(all[0]?.setCookies).toHaveLength(sticky ? 1 : 0);
   };
-  await vi.waitFor(look, { timeout: 30_000, interval: 200 });
+  await eventually(look);
 }
 
 async function apply(mode: string, controller: string): Promise<void> {
@@ -145,11 +146,10 @@ const url = (): string => `ws://holdfast.${namespace.name}.svc/ws`;
 describe('through the Service with sessionAffinity.mode=clientIP', () => {
   beforeAll(async () => {
     await release.apply({ sessionAffinity: { mode: 'clientIP' }, timeouts: TIMEOUTS, ...ROLLOUT, config: CONFIG });
-    // kube-proxy takes a moment to hear of it, on each node.
     for (const client of clients.names) {
       const isSticky = async (): Promise<void> =>
         expect(new Set(await clients.connect(client, url(), { times: 10 })).size).toBe(1);
-      await vi.waitFor(isSticky, { timeout: 30_000, interval: 200 });
+      await eventually(isSticky);
     }
   });
 

@@ -1,13 +1,14 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { ChatWindow } from '../../apps/chat/test/support/chat-window.js';
 import { launchChromium } from '../../apps/chat/test/support/chromium.js';
 import { LAST_RUN } from '../report/records.js';
 import { createCertificate } from '../support/certificate.js';
 import { Cluster } from '../support/cluster.js';
 import { ask } from '../support/http.js';
+import { eventually } from '../support/eventually.js';
 import { Namespace } from '../support/namespace.js';
 import { Scene } from '../support/scene.js';
 
@@ -26,9 +27,8 @@ beforeAll(async () => {
     tls: { enabled: true, secretName: 'tls' },
   });
   await createCertificate(namespace, scene.host);
-  // The controller takes a moment to hear of the Ingress and of its certificate.
   const page = { address: scene.ingressAddress, host: scene.host, path: '/', tls: true };
-  await vi.waitFor(async () => expect(await ask(page)).toEqual([200]), { timeout: 30_000, interval: 200 });
+  await eventually(async () => expect(await ask(page)).toEqual([200]));
   browser = await launchChromium([`--host-resolver-rules=MAP ${scene.host} ${scene.ingressAddress}`]);
 }, 600_000);
 

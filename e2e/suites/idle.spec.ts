@@ -1,5 +1,6 @@
-import { beforeAll, describe, expect, it, vi, type TestContext } from 'vitest';
+import { beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { Cluster } from '../support/cluster.js';
+import { eventually } from '../support/eventually.js';
 import { Namespace } from '../support/namespace.js';
 import { Release, type Values } from '../support/release.js';
 import { connect, livesFor, type Connected, type ConnectOptions } from '../support/socket.js';
@@ -44,7 +45,7 @@ function apply(namespace: Namespace, values: Values, read: number, ping: number)
 
 /** Connects once the controller knows of the route. */
 function connected(options: ConnectOptions): Promise<Connected> {
-  return vi.waitFor(() => connect(options), { timeout: 30_000, interval: 200 });
+  return eventually(() => connect(options));
 }
 
 // Most of the time they wait. Tests that run side by side have what they need of vitest in their contexts.

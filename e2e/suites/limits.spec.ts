@@ -2,6 +2,7 @@ import type { ErrorData } from '@holdfast/protocol';
 import { SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Cluster } from '../support/cluster.js';
+import { eventually } from '../support/eventually.js';
 import { Namespace } from '../support/namespace.js';
 import { QUICK, type Values } from '../support/release.js';
 import { Scene } from '../support/scene.js';
@@ -35,7 +36,7 @@ async function apply(config: Values): Promise<void> {
     sessionAffinity: { mode: 'none' },
     config: { auth, ...config },
   });
-  await vi.waitFor(async () => (await connect(through())).socket.close(), { timeout: 30_000, interval: 200 });
+  await eventually(async () => (await connect(through())).socket.close());
 }
 
 function through(options: Partial<ConnectOptions> = {}): ConnectOptions {

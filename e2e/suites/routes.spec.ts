@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { connectTimes } from '../support/clients.js';
 import { createCertificate } from '../support/certificate.js';
 import { Cluster, nameOf } from '../support/cluster.js';
 import { ask as askAt } from '../support/http.js';
+import { eventually } from '../support/eventually.js';
 import { Namespace } from '../support/namespace.js';
 import { Release } from '../support/release.js';
 
@@ -32,7 +33,7 @@ const ask = (path: string, { tls = false } = {}): ReturnType<typeof askAt> => as
 
 /** A route that is not (yet) there is answered by 404; the WebSocket's by 426. */
 const untilServed = (tls: boolean): Promise<void> =>
-  vi.waitFor(async () => expect(await ask('/ws', { tls })).toEqual([426]), { timeout: 30_000, interval: 200 });
+  eventually(async () => expect(await ask('/ws', { tls })).toEqual([426]));
 
 /** What is answered at all of some paths of the gateway, once its WebSocket is. */
 async function served({ tls = false } = {}): Promise<string[]> {
@@ -76,7 +77,7 @@ describe.each(['nginx', 'traefik'])('an Ingress of class %s', (controller) => {
       config: CONFIG,
     });
     expect(await served({ tls: true })).toEqual(['/ws']);
-    await vi.waitFor(cookieIsSecure, { timeout: 30_000, interval: 200 });
+    await eventually(cookieIsSecure);
     expect(await ask('/ws')).toEqual(controller === 'nginx' ? [308, `https://${HOST}/ws`] : [426]);
   });
 });
@@ -119,7 +120,7 @@ describe('an HTTPRoute', () => {
     };
     await release.apply({ gateway, tls: { enabled: true }, config: CONFIG });
     expect(await served({ tls: true })).toEqual(['/ws']);
-    await vi.waitFor(async () => expect(await ask('/ws')).toEqual([301, `https://${HOST}/ws`]), { timeout: 30_000 });
+    await eventually(async () => expect(await ask('/ws')).toEqual([301, `https://${HOST}/ws`]));
   });
 });
 
@@ -128,9 +129,6 @@ interface PodNode {
   readonly name: string;
   readonly address: string;
 }
-
-/** kube-proxy takes a moment to hear of a change, on each node. */
-const eventually = (look: () => Promise<void>): Promise<void> => vi.waitFor(look, { timeout: 30_000, interval: 200 });
 
 describe('service.externalTrafficPolicy', () => {
   let nodeOf: Map<string, string>;

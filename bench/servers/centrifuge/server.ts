@@ -1,4 +1,5 @@
 import { centrifugeDialect } from '../../load/dialects/centrifuge.ts';
+import { countOffsets, publication } from '../../load/http-api.ts';
 import { API_KEY, JWT_SECRET } from '../../load/tokens.ts';
 import { build } from '../build.ts';
 import { CACHE, repositoryPath } from '../paths.ts';
@@ -12,16 +13,13 @@ export const centrifuge: Server = {
   dialect: centrifugeDialect,
   api: {
     headers: { 'X-API-Key': API_KEY },
-    publish: {
-      path: '/api/publish',
-      body: (channel, data) => `{"channel":"${channel}","data":${data}}`,
-    },
+    publish: { path: '/api/publish', body: publication },
     batch: {
       path: '/api/batch',
       body: (channels, data) =>
-        `{"commands":[${channels.map((channel, index) => `{"publish":{"channel":"${channel}","data":${data[index]}}}`).join(',')}]}`,
+        `{"commands":[${channels.map((channel, index) => `{"publish":${publication(channel, data[index] ?? '')}}`).join(',')}]}`,
     },
-    stored: (answer) => answer.split('"offset":').length - 1,
+    stored: countOffsets,
   },
   prepare: () => build('go', ['build', '-p', '1', '-o', PROGRAM, '.'], repositoryPath('bench/servers/centrifuge')),
   launch: () => ({ command: PROGRAM, args: [], env: { BENCH_JWT_SECRET: JWT_SECRET, BENCH_API_KEY: API_KEY } }),

@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { holdfastDialect } from '../../load/dialects/holdfast.ts';
+import { countOffsets, publication } from '../../load/http-api.ts';
 import { API_KEY, JWT_SECRET } from '../../load/tokens.ts';
 import { CACHE, repositoryPath } from '../paths.ts';
 import type { Server } from '../server.ts';
@@ -29,16 +30,13 @@ export const holdfast: Server = {
   dialect: holdfastDialect,
   api: {
     headers: { Authorization: `Bearer ${API_KEY}` },
-    publish: {
-      path: '/api/publish',
-      body: (channel, data) => `{"channel":"${channel}","data":${data}}`,
-    },
+    publish: { path: '/api/publish', body: publication },
     batch: {
       path: '/api/batch',
       body: (channels, data) =>
-        `{"publications":[${channels.map((channel, index) => `{"channel":"${channel}","data":${data[index]}}`).join(',')}]}`,
+        `{"publications":[${channels.map((channel, index) => publication(channel, data[index] ?? '')).join(',')}]}`,
     },
-    stored: (answer) => answer.split('"offset":').length - 1,
+    stored: countOffsets,
   },
   async launch({ port, redis, profiles }) {
     await mkdir(CACHE, { recursive: true });

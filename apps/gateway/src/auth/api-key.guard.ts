@@ -8,10 +8,11 @@ import { bearerOf } from './token-carriers.js';
 /** Lets a request in that carries one of the API keys, as `Authorization: Bearer KEY` or `X-API-Key: KEY`. */
 @Injectable()
 export class ApiKeyGuard implements CanActivate {
-  /** Of the keys that the configuration held last. */
-  private known: { readonly keys: readonly string[]; readonly digests: readonly Buffer[] } = { keys: [], digests: [] };
+  private readonly digests: { readonly current: readonly Buffer[] };
 
-  constructor(@Inject(CONFIG) private readonly config: Config) {}
+  constructor(@Inject(CONFIG) config: Config) {
+    this.digests = config.apiKeys.derive((keys) => keys.map(sha256));
+  }
 
   canActivate(context: ExecutionContext): boolean {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
@@ -25,14 +26,8 @@ export class ApiKeyGuard implements CanActivate {
   /** Compares digests of equal length, all of them, in constant time: neither the length nor the place of a match shows. */
   private isKey(digest: Buffer): boolean {
     let found = false;
-    for (const known of this.digests()) found = timingSafeEqual(digest, known) || found;
+    for (const known of this.digests.current) found = timingSafeEqual(digest, known) || found;
     return found;
-  }
-
-  private digests(): readonly Buffer[] {
-    const keys = this.config.apiKeys.current;
-    if (keys !== this.known.keys) this.known = { keys, digests: keys.map(sha256) };
-    return this.known.digests;
   }
 }
 

@@ -10,13 +10,7 @@ import { Metrics } from '../metrics/metrics.js';
 import type { Identity } from './identity.js';
 import { KeySet, KeysUnavailableError } from './key-set.js';
 import { patternsSchema } from './patterns-schema.js';
-import {
-  PUBLIC_KEY_ALGORITHMS,
-  publicKey,
-  secretKey,
-  VerificationKeys,
-  type VerificationKey,
-} from './verification-keys.js';
+import { PUBLIC_KEY_ALGORITHMS, publicKey, secretKey, type VerificationKey } from './verification-keys.js';
 
 /** The last second that a JavaScript Date can tell. */
 const LAST_SECOND = 8.64e12;
@@ -50,8 +44,10 @@ export interface SubscriptionGrant {
 /** Verifies JSON Web Tokens (RFC 7519) with what the configuration names. */
 @Injectable()
 export class Authenticator implements OnModuleInit {
-  private readonly secrets: VerificationKeys;
-  private readonly publicKeys: VerificationKeys;
+  private readonly secrets: { readonly current: readonly VerificationKey[] };
+  private readonly publicKeys: { readonly current: readonly VerificationKey[] };
+  /** What a token must say, whoever verifies it. */
+  private readonly expected: { readonly clockTolerance: number; readonly issuer?: string; readonly audience?: string };
   private readonly published: KeySet | undefined;
 
   constructor(
@@ -59,9 +55,14 @@ export class Authenticator implements OnModuleInit {
     @Inject(Metrics) private readonly metrics: Metrics,
     @InjectPinoLogger(Authenticator.name) private readonly logger: PinoLogger,
   ) {
-    const { secrets, publicKeys, jwks } = config.auth.jwt;
-    this.secrets = new VerificationKeys(secrets, secretKey);
-    this.publicKeys = new VerificationKeys(publicKeys, publicKey);
+    const { secrets, publicKeys, jwks, issuer, audience, clockTolerance } = config.auth.jwt;
+    this.secrets = secrets.derive((texts) => texts.map(secretKey));
+    this.publicKeys = publicKeys.derive((texts) => texts.map(publicKey));
+    this.expected = {
+      clockTolerance: clockTolerance / 1000,
+      ...(issuer === undefined ? {} : { issuer }),
+      ...(audience === undefined ? {} : { audience }),
+    };
     const { url } = jwks;
     if (url !== undefined) {
       this.published = new KeySet({ ...jwks, url, onFetched: (problem) => this.keysFetched(problem) });
@@ -109,14 +110,11 @@ export class Authenticator implements OnModuleInit {
 
   /** As {@link verifyWith}, without the way over another thread that costs several times as much as the hash itself. */
   private verifyWithSecret(token: string, { key, algorithms }: VerificationKey): JWTPayload | undefined {
-    const { issuer, audience, clockTolerance } = this.config.auth.jwt;
     try {
       const { header, payload } = jsonwebtoken.verify(token, key, {
         algorithms: algorithms as jsonwebtoken.Algorithm[],
-        clockTolerance: clockTolerance / 1000,
         complete: true,
-        ...(issuer === undefined ? {} : { issuer }),
-        ...(audience === undefined ? {} : { audience }),
+        ...this.expected,
       });
       // Extensions that must be understood (RFC 7515, section 4.1.11): none are.
       return header.crit === undefined && typeof payload === 'object' ? (payload as JWTPayload) : undefined;
@@ -132,13 +130,10 @@ export class Authenticator implements OnModuleInit {
     find: JWTVerifyGetKey,
     algorithms: string[],
   ): Promise<JWTPayload | undefined> {
-    const { issuer, audience, clockTolerance } = this.config.auth.jwt;
     try {
       const { payload } = await jwtVerify(token, find, {
         algorithms,
-        clockTolerance: clockTolerance / 1000,
-        ...(issuer === undefined ? {} : { issuer }),
-        ...(audience === undefined ? {} : { audience }),
+        ...this.expected,
       });
       return payload;
     } catch (error) {

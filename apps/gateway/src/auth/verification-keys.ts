@@ -1,26 +1,9 @@
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
-import type { Reloadable } from '../config/index.js';
 
 /** A key, and the algorithms that it may be used with: they follow from its kind, never from a token (RFC 8725, section 3.1). */
 export interface VerificationKey {
   readonly key: KeyObject;
   readonly algorithms: string[];
-}
-
-/** The keys that a setting holds now: made once for each of its values. */
-export class VerificationKeys {
-  private made: { readonly from: readonly string[]; readonly keys: readonly VerificationKey[] } | undefined;
-
-  constructor(
-    private readonly setting: Reloadable<readonly string[]>,
-    private readonly make: (text: string) => VerificationKey,
-  ) {}
-
-  get current(): readonly VerificationKey[] {
-    const from = this.setting.current;
-    if (this.made?.from !== from) this.made = { from, keys: from.map(this.make) };
-    return this.made.keys;
-  }
 }
 
 export function secretKey(secret: string): VerificationKey {

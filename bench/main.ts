@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { CASES } from './cases/index.ts';
 import { runAll, type Results } from './run.ts';
 import { writePlots } from './report/plots/index.ts';
+import { printProfiles } from './report/profiles.ts';
 import { printReport } from './report/table.ts';
 import { SERVERS } from './servers/index.ts';
 import { profileInto } from './servers/process.ts';
@@ -40,7 +41,7 @@ npm run bench -- --from FILE [--plots DIR]
   --json     where to write all samples
   --plots    a folder for SVG plots of CPU and memory
   --from     an earlier --json file, to report on it without measuring
-  --cpu-prof a folder for CPU profiles of Holdfast, which cost a little`);
+  --cpu-prof a folder for CPU profiles of Holdfast, which cost a little; what is in them is printed by whose code ran`);
   process.exit(0);
 }
 
@@ -64,6 +65,7 @@ if (values.from !== undefined && pointless !== undefined) {
 
 const results = values.from === undefined ? await measure() : await earlier(values.from);
 printReport(results);
+if (values['cpu-prof'] !== undefined) await printProfiles(results, values['cpu-prof']);
 if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
 if (values.plots !== undefined) {
   console.log(`\n${await writePlots(results, values.plots)} plots in ${values.plots}`);

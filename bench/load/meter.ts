@@ -14,6 +14,8 @@ export interface Conditions {
   readonly server: number;
   /** The share of it that other programs used, and the kernel outside of any. */
   readonly others: number;
+  /** When it was measured, in µs of the system's monotonic clock: CPU profiles have the same. */
+  readonly window: { readonly from: number; readonly to: number };
 }
 
 export interface Measured {
@@ -30,7 +32,7 @@ export class Meter {
   readonly #delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   readonly #own = process.cpuUsage();
   readonly #utilization: EventLoopUtilization = performance.eventLoopUtilization();
-  readonly #since = performance.now();
+  readonly #since = monotonicTime();
   readonly #cpu: number;
   readonly #core: number;
 
@@ -44,7 +46,8 @@ export class Meter {
   stop(): Measured {
     const cpu = this.#serverTime - this.#cpu;
     const core = coreTime(SERVER_CORE) - this.#core;
-    const passed = (performance.now() - this.#since) * 1000;
+    const window = { from: this.#since, to: monotonicTime() };
+    const passed = window.to - window.from;
     const { user, system } = process.cpuUsage(this.#own);
     this.#delay.disable();
     const conditions: Conditions = {
@@ -54,6 +57,7 @@ export class Meter {
       delay: Math.max(0, (this.#delay.percentile(99) || 0) / 1e6 - RESOLUTION_MS),
       server: cpu / passed,
       others: Math.max(0, core - cpu) / passed,
+      window,
     };
     return { cpu, conditions };
   }
@@ -61,4 +65,8 @@ export class Meter {
   get #serverTime(): number {
     return [...this.#servers].reduce((sum, { cpuTime }) => sum + cpuTime, 0);
   }
+}
+
+function monotonicTime(): number {
+  return Number(process.hrtime.bigint() / 1_000n);
 }

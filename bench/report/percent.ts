@@ -1,4 +1,4 @@
 /** A share of 1, for people. */
-export function percent(share: number): string {
-  return `${Math.round(share * 100)} %`;
+export function percent(share: number, fraction = 0): string {
+  return `${(share * 100).toFixed(fraction)} %`;
 }

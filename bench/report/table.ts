@@ -4,6 +4,7 @@ import type { ServerName } from '../servers/server.ts';
 import { digits, figure } from './figure.ts';
 import { percent } from './percent.ts';
 import { ratio, spread, type Spread } from './ratios.ts';
+import { printRows } from './rows.ts';
 
 /** Of the load generator's time. */
 const STRAINED = 0.9;
@@ -85,11 +86,4 @@ function cell(found: Spread | undefined): string {
 function describe({ median, min, max, rounds }: Spread, fraction: number): string {
   const format = (value: number): string => figure(value, fraction);
   return rounds === 1 ? format(median) : `${format(median)} (${format(min)}–${format(max)})`;
-}
-
-function printRows(rows: readonly (readonly string[])[]): void {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  for (const row of rows) {
-    console.log(`  ${row.map((text, column) => text.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd());
-  }
 }

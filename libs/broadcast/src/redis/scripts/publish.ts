@@ -26,16 +26,17 @@ local now = clock()
 local stream = load(epoch)
 local time = math.max(now, stream.m)
 stream.o, stream.m = stream.o + 1, time
+local offset, at = text(stream.o), text(time)
 local ttl = math.max(positionTtl, stream.s - now)
 if size == 0 then
   redis.call('DEL', log)
   stream.f = stream.o + 1
 else
   stream.f = math.max(stream.f, stream.o - size + 1)
-  redis.call('XADD', log, text(stream.o) .. '-' .. text(time), 'p', payload)
+  redis.call('XADD', log, offset .. '-' .. at, 'p', payload)
   if time >= stream.x or historyTtl ~= stream.t then
-    local first, at = oldest(stream, time - historyTtl)
-    stream.f, stream.x = first, (at or time) + historyTtl
+    local first, begun = oldest(stream, time - historyTtl)
+    stream.f, stream.x = first, (begun or time) + historyTtl
   end
   redis.call('XTRIM', log, 'MINID', '~', text(stream.f))
   redis.call('PEXPIRE', log, text(math.max(historyTtl, 1)))
@@ -44,8 +45,8 @@ end
 stream.t = historyTtl
 save(stream)
 expire(ttl)
-if KEYS[3] then redis.call('SET', KEYS[3], stream.e .. ' ' .. text(stream.o) .. ' ' .. fingerprint, 'PX', window) end
-redis.call(command, wire, 'p' .. stream.e .. ' ' .. text(stream.o) .. ' ' .. text(time) .. ' ' .. payload)
-return {'stored', stream.e, text(stream.o)}
+if KEYS[3] then redis.call('SET', KEYS[3], stream.e .. ' ' .. offset .. ' ' .. fingerprint, 'PX', window) end
+redis.call(command, wire, 'p' .. stream.e .. ' ' .. offset .. ' ' .. at .. ' ' .. payload)
+return {'stored', stream.e, offset}
 `,
 );

@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
 
-/** The server's clock, in ms since the Unix epoch, and how numbers are written as text: Lua would round them. */
+/**
+ * The server's clock, in ms since the Unix epoch, and how whole numbers are written as text: Lua would round them beyond 14
+ * digits.
+ */
 export const CLOCK = `
-local function text(number) return string.format('%.0f', number) end
+local function text(number) return string.format('%d', number) end
 
 local function clock()
   local time = redis.call('TIME')

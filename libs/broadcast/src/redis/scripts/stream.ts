@@ -20,8 +20,15 @@ local function begin(stream, epoch)
   redis.call('DEL', log)
 end
 
+-- By its place, not by a pattern: this runs with each publish.
+local function replicationId()
+  local info = redis.call('INFO', 'replication')
+  local _, before = string.find(info, 'master_replid:', 1, true)
+  return string.sub(info, before + 1, before + 40)
+end
+
 local function load(epoch)
-  local replication = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+  local replication = replicationId()
   local e, o, r, f, t, m, x, s = unpack(redis.call('HMGET', meta, 'e', 'o', 'r', 'f', 't', 'm', 'x', 's'))
   local stream = {
     e = e, o = tonumber(o or 0), r = replication, f = tonumber(f or 1), t = tonumber(t or 0), m = tonumber(m or 0),

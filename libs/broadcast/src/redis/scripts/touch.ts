@@ -34,6 +34,6 @@ export const RELEASE = new Script(`
 if redis.call('PUBSUB', ARGV[1], ARGV[2])[2] > 0 then return 0 end
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('HSET', KEYS[1], 's', 0)
-redis.call('PEXPIRE', KEYS[1], string.format('%.0f', math.max(tonumber(ARGV[3]), redis.call('PTTL', KEYS[2]), 1)))
+redis.call('PEXPIRE', KEYS[1], string.format('%d', math.max(tonumber(ARGV[3]), redis.call('PTTL', KEYS[2]), 1)))
 return 1
 `);

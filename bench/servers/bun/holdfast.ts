@@ -9,6 +9,8 @@ export const holdfastOnBun: Server = {
   title: 'Holdfast on Bun',
   prepare: needsBun,
   async launch({ port, redis }) {
-    return { ...(await holdfast.launch({ port, redis })), command: 'bun' };
+    const { args, ...launched } = await holdfast.launch({ port, redis });
+    // Options before the program are Node's.
+    return { ...launched, command: 'bun', args: args.slice(-1) };
   },
 };

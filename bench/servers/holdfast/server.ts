@@ -45,6 +45,8 @@ export const holdfast: Server = {
     return {
       command: process.execPath,
       args: [
+        // As the image does.
+        '--no-concurrent-marking',
         ...(profiles === undefined ? [] : ['--cpu-prof', '--cpu-prof-interval=500', `--cpu-prof-dir=${profiles}`]),
         repositoryPath('apps/gateway/dist/main.js'),
       ],

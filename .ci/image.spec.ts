@@ -82,7 +82,8 @@ describe('the Dockerfile', () => {
 
   it('starts what the build makes', () => {
     const entrypoint = instructions.findLast(({ name }) => name === 'ENTRYPOINT')?.text ?? '[]';
-    const [node, main = ''] = JSON.parse(entrypoint) as string[];
+    const [node, ...rest] = JSON.parse(entrypoint) as string[];
+    const main = rest.at(-1) ?? '';
     expect(node).toBe('/usr/local/bin/node');
     expect(existsSync(`${ROOT}/${main.replace('/app/', '').replace('/dist/', '/src/').replace(/js$/, 'ts')}`)).toBe(
       true,

@@ -2,6 +2,12 @@ import { monitorEventLoopDelay, performance, type EventLoopUtilization } from 'n
 import { SERVER_CORE, type ServerProcess } from '../servers/process.ts';
 import { coreTime } from '../servers/usage.ts';
 
+/** In µs of the system's monotonic clock: CPU profiles have the same. */
+export interface Window {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** What says whether figures can be trusted. */
 export interface Conditions {
   /** The share of the time in which the load generator's event loop was not waiting. */
@@ -14,8 +20,8 @@ export interface Conditions {
   readonly server: number;
   /** The share of it that other programs used, and the kernel outside of any. */
   readonly others: number;
-  /** When it was measured, in µs of the system's monotonic clock: CPU profiles have the same. */
-  readonly window: { readonly from: number; readonly to: number };
+  /** When it was measured. */
+  readonly window: Window;
 }
 
 export interface Measured {

@@ -1,3 +1,5 @@
+import type { Window } from '../load/meter.ts';
+
 /** A CPU profile as V8 writes it: https://chromedevtools.github.io/devtools-protocol/tot/Profiler/#type-Profile */
 export interface CpuProfile {
   readonly nodes: readonly ProfileNode[];
@@ -13,12 +15,6 @@ export interface ProfileNode {
   readonly id: number;
   readonly callFrame: { readonly functionName: string; readonly url: string };
   readonly children?: readonly number[];
-}
-
-/** In µs of the system's monotonic clock. */
-export interface Window {
-  readonly from: number;
-  readonly to: number;
 }
 
 /** What V8 calls time in which no JavaScript ran. */

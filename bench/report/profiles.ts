@@ -1,8 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Window } from '../load/meter.ts';
 import type { Results } from '../run.ts';
 import { percent } from './percent.ts';
-import { shares, type CpuProfile, type Window } from './profile.ts';
+import { shares, type CpuProfile } from './profile.ts';
 import { printRows } from './rows.ts';
 
 /** Less than this is summed up as the rest. */
@@ -25,10 +26,7 @@ export async function printProfiles({ cases }: Results, folder: string): Promise
 }
 
 function rowsOf(found: ReadonlyMap<string, number>): string[][] {
-  const sorted = [...found].toSorted(([, a], [, b]) => b - a);
-  const rest = sorted.filter(([, share]) => share < WORTH_A_ROW).reduce((sum, [, share]) => sum + share, 0);
-  return [...sorted.filter(([, share]) => share >= WORTH_A_ROW), ['the rest', rest] as const].map(([owner, share]) => [
-    owner,
-    percent(share, 1),
-  ]);
+  const worth = [...found].filter(([, share]) => share >= WORTH_A_ROW).toSorted(([, a], [, b]) => b - a);
+  const rest = Math.max(0, 1 - worth.reduce((sum, [, share]) => sum + share, 0));
+  return [...worth, ['the rest', rest] as const].map(([owner, share]) => [owner, percent(share, 1)]);
 }

@@ -1,4 +1,4 @@
-import { Script } from './script.js';
+import { CLOCK, Script } from './script.js';
 import { STREAM } from './stream.js';
 
 /**
@@ -30,10 +30,13 @@ return {channel, stream.e, text(stream.o)}
  * A subscriber has left. KEYS: meta, log. ARGV: NUMSUB or SHARDNUMSUB; the channel on the server; the position's ttl,
  * which begins now where nobody else is subscribed.
  */
-export const RELEASE = new Script(`
+export const RELEASE = new Script(
+  CLOCK,
+  `
 if redis.call('PUBSUB', ARGV[1], ARGV[2])[2] > 0 then return 0 end
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('HSET', KEYS[1], 's', 0)
-redis.call('PEXPIRE', KEYS[1], string.format('%d', math.max(tonumber(ARGV[3]), redis.call('PTTL', KEYS[2]), 1)))
+redis.call('PEXPIRE', KEYS[1], text(math.max(tonumber(ARGV[3]), redis.call('PTTL', KEYS[2]), 1)))
 return 1
-`);
+`,
+);

@@ -1,0 +1,40 @@
+/** Attacks a gateway: two kinds at a time, each for some seconds, in turn, until it is told to stop. Run by the soak. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Attack, Target } from './attack.ts';
+import { brokerAttacks } from './broker.ts';
+import { channelAttacks } from './channels.ts';
+import { socketAttacks } from './sockets.ts';
+
+const AT_ONCE = 2;
+
+const { target, seconds } = JSON.parse(process.argv[2] ?? '') as { target: Target; seconds: number };
+const stop = new AbortController();
+process.once('SIGTERM', () => stop.abort());
+
+/** Another order would pair them differently; this one keeps those of a kind apart. */
+const attacks = interleaved([socketAttacks, channelAttacks, brokerAttacks]);
+const turns = attacks.entries();
+await Promise.all(Array.from({ length: AT_ONCE }, () => takeTurns()));
+process.exit(0);
+
+async function takeTurns(): Promise<void> {
+  while (!stop.signal.aborted) {
+    const { value } = turns.next();
+    if (value === undefined) return;
+    await attack(value[1]);
+  }
+}
+
+async function attack(kind: Attack): Promise<void> {
+  process.stdout.write(`${kind.name}\n`);
+  const over = AbortSignal.any([stop.signal, AbortSignal.timeout(seconds * 1_000)]);
+  await kind.run(target, over).catch((error: unknown) => {
+    process.stderr.write(`${kind.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  });
+  await sleep(100);
+}
+
+function interleaved(lists: readonly (readonly Attack[])[]): Attack[] {
+  const longest = Math.max(...lists.map(({ length }) => length));
+  return Array.from({ length: longest }, (_, index) => lists.flatMap((list) => list[index] ?? [])).flat();
+}

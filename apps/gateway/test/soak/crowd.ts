@@ -1,0 +1,178 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Holdfast, type Position } from '@holdfast/client';
+import { signToken } from '../support/tokens.js';
+
+const TEAMS = ['team:red', 'team:green', 'team:blue', 'team:white', 'team:black', 'team:grey'] as const;
+/** Of each team. */
+const MEMBERS = 10;
+/** ms between two messages of a publisher: one in each team publishes. */
+const PACE = 100;
+/** ms between two newcomers. */
+const NEWCOMER_EVERY = 1_000;
+
+interface Received extends Position {
+  readonly text: unknown;
+}
+
+interface Sent {
+  readonly text: string;
+  /** ms from the call to the answer, retries included. */
+  readonly took: number;
+}
+
+class Member {
+  readonly received: Received[] = [];
+  readonly problems: string[] = [];
+  readonly sent: Sent[] = [];
+  readonly client: Holdfast;
+
+  constructor(
+    url: string,
+    token: string,
+    readonly team: string,
+    private readonly name: string,
+  ) {
+    this.client = new Holdfast(url, { token, backoff: { base: 200, max: 2_000 } });
+    this.client.on('state', ({ state }) => {
+      if (state === 'closed') this.problems.push(`${name}: closed`);
+    });
+  }
+
+  async join(): Promise<void> {
+    const { ready } = this.client.subscribe(this.team, {
+      message: ({ offset, data }) => this.received.push({ epoch: '', offset, text: data }),
+      gap: () => this.problems.push(`${this.name}: a gap`),
+    });
+    await ready;
+    // Joins and leaves of strangers are among what everybody pays for.
+    await this.client.subscribe('room:lobby', { message: ignore, gap: ignore }, { presence: true }).ready;
+  }
+
+  async publishUntil(over: AbortSignal): Promise<void> {
+    for (let count = 1; !over.aborted; count += 1) {
+      const text = `${this.name} ${count}`;
+      const begun = performance.now();
+      try {
+        await this.client.publish(this.team, text);
+        this.sent.push({ text, took: performance.now() - begun });
+      } catch (error) {
+        this.problems.push(`${text}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+      await sleep(Math.max(0, PACE - (performance.now() - begun)));
+    }
+  }
+}
+
+export interface Verdict {
+  readonly published: number;
+  readonly delivered: number;
+  readonly newcomers: number;
+  /** What a good client must never meet, in words. */
+  readonly problems: readonly string[];
+}
+
+/** The good clients: members of teams who talk among themselves, and newcomers who say one thing each. */
+export class Crowd {
+  readonly #url: string;
+  readonly #members: readonly Member[];
+  readonly #over = new AbortController();
+  readonly #problems: string[] = [];
+  #newcomers = 0;
+  #running: Promise<unknown> = Promise.resolve();
+
+  private constructor(url: string, members: readonly Member[]) {
+    this.#url = url;
+    this.#members = members;
+  }
+
+  /** Everybody is there and talks. */
+  static async start(url: string): Promise<Crowd> {
+    const members: Member[] = [];
+    for (const team of TEAMS) {
+      for (let index = 0; index < MEMBERS; index += 1) {
+        const name = `${team}.${index}`;
+        members.push(new Member(url, await tokenOf(name), team, name));
+      }
+    }
+    for (let start = 0; start < members.length; start += 10) {
+      await Promise.all(members.slice(start, start + 10).map((member) => member.join()));
+    }
+    const crowd = new Crowd(url, members);
+    crowd.#run();
+    return crowd;
+  }
+
+  /** How long each publish took since `from`, a number of publishes, in ms and sorted; and how many there are by now. */
+  latencies(from: readonly number[] = []): { readonly sorted: number[]; readonly counts: readonly number[] } {
+    const taken = this.#members.flatMap(({ sent }, index) => sent.slice(from[index] ?? 0).map(({ took }) => took));
+    return {
+      sorted: taken.toSorted((one, other) => one - other),
+      counts: this.#members.map(({ sent }) => sent.length),
+    };
+  }
+
+  /** Ends it, waits for what is under way, and says what came of it. */
+  async stop(patience: number): Promise<Verdict> {
+    this.#over.abort();
+    await this.#running;
+    const deadline = performance.now() + patience;
+    while (performance.now() < deadline && this.#members.some((member) => this.#missing(member).length > 0)) {
+      await sleep(100);
+    }
+    const problems = [...this.#problems, ...this.#members.flatMap((member) => member.problems)];
+    for (const member of this.#members) problems.push(...this.#missing(member), ...disorder(member));
+    await Promise.all(this.#members.map(({ client }) => client.close()));
+    return {
+      published: this.#members.reduce((sum, { sent }) => sum + sent.length, 0),
+      delivered: this.#members.reduce((sum, { received }) => sum + received.length, 0),
+      newcomers: this.#newcomers,
+      problems,
+    };
+  }
+
+  #run(): void {
+    const publishers = this.#members.filter((_, index) => index % MEMBERS === 0);
+    const { signal } = this.#over;
+    this.#running = Promise.all([...publishers.map((member) => member.publishUntil(signal)), this.#welcomeNewcomers()]);
+  }
+
+  async #welcomeNewcomers(): Promise<void> {
+    while (!this.#over.signal.aborted) {
+      this.#newcomers += 1;
+      const name = `newcomer-${this.#newcomers}`;
+      const client = new Holdfast(this.#url, { token: await tokenOf(name), backoff: { base: 200, max: 2_000 } });
+      try {
+        await Promise.race([
+          client.publish('hall:door', name),
+          sleep(15_000, undefined, { ref: false }).then(() => {
+            throw new Error('no answer within 15 s');
+          }),
+        ]);
+      } catch (error) {
+        this.#problems.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+      await client.close();
+      await sleep(NEWCOMER_EVERY, undefined, { signal: this.#over.signal }).catch(() => undefined);
+    }
+  }
+
+  #missing({ team, received }: Member): string[] {
+    const texts = new Set(received.map(({ text }) => text));
+    const expected = this.#members.filter((other) => other.team === team).flatMap(({ sent }) => sent);
+    const missing = expected.filter(({ text }) => !texts.has(text));
+    return missing.length === 0 ? [] : [`${missing.length} of ${expected.length} messages of ${team} did not arrive`];
+  }
+}
+
+function disorder({ team, received }: Member): string[] {
+  const wrong = received.findIndex(
+    ({ offset }, index) => index > 0 && offset !== (received[index - 1]?.offset ?? 0) + 1,
+  );
+  return wrong === -1 ? [] : [`${team}: message ${wrong} does not follow the one before it`];
+}
+
+function ignore(): void {}
+
+function tokenOf(user: string): Promise<string> {
+  return signToken({ sub: user, channels: ['team:*'], publish: ['team:*', 'hall:*'] });
+}

@@ -33,10 +33,13 @@ export function logOptions({ log, mode }: Config): Params {
   };
 }
 
+/** What says that something shared (the broker, a webhook, this pod) cannot be used now: that is logged once, not per request. */
+const OUTAGES: ReadonlySet<number> = new Set([503, 504]);
+
 /** A hook `onResponse` of Fastify that logs each request, with the `responseTime` in ms. */
 export function requestLog(logger: PinoLogger) {
   return ({ method, url }: FastifyRequest, { statusCode, elapsedTime }: FastifyReply, done: () => void): void => {
-    const level = statusCode >= 500 ? 'warn' : 'debug';
+    const level = statusCode >= 500 && !OUTAGES.has(statusCode) ? 'warn' : 'debug';
     if (logger.isLevelEnabled(level)) {
       const req = { method, url: withoutSecrets(url) };
       logger[level]({ req, res: { statusCode }, responseTime: Math.round(elapsedTime) }, 'request completed');

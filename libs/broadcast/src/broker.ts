@@ -112,8 +112,8 @@ export interface Connection {
 }
 
 /**
- * What a broker tells the one who started it. All calls are synchronous; they must not throw, nor publish before they
- * have returned: another subscriber on this pod would see the later publication first.
+ * What a broker tells the one who started it. All calls are synchronous. They must not publish before they have
+ * returned: another subscriber on this pod would see the later publication first. What they throw goes to `onFault`.
  */
 export interface BrokerEvents {
   /**
@@ -135,7 +135,22 @@ export interface BrokerEvents {
   onBelated(event: 'join' | 'leave', channel: string, member: Member, count: number): void;
   /** A signal of any pod, this one included. */
   onSignal(signal: string): void;
+  /**
+   * Something was read from the broker that cannot be used, and was skipped: of another application, of an operator, of a
+   * pod of another release.
+   *
+   * @param name of the channel, room, user or server that it was read for.
+   */
+  onInvalid(kind: BrokerInput, name: string): void;
+  /** One of the calls above threw, or the broker has a fault: what it was about was skipped, and the rest goes on. */
+  onFault(error: unknown): void;
 }
+
+/**
+ * What is read from a broker: a `message` that was published to the pods, a stored `publication`, a `member` of a room, a
+ * `connection` of a user, a `key` that holds another type, and an `answer` of a server.
+ */
+export type BrokerInput = 'message' | 'publication' | 'member' | 'connection' | 'key' | 'answer';
 
 export interface BrokerCapabilities {
   /** Publications are kept, and offsets let a subscriber resume. */
@@ -146,9 +161,21 @@ export interface BrokerCapabilities {
 
 export type BrokerHealth = { readonly status: 'up' } | { readonly status: 'down'; readonly reason: string };
 
+/** ms within which every call of a broker settles, except `start` and `close`. */
+export const CALL_LIMIT = 2_000;
+
+/** ms within which `start` and `close` settle. */
+export const LIFECYCLE_LIMIT = 10_000;
+
 /**
  * Stores a channel's recent publications with their positions, carries them to every pod that subscribed, and keeps
- * presence. Every method that returns a promise rejects with one of the errors below and with nothing else.
+ * presence.
+ *
+ * Every method that returns a promise settles within {@link CALL_LIMIT} (`start` and `close`: {@link LIFECYCLE_LIMIT}),
+ * whatever the broker waits for, and rejects with one of the errors below and with nothing else. Methods that change nothing
+ * (`history`, `channels`, `members`, `connections`) reject with BrokerUnavailableError. The others reject with it only if
+ * nothing was done; if something may have been done, or may still be done, with BrokerUnknownError. After an unknown
+ * `subscribe`, `unsubscribe` ends whatever may have begun.
  */
 export interface Broker {
   readonly capabilities: BrokerCapabilities;

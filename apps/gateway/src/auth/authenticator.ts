@@ -49,6 +49,7 @@ export class Authenticator implements OnModuleInit {
   /** What a token must say, whoever verifies it. */
   private readonly expected: { readonly clockTolerance: number; readonly issuer?: string; readonly audience?: string };
   private readonly published: KeySet | undefined;
+  private isFetchFailing = false;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
@@ -159,8 +160,14 @@ export class Authenticator implements OnModuleInit {
 
   private keysFetched(problem: string | undefined): void {
     this.metrics.keyFetches.inc({ outcome: problem === undefined ? 'success' : 'failure' });
-    if (problem === undefined) this.logger.debug('the keys of HOLDFAST_JWKS_URL were fetched');
-    else this.logger.warn({ reason: problem }, 'the keys of HOLDFAST_JWKS_URL cannot be fetched: trying again');
+    if (problem === undefined) {
+      if (this.isFetchFailing) this.logger.info('the keys of HOLDFAST_JWKS_URL can be fetched again');
+      else this.logger.debug('the keys of HOLDFAST_JWKS_URL were fetched');
+    } else {
+      const level = this.isFetchFailing ? 'debug' : 'warn';
+      this.logger[level]({ reason: problem }, 'the keys of HOLDFAST_JWKS_URL cannot be fetched: trying again');
+    }
+    this.isFetchFailing = problem !== undefined;
   }
 }
 

@@ -17,6 +17,7 @@ import {
 } from '@holdfast/protocol';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Authenticator, Permissions, type SubscriptionGrant } from '../auth/index.js';
+import { BrokerInputs } from '../broker-input/broker-inputs.js';
 import { CONFIG, namespaceOptions, type Config, type NamespaceOptions } from '../config/index.js';
 import type { Connection } from '../gateway/connection.js';
 import { ProtocolError } from '../gateway/protocol-error.js';
@@ -62,6 +63,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     @Inject(Replays) private readonly replays: Replays,
     @Inject(Presence) private readonly presence: Presence,
     @Inject(Metrics) private readonly metrics: Metrics,
+    @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
   ) {
     this.publishRates = new RateTable(config.limits.publishes);
   }
@@ -218,7 +220,12 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
   async history({ channel, since, limit = DEFAULT_PAGE, reverse }: HistoryRequest): Promise<HistoryReply> {
     if (this.options(channel).history.size === 0) throw new ProtocolError('history_disabled');
     const { epoch, offset, publications } = await fromBroker(this.broker.history(channel, { since, limit, reverse }));
-    return { epoch, offset, publications: this.fitting(publications).map(decodePublication) };
+    const decoded = this.fitting(publications).flatMap((publication) => {
+      const readable = decodePublication(publication);
+      if (readable === undefined) this.inputs.invalid('payload', channel);
+      return readable ?? [];
+    });
+    return { epoch, offset, publications: decoded };
   }
 
   /** As many as one answer may hold beside what else waits for its client, and at least one: a page, not a close. */

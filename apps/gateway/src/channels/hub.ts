@@ -1,6 +1,7 @@
 import { BROKER, type Broker, type BrokerEvents } from '@holdfast/broadcast';
 import { namespaceOf } from '@holdfast/protocol';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { BrokerInputs } from '../broker-input/broker-inputs.js';
 import { CONFIG, namespaceOptions, type Config } from '../config/index.js';
 import { ProtocolError } from '../gateway/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
@@ -16,7 +17,7 @@ export interface OccupancyListener {
 
 /** The channels that connections of this pod are subscribed to; the broker is asked for these and no others. */
 @Injectable()
-export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSignal'> {
+export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSignal' | 'onInvalid' | 'onFault'> {
   private readonly channels = new Map<string, LocalChannel>();
   private subscriptions = 0;
   private listener: OccupancyListener | undefined;
@@ -26,6 +27,7 @@ export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSi
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Presence) private readonly presence: Presence,
     @Inject(Metrics) private readonly metrics: Metrics,
+    @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
   ) {}
 
   onModuleInit(): void {
@@ -55,6 +57,7 @@ export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSi
       name,
       options,
       position.then((at) => channel.begin(at)),
+      this.inputs,
     );
     this.channels.set(name, channel);
     // Whoever waits for `ready` is told; the next one asks the broker again.
@@ -82,7 +85,10 @@ export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSi
   onPublication(...[name, publication]: Parameters<BrokerEvents['onPublication']>): void {
     const channel = this.channels.get(name);
     if (channel === undefined) return;
-    channel.publication(publication);
+    if (!channel.publication(publication)) {
+      this.metrics.gaps.inc();
+      return;
+    }
     this.metrics.totals.messagesOut += channel.subscriptions.size;
     this.metrics.deliverySeconds.observe(Math.max(0, this.broker.now() - publication.time) / 1000);
   }

@@ -1,10 +1,11 @@
 import type { Member as BrokerMember, Position, Publication } from '@holdfast/broadcast';
 import { encodeNotice, type Members } from '@holdfast/protocol';
+import type { BrokerInputs } from '../broker-input/broker-inputs.js';
 import type { NamespaceOptions } from '../config/index.js';
 import { supersedes } from '../gateway/conflation.js';
 import { textFrame } from '../gateway/web-socket-frame.js';
 import { decodeMember } from './member.js';
-import { encodeMessage } from './message.js';
+import { encodeMessage, isReadable } from './message.js';
 import type { Subscription } from './subscription.js';
 
 type PresenceNotice = readonly [event: 'join' | 'leave', member: BrokerMember];
@@ -21,6 +22,7 @@ export class LocalChannel {
     readonly options: NamespaceOptions,
     /** Settles when the broker has begun to tell of this channel. */
     readonly ready: Promise<void>,
+    private readonly inputs: BrokerInputs,
   ) {}
 
   /** Takes the position after which the broker tells; it may have told of publications or a gap since. */
@@ -31,13 +33,23 @@ export class LocalChannel {
     }
   }
 
-  /** Encodes the frame once, for all. */
-  publication(publication: Publication): void {
+  /**
+   * Encodes the frame once, for all.
+   *
+   * @returns whether it could be read: in the place of one that cannot, a gap is delivered.
+   */
+  publication(publication: Publication): boolean {
     const position = { epoch: this.position.epoch, offset: publication.offset };
+    if (!isReadable(publication)) {
+      this.inputs.invalid('payload', this.name);
+      this.gap(position);
+      return false;
+    }
     this.position = position;
     const frame = textFrame(encodeMessage(this.name, publication));
     if (this.options.conflate) supersedes(frame, this);
     for (const subscription of this.subscriptions) subscription.deliver(frame, position);
+    return true;
   }
 
   gap({ epoch, offset }: Position): void {
@@ -88,8 +100,16 @@ export class LocalChannel {
     for (const subscription of this.subscriptions) {
       // A client knows of itself: its own join is in the list that it was answered with.
       if (!subscription.presence || subscription.connection.client === member.client) continue;
-      frame ??= textFrame(encodeNotice(event, { channel: this.name, member: decodeMember(member) }));
+      frame ??= this.presenceFrame(event, member);
+      if (frame === undefined) return;
       subscription.deliver(frame);
     }
+  }
+
+  private presenceFrame(...[event, member]: PresenceNotice): Buffer | undefined {
+    const decoded = decodeMember(member);
+    if (decoded !== undefined) return textFrame(encodeNotice(event, { channel: this.name, member: decoded }));
+    this.inputs.invalid('details', this.name);
+    return undefined;
   }
 }

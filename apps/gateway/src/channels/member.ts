@@ -1,12 +1,25 @@
 import type { Member as BrokerMember } from '@holdfast/broadcast';
-import type { Member } from '@holdfast/protocol';
+import { dataSchema, type Member } from '@holdfast/protocol';
+import { z } from 'zod';
 import type { Connection } from '../gateway/connection.js';
+import { isNestedWithin, MAX_NESTING } from './message.js';
+
+const detailsSchema = z.object({
+  user: z.string().exactOptional(),
+  info: dataSchema.refine((info) => isNestedWithin(info, MAX_NESTING)).exactOptional(),
+});
 
 /** A connection as the broker keeps it among a channel's members. */
 export function encodeMember({ client, identity }: Connection): BrokerMember {
   return { client, details: JSON.stringify({ user: identity?.user, info: identity?.info }) };
 }
 
-export function decodeMember({ client, details }: BrokerMember): Member {
-  return { client, ...(JSON.parse(details) as Omit<Member, 'client'>) };
+/** @returns undefined for one whose details no pod of this release has written. */
+export function decodeMember({ client, details }: BrokerMember): Member | undefined {
+  try {
+    const { data } = detailsSchema.safeParse(JSON.parse(details));
+    return data && { client, ...data };
+  } catch {
+    return undefined;
+  }
 }

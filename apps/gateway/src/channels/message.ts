@@ -9,21 +9,58 @@ export function isNestedWithin(data: Json, levels: number): boolean {
   return levels > 0 && Object.values(data).every((value) => isNestedWithin(value, levels - 1));
 }
 
+type Payload = Pick<Publication, 'data' | 'sender' | 'key'>;
+
+/** What every payload begins with: the frame is put together as text, and goes on behind the brace. */
+const BEGINNING = '{"data":';
+
 /** What the broker stores of a publication beside its position and time: the rest of the `message` frame, as JSON. */
 export function encodePayload(data: Json, sender?: Sender, key?: string): string {
   return JSON.stringify({ data, sender, key });
 }
 
 /**
- * The `message` frame of a publication, the same bytes live and replayed. Put together as text, since the payload is
- * JSON already and a channel name holds nothing that JSON would escape.
+ * Whether the payload is one of ours: {@link encodeMessage} would make a frame that no client can read of any other. It is
+ * parsed, once per publication and pod and not per subscriber: about 1 µs, and nothing less makes sure of it.
+ */
+export function isReadable({ payload }: StoredPublication): boolean {
+  return parsePayload(payload) !== undefined;
+}
+
+/**
+ * The `message` frame of a publication that {@link isReadable}, the same bytes live and replayed. Put together as text, since
+ * the payload is JSON already and a channel name holds nothing that JSON would escape.
  */
 export function encodeMessage(channel: string, { offset, time, payload }: StoredPublication): string {
   return `{"event":"message","data":{"channel":"${channel}","offset":${offset},"time":${time},${payload.slice(1)}}`;
 }
 
-/** A stored publication as the history shows it. */
-export function decodePublication({ offset, time, payload }: StoredPublication): Publication {
-  const { data, sender, key } = JSON.parse(payload) as Pick<Publication, 'data' | 'sender' | 'key'>;
+/** A stored publication as the history shows it; undefined if its payload is not one of ours. */
+export function decodePublication({ offset, time, payload }: StoredPublication): Publication | undefined {
+  const parsed = parsePayload(payload);
+  if (parsed === undefined || !isNestedWithin(parsed.data, MAX_NESTING)) return undefined;
+  const { data, sender, key } = parsed;
   return { offset, data, time, ...(sender === undefined ? {} : { sender }), ...(key === undefined ? {} : { key }) };
+}
+
+/** By hand, as it is on the way of each message. */
+function parsePayload(payload: string): Payload | undefined {
+  if (!payload.startsWith(BEGINNING)) return undefined;
+  let parsed: Payload;
+  try {
+    parsed = JSON.parse(payload) as Payload;
+  } catch {
+    return undefined;
+  }
+  const { sender, key } = parsed;
+  if (sender !== undefined && !isSender(sender)) return undefined;
+  if (key !== undefined && typeof key !== 'string') return undefined;
+  // They would take the place of those in the frame.
+  return 'channel' in parsed || 'offset' in parsed || 'time' in parsed ? undefined : parsed;
+}
+
+function isSender(sender: unknown): boolean {
+  if (typeof sender !== 'object' || sender === null) return false;
+  const { client, user } = sender as Partial<Record<keyof Sender, unknown>>;
+  return typeof client === 'string' && (user === undefined || typeof user === 'string');
 }

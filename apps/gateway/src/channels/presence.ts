@@ -2,6 +2,7 @@ import { BROKER, type Broker } from '@holdfast/broadcast';
 import type { Members } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
+import { BrokerInputs } from '../broker-input/broker-inputs.js';
 import { CONFIG, type Config } from '../config/index.js';
 import type { Connection } from '../gateway/connection.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
@@ -17,12 +18,18 @@ export class Presence {
     @Inject(BROKER) private readonly broker: Broker,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
+    @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
     @InjectPinoLogger(Presence.name) private readonly logger: PinoLogger,
   ) {}
 
   async members(channel: string): Promise<Members> {
     const { members, count } = await fromBroker(this.broker.members(channel, this.config.presence.maxMembers));
-    return { members: members.map(decodeMember), count };
+    const decoded = members.flatMap((member) => {
+      const known = decodeMember(member);
+      if (known === undefined) this.inputs.invalid('details', channel);
+      return known ?? [];
+    });
+    return { members: decoded, count };
   }
 
   async join(subscription: Subscription): Promise<void> {

@@ -1,12 +1,13 @@
 import { BROKER, type Broker, type Publication } from '@holdfast/broadcast';
 import type { Position, SubscribeRequest } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
+import { BrokerInputs } from '../broker-input/broker-inputs.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { ProtocolError } from '../gateway/protocol-error.js';
 import { textFrame } from '../gateway/web-socket-frame.js';
 import { fromBroker } from './broker-errors.js';
 import type { LocalChannel } from './local-channel.js';
-import { encodeMessage } from './message.js';
+import { encodeMessage, isReadable } from './message.js';
 import { ReplayBudget } from './replay-budget.js';
 import type { Subscription } from './subscription.js';
 
@@ -25,9 +26,13 @@ const MAX_READS = 4;
 /** Finds what a resuming or joining client is to be sent. The replay is fixed here, before the answer. */
 @Injectable()
 export class Replays {
+  /** Publications that were looked at before: many clients resume with the same ones. */
+  private readonly readable = new WeakSet<Publication>();
+
   constructor(
     @Inject(BROKER) private readonly broker: Broker,
     @Inject(CONFIG) private readonly config: Config,
+    @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
   ) {}
 
   /**
@@ -82,8 +87,9 @@ export class Replays {
     const history = await fromBroker(this.broker.history(channel.name, { since, limit: maxMessages }));
     const { epoch, offset, publications, complete } = history;
     const reached = publications.at(-1)?.offset ?? since.offset;
-    const replay = publications.map((publication) => frameOf(channel, publication));
-    const recovered = complete && reached === offset && sizeOf(replay) <= maxBytes;
+    const replay = publications.flatMap((publication) => this.frameOf(channel, publication) ?? []);
+    const isWhole = complete && replay.length === publications.length;
+    const recovered = isWhole && reached === offset && sizeOf(replay) <= maxBytes;
     return { position: { epoch, offset }, replay: recovered ? replay : [], recovered };
   }
 
@@ -96,20 +102,28 @@ export class Replays {
     let bytes = 0;
     // Fewer where they are large: joining asks for what there is, a resume needs all of it.
     for (const publication of publications) {
-      const frame = frameOf(channel, publication);
+      const frame = this.frameOf(channel, publication);
+      if (frame === undefined) continue;
       bytes += frame.length;
       if (bytes > maxBytes) break;
       replay.push(frame);
     }
     return { position: { epoch, offset }, replay: replay.toReversed() };
   }
+
+  /** The very frame of the live message; undefined if nobody could read it. */
+  private frameOf({ name }: LocalChannel, publication: Publication): Buffer | undefined {
+    if (!this.readable.has(publication)) {
+      if (!isReadable(publication)) {
+        this.inputs.invalid('payload', name);
+        return undefined;
+      }
+      this.readable.add(publication);
+    }
+    return textFrame(encodeMessage(name, publication));
+  }
 }
 
 function sizeOf(frames: readonly Buffer[]): number {
   return frames.reduce((sum, { length }) => sum + length, 0);
-}
-
-/** The very frame of the live message. */
-function frameOf({ name }: LocalChannel, publication: Publication): Buffer {
-  return textFrame(encodeMessage(name, publication));
 }

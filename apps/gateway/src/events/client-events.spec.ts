@@ -1,9 +1,12 @@
 import { BrokerUnavailableError, type MembershipChange } from '@holdfast/broadcast';
 import { CLOSE } from '@holdfast/protocol';
+import { PinoLogger } from 'nestjs-pino';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { testConfig } from '../../test/support/gateway.js';
+import { BrokerInputs } from '../broker-input/broker-inputs.js';
 import type { Connection } from '../gateway/connection.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
+import { Metrics } from '../metrics/metrics.js';
 import { ClientEvents } from './client-events.js';
 import type { EventWebhook } from './event-webhook.js';
 import type { Rooms } from './rooms.js';
@@ -29,7 +32,8 @@ function setUp() {
     tells: () => true,
     add: (type, _time, data) => void log.push(`${type} ${JSON.stringify(data)}`),
   };
-  const sut = new ClientEvents(rooms, testConfig(), new Lifecycle(), webhook as EventWebhook);
+  const inputs = new BrokerInputs(new Metrics(), new PinoLogger({ pinoHttp: { level: 'silent' } }));
+  const sut = new ClientEvents(rooms, testConfig(), new Lifecycle(), webhook as EventWebhook, inputs);
   return { sut, joins, log };
 }
 

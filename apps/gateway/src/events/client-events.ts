@@ -1,6 +1,8 @@
 import type { Member } from '@holdfast/broadcast';
 import { Inject, Injectable } from '@nestjs/common';
+import { BrokerInputs } from '../broker-input/broker-inputs.js';
 import { departed } from '../channels/departure.js';
+import { decodeMember } from '../channels/member.js';
 import { CONFIG, type Config, type EventType } from '../config/index.js';
 import type { Connection } from '../gateway/connection.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
@@ -25,6 +27,7 @@ export class ClientEvents {
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
     @Inject(EventWebhook) private readonly webhook: EventWebhook,
+    @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
   ) {
     this.isOn = webhook.tells('client.connected', 'client.disconnected');
   }
@@ -73,7 +76,9 @@ export class ClientEvents {
     }
   }
 
-  private tell(type: EventType, { client, details }: Member): void {
-    this.webhook.add(type, this.rooms.now(), { client, ...(JSON.parse(details) as { user?: string }) });
+  private tell(type: EventType, member: Member): void {
+    const decoded = decodeMember(member);
+    if (decoded === undefined) this.inputs.invalid('details', roomOfClient(member.client));
+    else this.webhook.add(type, this.rooms.now(), decoded);
   }
 }

@@ -4,6 +4,7 @@ import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, type Config, type EventType } from '../config/index.js';
 import { Metrics } from '../metrics/metrics.js';
 import { OutboundError } from '../outbound/request.js';
+import { ThrottledLog } from '../throttled-log.js';
 import { messageId, signedPost } from '../webhooks/signed-post.js';
 
 /** ms until a request that failed is sent again, at first and at most. */
@@ -33,6 +34,8 @@ export class EventWebhook implements OnApplicationShutdown {
   private readonly stopping = new AbortController();
   /** Aborted when everything must have been sent. */
   private readonly timeUp = new AbortController();
+  private isFailing = false;
+  private readonly log = new ThrottledLog();
   private isFull: (() => void) | undefined;
   private sending: Promise<void> | undefined;
 
@@ -108,14 +111,19 @@ export class EventWebhook implements OnApplicationShutdown {
           signal: this.timeUp.signal,
         });
         this.metrics.events.inc({ outcome: 'sent' }, events.length);
+        if (this.isFailing) this.logger.info('the event webhook works again');
+        this.isFailing = false;
         return;
       } catch (error) {
         const reason = this.reasonOf(error);
         this.metrics.eventRequestsFailed.inc();
-        if (attempt === 0) this.logger.warn({ reason }, 'the event webhook failed: trying again');
+        if (!this.isFailing) this.logger.warn({ reason }, 'the event webhook failed: trying again');
+        this.isFailing = true;
         const pause = this.pauseAfter(attempt);
         if (this.timeUp.signal.aborted || performance.now() + pause >= until) {
-          this.logger.error({ reason, events: events.length }, 'events were dropped');
+          this.log.write('dropped', (skipped) => {
+            this.logger.error({ reason, events: events.length, skipped }, 'events were dropped');
+          });
           this.dropped(events.length);
           return;
         }

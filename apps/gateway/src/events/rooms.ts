@@ -45,6 +45,8 @@ export const roomsProvider: FactoryProvider<Rooms> = {
       onPresenceGap: nothing,
       onBelated: nothing,
       onSignal: nothing,
+      onInvalid: nothing,
+      onFault: nothing,
     });
     return own;
   },

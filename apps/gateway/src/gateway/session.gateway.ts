@@ -8,6 +8,7 @@ import { ChannelsService } from '../channels/channels.service.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { ClientEvents } from '../events/client-events.js';
 import { ConnectionLimits } from '../limits/connection-limits.js';
+import { Metrics } from '../metrics/metrics.js';
 import type { Connection } from './connection.js';
 import { Connections } from './connections.js';
 import { Dispatcher } from './dispatcher.js';
@@ -31,6 +32,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
     @Inject(Dispatcher) dispatcher: Dispatcher,
     @Inject(ClientEvents) private readonly events: ClientEvents,
     @Inject(ConnectionLimits) private readonly limits: ConnectionLimits,
+    @Inject(Metrics) private readonly metrics: Metrics,
     @InjectPinoLogger(SessionGateway.name) private readonly logger: PinoLogger,
   ) {
     dispatcher.serve({
@@ -133,9 +135,12 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
 
   /** The registry serves the API; a connection does not wait for it, nor end with it. */
   private inBackground(done: Promise<void>, connection: Connection): void {
-    done.catch((error: unknown) =>
-      this.logger.warn({ err: error, ...connection.logFields }, 'the registry of connections was not updated'),
-    );
+    done.catch((error: unknown) => {
+      this.metrics.registryUpdatesFailed.inc();
+      // While the broker is away this happens to each who comes and goes: that it is away is logged once.
+      const reason = error instanceof Error ? error.message : 'an error of the gateway';
+      this.debug('the registry of connections was not updated', connection, { reason });
+    });
   }
 }
 

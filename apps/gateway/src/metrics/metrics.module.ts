@@ -1,8 +1,9 @@
 import { Global, Module } from '@nestjs/common';
+import { BrokerInputs } from '../broker-input/broker-inputs.js';
 import { ManagementServer } from './management-server.js';
 import { Metrics } from './metrics.js';
 
 /** Global, since everything counts. */
 @Global()
-@Module({ providers: [Metrics, ManagementServer], exports: [Metrics, ManagementServer] })
+@Module({ providers: [BrokerInputs, Metrics, ManagementServer], exports: [BrokerInputs, Metrics, ManagementServer] })
 export class MetricsModule {}

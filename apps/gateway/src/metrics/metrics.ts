@@ -22,6 +22,16 @@ export class Metrics {
   readonly limited = this.counter('limited', 'Times that a limit was met', ['limit']);
   readonly shed = this.counter('shed', 'Clients asked to connect elsewhere because of an overload');
   readonly deadPeers = this.counter('dead_peers', 'Connections ended because a ping was not answered');
+  readonly brokerInputRejected = this.counter(
+    'broker_input_rejected',
+    'What was read from the broker, cannot be used and was skipped',
+    ['kind'],
+  );
+  readonly brokerFaults = this.counter('broker_faults', 'Errors of the gateway while it handled what the broker told');
+  readonly registryUpdatesFailed = this.counter(
+    'registry_updates_failed',
+    'Connections whose coming or going the broker could not note at once',
+  );
   readonly gaps = this.counter('gaps', 'Times that subscribers of a channel were told of lost messages');
   readonly keyFetches = this.counter('key_fetches', "Fetches of the issuer's public keys", ['outcome']);
   readonly authorizations = this.counter('authorizations', 'Questions to the authorization webhook', [

@@ -1,6 +1,9 @@
 import { MemoryBroker, MemoryStore, type Broker } from '@holdfast/broadcast';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { PinoLogger } from 'nestjs-pino';
+import { BrokerInputs } from '../broker-input/broker-inputs.js';
 import type { Connections } from '../gateway/connections.js';
+import { Metrics } from '../metrics/metrics.js';
 import { Refusals } from './refusals.js';
 
 const nothing = (): void => {};
@@ -15,6 +18,8 @@ async function startBroker(store: MemoryStore): Promise<Broker> {
     onPresenceGap: nothing,
     onBelated: nothing,
     onSignal: nothing,
+    onInvalid: nothing,
+    onFault: nothing,
   });
   onTestFinished(() => broker.close());
   return broker;
@@ -27,7 +32,8 @@ async function startPod(store: MemoryStore): Promise<{ sut: Refusals; refused: M
     refuse: (user, until) => void refused.set(user, until),
     refusals: () => Array.from(refused, ([user, until]) => ({ user, until })),
   };
-  return { sut: new Refusals(await startBroker(store), connections as Connections), refused };
+  const inputs = new BrokerInputs(new Metrics(), new PinoLogger({ pinoHttp: { level: 'silent' } }));
+  return { sut: new Refusals(await startBroker(store), connections as Connections, inputs), refused };
 }
 
 const ANN = { user: 'ann', until: Date.now() + 60_000 };

@@ -1,7 +1,9 @@
 import { BROKER, type Broker, type StreamOptions } from '@holdfast/broadcast';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { BrokerInputs } from '../broker-input/broker-inputs.js';
 import { fromBroker } from '../channels/broker-errors.js';
 import { Connections } from '../gateway/connections.js';
+import { parseRefusal, type Refusal } from './user-signal.js';
 
 /** The longest time for which a user may be refused: 30 days. */
 export const MAX_REFUSAL_MS = 30 * 86_400_000;
@@ -12,12 +14,6 @@ const STREAM: StreamOptions = { historySize: 10_000, historyTtl: MAX_REFUSAL_MS,
 
 /** ms between two looks whether the stream has begun anew. */
 const INTERVAL = 10_000;
-
-interface Refusal {
-  readonly user: string;
-  /** ms since the Unix epoch. */
-  readonly until: number;
-}
 
 /**
  * The users who are refused, as a stream of the broker: signals tell the pods that listen, and the stream those that
@@ -31,6 +27,7 @@ export class Refusals implements OnModuleInit, OnApplicationShutdown {
   constructor(
     @Inject(BROKER) private readonly broker: Broker,
     @Inject(Connections) private readonly connections: Connections,
+    @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
   ) {}
 
   onModuleInit(): void {
@@ -54,7 +51,11 @@ export class Refusals implements OnModuleInit, OnApplicationShutdown {
     const { epoch, publications } = await this.broker.history(STREAM_NAME, { limit: STREAM.historySize });
     const stored = new Set<string>();
     for (const { payload } of publications) {
-      const refusal = JSON.parse(payload) as Refusal;
+      const refusal = parseRefusal(payload);
+      if (refusal === undefined) {
+        this.inputs.invalid('refusal', STREAM_NAME);
+        continue;
+      }
       stored.add(keyOf(refusal));
       this.connections.refuse(refusal.user, refusal.until);
     }

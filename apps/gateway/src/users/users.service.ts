@@ -1,14 +1,11 @@
 import { BROKER, type Broker, type Connection as RegisteredConnection } from '@holdfast/broadcast';
 import { Inject, Injectable } from '@nestjs/common';
+import { BrokerInputs } from '../broker-input/broker-inputs.js';
 import { fromBroker } from '../channels/broker-errors.js';
 import { ChannelsService } from '../channels/channels.service.js';
 import { Connections } from '../gateway/connections.js';
 import { Refusals } from './refusals.js';
-
-/** What one pod tells all of them about a user. */
-type UserSignal =
-  | { readonly type: 'disconnect'; readonly user: string; readonly until?: number | undefined }
-  | { readonly type: 'unsubscribe'; readonly user: string; readonly channel: string };
+import { parseUserSignal, type UserSignal } from './user-signal.js';
 
 /** What the HTTP API does to users, wherever they are connected. */
 @Injectable()
@@ -18,6 +15,7 @@ export class UsersService {
     @Inject(Connections) private readonly connections: Connections,
     @Inject(ChannelsService) private readonly channels: ChannelsService,
     @Inject(Refusals) private readonly refusals: Refusals,
+    @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
   ) {}
 
   async connectionsOf(user: string): Promise<readonly RegisteredConnection[]> {
@@ -35,7 +33,11 @@ export class UsersService {
   }
 
   onSignal(text: string): void {
-    const signal = JSON.parse(text) as UserSignal;
+    const signal = parseUserSignal(text);
+    if (signal === undefined) {
+      this.inputs.invalid('signal', 'signals');
+      return;
+    }
     const connections = this.connections.ofUser(signal.user);
     switch (signal.type) {
       case 'disconnect':

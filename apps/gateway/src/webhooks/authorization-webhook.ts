@@ -84,8 +84,16 @@ export class AuthorizationWebhook {
     const { cache, concurrency } = config.webhooks.authorization;
     if (cache > 0) this.answers = new LRUCache({ max: MAX_CACHED, ttl: cache });
     this.slots = bulkhead(concurrency, WAITING_FACTOR * concurrency);
-    this.breaker.onBreak(() => this.logger.warn('the authorization webhook fails: it is left alone for a while'));
-    this.breaker.onReset(() => this.logger.info('the authorization webhook answers again'));
+    // It breaks again with each attempt that fails: one line tells that it begins, one that it is over.
+    let isBroken = false;
+    this.breaker.onBreak(() => {
+      if (!isBroken) this.logger.warn('the authorization webhook fails: it is left alone for a while');
+      isBroken = true;
+    });
+    this.breaker.onReset(() => {
+      if (isBroken) this.logger.info('the authorization webhook answers again');
+      isBroken = false;
+    });
     metrics.gauge('holdfast_authorization_breaker_open', '1 while the authorization webhook is left alone', () =>
       this.breaker.state === CircuitState.Closed ? 0 : 1,
     );

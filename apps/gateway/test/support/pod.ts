@@ -5,6 +5,7 @@ import { PinoLogger } from 'nestjs-pino';
 import { onTestFinished } from 'vitest';
 import type { WebSocket } from 'ws';
 import { ANONYMOUS, Authenticator, Permissions, type Identity } from '../../src/auth/index.js';
+import { BrokerInputs } from '../../src/broker-input/broker-inputs.js';
 import { ChannelsService } from '../../src/channels/channels.service.js';
 import { Hub } from '../../src/channels/hub.js';
 import { Presence } from '../../src/channels/presence.js';
@@ -39,6 +40,7 @@ export class Pod implements ConnectionContext {
   readonly lifecycle = new Lifecycle();
   readonly dispatcher: Dispatcher;
   readonly hub: Hub;
+  readonly inputs: BrokerInputs;
   readonly channels: ChannelsService;
   private connections = 0;
 
@@ -47,10 +49,11 @@ export class Pod implements ConnectionContext {
     readonly broker: Broker,
   ) {
     const logger = new PinoLogger({ pinoHttp: { level: 'silent' } });
+    this.inputs = new BrokerInputs(this.metrics, logger);
     const permissions = new Permissions(config);
     this.dispatcher = new Dispatcher(config, this.metrics, logger);
-    const presence = new Presence(broker, config, this.lifecycle, logger);
-    this.hub = new Hub(broker, config, presence, this.metrics);
+    const presence = new Presence(broker, config, this.lifecycle, this.inputs, logger);
+    this.hub = new Hub(broker, config, presence, this.metrics, this.inputs);
     this.channels = new ChannelsService(
       broker,
       config,
@@ -58,9 +61,10 @@ export class Pod implements ConnectionContext {
       permissions,
       new AuthorizationWebhook(config, this.metrics, logger),
       this.hub,
-      new Replays(broker, config),
+      new Replays(broker, config, this.inputs),
       presence,
       this.metrics,
+      this.inputs,
     );
     new ChannelRequests(this.dispatcher, this.channels);
   }
@@ -80,6 +84,12 @@ export class Pod implements ConnectionContext {
       onPresenceGap: (channel) => hub.onPresenceGap(channel),
       onBelated: () => undefined,
       onSignal: () => undefined,
+      onInvalid: (kind, name) => pod.inputs.invalid(kind, name),
+      onFault: (error) =>
+        // Where vitest hears of it: thrown here, it would be caught.
+        queueMicrotask(() => {
+          throw error;
+        }),
     });
     onTestFinished(async () => {
       pod.channels.onApplicationShutdown();

@@ -57,6 +57,8 @@ export class ScriptedBroker implements Broker {
     onPresenceGap: notStarted,
     onBelated: notStarted,
     onSignal: notStarted,
+    onInvalid: notStarted,
+    onFault: notStarted,
   };
 
   async start(events: BrokerEvents): Promise<void> {

@@ -130,6 +130,13 @@ class Run implements BrokerEvents {
   onPresenceGap(): void {}
   onBelated(): void {}
   onSignal(): void {}
+  onInvalid(): void {}
+  onFault(error: unknown): void {
+    // Where vitest hears of it: thrown here, it would be caught.
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
 
   #receive(channel: string, { offset, payload }: Publication): void {
     const { epoch, offset: last } = this.#client.get(channel) ?? { epoch: '', offset: -1 };

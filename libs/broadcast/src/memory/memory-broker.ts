@@ -15,6 +15,7 @@ import {
   type PublishResult,
   type StreamOptions,
 } from '../broker.js';
+import { shieldedEvents } from '../shielded-events.js';
 import { MemoryStore } from './memory-store.js';
 import { sortedPage } from './sorted-page.js';
 
@@ -45,8 +46,8 @@ export class MemoryBroker implements Broker {
   }
 
   async start(events: BrokerEvents): Promise<void> {
-    this.#events = events;
-    this.#store.listeners.add(events);
+    this.#events = shieldedEvents(events);
+    this.#store.listeners.add(this.#events);
     this.#sweep = setInterval(() => this.#store.sweep(SWEEP_STEPS), SWEEP_INTERVAL).unref();
   }
 

@@ -1,4 +1,5 @@
 import type { ChannelsQuery } from '../broker.js';
+import { ANSWERS, type RedisInput } from './input.js';
 import { podTag, type Names } from './names.js';
 import type { PodLease } from './pod-lease.js';
 import type { Router } from './router.js';
@@ -8,8 +9,10 @@ export class ChannelList {
   readonly #router: Router;
   readonly #names: Names;
   readonly #lease: PodLease;
+  readonly #input: RedisInput;
 
-  constructor(router: Router, names: Names, lease: PodLease) {
+  constructor(router: Router, names: Names, lease: PodLease, input: RedisInput) {
+    this.#input = input;
     this.#router = router;
     this.#names = names;
     this.#lease = lease;
@@ -24,7 +27,7 @@ export class ChannelList {
       [...pods].map(async (pod) => {
         const key = this.#names.podIndex(pod, 'channels');
         const range = ['zrange', key, start === '[' ? '-' : start, '+', 'bylex', 'limit', 0, limit] as const;
-        return (await this.#router.command(podTag(pod), ...range)) as string[];
+        return this.#input.answer(ANSWERS.names, await this.#router.command(podTag(pod), ...range), pod);
       }),
     );
     const names = new Set(pages.flat().filter((name) => name.startsWith(prefix)));

@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { BrokerUnavailableError } from '../broker.js';
 import { addressText, parseAddress, type Address } from './address.js';
 import { Connection } from './connection.js';
 import { SLOTS, tagInSlot, tagSlot } from './key-slot.js';
@@ -95,7 +97,7 @@ export class ClusterTopology implements Topology {
       const woken = new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
-      await this.#look();
+      await this.#look().catch((error: unknown) => this.#events.onFault(error));
       if (signal.aborted) return;
       await sleep(SPACING);
       const pause = new AbortController();
@@ -195,12 +197,26 @@ export class ClusterTopology implements Topology {
   }
 }
 
+const slotSchema = z
+  .int()
+  .min(0)
+  .max(SLOTS - 1);
+const serverSchema = z.tuple([z.string().nullable(), z.int().min(1).max(65_535)], z.unknown());
+const viewSchema = z.tuple([
+  z.array(z.tuple([slotSchema, slotSchema, serverSchema], z.unknown())),
+  z.string(),
+  z.string(),
+]);
+
 async function viewOf(connection: Connection): Promise<View> {
-  const [slots, info, nodes] = (await Promise.all([
+  const answers = await Promise.all([
     connection.send(TIMEOUT, 'cluster', 'slots'),
     connection.send(TIMEOUT, 'cluster', 'info'),
     connection.send(TIMEOUT, 'cluster', 'nodes'),
-  ])) as [[number, number, [string | null, number]][], string, string];
+  ]);
+  const { success, data } = viewSchema.safeParse(answers);
+  if (!success) throw new BrokerUnavailableError(`${connection.name}: answered no view of the cluster`);
+  const [slots, info, nodes] = data;
   const asked = parseAddress(connection.name)?.host ?? '';
   const ranges = new Map<string, { address: Address; ranges: [number, number][] }>();
   for (const [first, last, [host, port]] of slots) {

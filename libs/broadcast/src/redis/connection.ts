@@ -2,6 +2,7 @@ import { Command, Redis } from 'ioredis';
 import { BrokerUnavailableError, BrokerUnknownError } from '../broker.js';
 import { addressText, type Address } from './address.js';
 import { RedisReplyError, replyError } from './errors.js';
+import { guardStream } from './parser-guard.js';
 import type { Credentials, RedisSettings } from './url.js';
 
 export interface ConnectionTarget {
@@ -30,16 +31,22 @@ export class Connection {
   onUnsubscribed: () => void = () => {};
   /** Called once. */
   onClose: () => void = () => {};
+  /** Called with what {@link onMessage} or {@link onUnsubscribed} threw: a fault that costs that message only. */
+  onFault: (error: unknown) => void = () => {};
   readonly #client: Redis;
   #open = true;
 
   private constructor(name: string, client: Redis) {
     this.name = name;
     this.#client = client;
+    const hears = (channel: string, text: string): void => this.#shielded(() => this.onMessage(channel, text));
     client.on('end', () => this.#ended());
-    client.on('message', (channel: string, text: string) => this.#open && this.onMessage(channel, text));
-    client.on('smessage', (channel: string, text: string) => this.#open && this.onMessage(channel, text));
-    client.on('moved', () => this.#open && this.onUnsubscribed());
+    // After an error nothing that is read can be trusted, and the network reports it by closing as well.
+    client.on('error', () => this.close());
+    client.on('message', hears);
+    client.on('smessage', hears);
+    client.on('moved', () => this.#shielded(() => this.onUnsubscribed()));
+    guardStream(client.stream);
   }
 
   /**
@@ -123,6 +130,16 @@ export class Connection {
   close(): void {
     end(this.#client);
     this.#ended();
+  }
+
+  /** ioredis must not be thrown at: it would end the connection, or the process. */
+  #shielded(listener: () => void): void {
+    if (!this.#open) return;
+    try {
+      listener();
+    } catch (error) {
+      this.onFault(error);
+    }
   }
 
   #ended(): void {

@@ -32,6 +32,8 @@ const REFUSED: ReadonlySet<string> = new Set([
   'TRYAGAIN',
   'UNBLOCKED',
   'WRONGPASS',
+  // Before anything is stored: the first command of each script on a key reads it.
+  'WRONGTYPE',
 ]);
 
 /** What the server says of itself: it is not, or no longer, the one to ask. */

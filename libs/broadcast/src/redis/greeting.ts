@@ -17,14 +17,15 @@ export async function greet(connection: Connection, clustered: boolean): Promise
   try {
     // Each by itself: before 7.0 INFO takes one section only.
     const sections = ['server', 'replication', 'persistence', 'cluster'];
-    const hello = connection.send(TIMEOUT, 'hello');
-    const texts = await Promise.all(sections.map(async (section) => connection.send(TIMEOUT, 'info', section)));
+    const [hello, ...texts] = await Promise.all([
+      connection.send(TIMEOUT, 'hello'),
+      ...sections.map(async (section) => connection.send(TIMEOUT, 'info', section)),
+    ]);
     const info = parseInfo(texts.join('\r\n'));
     const problem = unfitness(info, clustered);
     if (problem !== undefined) throw new BrokerUnavailableError(problem);
-    const answer = await hello;
     // A proxy in between may speak less than its server.
-    if (!Array.isArray(answer) || answer[answer.indexOf('proto') + 1] !== 3) {
+    if (!Array.isArray(hello) || hello[hello.indexOf('proto') + 1] !== 3) {
       throw new BrokerUnavailableError('the server does not speak RESP3');
     }
     await Promise.all(Object.values(SCRIPTS).map(async ({ body }) => connection.send(TIMEOUT, 'script', 'load', body)));

@@ -17,7 +17,6 @@ export class Link {
 
   /**
    * @param open rejects with an Error that says why, without secrets.
-   * @param onUp must not throw.
    */
   constructor(open: () => Promise<Connection>, onUp: (connection: Connection) => void) {
     this.#open = open;
@@ -71,9 +70,15 @@ export class Link {
       }
       this.#connection = connection;
       this.#resetReason = undefined;
-      this.#onUp(connection);
+      try {
+        this.#onUp(connection);
+      } catch (error) {
+        connection.close();
+        throw error;
+      }
+    }).finally(() => {
+      this.#connection = undefined;
     });
-    this.#connection = undefined;
     this.problem = this.#resetReason ?? 'the connection was lost';
   }
 }

@@ -6,6 +6,7 @@ import {
   type MembershipChange,
 } from '../broker.js';
 import { Holdings, type HoldingsContext } from './holdings.js';
+import { ANSWERS, type RedisInput } from './input.js';
 import { SCRIPTS } from './scripts/index.js';
 
 interface Held {
@@ -15,37 +16,37 @@ interface Held {
   since: number;
 }
 
-/** Whether it was announced, how many are left, and what was told. */
-type LeaveAnswer = [changed: number, count: number, told?: string];
-
 const SWEEP = 200;
 
 /** Who is in which room. */
 export class Presence extends Holdings<Held> {
+  readonly #input: RedisInput;
   readonly #onBelated: BrokerEvents['onBelated'];
 
-  constructor(context: HoldingsContext, onBelated: BrokerEvents['onBelated']) {
+  constructor(context: HoldingsContext, input: RedisInput, onBelated: BrokerEvents['onBelated']) {
     super('rooms', context);
+    this.#input = input;
     this.#onBelated = onBelated;
   }
 
   async join(channel: string, { client, details }: Member, holder: string): Promise<MembershipChange> {
     const held = { told: JSON.stringify({ client, details }), holder, since: this.context.now() };
     const former = this.held(channel, client);
-    await this.hold(channel, client, held);
+    // Noted in the index first, in the same piece: the answer does not wait for it.
+    void this.hold(channel, client, held);
     try {
       return await this.#join(channel, client, held, false);
     } catch (error) {
       if (error instanceof BrokerUnavailableError && this.held(channel, client) === held) {
-        if (former !== undefined) await this.hold(channel, client, former);
-        else await this.forget(channel, client);
+        if (former !== undefined) void this.hold(channel, client, former);
+        else void this.forget(channel, client);
       }
       throw error;
     }
   }
 
   async leave(channel: string, client: string, holder: string): Promise<MembershipChange> {
-    if (this.held(channel, client)?.holder === holder) await this.forget(channel, client);
+    if (this.held(channel, client)?.holder === holder) void this.forget(channel, client);
     try {
       const { changed, count } = await this.#leave(channel, client, holder);
       return { changed, count };
@@ -61,26 +62,26 @@ export class Presence extends Holdings<Held> {
 
   async members(channel: string, limit: number): Promise<Members> {
     const { router, names } = this.context;
-    const answer = (await router.run({
+    const answer = await router.run({
       tag: channel,
       script: SCRIPTS.MEMBERS,
       keys: [names.members(channel), names.memberOrder(channel)],
       args: [limit],
-    })) as [number, ...string[]];
-    const [count, ...told] = answer;
-    return { members: told.map((text) => JSON.parse(text) as Member), count };
+    });
+    const [count, ...told] = this.#input.answer(ANSWERS.members, answer, channel);
+    return { members: told.flatMap((text) => this.#input.member(text, channel) ?? []), count };
   }
 
   async sweep(channel: string, dead: string): Promise<void> {
     const { router, names } = this.context;
     for (;;) {
-      const answer = (await router.run({
+      const answer = await router.run({
         tag: channel,
         script: SCRIPTS.SWEEP_ROOM,
         keys: this.keys(channel, dead),
         args: [dead, SWEEP, names.publishCommand, names.wire(channel)],
-      })) as [number, ...(number | string)[]];
-      const [swept, ...left] = answer;
+      });
+      const [swept, ...left] = this.#input.answer(ANSWERS.sweep, answer, channel);
       for (let index = 0; index + 1 < left.length; index += 2) {
         this.#tellLeave(channel, String(left[index + 1]), Number(left[index]));
       }
@@ -95,7 +96,8 @@ export class Presence extends Holdings<Held> {
 
   protected async stored(channel: string): Promise<string[]> {
     const { router, names, pod } = this.context;
-    return (await router.command(channel, 'smembers', names.membersOfPod(channel) + pod)) as string[];
+    const answer = await router.command(channel, 'smembers', names.membersOfPod(channel) + pod);
+    return this.#input.answer(ANSWERS.names, answer, channel);
   }
 
   protected async remove(channel: string, client: string): Promise<void> {
@@ -106,7 +108,7 @@ export class Presence extends Holdings<Held> {
       keys: this.keys(channel, pod),
       args: [client, pod, names.publishCommand, names.wire(channel)],
     });
-    const [, count, told] = answer as LeaveAnswer;
+    const [, count, told] = this.#input.answer(ANSWERS.leave, answer, channel);
     this.#tellLeave(channel, told, count);
   }
 
@@ -139,8 +141,8 @@ export class Presence extends Holdings<Held> {
         again ? 1 : 0,
       ],
     });
-    const [changed, count, heldSince] = answer as [number, number, string];
-    held.since = Number(heldSince);
+    const [changed, count, heldSince] = this.#input.answer(ANSWERS.join, answer, channel);
+    held.since = heldSince;
     return { changed: changed === 1, count };
   }
 
@@ -156,12 +158,13 @@ export class Presence extends Holdings<Held> {
       keys: [names.members(channel), names.memberOrder(channel)],
       args: [client, holder, names.membersOfPod(channel), names.publishCommand, names.wire(channel)],
     });
-    const [changed, count, told] = answer as LeaveAnswer;
+    const [changed, count, told] = this.#input.answer(ANSWERS.leave, answer, channel);
     return { changed: changed === 1, count, told };
   }
 
   /** @param told what was told of who left; undefined where nobody did. */
   #tellLeave(channel: string, told: string | undefined, count: number): void {
-    if (told !== undefined) this.#onBelated('leave', channel, JSON.parse(told) as Member, count);
+    const member = told === undefined ? undefined : this.#input.member(told, channel);
+    if (member !== undefined) this.#onBelated('leave', channel, member, count);
   }
 }

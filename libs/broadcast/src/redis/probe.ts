@@ -52,10 +52,12 @@ export class Probe {
   #next(): void {
     this.#running = true;
     this.#hurried = false;
-    void this.#look().finally(() => {
-      this.#running = false;
-      if (!this.#stopped) this.#timer = setTimeout(() => this.#next(), this.#hurried ? INTERVAL / 10 : INTERVAL);
-    });
+    this.#look()
+      .catch((error: unknown) => this.#options.events.onFault(error))
+      .finally(() => {
+        this.#running = false;
+        if (!this.#stopped) this.#timer = setTimeout(() => this.#next(), this.#hurried ? INTERVAL / 10 : INTERVAL);
+      });
   }
 
   async #look(): Promise<void> {
@@ -108,7 +110,8 @@ export class Probe {
     // A long way there or back says little.
     if (after - before > TIMEOUT / 10) return;
     const server = Number(time[0]) * 1_000 + Number(time[1]) / 1_000;
-    this.#options.events.onClock(server - (before + after) / 2);
+    const lead = server - (before + after) / 2;
+    if (Number.isFinite(lead)) this.#options.events.onClock(lead);
   }
 
   async #carries(asked: Connection, listening: Connection): Promise<boolean> {

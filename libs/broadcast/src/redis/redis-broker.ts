@@ -18,9 +18,12 @@ import {
   type PublishResult,
   type StreamOptions,
 } from '../broker.js';
+import { Calls } from '../calls.js';
+import { shieldedEvents } from '../shielded-events.js';
 import { sizeArgument, ttlArgument } from './arguments.js';
 import { ChannelList } from './channel-list.js';
 import { ClusterTopology } from './cluster-topology.js';
+import { positionIn, RedisInput } from './input.js';
 import { Names, SIGNALS_TAG } from './names.js';
 import { PodIndex } from './pod-index.js';
 import { PodLease, UNSWEPT_TTL } from './pod-lease.js';
@@ -60,6 +63,8 @@ export class RedisBroker implements Broker {
   readonly #registry: ConnectionRegistry;
   readonly #lease: PodLease;
   readonly #channels: ChannelList;
+  readonly #input = new RedisInput((kind, name) => this.#events?.onInvalid(kind, name));
+  readonly #calls = new Calls((error) => this.#events?.onFault(error));
   readonly #epochPrefix = randomBytes(12).toString('base64url');
   readonly #replicationIds = new Set<string>();
   #epochs = 0;
@@ -79,10 +84,10 @@ export class RedisBroker implements Broker {
     this.#topology = clustered
       ? new ClusterTopology(settings, this.#names, pod, nodeEvents, () => this.#attach())
       : new SingleTopology(settings, this.#names, pod, nodeEvents);
-    this.#router = new Router(this.#topology);
+    this.#router = new Router(this.#topology, this.#input);
     const nextEpoch = (): string => this.#nextEpoch();
-    this.#reader = new StreamReader(this.#router, this.#names, nextEpoch);
-    const touches = new Touches(this.#topology, this.#router, this.#names, nextEpoch);
+    this.#reader = new StreamReader(this.#router, this.#names, this.#input, nextEpoch);
+    const touches = new Touches(this.#topology, this.#router, this.#names, this.#input, nextEpoch);
     this.#subscriptions = new Subscriptions(this.#topology, touches, {
       events: this.#brokerEvents(),
       reader: this.#reader,
@@ -99,17 +104,17 @@ export class RedisBroker implements Broker {
       ttl: UNSWEPT_TTL,
       now: (): number => this.now(),
     };
-    this.#presence = new Presence(holdings, (...belated) => this.#events?.onBelated(...belated));
-    this.#registry = new ConnectionRegistry(holdings);
+    this.#presence = new Presence(holdings, this.#input, (...belated) => this.#events?.onBelated(...belated));
+    this.#registry = new ConnectionRegistry(holdings, this.#input);
     this.#lease = new PodLease(holdings, [this.#presence, this.#registry], {
       onLapsed: () => this.#subscriptions.compareAll(),
       onRestored: () => this.#subscriptions.doubtPresence(),
     });
-    this.#channels = new ChannelList(this.#router, this.#names, this.#lease);
+    this.#channels = new ChannelList(this.#router, this.#names, this.#lease, this.#input);
   }
 
   async start(events: BrokerEvents): Promise<void> {
-    this.#events = events;
+    this.#events = shieldedEvents(events);
     this.#topology.start();
     this.#subscriptions.start();
     this.#lease.start();
@@ -139,24 +144,74 @@ export class RedisBroker implements Broker {
   }
 
   async subscribe(channel: string, stream: StreamOptions): Promise<Position> {
-    this.#running();
-    const position = await this.#subscriptions.subscribe(channel, stream);
-    await this.#list(channel);
-    return position;
+    return this.#write(async () => {
+      const position = await this.#subscriptions.subscribe(channel, stream);
+      this.#list(channel);
+      return position;
+    });
   }
 
   async unsubscribe(channel: string): Promise<void> {
-    this.#running();
-    await this.#subscriptions.unsubscribe(channel);
-    await this.#list(channel);
+    return this.#write(async () => {
+      await this.#subscriptions.unsubscribe(channel);
+      this.#list(channel);
+    });
   }
 
-  async publish({ channel, payload, stream, idempotency }: PublishRequest): Promise<PublishResult> {
-    this.#running();
+  async publish(request: PublishRequest): Promise<PublishResult> {
+    return this.#write(async () => this.#publish(request));
+  }
+
+  async history(channel: string, query: HistoryQuery): Promise<History> {
+    return this.#read(async () => {
+      const stream = this.#subscriptions.stream(channel);
+      return stream === undefined ? this.#reader.shared(channel, query) : stream.history(query);
+    });
+  }
+
+  async channels(query: ChannelsQuery): Promise<readonly string[]> {
+    return this.#read(async () => this.#channels.page(query));
+  }
+
+  async join(channel: string, member: Member, holder: string): Promise<MembershipChange> {
+    return this.#write(async () => this.#presence.join(channel, member, holder));
+  }
+
+  async leave(channel: string, client: string, holder: string): Promise<MembershipChange> {
+    return this.#write(async () => this.#presence.leave(channel, client, holder));
+  }
+
+  async members(channel: string, limit: number): Promise<Members> {
+    return this.#read(async () => this.#presence.members(channel, limit));
+  }
+
+  async register(connection: ClientConnection): Promise<void> {
+    return this.#write(async () => this.#registry.register(connection));
+  }
+
+  async unregister(user: string, client: string, holder: string): Promise<void> {
+    return this.#write(async () => this.#registry.unregister(user, client, holder));
+  }
+
+  async connections(user: string): Promise<readonly ClientConnection[]> {
+    return this.#read(async () => {
+      const alive = this.#lease.alive().then((pods) => (pod: string) => pods.has(pod));
+      return this.#registry.connections(user, alive);
+    });
+  }
+
+  async signal(signal: string): Promise<void> {
+    return this.#write(async () => {
+      const { publishCommand, signals } = this.#names;
+      await this.#router.command(SIGNALS_TAG, publishCommand.toLowerCase(), signals, signal);
+    });
+  }
+
+  async #publish({ channel, payload, stream, idempotency }: PublishRequest): Promise<PublishResult> {
     const names = this.#names;
     const keys = [names.meta(channel), names.log(channel)];
     if (idempotency !== undefined) keys.push(names.idempotencyKey(channel, idempotency));
-    const answer = (await this.#router.run({
+    const answer = await this.#router.run({
       tag: channel,
       script: SCRIPTS.PUBLISH,
       keys,
@@ -172,60 +227,13 @@ export class RedisBroker implements Broker {
         ttlArgument(idempotency?.window ?? 0),
       ],
       confirmed: true,
-    })) as [string, string, string];
-    const [outcome, epoch, offset] = answer;
+    });
+    const [outcome] = Array.isArray(answer) ? (answer as unknown[]) : [];
     if (outcome === 'conflict') throw new KeyConflictError('the key was used before with other data');
-    const position = { epoch, offset: Number(offset) };
+    const position = positionIn(answer);
+    if (position === undefined) throw this.#input.badAnswer(channel);
     this.#subscriptions.stream(channel)?.published(position);
     return { ...position, duplicate: outcome === 'duplicate' };
-  }
-
-  async history(channel: string, query: HistoryQuery): Promise<History> {
-    this.#running();
-    const stream = this.#subscriptions.stream(channel);
-    return stream === undefined ? this.#reader.shared(channel, query) : stream.history(query);
-  }
-
-  async channels(query: ChannelsQuery): Promise<readonly string[]> {
-    this.#running();
-    return this.#channels.page(query);
-  }
-
-  async join(channel: string, member: Member, holder: string): Promise<MembershipChange> {
-    this.#running();
-    return this.#presence.join(channel, member, holder);
-  }
-
-  async leave(channel: string, client: string, holder: string): Promise<MembershipChange> {
-    this.#running();
-    const { changed, count } = await this.#presence.leave(channel, client, holder);
-    return { changed, count };
-  }
-
-  async members(channel: string, limit: number): Promise<Members> {
-    this.#running();
-    return this.#presence.members(channel, limit);
-  }
-
-  async register(connection: ClientConnection): Promise<void> {
-    this.#running();
-    await this.#registry.register(connection);
-  }
-
-  async unregister(user: string, client: string, holder: string): Promise<void> {
-    this.#running();
-    await this.#registry.unregister(user, client, holder);
-  }
-
-  async connections(user: string): Promise<readonly ClientConnection[]> {
-    this.#running();
-    const alive = this.#lease.alive().then((pods) => (pod: string) => pods.has(pod));
-    return this.#registry.connections(user, alive);
-  }
-
-  async signal(signal: string): Promise<void> {
-    this.#running();
-    await this.#router.command(SIGNALS_TAG, this.#names.publishCommand.toLowerCase(), this.#names.signals, signal);
   }
 
   /**
@@ -237,14 +245,20 @@ export class RedisBroker implements Broker {
     await Promise.allSettled([this.#index.withdraw(), this.#registry.withdraw()]);
   }
 
-  #running(): void {
+  async #read<T>(work: () => Promise<T>): Promise<T> {
     if (this.#events === undefined) throw new BrokerUnavailableError(NOT_RUNNING);
+    return this.#calls.reading(work);
   }
 
-  /** Notes whether this pod is subscribed to a channel now. */
-  async #list(channel: string): Promise<void> {
+  async #write<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#events === undefined) throw new BrokerUnavailableError(NOT_RUNNING);
+    return this.#calls.writing(work);
+  }
+
+  /** Notes whether this pod is subscribed to a channel now. Nobody's answer waits for it. */
+  #list(channel: string): void {
     const isActive = this.#subscriptions.stream(channel)?.active === true;
-    await (isActive ? this.#index.add('channels', channel) : this.#index.remove('channels', channel));
+    void (isActive ? this.#index.add('channels', channel) : this.#index.remove('channels', channel));
   }
 
   #nextEpoch(): string {
@@ -279,6 +293,7 @@ export class RedisBroker implements Broker {
       onClock: (lead) => {
         this.#lead = Math.round(lead);
       },
+      onFault: (error) => this.#events?.onFault(error),
     };
   }
 
@@ -292,6 +307,8 @@ export class RedisBroker implements Broker {
       onPresenceGap: (channel) => this.#events?.onPresenceGap(channel),
       onBelated: (...belated) => this.#events?.onBelated(...belated),
       onSignal: (signal) => this.#events?.onSignal(signal),
+      onInvalid: (kind, name) => this.#events?.onInvalid(kind, name),
+      onFault: (error) => this.#events?.onFault(error),
     };
   }
 }

@@ -18,6 +18,8 @@ export interface NodeEvents {
   onSlotsMoved(connection: Connection): void;
   /** ms by which the server's clock is ahead of this pod's. */
   onClock(lead: number): void;
+  /** A call above threw. */
+  onFault(error: unknown): void;
 }
 
 export interface NodeOptions {
@@ -52,8 +54,12 @@ export class RedisNode {
       connection.replicationId = await greet(connection, mode === 'cluster');
       return connection;
     };
-    this.commands = new Link(open, (connection) => events.onCommandsUp(connection));
+    this.commands = new Link(open, (connection) => {
+      connection.onFault = (error) => events.onFault(error);
+      events.onCommandsUp(connection);
+    });
     this.subscriber = new Link(open, (connection) => {
+      connection.onFault = (error) => events.onFault(error);
       connection.onMessage = (wire, text) => {
         if (!this.#probe.hears(wire, text)) events.onMessage(connection, wire, text);
       };

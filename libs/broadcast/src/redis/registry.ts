@@ -1,5 +1,6 @@
 import type { Connection } from '../broker.js';
 import { Holdings, type HoldingsContext } from './holdings.js';
+import { ANSWERS, type RedisInput } from './input.js';
 import { userTag } from './names.js';
 import { SCRIPTS } from './scripts/index.js';
 
@@ -12,14 +13,18 @@ interface Held {
 
 /** Which connections each user has, on all pods. */
 export class ConnectionRegistry extends Holdings<Held> {
-  constructor(context: HoldingsContext) {
+  readonly #input: RedisInput;
+
+  constructor(context: HoldingsContext, input: RedisInput) {
     super('users', context);
+    this.#input = input;
   }
 
   async register(connection: Connection): Promise<void> {
     const { user, client, holder } = connection;
     const held = { connection, holder, since: this.context.now() };
-    await this.hold(user, client, held);
+    // Noted in the index first, in the same piece: the answer does not wait for it.
+    void this.hold(user, client, held);
     try {
       await this.put(user, client, held, false);
     } catch (error) {
@@ -30,7 +35,7 @@ export class ConnectionRegistry extends Holdings<Held> {
   }
 
   async unregister(user: string, client: string, holder: string): Promise<void> {
-    if (this.held(user, client)?.holder === holder) await this.forget(user, client);
+    if (this.held(user, client)?.holder === holder) void this.forget(user, client);
     try {
       await this.#unregister(user, client, holder);
     } catch (error) {
@@ -68,7 +73,7 @@ export class ConnectionRegistry extends Holdings<Held> {
       keys: [names.connections(user)],
       args: [client, pod, holder, JSON.stringify(connection), since, ttl, again ? 1 : 0],
     });
-    held.since = Number(answer);
+    held.since = this.#input.answer(ANSWERS.register, answer, user);
   }
 
   protected async stored(user: string): Promise<string[]> {
@@ -94,11 +99,13 @@ export class ConnectionRegistry extends Holdings<Held> {
   async #entries(user: string): Promise<{ pod: string; connection: Connection }[]> {
     const { router, names } = this.context;
     const keys = [names.connections(user)];
-    const answer = (await router.run({ tag: userTag(user), script: SCRIPTS.CONNECTIONS, keys })) as string[];
+    const found = await router.run({ tag: userTag(user), script: SCRIPTS.CONNECTIONS, keys });
+    const answer = this.#input.answer(ANSWERS.connections, found, user);
     const entries: { pod: string; connection: Connection }[] = [];
     for (let index = 0; index + 1 < answer.length; index += 2) {
       const [pod = '', text = ''] = answer.slice(index, index + 2);
-      entries.push({ pod, connection: JSON.parse(text) as Connection });
+      const connection = this.#input.connection(text, user);
+      if (connection !== undefined) entries.push({ pod, connection });
     }
     return entries;
   }

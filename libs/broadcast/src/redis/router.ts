@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BrokerUnavailableError } from '../broker.js';
 import { brokerError, RedisReplyError, WRONG_SERVER } from './errors.js';
+import type { RedisInput } from './input.js';
 import type { RedisNode } from './redis-node.js';
 import type { Script } from './scripts/index.js';
 import type { Topology } from './topology.js';
 
-/** ms within which every call is settled: the contract leaves 2 s. */
+/** ms within which a command is settled, so that the call that needs it is within its limit. */
 export const CALL_TIMEOUT = 1_700;
 const RETRY_PAUSE = 40;
 
@@ -24,9 +25,11 @@ type Command = readonly (string | number)[];
 /** Brings commands to the node that serves their keys, and goes where that one redirects them. */
 export class Router {
   readonly #topology: Topology;
+  readonly #input: RedisInput;
 
-  constructor(topology: Topology) {
+  constructor(topology: Topology, input: RedisInput) {
     this.#topology = topology;
+    this.#input = input;
   }
 
   /**
@@ -78,6 +81,7 @@ export class Router {
             await sleep(RETRY_PAUSE);
             break;
           default:
+            if (error.code === 'WRONGTYPE') this.#input.key(tag);
             if (WRONG_SERVER.has(error.code)) this.#topology.refresh();
             throw brokerError(error);
         }

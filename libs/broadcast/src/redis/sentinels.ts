@@ -1,9 +1,12 @@
+import { z } from 'zod';
 import { BrokerUnavailableError } from '../broker.js';
 import { addressText, type Address } from './address.js';
 import { Connection } from './connection.js';
 import type { RedisSettings } from './url.js';
 
 const TIMEOUT = 1_000;
+
+const primarySchema = z.tuple([z.string().min(1), z.coerce.number<string>().int().min(1).max(65_535)]);
 
 /** Those who know which server is the primary. One of them is asked, the next one when it does not answer. */
 export class Sentinels {
@@ -55,8 +58,10 @@ export class Sentinels {
     const connection = await this.#connect();
     const { primaryName } = this.#settings;
     const answer = await connection.send(TIMEOUT, 'sentinel', 'get-master-addr-by-name', primaryName);
-    if (!Array.isArray(answer)) throw new BrokerUnavailableError(`${connection.name}: knows no primary of this name`);
-    return { host: `${answer[0]}`, port: Number(answer[1]) };
+    const address = primarySchema.safeParse(answer);
+    if (!address.success) throw new BrokerUnavailableError(`${connection.name}: knows no primary of this name`);
+    const [host, port] = address.data;
+    return { host, port };
   }
 
   async #connect(): Promise<Connection> {

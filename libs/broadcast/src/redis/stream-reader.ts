@@ -1,4 +1,5 @@
 import type { History, HistoryQuery, Position, Publication } from '../broker.js';
+import { ANSWERS, wholeNumberIn, type RedisInput } from './input.js';
 import type { Names } from './names.js';
 import type { Router } from './router.js';
 import { SCRIPTS } from './scripts/index.js';
@@ -17,10 +18,12 @@ export class StreamReader {
   readonly #router: Router;
   readonly #names: Names;
   readonly #nextEpoch: () => string;
+  readonly #input: RedisInput;
   readonly #flights = new Map<string, Flight>();
 
-  constructor(router: Router, names: Names, nextEpoch: () => string) {
+  constructor(router: Router, names: Names, input: RedisInput, nextEpoch: () => string) {
     this.#router = router;
+    this.#input = input;
     this.#names = names;
     this.#nextEpoch = nextEpoch;
   }
@@ -53,7 +56,7 @@ export class StreamReader {
 
   async read(channel: string, { since, limit, reverse = false }: HistoryQuery): Promise<History> {
     const names = this.#names;
-    const answer = (await this.#router.run({
+    const answer = await this.#router.run({
       tag: channel,
       script: SCRIPTS.HISTORY,
       keys: [names.meta(channel), names.log(channel)],
@@ -64,14 +67,19 @@ export class StreamReader {
         Math.min(limit, MAX_LIMIT),
         reverse ? 1 : 0,
       ],
-    })) as [string, string, string, [string, [string, string]][]];
-    const [epoch, offset, oldest, entries] = answer;
-    const position = { epoch, offset: Number(offset) };
-    const publications = entries.map(publicationOf);
+    });
+    const [epoch, offset, oldest, entries] = this.#input.answer(ANSWERS.history, answer, channel);
+    const position = { epoch, offset };
+    const publications: Publication[] = [];
+    for (const entry of entries) {
+      const publication = publicationIn(entry);
+      if (publication === undefined) this.#input.publication(channel);
+      else publications.push(publication);
+    }
     if (since === undefined) return { ...position, publications, complete: true };
     const isInStream = since.epoch === epoch && since.offset <= position.offset;
     const nearest = reverse ? since.offset - 1 : since.offset + 1;
-    const complete = isInStream && (nearest >= Number(oldest) || nearest < 1);
+    const complete = isInStream && (nearest >= oldest || nearest < 1);
     return { ...position, publications, complete };
   }
 
@@ -86,7 +94,14 @@ export class StreamReader {
   }
 }
 
-function publicationOf([id, [, payload]]: [string, [string, string]]): Publication {
+/** By hand, as there may be thousands. @returns undefined for what no script has stored. */
+function publicationIn(entry: unknown): Publication | undefined {
+  if (!Array.isArray(entry)) return undefined;
+  const [id, fields] = entry as unknown[];
+  if (typeof id !== 'string' || !Array.isArray(fields)) return undefined;
+  const [name, payload] = fields as unknown[];
+  if (name !== 'p' || typeof payload !== 'string') return undefined;
   const dash = id.indexOf('-');
-  return { offset: Number(id.slice(0, dash)), time: Number(id.slice(dash + 1)), payload };
+  const [offset, time] = [wholeNumberIn(id.slice(0, dash)), wholeNumberIn(id.slice(dash + 1))];
+  return offset === undefined || time === undefined ? undefined : { offset, time, payload };
 }

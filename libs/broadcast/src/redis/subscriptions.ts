@@ -74,8 +74,9 @@ export class Subscriptions {
    * @throws BrokerUnknownError
    */
   async subscribe(channel: string, options: StreamOptions): Promise<Position> {
+    const deadline = performance.now() + CALL_TIMEOUT;
     const subscription = this.#subscriptions.get(channel) ?? this.#add(channel, options);
-    return subscription.inOrder(async () => this.#begin(subscription, options));
+    return subscription.inOrder(async () => this.#begin(subscription, options, deadline));
   }
 
   async unsubscribe(channel: string): Promise<void> {
@@ -92,10 +93,10 @@ export class Subscriptions {
     if (subscription?.connection !== connection) return;
     const { stream } = subscription;
     const message = parseMessage(text);
-    if (message === undefined) return;
-    if (message.kind === 'publication') stream.receive(message.epoch, message.publication);
+    const { events } = this.#context;
+    if (message === undefined) events.onInvalid('message', channel);
+    else if (message.kind === 'publication') stream.receive(message.epoch, message.publication);
     else if (stream.active) {
-      const { events } = this.#context;
       if (message.kind === 'join') events.onJoin(channel, message.member);
       else events.onLeave(channel, message.member);
     }
@@ -146,7 +147,7 @@ export class Subscriptions {
     return subscription;
   }
 
-  async #begin(subscription: Subscription, options: StreamOptions): Promise<Position> {
+  async #begin(subscription: Subscription, options: StreamOptions, deadline: number): Promise<Position> {
     const { channel, stream } = subscription;
     clearTimeout(subscription.linger);
     // It may have ended while this waited for its turn.
@@ -154,13 +155,13 @@ export class Subscriptions {
     subscription.options = options;
     stream.options = options;
     try {
-      const position = await this.#ask(subscription);
+      const position = await this.#ask(subscription, deadline);
       if (!stream.active && !continues(stream.position, position)) {
         // What came since then is handed out by this very call: it follows the position that is answered.
         stream.begin(position);
         return position;
       }
-      if (stream.active) await inTime(stream.reconcile(position));
+      if (stream.active) await inTime(stream.reconcile(position), deadline);
       stream.active = true;
       return stream.position ?? position;
     } catch (error) {
@@ -187,8 +188,7 @@ export class Subscriptions {
   }
 
   /** Follows the slot where it moves. */
-  async #ask(subscription: Subscription): Promise<Position> {
-    const deadline = performance.now() + CALL_TIMEOUT;
+  async #ask(subscription: Subscription, deadline: number): Promise<Position> {
     for (;;) {
       try {
         return await this.#touches.ask(subscription, true);
@@ -275,9 +275,11 @@ function continues(reached: Position | undefined, position: Position): boolean {
 }
 
 /** @throws BrokerUnavailableError when it takes too long. */
-async function inTime(work: Promise<void>): Promise<void> {
+async function inTime(work: Promise<void>, deadline: number): Promise<void> {
   const timeout = new AbortController();
-  const late = sleep(CALL_TIMEOUT, 'late' as const, { signal: timeout.signal }).catch(() => undefined);
+  const late = sleep(Math.max(deadline - performance.now(), 1), 'late' as const, { signal: timeout.signal }).catch(
+    () => undefined,
+  );
   try {
     if ((await Promise.race([work, late])) === 'late')
       throw new BrokerUnavailableError('the channel is being repaired');

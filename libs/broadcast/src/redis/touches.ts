@@ -2,6 +2,7 @@ import { BrokerUnavailableError, type Position } from '../broker.js';
 import { sizeArgument, ttlArgument } from './arguments.js';
 import type { Connection } from './connection.js';
 import { RedisReplyError } from './errors.js';
+import { positionIn, type RedisInput } from './input.js';
 import { tagSlot } from './key-slot.js';
 import type { Names } from './names.js';
 import { CALL_TIMEOUT, type Router } from './router.js';
@@ -35,10 +36,12 @@ export class Touches {
   readonly #router: Router;
   readonly #names: Names;
   readonly #nextEpoch: () => string;
+  readonly #input: RedisInput;
   readonly #waiting = new Map<Connection, Touch[]>();
 
-  constructor(topology: Topology, router: Router, names: Names, nextEpoch: () => string) {
+  constructor(topology: Topology, router: Router, names: Names, input: RedisInput, nextEpoch: () => string) {
     this.#topology = topology;
+    this.#input = input;
     this.#router = router;
     this.#names = names;
     this.#nextEpoch = nextEpoch;
@@ -76,7 +79,9 @@ export class Touches {
     const { channel } = subscription;
     const keys = this.#keys(channel);
     const args = this.#arguments(subscription, false);
-    return positionIn(await this.#router.run({ tag: channel, script: SCRIPTS.TOUCH, keys, args }));
+    const position = positionIn(await this.#router.run({ tag: channel, script: SCRIPTS.TOUCH, keys, args }));
+    if (position === undefined) throw this.#input.badAnswer(channel);
+    return position;
   }
 
   /** Unsubscribes, and has the position expire in time where nobody else is subscribed. */
@@ -157,7 +162,8 @@ export class Touches {
       if (!(error instanceof RedisReplyError) || error.code !== 'NOSCRIPT') throw error;
       answer = await connection.send(timeout, 'eval', SCRIPTS.TOUCH.body, ...tail);
     }
-    if (Array.isArray(answer) && answer[0] === subscription.channel) return positionIn(answer);
+    const position = positionIn(answer);
+    if (position !== undefined && (answer as unknown[])[0] === subscription.channel) return position;
     // An answer to something else: from here on none can be trusted.
     connection.close();
     throw new BrokerUnavailableError('the connection was out of step');
@@ -180,9 +186,4 @@ function doubtPresence(subscriptions: readonly Subscription[]): void {
   for (const subscription of subscriptions) {
     if (subscription.stream.position !== undefined) subscription.doubtPresence(SETTLING);
   }
-}
-
-function positionIn(answer: unknown): Position {
-  const [, epoch, offset] = answer as [string, string, string];
-  return { epoch, offset: Number(offset) };
 }

@@ -1,1 +1,2 @@
 export { describeBroker, type BrokerServer } from './describe-broker.js';
+export * from './settling.contract.js';

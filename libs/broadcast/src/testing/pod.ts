@@ -2,6 +2,7 @@ import { vi } from 'vitest';
 import type {
   Broker,
   BrokerEvents,
+  BrokerInput,
   HistoryQuery,
   Idempotency,
   Member,
@@ -27,6 +28,8 @@ export class Pod implements BrokerEvents {
   readonly presenceGaps: string[] = [];
   readonly belated: string[] = [];
   readonly signals: string[] = [];
+  readonly invalid: string[] = [];
+  readonly faults: unknown[] = [];
   readonly #publications = new Map<string, Publication[]>();
   #open = false;
 
@@ -107,5 +110,13 @@ export class Pod implements BrokerEvents {
 
   onSignal(signal: string): void {
     this.signals.push(signal);
+  }
+
+  onInvalid(kind: BrokerInput, name: string): void {
+    this.invalid.push(`${kind} ${name}`);
+  }
+
+  onFault(error: unknown): void {
+    this.faults.push(error);
   }
 }

@@ -5,6 +5,7 @@ import {
   BrokerUnknownError,
   type Broker,
   type BrokerEvents,
+  type BrokerInput,
   type Position,
   type Publication,
   type PublishResult,
@@ -32,6 +33,8 @@ export class Subscriber implements BrokerEvents {
   readonly presenceGaps: string[] = [];
   readonly belated: string[] = [];
   readonly signals: string[] = [];
+  readonly invalid: string[] = [];
+  readonly faults: unknown[] = [];
 
   constructor(readonly broker: Broker) {}
 
@@ -91,6 +94,14 @@ export class Subscriber implements BrokerEvents {
 
   onSignal(signal: string): void {
     this.signals.push(signal);
+  }
+
+  onInvalid(kind: BrokerInput, name: string): void {
+    this.invalid.push(`${kind} ${name}`);
+  }
+
+  onFault(error: unknown): void {
+    this.faults.push(error);
   }
 
   #tell(channel: string, told: Told): void {

@@ -1,4 +1,4 @@
-import { CLOCK, Script } from './script.js';
+import { CLOCK, KEPT, Script } from './script.js';
 
 /**
  * KEYS: members, order, the set of this pod's clients here. `members` is a hash from client to its pod, holder, what is
@@ -7,14 +7,13 @@ import { CLOCK, Script } from './script.js';
  */
 export const JOIN = new Script(
   CLOCK,
+  KEPT,
   `
 local client, holder, pod, told, since, sets, ttl, command, wire, again = unpack(ARGV)
 local members, order = KEYS[1], KEYS[2]
 if again ~= '1' then since = text(clock()) end
-local former = redis.call('HGET', members, client)
-local formerPod, formerHolder, formerTold, formerSince
-if former then
-  formerPod, formerHolder, formerTold, formerSince = cmsgpack.unpack(former)
+local formerPod, formerHolder, formerTold, formerSince = kept(redis.call('HGET', members, client))
+if formerPod then
   if again == '1' and formerHolder ~= holder and tonumber(formerSince) >= tonumber(since) then return {0, redis.call('ZCARD', order), since} end
   if formerPod ~= pod then redis.call('SREM', sets .. formerPod, client) end
 else
@@ -31,38 +30,44 @@ return {1, redis.call('ZCARD', order), since}
 );
 
 /** KEYS: members, order. Answers whether it was announced, the count, and what was told. */
-export const LEAVE = new Script(`
+export const LEAVE = new Script(
+  KEPT,
+  `
 local client, holder, sets, command, wire = unpack(ARGV)
-local member = redis.call('HGET', KEYS[1], client)
-if not member then return {0, redis.call('ZCARD', KEYS[2])} end
-local pod, of, told = cmsgpack.unpack(member)
+local pod, of, told = kept(redis.call('HGET', KEYS[1], client))
 if of ~= holder then return {0, redis.call('ZCARD', KEYS[2])} end
 redis.call('HDEL', KEYS[1], client)
 redis.call('ZREM', KEYS[2], client)
 redis.call('SREM', sets .. pod, client)
 redis.call(command, wire, 'l' .. told)
 return {1, redis.call('ZCARD', KEYS[2]), told}
-`);
+`,
+);
 
 /**
  * Takes a client out whom its pod does not hold any more. KEYS: members, order, the set of that pod's clients here. Answers
  * what {@link LEAVE} does.
  */
-export const EVICT = new Script(`
+export const EVICT = new Script(
+  KEPT,
+  `
 local client, pod, command, wire = unpack(ARGV)
 redis.call('SREM', KEYS[3], client)
-local member = redis.call('HGET', KEYS[1], client)
-if not member then return {0, redis.call('ZCARD', KEYS[2])} end
-local of, _, told = cmsgpack.unpack(member)
+local of, _, told = kept(redis.call('HGET', KEYS[1], client))
 if of ~= pod then return {0, redis.call('ZCARD', KEYS[2])} end
 redis.call('HDEL', KEYS[1], client)
 redis.call('ZREM', KEYS[2], client)
 redis.call(command, wire, 'l' .. told)
 return {1, redis.call('ZCARD', KEYS[2]), told}
-`);
+`,
+);
 
-/** KEYS: members, order. Answers the count, and what is told of the first ones. */
-export const MEMBERS = new Script(`
+/**
+ * KEYS: members, order. Answers the count, and what is told of the first ones: an empty text of one that cannot be read.
+ */
+export const MEMBERS = new Script(
+  KEPT,
+  `
 local limit = tonumber(ARGV[1])
 local answer = {redis.call('ZCARD', KEYS[2])}
 if limit > 0 then
@@ -70,34 +75,35 @@ if limit > 0 then
   for _, client in ipairs(clients) do
     local member = redis.call('HGET', KEYS[1], client)
     if member then
-      local _, _, told = cmsgpack.unpack(member)
-      answer[#answer + 1] = told
+      local _, _, told = kept(member)
+      answer[#answer + 1] = told or ''
     end
   end
 end
 return answer
-`);
+`,
+);
 
 /**
  * Takes members of a dead pod out. KEYS: members, order, the set of that pod's clients here. A client is popped by one
  * sweeper only, so that it leaves once. Answers how many were popped, and of each that left the count after it and what was told.
  */
-export const SWEEP_ROOM = new Script(`
+export const SWEEP_ROOM = new Script(
+  KEPT,
+  `
 local dead, count, command, wire = unpack(ARGV)
 local clients = redis.call('SPOP', KEYS[3], count)
 local answer = {#clients}
 for _, client in ipairs(clients) do
-  local member = redis.call('HGET', KEYS[1], client)
-  if member then
-    local pod, _, told = cmsgpack.unpack(member)
-    if pod == dead then
-      redis.call('HDEL', KEYS[1], client)
-      redis.call('ZREM', KEYS[2], client)
-      redis.call(command, wire, 'l' .. told)
-      answer[#answer + 1] = redis.call('ZCARD', KEYS[2])
-      answer[#answer + 1] = told
-    end
+  local pod, _, told = kept(redis.call('HGET', KEYS[1], client))
+  if pod == dead then
+    redis.call('HDEL', KEYS[1], client)
+    redis.call('ZREM', KEYS[2], client)
+    redis.call(command, wire, 'l' .. told)
+    answer[#answer + 1] = redis.call('ZCARD', KEYS[2])
+    answer[#answer + 1] = told
   end
 end
 return answer
-`);
+`,
+);

@@ -33,7 +33,16 @@ if size == 0 then
   stream.f = stream.o + 1
 else
   stream.f = math.max(stream.f, stream.o - size + 1)
-  redis.call('XADD', log, offset .. '-' .. at, 'p', payload)
+  local added = redis.pcall('XADD', log, offset .. '-' .. at, 'p', payload)
+  local failure = type(added) == 'table' and added.err
+  if failure and string.find(failure, 'equal or smaller', 1, true) then
+    -- Somebody else added an entry with a later id: what was before cannot be known any more.
+    begin(stream, epoch)
+    stream.o, offset = 1, '1'
+    redis.call('XADD', log, offset .. '-' .. at, 'p', payload)
+  elseif failure then
+    return added
+  end
   if time >= stream.x or historyTtl ~= stream.t then
     local first, begun = oldest(stream, time - historyTtl)
     stream.f, stream.x = first, (begun or time) + historyTtl

@@ -13,6 +13,20 @@ local function clock()
 end
 `;
 
+/**
+ * What a hash keeps of a client: its pod, its holder, what is told of it, and since when the holder has it. Nothing is
+ * returned for what no script of ours has written: it counts as absent, and costs nobody else's answer.
+ */
+export const KEPT = `
+local function kept(entry)
+  if not entry then return nil end
+  local isPacked, pod, holder, told, since = pcall(cmsgpack.unpack, entry)
+  if not isPacked or type(pod) ~= 'string' or type(holder) ~= 'string' or type(told) ~= 'string' then return nil end
+  if not tonumber(since) then return nil end
+  return pod, holder, told, since
+end
+`;
+
 /** A Lua script, to be run by its digest. */
 export class Script {
   readonly body: string;

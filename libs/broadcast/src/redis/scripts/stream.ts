@@ -34,6 +34,11 @@ local function load(epoch)
     e = e, o = tonumber(o or 0), r = replication, f = tonumber(f or 1), t = tonumber(t or 0), m = tonumber(m or 0),
     x = tonumber(x or 0), s = tonumber(s or 0), existed = e ~= false, began = r ~= replication
   }
+  -- Somebody else wrote here: what was before cannot be known any more.
+  if not (e and stream.o and stream.f and stream.t and stream.m and stream.x and stream.s) then
+    stream.began = true
+    stream.t, stream.m, stream.s = stream.t or 0, stream.m or 0, stream.s or 0
+  end
   if stream.began then begin(stream, epoch) end
   return stream
 end

@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest';
+import { freePort } from '../../../../libs/broadcast/test/support/free-port.js';
+import { eventually, type RedisServer } from '../../../../libs/broadcast/test/support/redis-servers.js';
+import { configFile, RedisPod, startRedis } from './support/pods.js';
+
+const CHANNEL = 'room';
+const LIVE = `holdfast:{${CHANNEL}}:live`;
+const SIGNALS = 'holdfast:{signals}:signals';
+const WARNING = 'something in the broker cannot be used and was skipped';
+
+/** None of them is what a pod stores, and most would make a frame that no client can read. */
+const PAYLOADS = [
+  'null',
+  '',
+  'text',
+  '{}',
+  '[]',
+  '{"data":}',
+  '{"data":1}}',
+  ' {"data":1}',
+  '{"data":1,"channel":"other"}',
+  '{"data":1,"offset":9}',
+  '{"data":1,"sender":5}',
+  '{"data":1,"key":{}}',
+];
+
+/** A pod, and how often it has counted what it rejected. */
+async function start(redis: RedisServer): Promise<{ sut: RedisPod; rejected(kind: string): Promise<number> }> {
+  const management = await freePort();
+  const sut = await RedisPod.start(redis.url, 'pod', {
+    NODE_ENV: 'production',
+    HOLDFAST_MANAGEMENT_PORT: String(management),
+    HOLDFAST_CONFIG: await configFile({
+      namespaceDefaults: { subscribe: 'anyone', publish: 'anyone', presence: true },
+    }),
+  });
+  return {
+    sut,
+    async rejected(kind) {
+      const text = await (await fetch(`http://127.0.0.1:${management}/metrics`)).text();
+      const line = text.split('\n').find((one) => one.includes(`broker_input_rejected_total{kind="${kind}"}`));
+      return Number(line?.split(' ').at(-1) ?? 0);
+    },
+  };
+}
+
+function warnings(sut: RedisPod, kind: string): number {
+  return sut.process
+    .output()
+    .split('\n')
+    .filter((line) => line.includes(WARNING) && line.includes(`"kind":"${kind}"`)).length;
+}
+
+describe('what stands in the broker and is not of this release', { timeout: 60_000 }, () => {
+  it.each([
+    ['signal', ['test', 'null', '', '{}', '[]', '{"type":"later","user":"a"}', '{"type":"disconnect"}', '{{{']],
+    ['message', ['', 'junk', 'jnull', 'j{}', 'j{"client":"a","details":1}', 'pe 1 1', `pe ${'9'.repeat(400)} 1 {}`]],
+    ['details', ['not json', 'null', '[]', '"x"', '{"user":1}', `{"info":${'['.repeat(9_000)}${']'.repeat(9_000)}}`]],
+  ])('as %s is skipped, counted each time and logged once', async (kind, texts) => {
+    const redis = await startRedis();
+    const { sut, rejected } = await start(redis);
+    const client = await sut.connect({ sub: 'alice' });
+    await client.request('subscribe', { channel: CHANNEL, presence: true });
+    for (const text of texts) {
+      const message = kind === 'details' ? `j${JSON.stringify({ client: 'a', details: text })}` : text;
+      await redis.admin.publish(kind === 'signal' ? SIGNALS : LIVE, message);
+    }
+    await eventually(async () => expect(await rejected(kind)).toBe(texts.length));
+    expect(warnings(sut, kind)).toBe(1);
+    expect(sut.process.output()).not.toContain('junk');
+    await client.publish(CHANNEL, 'hello');
+    await client.messages(CHANNEL, 1);
+    expect(client.of('join')).toEqual([]);
+  });
+
+  it('as payload is a gap to whoever would get it, live, as a replay and in the history', async () => {
+    const redis = await startRedis();
+    const { sut, rejected } = await start(redis);
+    const [client, other] = [await sut.connect({ sub: 'alice' }), await sut.connect({ sub: 'bob' })];
+    for (const [index, payload] of PAYLOADS.entries()) {
+      const channel = `${CHANNEL}.${index}`;
+      const { epoch } = await client.subscribe(channel);
+      await client.publish(channel, 'first');
+      const time = Date.now();
+      await redis.admin.hset(`holdfast:{${channel}}:meta`, 'o', 2);
+      await redis.admin.xadd(`holdfast:{${channel}}:log`, `2-${time}`, 'p', payload);
+      const before = await rejected('payload');
+      await redis.admin.publish(`holdfast:{${channel}}:live`, `p${epoch} 2 ${time} ${payload}`);
+      await client.publish(channel, 'third');
+      const told = (event: string): unknown[] => client.of(event).filter(({ data }) => data['channel'] === channel);
+      await eventually(() => expect(told('message'), payload).toHaveLength(2));
+      expect(told('gap'), payload).toMatchObject([{ data: { channel, epoch, offset: 2 } }]);
+      expect(await rejected('payload')).toBe(before + 1);
+
+      const since = { epoch, offset: 1 };
+      expect(await other.request('subscribe', { channel, since }), payload).toMatchObject({ recovered: false });
+      const { publications } = await other.request('history', { channel });
+      expect(publications.map(({ data }) => data)).toEqual(['first', 'third']);
+    }
+    expect(warnings(sut, 'payload')).toBe(1);
+  });
+
+  it('among the refusals keeps no pod unready, and the others are still refused', async () => {
+    const redis = await startRedis();
+    const { sut } = await start(redis);
+    const until = Date.now() + 60_000;
+    await sut.api('users/mallory/disconnect', { until });
+    const log = 'holdfast:{!refusals}:log';
+    for (const [offset, payload] of ['{bad', 'null', '{"user":1}'].entries()) {
+      await redis.admin.xadd(log, `${offset + 2}-${Date.now()}`, 'p', payload);
+    }
+    await redis.admin.hset('holdfast:{!refusals}:meta', 'o', 4);
+    await redis.admin.hset('holdfast:{alice}:connections', 'x', 'junk');
+    await sut.process.stop('SIGKILL');
+    const { sut: later, rejected } = await start(redis);
+    await eventually(async () => expect(await rejected('refusal')).toBe(3));
+    expect((await later.health('ready')).status).toBe(200);
+    await expect(later.connect({ sub: 'mallory' })).rejects.toThrow();
+    expect(await later.api('users/alice/connections')).toMatchObject({ status: 200, body: { connections: [] } });
+  });
+});

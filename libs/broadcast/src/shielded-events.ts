@@ -1,0 +1,71 @@
+import type { BrokerEvents } from './broker.js';
+
+/** The same events, none of which throws: whatever one throws is reported, and costs this one event only. */
+export function shieldedEvents(events: BrokerEvents): BrokerEvents {
+  const failed = (error: unknown): void => {
+    try {
+      events.onFault(error);
+    } catch {
+      // There is nobody left to report it to.
+    }
+  };
+  return {
+    onPublication(channel, publication) {
+      try {
+        events.onPublication(channel, publication);
+      } catch (error) {
+        failed(error);
+      }
+    },
+    onGap(channel, position) {
+      try {
+        events.onGap(channel, position);
+      } catch (error) {
+        failed(error);
+      }
+    },
+    onJoin(channel, member) {
+      try {
+        events.onJoin(channel, member);
+      } catch (error) {
+        failed(error);
+      }
+    },
+    onLeave(channel, member) {
+      try {
+        events.onLeave(channel, member);
+      } catch (error) {
+        failed(error);
+      }
+    },
+    onPresenceGap(channel) {
+      try {
+        events.onPresenceGap(channel);
+      } catch (error) {
+        failed(error);
+      }
+    },
+    onBelated(event, channel, member, count) {
+      try {
+        events.onBelated(event, channel, member, count);
+      } catch (error) {
+        failed(error);
+      }
+    },
+    onSignal(signal) {
+      try {
+        events.onSignal(signal);
+      } catch (error) {
+        failed(error);
+      }
+    },
+    onInvalid(kind, name) {
+      try {
+        events.onInvalid(kind, name);
+      } catch (error) {
+        failed(error);
+      }
+    },
+    onFault: failed,
+  };
+}

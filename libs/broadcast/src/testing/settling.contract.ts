@@ -1,0 +1,76 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { BrokerUnavailableError, BrokerUnknownError, CALL_LIMIT, LIFECYCLE_LIMIT, type Broker } from '../broker.js';
+import { CALLS, READING } from './calls.js';
+import type { BrokerServer } from './describe-broker.js';
+import { LASTING, Pod } from './pod.js';
+
+/** A server that can be made to answer late, or not at all. */
+export interface StallingServer extends BrokerServer {
+  /** Each names what it does; there is none for a broker that waits for nobody. */
+  readonly stalls: Readonly<Record<string, () => void>>;
+}
+
+/** ms by which a busy machine may be late. */
+const SLACK = 400;
+
+/** ms between rounds: later calls wait behind earlier ones. */
+const SPACING = 400;
+const ROUNDS = 3;
+
+/**
+ * Defines the tests that every call settles in time, to be called in a `*.spec.ts` of each broker.
+ *
+ * @param open called for each test.
+ * @param stalls the names of {@link StallingServer.stalls}.
+ */
+export function describeSettling(name: string, stalls: readonly string[], open: () => Promise<StallingServer>): void {
+  describe(`${name}, a broker whose server stalls,`, () => {
+    let server: StallingServer;
+    let pod: Pod;
+
+    beforeEach(async () => {
+      server = await open();
+      pod = new Pod(server.connect());
+      await pod.start();
+      await pod.broker.subscribe('known', LASTING);
+      await pod.broker.join('known', { client: 'bob', details: '' }, 'h1');
+    });
+    afterEach(async () => {
+      await pod.close();
+      await server.close();
+    });
+
+    it.each(stalls)('settles every call in time, with an error of the contract: it %s', async (stall) => {
+      server.stalls[stall]?.();
+      const calls: Promise<void>[] = [];
+      for (let round = 0; round < ROUNDS; round += 1) {
+        for (const [method, call] of CALLS) calls.push(check(method, call(pod.broker)));
+        await sleep(SPACING);
+      }
+      await Promise.all(calls);
+      expect(pod.faults).toEqual([]);
+    });
+
+    it.each(stalls)('closes in time: it %s', { timeout: LIFECYCLE_LIMIT + 10_000 }, async (stall) => {
+      server.stalls[stall]?.();
+      const pending = CALLS.map(async ([method, call]) => check(method, call(pod.broker)));
+      const began = performance.now();
+      await pod.close();
+      expect(performance.now() - began).toBeLessThan(LIFECYCLE_LIMIT + SLACK);
+      await Promise.all(pending);
+    });
+  });
+}
+
+async function check(method: keyof Broker, call: Promise<unknown>): Promise<void> {
+  const began = performance.now();
+  const error: unknown = await call.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(performance.now() - began, method).toBeLessThan(CALL_LIMIT + SLACK);
+  if (error === undefined) return;
+  const isUnknown = error instanceof BrokerUnknownError && !READING.has(method);
+  if (!isUnknown) expect(error, method).toBeInstanceOf(BrokerUnavailableError);
+}

@@ -56,6 +56,11 @@ export interface HistoryQuery {
   readonly since?: Position | undefined;
   /** At most so many, ≥ 0: the first of them, in the order that `reverse` says. */
   readonly limit: number;
+  /**
+   * At most so many bytes of payloads (UTF-8), > 0; without it only `limit` counts. Reading stops there: what is beyond is not
+   * read to be thrown away. The first publication is answered whatever its size, so that paging gets on.
+   */
+  readonly maxBytes?: number | undefined;
   /** Newest first; otherwise oldest first. */
   readonly reverse?: boolean | undefined;
 }
@@ -84,6 +89,13 @@ export interface ChannelsQuery {
 export interface Member {
   readonly client: string;
   readonly details: string;
+}
+
+export interface MembersQuery {
+  /** At most so many, ≥ 0: those who joined first. */
+  readonly limit: number;
+  /** At most so many bytes, ≥ 0, with each member as JSON in UTF-8; without it only `limit` counts. */
+  readonly maxBytes?: number | undefined;
 }
 
 export interface Members {
@@ -191,7 +203,7 @@ export interface Broker {
   join(channel: string, member: Member, holder: string): Promise<MembershipChange>;
   /** Takes a client out of a channel, unless another holder has it by now. */
   leave(channel: string, client: string, holder: string): Promise<MembershipChange>;
-  members(channel: string, limit: number): Promise<Members>;
+  members(channel: string, query: MembersQuery): Promise<Members>;
 
   /** Notes that a user's client is connected here; a later holder of the same client takes its place. */
   register(connection: Connection): Promise<void>;

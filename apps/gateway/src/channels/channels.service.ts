@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { BROKER, type Broker, type Publication as StoredPublication } from '@holdfast/broadcast';
+import { BROKER, type Broker } from '@holdfast/broadcast';
 import {
   namespaceOf,
   OWN_CHANNEL_ALIAS,
@@ -217,15 +217,11 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
 
   async history({ channel, since, limit = DEFAULT_PAGE, reverse }: HistoryRequest): Promise<HistoryReply> {
     if (this.options(channel).history.size === 0) throw new ProtocolError('history_disabled');
-    const { epoch, offset, publications } = await fromBroker(this.broker.history(channel, { since, limit, reverse }));
-    return { epoch, offset, publications: this.fitting(publications).map(decodePublication) };
-  }
-
-  /** As many as one answer may hold beside what else waits for its client, and at least one: a page, not a close. */
-  private fitting(publications: readonly StoredPublication[]): readonly StoredPublication[] {
-    let room = this.config.connection.maxBuffered / 2;
-    const end = publications.findIndex(({ payload }, index) => (room -= Buffer.byteLength(payload)) < 0 && index > 0);
-    return end === -1 ? publications : publications.slice(0, end);
+    // As much as one answer may hold beside what else waits for its client: a page, not a close.
+    const maxBytes = this.config.connection.maxBuffered / 2;
+    const query = { since, limit, maxBytes, reverse };
+    const { epoch, offset, publications } = await fromBroker(this.broker.history(channel, query));
+    return { epoch, offset, publications: publications.map(decodePublication) };
   }
 
   private options(channel: string): NamespaceOptions {

@@ -12,6 +12,7 @@ import {
   type HistoryQuery,
   type Member,
   type Members,
+  type MembersQuery,
   type MembershipChange,
   type Position,
   type PublishRequest,
@@ -183,7 +184,7 @@ export class RedisBroker implements Broker {
   async history(channel: string, query: HistoryQuery): Promise<History> {
     this.#running();
     const stream = this.#subscriptions.stream(channel);
-    return stream === undefined ? this.#reader.shared(channel, query) : stream.history(query);
+    return stream === undefined ? (await this.#reader.shared(channel, query)).history : stream.history(query);
   }
 
   async channels(query: ChannelsQuery): Promise<readonly string[]> {
@@ -202,9 +203,9 @@ export class RedisBroker implements Broker {
     return { changed, count };
   }
 
-  async members(channel: string, limit: number): Promise<Members> {
+  async members(channel: string, query: MembersQuery): Promise<Members> {
     this.#running();
-    return this.#presence.members(channel, limit);
+    return this.#presence.members(channel, query);
   }
 
   async register(connection: ClientConnection): Promise<void> {

@@ -61,9 +61,9 @@ redis.call(command, wire, 'l' .. told)
 return {1, redis.call('ZCARD', KEYS[2]), told}
 `);
 
-/** KEYS: members, order. Answers the count, and what is told of the first ones. */
+/** KEYS: members, order. ARGV: limit, and bytes that may be told. Answers the count, and what is told of the first ones. */
 export const MEMBERS = new Script(`
-local limit = tonumber(ARGV[1])
+local limit, room = tonumber(ARGV[1]), tonumber(ARGV[2])
 local answer = {redis.call('ZCARD', KEYS[2])}
 if limit > 0 then
   local clients = redis.call('ZRANGE', KEYS[2], 0, limit - 1)
@@ -71,6 +71,8 @@ if limit > 0 then
     local member = redis.call('HGET', KEYS[1], client)
     if member then
       local _, _, told = cmsgpack.unpack(member)
+      room = room - #told
+      if room < 0 then break end
       answer[#answer + 1] = told
     end
   end

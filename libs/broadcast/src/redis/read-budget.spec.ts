@@ -44,9 +44,8 @@ describe('the budget of reads', () => {
 
   it('refuses in time what would have to wait for too long, and goes on', async () => {
     const long = read(100, 5_000);
-    const late = expect(read(10, 10)).rejects.toThrow(BrokerUnavailableError);
-    await vi.advanceTimersByTimeAsync(1_000);
-    await late;
+    const [late] = await Promise.all([Promise.allSettled([read(10, 10)]), vi.advanceTimersByTimeAsync(1_000)]);
+    expect(late[0]).toMatchObject({ status: 'rejected', reason: expect.any(BrokerUnavailableError) });
     await vi.advanceTimersByTimeAsync(4_000);
     await long;
     const next = read(100, 10);
@@ -55,8 +54,9 @@ describe('the budget of reads', () => {
   });
 
   it('is given back by a read that fails', async () => {
-    const fail = async (): Promise<void> => sut.run(100, Infinity, async () => Promise.reject(new Error('gone')));
-    await expect(fail()).rejects.toThrow('gone');
-    await expect(fail()).rejects.toThrow('gone');
+    for (let reads = 0; reads < 2; reads += 1) {
+      const failed = sut.run(100, Infinity, async () => Promise.reject(new Error('gone')));
+      await expect(failed).rejects.toThrow('gone');
+    }
   });
 });

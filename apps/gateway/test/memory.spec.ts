@@ -42,7 +42,7 @@ it(
       await vi.waitFor(
         async () => {
           expect([store.streams.size, store.streams.publications, store.keys.size]).toEqual([0, 0, 0]);
-          expect((await pod.broker.members(`room:${to - 1}`, 1)).count).toBe(0);
+          expect((await pod.broker.members(`room:${to - 1}`, { limit: 1 })).count).toBe(0);
         },
         { timeout: 30_000, interval: 50 },
       );

@@ -12,6 +12,12 @@ export interface Publication {
   readonly payload: string;
 }
 
+/**
+ * ms for which a position outlives the last subscriber if nothing was ever published after it: there is nothing to resume,
+ * and a client that subscribes to ever new names must not fill the broker.
+ */
+export const UNPUBLISHED_TTL = 30_000;
+
 /** How a channel's stream is kept: as the latest `subscribe` or `publish` says. */
 export interface StreamOptions {
   /** Publications kept, 0–∞; 0 keeps none. */
@@ -19,8 +25,8 @@ export interface StreamOptions {
   /** ms for which a publication is kept. */
   readonly historyTtl: number;
   /**
-   * ms for which epoch and offset outlive the last publication and the last subscriber. They do not expire while
-   * someone is subscribed, nor while a publication is kept.
+   * ms for which epoch and offset outlive the last publication and the last subscriber; at most {@link UNPUBLISHED_TTL} if
+   * nothing was published. They do not expire while someone is subscribed, nor while a publication is kept.
    */
   readonly positionTtl: number;
 }
@@ -56,6 +62,11 @@ export interface HistoryQuery {
   readonly since?: Position | undefined;
   /** At most so many, ≥ 0: the first of them, in the order that `reverse` says. */
   readonly limit: number;
+  /**
+   * At most so many bytes of payloads (UTF-8), > 0; without it only `limit` counts. Reading stops there: what is beyond is not
+   * read to be thrown away. The first publication is answered whatever its size, so that paging gets on.
+   */
+  readonly maxBytes?: number | undefined;
   /** Newest first; otherwise oldest first. */
   readonly reverse?: boolean | undefined;
 }
@@ -84,6 +95,13 @@ export interface ChannelsQuery {
 export interface Member {
   readonly client: string;
   readonly details: string;
+}
+
+export interface MembersQuery {
+  /** At most so many, ≥ 0: those who joined first. */
+  readonly limit: number;
+  /** At most so many bytes, ≥ 0, with each member as JSON in UTF-8; without it only `limit` counts. */
+  readonly maxBytes?: number | undefined;
 }
 
 export interface Members {
@@ -218,7 +236,7 @@ export interface Broker {
   join(channel: string, member: Member, holder: string): Promise<MembershipChange>;
   /** Takes a client out of a channel, unless another holder has it by now. */
   leave(channel: string, client: string, holder: string): Promise<MembershipChange>;
-  members(channel: string, limit: number): Promise<Members>;
+  members(channel: string, query: MembersQuery): Promise<Members>;
 
   /** Notes that a user's client is connected here; a later holder of the same client takes its place. */
   register(connection: Connection): Promise<void>;

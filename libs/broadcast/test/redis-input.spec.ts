@@ -71,7 +71,7 @@ describe('what others write to the keys of Redis', () => {
       await redis.admin.hset(members, client, entry);
       await redis.admin.zadd(order, 0, client);
     }
-    const { members: found } = await pod.broker.members(ROOM, 10);
+    const { members: found } = await pod.broker.members(ROOM, { limit: 10 });
     expect(found).toEqual([ANN]);
     expect(new Set(pod.invalid)).toEqual(new Set([`member ${ROOM}`]));
     await expect(pod.broker.join(ROOM, { client: 'x1', details: '{}' }, 'h1')).resolves.toMatchObject({
@@ -100,7 +100,7 @@ describe('what others write to the keys of Redis', () => {
       ['{taken}:meta', async () => pod.broker.subscribe('taken', LASTING)],
       ['{taken}:meta', async () => pod.broker.history('taken', { limit: 1 })],
       ['{taken}:members', async () => pod.broker.join('taken', ANN, 'h1')],
-      ['{taken}:order', async () => pod.broker.members('taken', 10)],
+      ['{taken}:order', async () => pod.broker.members('taken', { limit: 10 })],
       ['{taken}:connections', async () => pod.broker.connections('taken')],
     ] as const) {
       await redis.admin.set(`${prefix}:${key}`, 'x');
@@ -221,7 +221,7 @@ describe('what comes from a server that speaks no RESP', { timeout: 60_000 }, ()
           onTestFinished(async () => proxy.close());
           const { pod } = await startPod(proxy.url);
           proxy.inject(text);
-          void Promise.allSettled([pod.publish(ROOM, PAYLOAD), pod.broker.members(ROOM, 1)]);
+          void Promise.allSettled([pod.publish(ROOM, PAYLOAD), pod.broker.members(ROOM, { limit: 1 })]);
           proxy.inject(text);
           await delivers(pod);
           expect(pod.faults).toEqual([]);
@@ -249,7 +249,7 @@ describe('what comes from a server that speaks no RESP', { timeout: 60_000 }, ()
         pod.publish(ROOM, PAYLOAD),
         pod.broker.subscribe(`room ${random(1_000)}`, LASTING),
         pod.broker.history(ROOM, { limit: 10 }),
-        pod.broker.members(ROOM, 10),
+        pod.broker.members(ROOM, { limit: 10 }),
         pod.broker.connections('u'),
         pod.broker.channels({ limit: 10 }),
         sleep(10),

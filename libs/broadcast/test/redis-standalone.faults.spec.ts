@@ -82,11 +82,11 @@ describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
     await there.broker.leave(QUIET, 'bob', 'h2');
     const all = new Set([...CHANNELS, QUIET]);
     for (const pod of [here, there]) await eventually(() => expect(new Set(pod.presenceGaps)).toEqual(all));
-    expect(await here.broker.members(QUIET, 10)).toEqual({ members: [member('ann')], count: 1 });
+    expect(await here.broker.members(QUIET, { limit: 10 })).toEqual({ members: [member('ann')], count: 1 });
     const { length } = here.presenceGaps;
     await redis.admin.flushall();
     await eventually(() => expect(new Set(here.presenceGaps.slice(length))).toEqual(all), 20_000);
-    expect(await here.broker.members(QUIET, 10)).toEqual({ members: [member('ann')], count: 1 });
+    expect(await here.broker.members(QUIET, { limit: 10 })).toEqual({ members: [member('ann')], count: 1 });
   });
 
   it('register who connected while Redis hung, when it is back', async () => {
@@ -112,12 +112,12 @@ describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
     await redis.admin.zrem(order[0] ?? '', 'bob');
     await redis.admin.hdel((order[0] ?? '').replace('order', 'members'), 'bob');
     await redis.admin.del(pods);
-    await eventually(async () => expect(await there.broker.members(QUIET, 0)).toMatchObject({ count: 2 }));
+    await eventually(async () => expect(await there.broker.members(QUIET, { limit: 0 })).toMatchObject({ count: 2 }));
     await eventually(() => expect([here.belated, there.belated]).toEqual([[`${QUIET} join bob of 2`], []]));
     await eventually(async () => expect(await here.broker.connections('u')).toEqual([{ ...connection, holder: 'h2' }]));
     await here.broker.leave(QUIET, 'ann', 'h1');
     await here.broker.unregister('u', 'ann', 'h1');
-    expect(await there.broker.members(QUIET, 0)).toMatchObject({ count: 2 });
+    expect(await there.broker.members(QUIET, { limit: 0 })).toMatchObject({ count: 2 });
     expect(await there.broker.connections('u')).toHaveLength(1);
   });
 
@@ -133,12 +133,12 @@ describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
     await here.broker.unregister('u', 'ann', 'h');
     // As a failover does, to a replica that was behind.
     await Promise.all(keys.map(async (key, index) => redis.admin.restore(key, 0, dumps[index] ?? '', 'REPLACE')));
-    expect(await there.broker.members(QUIET, 0)).toMatchObject({ count: 2 });
+    expect(await there.broker.members(QUIET, { limit: 0 })).toMatchObject({ count: 2 });
     expect(await there.broker.connections('u')).toHaveLength(1);
     await redis.admin.del(await redis.admin.keys('*:pods'));
     await eventually(async () => {
-      expect(await there.broker.members(QUIET, 10)).toEqual({ members: [member('bob')], count: 1 });
-      expect(await there.broker.members('left', 0)).toMatchObject({ count: 0 });
+      expect(await there.broker.members(QUIET, { limit: 10 })).toEqual({ members: [member('bob')], count: 1 });
+      expect(await there.broker.members('left', { limit: 0 })).toMatchObject({ count: 0 });
       expect(await there.broker.connections('u')).toEqual([]);
     });
     expect(there.presence.filter((line) => line === `${QUIET} - ann`)).toHaveLength(2);
@@ -344,13 +344,16 @@ describe('a pod that dies without a word', { timeout: 60_000 }, () => {
         await Promise.all(clients.slice(start, start + 100).map(join));
       }
       await dying.broker.register({ client: 'c', holder: 'h', user: 'ann', node: 'n', since: 1 });
-      expect(await first.broker.members(QUIET, 0)).toMatchObject({ count: 1_000 });
+      expect(await first.broker.members(QUIET, { limit: 0 })).toMatchObject({ count: 1_000 });
       expect(await first.broker.connections('ann')).toHaveLength(1);
       proxy.silence();
       const died = performance.now();
       const back = clients.slice(0, 100);
       await Promise.all(back.map(async (client) => first.broker.join(QUIET, member(client), 'after')));
-      await eventually(async () => expect(await second.broker.members(QUIET, 0)).toMatchObject({ count: 100 }), 30_000);
+      await eventually(
+        async () => expect(await second.broker.members(QUIET, { limit: 0 })).toMatchObject({ count: 100 }),
+        30_000,
+      );
       await annotate(`swept up after ${Math.round(performance.now() - died)} ms`);
       expect(await first.broker.connections('ann')).toEqual([]);
       const left = clients.slice(100).map((client) => `${QUIET} - ${client}`);
@@ -367,13 +370,13 @@ describe('a pod that dies without a word', { timeout: 60_000 }, () => {
 
       proxy.restore();
       await eventually(
-        async () => expect(await first.broker.members(QUIET, 0)).toMatchObject({ count: 1_000 }),
+        async () => expect(await first.broker.members(QUIET, { limit: 0 })).toMatchObject({ count: 1_000 }),
         15_000,
       );
       await eventually(() => expect(dying.belated).toHaveLength(left.length));
       for (const line of dying.belated) expect(line).toContain(' join ');
       await dying.broker.leave(QUIET, back[0] ?? '', 'before');
-      expect(await first.broker.members(QUIET, 0)).toMatchObject({ count: 1_000 });
+      expect(await first.broker.members(QUIET, { limit: 0 })).toMatchObject({ count: 1_000 });
     } finally {
       await Promise.all([dying, ...survivors].map(async ({ broker }) => broker.close()));
       await proxy.close();

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { BROKER, type Broker, type Publication as StoredPublication } from '@holdfast/broadcast';
+import { BROKER, type Broker } from '@holdfast/broadcast';
 import {
   namespaceOf,
   OWN_CHANNEL_ALIAS,
@@ -219,20 +219,16 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
 
   async history({ channel, since, limit = DEFAULT_PAGE, reverse }: HistoryRequest): Promise<HistoryReply> {
     if (this.options(channel).history.size === 0) throw new ProtocolError('history_disabled');
-    const { epoch, offset, publications } = await fromBroker(this.broker.history(channel, { since, limit, reverse }));
-    const decoded = this.fitting(publications).flatMap((publication) => {
+    // As much as one answer may hold beside what else waits for its client: a page, not a close.
+    const maxBytes = this.config.connection.maxBuffered / 2;
+    const query = { since, limit, maxBytes, reverse };
+    const { epoch, offset, publications } = await fromBroker(this.broker.history(channel, query));
+    const decoded = publications.flatMap((publication) => {
       const readable = decodePublication(publication);
       if (readable === undefined) this.inputs.invalid('payload', channel);
       return readable ?? [];
     });
     return { epoch, offset, publications: decoded };
-  }
-
-  /** As many as one answer may hold beside what else waits for its client, and at least one: a page, not a close. */
-  private fitting(publications: readonly StoredPublication[]): readonly StoredPublication[] {
-    let room = this.config.connection.maxBuffered / 2;
-    const end = publications.findIndex(({ payload }, index) => (room -= Buffer.byteLength(payload)) < 0 && index > 0);
-    return end === -1 ? publications : publications.slice(0, end);
   }
 
   private options(channel: string): NamespaceOptions {

@@ -23,7 +23,12 @@ export class Presence {
   ) {}
 
   async members(channel: string): Promise<Members> {
-    const { members, count } = await fromBroker(this.broker.members(channel, this.config.presence.maxMembers));
+    const query = {
+      limit: this.config.presence.maxMembers,
+      // As much as one answer may hold beside what else waits for its client.
+      maxBytes: this.config.connection.maxBuffered / 2,
+    };
+    const { members, count } = await fromBroker(this.broker.members(channel, query));
     const decoded = members.flatMap((member) => {
       const known = decodeMember(member);
       if (known === undefined) this.inputs.invalid('details', channel);

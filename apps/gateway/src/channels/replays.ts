@@ -84,7 +84,7 @@ export class Replays {
     if (since.epoch === position.epoch && position.offset - since.offset > maxMessages) {
       return { position, replay: [], recovered: false };
     }
-    const history = await fromBroker(this.broker.history(channel.name, { since, limit: maxMessages }));
+    const history = await fromBroker(this.broker.history(channel.name, { since, limit: maxMessages, maxBytes }));
     const { epoch, offset, publications, complete } = history;
     const reached = publications.at(-1)?.offset ?? since.offset;
     const replay = publications.flatMap((publication) => this.frameOf(channel, publication) ?? []);
@@ -96,7 +96,7 @@ export class Replays {
   private async recent(channel: LocalChannel, last: number): Promise<Start> {
     const { maxMessages, maxBytes } = this.config.replay;
     const limit = Math.min(last, maxMessages);
-    const history = await fromBroker(this.broker.history(channel.name, { limit, reverse: true }));
+    const history = await fromBroker(this.broker.history(channel.name, { limit, maxBytes, reverse: true }));
     const { epoch, offset, publications } = history;
     const replay: Buffer[] = [];
     let bytes = 0;

@@ -9,6 +9,7 @@ import {
   type HistoryQuery,
   type Member,
   type Members,
+  type MembersQuery,
   type MembershipChange,
   type Position,
   type PublishRequest,
@@ -125,9 +126,9 @@ export class MemoryBroker implements Broker {
     return { changed: member !== undefined, count: presence.count(channel) };
   }
 
-  async members(channel: string, limit: number): Promise<Members> {
+  async members(channel: string, query: MembersQuery): Promise<Members> {
     this.#running();
-    return this.#store.presence.members(channel, limit);
+    return this.#store.presence.members(channel, query);
   }
 
   async register(connection: Connection): Promise<void> {

@@ -1,4 +1,5 @@
-import type { Member, Members } from '../broker.js';
+import type { Member, Members, MembersQuery } from '../broker.js';
+import { withinBytes } from '../within-bytes.js';
 
 interface Lease {
   readonly member: Member;
@@ -36,13 +37,17 @@ export class Presence {
     return this.#channels.get(channel)?.size ?? 0;
   }
 
-  members(channel: string, limit: number): Members {
+  members(channel: string, { limit, maxBytes = Infinity }: MembersQuery): Members {
     const leases = this.#channels.get(channel);
     const members: Member[] = [];
     for (const { member } of leases?.values() ?? []) {
       if (members.length >= limit) break;
       members.push(member);
     }
-    return { members, count: this.count(channel) };
+    return { members: withinBytes(members, maxBytes, sizeOf), count: this.count(channel) };
   }
+}
+
+function sizeOf({ client, details }: Member): number {
+  return Buffer.byteLength(JSON.stringify({ client, details }));
 }

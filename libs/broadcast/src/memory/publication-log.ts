@@ -1,4 +1,5 @@
 import type { Publication } from '../broker.js';
+import { withinBytes } from '../within-bytes.js';
 
 const SMALLEST_CAPACITY = 4;
 
@@ -67,4 +68,9 @@ export class PublicationLog {
     this.#slots = slots;
     this.#head = 0;
   }
+}
+
+/** As many as a `HistoryQuery.maxBytes` permits. */
+export function pageOf(publications: readonly Publication[], maxBytes = Infinity): readonly Publication[] {
+  return withinBytes(publications, maxBytes, ({ payload }) => Buffer.byteLength(payload), 1);
 }

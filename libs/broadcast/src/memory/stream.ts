@@ -1,6 +1,13 @@
-import type { BrokerEvents, History, HistoryQuery, Position, StreamOptions } from '../broker.js';
+import {
+  UNPUBLISHED_TTL,
+  type BrokerEvents,
+  type History,
+  type HistoryQuery,
+  type Position,
+  type StreamOptions,
+} from '../broker.js';
 import type { Expiring } from './expiry-queue.js';
-import { PublicationLog } from './publication-log.js';
+import { pageOf, PublicationLog } from './publication-log.js';
 
 /** A channel's stream, from its first use until its position expires. */
 export class Stream implements Expiring {
@@ -25,7 +32,9 @@ export class Stream implements Expiring {
   get expires(): number {
     const { oldest } = this.log;
     if (oldest !== undefined) return oldest.time + this.options.historyTtl;
-    return this.subscribers.length > 0 ? Infinity : this.lastUse + this.options.positionTtl;
+    if (this.subscribers.length > 0) return Infinity;
+    const { positionTtl } = this.options;
+    return this.lastUse + (this.offset > 0 ? positionTtl : Math.min(positionTtl, UNPUBLISHED_TTL));
   }
 
   /** Trims what was kept for long enough. Returns how many publications that were. */
@@ -33,23 +42,25 @@ export class Stream implements Expiring {
     return this.log.trim(this.options.historySize, now - this.options.historyTtl);
   }
 
-  history({ since, limit, reverse = false }: HistoryQuery): History {
+  history({ since, limit, maxBytes, reverse = false }: HistoryQuery): History {
     const { epoch, offset } = this;
     const oldest = this.log.oldest?.offset ?? offset + 1;
     if (since === undefined || since.epoch !== epoch || since.offset > offset) {
-      return { epoch, offset, publications: this.#page(oldest, offset, limit, reverse), complete: since === undefined };
+      const publications = pageOf(this.#page(oldest, offset, limit, reverse), maxBytes);
+      return { epoch, offset, publications, complete: since === undefined };
     }
     if (reverse) {
       const last = since.offset - 1;
       return {
         epoch,
         offset,
-        publications: this.#page(oldest, last, limit, reverse),
+        publications: pageOf(this.#page(oldest, last, limit, reverse), maxBytes),
         complete: last < 1 || last >= oldest,
       };
     }
     const first = since.offset + 1;
-    return { epoch, offset, publications: this.#page(first, offset, limit, reverse), complete: first >= oldest };
+    const publications = pageOf(this.#page(first, offset, limit, reverse), maxBytes);
+    return { epoch, offset, publications, complete: first >= oldest };
   }
 
   #page(first: number, last: number, limit: number, reverse: boolean): History['publications'] {

@@ -5,7 +5,7 @@ import type { BrokerEvents, History, HistoryQuery, Position, Publication, Stream
 import { Stream } from '../memory/stream.js';
 import { ChannelStream } from './channel-stream.js';
 import { RecentBudget } from './recent-publications.js';
-import { StreamReader } from './stream-reader.js';
+import { StreamReader, type Page } from './stream-reader.js';
 
 const OPTIONS: StreamOptions = { historySize: 5, historyTtl: 1_000_000, positionTtl: 1_000_000 };
 
@@ -20,7 +20,7 @@ class Server extends StreamReader {
   constructor(options = OPTIONS) {
     // What reads a real server is overridden.
     const nothing = undefined as never;
-    super(nothing, nothing, nothing);
+    super(nothing, nothing, nothing, nothing);
     this.#stream = new Stream('a', 'epoch 1', options, 0);
   }
 
@@ -43,12 +43,13 @@ class Server extends StreamReader {
     this.#stream = new Stream('a', `epoch ${this.#epochs}`, OPTIONS, 0);
   }
 
-  override async read(_: string, query: HistoryQuery): Promise<History> {
+  override async read(_: string, query: HistoryQuery): Promise<Page> {
     this.reads += 1;
     await setImmediate();
     const history = this.#stream.history(query);
+    const all = this.#stream.history({ ...query, limit: Infinity, maxBytes: undefined });
     await setImmediate();
-    return history;
+    return { history, isAll: history.publications.length === all.publications.length };
   }
 }
 

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrokerEvents, History, HistoryQuery, Position, Publication, StreamOptions } from '../broker.js';
-import { RecentPublications, type RecentBudget } from './recent-publications.js';
-import type { StreamReader } from './stream-reader.js';
+import { MAX_LENGTH, RecentPublications, type RecentBudget } from './recent-publications.js';
+import type { Page, StreamReader } from './stream-reader.js';
 
-/** How many publications one read brings. */
+/** How many publications one read brings, and how many bytes of payloads. */
 const PAGE = 1_000;
+const PAGE_BYTES = 1_048_576;
 /** What is held back while a hole is filled, in number and UTF-16 code units; what is beyond is read from the stream. */
 const MAX_HELD = 1_000;
 const MAX_HELD_LENGTH = 4_194_304;
@@ -119,13 +120,14 @@ export class ChannelStream {
    */
   async history(query: HistoryQuery): Promise<History> {
     const { reader } = this.#context;
-    const { since, limit, reverse = false } = query;
-    if (since === undefined || reverse) return reader.shared(this.channel, query);
+    const { since, limit, maxBytes, reverse = false } = query;
+    if (since === undefined || reverse) return (await reader.shared(this.channel, query)).history;
+    const resume = { since, limit, maxBytes };
     const deadline = performance.now() + PATIENCE;
     while (this.#expects(since) && performance.now() < deadline) await this.#change();
     // What a publisher was answered and did not come by is lost on its way.
     if (this.#published > (this.#position?.offset ?? Infinity)) this.#startRepair();
-    const known = this.#known(since, limit);
+    const known = this.#known(resume);
     if (known !== undefined) return known;
     if (this.#recent.canBeFilled && this.#position !== undefined && this.#repair === undefined) {
       this.#fill ??= this.#fillRecent(this.#position).finally(() => {
@@ -133,7 +135,7 @@ export class ChannelStream {
       });
       await this.#fill;
     }
-    return this.#known(since, limit) ?? reader.resumed(this.channel, since, limit);
+    return this.#known(resume) ?? reader.resumed(this.channel, since, limit, maxBytes);
   }
 
   /** Nothing is handed out any more, until it begins again. */
@@ -173,20 +175,21 @@ export class ChannelStream {
     this.#changed = undefined;
   }
 
-  #known(since: Position, limit: number): History | undefined {
+  #known(query: HistoryQuery & { readonly since: Position }): History | undefined {
     const position = this.#position;
     if (position === undefined || this.#repair !== undefined || this.#published > position.offset) return undefined;
-    return this.#recent.after(since, position, limit, this.options, this.#context.now());
+    return this.#recent.after(query, position, this.options, this.#context.now());
   }
 
-  /** Reads all that is kept, so that all who come next are answered from it. */
+  /** Reads as much as may be kept here, so that all who come next are answered from it. */
   async #fillRecent(position: Position): Promise<void> {
     const since = { epoch: position.epoch, offset: this.#recent.oldest(position) };
-    const query = { since, limit: PAGE, reverse: true };
-    const { epoch, publications } = await this.#context.reader.read(this.channel, query);
+    const query = { since, limit: PAGE, maxBytes: MAX_LENGTH, reverse: true };
+    const { history, isAll } = await this.#context.reader.read(this.channel, query);
+    const { epoch, publications } = history;
     const present = this.#position;
     if (present === undefined || epoch !== present.epoch) return;
-    this.#recent.prepend(publications.toReversed(), publications.length < PAGE, present);
+    this.#recent.prepend(publications.toReversed(), isAll, present);
   }
 
   #hold(epoch: string, publication: Publication): void {
@@ -231,7 +234,7 @@ export class ChannelStream {
       const read = await this.#read(position);
       if (generation !== this.#generation) return;
       if (read === undefined) continue;
-      if (this.#former.includes(read.epoch) && fruitless < MAX_READS) {
+      if (this.#former.includes(read.history.epoch) && fruitless < MAX_READS) {
         fruitless += 1;
         await pause();
         continue;
@@ -245,9 +248,9 @@ export class ChannelStream {
     }
   }
 
-  async #read(since: Position): Promise<History | undefined> {
+  async #read(since: Position): Promise<Page | undefined> {
     try {
-      return await this.#context.reader.read(this.channel, { since, limit: PAGE });
+      return await this.#context.reader.read(this.channel, { since, limit: PAGE, maxBytes: PAGE_BYTES });
     } catch {
       await pause();
       return undefined;
@@ -255,9 +258,8 @@ export class ChannelStream {
   }
 
   /** Hands out what was read and what was held, in order, and tells what is missing and cannot come any more. */
-  #adopt({ epoch, offset, publications }: History): void {
-    const isPage = publications.length >= PAGE;
-    const covered = isPage ? (publications.at(-1)?.offset ?? offset) : offset;
+  #adopt({ history: { epoch, offset, publications }, isAll }: Page): void {
+    const covered = isAll ? offset : (publications.at(-1)?.offset ?? offset);
     const available = new Map(publications.map((publication) => [publication.offset, publication]));
     for (const held of this.#held) {
       if (held.epoch === epoch) available.set(held.publication.offset, held.publication);
@@ -280,8 +282,8 @@ export class ChannelStream {
     if ((this.#position?.offset ?? 0) < covered) this.#tellGap({ epoch, offset: covered });
   }
 
-  #needsMore({ publications }: History): boolean {
-    return publications.length >= PAGE || this.#held.length > 0 || this.#overflowed;
+  #needsMore({ isAll }: Page): boolean {
+    return !isAll || this.#held.length > 0 || this.#overflowed;
   }
 
   /** The server does not know what it sent: it is not the one that sent it. */

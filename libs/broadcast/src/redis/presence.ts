@@ -3,8 +3,10 @@ import {
   type BrokerEvents,
   type Member,
   type Members,
+  type MembersQuery,
   type MembershipChange,
 } from '../broker.js';
+import { sizeArgument } from './arguments.js';
 import { Holdings, type HoldingsContext } from './holdings.js';
 import { ANSWERS, type RedisInput } from './input.js';
 import { SCRIPTS } from './scripts/index.js';
@@ -60,13 +62,13 @@ export class Presence extends Holdings<Held> {
     }
   }
 
-  async members(channel: string, limit: number): Promise<Members> {
+  async members(channel: string, { limit, maxBytes = Infinity }: MembersQuery): Promise<Members> {
     const { router, names } = this.context;
     const answer = await router.run({
       tag: channel,
       script: SCRIPTS.MEMBERS,
       keys: [names.members(channel), names.memberOrder(channel)],
-      args: [limit],
+      args: [sizeArgument(limit), sizeArgument(maxBytes)],
     });
     const [count, ...told] = this.#input.answer(ANSWERS.members, answer, channel);
     return { members: told.flatMap((text) => this.#input.member(text, channel) ?? []), count };

@@ -24,7 +24,7 @@ function resume(
   now = 0,
   options = OPTIONS,
 ): History | undefined {
-  return sut.after({ epoch: EPOCH, offset: since }, { epoch: EPOCH, offset }, 10_000, options, now);
+  return sut.after({ since: { epoch: EPOCH, offset: since }, limit: 10_000 }, { epoch: EPOCH, offset }, options, now);
 }
 
 describe('recent publications', () => {
@@ -34,14 +34,18 @@ describe('recent publications', () => {
     expect(resume(sut, 103, 103)).toMatchObject({ complete: true, publications: [] });
     expect(resume(sut, 100, 103)).toMatchObject({ complete: true });
     expect(resume(sut, 99, 103)).toBeUndefined();
-    expect(sut.after({ epoch: 'another', offset: 1 }, { epoch: EPOCH, offset: 103 }, 10, OPTIONS, 0)).toBeUndefined();
+    expect(
+      sut.after({ since: { epoch: 'another', offset: 1 }, limit: 10 }, { epoch: EPOCH, offset: 103 }, OPTIONS, 0),
+    ).toBeUndefined();
   });
 
   it('know that nothing is older where the stream began before their eyes', () => {
     const sut = new RecentPublications(new RecentBudget());
     sut.reset({ epoch: EPOCH, offset: 0 });
     sut.append(publication(1), OPTIONS, 0);
-    expect(sut.after({ epoch: 'another', offset: 7 }, { epoch: EPOCH, offset: 1 }, 10, OPTIONS, 0)).toMatchObject({
+    expect(
+      sut.after({ since: { epoch: 'another', offset: 7 }, limit: 10 }, { epoch: EPOCH, offset: 1 }, OPTIONS, 0),
+    ).toMatchObject({
       complete: false,
       publications: [{ offset: 1 }],
     });

@@ -1,9 +1,9 @@
-import type { History, Position, Publication, StreamOptions } from '../broker.js';
-import { PublicationLog } from '../memory/publication-log.js';
+import type { History, HistoryQuery, Position, Publication, StreamOptions } from '../broker.js';
+import { pageOf, PublicationLog } from '../memory/publication-log.js';
 
 /** Of one channel. */
 const MAX_PUBLICATIONS = 1_024;
-const MAX_LENGTH = 1_048_576;
+export const MAX_LENGTH = 1_048_576;
 
 /** What all channels of a pod may keep together, in UTF-16 code units. */
 export class RecentBudget {
@@ -78,7 +78,12 @@ export class RecentPublications {
   }
 
   /** What follows `since`, up to the position; undefined where that is not all known here. */
-  after(since: Position, position: Position, limit: number, options: StreamOptions, now: number): History | undefined {
+  after(
+    { since, limit, maxBytes }: HistoryQuery & { readonly since: Position },
+    position: Position,
+    options: StreamOptions,
+    now: number,
+  ): History | undefined {
     this.#expire(options, now);
     const oldest = this.oldest(position);
     const isSameEpoch = since.epoch === position.epoch;
@@ -89,7 +94,7 @@ export class RecentPublications {
     if (!complete && !this.#isAll) return undefined;
     const start = complete ? first : oldest;
     const last = Math.min(position.offset, start + limit - 1);
-    return { ...position, publications: this.#log.range(start, last), complete };
+    return { ...position, publications: pageOf(this.#log.range(start, last), maxBytes), complete };
   }
 
   /** What the server has forgotten as well. */

@@ -12,6 +12,7 @@ import {
   type HistoryQuery,
   type Member,
   type Members,
+  type MembersQuery,
   type MembershipChange,
   type Position,
   type PublishRequest,
@@ -165,7 +166,7 @@ export class RedisBroker implements Broker {
   async history(channel: string, query: HistoryQuery): Promise<History> {
     return this.#read(async () => {
       const stream = this.#subscriptions.stream(channel);
-      return stream === undefined ? this.#reader.shared(channel, query) : stream.history(query);
+      return stream === undefined ? (await this.#reader.shared(channel, query)).history : stream.history(query);
     });
   }
 
@@ -181,8 +182,8 @@ export class RedisBroker implements Broker {
     return this.#write(async () => this.#presence.leave(channel, client, holder));
   }
 
-  async members(channel: string, limit: number): Promise<Members> {
-    return this.#read(async () => this.#presence.members(channel, limit));
+  async members(channel: string, query: MembersQuery): Promise<Members> {
+    return this.#read(async () => this.#presence.members(channel, query));
   }
 
   async register(connection: ClientConnection): Promise<void> {
@@ -232,7 +233,7 @@ export class RedisBroker implements Broker {
     if (outcome === 'conflict') throw new KeyConflictError('the key was used before with other data');
     const position = positionIn(answer);
     if (position === undefined) throw this.#input.badAnswer(channel);
-    this.#subscriptions.stream(channel)?.published(position);
+    this.#subscriptions.published(channel, position);
     return { ...position, duplicate: outcome === 'duplicate' };
   }
 

@@ -12,7 +12,7 @@ export const CALLS: readonly (readonly [name: keyof Broker, call: (broker: Broke
   ['channels', async (broker) => broker.channels({ limit: 1 })],
   ['join', async (broker) => broker.join(CHANNEL, { client: 'ann', details: '' }, 'h1')],
   ['leave', async (broker) => broker.leave(CHANNEL, 'ann', 'h1')],
-  ['members', async (broker) => broker.members(CHANNEL, 1)],
+  ['members', async (broker) => broker.members(CHANNEL, { limit: 1 })],
   ['register', async (broker) => broker.register({ client: 'ann', holder: 'h1', user: 'u', node: 'n', since: 0 })],
   ['unregister', async (broker) => broker.unregister('u', 'ann', 'h1')],
   ['connections', async (broker) => broker.connections('u')],

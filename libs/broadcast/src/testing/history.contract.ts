@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { HistoryQuery } from '../broker.js';
 import type { Cluster } from './describe-broker.js';
-import { until } from './pod.js';
+import { LASTING, until } from './pod.js';
 
 const CHANNEL = 'news:today';
 
@@ -65,6 +65,53 @@ export function describeHistory(cluster: Cluster): void {
     describeRows(cluster, '3 to 5 kept', 3, THE_LAST_THREE_OF_FIVE);
     describeRows(cluster, 'none of 5 kept', 0, NONE_OF_FIVE);
 
+    it.each<[order: 'forward' | 'reverse', since: number | undefined, maxBytes: number, offsets: number[]]>([
+      ['forward', undefined, 30, [1, 2, 3]],
+      ['forward', undefined, 29, [1, 2]],
+      ['forward', undefined, 1, [1]],
+      ['forward', 5, 10_000, range(6, 150)],
+      ['forward', 5, 1_000, range(6, 105)],
+      ['forward', 145, 30, [146, 147, 148]],
+      ['forward', 145, 5, [146]],
+      ['forward', 150, 5, []],
+      ['reverse', undefined, 20, [150, 149]],
+      ['reverse', undefined, 1, [150]],
+      ['reverse', undefined, 1_000, range(51, 150).toReversed()],
+      ['reverse', 3, 15, [2]],
+    ])('%s since %j in at most %d bytes: %j', async (order, since, maxBytes, offsets) => {
+      const { here, there } = cluster;
+      let epoch = '';
+      // 5 characters, 10 bytes.
+      for (let sent = 0; sent < 150; sent += 1) epoch = (await here.publish(CHANNEL, 'ä'.repeat(5))).epoch;
+      const query: HistoryQuery = {
+        limit: 1_000,
+        maxBytes,
+        reverse: order === 'reverse',
+        ...(since !== undefined && { since: { epoch, offset: since } }),
+      };
+      expect(await there.offsets(CHANNEL, query)).toEqual(offsets);
+      await there.broker.subscribe(CHANNEL, LASTING);
+      expect(await there.offsets(CHANNEL, query)).toEqual(offsets);
+      expect(await there.offsets(CHANNEL, { ...query, limit: 1 })).toEqual(offsets.slice(0, 1));
+      expect(await there.broker.history(CHANNEL, query)).toMatchObject({ epoch, offset: 150, complete: true });
+    });
+
+    it('of publications of all sizes is read to its end in pages of so many bytes', async () => {
+      const { here, there } = cluster;
+      const sizes = Array.from({ length: 60 }, (_, index) => (index % 7 === 3 ? 5_000 : index * 3 + 1));
+      for (const size of sizes) await here.publish(CHANNEL, 'x'.repeat(size));
+      const { epoch, offset } = await there.broker.history(CHANNEL, { limit: 0 });
+      const read: number[] = [];
+      for (let since = { epoch, offset: 0 }; since.offset < offset; since = { epoch, offset: read.length }) {
+        const { publications } = await there.broker.history(CHANNEL, { since, limit: 1_000, maxBytes: 1_000 });
+        const bytes = publications.reduce((sum, { payload }) => sum + payload.length, 0);
+        expect(publications).not.toHaveLength(0);
+        if (publications.length > 1) expect(bytes).toBeLessThanOrEqual(1_000);
+        read.push(...publications.map(({ payload }) => payload.length));
+      }
+      expect(read).toEqual(sizes);
+    });
+
     it('of a channel without a stream is empty, at offset 0', async () => {
       const { here, there } = cluster;
       const empty = { offset: 0, publications: [] };
@@ -117,6 +164,10 @@ export function describeHistory(cluster: Cluster): void {
       await until(async () => expect(await there.offsets(CHANNEL)).toEqual([]));
     });
   });
+}
+
+function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }
 
 function describeRows(cluster: Cluster, kept: string, historySize: number, rows: Row[]): void {

@@ -50,11 +50,26 @@ export function describePresence(cluster: Cluster): void {
       await there.broker.join(CHANNEL, ANN, 'h2');
       await here.broker.join(CHANNEL, BOB, 'h3');
       for (const { broker } of [here, there]) {
-        expect(await broker.members(CHANNEL, 10)).toEqual({ members: [CID, ANN, BOB], count: 3 });
-        expect(await broker.members(CHANNEL, 2)).toEqual({ members: [CID, ANN], count: 3 });
-        expect(await broker.members(CHANNEL, 0)).toEqual({ members: [], count: 3 });
-        expect(await broker.members('room:2', 10)).toEqual({ members: [], count: 0 });
+        expect(await broker.members(CHANNEL, { limit: 10 })).toEqual({ members: [CID, ANN, BOB], count: 3 });
+        expect(await broker.members(CHANNEL, { limit: 2 })).toEqual({ members: [CID, ANN], count: 3 });
+        expect(await broker.members(CHANNEL, { limit: 0 })).toEqual({ members: [], count: 3 });
+        expect(await broker.members('room:2', { limit: 10 })).toEqual({ members: [], count: 0 });
       }
+    });
+
+    it('lists as many members as fit into so many bytes, and counts all', async () => {
+      const { here, there } = cluster;
+      for (const member of [CID, ANN, BOB]) await here.broker.join(CHANNEL, member, 'h1');
+      const size = Buffer.byteLength(JSON.stringify(CID));
+      const listed = async (maxBytes: number): Promise<string[]> => {
+        const { members, count } = await there.broker.members(CHANNEL, { limit: 10, maxBytes });
+        expect(count).toBe(3);
+        return members.map(({ client }) => client);
+      };
+      expect(await listed(3 * size)).toEqual(['cid', 'ann', 'bob']);
+      expect(await listed(3 * size - 1)).toEqual(['cid', 'ann']);
+      expect(await listed(size)).toEqual(['cid']);
+      expect(await listed(size - 1)).toEqual([]);
     });
 
     it('hands a client over without a word, and its former holder cannot take it out', async () => {
@@ -63,9 +78,9 @@ export function describePresence(cluster: Cluster): void {
       await here.broker.join(CHANNEL, BOB, 'h3');
       await there.broker.join(CHANNEL, ANN, 'h2');
       await here.broker.leave(CHANNEL, 'ann', 'h1');
-      expect(await here.broker.members(CHANNEL, 10)).toEqual({ members: [ANN, BOB], count: 2 });
+      expect(await here.broker.members(CHANNEL, { limit: 10 })).toEqual({ members: [ANN, BOB], count: 2 });
       await there.broker.leave(CHANNEL, 'ann', 'h2');
-      expect(await here.broker.members(CHANNEL, 10)).toEqual({ members: [BOB], count: 1 });
+      expect(await here.broker.members(CHANNEL, { limit: 10 })).toEqual({ members: [BOB], count: 1 });
       await until(() =>
         expect(there.presence).toEqual([
           `${CHANNEL} + ann ${ANN.details}`,
@@ -109,7 +124,7 @@ export function describePresence(cluster: Cluster): void {
       await here.broker.join(CHANNEL, ANN, 'h1');
       await here.broker.join(CHANNEL, { client: 'ann', details: 'away' }, 'h1');
       await there.broker.join(CHANNEL, { client: 'ann', details: 'back' }, 'h2');
-      expect(await here.broker.members(CHANNEL, 10)).toEqual({
+      expect(await here.broker.members(CHANNEL, { limit: 10 })).toEqual({
         members: [{ client: 'ann', details: 'back' }],
         count: 1,
       });

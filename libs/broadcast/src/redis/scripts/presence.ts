@@ -63,12 +63,13 @@ return {1, redis.call('ZCARD', KEYS[2]), told}
 );
 
 /**
- * KEYS: members, order. Answers the count, and what is told of the first ones: an empty text of one that cannot be read.
+ * KEYS: members, order. ARGV: limit, and how many bytes the answer may hold. Answers the count, and what is told of the
+ * first ones: an empty text for one that cannot be read.
  */
 export const MEMBERS = new Script(
   KEPT,
   `
-local limit = tonumber(ARGV[1])
+local limit, room = tonumber(ARGV[1]), tonumber(ARGV[2])
 local answer = {redis.call('ZCARD', KEYS[2])}
 if limit > 0 then
   local clients = redis.call('ZRANGE', KEYS[2], 0, limit - 1)
@@ -76,6 +77,8 @@ if limit > 0 then
     local member = redis.call('HGET', KEYS[1], client)
     if member then
       local _, _, told = kept(member)
+      room = room - #(told or '')
+      if room < 0 then break end
       answer[#answer + 1] = told or ''
     end
   end

@@ -1,0 +1,16 @@
+/**
+ * The first items that have at most `maxBytes` together, at least `atLeast` of them.
+ *
+ * @param sizeOf bytes
+ */
+export function withinBytes<T>(
+  items: readonly T[],
+  maxBytes: number,
+  sizeOf: (item: T) => number,
+  atLeast = 0,
+): readonly T[] {
+  if (maxBytes === Infinity) return items;
+  let room = maxBytes;
+  const end = items.findIndex((item, index) => (room -= sizeOf(item)) < 0 && index >= atLeast);
+  return end === -1 ? items : items.slice(0, end);
+}

@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { totalmem } from 'node:os';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { constants, monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, type Config } from '../config/index.js';
 import { Connections } from '../gateway/connections.js';
 import { Metrics } from '../metrics/metrics.js';
+import { HeldMemory } from './held-memory.js';
 
 const SAMPLE_MS = 1_000;
 
@@ -32,9 +33,13 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
   eventLoopDelayMs = 0;
   /** The share of the memory limit that is in use. */
   memory = 0;
+  /** The share of the heap's limit that was in use after the last full collection: what came since may be garbage. */
+  heap = 0;
 
   private readonly histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  private readonly memoryLimit = Math.min(process.constrainedMemory() || Infinity, totalmem());
+  private readonly collections = new PerformanceObserver((list) => {
+    if (list.getEntries().some(isFullCollection)) this.heap = heapShare();
+  });
   private timer: NodeJS.Timeout | undefined;
   /** When it began; undefined while all is well. */
   private since: number | undefined;
@@ -44,6 +49,7 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Connections) private readonly connections: Connections,
+    @Inject(HeldMemory) private readonly held: HeldMemory,
     @Inject(Metrics) private readonly metrics: Metrics,
     @InjectPinoLogger(Overload.name) private readonly logger: PinoLogger,
   ) {}
@@ -56,13 +62,20 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
       () => this.eventLoopDelayMs / 1_000,
     );
     this.metrics.gauge('holdfast_memory_share', 'The share of the memory limit that is in use', () => this.memory);
+    this.metrics.gauge(
+      'holdfast_heap_share',
+      "The share of the heap's limit that was in use after the last full collection",
+      () => this.heap,
+    );
     this.histogram.enable();
+    this.collections.observe({ entryTypes: ['gc'] });
     this.timer = setInterval(() => void this.sample(), SAMPLE_MS);
   }
 
   onApplicationShutdown(): void {
     clearInterval(this.timer);
     this.histogram.disable();
+    this.collections.disconnect();
   }
 
   get isOverloaded(): boolean {
@@ -73,7 +86,7 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
     // It is not a number where the loop was not once on time to measure.
     this.eventLoopDelayMs = Math.max(0, (this.histogram.mean || 0) / 1e6 - RESOLUTION_MS);
     this.histogram.reset();
-    this.memory = (process.memoryUsage.rss() + (await socketMemory())) / this.memoryLimit;
+    this.memory = (process.memoryUsage.rss() + (await socketMemory())) / this.held.total;
     this.judge(performance.now());
   }
 
@@ -82,14 +95,15 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
     const { maxEventLoopDelay, maxMemory, shedAfter } = this.config.overload;
     const isWell = this.since === undefined;
     const delayed = this.eventLoopDelayMs > maxEventLoopDelay * (isWell ? 1 : RECOVERED.delay);
-    const full = this.memory > maxMemory * (isWell ? 1 : RECOVERED.memory);
+    const full = Math.max(this.memory, this.heap) > maxMemory * (isWell ? 1 : RECOVERED.memory);
+    this.held.isShort = full;
     if (!delayed && !full) {
       if (!isWell) this.logger.info('the overload is over');
       this.since = undefined;
       this.due = 0;
     } else if (this.since === undefined) {
       this.since = now;
-      this.logger.warn({ eventLoopDelayMs: this.eventLoopDelayMs, memory: this.memory }, 'overloaded');
+      this.logger.warn({ eventLoopDelayMs: this.eventLoopDelayMs, memory: this.memory, heap: this.heap }, 'overloaded');
     } else if (now - this.since >= shedAfter) {
       this.shed();
     }
@@ -102,6 +116,16 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
     this.due -= Math.floor(this.due);
     this.metrics.shed.inc(asked);
   }
+}
+
+function heapShare(): number {
+  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
+  return used / limit;
+}
+
+function isFullCollection(entry: PerformanceEntry): boolean {
+  const { kind } = (entry as { detail?: { kind?: number } }).detail ?? {};
+  return kind === constants.NODE_PERFORMANCE_GC_MAJOR;
 }
 
 /** 0 where there is no cgroup v2 to ask. */

@@ -8,13 +8,17 @@ import { ANONYMOUS, Authenticator, Permissions, type Identity } from '../../src/
 import { ChannelsService } from '../../src/channels/channels.service.js';
 import { Hub } from '../../src/channels/hub.js';
 import { Presence } from '../../src/channels/presence.js';
+import { Reads } from '../../src/channels/reads.js';
 import { Replays } from '../../src/channels/replays.js';
 import type { Config } from '../../src/config/index.js';
+import { Backlog } from '../../src/gateway/backlog.js';
 import { ChannelRequests } from '../../src/gateway/channel-requests.js';
 import { Connection, type ConnectionContext } from '../../src/gateway/connection.js';
 import { Dispatcher } from '../../src/gateway/dispatcher.js';
 import { newSession, type Session } from '../../src/gateway/session.js';
 import { Lifecycle } from '../../src/lifecycle/lifecycle.js';
+import { HeldMemory } from '../../src/limits/held-memory.js';
+import { Quotas } from '../../src/limits/quotas.js';
 import { Metrics } from '../../src/metrics/metrics.js';
 import { AuthorizationWebhook } from '../../src/webhooks/authorization-webhook.js';
 import { testConfig } from './gateway.js';
@@ -38,6 +42,7 @@ export class Pod implements ConnectionContext {
   readonly metrics = new Metrics();
   readonly lifecycle = new Lifecycle();
   readonly dispatcher: Dispatcher;
+  readonly backlog: Backlog;
   readonly hub: Hub;
   readonly channels: ChannelsService;
   private connections = 0;
@@ -48,9 +53,13 @@ export class Pod implements ConnectionContext {
   ) {
     const logger = new PinoLogger({ pinoHttp: { level: 'silent' } });
     const permissions = new Permissions(config);
-    this.dispatcher = new Dispatcher(config, this.metrics, logger);
-    const presence = new Presence(broker, config, this.lifecycle, logger);
-    this.hub = new Hub(broker, config, presence, this.metrics);
+    const memory = new HeldMemory(config, this.metrics, logger);
+    const quotas = new Quotas(config, memory, this.metrics);
+    const reads = new Reads(memory, quotas);
+    this.backlog = new Backlog(memory.maxBuffered, this.metrics);
+    this.dispatcher = new Dispatcher(config, this.metrics, memory, logger);
+    const presence = new Presence(broker, config, this.lifecycle, quotas, reads, logger);
+    this.hub = new Hub(broker, config, presence, memory, this.metrics);
     this.channels = new ChannelsService(
       broker,
       config,
@@ -58,8 +67,10 @@ export class Pod implements ConnectionContext {
       permissions,
       new AuthorizationWebhook(config, this.metrics, logger),
       this.hub,
-      new Replays(broker, config),
+      new Replays(broker, config, reads),
       presence,
+      reads,
+      quotas,
       this.metrics,
     );
     new ChannelRequests(this.dispatcher, this.channels);

@@ -70,7 +70,10 @@ export class Replays {
     await budget.reserve();
     let bytes = 0;
     try {
-      const start = since === undefined ? await this.recent(channel, connection, last ?? 0) : await this.resume(channel, connection, since);
+      const start =
+        since === undefined
+          ? await this.recent(channel, connection, last ?? 0)
+          : await this.resume(channel, connection, since);
       bytes = sizeOf(start.replay);
       return start;
     } finally {

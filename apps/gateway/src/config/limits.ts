@@ -95,7 +95,12 @@ export function limitsSchema() {
       frames: rateSchema('frames of one connection, pings included,', 2_000, 200),
       bytes: rateSchema('bytes of one connection', 8_388_608, 1_048_576, 'bytes'),
       publishes: rateSchema('publishes of one user, or of one anonymous client,', 500, 100),
-      publishedBytes: rateSchema('bytes published by one user, or by one anonymous client,', 8_388_608, 65_536, 'bytes'),
+      publishedBytes: rateSchema(
+        'bytes published by one user, or by one anonymous client,',
+        25_165_824,
+        32_768,
+        'bytes',
+      ),
       newChannels: rateSchema(
         'channels that nobody used lately and that one user, or one anonymous client, subscribes or publishes to',
         5_000,

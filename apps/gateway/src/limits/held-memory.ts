@@ -92,9 +92,17 @@ export class HeldMemory implements OnModuleInit {
 
   onModuleInit(): void {
     const { limit, maxBuffered, total } = this;
-    this.metrics.gauge('holdfast_held_bytes', 'What connections, subscriptions and channels count for', () => this.used);
+    this.metrics.gauge(
+      'holdfast_held_bytes',
+      'What connections, subscriptions and channels count for',
+      () => this.used,
+    );
     this.metrics.gauge('holdfast_held_limit_bytes', 'What they may count for', () => limit);
-    this.metrics.gauge('holdfast_buffered_limit_bytes', 'What may wait to be sent to all connections', () => maxBuffered);
+    this.metrics.gauge(
+      'holdfast_buffered_limit_bytes',
+      'What may wait to be sent to all connections',
+      () => maxBuffered,
+    );
     this.logger.info(
       {
         memory: total,

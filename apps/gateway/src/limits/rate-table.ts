@@ -19,11 +19,7 @@ export class RateTable {
   private readonly buckets: Generations<LeakyBucket>;
 
   constructor(rate: Rate, maxBuckets = MAX_BUCKETS) {
-    this.buckets = new Generations(
-      emptyAfter(rate),
-      maxBuckets,
-      () => new LeakyBucket(rate.burst, rate.perSecond),
-    );
+    this.buckets = new Generations(emptyAfter(rate), maxBuckets, () => new LeakyBucket(rate.burst, rate.perSecond));
   }
 
   get size(): number {

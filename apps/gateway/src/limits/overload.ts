@@ -1,12 +1,11 @@
-import { readFile } from 'node:fs/promises';
-import { constants, monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
-import { getHeapStatistics } from 'node:v8';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, type Config } from '../config/index.js';
 import { Connections } from '../gateway/connections.js';
 import { Metrics } from '../metrics/metrics.js';
 import { HeldMemory } from './held-memory.js';
+import { MemoryInUse } from './memory-in-use.js';
 
 const SAMPLE_MS = 1_000;
 
@@ -16,9 +15,8 @@ const RESOLUTION_MS = 20;
 /** Shares of a limit below which it counts as recovered: a pod at its limit should not change its mind each second. */
 const RECOVERED = { delay: 0.5, memory: 0.9 };
 
-/** What the memory of sockets is among cgroup v2's figures: the kernel's buffers count against the container too. */
-const CGROUP_MEMORY = '/sys/fs/cgroup/memory.stat';
-const SOCKET_MEMORY = /^sock (\d+)$/m;
+/** How often garbage is collected while memory is short, if V8 does not do so by itself. */
+const COLLECT_EVERY_MS = 10_000;
 
 /** How long those have who are asked to connect elsewhere; then they may stay. */
 const INVITED_WITHIN_MS = 30_000;
@@ -37,9 +35,7 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
   heap = 0;
 
   private readonly histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  private readonly collections = new PerformanceObserver((list) => {
-    if (list.getEntries().some(isFullCollection)) this.heap = heapShare();
-  });
+  private readonly inUse = new MemoryInUse();
   private timer: NodeJS.Timeout | undefined;
   /** When it began; undefined while all is well. */
   private since: number | undefined;
@@ -68,14 +64,14 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
       () => this.heap,
     );
     this.histogram.enable();
-    this.collections.observe({ entryTypes: ['gc'] });
+    this.inUse.start();
     this.timer = setInterval(() => void this.sample(), SAMPLE_MS);
   }
 
   onApplicationShutdown(): void {
     clearInterval(this.timer);
     this.histogram.disable();
-    this.collections.disconnect();
+    this.inUse.stop();
   }
 
   get isOverloaded(): boolean {
@@ -86,7 +82,8 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
     // It is not a number where the loop was not once on time to measure.
     this.eventLoopDelayMs = Math.max(0, (this.histogram.mean || 0) / 1e6 - RESOLUTION_MS);
     this.histogram.reset();
-    this.memory = (process.memoryUsage.rss() + (await socketMemory())) / this.held.total;
+    this.heap = this.inUse.heapShare;
+    this.memory = (await this.inUse.total()) / this.held.total;
     this.judge(performance.now());
   }
 
@@ -95,8 +92,9 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
     const { maxEventLoopDelay, maxMemory, shedAfter } = this.config.overload;
     const isWell = this.since === undefined;
     const delayed = this.eventLoopDelayMs > maxEventLoopDelay * (isWell ? 1 : RECOVERED.delay);
-    const full = Math.max(this.memory, this.heap) > maxMemory * (isWell ? 1 : RECOVERED.memory);
+    const full = Math.max(this.memory, this.heap) > maxMemory * (this.held.isShort ? RECOVERED.memory : 1);
     this.held.isShort = full;
+    if (full) this.inUse.collectAfter(COLLECT_EVERY_MS);
     if (!delayed && !full) {
       if (!isWell) this.logger.info('the overload is over');
       this.since = undefined;
@@ -116,20 +114,4 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
     this.due -= Math.floor(this.due);
     this.metrics.shed.inc(asked);
   }
-}
-
-function heapShare(): number {
-  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
-  return used / limit;
-}
-
-function isFullCollection(entry: PerformanceEntry): boolean {
-  const { kind } = (entry as { detail?: { kind?: number } }).detail ?? {};
-  return kind === constants.NODE_PERFORMANCE_GC_MAJOR;
-}
-
-/** 0 where there is no cgroup v2 to ask. */
-async function socketMemory(): Promise<number> {
-  const text = await readFile(CGROUP_MEMORY, 'utf8').catch(() => '');
-  return Number(SOCKET_MEMORY.exec(text)?.[1] ?? 0);
 }

@@ -12,6 +12,12 @@ export interface Publication {
   readonly payload: string;
 }
 
+/**
+ * ms for which a position outlives the last subscriber if nothing was ever published after it: there is nothing to resume,
+ * and a client that subscribes to ever new names must not fill the broker.
+ */
+export const UNPUBLISHED_TTL = 30_000;
+
 /** How a channel's stream is kept: as the latest `subscribe` or `publish` says. */
 export interface StreamOptions {
   /** Publications kept, 0–∞; 0 keeps none. */
@@ -19,8 +25,8 @@ export interface StreamOptions {
   /** ms for which a publication is kept. */
   readonly historyTtl: number;
   /**
-   * ms for which epoch and offset outlive the last publication and the last subscriber. They do not expire while
-   * someone is subscribed, nor while a publication is kept.
+   * ms for which epoch and offset outlive the last publication and the last subscriber; at most {@link UNPUBLISHED_TTL} if
+   * nothing was published. They do not expire while someone is subscribed, nor while a publication is kept.
    */
   readonly positionTtl: number;
 }

@@ -1,13 +1,20 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { KeyConflictError, type BrokerEvents, type HistoryQuery, type Position, type Publication } from '../broker.js';
+import {
+  KeyConflictError,
+  UNPUBLISHED_TTL,
+  type BrokerEvents,
+  type HistoryQuery,
+  type Position,
+  type Publication,
+} from '../broker.js';
 import { MemoryBroker } from './memory-broker.js';
 
 const SECOND = 1_000;
 const CHANNELS = ['a', 'b'] as const;
 const WINDOW = 20 * SECOND;
 const STREAMS = [
-  { historySize: 5, historyTtl: 10 * SECOND, positionTtl: 30 * SECOND },
+  { historySize: 5, historyTtl: 10 * SECOND, positionTtl: 90 * SECOND },
   { historySize: 2, historyTtl: 60 * SECOND, positionTtl: 5 * SECOND },
   { historySize: 0, historyTtl: 10 * SECOND, positionTtl: 15 * SECOND },
 ];
@@ -167,7 +174,9 @@ class Run implements BrokerEvents {
     const stream = this.#streams.get(channel);
     if (stream === undefined) return undefined;
     this.#trim(stream);
-    const expired = stream.lastUse + stream.options.positionTtl <= Date.now();
+    const { positionTtl } = stream.options;
+    const ttl = stream.offset > 0 ? positionTtl : Math.min(positionTtl, UNPUBLISHED_TTL);
+    const expired = stream.lastUse + ttl <= Date.now();
     if (this.#online.has(channel) || stream.kept.length > 0 || !expired) return stream;
     this.#streams.delete(channel);
     return undefined;

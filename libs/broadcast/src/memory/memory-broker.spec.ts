@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { StreamOptions } from '../broker.js';
+import { UNPUBLISHED_TTL, type StreamOptions } from '../broker.js';
 import { heapUsed } from '../testing/heap-used.js';
 import { Pod } from '../testing/pod.js';
 import { MemoryBroker } from './memory-broker.js';
@@ -84,11 +84,11 @@ describe('MemoryBroker', () => {
     expect(store.streams.size).toBe(0);
   });
 
-  it('forgets a channel that was only subscribed to', async () => {
+  it('forgets a channel that was only subscribed to soon, whatever its ttl', async () => {
     await sut.subscribe('a', OPTIONS);
     vi.advanceTimersByTime(2 * HOUR);
     await sut.unsubscribe('a');
-    vi.advanceTimersByTime(HOUR - SECOND);
+    vi.advanceTimersByTime(UNPUBLISHED_TTL - SECOND);
     expect(store.streams.size).toBe(1);
     vi.advanceTimersByTime(3 * SECOND);
     expect(store.streams.size).toBe(0);

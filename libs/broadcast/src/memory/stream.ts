@@ -1,4 +1,11 @@
-import type { BrokerEvents, History, HistoryQuery, Position, StreamOptions } from '../broker.js';
+import {
+  UNPUBLISHED_TTL,
+  type BrokerEvents,
+  type History,
+  type HistoryQuery,
+  type Position,
+  type StreamOptions,
+} from '../broker.js';
 import type { Expiring } from './expiry-queue.js';
 import { pageOf, PublicationLog } from './publication-log.js';
 
@@ -25,7 +32,9 @@ export class Stream implements Expiring {
   get expires(): number {
     const { oldest } = this.log;
     if (oldest !== undefined) return oldest.time + this.options.historyTtl;
-    return this.subscribers.length > 0 ? Infinity : this.lastUse + this.options.positionTtl;
+    if (this.subscribers.length > 0) return Infinity;
+    const { positionTtl } = this.options;
+    return this.lastUse + (this.offset > 0 ? positionTtl : Math.min(positionTtl, UNPUBLISHED_TTL));
   }
 
   /** Trims what was kept for long enough. Returns how many publications that were. */

@@ -2,6 +2,7 @@ import { Command, Redis } from 'ioredis';
 import { BrokerUnavailableError, BrokerUnknownError } from '../broker.js';
 import { addressText, type Address } from './address.js';
 import { RedisReplyError, replyError } from './errors.js';
+import type { Script } from './scripts/index.js';
 import type { Credentials, RedisSettings } from './url.js';
 
 export interface ConnectionTarget {
@@ -105,6 +106,20 @@ export class Connection {
       if (error instanceof Error && error.name === 'ReplyError') throw replyError(error.message);
       if (!written) throw new BrokerUnavailableError('the connection to Redis is lost');
       throw new BrokerUnknownError('no answer from Redis');
+    }
+  }
+
+  /**
+   * Runs a script, also on a server that has forgotten it. Rejects as {@link send} does.
+   *
+   * @param tail the number of keys, the keys and the arguments.
+   */
+  async run(timeout: number, script: Script, tail: readonly (string | number)[]): Promise<unknown> {
+    try {
+      return await this.send(timeout, 'evalsha', script.sha, ...tail);
+    } catch (error) {
+      if (!(error instanceof RedisReplyError) || error.code !== 'NOSCRIPT') throw error;
+      return this.send(timeout, 'eval', script.body, ...tail);
     }
   }
 

@@ -37,6 +37,9 @@ const REFUSED: ReadonlySet<string> = new Set([
 /** What the server says of itself: it is not, or no longer, the one to ask. */
 export const WRONG_SERVER: ReadonlySet<string> = new Set(['READONLY', 'MASTERDOWN', 'LOADING', 'CLUSTERDOWN']);
 
+/** Answers that say that the slot is, or soon will be, elsewhere. */
+export const REDIRECTIONS: ReadonlySet<string> = new Set(['MOVED', 'ASK', 'TRYAGAIN']);
+
 /** The codes of errors that the server raises inside a script carry their own code first, since Redis 7. */
 export function replyError(message: string): RedisReplyError {
   const [code = 'ERR', , target] = message.split(' ', 3);

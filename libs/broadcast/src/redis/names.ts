@@ -80,6 +80,11 @@ export class Names {
     return `${this.#wirePrefix}${SIGNALS_TAG}}:signals`;
   }
 
+  /** What a pod's probe writes, in the slot of a hash tag. */
+  probeKeys(tag: string, pod: string): [hash: string, stream: string] {
+    return [`${this.#prefix}${tag}}:probe:${pod}`, `${this.#prefix}${tag}}:probe:${pod}:log`];
+  }
+
   probe(tag: string, pod: string): string {
     return `${this.#wirePrefix}${tag}}:probe:${pod}`;
   }

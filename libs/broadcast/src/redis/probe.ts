@@ -1,14 +1,27 @@
 import type { Connection } from './connection.js';
-import { RedisReplyError } from './errors.js';
+import { REDIRECTIONS, RedisReplyError } from './errors.js';
 import type { NodeOptions, RedisNode } from './redis-node.js';
+import { refusalOf } from './refusal.js';
+import { SCRIPTS } from './scripts/index.js';
 
 const INTERVAL = 1_000;
 /** ms within which everything must have been answered and heard. */
 const TIMEOUT = 2_000;
+/** ms for which what the probe writes is kept. */
+const TTL = 10_000;
+/** Writes that must succeed one after the other before a server that refused one counts as up: some are refused at its limit. */
+const RECOVERED = 3;
+
+const NOT_HEARD = 'a message did not come through';
+const BEGUN_ANEW = 'the server has begun anew';
+
+/** The server's data is not the one that the connections began with. */
+class BegunAnewError extends Error {}
 
 /**
  * Notices a connection that is dead or leads to a demoted server, although nothing was closed: every second both
- * connections are asked for the server's role, and a message is published on the one and awaited on the other.
+ * connections are asked for the server's role, and a message is published on the one and awaited on the other, by a script
+ * that writes as well: so a server that refuses writes is noticed, and one that has begun anew.
  */
 export class Probe {
   readonly #node: RedisNode;
@@ -18,12 +31,19 @@ export class Probe {
   #stopped = false;
   #hurried = false;
   #round = 0;
+  #refusal: string | undefined;
+  #written = 0;
   #awaited: { readonly wire: string; readonly text: string; readonly heard: () => void } | undefined;
   #subscribed: { readonly connection: Connection; readonly wire: string } | undefined;
 
   constructor(node: RedisNode, options: NodeOptions) {
     this.#node = node;
     this.#options = options;
+  }
+
+  /** Why the server refuses writes; undefined if it takes them. */
+  get refusal(): string | undefined {
+    return this.#refusal;
   }
 
   start(): void {
@@ -71,8 +91,10 @@ export class Probe {
     ]);
     if (commandsProblem !== undefined && asked === commands.connection) commands.reset(commandsProblem);
     if (subscriberProblem !== undefined && listening === subscriber.connection) subscriber.reset(subscriberProblem);
-    if (commandsProblem === undefined && subscriberProblem === undefined && !(await this.#carries(asked, listening))) {
-      if (listening === subscriber.connection) subscriber.reset('a message did not come through');
+    if (commandsProblem === undefined && subscriberProblem === undefined) {
+      const problem = await this.#problemOfCarrying(asked, listening);
+      if (problem === BEGUN_ANEW && asked === commands.connection) commands.reset(problem);
+      if (problem !== undefined && listening === subscriber.connection) subscriber.reset(problem);
     }
     if (await replaced) {
       if (asked === commands.connection) commands.reset('another server is the primary now');
@@ -111,10 +133,10 @@ export class Probe {
     this.#options.events.onClock(server - (before + after) / 2);
   }
 
-  async #carries(asked: Connection, listening: Connection): Promise<boolean> {
+  async #problemOfCarrying(asked: Connection, listening: Connection): Promise<string | undefined> {
     const { names, pod, probeTag, events } = this.#options;
     const tag = probeTag();
-    if (tag === undefined) return true;
+    if (tag === undefined) return undefined;
     const wire = names.probe(tag, pod);
     const sharded = names.publishCommand === 'SPUBLISH';
     try {
@@ -122,18 +144,18 @@ export class Probe {
         this.#subscribed = { connection: listening, wire };
         await listening.send(TIMEOUT, sharded ? 'ssubscribe' : 'subscribe', wire);
       }
-      return await this.#hearsOf(wire, asked);
+      return (await this.#hearsOf(wire, asked, tag)) ? undefined : NOT_HEARD;
     } catch (error) {
+      if (error instanceof BegunAnewError) return BEGUN_ANEW;
       this.#subscribed = undefined;
       const moved = error instanceof RedisReplyError && (error.code === 'MOVED' || error.code === 'ASK');
       if (moved) events.onSlotsMoved(listening);
       // What was refused was answered: the connections are alive.
-      return error instanceof RedisReplyError;
+      return error instanceof RedisReplyError ? undefined : NOT_HEARD;
     }
   }
 
-  async #hearsOf(wire: string, asked: Connection): Promise<boolean> {
-    const { publishCommand } = this.#options.names;
+  async #hearsOf(wire: string, asked: Connection, tag: string): Promise<boolean> {
     const text = `${this.#round}`;
     let timer: NodeJS.Timeout | undefined;
     const heard = new Promise<boolean>((resolve) => {
@@ -141,11 +163,31 @@ export class Probe {
       timer = setTimeout(() => resolve(false), TIMEOUT);
     });
     try {
-      await asked.send(TIMEOUT, publishCommand.toLowerCase(), wire, text);
+      await this.#write(asked, tag, wire, text);
       return await heard;
     } finally {
       clearTimeout(timer);
       this.#awaited = undefined;
     }
+  }
+
+  async #write(asked: Connection, tag: string, wire: string, text: string): Promise<void> {
+    const { names, pod } = this.#options;
+    const keys = names.probeKeys(tag, pod);
+    const { publishCommand } = names;
+    let replicationId: unknown;
+    try {
+      replicationId = await asked.run(TIMEOUT, SCRIPTS.PROBE, [keys.length, ...keys, publishCommand, wire, text, TTL]);
+    } catch (error) {
+      if (!(error instanceof RedisReplyError) || REDIRECTIONS.has(error.code)) throw error;
+      this.#refusal = refusalOf(error);
+      this.#written = 0;
+      // Whether messages come through is another question.
+      await asked.send(TIMEOUT, publishCommand.toLowerCase(), wire, text);
+      return;
+    }
+    this.#written += 1;
+    if (this.#written >= RECOVERED) this.#refusal = undefined;
+    if (replicationId !== asked.replicationId) throw new BegunAnewError();
   }
 }

@@ -177,7 +177,7 @@ export class RedisBroker implements Broker {
     const [outcome, epoch, offset] = answer;
     if (outcome === 'conflict') throw new KeyConflictError('the key was used before with other data');
     const position = { epoch, offset: Number(offset) };
-    this.#subscriptions.stream(channel)?.published(position);
+    this.#subscriptions.published(channel, position);
     return { ...position, duplicate: outcome === 'duplicate' };
   }
 

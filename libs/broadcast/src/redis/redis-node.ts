@@ -69,7 +69,7 @@ export class RedisNode {
   /** Why the node cannot be used now; undefined where it can. */
   get problem(): string | undefined {
     if (this.commands.connection === undefined) return this.commands.problem;
-    return this.subscriber.connection === undefined ? this.subscriber.problem : undefined;
+    return this.subscriber.connection === undefined ? this.subscriber.problem : this.#probe.refusal;
   }
 
   start(): void {

@@ -17,6 +17,8 @@ export interface Call {
   readonly args?: readonly (string | number)[];
   /** Whether replicas have to confirm it, where they are asked to. */
   readonly confirmed?: boolean;
+  /** For {@link performance.now}: when it must be settled, if that is earlier than usual. */
+  readonly deadline?: number;
 }
 
 type Command = readonly (string | number)[];
@@ -33,9 +35,9 @@ export class Router {
    * @throws BrokerUnavailableError
    * @throws BrokerUnknownError
    */
-  async run({ tag, script, keys, args = [], confirmed = false }: Call): Promise<unknown> {
+  async run({ tag, script, keys, args = [], confirmed = false, deadline = Infinity }: Call): Promise<unknown> {
     const tail = [keys.length, ...keys, ...args];
-    return this.#send(tag, ['evalsha', script.sha, ...tail], confirmed, ['eval', script.body, ...tail]);
+    return this.#send(tag, ['evalsha', script.sha, ...tail], confirmed, ['eval', script.body, ...tail], deadline);
   }
 
   /**
@@ -47,8 +49,8 @@ export class Router {
   }
 
   /** @param full the same for a server that has forgotten its scripts. */
-  async #send(tag: string, short: Command, confirmed: boolean, full: Command): Promise<unknown> {
-    const deadline = performance.now() + CALL_TIMEOUT;
+  async #send(tag: string, short: Command, confirmed: boolean, full: Command, latest = Infinity): Promise<unknown> {
+    const deadline = Math.min(performance.now() + CALL_TIMEOUT, latest);
     let command = short;
     let redirected: RedisNode | undefined;
     let asking = false;

@@ -1,8 +1,12 @@
 import type { History, HistoryQuery, Position, Publication } from '../broker.js';
 import { sizeArgument } from './arguments.js';
 import type { Names } from './names.js';
-import type { Router } from './router.js';
+import { ReadBudget } from './read-budget.js';
+import { CALL_TIMEOUT, type Call, type Router } from './router.js';
 import { SCRIPTS } from './scripts/index.js';
+
+/** Of one publication, if nobody has said how many it may be: most are smaller. */
+const ASSUMED_BYTES = 65_536;
 
 export interface Page {
   readonly history: History;
@@ -22,6 +26,7 @@ export class StreamReader {
   readonly #names: Names;
   readonly #nextEpoch: () => string;
   readonly #flights = new Map<string, Flight>();
+  readonly #budget = new ReadBudget();
 
   constructor(router: Router, names: Names, nextEpoch: () => string) {
     this.#router = router;
@@ -57,10 +62,12 @@ export class StreamReader {
 
   async read(channel: string, { since, limit, maxBytes = Infinity, reverse = false }: HistoryQuery): Promise<Page> {
     const names = this.#names;
-    const answer = (await this.#router.run({
+    const deadline = performance.now() + CALL_TIMEOUT;
+    const call: Call = {
       tag: channel,
       script: SCRIPTS.HISTORY,
       keys: [names.meta(channel), names.log(channel)],
+      deadline,
       args: [
         this.#nextEpoch(),
         since?.epoch ?? '',
@@ -69,8 +76,10 @@ export class StreamReader {
         reverse ? 1 : 0,
         maxBytes === Infinity ? '' : sizeArgument(maxBytes),
       ],
-    })) as [string, string, string, [string, [string, string]][]];
-    const [epoch, offset, oldest, entries] = answer;
+    };
+    const bytes = limit === 0 ? 0 : Math.min(maxBytes, limit * ASSUMED_BYTES);
+    const answer = await this.#budget.run(bytes, deadline, async () => this.#router.run(call));
+    const [epoch, offset, oldest, entries] = answer as [string, string, string, [string, [string, string]][]];
     const position = { epoch, offset: Number(offset) };
     const publications = entries.map(publicationOf);
     const end = publications.at(-1)?.offset;

@@ -10,6 +10,10 @@ export class Subscription {
   /** Whether the server may have ended it by itself. */
   doubtful = false;
   linger: NodeJS.Timeout | undefined;
+  /** The turn in which the position is to be compared, as something was published lately; `Infinity` otherwise. */
+  checkDue = Infinity;
+  /** The turn in which the position is to be kept from expiring. */
+  leaseDue = Infinity;
   /** For {@link performance.now}: when it is to be told that joins or leaves may have been lost. */
   presenceGapAt: number | undefined;
   #last: Promise<unknown> = Promise.resolve();

@@ -2,20 +2,26 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BrokerUnavailableError, type Position, type StreamOptions } from '../broker.js';
 import type { ChannelStream, ChannelStreamContext } from './channel-stream.js';
 import type { Connection } from './connection.js';
-import { brokerError, RedisReplyError } from './errors.js';
+import { brokerError, REDIRECTIONS, RedisReplyError } from './errors.js';
 import { parseMessage } from './message.js';
-import { Rotation } from './rotation.js';
 import { CALL_TIMEOUT } from './router.js';
 import { Subscription } from './subscription.js';
 import type { Topology } from './topology.js';
-import type { Touches } from './touches.js';
+import { keptFor, type Touches } from './touches.js';
 
 /** ms for which a subscription outlives its last subscriber, so that leaving and coming back costs little. */
 const LINGER = 3_000;
-/** ms between two turns of the periodic comparison. */
+/** ms between two turns. */
 const TICK = 1_000;
-/** Turns in which every channel is compared once: 30 s. */
-const TICKS = 30;
+/**
+ * Turns until a channel is compared after its last message: one that was lost is noticed by then, unless the next message
+ * shows it first. An idle channel is not compared: nothing comes there that could be lost.
+ */
+const CHECK_TURNS = 30;
+/** Turns that a message may be behind the answer to its publisher on this pod. */
+const OWN_TURNS = 2;
+/** The part of the time for which the server keeps a position after which it is asked to keep it on: with jitter. */
+const RENEWAL = [0.2, 0.45] as const;
 /** How many are compared at a time. */
 const CHUNK = 200;
 const RETRY_PAUSE = 40;
@@ -25,17 +31,14 @@ const MOVED_PAUSE = 50;
 /** ms in which every pod has noticed, by its heartbeat, that the server has lost members, and brought its own back. */
 const PRESENCE_SETTLING = 6_000;
 
-/** Answers that say that the slot is, or soon will be, elsewhere. */
-const REDIRECTIONS: ReadonlySet<string> = new Set(['MOVED', 'ASK', 'TRYAGAIN']);
-
 /** The channels that this pod is subscribed to, on whichever connection serves them now. */
 export class Subscriptions {
   readonly #subscriptions = new Map<string, Subscription>();
-  readonly #rotation = new Rotation(this.#subscriptions);
   readonly #topology: Topology;
   readonly #touches: Touches;
   readonly #context: ChannelStreamContext;
   #timer: NodeJS.Timeout | undefined;
+  #turn = 0;
   readonly #doubted = new Set<Connection>();
   #movedTimer: NodeJS.Timeout | undefined;
   #attaching: Promise<void> | undefined;
@@ -93,11 +96,23 @@ export class Subscriptions {
     const { stream } = subscription;
     const message = parseMessage(text);
     if (message === undefined) return;
-    if (message.kind === 'publication') stream.receive(message.epoch, message.publication);
-    else if (stream.active) {
+    if (message.kind === 'publication') {
+      subscription.checkDue = this.#turn + CHECK_TURNS;
+      stream.receive(message.epoch, message.publication);
+    } else if (stream.active) {
       const { events } = this.#context;
       if (message.kind === 'join') events.onJoin(channel, message.member);
       else events.onLeave(channel, message.member);
+    }
+  }
+
+  /** A publisher on this pod was answered so: its message comes as well, or was lost. */
+  published(channel: string, position: Position): void {
+    const subscription = this.#subscriptions.get(channel);
+    if (subscription === undefined) return;
+    subscription.stream.published(position);
+    if (subscription.stream.isBehind(position)) {
+      subscription.checkDue = Math.min(subscription.checkDue, this.#turn + OWN_TURNS);
     }
   }
 
@@ -155,6 +170,7 @@ export class Subscriptions {
     stream.options = options;
     try {
       const position = await this.#ask(subscription);
+      this.#renewLater(subscription, position);
       if (!stream.active && !continues(stream.position, position)) {
         // What came since then is handed out by this very call: it follows the position that is answered.
         stream.begin(position);
@@ -218,8 +234,11 @@ export class Subscriptions {
   }
 
   async #compareOne(subscription: Subscription): Promise<void> {
+    subscription.checkDue = Infinity;
+    subscription.leaseDue = Infinity;
     try {
       const position = await this.#present(subscription);
+      this.#renewLater(subscription, position);
       const { stream } = subscription;
       if (stream.isBehind(position)) {
         // What it has not heard of, it may not be subscribed to any more.
@@ -230,8 +249,15 @@ export class Subscriptions {
       void stream.reconcile(position);
     } catch (error) {
       this.#hasFailed = true;
+      subscription.checkDue = this.#turn + CHECK_TURNS;
       if (error instanceof RedisReplyError) this.#topology.refresh();
     }
+  }
+
+  #renewLater(subscription: Subscription, position: Position): void {
+    const [least, most] = RENEWAL;
+    const wait = keptFor(position, subscription.options) * (least + Math.random() * (most - least));
+    subscription.leaseDue = this.#turn + Math.floor(wait / TICK);
   }
 
   async #present(subscription: Subscription): Promise<Position> {
@@ -244,9 +270,11 @@ export class Subscriptions {
   }
 
   #tick(): void {
-    const due = this.#rotation.next(TICKS).map(([, subscription]) => subscription);
+    this.#turn += 1;
+    const due: Subscription[] = [];
     for (const subscription of this.#subscriptions.values()) {
-      if (this.#topology.isMoving(subscription.channel)) due.push(subscription);
+      const { channel, checkDue, leaseDue } = subscription;
+      if (checkDue <= this.#turn || leaseDue <= this.#turn || this.#topology.isMoving(channel)) due.push(subscription);
     }
     void this.#compare(due);
     this.#tellPresenceGaps();

@@ -1,7 +1,6 @@
-import { BrokerUnavailableError, type Position } from '../broker.js';
+import { BrokerUnavailableError, UNPUBLISHED_TTL, type Position, type StreamOptions } from '../broker.js';
 import { sizeArgument, ttlArgument } from './arguments.js';
 import type { Connection } from './connection.js';
-import { RedisReplyError } from './errors.js';
 import { tagSlot } from './key-slot.js';
 import type { Names } from './names.js';
 import { CALL_TIMEOUT, type Router } from './router.js';
@@ -9,8 +8,11 @@ import { SCRIPTS } from './scripts/index.js';
 import type { Subscription } from './subscription.js';
 import type { Topology } from './topology.js';
 
-/** ms for which a position outlives a pod that was subscribed and died: several comparisons. */
-const POSITION_LEASE = 120_000;
+/**
+ * ms for which a position outlives a pod that was subscribed and died, at least. So long that keeping the positions of
+ * idle channels costs next to nothing.
+ */
+const POSITION_LEASE = 14_400_000;
 /** How many may be asked for at a time, without the server being given more time for them. */
 const FEW = 20;
 /** ms for the answers to many; the server may have several pods to serve at a time. */
@@ -87,9 +89,10 @@ export class Touches {
     const sharded = this.#names.publishCommand === 'SPUBLISH';
     const wire = this.#names.wire(channel);
     const keys = this.#keys(channel);
-    const args = [sharded ? 'SHARDNUMSUB' : 'NUMSUB', wire, ttlArgument(options.positionTtl)];
+    const ttl = ttlArgument(options.positionTtl);
+    const args = [sharded ? 'SHARDNUMSUB' : 'NUMSUB', wire, ttl, Math.min(ttl, UNPUBLISHED_TTL)];
     const ended = connection.send(CALL_TIMEOUT, sharded ? 'sunsubscribe' : 'unsubscribe', wire);
-    const released = connection.send(CALL_TIMEOUT, 'evalsha', SCRIPTS.RELEASE.sha, keys.length, ...keys, ...args);
+    const released = connection.run(CALL_TIMEOUT, SCRIPTS.RELEASE, [keys.length, ...keys, ...args]);
     // Where it fails the position's lease runs out by itself.
     await Promise.allSettled([ended, released]);
   }
@@ -150,13 +153,7 @@ export class Touches {
   ): Promise<Position> {
     const keys = this.#keys(subscription.channel);
     const tail = [keys.length, ...keys, ...this.#arguments(subscription, begins)];
-    let answer: unknown;
-    try {
-      answer = await connection.send(timeout, 'evalsha', SCRIPTS.TOUCH.sha, ...tail);
-    } catch (error) {
-      if (!(error instanceof RedisReplyError) || error.code !== 'NOSCRIPT') throw error;
-      answer = await connection.send(timeout, 'eval', SCRIPTS.TOUCH.body, ...tail);
-    }
+    const answer = await connection.run(timeout, SCRIPTS.TOUCH, tail);
     if (Array.isArray(answer) && answer[0] === subscription.channel) return positionIn(answer);
     // An answer to something else: from here on none can be trusted.
     connection.close();
@@ -173,6 +170,11 @@ export class Touches {
     const args = [channel, this.#nextEpoch(), POSITION_LEASE, ttlArgument(positionTtl), epoch, offset];
     return begins ? [...args, sizeArgument(historySize), ttlArgument(historyTtl)] : args;
   }
+}
+
+/** ms for which a position is kept after it was asked for, whatever happens to those who asked. */
+export function keptFor({ offset }: Position, { positionTtl }: StreamOptions): number {
+  return offset > 0 ? Math.max(positionTtl, POSITION_LEASE) : POSITION_LEASE;
 }
 
 /** Of those that were subscribed before. */

@@ -53,6 +53,31 @@ export function describePositions(cluster: Cluster): void {
       expect(await there.broker.subscribe(CHANNEL, LASTING)).toEqual(position);
     });
 
+    it('after which nothing was published follow on: their first publication is no gap, and a resume misses nothing', async () => {
+      const { here, there } = cluster;
+      const since = await there.broker.subscribe(CHANNEL, LASTING);
+      expect(await here.broker.subscribe(CHANNEL, LASTING)).toEqual(since);
+      await there.broker.unsubscribe(CHANNEL);
+      expect(await here.publish(CHANNEL, 'x')).toMatchObject({ epoch: since.epoch, offset: 1 });
+      await until(() => expect(here.delivered(CHANNEL)).toMatchObject([{ offset: 1 }]));
+      expect(here.gaps).toEqual([]);
+      const { publications, complete } = await there.broker.history(CHANNEL, { since, limit: 10 });
+      expect(publications.map(({ payload }) => payload)).toEqual(['x']);
+      expect(complete).toBe(true);
+    });
+
+    it('after which nothing was published are never used again once they have expired', async () => {
+      const { here, there } = cluster;
+      const short = { ...LASTING, positionTtl: 100 };
+      const since = await there.broker.subscribe(CHANNEL, short);
+      await there.broker.unsubscribe(CHANNEL);
+      await until(async () => expect((await here.broker.history(CHANNEL, { limit: 0 })).epoch).not.toBe(since.epoch));
+      const { epoch, offset } = await here.publish(CHANNEL, 'x');
+      expect(offset).toBe(1);
+      expect(epoch).not.toBe(since.epoch);
+      expect(await there.broker.history(CHANNEL, { since, limit: 10 })).toMatchObject({ complete: false });
+    });
+
     it('count on where no history is kept', async () => {
       const { here, there } = cluster;
       await there.broker.subscribe(CHANNEL, { ...LASTING, historySize: 0 });

@@ -3,8 +3,8 @@ import { STREAM } from './stream.js';
 
 /**
  * KEYS: meta, log. ARGV: the next epoch; since's epoch and offset, or two empty texts; limit; 1 for newest first; bytes of
- * payloads, or an empty text. Answers the position, the first offset that is kept, and the page of entries. Where bytes are
- * limited, a few entries are read at a time, so that what does not fit is not read either.
+ * payloads, or an empty text. Answers the position, the first offset that is kept, and the page of entries. If bytes are
+ * limited, only so many entries are read at a time as fit in any case, and else a few: what does not fit is not read either.
  */
 export const HISTORY = new Script(
   STREAM,
@@ -13,7 +13,7 @@ local epoch, sinceEpoch, since = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local limit, reverse, room = tonumber(ARGV[4]), ARGV[5] == '1', tonumber(ARGV[6])
 if redis.call('EXISTS', meta) == 0 then return {epoch, '0', '1', {}} end
 local stream = load(epoch)
-if stream.began then save(stream) end
+if stream.began then save(stream, redis.call('PTTL', meta)) end
 local first, last = oldest(stream, clock() - stream.t), stream.o
 local kept = first
 if sinceEpoch == stream.e and since <= stream.o then
@@ -27,9 +27,10 @@ local function page(count)
 end
 
 local function within(room)
-  local entries, largest, count = {}, 1, 4
+  local entries, largest, few = {}, 1, 4
   while true do
-    count = math.min(count, limit - #entries)
+    local sure = stream.b > 0 and math.floor(room / stream.b) or 0
+    local count = math.min(math.max(sure, few), limit - #entries)
     local read = page(count)
     for _, entry in ipairs(read) do
       local size = #entry[2][2]
@@ -40,7 +41,7 @@ local function within(room)
     if #read < count or count < 1 then return entries end
     local reached = place(read[#read])
     if reverse then last = reached - 1 else first = reached + 1 end
-    count = math.max(1, math.min(2 * count, 64, math.ceil(room / largest)))
+    few = math.max(1, math.min(4 * few, 64, math.ceil(room / largest)))
   end
 end
 

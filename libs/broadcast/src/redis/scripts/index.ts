@@ -1,6 +1,7 @@
 import { HISTORY } from './history.js';
 import { ALIVE, BURY, HEARTBEAT } from './pods.js';
 import { EVICT, JOIN, LEAVE, MEMBERS, SWEEP_ROOM } from './presence.js';
+import { PROBE } from './probe.js';
 import { PUBLISH } from './publish.js';
 import { CONNECTIONS, REGISTER, REMOVE, SWEEP_USER, UNREGISTER } from './registry.js';
 import type { Script } from './script.js';
@@ -18,6 +19,7 @@ export const SCRIPTS = {
   JOIN,
   LEAVE,
   MEMBERS,
+  PROBE,
   PUBLISH,
   REGISTER,
   RELEASE,

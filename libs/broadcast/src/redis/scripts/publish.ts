@@ -42,9 +42,8 @@ else
   redis.call('PEXPIRE', log, text(math.max(historyTtl, 1)))
   ttl = math.max(ttl, historyTtl)
 end
-stream.t = historyTtl
-save(stream)
-expire(ttl)
+stream.t, stream.b = historyTtl, math.max(stream.b, #payload)
+save(stream, ttl)
 if KEYS[3] then redis.call('SET', KEYS[3], stream.e .. ' ' .. offset .. ' ' .. fingerprint, 'PX', window) end
 redis.call(command, wire, 'p' .. stream.e .. ' ' .. offset .. ' ' .. at .. ' ' .. payload)
 return {'stored', stream.e, offset}

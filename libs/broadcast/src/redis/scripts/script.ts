@@ -13,6 +13,16 @@ local function clock()
 end
 `;
 
+/** The id of the data: another one says that acknowledged writes may be lost. */
+export const REPLICATION_ID = `
+-- By its place, not by a pattern: this runs with each publish.
+local function replicationId()
+  local info = redis.call('INFO', 'replication')
+  local _, before = string.find(info, 'master_replid:', 1, true)
+  return string.sub(info, before + 1, before + 40)
+end
+`;
+
 /** A Lua script, to be run by its digest. */
 export class Script {
   readonly body: string;

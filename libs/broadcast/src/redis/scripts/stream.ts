@@ -1,11 +1,11 @@
-import { CLOCK } from './script.js';
+import { CLOCK, REPLICATION_ID } from './script.js';
 
 /**
  * What the scripts that work on a channel's stream have in common. KEYS: meta, log.
  *
  * `meta` is a hash: e epoch, o last offset, r replication id of the primary that wrote it last, f first offset that is
- * kept, t ms for which publications are kept, m time of the last one, x when the first one expires, s until when someone
- * is subscribed. `log` is a stream with ids OFFSET-TIME. Positions and times are written as text, as Lua would round them.
+ * kept, t ms for which publications are kept, m time of the last one, b bytes of the largest one, x when the first one
+ * expires, s until when someone is subscribed; as long as nothing was published, only e, r and s. `log` is a stream with ids OFFSET-TIME. Positions and times are written as text, as Lua would round them.
  *
  * The replication id changes when a replica is promoted and when a primary starts again: either may have lost what was
  * acknowledged, and would hand out its offsets again. So the stream begins anew.
@@ -16,34 +16,33 @@ local meta, log = KEYS[1], KEYS[2]
 ${CLOCK}
 
 local function begin(stream, epoch)
-  stream.e, stream.o, stream.f, stream.x = epoch, 0, 1, 0
+  stream.e, stream.o, stream.f, stream.x, stream.b = epoch, 0, 1, 0, 0
   redis.call('DEL', log)
 end
 
--- By its place, not by a pattern: this runs with each publish.
-local function replicationId()
-  local info = redis.call('INFO', 'replication')
-  local _, before = string.find(info, 'master_replid:', 1, true)
-  return string.sub(info, before + 1, before + 40)
-end
+${REPLICATION_ID}
 
 local function load(epoch)
   local replication = replicationId()
-  local e, o, r, f, t, m, x, s = unpack(redis.call('HMGET', meta, 'e', 'o', 'r', 'f', 't', 'm', 'x', 's'))
+  local e, o, r, f, t, m, x, s, b = unpack(redis.call('HMGET', meta, 'e', 'o', 'r', 'f', 't', 'm', 'x', 's', 'b'))
   local stream = {
     e = e, o = tonumber(o or 0), r = replication, f = tonumber(f or 1), t = tonumber(t or 0), m = tonumber(m or 0),
-    x = tonumber(x or 0), s = tonumber(s or 0), existed = e ~= false, began = r ~= replication
+    x = tonumber(x or 0), s = tonumber(s or 0), b = tonumber(b or 0), began = r ~= replication
   }
   if stream.began then begin(stream, epoch) end
   return stream
 end
 
-local function save(stream)
-  redis.call('HSET', meta, 'e', stream.e, 'o', text(stream.o), 'r', stream.r, 'f', text(stream.f), 't', text(stream.t),
-    'm', text(stream.m), 'x', text(stream.x), 's', text(stream.s))
+local function save(stream, ttl)
+  if stream.o == 0 then
+    redis.call('DEL', meta)
+    redis.call('HSET', meta, 'e', stream.e, 'r', stream.r, 's', text(stream.s))
+  else
+    redis.call('HSET', meta, 'e', stream.e, 'o', text(stream.o), 'r', stream.r, 'f', text(stream.f), 't', text(stream.t),
+      'm', text(stream.m), 'x', text(stream.x), 's', text(stream.s), 'b', text(stream.b))
+  end
+  redis.call('PEXPIRE', meta, text(math.max(ttl, 1)))
 end
-
-local function expire(ttl) redis.call('PEXPIRE', meta, text(math.max(ttl, 1))) end
 
 local function place(entry)
   local offset, time = string.match(entry[1], '^(%d+)-(%d+)$')

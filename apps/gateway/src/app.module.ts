@@ -9,6 +9,7 @@ import { DemoModule } from './demo/demo.module.js';
 import { EventsModule } from './events/events.module.js';
 import { GatewayModule } from './gateway/gateway.module.js';
 import { HealthModule } from './health/health.module.js';
+import { LimitsModule } from './limits/limits.module.js';
 import { logOptions } from './log.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { UsersModule } from './users/users.module.js';
@@ -31,6 +32,7 @@ export class AppModule {
         LoggerModule.forRoot(logOptions(config)),
         { ...BroadcastModule.forRoot(broadcast), global: true },
         MetricsModule,
+        LimitsModule,
         ChannelsModule,
         EventsModule,
         GatewayModule,

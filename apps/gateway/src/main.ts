@@ -5,7 +5,7 @@ import { brokerUrlProblem, RedisUrlError, UnsupportedBrokerError } from '@holdfa
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
 import { createApp, startApp } from './app.js';
-import { ConfigError, EX_CONFIG, loadConfig, verifiesTokens, watchSecrets, type Config } from './config/index.js';
+import { ConfigError, EX_CONFIG, loadConfig, tellsUsersApart, watchSecrets, type Config } from './config/index.js';
 
 async function main(): Promise<void> {
   const config = loadConfig(process.env);
@@ -24,7 +24,7 @@ async function main(): Promise<void> {
   logger.log(`listening on http://localhost:${port}`);
   const { anonymous } = config.auth;
   if (anonymous) logger.warn('anonymous access is on: clients without a token may connect');
-  else if (!identifiesClients(config)) {
+  else if (!tellsUsersApart(config)) {
     logger.warn(
       'nobody can connect: set HOLDFAST_JWT_SECRET, HOLDFAST_JWT_PUBLIC_KEY or HOLDFAST_JWKS_URL, or HOLDFAST_ANONYMOUS=true',
     );
@@ -47,17 +47,11 @@ function brokerProblem({ broker }: Config, variable: string): string | undefined
  */
 function generateSecrets(config: Config): string | undefined {
   const { auth, apiKeys } = config;
-  if (!identifiesClients(config)) auth.jwt.secrets.replace([randomBytes(32).toString('base64url')]);
+  if (!tellsUsersApart(config)) auth.jwt.secrets.replace([randomBytes(32).toString('base64url')]);
   if (apiKeys.current.length > 0) return undefined;
   const key = randomBytes(24).toString('base64url');
   apiKeys.replace([key]);
   return key;
-}
-
-/** Whether there is anything that tells who a client with a token is. */
-function identifiesClients({ auth, webhooks }: Config): boolean {
-  const { url, actions } = webhooks.authorization;
-  return verifiesTokens(auth.jwt) || (url !== undefined && actions.includes('connect'));
 }
 
 /** The first signal drains, the second one ends at once. */

@@ -1,22 +1,17 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { publisherOf } from '../auth/index.js';
-import { CONFIG, type Config } from '../config/index.js';
 import { ProtocolError } from '../gateway/protocol-error.js';
-import { RateTable } from '../limits/rate-table.js';
 import { Metrics } from '../metrics/metrics.js';
+import { ApiRates } from './api-rates.js';
 
 /** Bounds the requests under each API key. Stands behind the guard that knows the keys: others have no rate to use up. */
 @Injectable()
 export class ApiRateGuard implements CanActivate {
-  private readonly rates: RateTable;
-
   constructor(
-    @Inject(CONFIG) config: Config,
+    @Inject(ApiRates) private readonly rates: ApiRates,
     @Inject(Metrics) private readonly metrics: Metrics,
-  ) {
-    this.rates = new RateTable(config.limits.apiRequests);
-  }
+  ) {}
 
   /** @throws ProtocolError `rate_limited` */
   canActivate(context: ExecutionContext): boolean {

@@ -3,6 +3,7 @@ import { APP_FILTER, HttpAdapterHost } from '@nestjs/core';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import { ChannelsModule } from '../channels/channels.module.js';
 import { UsersModule } from '../users/users.module.js';
+import { ApiRates } from './api-rates.js';
 import { BatchPublisher } from './batch-publisher.js';
 import { ChannelsController } from './channels.controller.js';
 import { HttpExceptionFilter } from './http-exception.filter.js';
@@ -15,7 +16,7 @@ import { UsersController } from './users.controller.js';
 @Module({
   imports: [ChannelsModule, UsersModule],
   controllers: [PublishController, ChannelsController, UsersController, OpenApiController],
-  providers: [BatchPublisher, HttpRoutes, { provide: APP_FILTER, useClass: HttpExceptionFilter }],
+  providers: [ApiRates, BatchPublisher, HttpRoutes, { provide: APP_FILTER, useClass: HttpExceptionFilter }],
 })
 export class ApiModule implements OnModuleInit {
   constructor(@Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost<FastifyAdapter>) {}

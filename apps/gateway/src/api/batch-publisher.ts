@@ -4,6 +4,7 @@ import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { ChannelsService } from '../channels/channels.service.js';
 import { ProtocolError } from '../gateway/protocol-error.js';
 import type { PublishResult } from './answers.js';
+import { ApiRates } from './api-rates.js';
 import { publishBody } from './requests.js';
 
 /** Publishes many at once, each of which fails or succeeds by itself. */
@@ -11,15 +12,17 @@ import { publishBody } from './requests.js';
 export class BatchPublisher {
   constructor(
     @Inject(ChannelsService) private readonly channels: ChannelsService,
+    @Inject(ApiRates) private readonly rates: ApiRates,
     @InjectPinoLogger(BatchPublisher.name) private readonly logger: PinoLogger,
   ) {}
 
   /**
-   * Those of one channel are stored in their order, those of different channels side by side.
+   * Each counts as a request of its API key, of which the first was counted before. Those of one channel are stored in their order, those of different channels side by side.
    *
    * @returns a result for each, in their order.
    */
   async publish(publications: readonly unknown[], publisher: string): Promise<PublishResult[]> {
+    this.rates.pour(publisher, publications.length - 1);
     const results: PublishResult[] = [];
     const byChannel = Map.groupBy(publications.entries(), ([, publication]) => channelOf(publication));
     await Promise.all(

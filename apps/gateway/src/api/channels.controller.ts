@@ -1,11 +1,13 @@
 import { BROKER, type Broker } from '@holdfast/broadcast';
 import { MAX_PAGE, type HistoryReply, type Members } from '@holdfast/protocol';
-import { Controller, Get, Header, Inject, Param, Query, UseGuards } from '@nestjs/common';
+import { Controller, Get, Header, Inject, Param, Query, Req, UseGuards } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { ApiRateGuard } from './api-rate.guard.js';
-import { ApiKeyGuard } from '../auth/index.js';
+import { ApiKeyGuard, publisherOf } from '../auth/index.js';
 import { fromBroker } from '../channels/broker-errors.js';
 import { ChannelsService } from '../channels/channels.service.js';
+import { backendOf } from '../channels/reads.js';
 import type { channelsAnswer } from './answers.js';
 import { channelParams, channelsQuery, historyQuery } from './requests.js';
 import { SchemaPipe } from './schema.pipe.js';
@@ -32,17 +34,21 @@ export class ChannelsController {
 
   @Get(':channel/presence')
   @Header('Cache-Control', 'no-store')
-  presence(@Param(new SchemaPipe(channelParams)) { channel }: z.output<typeof channelParams>): Promise<Members> {
-    return this.channels.members(channel);
+  presence(
+    @Req() request: FastifyRequest,
+    @Param(new SchemaPipe(channelParams)) { channel }: z.output<typeof channelParams>,
+  ): Promise<Members> {
+    return this.channels.members(channel, backendOf(publisherOf(request)));
   }
 
   @Get(':channel/history')
   @Header('Cache-Control', 'no-store')
   history(
+    @Req() request: FastifyRequest,
     @Param(new SchemaPipe(channelParams)) { channel }: z.output<typeof channelParams>,
     @Query(new SchemaPipe(historyQuery)) { epoch, offset, limit, reverse }: z.output<typeof historyQuery>,
   ): Promise<HistoryReply> {
     const since = epoch === undefined || offset === undefined ? undefined : { epoch, offset };
-    return this.channels.history({ channel, since, limit, reverse });
+    return this.channels.history({ channel, since, limit, reverse }, backendOf(publisherOf(request)));
   }
 }

@@ -1,5 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, verifiesTokens, type Config } from '../config/index.js';
+import { ProtocolError } from '../gateway/protocol-error.js';
+import { Metrics } from '../metrics/metrics.js';
 import { AuthorizationWebhook } from '../webhooks/authorization-webhook.js';
 import { Authenticator } from './authenticator.js';
 import { ANONYMOUS, type Identity } from './identity.js';
@@ -18,6 +20,7 @@ export class Admission {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Authenticator) private readonly authenticator: Authenticator,
+    @Inject(Metrics) private readonly metrics: Metrics,
     @Inject(AuthorizationWebhook) private readonly webhook: AuthorizationWebhook,
   ) {}
 
@@ -27,10 +30,20 @@ export class Admission {
     // Where nothing here verifies tokens they may be of any form: the backend knows its own.
     const isOpaque = asksWebhook && !verifiesTokens(this.config.auth.jwt);
     const identity = token === undefined || isOpaque ? ANONYMOUS : await this.authenticator.connection(token);
-    if (!asksWebhook) return identity;
+    if (!asksWebhook) return this.withSize(identity);
     const { user, info } = identity;
     const permit = await this.webhook.connect({ user, info, client, origin, ...(isOpaque ? { token } : {}) });
-    return permittedBy(permit, identity);
+    return this.withSize(permittedBy(permit, identity));
+  }
+
+  /** Everybody who reads a list of members is sent the `info` of each. */
+  private withSize(identity: Identity): Identity {
+    if (identity.info === undefined) return identity;
+    const infoBytes = Buffer.byteLength(JSON.stringify(identity.info));
+    const { maxInfo } = this.config.presence;
+    if (infoBytes <= maxInfo) return { ...identity, infoBytes };
+    this.metrics.limited.inc({ limit: 'info' });
+    throw new ProtocolError('forbidden', `info: larger than presence.maxInfo, ${maxInfo} bytes`);
   }
 }
 

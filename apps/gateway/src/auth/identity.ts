@@ -6,6 +6,8 @@ export interface Identity {
   readonly user?: string;
   /** The token's `info`, which presence shows to others. */
   readonly info?: Json;
+  /** The size of `info` as JSON, in bytes. */
+  readonly infoBytes?: number;
   /** Patterns of channels that the token lets subscribe to; `*` stands for any characters. */
   readonly channels: readonly string[];
   /** Patterns of channels that the token lets publish to. */

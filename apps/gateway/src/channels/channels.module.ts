@@ -4,11 +4,12 @@ import { LifecycleModule } from '../lifecycle/lifecycle.module.js';
 import { ChannelsService } from './channels.service.js';
 import { Hub } from './hub.js';
 import { Presence } from './presence.js';
+import { Reads } from './reads.js';
 import { Replays } from './replays.js';
 
 @Module({
   imports: [AuthModule, LifecycleModule],
-  providers: [ChannelsService, Hub, Presence, Replays],
+  providers: [ChannelsService, Hub, Presence, Reads, Replays],
   exports: [ChannelsService, Hub],
 })
 export class ChannelsModule {}

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { BROKER, type Broker } from '@holdfast/broadcast';
+import { BROKER, type Broker, type History } from '@holdfast/broadcast';
 import {
   namespaceOf,
   OWN_CHANNEL_ALIAS,
@@ -22,14 +22,16 @@ import { CONFIG, namespaceOptions, type Config, type NamespaceOptions } from '..
 import type { Connection } from '../gateway/connection.js';
 import { ProtocolError } from '../gateway/protocol-error.js';
 import type { Request } from '../gateway/request.js';
-import { RateTable } from '../limits/rate-table.js';
+import { KnownChannels } from '../limits/known-channels.js';
+import { quotaKeyOf, Quotas } from '../limits/quotas.js';
 import { Metrics } from '../metrics/metrics.js';
 import { AuthorizationWebhook } from '../webhooks/authorization-webhook.js';
 import { fromBroker } from './broker-errors.js';
 import { Hub } from './hub.js';
 import { decodePublication, encodePayload, isNestedWithin, MAX_NESTING } from './message.js';
 import { Presence } from './presence.js';
-import { Replays } from './replays.js';
+import { Reads, readerOf, type Reader } from './reads.js';
+import { Replays, sizeOfHistory } from './replays.js';
 import { Subscription } from './subscription.js';
 
 const DEFAULT_PAGE = 100;
@@ -44,13 +46,15 @@ export interface Publish {
   /** Whose keys these are: a user, a client or an API key. */
   readonly publisher: string;
   readonly sender?: Sender;
+  /** Whose quota its bytes count against; absent for the HTTP API. */
+  readonly charged?: string;
 }
 
 /** What can be done with channels, for the protocol and the HTTP API alike. */
 @Injectable()
 export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
   private readonly expiring = new Set<Subscription>();
-  private readonly publishRates: RateTable;
+  private readonly known = new KnownChannels();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -62,11 +66,11 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     @Inject(Hub) private readonly hub: Hub,
     @Inject(Replays) private readonly replays: Replays,
     @Inject(Presence) private readonly presence: Presence,
+    @Inject(Reads) private readonly reads: Reads,
+    @Inject(Quotas) private readonly quotas: Quotas,
     @Inject(Metrics) private readonly metrics: Metrics,
     @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
-  ) {
-    this.publishRates = new RateTable(config.limits.publishes);
-  }
+  ) {}
 
   onModuleInit(): void {
     this.timer = setInterval(() => this.endExpired(), EXPIRY_CHECK_MS);
@@ -76,11 +80,13 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     clearInterval(this.timer);
   }
 
-  async publish({ channel, data, key, publisher, sender }: Publish): Promise<Position> {
+  async publish({ channel, data, key, publisher, sender, charged }: Publish): Promise<Position> {
     if (!isNestedWithin(data, MAX_NESTING))
       throw new ProtocolError('invalid', `data: nested deeper than ${MAX_NESTING}`);
     const payload = encodePayload(data, sender, key);
-    if (Buffer.byteLength(payload) > this.config.connection.maxPayload) throw new ProtocolError('too_large', 'data');
+    const bytes = Buffer.byteLength(payload);
+    if (bytes > this.config.connection.maxPayload) throw new ProtocolError('too_large', 'data');
+    if (charged !== undefined) this.quotas.take(charged, 'publishedBytes', bytes);
     const begin = performance.now();
     const { epoch, offset } = await fromBroker(
       this.broker.publish({
@@ -112,16 +118,15 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
       if (!this.webhook.asksAbout('publish')) throw new ProtocolError('forbidden');
       await this.webhook.publish({ user, client, channel });
     }
-    const publisher = user === undefined ? `client:${client}` : `user:${user}`;
-    if (!this.publishRates.add(publisher)) {
-      this.metrics.limited.inc({ limit: 'publishes' });
-      throw new ProtocolError('rate_limited');
-    }
+    const publisher = quotaKeyOf(connection);
+    this.quotas.take(publisher, 'publishes');
+    this.checkNew(channel, publisher);
     return this.publish({
       channel,
       data,
       key,
       publisher,
+      charged: publisher,
       sender: user === undefined ? { client } : { client, user },
     });
   }
@@ -143,6 +148,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
       this.metrics.limited.inc({ limit: 'subscriptions' });
       throw new ProtocolError('too_many_subscriptions');
     }
+    this.checkQuotas(connection, channel, request);
 
     const subscription = new Subscription(connection, this.hub.channel(channel), request.presence ?? false, grant);
     this.hub.add(subscription);
@@ -152,7 +158,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
       const { position, recovered, replay } = await this.replays.start(subscription, request);
       refuseEnded(subscription);
       if (options.presence) await this.presence.join(subscription);
-      const members = request.presence ? await this.presence.members(channel) : undefined;
+      const members = request.presence ? await this.list(subscription) : undefined;
       refuseEnded(subscription);
       if (grant?.expiresAt !== undefined) this.expiring.add(subscription);
       pending.afterAnswer(() => subscription.begin(replay));
@@ -203,32 +209,58 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
   async presenceFor(connection: Connection, name: string): Promise<Members> {
     const channel = this.resolve(connection, name);
     await this.checkReader(connection, channel);
-    return this.members(channel);
+    return this.members(channel, readerOf(connection));
   }
 
-  async members(channel: string): Promise<Members> {
+  async members(channel: string, reader: Reader): Promise<Members> {
     if (!this.options(channel).presence) throw new ProtocolError('presence_disabled');
-    return this.presence.members(channel);
+    return this.presence.members(channel, reader);
   }
 
   async historyFor(connection: Connection, request: HistoryRequest): Promise<HistoryReply> {
     const channel = this.resolve(connection, request.channel);
     await this.checkReader(connection, channel);
-    return this.history({ ...request, channel });
+    return this.history({ ...request, channel }, readerOf(connection));
   }
 
-  async history({ channel, since, limit = DEFAULT_PAGE, reverse }: HistoryRequest): Promise<HistoryReply> {
+  async history(
+    { channel, since, limit = DEFAULT_PAGE, reverse }: HistoryRequest,
+    reader: Reader,
+  ): Promise<HistoryReply> {
     if (this.options(channel).history.size === 0) throw new ProtocolError('history_disabled');
     // As much as one answer may hold beside what else waits for its client: a page, not a close.
     const maxBytes = this.config.connection.maxBuffered / 2;
     const query = { since, limit, maxBytes, reverse };
-    const { epoch, offset, publications } = await fromBroker(this.broker.history(channel, query));
+    const read = (): Promise<History> => fromBroker(this.broker.history(channel, query));
+    const { epoch, offset, publications } = await this.reads.run(reader, read, sizeOfHistory);
     const decoded = publications.flatMap((publication) => {
       const readable = decodePublication(publication);
       if (readable === undefined) this.inputs.invalid('payload', channel);
       return readable ?? [];
     });
     return { epoch, offset, publications: decoded };
+  }
+
+  /** Who is in the channel that a client joins: what was announced before is in it, and not announced to this one. */
+  private list(subscription: Subscription): Promise<Members> {
+    subscription.listed();
+    return this.presence.members(subscription.channel.name, readerOf(subscription.connection));
+  }
+
+  /** Before anything is begun: what cannot be finished must not be begun, again and again. */
+  private checkQuotas(connection: Connection, channel: string, { since, last, presence }: SubscribeRequest): void {
+    const key = quotaKeyOf(connection);
+    if (since !== undefined || last !== undefined || presence) this.quotas.check(key, 'readBytes');
+    if (this.options(channel).presence) this.quotas.check(key, 'presenceChanges');
+    this.hub.checkRoom(channel, connection);
+    this.checkNew(channel, key);
+  }
+
+  /** Each channel that nobody used lately makes the broker begin something. */
+  private checkNew(channel: string, key: string): void {
+    if (this.hub.has(channel) || this.known.has(channel)) return;
+    this.quotas.take(key, 'newChannels');
+    this.known.add(channel);
   }
 
   private options(channel: string): NamespaceOptions {

@@ -3,10 +3,13 @@ import { namespaceOf } from '@holdfast/protocol';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { BrokerInputs } from '../broker-input/broker-inputs.js';
 import { CONFIG, namespaceOptions, type Config } from '../config/index.js';
+import type { Connection } from '../gateway/connection.js';
 import { ProtocolError } from '../gateway/protocol-error.js';
+import { channelCost, HeldMemory, NOBODY, SUBSCRIPTION_COST } from '../limits/held-memory.js';
 import { Metrics } from '../metrics/metrics.js';
 import { LocalChannel } from './local-channel.js';
 import { Presence } from './presence.js';
+import { THE_POD } from './reads.js';
 import type { Subscription } from './subscription.js';
 
 /** Hears when a channel gets its first subscriber on this pod, and when it has lost its last. */
@@ -26,6 +29,7 @@ export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSi
     @Inject(BROKER) private readonly broker: Broker,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Presence) private readonly presence: Presence,
+    @Inject(HeldMemory) private readonly memory: HeldMemory,
     @Inject(Metrics) private readonly metrics: Metrics,
     @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
   ) {}
@@ -39,18 +43,32 @@ export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSi
     this.listener = listener;
   }
 
+  has(name: string): boolean {
+    return this.channels.has(name);
+  }
+
   /**
-   * The channel of this name, asked of the broker where nobody here was subscribed.
+   * Whether there is room for another subscription.
    *
-   * @throws ProtocolError `overloaded` where there are too many.
+   * @throws ProtocolError `overloaded` if there is none in the pod, or for this user.
    */
-  channel(name: string): LocalChannel {
-    const known = this.channels.get(name);
-    if (known !== undefined) return known;
-    if (this.channels.size >= this.config.limits.channels) {
+  checkRoom(name: string, connection: Connection): void {
+    const isNew = !this.channels.has(name);
+    if (isNew && this.channels.size >= (this.config.limits.channels ?? Infinity)) {
       this.metrics.limited.inc({ limit: 'channels' });
       throw new ProtocolError('overloaded', 'too many channels');
     }
+    const cost = SUBSCRIPTION_COST + channelCost(name);
+    const limit = this.memory.full(connection, isNew ? cost : SUBSCRIPTION_COST, cost);
+    if (limit === undefined) return;
+    this.metrics.limited.inc({ limit });
+    throw new ProtocolError('overloaded', limit === 'memory' ? 'too many channels' : 'too many channels of this user');
+  }
+
+  /** The channel of this name, asked of the broker if nobody here was subscribed. */
+  channel(name: string): LocalChannel {
+    const known = this.channels.get(name);
+    if (known !== undefined) return known;
     const options = namespaceOptions(this.config, namespaceOf(name));
     const position = this.broker.subscribe(name, options.stream);
     const channel: LocalChannel = new LocalChannel(
@@ -60,6 +78,7 @@ export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSi
       this.inputs,
     );
     this.channels.set(name, channel);
+    this.memory.add(NOBODY, channelCost(name), 0);
     // Whoever waits for `ready` is told; the next one asks the broker again.
     channel.ready.catch(() => this.abandon(channel));
     return channel;
@@ -68,6 +87,7 @@ export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSi
   add(subscription: Subscription): void {
     const { name, subscriptions } = subscription.channel;
     subscriptions.add(subscription);
+    this.memory.add(subscription.connection, SUBSCRIPTION_COST, SUBSCRIPTION_COST + channelCost(name));
     this.subscriptions += 1;
     if (subscriptions.size === 1) this.listener?.occupied(name);
   }
@@ -76,6 +96,7 @@ export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSi
     const { channel } = subscription;
     subscription.end();
     if (!channel.subscriptions.delete(subscription)) return;
+    this.memory.add(subscription.connection, -SUBSCRIPTION_COST, -SUBSCRIPTION_COST - channelCost(channel.name));
     this.subscriptions -= 1;
     if (channel.subscriptions.size > 0) return;
     this.abandon(channel);
@@ -112,7 +133,7 @@ export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSi
     const channel = this.channels.get(name);
     if (channel?.hasPresence !== true) return;
     // Where the broker is away once more, it tells of another gap when it is back.
-    channel.list(this.presence.members(name)).catch(() => undefined);
+    channel.list(this.presence.members(name, THE_POD)).catch(() => undefined);
   }
 
   /** Has the broker tell no more, also where it may have begun although it did not answer in time. */
@@ -120,6 +141,7 @@ export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSi
     // Another one of this name may have taken its place.
     if (this.channels.get(channel.name) !== channel) return;
     this.channels.delete(channel.name);
+    this.memory.add(NOBODY, -channelCost(channel.name), 0);
     // A broker that is away has forgotten the subscription by itself.
     this.broker.unsubscribe(channel.name).catch(() => undefined);
   }

@@ -4,16 +4,27 @@ import type { BrokerInputs } from '../broker-input/broker-inputs.js';
 import type { NamespaceOptions } from '../config/index.js';
 import { supersedes } from '../gateway/conflation.js';
 import { textFrame } from '../gateway/web-socket-frame.js';
+import { Announcements, type Announcement, type PresenceEvent } from './announcements.js';
 import { decodeMember } from './member.js';
 import { encodeMessage, isReadable } from './message.js';
 import type { Subscription } from './subscription.js';
 
-type PresenceNotice = readonly [event: 'join' | 'leave', member: BrokerMember];
+type PresenceNotice = readonly [event: PresenceEvent, member: BrokerMember];
+
+/** In smaller rooms everything is announced at once. */
+const BUSY_FROM = 20;
+/** A join or leave in a quiet room is announced at once; those that follow are gathered for so long for each listener. */
+const GATHER_MS_PER_LISTENER = 5;
+const MAX_GATHER_MS = 1_000;
 
 /** A channel with subscribers on this pod, and the position up to which they have been told. */
 export class LocalChannel {
   readonly subscriptions = new Set<Subscription>();
   position: Position = { epoch: '', offset: 0 };
+  /** How many joins and leaves there were. */
+  changes = 0;
+  /** While the room is busy: what is not announced yet. */
+  private announcements: Announcements | undefined;
   /** Joins and leaves that have come while the list of members is read. */
   private waiting: PresenceNotice[] | undefined;
 
@@ -77,6 +88,8 @@ export class LocalChannel {
   async list(reading: Promise<Members>): Promise<void> {
     const waiting: PresenceNotice[] = [];
     this.waiting = waiting;
+    if (this.announcements !== undefined) this.announce(this.announcements.flush());
+    this.announcements = undefined;
     try {
       const members = await reading;
       // Another one was asked for meanwhile, which knows more.
@@ -96,20 +109,49 @@ export class LocalChannel {
       this.waiting.push([event, member]);
       return;
     }
-    let frame: Buffer | undefined;
-    for (const subscription of this.subscriptions) {
-      // A client knows of itself: its own join is in the list that it was answered with.
-      if (!subscription.presence || subscription.connection.client === member.client) continue;
-      frame ??= this.presenceFrame(event, member);
-      if (frame === undefined) return;
-      subscription.deliver(frame);
+    if (decodeMember(member) === undefined) {
+      this.inputs.invalid('details', this.name);
+      return;
     }
+    this.changes += 1;
+    if (this.announcements !== undefined) {
+      this.announcements.add(event, member, this.changes);
+      return;
+    }
+    const listeners = this.announce([{ event, member, from: 0, after: this.changes }]);
+    if (listeners < BUSY_FROM) return;
+    this.announcements = new Announcements();
+    this.announcements.told(event, member);
+    this.gather(listeners);
   }
 
-  private presenceFrame(...[event, member]: PresenceNotice): Buffer | undefined {
-    const decoded = decodeMember(member);
-    if (decoded !== undefined) return textFrame(encodeNotice(event, { channel: this.name, member: decoded }));
-    this.inputs.invalid('details', this.name);
-    return undefined;
+  /** Tells at the end of the moment what happened within it, and gathers on while there is something to tell. */
+  private gather(listeners: number): void {
+    const ms = Math.min(MAX_GATHER_MS, listeners * GATHER_MS_PER_LISTENER);
+    setTimeout(() => {
+      if (this.announcements === undefined) return;
+      if (this.announcements.isEmpty) this.announcements = undefined;
+      else this.gather(this.announce(this.announcements.flush()));
+    }, ms).unref();
+  }
+
+  /** @returns how many listeners there are. */
+  private announce(announcements: readonly Announcement[]): number {
+    const frames: Buffer[] = [];
+    let listeners = 0;
+    for (const subscription of this.subscriptions) {
+      if (!subscription.presence) continue;
+      listeners += 1;
+      for (const [index, { event, member, from, after }] of announcements.entries()) {
+        const { listedAt, connection } = subscription;
+        // A client knows of itself: its own join is in the list that it was answered with.
+        if (listedAt < from || listedAt >= after || connection.client === member.client) continue;
+        const frame = (frames[index] ??= textFrame(
+          encodeNotice(event, { channel: this.name, member: decodeMember(member) ?? { client: member.client } }),
+        ));
+        subscription.deliver(frame);
+      }
+    }
+    return listeners;
   }
 }

@@ -1,4 +1,4 @@
-import { BROKER, type Broker } from '@holdfast/broadcast';
+import { BROKER, type Broker, type Members as StoredMembers } from '@holdfast/broadcast';
 import type { Members } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
@@ -6,9 +6,11 @@ import { BrokerInputs } from '../broker-input/broker-inputs.js';
 import { CONFIG, type Config } from '../config/index.js';
 import type { Connection } from '../gateway/connection.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
+import { quotaKeyOf, Quotas } from '../limits/quotas.js';
 import { fromBroker } from './broker-errors.js';
 import { departed } from './departure.js';
 import { decodeMember, encodeMember } from './member.js';
+import { Reads, type Reader } from './reads.js';
 import type { Subscription } from './subscription.js';
 
 /** Who is in a channel. */
@@ -19,16 +21,20 @@ export class Presence {
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
     @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
+    @Inject(Quotas) private readonly quotas: Quotas,
+    @Inject(Reads) private readonly reads: Reads,
     @InjectPinoLogger(Presence.name) private readonly logger: PinoLogger,
   ) {}
 
-  async members(channel: string): Promise<Members> {
+  /** @throws ProtocolError `rate_limited` if the reader has read too much. */
+  async members(channel: string, reader: Reader): Promise<Members> {
     const query = {
       limit: this.config.presence.maxMembers,
       // As much as one answer may hold beside what else waits for its client.
       maxBytes: this.config.connection.maxBuffered / 2,
     };
-    const { members, count } = await fromBroker(this.broker.members(channel, query));
+    const read = (): Promise<StoredMembers> => fromBroker(this.broker.members(channel, query));
+    const { members, count } = await this.reads.run(reader, read, sizeOf);
     const decoded = members.flatMap((member) => {
       const known = decodeMember(member);
       if (known === undefined) this.inputs.invalid('details', channel);
@@ -37,8 +43,10 @@ export class Presence {
     return { members: decoded, count };
   }
 
+  /** @throws ProtocolError `rate_limited` if the client's user joins and leaves too often. */
   async join(subscription: Subscription): Promise<void> {
     const { connection, channel } = subscription;
+    this.quotas.take(quotaKeyOf(connection), 'presenceChanges');
     subscription.joined = true;
     await fromBroker(this.broker.join(channel.name, encodeMember(connection), connection.id));
     // It ended meanwhile, and was taken out of the channel before it was in.
@@ -47,6 +55,7 @@ export class Presence {
 
   leave({ connection, channel, joined }: Subscription): void {
     if (!joined) return;
+    this.quotas.pour(quotaKeyOf(connection), 'presenceChanges', 1);
     this.broker.leave(channel.name, connection.client, connection.id).catch((error: unknown) => {
       // Its lease runs out; and when the broker is away there is one of these for each member that leaves.
       this.logger.debug({ err: error, ...connection.logFields }, 'a leave was lost');
@@ -63,4 +72,8 @@ export class Presence {
     if (joined.length === 0 || this.lifecycle.stage === 'draining') return;
     departed(connection, this.config.presence.grace, () => joined.forEach((subscription) => this.leave(subscription)));
   }
+}
+
+function sizeOf({ members }: StoredMembers): number {
+  return members.reduce((sum, { client, details }) => sum + client.length + details.length, 0);
 }

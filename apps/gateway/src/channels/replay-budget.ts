@@ -7,6 +7,8 @@ const REPLAYS_AT_ONCE = 4;
  */
 export class ReplayBudget {
   private used = 0;
+  /** The part of it for replays that are not read yet. */
+  private reserved = 0;
   private ended = false;
   private waiting: (() => void)[] = [];
 
@@ -17,15 +19,22 @@ export class ReplayBudget {
     return this.used > 0;
   }
 
+  /** Bytes that were read, and wait to be sent. */
+  get unsent(): number {
+    return this.used - this.reserved;
+  }
+
   /** Waits for room for a replay of any size; {@link settle} says how large it is. */
   async reserve(): Promise<void> {
     while (!this.ended && this.used + this.maxBytes > REPLAYS_AT_ONCE * this.maxBytes) {
       await new Promise<void>((resolve) => this.waiting.push(resolve));
     }
     this.used += this.maxBytes;
+    this.reserved += this.maxBytes;
   }
 
   settle(bytes: number): void {
+    this.reserved -= this.maxBytes;
     this.release(this.maxBytes - bytes);
   }
 

@@ -1,14 +1,16 @@
-import { BROKER, type Broker, type Publication } from '@holdfast/broadcast';
+import { BROKER, type Broker, type History, type HistoryQuery, type Publication } from '@holdfast/broadcast';
 import type { Position, SubscribeRequest } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { BrokerInputs } from '../broker-input/broker-inputs.js';
 import { CONFIG, type Config } from '../config/index.js';
+import type { Connection } from '../gateway/connection.js';
 import { ProtocolError } from '../gateway/protocol-error.js';
 import { textFrame } from '../gateway/web-socket-frame.js';
 import { fromBroker } from './broker-errors.js';
 import type { LocalChannel } from './local-channel.js';
 import { encodeMessage, isReadable } from './message.js';
 import { ReplayBudget } from './replay-budget.js';
+import { readerOf, Reads } from './reads.js';
 import type { Subscription } from './subscription.js';
 
 /** Where a subscription begins, and what it is sent first. */
@@ -19,6 +21,9 @@ export interface Start {
   /** Only for a resume. */
   readonly recovered?: boolean;
 }
+
+/** What a read costs beside its payloads, and each of these beside its text. */
+const OVERHEAD = 128;
 
 /** How often the stream is read while it and this pod's place in it do not fit together. */
 const MAX_READS = 4;
@@ -33,6 +38,7 @@ export class Replays {
     @Inject(BROKER) private readonly broker: Broker,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
+    @Inject(Reads) private readonly reads: Reads,
   ) {}
 
   /**
@@ -69,7 +75,10 @@ export class Replays {
     await budget.reserve();
     let bytes = 0;
     try {
-      const start = since === undefined ? await this.recent(channel, last ?? 0) : await this.resume(channel, since);
+      const start =
+        since === undefined
+          ? await this.recent(channel, connection, last ?? 0)
+          : await this.resume(channel, connection, since);
       bytes = sizeOf(start.replay);
       return start;
     } finally {
@@ -77,14 +86,14 @@ export class Replays {
     }
   }
 
-  private async resume(channel: LocalChannel, since: Position): Promise<Start> {
+  private async resume(channel: LocalChannel, connection: Connection, since: Position): Promise<Start> {
     const { position } = channel;
     const { maxMessages, maxBytes } = this.config.replay;
     // Too much, whatever the broker has of it: after a long outage many are so far behind.
     if (since.epoch === position.epoch && position.offset - since.offset > maxMessages) {
       return { position, replay: [], recovered: false };
     }
-    const history = await fromBroker(this.broker.history(channel.name, { since, limit: maxMessages, maxBytes }));
+    const history = await this.history(channel, connection, { since, limit: maxMessages, maxBytes });
     const { epoch, offset, publications, complete } = history;
     const reached = publications.at(-1)?.offset ?? since.offset;
     const replay = publications.flatMap((publication) => this.frameOf(channel, publication) ?? []);
@@ -93,10 +102,10 @@ export class Replays {
     return { position: { epoch, offset }, replay: recovered ? replay : [], recovered };
   }
 
-  private async recent(channel: LocalChannel, last: number): Promise<Start> {
+  private async recent(channel: LocalChannel, connection: Connection, last: number): Promise<Start> {
     const { maxMessages, maxBytes } = this.config.replay;
     const limit = Math.min(last, maxMessages);
-    const history = await fromBroker(this.broker.history(channel.name, { limit, maxBytes, reverse: true }));
+    const history = await this.history(channel, connection, { limit, maxBytes, reverse: true });
     const { epoch, offset, publications } = history;
     const replay: Buffer[] = [];
     let bytes = 0;
@@ -122,6 +131,15 @@ export class Replays {
     }
     return textFrame(encodeMessage(name, publication));
   }
+
+  private history({ name }: LocalChannel, connection: Connection, query: HistoryQuery): Promise<History> {
+    return this.reads.run(readerOf(connection), () => fromBroker(this.broker.history(name, query)), sizeOfHistory);
+  }
+}
+
+/** Each publication has some overhead: even an empty history is not for nothing. */
+export function sizeOfHistory({ publications }: History): number {
+  return publications.reduce((sum, { payload }) => sum + payload.length + OVERHEAD, OVERHEAD);
 }
 
 function sizeOf(frames: readonly Buffer[]): number {

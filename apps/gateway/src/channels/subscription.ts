@@ -23,6 +23,8 @@ export class Subscription {
   /** Absent once live. */
   private waiting: Waiting[] | undefined = [];
   private waitingBytes = 0;
+  /** How many joins and leaves the channel had seen when its list of members was read for this one. */
+  listedAt = Infinity;
   /** What is still to be replayed. */
   private replayBytes = 0;
 
@@ -103,6 +105,11 @@ export class Subscription {
       }
     };
     step();
+  }
+
+  /** Its list of members is read from now on: joins and leaves before are in it. */
+  listed(): void {
+    this.listedAt = this.channel.changes;
   }
 
   end(): void {

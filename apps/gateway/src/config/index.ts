@@ -5,4 +5,5 @@ export { loadConfig, type Config } from './load-config.js';
 export { namespaceOptions, type NamespaceOptions } from './namespaces.js';
 export type { Reloadable } from './reloadable.js';
 export type { AuthorizedAction, EventType } from './webhooks.js';
+export { tellsUsersApart } from './tells-users-apart.js';
 export { watchSecrets, type SecretChange } from './watch-secrets.js';

@@ -36,9 +36,10 @@ export function limitsSchema() {
       }),
       connections: z
         .strictObject({
-          perPod: setting(z.int().min(1).max(10_000_000).prefault(20_000), {
+          perPod: setting(z.int().min(1).max(10_000_000).exactOptional(), {
             description: 'How many clients may be connected to a pod.',
             env: 'HOLDFAST_MAX_CONNECTIONS',
+            otherwise: 'as many as fit into `limits.memory`',
           }),
           perUser: countSchema('How many clients of one user may be connected to a pod.', 100),
           perAddress: countSchema('How many clients of one IP address (of one /64 network of IPv6) may be.', 1_000),
@@ -64,11 +65,59 @@ export function limitsSchema() {
         unit: 'bytes',
       }),
       subscriptions: countSchema('How many channels one connection may be subscribed to.', 1_000),
-      channels: countSchema('How many channels may have subscribers on a pod.', 200_000),
+      channels: setting(z.int().min(1).max(10_000_000).exactOptional(), {
+        description: 'How many channels may have subscribers on a pod.',
+        otherwise: 'as many as fit into `limits.memory`',
+      }),
+      memory: setting(z.int().min(1_048_576).max(1_099_511_627_776).exactOptional(), {
+        description:
+          'What the connections, subscriptions and channels of a pod may take of its memory, all together. See ' +
+          'docs/limits.md for what each of them counts.',
+        unit: 'bytes',
+        otherwise: '60 % of what the heap may hold beyond 48 MiB: 64 MB in the chart’s default pod',
+      }),
+      userShare: setting(z.number().min(0.001).max(1).prefault(0.1), {
+        description:
+          'The share of `limits.memory` that one user may take, or the anonymous clients of one address. Raise it if a ' +
+          'backend connects as a single user.',
+      }),
+      anonymousShare: setting(z.number().min(0.001).max(1).exactOptional(), {
+        description: 'The share of `limits.memory` that all anonymous clients together may take.',
+        otherwise: '0.75; 1 if nothing is set that tells users apart',
+      }),
+      buffered: setting(z.int().min(1_048_576).max(1_099_511_627_776).exactOptional(), {
+        description:
+          'What may wait to be sent to all connections of a pod together. Beyond it, those for whom most waits are closed ' +
+          'with 1013.',
+        unit: 'bytes',
+        otherwise: 'an eighth of the memory limit',
+      }),
       frames: rateSchema('frames of one connection, pings included,', 2_000, 200),
       bytes: rateSchema('bytes of one connection', 8_388_608, 1_048_576, 'bytes'),
       publishes: rateSchema('publishes of one user, or of one anonymous client,', 500, 100),
-      apiRequests: rateSchema('requests under one API key', 5_000, 1_000),
+      publishedBytes: rateSchema(
+        'bytes published by one user, or by one anonymous client,',
+        25_165_824,
+        32_768,
+        'bytes',
+      ),
+      newChannels: rateSchema(
+        'channels that nobody used lately and that one user, or one anonymous client, subscribes or publishes to',
+        5_000,
+        2,
+      ),
+      readBytes: rateSchema(
+        'bytes of histories, replays and lists of members read for one user, or for one anonymous client,',
+        33_554_432,
+        1_048_576,
+        'bytes',
+      ),
+      presenceChanges: rateSchema('joins and leaves of one user, or of one anonymous client,', 3_000, 10),
+      apiRequests: rateSchema(
+        'requests under one API key, each publication of a batch or broadcast counting as one,',
+        5_000,
+        1_000,
+      ),
     })
     .prefault({});
 }

@@ -237,6 +237,12 @@ function configSchema({ development }: { development: boolean }) {
             maxMembers: setting(z.int().min(1).max(10_000).prefault(200), {
               description: 'How many members a list names at most; its count is that of all.',
             }),
+            maxInfo: setting(z.int().min(0).max(65_536).prefault(4_096), {
+              description:
+                "The largest `info` of a token (or of the authorization webhook's answer), as JSON. A client with a larger " +
+                'one is refused.',
+              unit: 'bytes',
+            }),
           })
           .prefault({}),
         { description: 'Who is in a channel, in namespaces with presence.' },

@@ -19,6 +19,7 @@ import type { ReplayBudget } from '../channels/replay-budget.js';
 import type { Subscription } from '../channels/subscription.js';
 import type { Config } from '../config/index.js';
 import type { Metrics } from '../metrics/metrics.js';
+import type { Backlog } from './backlog.js';
 import type { Dispatcher } from './dispatcher.js';
 import { LeakyBucket } from './leaky-bucket.js';
 import { Intake } from './intake.js';
@@ -35,6 +36,9 @@ const PONG_WITHIN_MS = 10_000;
 /** A closing handshake that takes longer (a peer that reads nothing, say) ends without one. */
 export const CLOSE_WITHIN_MS = 2_000;
 
+/** What a frame that waits takes beside its bytes. */
+const FRAME_OVERHEAD = 128;
+
 /** By what `ws` says was wrong: our code for it, and the close code of the RFC that `ws` has sent. */
 const VIOLATIONS: Readonly<Record<string, { error: ErrorCode; close: number }>> = {
   WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: { error: 'too_large', close: CLOSE.tooBig.code },
@@ -49,6 +53,7 @@ export interface ConnectionContext {
   readonly config: Config;
   readonly metrics: Metrics;
   readonly dispatcher: Dispatcher;
+  readonly backlog: Backlog;
   /** Called once, when nothing more can be sent or received. */
   closed(connection: Connection): void;
 }
@@ -72,6 +77,10 @@ export class Connection {
   sibling: Connection | undefined;
   /** Whether the census has counted it. */
   counted = false;
+  /** What of it the pod's backlog has counted, in bytes. */
+  noted = 0;
+  /** What it counts for in the memory of the pod, in bytes. */
+  held = 0;
   /** Where this connection stands in the list of all. */
   index = -1;
 
@@ -149,12 +158,14 @@ export class Connection {
   send(frame: Buffer): void {
     if (this.closing) return;
     this.outbox.push(frame);
+    if (this.outbox.isHeld) this.context.backlog.note(this);
     if (this.buffered > this.budget) this.relieve();
   }
 
   /** Counts frames that a subscription holds back, or with a negative number those that it does not any more. */
   holdBack(bytes: number): void {
     this.heldBack += bytes;
+    if (bytes > 0) this.context.backlog.note(this);
     if (bytes > 0 && this.buffered > this.budget) this.relieve();
   }
 
@@ -170,8 +181,13 @@ export class Connection {
     let conflated = this.outbox.conflate();
     for (const subscription of this.subscriptions?.values() ?? []) conflated += subscription.conflate();
     metrics.totals.conflated += conflated;
-    if (this.buffered <= this.budget) return;
-    metrics.slowConsumers.inc();
+    if (this.buffered > this.budget) this.closeSlow();
+  }
+
+  /** Closes it because it takes less than it is sent; what waits is dropped, and it may resume. */
+  closeSlow(): void {
+    if (this.closing) return;
+    this.context.metrics.slowConsumers.inc();
     this.outbox.clear();
     this.close('overloaded');
   }
@@ -197,6 +213,12 @@ export class Connection {
   /** Bytes that wait for this client: what the kernel has not taken yet, and what its subscriptions hold back. */
   get buffered(): number {
     return this.outbox.bytes + this.heldBack;
+  }
+
+  /** The memory that waits for this client to read on, or to send on, in bytes. */
+  get waitingBytes(): number {
+    const frames = this.buffered + FRAME_OVERHEAD * this.outbox.waiting;
+    return frames + (this.replays?.unsent ?? 0) + this.intake.unfinished;
   }
 
   /** How many bytes may wait; the part of a replay that is on its way has room of its own. */
@@ -305,6 +327,7 @@ export class Connection {
       if (due(this.moveAt)) this.inviteElsewhere(this.context.config.drain.window, 'age');
       if (due(this.nextPing)) this.ping();
       this.throttle();
+      this.context.backlog.note(this);
     }
   }
 
@@ -384,6 +407,7 @@ export class Connection {
     this.closeCode = code;
     this.outbox.clear();
     this.replays?.end();
+    this.context.backlog.forget(this);
     for (const hook of this.disconnectHooks ?? []) hook(code);
     this.context.closed(this);
   }

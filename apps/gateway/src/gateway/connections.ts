@@ -5,7 +5,9 @@ import type { WebSocket } from 'ws';
 import type { Identity } from '../auth/index.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { Census } from '../limits/census.js';
+import { connectionCost, HeldMemory } from '../limits/held-memory.js';
 import { Metrics } from '../metrics/metrics.js';
+import { Backlog } from './backlog.js';
 import { Connection, type ConnectionContext } from './connection.js';
 import { Dispatcher } from './dispatcher.js';
 import type { Session } from './session.js';
@@ -18,6 +20,7 @@ const SLICES = 5;
 @Injectable()
 export class Connections implements ConnectionContext, OnModuleInit, OnApplicationShutdown {
   readonly census: Census;
+  readonly backlog: Backlog;
   private readonly list: Connection[] = [];
   private readonly refusedUsers = new Map<string, number>();
   private readonly idPrefix = randomBytes(6).toString('base64url');
@@ -31,7 +34,9 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
     @Inject(CONFIG) readonly config: Config,
     @Inject(Metrics) readonly metrics: Metrics,
     @Inject(Dispatcher) readonly dispatcher: Dispatcher,
+    @Inject(HeldMemory) private readonly memory: HeldMemory,
   ) {
+    this.backlog = new Backlog(memory.maxBuffered, metrics);
     this.census = new Census(config.limits.connections);
   }
 
@@ -78,15 +83,25 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
     connection.address = address;
     connection.index = this.list.push(connection) - 1;
     this.census.enter(connection)?.close('restart');
+    this.hold(connection);
     return connection;
   }
 
   /** Takes what a client has proved after its connection was opened. */
   identify(connection: Connection, session: Session, identity: Identity): void {
     this.census.leave(connection);
+    this.letGo(connection);
     connection.session = session;
     connection.authenticated(identity);
     this.census.enter(connection)?.close('restart');
+    this.hold(connection);
+  }
+
+  /** Takes what a client has proved anew about the same user. */
+  refreshed(connection: Connection, identity: Identity): void {
+    this.letGo(connection);
+    connection.authenticated(identity);
+    this.hold(connection);
   }
 
   /**
@@ -105,6 +120,7 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
 
   closed(connection: Connection): void {
     this.census.leave(connection);
+    this.letGo(connection);
     const last = this.list.pop();
     if (last === undefined || last === connection) return;
     this.list[connection.index] = last;
@@ -124,6 +140,16 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
 
   isRefused(user: string): boolean {
     return (this.refusedUsers.get(user) ?? 0) > Date.now();
+  }
+
+  private hold(connection: Connection): void {
+    connection.held = connectionCost(connection.identity);
+    this.memory.add(connection, connection.held);
+  }
+
+  private letGo(connection: Connection): void {
+    this.memory.add(connection, -connection.held);
+    connection.held = 0;
   }
 
   private checkSlice(): void {

@@ -17,6 +17,7 @@ import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { z } from 'zod';
 import { CONFIG, type Config } from '../config/index.js';
+import { HeldMemory } from '../limits/held-memory.js';
 import { Metrics } from '../metrics/metrics.js';
 import { checked } from './checked.js';
 import type { Connection } from './connection.js';
@@ -28,6 +29,12 @@ const MAX_UNANSWERED = 256;
 
 /** With so many bytes of them likewise, or with one that is larger. */
 const MAX_UNANSWERED_BYTES = 1_048_576;
+
+/** What an unanswered request takes beside its frame. */
+const REQUEST_OVERHEAD = 1_024;
+
+/** The share of the memory limit that the unanswered requests of all connections may take. */
+const UNANSWERED_SHARE = 1 / 16;
 
 /** The events that a client may send before it has proved who it is. */
 const BEFORE_CONNECT: ReadonlySet<string> = new Set(['connect', 'ping']);
@@ -52,12 +59,18 @@ export class Dispatcher {
   private readonly served = new Map<string, (connection: Connection, data: unknown, request: Request) => unknown>();
   /** The events of gateways of the user's own, and where their handlers stand among those of each connection. */
   private readonly events = new Map<string, number>();
+  /** What the unanswered requests of all connections take, in bytes. */
+  private unanswered = 0;
+  private readonly maxUnanswered: number;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Metrics) private readonly metrics: Metrics,
+    @Inject(HeldMemory) { total }: HeldMemory,
     @InjectPinoLogger(Dispatcher.name) private readonly logger: PinoLogger,
-  ) {}
+  ) {
+    this.maxUnanswered = total * UNANSWERED_SHARE;
+  }
 
   /** Says who answers these requests of the protocol; called while the application is built. */
   serve(handlers: { readonly [E in RequestEvent]?: Handler<E> }): void {
@@ -96,6 +109,7 @@ export class Dispatcher {
     } else if (connection.identity === undefined && !BEFORE_CONNECT.has(event)) {
       connection.refuseFrame(errorData('not_connected'), id);
     } else {
+      this.unanswered += text.length + REQUEST_OVERHEAD;
       connection.lanes.add(
         laneOf(connection, data),
         new Request(frame, text.length),
@@ -107,7 +121,14 @@ export class Dispatcher {
   }
 
   private async answer(connection: Connection, request: Request): Promise<void> {
-    if (!connection.open) return;
+    try {
+      if (connection.open) await this.answerOpen(connection, request);
+    } finally {
+      this.unanswered -= request.bytes + REQUEST_OVERHEAD;
+    }
+  }
+
+  private async answerOpen(connection: Connection, request: Request): Promise<void> {
     const { event, id } = request.frame;
     const reply = await this.handle(connection, request);
     if (request.refusal !== undefined) {
@@ -121,9 +142,13 @@ export class Dispatcher {
     if (!this.isBehind(connection, 0.5)) connection.resumeSoon();
   }
 
-  /** Whether a connection has at least this share of the unanswered requests, or of their bytes, that it may have. */
+  /**
+   * Whether a connection has at least this share of the unanswered requests, or of their bytes, that it may have: of one
+   * at a time while all connections together have too many.
+   */
   private isBehind({ lanes }: Connection, share: number): boolean {
     return (
+      (this.unanswered > this.maxUnanswered && lanes.size > 1) ||
       lanes.size >= MAX_UNANSWERED * share ||
       lanes.bytes >= Math.max(MAX_UNANSWERED_BYTES, this.config.connection.maxPayload) * share
     );

@@ -11,6 +11,8 @@ export class Intake {
   private readonly bytes: LeakyBucket;
   private excess: LeakyBucket | undefined;
   private counted = 0;
+  /** How many bytes had come with the last frame that came to its end. */
+  private complete: number;
 
   constructor(
     private readonly limits: Pick<Config['limits'], 'frames' | 'bytes'>,
@@ -18,10 +20,17 @@ export class Intake {
   ) {
     this.frames = new LeakyBucket(limits.frames.burst, limits.frames.perSecond);
     this.bytes = new LeakyBucket(limits.bytes.burst, limits.bytes.perSecond);
+    this.complete = socket.bytesRead;
+  }
+
+  /** Bytes that have come of a frame, or of a message in fragments, that has not come to its end. */
+  get unfinished(): number {
+    return this.socket.bytesRead - this.complete;
   }
 
   /** @returns false when this frame is too many. */
   takeFrame(): boolean {
+    this.complete = this.socket.bytesRead;
     return this.frames.add();
   }
 

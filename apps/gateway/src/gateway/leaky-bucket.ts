@@ -10,12 +10,17 @@ export class LeakyBucket {
     private readonly perSecond: number,
   ) {}
 
-  /** @returns false when this one is too many. */
-  add(): boolean {
-    this.leak();
-    if (this.level + 1 > this.burst) return false;
-    this.level += 1;
+  /** @returns false if there is no room for one. If there is, an amount larger than the room left is taken all the same. */
+  add(amount = 1): boolean {
+    if (!this.hasRoom) return false;
+    this.level += amount;
     return true;
+  }
+
+  /** Whether there is room for one. */
+  get hasRoom(): boolean {
+    this.leak();
+    return this.level + 1 <= this.burst;
   }
 
   /** Takes what has happened already, even if that is too much. */

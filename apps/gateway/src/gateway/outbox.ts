@@ -48,6 +48,11 @@ export class Outbox {
     return this.queued + this.socket.writableLength;
   }
 
+  /** Whether the kernel takes no more for now. */
+  get isHeld(): boolean {
+    return this.held;
+  }
+
   /** Frames that wait here. */
   get waiting(): number {
     return this.first === undefined ? 0 : 1 + (this.rest?.length ?? 0);

@@ -75,7 +75,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   private async refresh(connection: Connection, { token }: RefreshRequest): Promise<RefreshReply> {
     const identity = await this.admission.admit({ token, client: connection.client });
     if (identity.user !== connection.user) throw new ProtocolError('forbidden', 'the token is of another user');
-    connection.authenticated(identity);
+    this.connections.refreshed(connection, identity);
     this.channels.recheck(connection);
     return expiry(identity);
   }

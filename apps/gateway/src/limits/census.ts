@@ -4,7 +4,8 @@ import type { Connection } from '../gateway/connection.js';
 export type FullLimit = 'pod_connections' | 'user_connections' | 'address_connections';
 
 export interface CensusLimits {
-  readonly perPod: number;
+  /** Absent where memory alone is the limit. */
+  readonly perPod?: number;
   readonly perUser: number;
   readonly perAddress: number;
 }
@@ -32,10 +33,15 @@ export class Census {
     return this.newest.size;
   }
 
+  /** Whether this client is connected: another connection takes its place. */
+  has(client: string): boolean {
+    return this.newest.has(client);
+  }
+
   /** Which limit has no room for this one, if any. */
   full({ client, user, address }: Newcomer): FullLimit | undefined {
     const sibling = this.newest.get(client);
-    const { perPod, perUser, perAddress } = this.limits;
+    const { perPod = Infinity, perUser, perAddress } = this.limits;
     if (sibling === undefined && this.newest.size >= perPod) return 'pod_connections';
     if (user !== sibling?.user && this.users.of(user) >= perUser) return 'user_connections';
     if (address !== sibling?.address && this.addresses.of(address) >= perAddress) return 'address_connections';

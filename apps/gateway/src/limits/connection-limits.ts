@@ -1,14 +1,26 @@
 import type { IncomingMessage } from 'node:http';
+import type { ErrorCode } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/index.js';
 import { Connections } from '../gateway/connections.js';
 import { LeakyBucket } from '../gateway/leaky-bucket.js';
 import { ProtocolError } from '../gateway/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
-import type { Newcomer } from './census.js';
+import type { FullLimit, Newcomer } from './census.js';
 import { clientAddress } from './client-address.js';
+import { connectionCost, HeldMemory, type FullShare } from './held-memory.js';
 import { Overload } from './overload.js';
 import { RateTable } from './rate-table.js';
+
+const REFUSALS: Readonly<Record<FullLimit | FullShare, [ErrorCode, string?]>> = {
+  pod_connections: ['overloaded', 'too many connections'],
+  user_connections: ['too_many_connections'],
+  address_connections: ['too_many_connections'],
+  memory: ['overloaded', 'too many connections'],
+  user_memory: ['too_many_connections'],
+  address_memory: ['too_many_connections'],
+  anonymous_memory: ['overloaded', 'too many anonymous clients'],
+};
 
 /** Whether there is room for another connection. */
 @Injectable()
@@ -20,6 +32,7 @@ export class ConnectionLimits {
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Connections) private readonly connections: Connections,
     @Inject(Overload) private readonly overload: Overload,
+    @Inject(HeldMemory) private readonly memory: HeldMemory,
     @Inject(Metrics) private readonly metrics: Metrics,
   ) {
     const { perPod, perAddress } = config.limits.connectionRate;
@@ -51,10 +64,15 @@ export class ConnectionLimits {
 
   /** @throws ProtocolError `overloaded` or `too_many_connections` */
   checkRoom(newcomer: Newcomer): void {
-    const limit = this.connections.census.full(newcomer);
+    const limit = this.connections.census.full(newcomer) ?? this.fullShare(newcomer);
     if (limit === undefined) return;
     this.metrics.limited.inc({ limit });
-    if (limit === 'pod_connections') throw new ProtocolError('overloaded', 'too many connections');
-    throw new ProtocolError('too_many_connections');
+    throw new ProtocolError(...REFUSALS[limit]);
+  }
+
+  /** A connection that takes over from another takes no more of a share: the other one ends. */
+  private fullShare(newcomer: Newcomer): FullShare | undefined {
+    const limit = this.memory.full(newcomer, connectionCost(undefined));
+    return limit !== 'memory' && this.connections.census.has(newcomer.client) ? undefined : limit;
   }
 }

@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Config } from '../config/index.js';
 import type { Connections } from '../gateway/connections.js';
 import { Metrics } from '../metrics/metrics.js';
+import type { HeldMemory } from './held-memory.js';
 import { Overload } from './overload.js';
 
 const LIMITS = { maxEventLoopDelay: 200, maxMemory: 0.8, shedAfter: 5_000, shedShare: 0.01 };
@@ -12,7 +13,8 @@ function setUp(overload: Partial<typeof LIMITS> = {}, count = 250) {
   const connections = { count, askSome } as unknown as Connections;
   const config = { overload: { ...LIMITS, ...overload } } as Config;
   const logger = new PinoLogger({ pinoHttp: { level: 'silent' } });
-  return { sut: new Overload(config, connections, new Metrics(), logger), askSome };
+  const held = { isShort: false, total: 1 } as HeldMemory;
+  return { sut: new Overload(config, connections, held, new Metrics(), logger), askSome, held };
 }
 
 describe('a pod', () => {

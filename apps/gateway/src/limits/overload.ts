@@ -1,11 +1,11 @@
-import { readFile } from 'node:fs/promises';
-import { totalmem } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, type Config } from '../config/index.js';
 import { Connections } from '../gateway/connections.js';
 import { Metrics } from '../metrics/metrics.js';
+import { HeldMemory } from './held-memory.js';
+import { MemoryInUse } from './memory-in-use.js';
 
 const SAMPLE_MS = 1_000;
 
@@ -15,9 +15,8 @@ const RESOLUTION_MS = 20;
 /** Shares of a limit below which it counts as recovered: a pod at its limit should not change its mind each second. */
 const RECOVERED = { delay: 0.5, memory: 0.9 };
 
-/** What the memory of sockets is among cgroup v2's figures: the kernel's buffers count against the container too. */
-const CGROUP_MEMORY = '/sys/fs/cgroup/memory.stat';
-const SOCKET_MEMORY = /^sock (\d+)$/m;
+/** How often garbage is collected while memory is short, if V8 does not do so by itself. */
+const COLLECT_EVERY_MS = 10_000;
 
 /** How long those have who are asked to connect elsewhere; then they may stay. */
 const INVITED_WITHIN_MS = 30_000;
@@ -32,9 +31,11 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
   eventLoopDelayMs = 0;
   /** The share of the memory limit that is in use. */
   memory = 0;
+  /** The share of the heap's limit that was in use after the last full collection: what came since may be garbage. */
+  heap = 0;
 
   private readonly histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  private readonly memoryLimit = Math.min(process.constrainedMemory() || Infinity, totalmem());
+  private readonly inUse = new MemoryInUse();
   private timer: NodeJS.Timeout | undefined;
   /** When it began; undefined while all is well. */
   private since: number | undefined;
@@ -44,6 +45,7 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Connections) private readonly connections: Connections,
+    @Inject(HeldMemory) private readonly held: HeldMemory,
     @Inject(Metrics) private readonly metrics: Metrics,
     @InjectPinoLogger(Overload.name) private readonly logger: PinoLogger,
   ) {}
@@ -56,13 +58,20 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
       () => this.eventLoopDelayMs / 1_000,
     );
     this.metrics.gauge('holdfast_memory_share', 'The share of the memory limit that is in use', () => this.memory);
+    this.metrics.gauge(
+      'holdfast_heap_share',
+      "The share of the heap's limit that was in use after the last full collection",
+      () => this.heap,
+    );
     this.histogram.enable();
+    this.inUse.start();
     this.timer = setInterval(() => void this.sample(), SAMPLE_MS);
   }
 
   onApplicationShutdown(): void {
     clearInterval(this.timer);
     this.histogram.disable();
+    this.inUse.stop();
   }
 
   get isOverloaded(): boolean {
@@ -73,7 +82,8 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
     // It is not a number where the loop was not once on time to measure.
     this.eventLoopDelayMs = Math.max(0, (this.histogram.mean || 0) / 1e6 - RESOLUTION_MS);
     this.histogram.reset();
-    this.memory = (process.memoryUsage.rss() + (await socketMemory())) / this.memoryLimit;
+    this.heap = this.inUse.heapShare;
+    this.memory = (await this.inUse.total()) / this.held.total;
     this.judge(performance.now());
   }
 
@@ -82,14 +92,16 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
     const { maxEventLoopDelay, maxMemory, shedAfter } = this.config.overload;
     const isWell = this.since === undefined;
     const delayed = this.eventLoopDelayMs > maxEventLoopDelay * (isWell ? 1 : RECOVERED.delay);
-    const full = this.memory > maxMemory * (isWell ? 1 : RECOVERED.memory);
+    const full = Math.max(this.memory, this.heap) > maxMemory * (this.held.isShort ? RECOVERED.memory : 1);
+    this.held.isShort = full;
+    if (full) this.inUse.collectAfter(COLLECT_EVERY_MS);
     if (!delayed && !full) {
       if (!isWell) this.logger.info('the overload is over');
       this.since = undefined;
       this.due = 0;
     } else if (this.since === undefined) {
       this.since = now;
-      this.logger.warn({ eventLoopDelayMs: this.eventLoopDelayMs, memory: this.memory }, 'overloaded');
+      this.logger.warn({ eventLoopDelayMs: this.eventLoopDelayMs, memory: this.memory, heap: this.heap }, 'overloaded');
     } else if (now - this.since >= shedAfter) {
       this.shed();
     }
@@ -102,10 +114,4 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
     this.due -= Math.floor(this.due);
     this.metrics.shed.inc(asked);
   }
-}
-
-/** 0 where there is no cgroup v2 to ask. */
-async function socketMemory(): Promise<number> {
-  const text = await readFile(CGROUP_MEMORY, 'utf8').catch(() => '');
-  return Number(SOCKET_MEMORY.exec(text)?.[1] ?? 0);
 }

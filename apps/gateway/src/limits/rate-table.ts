@@ -1,4 +1,5 @@
 import { LeakyBucket } from '../gateway/leaky-bucket.js';
+import { Generations } from './generations.js';
 
 /** How many buckets are kept at most: some 10 MB. */
 const MAX_BUCKETS = 65_536;
@@ -8,43 +9,30 @@ export interface Rate {
   readonly perSecond: number;
 }
 
-/**
- * A rate for each of many keys. A bucket that nobody used for as long as a full one takes to run empty says no more than
- * a new one, so two generations of them are kept for that long each, and what was not used in either is forgotten. Where
- * there are too many keys a generation ends early: under a flood of keys some of them get a new burst, and memory stays.
- */
-export class RateTable {
-  private present = new Map<string, LeakyBucket>();
-  private before = new Map<string, LeakyBucket>();
-  private begun = performance.now();
-  private readonly generationMs: number;
+/** How long a full bucket takes to run empty, in ms: it then says no more than a new one. */
+export function emptyAfter({ burst, perSecond }: Rate): number {
+  return (burst / perSecond) * 1_000;
+}
 
-  constructor(
-    private readonly rate: Rate,
-    private readonly maxBuckets = MAX_BUCKETS,
-  ) {
-    this.generationMs = (rate.burst / rate.perSecond) * 1_000;
+/** A rate for each of many keys. Under a flood of keys some of them get a new burst, and memory stays. */
+export class RateTable {
+  private readonly buckets: Generations<LeakyBucket>;
+
+  constructor(rate: Rate, maxBuckets = MAX_BUCKETS) {
+    this.buckets = new Generations(emptyAfter(rate), maxBuckets, () => new LeakyBucket(rate.burst, rate.perSecond));
   }
 
   get size(): number {
-    return this.present.size + this.before.size;
+    return this.buckets.size;
   }
 
   /** @returns false when this one is too many of its key. */
   add(key: string): boolean {
-    if (this.present.size >= this.maxBuckets / 2 || performance.now() - this.begun > this.generationMs) this.turn();
-    let bucket = this.present.get(key);
-    if (bucket === undefined) {
-      bucket = this.before.get(key) ?? new LeakyBucket(this.rate.burst, this.rate.perSecond);
-      this.before.delete(key);
-      this.present.set(key, bucket);
-    }
-    return bucket.add();
+    return this.buckets.get(key).add();
   }
 
-  private turn(): void {
-    this.before = this.present;
-    this.present = new Map();
-    this.begun = performance.now();
+  /** Counts what happens whether there is room for it or not: what comes next waits for it. */
+  pour(key: string, amount: number): void {
+    this.buckets.get(key).pour(amount);
   }
 }

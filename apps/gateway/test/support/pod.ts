@@ -9,13 +9,17 @@ import { BrokerInputs } from '../../src/broker-input/broker-inputs.js';
 import { ChannelsService } from '../../src/channels/channels.service.js';
 import { Hub } from '../../src/channels/hub.js';
 import { Presence } from '../../src/channels/presence.js';
+import { Reads } from '../../src/channels/reads.js';
 import { Replays } from '../../src/channels/replays.js';
 import type { Config } from '../../src/config/index.js';
+import { Backlog } from '../../src/gateway/backlog.js';
 import { ChannelRequests } from '../../src/gateway/channel-requests.js';
 import { Connection, type ConnectionContext } from '../../src/gateway/connection.js';
 import { Dispatcher } from '../../src/gateway/dispatcher.js';
 import { newSession, type Session } from '../../src/gateway/session.js';
 import { Lifecycle } from '../../src/lifecycle/lifecycle.js';
+import { HeldMemory } from '../../src/limits/held-memory.js';
+import { Quotas } from '../../src/limits/quotas.js';
 import { Metrics } from '../../src/metrics/metrics.js';
 import { AuthorizationWebhook } from '../../src/webhooks/authorization-webhook.js';
 import { testConfig } from './gateway.js';
@@ -39,6 +43,7 @@ export class Pod implements ConnectionContext {
   readonly metrics = new Metrics();
   readonly lifecycle = new Lifecycle();
   readonly dispatcher: Dispatcher;
+  readonly backlog: Backlog;
   readonly hub: Hub;
   readonly inputs: BrokerInputs;
   readonly channels: ChannelsService;
@@ -51,9 +56,13 @@ export class Pod implements ConnectionContext {
     const logger = new PinoLogger({ pinoHttp: { level: 'silent' } });
     this.inputs = new BrokerInputs(this.metrics, logger);
     const permissions = new Permissions(config);
-    this.dispatcher = new Dispatcher(config, this.metrics, logger);
-    const presence = new Presence(broker, config, this.lifecycle, this.inputs, logger);
-    this.hub = new Hub(broker, config, presence, this.metrics, this.inputs);
+    const memory = new HeldMemory(config, this.metrics, logger);
+    const quotas = new Quotas(config, memory, this.metrics);
+    const reads = new Reads(memory, quotas);
+    this.backlog = new Backlog(memory.maxBuffered, this.metrics);
+    this.dispatcher = new Dispatcher(config, this.metrics, memory, logger);
+    const presence = new Presence(broker, config, this.lifecycle, this.inputs, quotas, reads, logger);
+    this.hub = new Hub(broker, config, presence, memory, this.metrics, this.inputs);
     this.channels = new ChannelsService(
       broker,
       config,
@@ -61,8 +70,10 @@ export class Pod implements ConnectionContext {
       permissions,
       new AuthorizationWebhook(config, this.metrics, logger),
       this.hub,
-      new Replays(broker, config, this.inputs),
+      new Replays(broker, config, this.inputs, reads),
       presence,
+      reads,
+      quotas,
       this.metrics,
       this.inputs,
     );

@@ -108,7 +108,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     const subscribed = connection.subscriptions?.has(channel) ?? false;
     if (identity === undefined || !this.permissions.mayPublish(identity, channel, subscribed)) {
       if (!this.webhook.asksAbout('publish')) throw new ProtocolError('forbidden');
-      await this.webhook.publish({ user, client, channel });
+      await this.webhook.publish({ user, client, channel }, connection.address);
     }
     const publisher = user === undefined ? `client:${client}` : `user:${user}`;
     if (!this.publishRates.add(publisher)) {
@@ -259,7 +259,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
       return grant;
     }
     if (!this.webhook.asksAbout('subscribe')) throw new ProtocolError('forbidden');
-    const expiresAt = await this.webhook.subscribe({ user, client, channel });
+    const expiresAt = await this.webhook.subscribe({ user, client, channel }, connection.address);
     return { user, channel, ...(expiresAt === undefined ? {} : { expiresAt }) };
   }
 

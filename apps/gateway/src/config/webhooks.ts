@@ -58,7 +58,9 @@ export function webhooksSchema() {
             unit: 'seconds',
           }),
           concurrency: setting(z.int().min(1).max(10_000).prefault(64), {
-            description: 'How many requests of one pod are under way at once; four times as many may wait.',
+            description:
+              'How many requests of one pod are under way at once; four times as many may wait. One user has at most a ' +
+              'quarter of them, and whoever has not proven who they are three quarters together.',
           }),
           cache: setting(seconds(0, 3_600).prefault(5), {
             description:

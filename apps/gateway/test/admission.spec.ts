@@ -174,9 +174,9 @@ describe('those who prove who they are', () => {
     const gateway = await startGateway(RATE);
     const wrong = { headers: { Authorization: 'Bearer nonsense' } };
     const statuses: number[] = [];
-    for (let n = 0; n < 40; n += 1) statuses.push(await ask(gateway, wrong));
-    expect(statuses.filter((status) => status === 401)).toHaveLength(2 * 10 + 10);
-    expect(statuses.slice(30).every((status) => status === 503)).toBe(true);
+    for (let n = 0; n < 60; n += 1) statuses.push(await ask(gateway, wrong));
+    expect(statuses.filter((status) => status === 401)).toHaveLength(4 * 10 + 10);
+    expect(statuses.slice(50).every((status) => status === 503)).toBe(true);
   });
 
   it('have none where only the backend knows who they are, and nobody is refused for that', async () => {

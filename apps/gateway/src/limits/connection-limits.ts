@@ -14,7 +14,7 @@ import { RateTable, type Rate } from './rate-table.js';
 const RESERVE = 0.5;
 
 /** How many tokens are verified before the rate of all is asked, as a multiple of it. A check costs less than an upgrade. */
-const TRIALS = 2;
+const TRIALS = 4;
 
 /** Whether there is room for another connection. */
 @Injectable()

@@ -89,7 +89,8 @@ export function webhooksSchema() {
           }),
           maxQueued: setting(z.int().min(1).max(1_000_000).prefault(10_000), {
             description:
-              'How many events of one pod wait at most while the backend is away; beyond, the oldest are dropped.',
+              'How many events of one pod wait at most while the backend is away; beyond, the oldest of whoever caused most ' +
+              'of them are dropped.',
           }),
           timeout: setting(seconds(0.05, 60).prefault(5), {
             description: 'How long the backend may take to answer.',

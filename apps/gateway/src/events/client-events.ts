@@ -74,6 +74,7 @@ export class ClientEvents {
   }
 
   private tell(type: EventType, { client, details }: Member): void {
-    this.webhook.add(type, this.rooms.now(), { client, ...(JSON.parse(details) as { user?: string }) });
+    const known = JSON.parse(details) as { user?: string };
+    this.webhook.add(type, this.rooms.now(), { client, ...known }, known.user);
   }
 }

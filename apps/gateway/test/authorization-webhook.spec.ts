@@ -365,22 +365,112 @@ describe('a backend that cannot be asked permits nothing, and clients may try ag
     expect(backend.unsigned).toBe(1);
   });
 
-  it('and is left alone for a while when it goes on failing', async () => {
+  it('and is left alone for a while when it fails for everybody', async () => {
     const backend = await Backend.start(() => ({ allow: true }));
     const gateway = await startChannels(backend);
-    const ann = await connectAs(gateway, { sub: 'ann' });
+    const users = await Promise.all(Array.from({ length: 20 }, (_, n) => connectAs(gateway, { sub: `user-${n}` })));
     backend.fault = (response) => json(response, {}, 500);
-    for (let attempt = 0; attempt < 20; attempt += 1) {
-      expect(await refusal(ann.publish(`room:${attempt}`, 1))).toEqual(UNAVAILABLE);
-    }
+    for (const user of users) expect(await refusal(user.publish(CHANNEL, 1))).toEqual(UNAVAILABLE);
     expect(backend.questions).toHaveLength(5);
     expect(await metric(gateway, 'holdfast_authorization_breaker_open')).toBe(1);
     expect(await metric(gateway, 'holdfast_authorizations_total{action="publish",outcome="rejected"}')).toBe(15);
     backend.fault = undefined;
-    await vi.waitFor(async () => expect(await ann.publish(CHANNEL, 1)).toMatchObject({ offset: 1 }), {
+    const [ann] = users;
+    await vi.waitFor(async () => expect(await ann?.publish(CHANNEL, 1)).toMatchObject({ offset: 1 }), {
       timeout: 5_000,
     });
     expect(await metric(gateway, 'holdfast_authorization_breaker_open')).toBe(0);
+  });
+
+  it('and is left alone at once if it cannot be reached, whoever asks', async () => {
+    const backend = await Backend.start();
+    const gateway = await startChannels(backend);
+    const ann = await connectAs(gateway, { sub: 'ann' });
+    await backend.server.stop();
+    for (let attempt = 0; attempt < 10; attempt += 1) await refusal(ann.publish(`room:${attempt}`, 1));
+    expect(await metric(gateway, 'holdfast_authorizations_total{action="publish",outcome="failed"}')).toBe(5);
+    expect(await metric(gateway, 'holdfast_authorization_breaker_open')).toBe(1);
+  });
+});
+
+describe("one user's questions take nothing away from others", () => {
+  /** Connections of one user that ask about ever new channels for as long as the test runs. */
+  async function flood(gateway: TestGateway, channel: string): Promise<void> {
+    const clients = await Promise.all(Array.from({ length: 10 }, () => connectAs(gateway, { sub: 'evil' })));
+    let goesOn = true;
+    onTestFinished(() => void (goesOn = false));
+    for (const [index, client] of clients.entries()) {
+      for (let lane = 0; lane < 16; lane += 1) {
+        void (async () => {
+          for (let n = 0; goesOn; n += 1) {
+            await client.publish(`${channel}:${index}-${lane}-${n}`, 1).catch(() => undefined);
+            await new Promise((resolve) => setTimeout(resolve, 5));
+          }
+        })();
+      }
+    }
+  }
+
+  async function outcomes(client: TestClient, times: number): Promise<Record<string, number>> {
+    const counts: Record<string, number> = {};
+    for (let n = 0; n < times; n += 1) {
+      const outcome = await client.subscribe(`good:${n}`).then(
+        () => 'allowed',
+        (error: { code: string }) => error.code,
+      );
+      counts[outcome] = (counts[outcome] ?? 0) + 1;
+    }
+    return counts;
+  }
+
+  it('however many they are', async () => {
+    const backend = await Backend.start(
+      () => new Promise((resolve) => setTimeout(() => resolve({ allow: true }), 20)),
+    );
+    const gateway = await startChannels(backend, { concurrency: 8, timeout: 5 });
+    const good = await connectAs(gateway, { sub: 'good' });
+    await flood(gateway, 'evil');
+    await vi.waitFor(async () =>
+      expect(
+        await metric(gateway, 'holdfast_authorizations_total{action="publish",outcome="rejected"}'),
+      ).toBeGreaterThan(100),
+    );
+    expect(await outcomes(good, 30)).toEqual({ allowed: 30 });
+  });
+
+  it('however long they take', async () => {
+    const backend = await Backend.start(({ data }) =>
+      data['user'] === 'evil' ? new Promise(() => undefined) : { allow: true },
+    );
+    const gateway = await startChannels(backend, { concurrency: 8, timeout: 1 });
+    const good = await connectAs(gateway, { sub: 'good' });
+    await flood(gateway, 'evil');
+    await vi.waitFor(() => expect(backend.asked('authorize.publish').length).toBeGreaterThan(1));
+    expect(await outcomes(good, 30)).toEqual({ allowed: 30 });
+    expect(await metric(gateway, 'holdfast_authorization_breaker_open')).toBe(0);
+  });
+
+  it.each<[string, Backend['fault']]>([
+    ['an error', (response) => json(response, {}, 500)],
+    ['a cut connection', (response) => void response.destroy()],
+    ['something else than an answer', (response) => json(response, { allow: 'perhaps' })],
+  ])('although the backend answers each of them by %s, and they alone wait', async (_what, fault) => {
+    const backend = await Backend.start(() => ({ allow: true }));
+    backend.fault = (response, { body }) => {
+      if (body.includes('"evil"')) fault?.(response, { body, headers: {}, url: '' });
+      else json(response, { allow: true });
+    };
+    const gateway = await startChannels(backend);
+    const good = await connectAs(gateway, { sub: 'good' });
+    await flood(gateway, 'bad');
+    await vi.waitFor(async () =>
+      expect(
+        await metric(gateway, 'holdfast_authorizations_total{action="publish",outcome="rejected"}'),
+      ).toBeGreaterThan(200),
+    );
+    expect(await outcomes(good, 100)).toEqual({ allowed: 100 });
+    expect(await metric(gateway, 'holdfast_authorization_breaker_open')).toBe(0);
+    expect(backend.asked('authorize.publish').length).toBeLessThan(100);
   });
 });
 

@@ -297,6 +297,143 @@ describe('a backend that is slow or away', () => {
   });
 });
 
+/** Connects and leaves for good, again and again. */
+async function comeAndGo(gateway: TestGateway, sub: string, times: number): Promise<void> {
+  for (let time = 0; time < times; time += 1) await (await connectAs(gateway, { sub })).close();
+}
+
+describe("one user's events", () => {
+  it("take no place of others' while the backend is away", async () => {
+    const backend = await Backend.start();
+    backend.fault = (response) => json(response, {}, 503);
+    const gateway = await start(backend, {
+      maxQueued: 20,
+      maxBatch: 5,
+      types: ['client.connected', 'client.disconnected'],
+    });
+    await comeAndGo(gateway, 'good', 2);
+    await comeAndGo(gateway, 'evil', 30);
+    await comeAndGo(gateway, 'late', 2);
+    backend.questions.length = 0;
+    backend.fault = undefined;
+    await vi.waitFor(
+      () => {
+        const told = storyOf(backend);
+        for (const user of ['good', 'late']) {
+          expect(new Set(told.filter((line) => line.endsWith(user))).size).toBe(2);
+          expect(told.filter((line) => line.endsWith(user))).toHaveLength(4);
+        }
+      },
+      { timeout: 10_000 },
+    );
+  });
+
+  it('take no place of others, whatever channels they are about', async () => {
+    const backend = await Backend.start();
+    backend.fault = (response) => json(response, {}, 503);
+    const gateway = await start(backend, { maxQueued: 20, types: ['channel.occupied'] });
+    const [good, evil] = [await connectAs(gateway, { sub: 'good' }), await connectAs(gateway, { sub: 'evil' })];
+    for (let n = 0; n < 3; n += 1) await good.subscribe(`good:${n}`);
+    for (let n = 0; n < 60; n += 1) await evil.subscribe(`evil:${n}`);
+    await vi.waitFor(async () =>
+      expect(await metric(gateway, 'holdfast_events_total{outcome="dropped"}')).toBeGreaterThan(10),
+    );
+    backend.questions.length = 0;
+    backend.fault = undefined;
+    await vi.waitFor(
+      () =>
+        expect(storyOf(backend)).toEqual(
+          expect.arrayContaining([0, 1, 2].map((n) => `channel.occupied good:${n}`)),
+        ),
+      { timeout: 10_000 },
+    );
+  });
+});
+
+describe('an event that the backend never takes', () => {
+  it.each<[string, Backend['fault']]>([
+    ['as it calls it bad', (response) => json(response, {}, 400)],
+    ['as it calls it too large', (response) => json(response, {}, 413)],
+    ['as it fails at it', (response) => json(response, {}, 500)],
+    ['as it breaks off', (response) => void response.destroy()],
+    ['as it never answers', () => undefined],
+  ])('%s holds up no others, and is dropped alone', { timeout: 40_000 }, async (_how, fault) => {
+    const backend = await Backend.start();
+    const taken: string[] = [];
+    backend.fault = (response, { body }) => {
+      if (body.includes('"evil"')) {
+        fault?.(response, { body, headers: {}, url: '' });
+        return;
+      }
+      const { data } = JSON.parse(body) as { data: { events: SentEvent[] } };
+      taken.push(...data.events.map(({ data: { user = '' } }) => user));
+      json(response, {});
+    };
+    const gateway = await start(backend, { maxDelay: 0.05, timeout: 0.3, types: ['client.connected'] });
+    const users = Array.from({ length: 12 }, (_, n) => `user-${n}`);
+    for (const sub of [...users.slice(0, 6), 'evil', ...users.slice(6)]) await connectAs(gateway, { sub });
+    await vi.waitFor(() => expect(taken.toSorted()).toEqual(users.toSorted()), { timeout: 15_000 });
+    // It is not given up while nothing shows that the backend takes others.
+    const dropped = (): Promise<number | undefined> => metric(gateway, 'holdfast_events_total{outcome="dropped"}');
+    let more = 0;
+    await vi.waitFor(
+      async () => {
+        await connectAs(gateway, { sub: `more-${(more += 1)}` });
+        expect(await dropped()).toBe(1);
+      },
+      { timeout: 15_000, interval: 200 },
+    );
+    await vi.waitFor(() => expect(taken).toHaveLength(users.length + more), { timeout: 10_000 });
+    expect(await metric(gateway, 'holdfast_events_waiting')).toBe(0);
+  });
+
+  it('is one of a user whose others are then sent apart, so that they hold up nobody again', { timeout: 30_000 }, async () => {
+    const backend = await Backend.start();
+    const taken: string[] = [];
+    let failures = 0;
+    backend.fault = (response, { body }) => {
+      if (body.includes('"evil"')) {
+        failures += 1;
+        json(response, {}, 500);
+        return;
+      }
+      const { data } = JSON.parse(body) as { data: { events: SentEvent[] } };
+      taken.push(...data.events.map(({ data: { user = '' } }) => user));
+      json(response, {});
+    };
+    const gateway = await start(backend, { types: ['client.connected', 'client.disconnected'] });
+    let goesOn = true;
+    const flood = (async () => {
+      while (goesOn) await comeAndGo(gateway, 'evil', 1);
+    })();
+    onTestFinished(() => void (goesOn = false));
+    await vi.waitFor(() => expect(failures).toBeGreaterThan(2), { timeout: 20_000 });
+    for (let n = 0; n < 20; n += 1) await comeAndGo(gateway, `user-${n}`, 1);
+    await vi.waitFor(() => expect(taken).toHaveLength(40), { timeout: 15_000 });
+    goesOn = false;
+    await flood;
+  });
+
+  it('is none if the backend takes them in smaller requests', async () => {
+    const backend = await Backend.start();
+    const taken: string[] = [];
+    backend.fault = (response, { body }) => {
+      const { data } = JSON.parse(body) as { data: { events: SentEvent[] } };
+      if (data.events.length > 2) {
+        json(response, {}, 413);
+        return;
+      }
+      taken.push(...data.events.map(({ data: { user = '' } }) => user));
+      json(response, {});
+    };
+    const gateway = await start(backend, { maxDelay: 0.3, types: ['client.connected'] });
+    const users = Array.from({ length: 30 }, (_, n) => `user-${n}`);
+    await Promise.all(users.map((sub) => connectAs(gateway, { sub })));
+    await vi.waitFor(() => expect(taken.toSorted()).toEqual(users.toSorted()), { timeout: 15_000 });
+    expect(await metric(gateway, 'holdfast_events_total{outcome="dropped"}')).toBeUndefined();
+  });
+});
+
 describe('events wait for each other', () => {
   it('until the time is up', async () => {
     const backend = await Backend.start();

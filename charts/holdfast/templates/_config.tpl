@@ -3,6 +3,7 @@
 {{- $drain := dict "settle" .Values.timeouts.settle "window" .Values.timeouts.drain }}
 {{- $defaults := dict }}
 {{- with include "holdfast.maxConnectionAge" . }}{{ $_ := set $defaults "connection" (dict "maxAge" (int64 .)) }}{{ end }}
+{{- with include "holdfast.trustedHops" . }}{{ $_ := set $defaults "limits" (dict "trustedHops" (int64 .) "privateAddresses" false) }}{{ end }}
 {{- toYaml (mergeOverwrite $defaults (deepCopy .Values.config) (dict "drain" $drain)) }}
 {{- end }}
 

@@ -55,6 +55,9 @@ sessionAffinity.mode=clientIP does nothing for clients that come through {{ . }}
 {{- end }}
 sessionAffinity.mode=clientIP: kube-proxy in mode iptables remembers 100 addresses for each pod and node. With more clients the oldest are forgotten, and move when they reconnect.
 {{- end }}
+{{- if and (include "holdfast.trustedHops" .) (include "holdfast.proxied" .) }}
+Clients are limited by their address, as the controller sees it. If a CDN is in front of it, set config.limits.trustedHops to the number of proxies that add to X-Forwarded-For, or clientAddresses.derive=false: the addresses of the CDN are not those of clients.
+{{- end }}
 {{- with include "holdfast.maxConnectionAge" . }}
 Google's load balancer cuts every connection at the age of {{ int64 $.Values.timeouts.read }} s, busy or not. The gateway asks each to move by {{ dig "connection" "maxAge" . $.Values.config }} s.
 {{- end }}

@@ -19,6 +19,27 @@ broker; port 8001 is not even in the Service. The chat page is a list of its own
 {{- if or .Values.ingress.enabled .Values.gateway.enabled }}true{{ end }}
 {{- end }}
 
+{{/*
+How many proxies add the address of a client to X-Forwarded-For, if the chart knows the way that clients take and `config` does not say
+it. Empty otherwise: the gateway then limits nobody by address. Each controller adds one entry, by default or always; Google's load
+balancers add two. Behind a Service of type LoadBalancer clients could pass by the controller, and send any header that they like.
+*/}}
+{{- define "holdfast.trustedHops" -}}
+{{- $service := .Values.service }}
+{{- $hops := list }}
+{{- if .Values.ingress.enabled }}{{ $hops = append $hops (ternary 2 1 (eq .Values.ingress.controller "gke")) }}{{ end }}
+{{- if .Values.gateway.enabled }}{{ $hops = append $hops (get (dict "gke" 2 "envoy" 1) .Values.gateway.controller) }}{{ end }}
+{{- if include "holdfast.proxied" . }}
+{{- if eq $service.type "LoadBalancer" }}{{ $hops = list }}{{ end }}
+{{- else if and (ne $service.type "ClusterIP") (eq $service.externalTrafficPolicy "Local") }}
+{{- $hops = list 0 }}
+{{- end }}
+{{- $isSet := hasKey (.Values.config.limits | default dict) "trustedHops" }}
+{{- range .Values.extraEnv }}{{ if eq .name "HOLDFAST_TRUSTED_HOPS" }}{{ $isSet = true }}{{ end }}{{ end }}
+{{- $hops = uniq $hops }}
+{{- if and .Values.clientAddresses.derive (not $isSet) (eq (len $hops) 1) }}{{ first $hops }}{{ end }}
+{{- end }}
+
 {{/* For how long a proxy with one limit for both directions leaves a silent connection alone, in seconds: neither limit is cut short. */}}
 {{- define "holdfast.idleSeconds" -}}
 {{- max (int64 .Values.timeouts.read) (int64 .Values.timeouts.send) }}

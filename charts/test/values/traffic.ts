@@ -107,6 +107,13 @@ export const cases: Readonly<Record<string, ValueCase>> = {
     expect: ['/ws', '/api'],
   },
 
+  'clientAddresses.derive': {
+    value: false,
+    with: NGINX,
+    look: (all) => all.get('ConfigMap', NAME).data?.['config.yaml']?.includes('trustedHops'),
+    expect: false,
+  },
+
   'gateway.enabled': {
     value: true,
     with: { gateway: gatewayOf('', { enabled: false }) },

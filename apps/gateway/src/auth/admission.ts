@@ -12,6 +12,8 @@ export interface Applicant {
   readonly token?: string | undefined;
   /** The page's, where it comes from a browser. */
   readonly origin?: string | undefined;
+  /** Absent if addresses are not told apart. */
+  readonly address?: string | undefined;
 }
 
 /** Decides whether a client may connect, and as who: by its token, and by the webhook where that is asked. */
@@ -25,14 +27,41 @@ export class Admission {
   ) {}
 
   /** @throws ProtocolError `unauthorized`, `forbidden` or `authorization_unavailable` */
-  async admit({ token, client, origin }: Applicant): Promise<Identity> {
-    const asksWebhook = this.webhook.asksAbout('connect');
-    // Where nothing here verifies tokens they may be of any form: the backend knows its own.
-    const isOpaque = asksWebhook && !verifiesTokens(this.config.auth.jwt);
-    const identity = token === undefined || isOpaque ? ANONYMOUS : await this.authenticator.connection(token);
-    if (!asksWebhook) return this.withSize(identity);
+  async admit(applicant: Applicant): Promise<Identity> {
+    return this.permit(applicant, await this.prove(applicant.token));
+  }
+
+  /** Whether {@link prove} can say who the owner of a token is. */
+  get provesTokens(): boolean {
+    // If nothing here verifies tokens they may be of any form: the backend knows its own.
+    return !this.webhook.asksAbout('connect') || verifiesTokens(this.config.auth.jwt);
+  }
+
+  /**
+   * What a token proves by itself.
+   *
+   * @returns undefined if there is no token, or if only the backend can verify it.
+   * @throws ProtocolError `unauthorized` or `authorization_unavailable`
+   */
+  async prove(token: string | undefined): Promise<Identity | undefined> {
+    return token === undefined || !this.provesTokens ? undefined : this.authenticator.connection(token);
+  }
+
+  /**
+   * The second half of {@link admit}.
+   *
+   * @param proven what {@link prove} returned for the applicant's token.
+   * @throws ProtocolError as {@link admit} does
+   */
+  async permit({ token, client, origin, address }: Applicant, proven: Identity | undefined): Promise<Identity> {
+    const identity = proven ?? ANONYMOUS;
+    if (!this.webhook.asksAbout('connect')) return this.withSize(identity);
     const { user, info } = identity;
-    const permit = await this.webhook.connect({ user, info, client, origin, ...(isOpaque ? { token } : {}) });
+    const opaque = proven === undefined ? token : undefined;
+    const permit = await this.webhook.connect(
+      { user, info, client, origin, ...(opaque === undefined ? {} : { token: opaque }) },
+      address,
+    );
     return this.withSize(permittedBy(permit, identity));
   }
 

@@ -9,6 +9,9 @@ const MAX_BYTES = 262_144;
 /** A token without `kid` is tried with each key that fits, so there must not be many. */
 const MAX_KEYS = 50;
 
+/** How many tokens of unknown keys may wait for a fetch. Anybody can make one up. */
+const MAX_WAITING = 256;
+
 /** ms after a failed fetch until the next, at first and at most. */
 const MIN_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 60_000;
@@ -40,6 +43,7 @@ export class KeySet {
   /** No fetch before this moment. */
   private notBefore = -Infinity;
   private fetching: Promise<void> | undefined;
+  private waiting = 0;
 
   constructor(private readonly options: KeySetOptions) {}
 
@@ -56,8 +60,14 @@ export class KeySet {
       if (!(error instanceof errors.JWKSNoMatchingKey) || header.kid === undefined) throw error;
     }
     // The issuer may have begun to use this key since.
-    const newer = await this.fetch();
-    return newer(header, token);
+    if (this.waiting >= MAX_WAITING) throw new KeysUnavailableError('too many tokens wait for the keys');
+    this.waiting += 1;
+    try {
+      const newer = await this.fetch();
+      return await newer(header, token);
+    } finally {
+      this.waiting -= 1;
+    }
   };
 
   /** Has the keys at hand when the first token comes. Never rejects. */

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { mayConnectFrom } from './origins.js';
+import { Origins } from './origins.js';
 
 const HOST = 'chat.example.com';
+
+function mayConnect(headers: Record<string, string>, allowed: readonly string[] = []): boolean {
+  return new Origins(allowed).mayConnect(headers);
+}
 
 describe('a page of another origin', () => {
   it.each<[string | undefined, string[], boolean]>([
@@ -15,6 +19,9 @@ describe('a page of another origin', () => {
     ['https://chat.example.com:8443', [], false],
     ['https://example.com', [], false],
     ['https://chat.example.com.evil.test', [], false],
+    ['https://chat.example.com/', [], false],
+    ['https://evil.test@chat.example.com', [], false],
+    ['ftp://chat.example.com', [], false],
     ['null', [], false],
     ['', [], false],
     // Allowed ones.
@@ -25,17 +32,74 @@ describe('a page of another origin', () => {
     ['https://a.b.example.org', ['https://*.example.org'], true],
     ['https://example.org', ['https://*.example.org'], false],
     ['https://evilexample.org', ['https://*.example.org'], false],
+    ['https://evil.test/.example.org', ['https://*.example.org'], false],
+    ['https://evil.test#.example.org', ['https://*.example.org'], false],
     ['http://localhost:3000', ['https://example.org', 'http://localhost:3000'], true],
+    ['capacitor://localhost', ['capacitor://localhost'], true],
     ['https://anything.test', ['*'], true],
     ['null', ['*'], true],
+    // A port that the scheme implies, and case, say nothing.
+    ['https://example.org', ['https://example.org:443'], true],
+    ['https://example.org:443', ['https://example.org'], true],
+    ['http://example.org', ['http://example.org:80'], true],
+    ['https://a.example.org', ['https://*.example.org:443'], true],
+    ['https://example.org:80', ['https://example.org'], false],
+    ['http://example.org:443', ['http://example.org'], false],
+    ['HTTPS://Example.ORG', ['https://example.org'], true],
+    ['http://[::1]:3000', ['http://[::1]:3000'], true],
+    ['http://[::1]', ['http://[0:0:0:0:0:0:0:1]:80'], true],
+    ['http://[::80]', ['http://[::81]'], false],
   ])('%j with %j allowed may connect: %j', (origin, allowed, expected) => {
-    const headers = { host: HOST, ...(origin === undefined ? {} : { origin }) };
-    expect(mayConnectFrom(headers, allowed)).toBe(expected);
+    expect(mayConnect({ host: HOST, ...(origin === undefined ? {} : { origin }) }, allowed)).toBe(expected);
   });
 
-  it('is told from its own by the host as the client wrote it, with its port', () => {
-    expect(mayConnectFrom({ host: 'LocalHost:8000', origin: 'http://localhost:8000' }, [])).toBe(true);
-    expect(mayConnectFrom({ host: 'localhost:8000', origin: 'http://localhost:3000' }, [])).toBe(false);
-    expect(mayConnectFrom({ origin: 'http://localhost' }, [])).toBe(false);
+  it.each<[string, string, boolean]>([
+    ['LocalHost:8000', 'http://localhost:8000', true],
+    ['localhost:8000', 'http://localhost:3000', false],
+    // The port that the scheme implies, written or not.
+    ['chat.example.com:443', 'https://chat.example.com', true],
+    ['chat.example.com:80', 'http://chat.example.com', true],
+    ['chat.example.com', 'https://chat.example.com:443', true],
+    ['chat.example.com:443', 'http://chat.example.com', false],
+    ['chat.example.com:80', 'https://chat.example.com', false],
+    ['[::1]:8000', 'http://[::1]:8000', true],
+    ['[0:0:0:0:0:0:0:1]', 'http://[::1]', true],
+    ['[::1]', 'http://[::2]', false],
+    ['evil.test@chat.example.com', 'https://chat.example.com', false],
+    ['chat.example.com/x', 'https://chat.example.com', false],
+    ['', 'https://chat.example.com', false],
+  ])('is distinguished from its own by the host that the client asked for: at %j the origin %j may connect: %j', (host, origin, expected) => {
+    expect(mayConnect({ host, origin })).toBe(expected);
+  });
+
+  it('has no host to be compared with if the request names none', () => {
+    expect(mayConnect({ origin: 'http://localhost' })).toBe(false);
+  });
+});
+
+describe('a page of the same host that came without TLS may not connect to where clients come by TLS', () => {
+  const PLAIN = 'http://chat.example.com';
+  const SECURE = 'https://chat.example.com';
+
+  it.each<[Record<string, string>, string, boolean]>([
+    [{ 'x-forwarded-proto': 'https' }, PLAIN, false],
+    [{ 'x-forwarded-proto': 'wss' }, PLAIN, false],
+    [{ 'x-forwarded-proto': 'HTTPS, http' }, PLAIN, false],
+    [{ forwarded: 'for=192.0.2.1;proto=https;by=10.0.0.1' }, PLAIN, false],
+    [{ forwarded: 'proto="https", proto=http' }, PLAIN, false],
+    [{ 'x-forwarded-proto': 'http' }, PLAIN, true],
+    [{ 'x-forwarded-proto': 'ws' }, PLAIN, true],
+    [{ 'x-forwarded-proto': 'http, https' }, PLAIN, true],
+    [{}, PLAIN, true],
+    // TLS may have ended before the proxy that says http.
+    [{ 'x-forwarded-proto': 'http' }, SECURE, true],
+    [{ 'x-forwarded-proto': 'https' }, SECURE, true],
+    [{}, SECURE, true],
+  ])('%j from %j: %j', (headers, origin, expected) => {
+    expect(mayConnect({ host: HOST, origin, ...headers })).toBe(expected);
+  });
+
+  it('unless it is listed', () => {
+    expect(mayConnect({ host: HOST, origin: PLAIN, 'x-forwarded-proto': 'https' }, [PLAIN])).toBe(true);
   });
 });

@@ -116,7 +116,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     const subscribed = connection.subscriptions?.has(channel) ?? false;
     if (identity === undefined || !this.permissions.mayPublish(identity, channel, subscribed)) {
       if (!this.webhook.asksAbout('publish')) throw new ProtocolError('forbidden');
-      await this.webhook.publish({ user, client, channel });
+      await this.webhook.publish({ user, client, channel }, connection.address);
     }
     const publisher = quotaKeyOf(connection);
     this.quotas.take(publisher, 'publishes');
@@ -294,7 +294,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
       return grant;
     }
     if (!this.webhook.asksAbout('subscribe')) throw new ProtocolError('forbidden');
-    const expiresAt = await this.webhook.subscribe({ user, client, channel });
+    const expiresAt = await this.webhook.subscribe({ user, client, channel }, connection.address);
     return { user, channel, ...(expiresAt === undefined ? {} : { expiresAt }) };
   }
 

@@ -14,8 +14,9 @@ import type { Subscription } from './subscription.js';
 
 /** Hears when a channel gets its first subscriber on this pod, and when it has lost its last. */
 export interface OccupancyListener {
-  occupied(channel: string): void;
-  vacated(channel: string): void;
+  /** @param user whose subscription it is, if it is a user's. */
+  occupied(channel: string, user: string | undefined): void;
+  vacated(channel: string, user: string | undefined): void;
 }
 
 /** The channels that connections of this pod are subscribed to; the broker is asked for these and no others. */
@@ -89,7 +90,7 @@ export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSi
     subscriptions.add(subscription);
     this.memory.add(subscription.connection, SUBSCRIPTION_COST, SUBSCRIPTION_COST + channelCost(name));
     this.subscriptions += 1;
-    if (subscriptions.size === 1) this.listener?.occupied(name);
+    if (subscriptions.size === 1) this.listener?.occupied(name, subscription.connection.user);
   }
 
   remove(subscription: Subscription): void {
@@ -100,7 +101,7 @@ export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSi
     this.subscriptions -= 1;
     if (channel.subscriptions.size > 0) return;
     this.abandon(channel);
-    this.listener?.vacated(channel.name);
+    this.listener?.vacated(channel.name, subscription.connection.user);
   }
 
   onPublication(...[name, publication]: Parameters<BrokerEvents['onPublication']>): void {

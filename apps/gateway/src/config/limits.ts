@@ -34,6 +34,12 @@ export function limitsSchema() {
         env: 'HOLDFAST_TRUSTED_HOPS',
         otherwise: 'limits per address are off',
       }),
+      privateAddresses: setting(z.boolean().prefault(true), {
+        description:
+          'Whether clients with a private address (RFC 1918, RFC 6598, loopback, link-local, `fc00::/7`) are limited by it. ' +
+          'Switch it off if a proxy may see the addresses of nodes in place of those of clients, as behind a Service with ' +
+          '`externalTrafficPolicy: Cluster`: all clients of a node would count as one.',
+      }),
       connections: z
         .strictObject({
           perPod: setting(z.int().min(1).max(10_000_000).exactOptional(), {
@@ -55,6 +61,11 @@ export function limitsSchema() {
         'How many TCP connections may be open that are no WebSocket and have no request under way. Beyond it the one ' +
           'that did nothing for longest is ended.',
         2_000,
+      ),
+      verifying: countSchema(
+        'How many upgrades may wait for the authorization webhook or for the keys of an identity provider, a quarter of ' +
+          'them from one address.',
+        1_000,
       ),
       upgradeTimeout: setting(seconds(1, 60).prefault(10), {
         description: 'Within which the head of a request must have come, counted from the beginning of its connection.',

@@ -58,7 +58,9 @@ export function webhooksSchema() {
             unit: 'seconds',
           }),
           concurrency: setting(z.int().min(1).max(10_000).prefault(64), {
-            description: 'How many requests of one pod are under way at once; four times as many may wait.',
+            description:
+              'How many requests of one pod are under way at once; four times as many may wait. One user has at most a ' +
+              'quarter of them, and whoever has not proven who they are three quarters together.',
           }),
           cache: setting(seconds(0, 3_600).prefault(5), {
             description:
@@ -87,7 +89,8 @@ export function webhooksSchema() {
           }),
           maxQueued: setting(z.int().min(1).max(1_000_000).prefault(10_000), {
             description:
-              'How many events of one pod wait at most while the backend is away; beyond, the oldest are dropped.',
+              'How many events of one pod wait at most while the backend is away; beyond, the oldest of whoever caused most ' +
+              'of them are dropped.',
           }),
           timeout: setting(seconds(0.05, 60).prefault(5), {
             description: 'How long the backend may take to answer.',

@@ -14,6 +14,8 @@ interface Occupancy {
   wanted: boolean;
   /** Whether it is. */
   held: boolean;
+  /** Who came or went last, if it is a user. */
+  user: string | undefined;
   isSettling: boolean;
   timer: NodeJS.Timeout | undefined;
 }
@@ -40,20 +42,22 @@ export class ChannelEvents implements OccupancyListener, OnModuleInit {
     if (this.webhook.tells('channel.occupied', 'channel.vacated')) this.hub.listen(this);
   }
 
-  occupied(channel: string): void {
+  occupied(channel: string, user: string | undefined): void {
     let occupancy = this.channels.get(channel);
     if (occupancy === undefined) {
-      occupancy = { wanted: true, held: false, isSettling: false, timer: undefined };
+      occupancy = { wanted: true, held: false, user, isSettling: false, timer: undefined };
       this.channels.set(channel, occupancy);
     }
     clearTimeout(occupancy.timer);
     occupancy.wanted = true;
+    occupancy.user = user;
     void this.settle(channel, occupancy);
   }
 
-  vacated(channel: string): void {
+  vacated(channel: string, user: string | undefined): void {
     const occupancy = this.channels.get(channel);
     if (occupancy === undefined) return;
+    occupancy.user = user;
     occupancy.timer = setTimeout(() => {
       // On the way down subscribers come back elsewhere, and the lease of this pod ends where they do not.
       if (this.lifecycle.stage === 'draining') return;
@@ -90,17 +94,17 @@ export class ChannelEvents implements OccupancyListener, OnModuleInit {
       this.pod,
     );
     occupancy.held = true;
-    if (changed && count === 1) this.tell('channel.occupied', channel);
+    if (changed && count === 1) this.tell('channel.occupied', channel, occupancy.user);
   }
 
   private async leave(channel: string, occupancy: Occupancy): Promise<void> {
     // Where it fails the broker does it later, and tells.
     occupancy.held = false;
     const { changed, count } = await this.rooms.leave(roomOfChannel(channel), this.pod, this.pod);
-    if (changed && count === 0) this.tell('channel.vacated', channel);
+    if (changed && count === 0) this.tell('channel.vacated', channel, occupancy.user);
   }
 
-  private tell(type: EventType, channel: string): void {
-    this.webhook.add(type, this.rooms.now(), { channel });
+  private tell(type: EventType, channel: string, user?: string): void {
+    this.webhook.add(type, this.rooms.now(), { channel }, user);
   }
 }

@@ -79,6 +79,6 @@ export class ClientEvents {
   private tell(type: EventType, member: Member): void {
     const decoded = decodeMember(member);
     if (decoded === undefined) this.inputs.invalid('details', roomOfClient(member.client));
-    else this.webhook.add(type, this.rooms.now(), decoded);
+    else this.webhook.add(type, this.rooms.now(), decoded, decoded.user);
   }
 }

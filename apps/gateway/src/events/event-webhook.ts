@@ -6,6 +6,9 @@ import { Metrics } from '../metrics/metrics.js';
 import { OutboundError } from '../outbound/request.js';
 import { ThrottledLog } from '../throttled-log.js';
 import { messageId, signedPost } from '../webhooks/signed-post.js';
+import { EventQueue, type QueuedEvent } from './event-queue.js';
+import { piecesOf, type Piece } from './pieces.js';
+import { RefusedEvents } from './refused-events.js';
 
 /** ms until a request that failed is sent again, at first and at most. */
 const MIN_BACKOFF_MS = 500;
@@ -15,36 +18,62 @@ const MAX_BACKOFF_MS = 30_000;
 const FLUSH_WITHIN_MS = 3_000;
 const FLUSH_EVERY_MS = 250;
 
-interface WebhookEvent {
-  readonly id: string;
-  readonly type: EventType;
-  /** ISO 8601. */
-  readonly timestamp: string;
-  readonly data: object;
-}
+/**
+ * So many failures of a request, and it is found out whether one of its events is the cause; one less if the backend has taken
+ * something lately, in ms.
+ */
+const SIFT_AFTER = 3;
+const LATELY_MS = 30_000;
+
+/** How many requests it takes at most to see whether the backend takes anything. */
+const PROBES = 8;
+const PROBED_OTHERS = 2;
+
+/** For how many timeouts of the backend it goes on although nothing is taken. */
+const SIFT_TIMEOUTS = 3;
+
+/** How many refused pieces are sent again between two requests of new events. */
+const REFUSED_AT_ONCE = 8;
+
+/** The owner of all events whose cause is not known: anonymous clients, and pods that are gone. */
+const UNKNOWN_OWNER = '';
 
 /**
  * Tells a team's backend what happens: in batches, one request at a time, so that events come in order. Whoever tells an
- * event never waits; what the backend does not take within bounds is dropped and counted.
+ * event never waits; what the backend does not take within bounds is dropped and counted. An event that the backend
+ * refuses, whatever the reason, holds up those of others only until that is known.
  */
 @Injectable()
 export class EventWebhook implements OnApplicationShutdown {
-  private readonly waiting: WebhookEvent[] = [];
+  private readonly waiting: EventQueue;
+  private readonly refused: RefusedEvents;
   /** Aborted when this pod stops: nothing waits for others any more. */
   private readonly stopping = new AbortController();
   /** Aborted when everything must have been sent. */
   private readonly timeUp = new AbortController();
   private isFailing = false;
   private readonly log = new ThrottledLog();
-  private isFull: (() => void) | undefined;
+  private wake: (() => void) | undefined;
   private sending: Promise<void> | undefined;
+  /** By `performance.now()`. */
+  private lastTaken = -Infinity;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Metrics) private readonly metrics: Metrics,
     @InjectPinoLogger(EventWebhook.name) private readonly logger: PinoLogger,
   ) {
-    metrics.gauge('holdfast_events_waiting', 'Events that wait to be sent to the webhook', () => this.waiting.length);
+    const { maxQueued, retryFor } = config.webhooks.events;
+    this.waiting = new EventQueue(maxQueued);
+    this.refused = new RefusedEvents(retryFor, (events) => {
+      this.logger.warn({ events }, 'events were dropped: the backend refuses them, and takes others');
+      this.dropped(events);
+    });
+    metrics.gauge(
+      'holdfast_events_waiting',
+      'Events that wait to be sent to the webhook',
+      () => this.waiting.size + this.refused.size,
+    );
   }
 
   /** Whether the backend wants to know of one of these. */
@@ -53,16 +82,22 @@ export class EventWebhook implements OnApplicationShutdown {
     return url !== undefined && types.some((type) => told.includes(type));
   }
 
-  /** @param time in ms since the Unix epoch, by the broker's clock. */
-  add(type: EventType, time: number, data: object): void {
+  /**
+   * @param time in ms since the Unix epoch, by the broker's clock.
+   * @param user who caused it, if that is known: whoever causes many events loses their own first.
+   */
+  add(type: EventType, time: number, data: object, user?: string): void {
     if (!this.tells(type)) return;
-    const { maxBatch, maxQueued } = this.config.webhooks.events;
-    this.waiting.push({ id: messageId(), type, timestamp: new Date(time).toISOString(), data });
-    if (this.waiting.length > maxQueued) {
-      this.waiting.shift();
-      this.dropped(1);
+    const owner = user === undefined ? UNKNOWN_OWNER : `user:${user}`;
+    const queued = { owner, event: { id: messageId(), type, timestamp: new Date(time).toISOString(), data } };
+    if (owner !== UNKNOWN_OWNER && this.refused.isSuspect(owner)) {
+      this.refused.add([queued]);
+    } else {
+      const dropped = this.waiting.add(queued);
+      if (dropped > 0) this.dropped(dropped);
     }
-    if (this.waiting.length >= maxBatch) this.isFull?.();
+    // The first of a batch, and the last.
+    if (this.waiting.size <= 1 || this.waiting.size >= this.config.webhooks.events.maxBatch) this.wake?.();
     this.sending ??= this.send().finally(() => (this.sending = undefined));
   }
 
@@ -75,61 +110,132 @@ export class EventWebhook implements OnApplicationShutdown {
   }
 
   private async send(): Promise<void> {
-    while (this.waiting.length > 0) {
-      await this.untilDue();
-      await this.deliver(this.waiting.splice(0, this.config.webhooks.events.maxBatch));
+    while (this.waiting.size > 0 || this.refused.size > 0) {
+      if (this.waiting.size === 0) {
+        await this.pause(this.refused.dueIn);
+        if (this.waiting.size > 0) continue;
+      } else {
+        await this.untilDue();
+      }
+      const events = this.waiting.take(this.config.webhooks.events.maxBatch);
+      if (events.length > 0) await this.deliver(events);
+      await this.sendRefused();
     }
   }
 
   /** Until there is a whole batch, or the first event has waited for long enough. */
   private async untilDue(): Promise<void> {
     const { maxBatch, maxDelay } = this.config.webhooks.events;
-    if (this.waiting.length >= maxBatch) return;
-    const full = new Promise<void>((resolve) => (this.isFull = resolve));
+    if (this.waiting.size < maxBatch) await this.pause(maxDelay);
+  }
+
+  /** Until {@link wake} is called, the time is up or the pod stops. */
+  private async pause(ms: number): Promise<void> {
+    const woken = new Promise<void>((resolve) => (this.wake = resolve));
     const timer = new AbortController();
     const signal = AbortSignal.any([timer.signal, this.stopping.signal]);
-    await Promise.race([full, sleep(maxDelay, undefined, { signal }).catch(() => undefined)]);
+    await Promise.race([woken, sleep(Math.max(0, ms), undefined, { signal }).catch(() => undefined)]);
     timer.abort();
-    this.isFull = undefined;
+    this.wake = undefined;
   }
 
   /** Sends it until the backend has taken it, or the time is up. */
-  private async deliver(events: readonly WebhookEvent[]): Promise<void> {
-    const { webhooks } = this.config;
-    const { url = '', timeout, retryFor } = webhooks.events;
+  private async deliver(events: readonly QueuedEvent[]): Promise<void> {
+    const until = performance.now() + this.config.webhooks.events.retryFor;
     const id = messageId();
-    const until = performance.now() + retryFor;
     for (let attempt = 0; ; attempt += 1) {
-      try {
-        await signedPost({
-          url,
-          secrets: webhooks.secrets.current,
-          type: 'events',
-          data: { node: this.config.node, events },
-          timeout,
-          id,
-          signal: this.timeUp.signal,
-        });
-        this.metrics.events.inc({ outcome: 'sent' }, events.length);
+      const failure = await this.post(events, id);
+      if (failure === undefined) {
         if (this.isFailing) this.logger.info('the event webhook works again');
         this.isFailing = false;
         return;
-      } catch (error) {
-        const reason = this.reasonOf(error);
-        this.metrics.eventRequestsFailed.inc();
-        if (!this.isFailing) this.logger.warn({ reason }, 'the event webhook failed: trying again');
-        this.isFailing = true;
-        const pause = this.pauseAfter(attempt);
-        if (this.timeUp.signal.aborted || performance.now() + pause >= until) {
-          this.log.write('dropped', (skipped) => {
-            this.logger.error({ reason, events: events.length, skipped }, 'events were dropped');
-          });
-          this.dropped(events.length);
-          return;
-        }
-        const { signal } = this.stopping.signal.aborted ? this.timeUp : this.stopping;
-        await sleep(pause, undefined, { signal }).catch(() => undefined);
       }
+      const reason = failure.message;
+      if (!this.isFailing) this.logger.warn({ reason }, 'the event webhook failed: trying again');
+      this.isFailing = true;
+      const isAlive = performance.now() - this.lastTaken < LATELY_MS;
+      const isDue = attempt + 1 >= (isAlive ? SIFT_AFTER - 1 : SIFT_AFTER);
+      if (isDue && failure.wasSent && (await this.sift(events))) return;
+      const pause = this.pauseAfter(attempt);
+      if (this.timeUp.signal.aborted || performance.now() + pause >= until) {
+        this.log.write('dropped', (skipped) => {
+          this.logger.error({ reason, events: events.length, skipped }, 'events were dropped');
+        });
+        this.dropped(events.length);
+        return;
+      }
+      const { signal } = this.stopping.signal.aborted ? this.timeUp : this.stopping;
+      await sleep(pause, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /**
+   * Finds out whether the backend takes parts of what it refused, or events of others. If it takes none it is at fault itself.
+   *
+   * @returns whether it has taken any. What it refused is kept for later.
+   */
+  private async sift(events: readonly QueuedEvent[]): Promise<boolean> {
+    const pieces = piecesOf(events, PROBES);
+    const others = this.waiting.ofOthers(new Set(events.map(({ owner }) => owner)), PROBED_OTHERS);
+    const giveUpAt = performance.now() + SIFT_TIMEOUTS * this.config.webhooks.events.timeout;
+    const left = new Set(events);
+    let isTaken = false;
+    let goesOn = true;
+    const probe = async (piece: Piece): Promise<void> => {
+      if (!goesOn) return;
+      const failure = await this.post(piece);
+      if (failure === undefined) {
+        isTaken = true;
+        for (const queued of piece) if (!left.delete(queued)) this.waiting.remove(queued);
+      }
+      const isHopeless = !isTaken && performance.now() > giveUpAt;
+      goesOn = failure?.wasSent !== false && !isHopeless && !this.timeUp.signal.aborted;
+    };
+    for (const piece of [...others.map((other) => [other]), ...pieces]) await probe(piece);
+    // It may be that it takes small requests only.
+    for (const piece of isTaken ? [] : pieces.slice(-PROBED_OTHERS)) await probe(piece.slice(0, 1));
+    if (!isTaken) return false;
+    for (const piece of piecesOf([...left], PROBES)) this.refused.add(piece);
+    return true;
+  }
+
+  private async sendRefused(): Promise<void> {
+    const { aborted: isLastTry } = this.stopping.signal;
+    for (let sent = 0; sent < REFUSED_AT_ONCE || isLastTry; sent += 1) {
+      const refused = this.timeUp.signal.aborted ? undefined : this.refused.next(isLastTry);
+      if (refused === undefined) break;
+      const failure = await this.post(refused.piece);
+      if (failure === undefined) continue;
+      if (isLastTry && refused.piece.length === 1) this.dropped(1);
+      else this.refused.refused(refused, failure.wasSent);
+      if (!failure.wasSent) break;
+    }
+    if (isLastTry && (this.timeUp.signal.aborted || this.waiting.size === 0)) this.refused.clear();
+  }
+
+  /** @returns why the backend did not take it; undefined if it did. */
+  private async post(events: readonly QueuedEvent[], id = messageId()): Promise<OutboundError | undefined> {
+    const { webhooks } = this.config;
+    const { url = '', timeout } = webhooks.events;
+    try {
+      await signedPost({
+        url,
+        secrets: webhooks.secrets.current,
+        type: 'events',
+        data: { node: this.config.node, events: events.map(({ event }) => event) },
+        timeout,
+        id,
+        signal: this.timeUp.signal,
+      });
+      this.metrics.events.inc({ outcome: 'sent' }, events.length);
+      this.refused.backendTook();
+      this.lastTaken = performance.now();
+      return undefined;
+    } catch (error) {
+      this.metrics.eventRequestsFailed.inc();
+      if (error instanceof OutboundError) return error;
+      this.logger.error({ err: error }, 'events could not be sent');
+      return new OutboundError('an error of the gateway');
     }
   }
 
@@ -137,12 +243,6 @@ export class EventWebhook implements OnApplicationShutdown {
     if (this.stopping.signal.aborted) return FLUSH_EVERY_MS;
     // Pods that failed together do not come again together.
     return Math.min(MIN_BACKOFF_MS * 2 ** attempt, MAX_BACKOFF_MS) * (0.5 + 0.5 * Math.random());
-  }
-
-  private reasonOf(error: unknown): string {
-    if (error instanceof OutboundError) return error.message;
-    this.logger.error({ err: error }, 'events could not be sent');
-    return 'an error of the gateway';
   }
 
   private dropped(count: number): void {

@@ -9,6 +9,7 @@ import { LifecycleModule } from '../lifecycle/lifecycle.module.js';
 import { ConnectionLimits } from '../limits/connection-limits.js';
 import { Overload } from '../limits/overload.js';
 import { PendingSockets } from '../limits/pending-sockets.js';
+import { Verifying } from '../limits/verifying.js';
 import { Metrics } from '../metrics/metrics.js';
 import { ChannelRequests } from './channel-requests.js';
 import { Connections } from './connections.js';
@@ -30,6 +31,7 @@ import { WebSocketPathController } from './web-socket-path.controller.js';
     Overload,
     SessionGateway,
     Upgrades,
+    Verifying,
     {
       provide: PendingSockets,
       inject: [HttpAdapterHost, CONFIG, Metrics],

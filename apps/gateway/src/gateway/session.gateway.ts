@@ -63,7 +63,8 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   ): Promise<Welcome> {
     if (connection.identity !== undefined) throw new ProtocolError('already_connected');
     const presented = session === undefined ? connection.session : sessionOf(session);
-    const identity = await this.authenticate(connection, { token, client: presented.client }, request);
+    const applicant = { token, client: presented.client, address: connection.address };
+    const identity = await this.authenticate(connection, applicant, request);
     // Who left meanwhile must not be registered: nobody would take it back.
     if (!connection.open) throw new ProtocolError('not_connected');
     this.makeRoom(connection, presented, identity, request);
@@ -73,7 +74,8 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   }
 
   private async refresh(connection: Connection, { token }: RefreshRequest): Promise<RefreshReply> {
-    const identity = await this.admission.admit({ token, client: connection.client });
+    const { client, address } = connection;
+    const identity = await this.admission.admit({ token, client, address });
     if (identity.user !== connection.user) throw new ProtocolError('forbidden', 'the token is of another user');
     this.connections.refreshed(connection, identity);
     this.channels.recheck(connection);

@@ -5,12 +5,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { Admission, type Identity } from '../auth/index.js';
-import { mayConnectFrom } from '../auth/origins.js';
+import { Origins } from '../auth/origins.js';
 import { offersOurs, tokenOf } from '../auth/token-carriers.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { ambiguityOf } from '../limits/ambiguity.js';
 import { ConnectionLimits } from '../limits/connection-limits.js';
 import { PendingSockets } from '../limits/pending-sockets.js';
+import { Verifying } from '../limits/verifying.js';
 import { Metrics } from '../metrics/metrics.js';
 import type { Connection } from './connection.js';
 import { Connections } from './connections.js';
@@ -33,16 +34,21 @@ export function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
 /** Decides about each HTTP upgrade: a WebSocket, or a refusal that says why. */
 @Injectable()
 export class Upgrades {
+  private readonly origins: Origins;
+
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Admission) private readonly admission: Admission,
     @Inject(Connections) private readonly connections: Connections,
     @Inject(ConnectionLimits) private readonly limits: ConnectionLimits,
     @Inject(PendingSockets) private readonly pending: PendingSockets,
+    @Inject(Verifying) private readonly verifying: Verifying,
     @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
     @Inject(Metrics) private readonly metrics: Metrics,
     @InjectPinoLogger(Upgrades.name) private readonly logger: PinoLogger,
-  ) {}
+  ) {
+    this.origins = new Origins(config.allowedOrigins);
+  }
 
   /** @param accepted is called with each new connection, before its first frame is read. */
   async handle(
@@ -63,13 +69,15 @@ export class Upgrades {
       socket.uncork();
     };
     try {
-      const address = this.limits.takeUpgrade(request);
-      const target = targetOf(request);
-      this.checkRequest(request, target);
+      this.limits.checkOverload();
+      const target = this.checkedTarget(request, socket);
+      if (target === undefined) return;
+      this.checkStage();
+      const address = this.limits.takeFromAddress(request);
       const session = sessionOf(target.query.get('session'));
       const { client } = session;
       this.limits.checkRoom({ client, address });
-      const identity = await this.identify(request, target, client);
+      const identity = await this.verified(request, target, client, socket, address);
       // It may have begun meanwhile.
       this.checkStage();
       this.limits.checkRoom({ client, user: identity?.user, address });
@@ -82,6 +90,8 @@ export class Upgrades {
       });
     } catch (error) {
       if (socket.destroyed) return;
+      // Whether it reads the refusal is its own affair.
+      this.pending.release(socket);
       const { code, detail } = this.refusal(error);
       const close = toldByClose(code);
       if (close === undefined || !offersOurs(request.headers)) {
@@ -93,6 +103,19 @@ export class Upgrades {
         // Whatever it sends until it is gone, wrong frames too, is of no interest.
         webSocket.on('error', () => undefined).close(CLOSE[close].code, CLOSE[close].reason);
       });
+    }
+  }
+
+  /** Whether it is an upgrade that might succeed costs least to find out; one that cannot is refused at once. */
+  private checkedTarget(request: IncomingMessage, socket: Duplex): Target | undefined {
+    try {
+      const target = targetOf(request);
+      this.checkRequest(request, target);
+      return target;
+    } catch (error) {
+      if (this.limits.takeRefusal()) throw error;
+      socket.destroy();
+      return undefined;
     }
   }
 
@@ -122,8 +145,7 @@ export class Upgrades {
     if (!WEBSOCKET_KEY.test(headers['sec-websocket-key'] ?? '')) {
       throw new ProtocolError('invalid', 'Sec-WebSocket-Key must be 16 bytes in Base64');
     }
-    this.checkStage();
-    if (!mayConnectFrom(headers, this.config.allowedOrigins)) throw new ProtocolError('origin_forbidden');
+    if (!this.origins.mayConnect(headers)) throw new ProtocolError('origin_forbidden');
   }
 
   private checkStage(): void {
@@ -131,16 +153,37 @@ export class Upgrades {
     if (stage === 'starting' || stage === 'draining') throw new ProtocolError('draining');
   }
 
+  private async verified(
+    request: IncomingMessage,
+    target: Target,
+    client: string,
+    socket: Duplex,
+    address: string | undefined,
+  ): Promise<Identity | undefined> {
+    this.verifying.enter(socket, address);
+    try {
+      return await this.identify(request, target, client, address);
+    } finally {
+      this.verifying.leave(address);
+    }
+  }
+
   /** Without a token: anonymous where that is allowed, and otherwise nobody until the client sends `connect`. */
   private async identify(
     { headers }: IncomingMessage,
     { query }: Target,
     client: string,
+    address: string | undefined,
   ): Promise<Identity | undefined> {
     const { cookie, anonymous } = this.config.auth;
     const token = tokenOf(headers, query, cookie);
+    // What the token proves decides which rate counts. Beyond a number of checks the common rate comes first.
+    const isTried = token !== undefined && this.admission.provesTokens && this.limits.takeTrial();
+    if (!isTried) this.limits.takeUpgrade(false);
+    const proven = await this.admission.prove(token);
+    if (isTried) this.limits.takeUpgrade(true);
     if (token === undefined && !anonymous) return undefined;
-    const identity = await this.admission.admit({ token, client, origin: headers.origin });
+    const identity = await this.admission.permit({ token, client, origin: headers.origin, address }, proven);
     if (identity.user !== undefined && this.connections.isRefused(identity.user)) throw new ProtocolError('forbidden');
     return identity;
   }

@@ -1,4 +1,5 @@
 import type { Connection } from '../gateway/connection.js';
+import { Tally } from './tally.js';
 
 /** A limit that has no room for another client. */
 export type FullLimit = 'pod_connections' | 'user_connections' | 'address_connections';
@@ -76,24 +77,5 @@ export class Census {
     }
     if (user !== sibling?.user) this.users.remove(user);
     if (address !== sibling?.address) this.addresses.remove(address);
-  }
-}
-
-class Tally {
-  private readonly counts = new Map<string, number>();
-
-  of(key: string | undefined): number {
-    return key === undefined ? 0 : (this.counts.get(key) ?? 0);
-  }
-
-  add(key: string | undefined): void {
-    if (key !== undefined) this.counts.set(key, this.of(key) + 1);
-  }
-
-  remove(key: string | undefined): void {
-    if (key === undefined) return;
-    const count = this.of(key) - 1;
-    if (count > 0) this.counts.set(key, count);
-    else this.counts.delete(key);
   }
 }

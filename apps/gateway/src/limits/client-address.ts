@@ -20,6 +20,22 @@ export function clientAddress(request: IncomingMessage, trustedHops: number): st
   return 'unknown';
 }
 
+/** Ranges of addresses that belong to nodes, pods and proxies, and to clients only within a network of one's own. */
+const PRIVATE: ReadonlySet<string> = new Set([
+  'private',
+  'loopback',
+  'linkLocal',
+  'carrierGradeNat',
+  'uniqueLocal',
+  'unspecified',
+]);
+
+/** @param address as {@link clientAddress} gives it; one that is unknown counts as private. */
+export function isPrivate(address: string): boolean {
+  const [bare = ''] = address.split('/', 1);
+  return !ipaddr.isValid(bare) || PRIVATE.has(ipaddr.parse(bare).range());
+}
+
 function canonical(text: string | undefined): string | undefined {
   const bare = withoutPort(text?.trim() ?? '');
   if (!ipaddr.isValid(bare)) return undefined;

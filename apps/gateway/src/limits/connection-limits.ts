@@ -7,10 +7,16 @@ import { LeakyBucket } from '../gateway/leaky-bucket.js';
 import { ProtocolError } from '../gateway/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
 import type { FullLimit, Newcomer } from './census.js';
-import { clientAddress } from './client-address.js';
+import { clientAddress, isPrivate } from './client-address.js';
 import { connectionCost, HeldMemory, type FullShare } from './held-memory.js';
 import { Overload } from './overload.js';
-import { RateTable } from './rate-table.js';
+import { RateTable, type Rate } from './rate-table.js';
+
+/** The reserve for upgrades whose token was verified, as a share of the rate of all. */
+const RESERVE = 0.5;
+
+/** How many tokens are verified before the rate of all is asked, as a multiple of it. A check costs less than an upgrade. */
+const TRIALS = 4;
 
 const REFUSALS: Readonly<Record<FullLimit | FullShare, [ErrorCode, string?]>> = {
   pod_connections: ['overloaded', 'too many connections'],
@@ -26,6 +32,9 @@ const REFUSALS: Readonly<Record<FullLimit | FullShare, [ErrorCode, string?]>> = 
 @Injectable()
 export class ConnectionLimits {
   private readonly podRate: LeakyBucket;
+  private readonly reserve: LeakyBucket;
+  private readonly trials: LeakyBucket;
+  private readonly refusals: LeakyBucket;
   private readonly addressRates: RateTable;
 
   constructor(
@@ -36,30 +45,65 @@ export class ConnectionLimits {
     @Inject(Metrics) private readonly metrics: Metrics,
   ) {
     const { perPod, perAddress } = config.limits.connectionRate;
-    this.podRate = new LeakyBucket(perPod.burst, perPod.perSecond);
+    this.podRate = bucketOf(perPod);
+    this.reserve = bucketOf(perPod, RESERVE);
+    this.trials = bucketOf(perPod, TRIALS);
+    this.refusals = bucketOf(perPod);
     this.addressRates = new RateTable(perAddress);
   }
 
   /**
-   * Takes an upgrade, before anything else of it is looked at: where there is too much to do, this must cost least.
+   * Asked before anything else of an upgrade is looked at: if there is too much to do, a refusal must cost least.
+   *
+   * @throws ProtocolError `overloaded`
+   */
+  checkOverload(): void {
+    if (this.overload.isOverloaded) throw new ProtocolError('overloaded');
+  }
+
+  /**
+   * Whether an upgrade that cannot succeed, whoever sends it, is answered. Such upgrades have a rate of their own, so that
+   * they use up nobody else's, and what is beyond it costs us no answer.
+   */
+  takeRefusal(): boolean {
+    if (this.refusals.add()) return true;
+    this.metrics.limited.inc({ limit: 'refusals' });
+    return false;
+  }
+
+  /**
+   * Takes an upgrade that might succeed.
    *
    * @returns the address that its client is counted by; undefined where addresses are not told apart.
-   * @throws ProtocolError `overloaded` or `rate_limited`
+   * @throws ProtocolError `rate_limited`
    */
-  takeUpgrade(request: IncomingMessage): string | undefined {
-    if (this.overload.isOverloaded) throw new ProtocolError('overloaded');
-    const { trustedHops } = this.config.limits;
-    const address = trustedHops === undefined ? undefined : clientAddress(request, trustedHops);
-    // First, so that one address alone does not use up the rate of all.
-    if (address !== undefined && !this.addressRates.add(address)) {
+  takeFromAddress(request: IncomingMessage): string | undefined {
+    const { trustedHops, privateAddresses } = this.config.limits;
+    if (trustedHops === undefined) return undefined;
+    const address = clientAddress(request, trustedHops);
+    if (!privateAddresses && isPrivate(address)) return undefined;
+    if (!this.addressRates.add(address)) {
       this.metrics.limited.inc({ limit: 'address_connection_rate' });
       throw new ProtocolError('rate_limited');
     }
-    if (!this.podRate.add()) {
-      this.metrics.limited.inc({ limit: 'pod_connection_rate' });
-      throw new ProtocolError('overloaded', 'too many upgrades');
-    }
     return address;
+  }
+
+  /** Whether a token may be verified before the rate of all is asked: the answer decides which rate counts. */
+  takeTrial(): boolean {
+    return this.trials.add();
+  }
+
+  /**
+   * Takes an upgrade out of the pod's rate. Nobody can use up the reserve without a valid token.
+   *
+   * @param isProven whether its token was verified.
+   * @throws ProtocolError `overloaded`
+   */
+  takeUpgrade(isProven: boolean): void {
+    if ((isProven && this.reserve.add()) || this.podRate.add()) return;
+    this.metrics.limited.inc({ limit: 'pod_connection_rate' });
+    throw new ProtocolError('overloaded', 'too many upgrades');
   }
 
   /** @throws ProtocolError `overloaded` or `too_many_connections` */
@@ -75,4 +119,8 @@ export class ConnectionLimits {
     const limit = this.memory.full(newcomer, connectionCost(undefined));
     return limit !== 'memory' && this.connections.census.has(newcomer.client) ? undefined : limit;
   }
+}
+
+function bucketOf({ burst, perSecond }: Rate, share = 1): LeakyBucket {
+  return new LeakyBucket(Math.ceil(burst * share), perSecond * share);
 }

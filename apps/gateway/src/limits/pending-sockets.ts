@@ -41,6 +41,16 @@ export class PendingSockets {
     return this.sockets.size;
   }
 
+  /** Somebody else bounds how many such sockets there are, and for how long: another one takes no place of this one. */
+  hold(socket: Duplex): void {
+    this.sockets.delete(socket);
+  }
+
+  /** A socket that was held is one of many again. */
+  release(socket: Duplex): void {
+    if (!socket.destroyed) this.add(socket);
+  }
+
   /** The socket is a WebSocket's from now on. */
   accepted(socket: Duplex): void {
     this.sockets.delete(socket);

@@ -1,7 +1,25 @@
 /** A request of ours that got no answer that could be used. The message is fit for a log: it holds no URL and no text of the peer. */
 export class OutboundError extends Error {
   override readonly name = 'OutboundError';
+
+  /** @param wasSent false if the server was not reached, so that the request itself cannot be the cause. */
+  constructor(
+    message: string,
+    readonly wasSent = true,
+  ) {
+    super(message);
+  }
 }
+
+/** What the system and Node call the failure to reach a server. */
+const UNREACHABLE: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
 
 export interface OutboundRequest {
   readonly method: 'GET' | 'POST';
@@ -45,7 +63,8 @@ export async function request(
     if (error instanceof OutboundError) throw error;
     if (timeUp.aborted) throw new OutboundError(`no answer within ${timeout} ms`);
     if (signal.aborted) throw new OutboundError('it was given up');
-    throw new OutboundError(`it cannot be reached${codeOf(error)}`);
+    const code = codeOf(error);
+    throw new OutboundError(`it cannot be reached${code === '' ? '' : ` (${code})`}`, !UNREACHABLE.has(code));
   }
 }
 
@@ -60,8 +79,8 @@ async function textOf({ body }: Response, maxBytes: number): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-/** What the system or Node said, as `ECONNREFUSED`: messages would hold the address. */
+/** What the system or Node said, as `ECONNREFUSED`, or nothing: messages would hold the address. */
 function codeOf(error: unknown): string {
   const cause = error instanceof Error ? (error.cause ?? error) : undefined;
-  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? ` (${cause.code})` : '';
+  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
 }

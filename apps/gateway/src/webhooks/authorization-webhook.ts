@@ -1,15 +1,5 @@
+import { hash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import {
-  bulkhead,
-  BulkheadRejectedError,
-  circuitBreaker,
-  CircuitState,
-  ConsecutiveBreaker,
-  ExponentialBackoff,
-  handleAll,
-  isBrokenCircuitError,
-  isBulkheadRejectedError,
-} from 'cockatiel';
 import type { Json } from '@holdfast/protocol';
 import { LRUCache } from 'lru-cache';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
@@ -18,6 +8,9 @@ import { ProtocolError } from '../gateway/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
 import { OutboundError } from '../outbound/request.js';
 import { answerSchemas, type Answer, type Permit } from './answers.js';
+import { BackendBreaker } from './backend-breaker.js';
+import { FailingAskers } from './failing-askers.js';
+import { FairSlots, NotRunError, type Asker } from './fair-slots.js';
 import { signedPost } from './signed-post.js';
 
 /** How many answers are remembered. */
@@ -26,19 +19,17 @@ const MAX_CACHED = 10_000;
 /** How many requests may wait, for each one that may be under way. */
 const WAITING_FACTOR = 4;
 
-/** So many failures in a row, and the backend is left alone for a while: ms, at first and at most. */
-const BREAK_AFTER = 5;
-const MIN_BREAK_MS = 1_000;
-const MAX_BREAK_MS = 10_000;
+/** What an asker is counted by who has neither a user nor an address: there may be any number of them. */
+const NOBODY = 'nobody';
 
-/** Who asks. */
-interface Asker {
+/** On whose behalf the backend is asked. */
+interface Party {
   /** Absent for an anonymous connection. */
   readonly user?: string | undefined;
   readonly client: string;
 }
 
-interface ConnectQuestion extends Asker {
+interface ConnectQuestion extends Party {
   /** What the token says that the gateway has verified. */
   readonly info?: Json | undefined;
   /** Only where the gateway verifies no tokens itself: then the backend says whose it is. */
@@ -46,7 +37,7 @@ interface ConnectQuestion extends Asker {
   readonly origin?: string | undefined;
 }
 
-interface ChannelQuestion extends Asker {
+interface ChannelQuestion extends Party {
   readonly channel: string;
 }
 
@@ -54,6 +45,14 @@ interface ChannelAnswer {
   readonly answer: Answer<'subscribe' | 'publish'>;
   /** In ms since the Unix epoch. */
   readonly expiresAt?: number;
+}
+
+/** Who waits and who is at fault when a question fails. */
+interface Standing extends Asker {
+  /** Whom a failure counts for against the backend. */
+  readonly voter: string;
+  /** Who has to wait when its questions keep failing. */
+  readonly culprit: string;
 }
 
 interface Questions {
@@ -70,10 +69,11 @@ interface Questions {
 export class AuthorizationWebhook {
   private readonly answers: LRUCache<string, ChannelAnswer> | undefined;
   private readonly asked = new Map<string, Promise<ChannelAnswer>>();
-  private readonly slots;
-  private readonly breaker = circuitBreaker(handleAll, {
-    breaker: new ConsecutiveBreaker(BREAK_AFTER),
-    halfOpenAfter: new ExponentialBackoff({ initialDelay: MIN_BREAK_MS, maxDelay: MAX_BREAK_MS }),
+  private readonly slots: FairSlots;
+  private readonly failing = new FailingAskers();
+  private readonly breaker = new BackendBreaker((isOpen) => {
+    if (isOpen) this.logger.warn('the authorization webhook fails: it is left alone for a while');
+    else this.logger.info('the authorization webhook answers again');
   });
 
   constructor(
@@ -83,19 +83,11 @@ export class AuthorizationWebhook {
   ) {
     const { cache, concurrency } = config.webhooks.authorization;
     if (cache > 0) this.answers = new LRUCache({ max: MAX_CACHED, ttl: cache });
-    this.slots = bulkhead(concurrency, WAITING_FACTOR * concurrency);
-    // It breaks again with each attempt that fails: one line tells that it begins, one that it is over.
-    let isBroken = false;
-    this.breaker.onBreak(() => {
-      if (!isBroken) this.logger.warn('the authorization webhook fails: it is left alone for a while');
-      isBroken = true;
-    });
-    this.breaker.onReset(() => {
-      if (isBroken) this.logger.info('the authorization webhook answers again');
-      isBroken = false;
-    });
-    metrics.gauge('holdfast_authorization_breaker_open', '1 while the authorization webhook is left alone', () =>
-      this.breaker.state === CircuitState.Closed ? 0 : 1,
+    this.slots = new FairSlots(concurrency, WAITING_FACTOR * concurrency);
+    metrics.gauge(
+      'holdfast_authorization_breaker_open',
+      '1 while the authorization webhook is left alone',
+      () => +this.breaker.isOpen,
     );
   }
 
@@ -108,29 +100,34 @@ export class AuthorizationWebhook {
   /**
    * Asked each time: who is connected now may be banned by the next.
    *
+   * @param address what the client is counted by, if addresses are told apart.
    * @throws ProtocolError `forbidden`, `unauthorized` or `authorization_unavailable`
    */
-  async connect(question: ConnectQuestion): Promise<Permit<'connect'>> {
-    return permitted(await this.ask('connect', question));
+  async connect(question: ConnectQuestion, address?: string): Promise<Permit<'connect'>> {
+    return permitted(await this.ask('connect', question, address));
   }
 
   /**
    * @returns when the permission ends, in ms since the Unix epoch; undefined where it does not.
    * @throws ProtocolError `forbidden`, `unauthorized` or `authorization_unavailable`
    */
-  async subscribe(question: ChannelQuestion): Promise<number | undefined> {
-    const { answer, expiresAt } = await this.remembered('subscribe', question);
+  async subscribe(question: ChannelQuestion, address?: string): Promise<number | undefined> {
+    const { answer, expiresAt } = await this.remembered('subscribe', question, address);
     permitted(answer);
     return expiresAt;
   }
 
   /** @throws ProtocolError `forbidden`, `unauthorized` or `authorization_unavailable` */
-  async publish(question: ChannelQuestion): Promise<void> {
-    permitted((await this.remembered('publish', question)).answer);
+  async publish(question: ChannelQuestion, address?: string): Promise<void> {
+    permitted((await this.remembered('publish', question, address)).answer);
   }
 
   /** One request for all who ask the same at once, and for those who ask a moment later. */
-  private async remembered(action: 'subscribe' | 'publish', question: ChannelQuestion): Promise<ChannelAnswer> {
+  private async remembered(
+    action: 'subscribe' | 'publish',
+    question: ChannelQuestion,
+    address: string | undefined,
+  ): Promise<ChannelAnswer> {
     const { user, client, channel } = question;
     const key = JSON.stringify([action, channel, ...(user === undefined ? ['client', client] : ['user', user])]);
     const known = this.answers?.get(key);
@@ -140,7 +137,7 @@ export class AuthorizationWebhook {
     }
     let asked = this.asked.get(key);
     if (asked === undefined) {
-      asked = this.askAboutChannel(action, question, key).finally(() => this.asked.delete(key));
+      asked = this.askAboutChannel(action, question, key, address).finally(() => this.asked.delete(key));
       this.asked.set(key, asked);
     }
     return asked;
@@ -150,8 +147,9 @@ export class AuthorizationWebhook {
     action: 'subscribe' | 'publish',
     question: ChannelQuestion,
     key: string,
+    address: string | undefined,
   ): Promise<ChannelAnswer> {
-    const answer = await this.ask(action, question);
+    const answer = await this.ask(action, question, address);
     const expires = 'expires' in answer ? answer.expires : undefined;
     if (expires === undefined) {
       this.answers?.set(key, { answer });
@@ -164,14 +162,18 @@ export class AuthorizationWebhook {
     return ending;
   }
 
-  private async ask<A extends AuthorizedAction>(action: A, question: Questions[A]): Promise<Answer<A>> {
+  private async ask<A extends AuthorizedAction>(
+    action: A,
+    question: Questions[A],
+    address: string | undefined,
+  ): Promise<Answer<A>> {
     const stop = this.metrics.authorizationSeconds.startTimer({ action });
     try {
-      const answer = await this.withinBounds(() => this.post(action, question));
+      const answer = await this.withinBounds(standingOf(question, address), () => this.post(action, question));
       this.metrics.authorizations.inc({ action, outcome: answer.allow ? 'allowed' : 'denied' });
       return answer;
     } catch (error) {
-      const wasAsked = !isBulkheadRejectedError(error) && !isBrokenCircuitError(error);
+      const wasAsked = !(error instanceof NotRunError);
       this.metrics.authorizations.inc({ action, outcome: wasAsked ? 'failed' : 'rejected' });
       if (!wasAsked || error instanceof OutboundError) {
         if (wasAsked) this.logger.debug({ action, reason: error.message }, 'the authorization webhook failed');
@@ -183,13 +185,24 @@ export class AuthorizationWebhook {
     }
   }
 
-  private async withinBounds<T>(post: () => Promise<T>): Promise<T> {
-    const { timeout } = this.config.webhooks.authorization;
-    const waitUntil = performance.now() + timeout;
-    return this.slots.execute(async () => {
-      // Whoever asked has been waiting for too long by now.
-      if (performance.now() > waitUntil) throw new BulkheadRejectedError(0, 0);
-      return this.breaker.execute(post);
+  private async withinBounds<T>(standing: Standing, post: () => Promise<T>): Promise<T> {
+    const { key, voter, culprit } = standing;
+    if (this.breaker.refusesAll || this.failing.mustWait(culprit)) throw new NotRunError();
+    return this.slots.run(standing, this.config.webhooks.authorization.timeout, async () => {
+      // Much may have failed while it waited.
+      if (this.failing.mustWait(culprit) || !this.breaker.admits(key)) throw new NotRunError();
+      try {
+        const answer = await post();
+        this.breaker.answered();
+        this.failing.answered(culprit);
+        return answer;
+      } catch (error) {
+        if (error instanceof OutboundError) {
+          this.breaker.failed(voter, error.wasSent ? 'other' : 'unreachable');
+          if (error.wasSent) this.failing.failed(culprit);
+        }
+        throw error;
+      }
     });
   }
 
@@ -207,6 +220,21 @@ export class AuthorizationWebhook {
     if (!answer.success) throw new OutboundError('it answered with something else than an answer');
     return answer.data as Answer<A>;
   }
+}
+
+function standingOf({ user, client, token }: ConnectQuestion, address: string | undefined): Standing {
+  if (user !== undefined) {
+    const key = `user:${user}`;
+    return { key, isProven: true, voter: key, culprit: key };
+  }
+  const key = address === undefined ? `client:${client}` : `address:${address}`;
+  return {
+    key,
+    isProven: false,
+    voter: address === undefined ? NOBODY : key,
+    // Many may share an address, and one token is one question.
+    culprit: token === undefined ? `client:${client}` : `token:${hash('sha256', token, 'base64url')}`,
+  };
 }
 
 /** @throws ProtocolError with the code of the refusal */

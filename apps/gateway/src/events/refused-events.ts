@@ -1,0 +1,130 @@
+import { piecesOf, type Piece } from './pieces.js';
+
+/** How many refused events are kept. */
+const MAX_KEPT = 1_000;
+
+/** How often the backend must refuse one event, and take others in between, until it is dropped. */
+const MAX_REFUSALS = 3;
+
+/** ms until a refused event is sent again, at first and at most. */
+const MIN_BACKOFF_MS = 500;
+const MAX_BACKOFF_MS = 30_000;
+
+/** For how long events of an owner are sent apart from others after one was dropped, in ms, and how many are remembered. */
+const SUSPECT_MS = 60_000;
+const MAX_SUSPECTS = 1_000;
+
+interface Refused {
+  readonly piece: Piece;
+  /** By `performance.now()`. */
+  readonly until: number;
+  readonly dueAt: number;
+  readonly tries: number;
+  readonly refusals: number;
+  /** How much the backend had taken when it refused this. */
+  readonly takenBefore: number;
+}
+
+/**
+ * Events that a backend refuses while it takes others. They are sent again apart from those, in ever smaller pieces, until
+ * it is known which ones it does not take.
+ */
+export class RefusedEvents {
+  private kept: Refused[] = [];
+  private count = 0;
+  private taken = 0;
+  private readonly suspects = new Map<string, number>();
+
+  /** @param dropped is called with the number of events that are given up. */
+  constructor(
+    private readonly retryFor: number,
+    private readonly dropped: (count: number) => void,
+  ) {}
+
+  get size(): number {
+    return this.count;
+  }
+
+  /** ms until the next piece is due. */
+  get dueIn(): number {
+    return this.kept.reduce((least, { dueAt }) => Math.min(least, dueAt), Infinity) - performance.now();
+  }
+
+  /** The backend has taken something: whatever it refuses now is not refused because it is away. */
+  backendTook(): void {
+    this.taken += 1;
+  }
+
+  /** Whether events of this owner are better sent apart from those of others. */
+  isSuspect(owner: string): boolean {
+    const until = this.suspects.get(owner);
+    if (until === undefined) return false;
+    if (performance.now() < until) return true;
+    this.suspects.delete(owner);
+    return false;
+  }
+
+  add(piece: Piece): void {
+    const now = performance.now();
+    this.keep({ piece, until: now + this.retryFor, dueAt: now, tries: 0, refusals: 0, takenBefore: this.taken });
+  }
+
+  /**
+   * Takes out a piece that is due. What becomes of it is reported by {@link backendTook} or {@link refused}.
+   *
+   * @param isLastTry whether all are due.
+   */
+  next(isLastTry: boolean): Refused | undefined {
+    const now = performance.now();
+    const index = this.kept.findIndex(({ dueAt }) => isLastTry || dueAt <= now);
+    const [refused] = index === -1 ? [] : this.kept.splice(index, 1);
+    this.count -= refused?.piece.length ?? 0;
+    return refused;
+  }
+
+  /** @param wasSent false if the backend was not reached. */
+  refused({ piece, until, tries, refusals, takenBefore }: Refused, wasSent: boolean): void {
+    const now = performance.now();
+    if (wasSent && piece.length > 1) {
+      for (const half of piecesOf(piece, 2)) {
+        this.keep({ piece: half, until, dueAt: now, tries: 0, refusals: 0, takenBefore: this.taken });
+      }
+      return;
+    }
+    const counts = wasSent && this.taken > takenBefore ? refusals + 1 : refusals;
+    if (counts >= MAX_REFUSALS || now >= until) {
+      this.suspect(piece);
+      this.dropped(piece.length);
+      return;
+    }
+    const dueAt = now + Math.min(MIN_BACKOFF_MS * 2 ** tries, MAX_BACKOFF_MS);
+    this.keep({ piece, until, dueAt, tries: tries + 1, refusals: counts, takenBefore: this.taken });
+  }
+
+  /** Gives up all that is left. */
+  clear(): void {
+    if (this.count > 0) this.dropped(this.count);
+    this.kept = [];
+    this.count = 0;
+  }
+
+  private keep(refused: Refused): void {
+    this.kept.push(refused);
+    this.count += refused.piece.length;
+    while (this.count > MAX_KEPT) {
+      const oldest = this.kept.shift();
+      if (oldest === undefined) return;
+      this.count -= oldest.piece.length;
+      this.dropped(oldest.piece.length);
+    }
+  }
+
+  private suspect(piece: Piece): void {
+    for (const { owner } of piece) {
+      this.suspects.delete(owner);
+      this.suspects.set(owner, performance.now() + SUSPECT_MS);
+      const [oldest] = this.suspects.keys();
+      if (this.suspects.size > MAX_SUSPECTS && oldest !== undefined) this.suspects.delete(oldest);
+    }
+  }
+}

@@ -1,0 +1,19 @@
+/** How many there are of each key. What has no key is not counted. */
+export class Tally {
+  private readonly counts = new Map<string, number>();
+
+  of(key: string | undefined): number {
+    return key === undefined ? 0 : (this.counts.get(key) ?? 0);
+  }
+
+  add(key: string | undefined): void {
+    if (key !== undefined) this.counts.set(key, this.of(key) + 1);
+  }
+
+  remove(key: string | undefined): void {
+    if (key === undefined) return;
+    const count = this.of(key) - 1;
+    if (count > 0) this.counts.set(key, count);
+    else this.counts.delete(key);
+  }
+}

@@ -1,0 +1,217 @@
+import { errorData } from '@holdfast/protocol';
+import { describe, expect, it, vi } from 'vitest';
+import { Backend } from './support/backend.js';
+import { startGateway, type TestGateway } from './support/gateway.js';
+import { json } from './support/http-server.js';
+import { Issuer } from './support/issuer.js';
+import { metric } from './support/metric.js';
+import { RawSocket, upgradeRequest, type UpgradeRequest } from './support/raw-socket.js';
+import { signToken } from './support/tokens.js';
+
+/** Asks for a WebSocket, without waiting for what comes of it. */
+async function begin({ port }: TestGateway, request: UpgradeRequest = {}): Promise<RawSocket> {
+  const raw = await RawSocket.connect(port);
+  raw.write(upgradeRequest(request));
+  return raw;
+}
+
+/** The status of the answer; 0 if the connection was ended without one. */
+async function statusOf(raw: RawSocket): Promise<number> {
+  let isClosed = false;
+  void raw.closed.then(() => (isClosed = true));
+  await vi.waitFor(() => expect(isClosed || raw.received.includes('\r\n\r\n')).toBe(true), {
+    timeout: 10_000,
+    interval: 5,
+  });
+  return Number(raw.received.toString('latin1').split(' ', 2)[1] ?? 0);
+}
+
+async function ask(gateway: TestGateway, request: UpgradeRequest = {}): Promise<number> {
+  return statusOf(await begin(gateway, request));
+}
+
+async function bearer(sub: string): Promise<UpgradeRequest> {
+  return { headers: { Authorization: `Bearer ${await signToken({ sub })}` } };
+}
+
+function limited(gateway: TestGateway, limit: string): Promise<number | undefined> {
+  return metric(gateway, `holdfast_limited_total{limit="${limit}"}`);
+}
+
+describe('an upgrade whose client is being verified', () => {
+  async function crowd(gateway: TestGateway): Promise<void> {
+    for (let n = 0; n < 30; n += 1) await RawSocket.connect(gateway.port);
+    await vi.waitFor(async () => expect(await limited(gateway, 'pending')).toBeGreaterThan(10));
+  }
+
+  it('by the webhook loses its place to no silent connection', async () => {
+    const answers: ((answer: object) => void)[] = [];
+    const backend = await Backend.start(() => new Promise<object>((resolve) => answers.push(resolve)));
+    const gateway = await startGateway(
+      { limits: { pending: 5 }, webhooks: { authorization: { actions: ['connect'], timeout: 20 } } },
+      backend.env,
+    );
+    const upgrades = await Promise.all([begin(gateway), begin(gateway), begin(gateway)]);
+    await vi.waitFor(() => expect(answers).toHaveLength(3));
+    expect(await metric(gateway, 'holdfast_verifying')).toBe(3);
+    await crowd(gateway);
+    for (const answer of answers) answer({ allow: true });
+    expect(await Promise.all(upgrades.map(statusOf))).toEqual([101, 101, 101]);
+    expect(await metric(gateway, 'holdfast_verifying')).toBe(0);
+  });
+
+  it('by the keys of an identity provider loses its place to no silent connection', async () => {
+    const issuer = await Issuer.start('key-1');
+    const answers: (() => void)[] = [];
+    issuer.answer = (response) => void answers.push(() => json(response, issuer.keySet()));
+    const gateway = await startGateway(
+      { limits: { pending: 5 } },
+      { HOLDFAST_JWT_SECRET: '', HOLDFAST_JWKS_URL: issuer.url },
+    );
+    const upgrade = await begin(gateway, {
+      headers: { Authorization: `Bearer ${await issuer.sign('key-1', { sub: 'ann' })}` },
+    });
+    await vi.waitFor(async () => expect(await metric(gateway, 'holdfast_verifying')).toBe(1));
+    await crowd(gateway);
+    for (const answer of answers) answer();
+    expect(await statusOf(upgrade)).toBe(101);
+  });
+
+  it('is one of a bounded number, and of a quarter of that from one address', async () => {
+    const backend = await Backend.start(() => new Promise(() => undefined));
+    const gateway = await startGateway(
+      { limits: { verifying: 8, trustedHops: 1 }, webhooks: { authorization: { actions: ['connect'], timeout: 2 } } },
+      backend.env,
+    );
+    const from = (address: string): UpgradeRequest => ({ headers: { 'X-Forwarded-For': address } });
+    const waiting: RawSocket[] = [];
+    for (const address of ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4']) {
+      for (let n = 0; n < 2; n += 1) waiting.push(await begin(gateway, from(address)));
+      if (address === '192.0.2.1') {
+        await vi.waitFor(async () => expect(await metric(gateway, 'holdfast_verifying')).toBe(2));
+        const refused = await begin(gateway, from(address));
+        expect(await refused.answer()).toMatchObject({
+          status: 503,
+          body: errorData('overloaded', 'too many upgrades'),
+        });
+      }
+    }
+    await vi.waitFor(async () => expect(await metric(gateway, 'holdfast_verifying')).toBe(8));
+    expect(await ask(gateway, from('192.0.2.5'))).toBe(503);
+    expect(await limited(gateway, 'verifying')).toBe(2);
+    // Each ends when its question does.
+    expect(new Set(await Promise.all(waiting.map(statusOf)))).toEqual(new Set([503]));
+    expect(await metric(gateway, 'holdfast_verifying')).toBe(0);
+  });
+
+  it('gives its place back when it has gone, and its question has ended', async () => {
+    const answers: ((answer: object) => void)[] = [];
+    const backend = await Backend.start(() => new Promise<object>((resolve) => answers.push(resolve)));
+    const gateway = await startGateway(
+      { webhooks: { authorization: { actions: ['connect'], timeout: 20 } } },
+      backend.env,
+    );
+    const upgrade = await begin(gateway);
+    await vi.waitFor(() => expect(answers).toHaveLength(1));
+    upgrade.socket.destroy();
+    answers[0]?.({ allow: true });
+    await vi.waitFor(async () => expect(await metric(gateway, 'holdfast_verifying')).toBe(0));
+    await vi.waitFor(async () => expect(await metric(gateway, 'holdfast_pending_sockets')).toBe(0));
+  });
+});
+
+describe('an upgrade that cannot succeed, whoever sends it,', () => {
+  const RATE = { limits: { connectionRate: { perPod: { burst: 10, perSecond: 0.01 } } } };
+
+  const kinds: Record<string, UpgradeRequest> = {
+    'to a path that is not there': { path: '/nope' },
+    'to a target that is no path': { path: 'http://gateway.test/ws' },
+    'by another method': { method: 'OPTIONS' },
+    'with a body': { headers: { 'Content-Length': '1' } },
+    'with two hosts': { headers: { host: 'other.test' } },
+    'without a version': { headers: { 'Sec-WebSocket-Version': undefined } },
+    'without a key': { headers: { 'Sec-WebSocket-Key': undefined } },
+    'from a page of another site': { headers: { Origin: 'https://evil.test' } },
+  };
+
+  it.each(Object.entries(kinds))('%s takes nothing from the rate of those that can', async (_kind, request) => {
+    const gateway = await startGateway(RATE, { HOLDFAST_TRUSTED_HOPS: '1' });
+    const statuses: number[] = [];
+    for (let n = 0; n < 15; n += 1) statuses.push(await ask(gateway, request));
+    // Beyond a rate of their own they cost no answer.
+    expect(statuses.slice(0, 10).every((status) => status >= 400 && status < 500)).toBe(true);
+    expect(statuses.slice(10)).toEqual([0, 0, 0, 0, 0]);
+    expect(await limited(gateway, 'refusals')).toBe(5);
+    for (let n = 0; n < 10; n += 1) expect(await ask(gateway)).toBe(101);
+    expect(await ask(gateway)).toBe(503);
+  });
+});
+
+describe('those who prove who they are', () => {
+  const RATE = { limits: { connectionRate: { perPod: { burst: 10, perSecond: 0.01 } } } };
+
+  it.each<[string, NodeJS.ProcessEnv, UpgradeRequest]>([
+    ['anonymous clients', {}, {}],
+    ['clients that have not shown a token yet', { HOLDFAST_ANONYMOUS: 'false' }, {}],
+  ])('have a part of the rate that %s cannot use up', async (_who, env, request) => {
+    const gateway = await startGateway(RATE, env);
+    for (let n = 0; n < 10; n += 1) expect(await ask(gateway, request)).toBe(101);
+    expect(await ask(gateway, request)).toBe(503);
+    for (let n = 0; n < 5; n += 1) expect(await ask(gateway, await bearer(`user-${n}`))).toBe(101);
+    // What was kept for them is used up too.
+    expect(await ask(gateway, await bearer('ann'))).toBe(503);
+  });
+
+  it('lose nothing of the rate to tokens that prove nothing', async () => {
+    const gateway = await startGateway(RATE);
+    for (let n = 0; n < 30; n += 1) {
+      expect(await ask(gateway, { headers: { Authorization: 'Bearer nonsense' } })).toBe(401);
+    }
+    for (let n = 0; n < 15; n += 1) expect(await ask(gateway, await bearer(`user-${n}`))).toBe(101);
+  });
+
+  it('are found out by a bounded number of checks: beyond it the common rate comes first', async () => {
+    const gateway = await startGateway(RATE);
+    const wrong = { headers: { Authorization: 'Bearer nonsense' } };
+    const statuses: number[] = [];
+    for (let n = 0; n < 60; n += 1) statuses.push(await ask(gateway, wrong));
+    expect(statuses.filter((status) => status === 401)).toHaveLength(4 * 10 + 10);
+    expect(statuses.slice(50).every((status) => status === 503)).toBe(true);
+  });
+
+  it('have none where only the backend knows who they are, and nobody is refused for that', async () => {
+    const backend = await Backend.start(() => ({ allow: true, user: 'ann' }));
+    const gateway = await startGateway(
+      { ...RATE, webhooks: { authorization: { actions: ['connect'] } } },
+      { ...backend.env, HOLDFAST_JWT_SECRET: '', HOLDFAST_ANONYMOUS: 'false' },
+    );
+    const opaque = { headers: { Authorization: 'Bearer opaque' } };
+    for (let n = 0; n < 10; n += 1) expect(await ask(gateway, opaque)).toBe(101);
+    expect(await ask(gateway, opaque)).toBe(503);
+    expect(backend.asked('authorize.connect')).toHaveLength(10);
+  });
+});
+
+describe('clients with a private address', () => {
+  const LIMITS = { trustedHops: 1, connectionRate: { perAddress: { burst: 2, perSecond: 0.01 } } };
+  const from = (address: string): UpgradeRequest => ({ headers: { 'X-Forwarded-For': address } });
+
+  it('are limited by it, unless it may be that of a node or a proxy', async () => {
+    const [all, publicOnly] = [
+      await startGateway({ limits: LIMITS }),
+      await startGateway({ limits: { ...LIMITS, privateAddresses: false } }),
+    ];
+    for (const address of ['10.1.2.3', '192.168.1.1', '100.64.0.1', 'fd00::1', 'fe80::1', '127.0.0.1']) {
+      const statuses = async (gateway: TestGateway): Promise<number[]> => [
+        await ask(gateway, from(address)),
+        await ask(gateway, from(address)),
+        await ask(gateway, from(address)),
+      ];
+      expect(await statuses(all)).toEqual([101, 101, 429]);
+      expect(await statuses(publicOnly)).toEqual([101, 101, 101]);
+    }
+    for (let n = 0; n < 2; n += 1) expect(await ask(publicOnly, from('203.0.113.7'))).toBe(101);
+    expect(await ask(publicOnly, from('203.0.113.7'))).toBe(429);
+    expect(await ask(publicOnly, from('2001:db8::1'))).toBe(101);
+  });
+});

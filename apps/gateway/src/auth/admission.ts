@@ -40,7 +40,7 @@ type Permit = Awaited<ReturnType<AuthorizationWebhook['connect']>>;
 function permittedBy({ user, info, channels, publish, expires }: Permit, identity: Identity): Identity {
   const expiresAt = Math.min(
     identity.expiresAt ?? Infinity,
-    expires === undefined ? Infinity : Date.now() + expires * 1000,
+    expires === undefined ? Infinity : performance.now() + expires * 1000,
   );
   const { expiresAt: _, ...rest } = identity;
   return {

@@ -142,7 +142,13 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
       throw new ProtocolError('too_many_subscriptions');
     }
 
-    const subscription = new Subscription(connection, this.hub.channel(channel), request.presence ?? false, grant);
+    const subscription = new Subscription(
+      connection,
+      this.hub.channel(channel),
+      request.presence ?? false,
+      grant,
+      this.broker.now(),
+    );
     this.hub.add(subscription);
     (connection.subscriptions ??= new Map()).set(channel, subscription);
     try {
@@ -276,7 +282,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
   }
 
   private endExpired(): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const subscription of this.expiring) {
       if ((subscription.grant?.expiresAt ?? Infinity) <= now) this.kick(subscription, 'token_expired');
     }

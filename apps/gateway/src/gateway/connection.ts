@@ -66,6 +66,8 @@ export class Connection {
   replays: ReplayBudget | undefined;
   /** The code of the close frame that the client sent, or 1006 where it sent none; 0 while open. */
   closeCode = 0;
+  /** When its client proved who it is, by the broker's clock in ms since the Unix epoch; 0 before. */
+  since = 0;
   /** What its client is counted by; undefined where addresses are not told apart. */
   address: string | undefined;
   /** The other connection of the same client, while it moves from the one to the other. */
@@ -142,7 +144,7 @@ export class Connection {
   /** Takes a new identity, whose expiry takes the place of the last one's. */
   authenticated(identity: Identity): void {
     this.identity = identity;
-    this.expiry = identity.expiresAt === undefined ? 0 : tickAfter(identity.expiresAt - Date.now());
+    this.expiry = identity.expiresAt === undefined ? 0 : tickAfter(identity.expiresAt - performance.now());
   }
 
   /** Queues an encoded frame; beyond the byte budget the connection is closed, resumable. */

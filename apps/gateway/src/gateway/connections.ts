@@ -8,6 +8,7 @@ import { Census } from '../limits/census.js';
 import { Metrics } from '../metrics/metrics.js';
 import { Connection, type ConnectionContext } from './connection.js';
 import { Dispatcher } from './dispatcher.js';
+import { RefusedUsers } from './refused-users.js';
 import type { Session } from './session.js';
 import { tick, TICK_MS } from './ticks.js';
 
@@ -18,8 +19,8 @@ const SLICES = 5;
 @Injectable()
 export class Connections implements ConnectionContext, OnModuleInit, OnApplicationShutdown {
   readonly census: Census;
+  readonly refused = new RefusedUsers();
   private readonly list: Connection[] = [];
-  private readonly refusedUsers = new Map<string, number>();
   private readonly idPrefix = randomBytes(6).toString('base64url');
   private lastId = 0;
   private slice = 0;
@@ -111,31 +112,12 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
     last.index = connection.index;
   }
 
-  /** Refuses a user's connections until a time in ms since the Unix epoch, or the latest that was given. */
-  refuse(user: string, until: number): void {
-    this.refusedUsers.set(user, Math.max(until, this.refusedUsers.get(user) ?? 0));
-  }
-
-  /** Who is refused now, and until when. */
-  refusals(): { readonly user: string; readonly until: number }[] {
-    const now = Date.now();
-    return Array.from(this.refusedUsers, ([user, until]) => ({ user, until })).filter(({ until }) => until > now);
-  }
-
-  isRefused(user: string): boolean {
-    return (this.refusedUsers.get(user) ?? 0) > Date.now();
-  }
-
   private checkSlice(): void {
     const now = tick();
     this.slice = (this.slice + 1) % SLICES;
     const end = Math.floor((this.list.length * (this.slice + 1)) / SLICES);
     // From the end, since a connection that ends gives its place to the last one.
     for (let i = end - 1; i >= Math.floor((this.list.length * this.slice) / SLICES); i -= 1) this.list[i]?.check(now);
-    if (this.slice === 0 && this.refusedUsers.size > 0) this.forgetRefusals();
-  }
-
-  private forgetRefusals(): void {
-    for (const [user, until] of this.refusedUsers) if (until <= Date.now()) this.refusedUsers.delete(user);
+    if (this.slice === 0) this.refused.forget();
   }
 }

@@ -141,7 +141,8 @@ export class Upgrades {
     const token = tokenOf(headers, query, cookie);
     if (token === undefined && !anonymous) return undefined;
     const identity = await this.admission.admit({ token, client, origin: headers.origin });
-    if (identity.user !== undefined && this.connections.isRefused(identity.user)) throw new ProtocolError('forbidden');
+    if (identity.user !== undefined && this.connections.refused.has(identity.user))
+      throw new ProtocolError('forbidden');
     return identity;
   }
 }

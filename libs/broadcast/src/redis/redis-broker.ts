@@ -18,6 +18,7 @@ import {
   type PublishResult,
   type StreamOptions,
 } from '../broker.js';
+import { steadyNow } from '../steady-clock.js';
 import { sizeArgument, ttlArgument } from './arguments.js';
 import { ChannelList } from './channel-list.js';
 import { ClusterTopology } from './cluster-topology.js';
@@ -135,7 +136,7 @@ export class RedisBroker implements Broker {
   }
 
   now(): number {
-    return Date.now() + this.#lead;
+    return steadyNow() + this.#lead;
   }
 
   async subscribe(channel: string, stream: StreamOptions): Promise<Position> {

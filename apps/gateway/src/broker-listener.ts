@@ -1,8 +1,10 @@
 import { BROKER, type Broker } from '@holdfast/broadcast';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
+import { ChannelsService } from './channels/channels.service.js';
 import { Hub } from './channels/hub.js';
 import { BelatedEvents } from './events/belated-events.js';
+import { Moves } from './gateway/moves.js';
 import { BrokerMonitor } from './health/broker-monitor.js';
 import { parseSignal } from './signals.js';
 import { UserCommands } from './users/user-commands.js';
@@ -15,6 +17,8 @@ export class BrokerListener implements OnApplicationBootstrap {
     @Inject(Hub) private readonly hub: Hub,
     @Inject(BelatedEvents) private readonly events: BelatedEvents,
     @Inject(UserCommands) private readonly commands: UserCommands,
+    @Inject(ChannelsService) private readonly channels: ChannelsService,
+    @Inject(Moves) private readonly moves: Moves,
     @Inject(BrokerMonitor) private readonly monitor: BrokerMonitor,
     @InjectPinoLogger(BrokerListener.name) private readonly logger: PinoLogger,
   ) {}
@@ -25,17 +29,24 @@ export class BrokerListener implements OnApplicationBootstrap {
       onPublication: (channel, publication) => hub.onPublication(channel, publication),
       onGap: (channel, position) => hub.onGap(channel, position),
       onJoin: (channel, member) => hub.onJoin(channel, member),
-      onLeave: (channel, member) => hub.onLeave(channel, member),
+      onLeave: (channel, member) => {
+        hub.onLeave(channel, member);
+        this.moves.memberLeft(member.client, (connection) => this.channels.rejoin(connection, channel));
+      },
       onPresenceGap: (channel) => hub.onPresenceGap(channel),
       onBelated: (...belated) => events.onBelated(...belated),
       onSignal: (signal) => this.onSignal(signal),
     });
-    await this.monitor.watch(() => this.commands.load());
+    await this.monitor.watch(async () => {
+      await this.commands.load();
+      void this.moves.announceAll().catch(() => undefined);
+    });
   }
 
   private onSignal(text: string): void {
     const signal = parseSignal(text);
     if (signal === undefined) this.logger.warn('a signal was skipped: this release does not know its like');
+    else if (signal.type === 'moves') this.moves.onSignal(signal);
     else this.commands.hear(signal);
   }
 }

@@ -1,12 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, verifiesTokens, type Config } from '../config/index.js';
+import { sessionOfUser, type Session } from '../gateway/session.js';
 import { AuthorizationWebhook } from '../webhooks/authorization-webhook.js';
 import { Authenticator } from './authenticator.js';
 import { ANONYMOUS, type Identity } from './identity.js';
 
 /** A client that wants to connect, or to stay connected. */
 export interface Applicant {
-  readonly client: string;
+  readonly session: Session;
   readonly token?: string | undefined;
   /** The page's, where it comes from a browser. */
   readonly origin?: string | undefined;
@@ -22,13 +23,14 @@ export class Admission {
   ) {}
 
   /** @throws ProtocolError `unauthorized`, `forbidden` or `authorization_unavailable` */
-  async admit({ token, client, origin }: Applicant): Promise<Identity> {
+  async admit({ token, session, origin }: Applicant): Promise<Identity> {
     const asksWebhook = this.webhook.asksAbout('connect');
     // Where nothing here verifies tokens they may be of any form: the backend knows its own.
     const isOpaque = asksWebhook && !verifiesTokens(this.config.auth.jwt);
     const identity = token === undefined || isOpaque ? ANONYMOUS : await this.authenticator.connection(token);
     if (!asksWebhook) return identity;
     const { user, info } = identity;
+    const { client } = sessionOfUser(session, user);
     const permit = await this.webhook.connect({ user, info, client, origin, ...(isOpaque ? { token } : {}) });
     return permittedBy(permit, identity);
   }

@@ -35,6 +35,12 @@ const PONG_WITHIN_MS = 10_000;
 /** A closing handshake that takes longer (a peer that reads nothing, say) ends without one. */
 export const CLOSE_WITHIN_MS = 2_000;
 
+/**
+ * How long a connection may go on when its client has a newer one. Longer than the client library waits for an answer, so
+ * that no move fails because of it.
+ */
+export const MOVE_WITHIN_MS = 15_000;
+
 /** By what `ws` says was wrong: our code for it, and the close code of the RFC that `ws` has sent. */
 const VIOLATIONS: Readonly<Record<string, { error: ErrorCode; close: number }>> = {
   WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: { error: 'too_large', close: CLOSE.tooBig.code },
@@ -70,8 +76,10 @@ export class Connection {
   since = 0;
   /** What its client is counted by; undefined where addresses are not told apart. */
   address: string | undefined;
-  /** The other connection of the same client, while it moves from the one to the other. */
+  /** The other connection of the same session, while its client moves from the one to the other. */
   sibling: Connection | undefined;
+  /** The id of the newer connection of the same session, on any pod, to which its client moves. */
+  replacedBy: string | undefined;
   /** Whether the census has counted it. */
   counted = false;
   /** Where this connection stands in the list of all. */
@@ -97,6 +105,8 @@ export class Connection {
   private moveAt = 0;
   /** When it is closed because it was invited elsewhere. */
   private leaveBy = 0;
+  /** When it is closed because its client has moved. */
+  private moveBy = 0;
   /** Until when it is not asked again to go elsewhere if it can. */
   private askedUntil = 0;
 
@@ -241,6 +251,19 @@ export class Connection {
     this.leaveBy = tickAfter(withinMs);
   }
 
+  /** Lets the client move to a newer connection of its session; this one is closed when that takes too long. */
+  replace(newer: string): void {
+    if (this.replacedBy !== undefined) return;
+    this.replacedBy = newer;
+    this.moveBy = tickAfter(MOVE_WITHIN_MS);
+  }
+
+  /** The newer connection has gone first, so that the client is back on this one. */
+  keep(): void {
+    this.replacedBy = undefined;
+    this.moveBy = 0;
+  }
+
   /** Asks the client to open another connection if it can; it may stay as well. @returns whether it was asked. */
   askElsewhere(withinMs: number): boolean {
     const now = tick();
@@ -301,6 +324,8 @@ export class Connection {
     const due = (at: number): boolean => at !== 0 && now >= at;
     if (due(this.expiry)) {
       this.close('unauthorized');
+    } else if (due(this.moveBy)) {
+      this.close('replaced');
     } else if (due(this.leaveBy)) {
       this.close('restart');
     } else {

@@ -20,6 +20,8 @@ const SLICES = 5;
 export class Connections implements ConnectionContext, OnModuleInit, OnApplicationShutdown {
   readonly census: Census;
   readonly refused = new RefusedUsers();
+  /** Connections whose clients move to newer ones, by client id. */
+  readonly moving = new Map<string, Connection>();
   private readonly list: Connection[] = [];
   private readonly idPrefix = randomBytes(6).toString('base64url');
   private lastId = 0;
@@ -78,16 +80,30 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
     const connection = new Connection(id, session, identity, webSocket, socket, this);
     connection.address = address;
     connection.index = this.list.push(connection) - 1;
-    this.census.enter(connection)?.close('restart');
+    this.enter(connection);
     return connection;
   }
 
   /** Takes what a client has proved after its connection was opened. */
   identify(connection: Connection, session: Session, identity: Identity): void {
     this.census.leave(connection);
+    this.keep(connection);
     connection.session = session;
     connection.authenticated(identity);
-    this.census.enter(connection)?.close('restart');
+    this.enter(connection);
+  }
+
+  /** Notes that a client moves from a connection to a newer one. */
+  replace(connection: Connection, newer: string): void {
+    if (!connection.open) return;
+    connection.replace(newer);
+    this.moving.set(connection.client, connection);
+  }
+
+  /** Notes that it has moved back. */
+  keep(connection: Connection): void {
+    connection.keep();
+    if (this.moving.get(connection.client) === connection) this.moving.delete(connection.client);
   }
 
   /**
@@ -106,10 +122,19 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
 
   closed(connection: Connection): void {
     this.census.leave(connection);
+    this.keep(connection);
     const last = this.list.pop();
     if (last === undefined || last === connection) return;
     this.list[connection.index] = last;
     last.index = connection.index;
+  }
+
+  private enter(connection: Connection): void {
+    this.census.enter(connection)?.close('replaced');
+    // One that has proved nothing takes nobody's place.
+    if (connection.identity !== undefined && connection.sibling !== undefined) {
+      this.replace(connection.sibling, connection.id);
+    }
   }
 
   private checkSlice(): void {

@@ -11,9 +11,10 @@ import { ConnectionLimits } from '../limits/connection-limits.js';
 import type { Connection } from './connection.js';
 import { Connections } from './connections.js';
 import { Dispatcher } from './dispatcher.js';
+import { Moves } from './moves.js';
 import { ProtocolError } from './protocol-error.js';
 import type { Request } from './request.js';
-import { sessionOf, type Session } from './session.js';
+import { sessionOf, sessionOfUser, type Session } from './session.js';
 import { toldByClose } from './told-by-close.js';
 
 /** How long a client may hear nothing before it pings, where the gateway itself sends no pings. */
@@ -31,6 +32,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
     @Inject(Dispatcher) dispatcher: Dispatcher,
     @Inject(ClientEvents) private readonly events: ClientEvents,
     @Inject(ConnectionLimits) private readonly limits: ConnectionLimits,
+    @Inject(Moves) private readonly moves: Moves,
     @InjectPinoLogger(SessionGateway.name) private readonly logger: PinoLogger,
   ) {
     dispatcher.serve({
@@ -38,6 +40,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
       refresh: (connection, data, request) => this.refresh(connection, data, request),
       ping: () => ({}),
     });
+    moves.listen((connection) => this.putBack(connection));
   }
 
   handleConnection(connection: Connection): void {
@@ -48,10 +51,35 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
 
   handleDisconnect(connection: Connection): void {
     this.debug('disconnected', connection, { code: connection.closeCode });
-    this.channels.disconnected(connection);
-    if (connection.identity !== undefined) this.events.disconnected(connection);
-    const { user, client, id } = connection;
-    if (user !== undefined) this.inBackground(this.broker.unregister(user, client, id), connection);
+    const heir = this.heirOf(connection);
+    this.channels.disconnected(connection, heir);
+    const { identity, user, client, id } = connection;
+    if (identity === undefined) return;
+    if (heir === undefined) {
+      this.events.disconnected(connection);
+      if (user !== undefined) this.inBackground(this.broker.unregister(user, client, id), connection);
+    } else {
+      this.events.handOver(connection, heir);
+      this.enroll(heir);
+      this.moves.announceAgain(heir);
+    }
+    this.moves.left(connection);
+  }
+
+  /** The older connection of a client, on which it goes on since the newer one has gone first. */
+  private heirOf({ id, client, sibling }: Connection): Connection | undefined {
+    if (sibling === undefined || !sibling.open || sibling.replacedBy !== id) return undefined;
+    this.connections.keep(sibling);
+    return sibling.client === client ? sibling : undefined;
+  }
+
+  /** Puts a connection in the place of a newer one, on another pod, that has gone first. */
+  private putBack(connection: Connection): void {
+    this.connections.keep(connection);
+    this.events.connected(connection);
+    this.enroll(connection);
+    this.channels.rejoin(connection);
+    this.moves.announceAgain(connection);
   }
 
   private async connect(
@@ -61,17 +89,17 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   ): Promise<Welcome> {
     if (connection.identity !== undefined) throw new ProtocolError('already_connected');
     const presented = session === undefined ? connection.session : sessionOf(session);
-    const identity = await this.authenticate(connection, { token, client: presented.client }, request);
+    const identity = await this.authenticate(connection, { token, session: presented }, request);
     // Who left meanwhile must not be registered: nobody would take it back.
     if (!connection.open) throw new ProtocolError('not_connected');
     this.makeRoom(connection, presented, identity, request);
-    this.connections.identify(connection, presented, identity);
+    this.connections.identify(connection, sessionOfUser(presented, identity.user), identity);
     this.register(connection);
     return this.welcome(connection);
   }
 
   private async refresh(connection: Connection, { token }: RefreshRequest, request: Request): Promise<RefreshReply> {
-    const identity = await this.admission.admit({ token, client: connection.client });
+    const identity = await this.admission.admit({ token, session: connection.session });
     if (identity.user !== connection.user) throw new ProtocolError('forbidden', 'the token is of another user');
     if (identity.user !== undefined && this.connections.refused.has(identity.user)) {
       request.afterAnswer(() => connection.close('disconnected'));
@@ -98,9 +126,9 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   }
 
   /** A user who has as many connections as it may comes again later. */
-  private makeRoom(connection: Connection, { client }: Session, { user }: Identity, request: Request): void {
+  private makeRoom(connection: Connection, { id }: Session, { user }: Identity, request: Request): void {
     try {
-      this.limits.checkRoom({ client, user, address: connection.address });
+      this.limits.checkRoom({ session: id, user, address: connection.address });
     } catch (error) {
       request.afterAnswer(() => connection.close('overloaded'));
       throw error;
@@ -122,11 +150,15 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   }
 
   private register(connection: Connection): void {
-    const since = this.broker.now();
-    connection.since = since;
-    const { user, client, id } = connection;
+    connection.since = this.broker.now();
     this.debug('connected', connection);
     this.events.connected(connection);
+    this.enroll(connection);
+    if (connection.session.presented) this.moves.announce(connection);
+  }
+
+  private enroll(connection: Connection): void {
+    const { user, client, id, since } = connection;
     if (user === undefined) return;
     this.inBackground(this.broker.register({ client, holder: id, user, node: this.config.node, since }), connection);
   }

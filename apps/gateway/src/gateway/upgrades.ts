@@ -17,7 +17,7 @@ import { Connections } from './connections.js';
 import { refuseOnSocket } from './raw-refusal.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { ProtocolError } from './protocol-error.js';
-import { sessionOf } from './session.js';
+import { sessionOf, sessionOfUser, type Session } from './session.js';
 import { toldByClose } from './told-by-close.js';
 
 /** Where the WebSocket is. */
@@ -66,13 +66,13 @@ export class Upgrades {
       const address = this.limits.takeUpgrade(request);
       const target = targetOf(request);
       this.checkRequest(request, target);
-      const session = sessionOf(target.query.get('session'));
-      const { client } = session;
-      this.limits.checkRoom({ client, address });
-      const identity = await this.identify(request, target, client);
+      const presented = sessionOf(target.query.get('session'));
+      this.limits.checkRoom({ session: presented.id, address });
+      const identity = await this.identify(request, target, presented);
+      const session = sessionOfUser(presented, identity?.user);
       // It may have begun meanwhile.
       this.checkStage();
-      this.limits.checkRoom({ client, user: identity?.user, address });
+      this.limits.checkRoom({ session: session.id, user: identity?.user, address });
       if (socket.destroyed) return;
       upgrade((webSocket) => {
         this.pending.accepted(socket);
@@ -135,12 +135,12 @@ export class Upgrades {
   private async identify(
     { headers }: IncomingMessage,
     { query }: Target,
-    client: string,
+    session: Session,
   ): Promise<Identity | undefined> {
     const { cookie, anonymous } = this.config.auth;
     const token = tokenOf(headers, query, cookie);
     if (token === undefined && !anonymous) return undefined;
-    const identity = await this.admission.admit({ token, client, origin: headers.origin });
+    const identity = await this.admission.admit({ token, session, origin: headers.origin });
     if (identity.user !== undefined && this.connections.refused.has(identity.user))
       throw new ProtocolError('forbidden');
     return identity;

@@ -41,7 +41,7 @@ export class Presence {
 
   leave(subscription: Subscription): void {
     if (!subscription.joined) return;
-    const { connection, channel } = subscription;
+    const { connection } = subscription;
     const heir = inPlaceOf(subscription, connection.sibling);
     if (heir === undefined) this.leaveAs(subscription);
     else this.rejoin(heir, subscription);

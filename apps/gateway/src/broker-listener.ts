@@ -1,11 +1,13 @@
 import { BROKER, type Broker } from '@holdfast/broadcast';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { BrokerInputs } from './broker-input/broker-inputs.js';
+import { ChannelsService } from './channels/channels.service.js';
 import { Hub } from './channels/hub.js';
 import { BelatedEvents } from './events/belated-events.js';
+import { Moves } from './gateway/moves.js';
 import { BrokerMonitor } from './health/broker-monitor.js';
-import { Refusals } from './users/refusals.js';
-import { UsersService } from './users/users.service.js';
+import { parseSignal } from './signals.js';
+import { UserCommands } from './users/user-commands.js';
 
 /** Starts the broker, and brings what it tells to those who wait for it. */
 @Injectable()
@@ -14,25 +16,39 @@ export class BrokerListener implements OnApplicationBootstrap {
     @Inject(BROKER) private readonly broker: Broker,
     @Inject(Hub) private readonly hub: Hub,
     @Inject(BelatedEvents) private readonly events: BelatedEvents,
-    @Inject(UsersService) private readonly users: UsersService,
-    @Inject(Refusals) private readonly refusals: Refusals,
+    @Inject(UserCommands) private readonly commands: UserCommands,
+    @Inject(ChannelsService) private readonly channels: ChannelsService,
+    @Inject(Moves) private readonly moves: Moves,
     @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
     @Inject(BrokerMonitor) private readonly monitor: BrokerMonitor,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    const { hub, events, users, inputs } = this;
+    const { hub, events, inputs } = this;
     await this.broker.start({
       onPublication: (channel, publication) => hub.onPublication(channel, publication),
       onGap: (channel, position) => hub.onGap(channel, position),
       onJoin: (channel, member) => hub.onJoin(channel, member),
-      onLeave: (channel, member) => hub.onLeave(channel, member),
+      onLeave: (channel, member) => {
+        hub.onLeave(channel, member);
+        this.moves.memberLeft(member.client, (connection) => this.channels.rejoin(connection, channel));
+      },
       onPresenceGap: (channel) => hub.onPresenceGap(channel),
       onBelated: (...belated) => events.onBelated(...belated),
-      onSignal: (signal) => users.onSignal(signal),
+      onSignal: (signal) => this.onSignal(signal),
       onInvalid: (kind, name) => inputs.invalid(kind, name),
       onFault: (error) => inputs.fault(error),
     });
-    await this.monitor.watch(() => this.refusals.load());
+    await this.monitor.watch(async () => {
+      await this.commands.load();
+      void this.moves.announceAll().catch(() => undefined);
+    });
+  }
+
+  private onSignal(text: string): void {
+    const signal = parseSignal(text);
+    if (signal === undefined) this.inputs.invalid('signal', 'signals');
+    else if (signal.type === 'moves') this.moves.onSignal(signal);
+    else this.commands.hear(signal);
   }
 }

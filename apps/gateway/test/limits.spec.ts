@@ -73,7 +73,7 @@ describe('promise 7: the connections of a pod', () => {
     const first = await sut.connect();
     const second = await sut.connect(sessionQuery(first));
     const third = await sut.connect(sessionQuery(first));
-    expect(await first.closed).toMatchObject({ code: CLOSE.restart.code });
+    expect(await first.closed).toMatchObject({ code: CLOSE.replaced.code });
     for (const client of [second, third]) expect(await client.request('ping')).toEqual({});
     expect(await metric(sut, 'holdfast_clients')).toBe(1);
   });

@@ -172,6 +172,27 @@ describe('a subscription token', () => {
     });
   });
 
+  it("does not end when the pod's clock runs ahead for a moment, nor does the connection", async () => {
+    const gateway = await startStrict();
+    const alice = await connectAs(gateway, { sub: 'alice', exp: secondsFromNow(600) });
+    for (const [channel, seconds] of [
+      [CHANNEL, 600],
+      ['secret:short', 1],
+    ] as const) {
+      await alice.subscribe(channel, {
+        token: await signToken({ sub: 'alice', channel, exp: secondsFromNow(seconds) }),
+      });
+    }
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 7_200_000 });
+    try {
+      expect(await told(alice, 'unsubscribed')).toEqual({ channel: 'secret:short', code: 'token_expired' });
+      expect(await alice.request('history', { channel: CHANNEL })).toMatchObject({ publications: [] });
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(alice.of('unsubscribed')).toHaveLength(1);
+  });
+
   it('that is given where it is not needed ends nothing', async () => {
     const gateway = await startStrict();
     const alice = await connectAs(gateway, { sub: 'alice', channels: [CHANNEL] });

@@ -1,5 +1,7 @@
+import { BROKER, type Broker } from '@holdfast/broadcast';
 import { describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { Connections } from '../src/gateway/connections.js';
 import { UsersService } from '../src/users/users.service.js';
 import { connectAs, refusal } from './support/connect-as.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
@@ -90,6 +92,31 @@ describe('UsersService.disconnect', () => {
       code: 'forbidden',
     });
     expect(await client.closed).toMatchObject({ code: 4003 });
+  });
+});
+
+describe('a ban that a pod has learned of', () => {
+  it('refuses refresh and connect, and closes with 4009 who is still there', async () => {
+    const gateway = await startGateway();
+    const token = await signToken({ sub: 'alice' });
+    const alice = await connectAs(gateway, { sub: 'alice' });
+    const { refused } = gateway.app.get(Connections);
+    // As if it had come between this and the closing of her connections.
+    refused.refuse('alice', Date.now() + 60_000, Date.now());
+    expect(await refusal(alice.request('refresh', { token }))).toMatchObject({ code: 'forbidden' });
+    expect(await alice.closed).toMatchObject({ code: 4009 });
+  });
+
+  it.each([
+    [-1_000, 'expected a time to come'],
+    [31 * 86_400_000, 'at most 30 days'],
+  ])("is for a time of the broker's clock, %i ms from now is refused", async (ms, message) => {
+    const gateway = await startGateway();
+    const until = gateway.app.get<Broker>(BROKER).now() + ms;
+    expect(await refusal(gateway.app.get(UsersService).disconnect('alice', until))).toMatchObject({
+      code: 'invalid',
+      message: expect.stringContaining(message),
+    });
   });
 });
 

@@ -112,6 +112,8 @@ export class Link implements ConnectionOwner {
     this.#refreshers.get(connection)?.stop();
     this.#refreshers.delete(connection);
     if (this.#isClosed) return;
+    // Somebody else has this session: two that take it from each other would do so for ever.
+    if (connection !== this.#retiring && retryAfterClose(reason.code) === 'session') this.#session = undefined;
     switch (connection) {
       case this.#attempt?.connection:
         return this.#attemptFailed(reason);

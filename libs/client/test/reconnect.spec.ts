@@ -191,6 +191,19 @@ describe('reconnect', () => {
     expect(gateway.peers).toHaveLength(1);
   });
 
+  it('comes back under a new session when another connection has taken over its own', async () => {
+    const gateway = await startGateway();
+    const sut = connect(gateway);
+    await vi.waitFor(() => expect(sut.state).toBe('connected'), WAIT);
+    gateway.peers[0]?.close('replaced');
+    const second = await gateway.peer(2);
+    expect(second.session).toBeNull();
+    await vi.waitFor(() => expect(sut.welcome?.session).toBe('session-2'), WAIT);
+    // And keeps that one.
+    second.socket.terminate();
+    expect((await gateway.peer(3)).session).toBe('session-2');
+  });
+
   it('stays away where the gateway refuses by code before it welcomes', async () => {
     const gateway = await startGateway();
     gateway.greet = () => 'forbidden';

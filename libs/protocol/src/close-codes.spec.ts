@@ -30,6 +30,7 @@ describe('the close codes', () => {
     [4001, 'token'],
     [4003, 'never'],
     [4009, 'never'],
+    [4010, 'session'],
     // What explains nothing is retried.
     [1005, 'always'],
     [1006, 'always'],

@@ -1,8 +1,9 @@
 /**
  * Whether a client connects again after a close:
- * `always` (with back-off), `never`, or `token` (only with a token that is not the refused one).
+ * `always` (with back-off), `never`, `token` (only with a token that is not the refused one), or `session` (only with a new
+ * session).
  */
-export type Retry = 'always' | 'never' | 'token';
+export type Retry = 'always' | 'never' | 'token' | 'session';
 
 interface CloseCode {
   readonly code: number;
@@ -25,6 +26,11 @@ export const CLOSE = {
   unauthorized: { code: 4001, retry: 'token', reason: 'token missing, invalid or expired' },
   forbidden: { code: 4003, retry: 'never', reason: 'forbidden' },
   disconnected: { code: 4009, retry: 'never', reason: 'disconnected by the API' },
+  replaced: {
+    code: 4010,
+    retry: 'session',
+    reason: 'a newer connection of this session took over: connect with a new session if you need another one',
+  },
 } as const satisfies Record<string, CloseCode>;
 
 export type CloseName = keyof typeof CLOSE;

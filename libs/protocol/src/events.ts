@@ -45,7 +45,7 @@ export interface Message extends Publication {
 }
 
 export interface Welcome {
-  /** The connection's public id: the hash of `session`. */
+  /** The client's public id: the hash of `session` and `user`. */
   readonly client: string;
   /** A secret: who presents it when connecting takes over the client id. */
   readonly session: string;

@@ -180,8 +180,8 @@ export const operations: readonly Operation[] = [
     summary: 'Close all connections of a user',
     description:
       'They are closed with 4009 and do not come back by themselves. With `until`, new ones are refused until then, or ' +
-      'until the latest time that was given. The broker keeps that for pods that start later, as far as it keeps ' +
-      'anything: where it may begin anew, give the user no new token either.',
+      'until the latest time that was given. The broker keeps that for pods that start later or do not reach it now, as far ' +
+      'as it keeps anything: if it may begin anew, give the user no new token either.',
     params: userParams,
     body: { schema: disconnectBody, optional: true, example: {} },
     answer: { schema: doneAnswer, example: {} },
@@ -192,6 +192,7 @@ export const operations: readonly Operation[] = [
     method: 'post',
     path: '/api/users/{user}/unsubscribe',
     summary: 'End the subscriptions of a user to a channel',
+    description: 'They end with `unsubscribed`, code `kicked`. The user may subscribe again.',
     params: userParams,
     body: { schema: unsubscribeBody, example: { channel: 'chat:lobby' } },
     answer: { schema: doneAnswer, example: {} },

@@ -9,7 +9,6 @@ import {
   userSchema,
 } from '@holdfast/protocol';
 import { z } from 'zod';
-import { MAX_REFUSAL_MS } from '../users/refusals.js';
 
 /** How many publications one request may hold. */
 const MAX_BATCH = 1_000;
@@ -30,15 +29,9 @@ export const batchBody = z.strictObject({ publications: z.array(uncheckedPublica
 export const publishToUserBody = publishBody.omit({ channel: true });
 export const unsubscribeBody = requestSchemas.unsubscribe;
 
-/** A time in seconds, the likeliest mistake, is in the past as ms. */
 export const disconnectBody = z
   .strictObject({
-    until: z
-      .int()
-      .describe('In ms since the Unix epoch, at most 30 days from now.')
-      .refine((until) => until > Date.now(), 'expected a time to come, in ms since the Unix epoch')
-      .refine((until) => until <= Date.now() + MAX_REFUSAL_MS, 'expected at most 30 days from now')
-      .optional(),
+    until: z.int().describe('In ms since the Unix epoch, at most 30 days from now.').optional(),
   })
   .prefault({});
 

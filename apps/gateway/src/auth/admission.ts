@@ -2,13 +2,14 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, verifiesTokens, type Config } from '../config/index.js';
 import { ProtocolError } from '../gateway/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
+import { sessionOfUser, type Session } from '../gateway/session.js';
 import { AuthorizationWebhook } from '../webhooks/authorization-webhook.js';
 import { Authenticator } from './authenticator.js';
 import { ANONYMOUS, type Identity } from './identity.js';
 
 /** A client that wants to connect, or to stay connected. */
 export interface Applicant {
-  readonly client: string;
+  readonly session: Session;
   readonly token?: string | undefined;
   /** The page's, where it comes from a browser. */
   readonly origin?: string | undefined;
@@ -53,10 +54,11 @@ export class Admission {
    * @param proven what {@link prove} returned for the applicant's token.
    * @throws ProtocolError as {@link admit} does
    */
-  async permit({ token, client, origin, address }: Applicant, proven: Identity | undefined): Promise<Identity> {
+  async permit({ token, session, origin, address }: Applicant, proven: Identity | undefined): Promise<Identity> {
     const identity = proven ?? ANONYMOUS;
     if (!this.webhook.asksAbout('connect')) return this.withSize(identity);
     const { user, info } = identity;
+    const { client } = sessionOfUser(session, user);
     const opaque = proven === undefined ? token : undefined;
     const permit = await this.webhook.connect(
       { user, info, client, origin, ...(opaque === undefined ? {} : { token: opaque }) },
@@ -82,7 +84,7 @@ type Permit = Awaited<ReturnType<AuthorizationWebhook['connect']>>;
 function permittedBy({ user, info, channels, publish, expires }: Permit, identity: Identity): Identity {
   const expiresAt = Math.min(
     identity.expiresAt ?? Infinity,
-    expires === undefined ? Infinity : Date.now() + expires * 1000,
+    expires === undefined ? Infinity : performance.now() + expires * 1000,
   );
   const { expiresAt: _, ...rest } = identity;
   return {

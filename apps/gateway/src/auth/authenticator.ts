@@ -37,7 +37,7 @@ const subscriptionClaims = z.object({
 export interface SubscriptionGrant {
   readonly user?: string | undefined;
   readonly channel: string;
-  /** In ms since the Unix epoch; absent where it does not end. */
+  /** On the clock of `performance.now()`; absent if it does not end. */
   readonly expiresAt?: number;
 }
 
@@ -154,8 +154,9 @@ export class Authenticator implements OnModuleInit {
   /** What was taken although it had ended, for the sake of the issuer's clock, ends when the tolerance does. */
   private expiry(exp: number | undefined): { expiresAt?: number } {
     if (exp === undefined) return {};
-    const end = exp * 1000;
-    return { expiresAt: end > Date.now() ? end : end + this.config.auth.jwt.clockTolerance };
+    const left = exp * 1000 - Date.now();
+    // From here on by a monotonic clock: setting the system's ends nobody, and keeps nobody.
+    return { expiresAt: performance.now() + (left > 0 ? left : left + this.config.auth.jwt.clockTolerance) };
   }
 
   private keysFetched(problem: string | undefined): void {

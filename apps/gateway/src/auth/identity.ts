@@ -12,7 +12,7 @@ export interface Identity {
   readonly channels: readonly string[];
   /** Patterns of channels that the token lets publish to. */
   readonly publish: readonly string[];
-  /** When the token ends, in ms since the Unix epoch; absent where it does not. */
+  /** When the token ends, on the clock of `performance.now()`; absent if it does not. */
   readonly expiresAt?: number;
 }
 

@@ -150,7 +150,13 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     }
     this.checkQuotas(connection, channel, request);
 
-    const subscription = new Subscription(connection, this.hub.channel(channel), request.presence ?? false, grant);
+    const subscription = new Subscription(
+      connection,
+      this.hub.channel(channel),
+      request.presence ?? false,
+      grant,
+      this.broker.now(),
+    );
     this.hub.add(subscription);
     (connection.subscriptions ??= new Map()).set(channel, subscription);
     try {
@@ -198,12 +204,23 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     }
   }
 
-  /** Ends what a closed connection was subscribed to. */
-  disconnected(connection: Connection): void {
+  /**
+   * Ends what a closed connection was subscribed to.
+   *
+   * @param heir the connection on which its client goes on, if it has another one.
+   */
+  disconnected(connection: Connection, heir?: Connection): void {
     const subscriptions = [...(connection.subscriptions?.values() ?? [])];
     connection.subscriptions = undefined;
     for (const subscription of subscriptions) this.end(subscription);
-    this.presence.disconnected(connection, subscriptions);
+    this.presence.disconnected(connection, subscriptions, heir);
+  }
+
+  /** Puts a client back among the members of a connection's channels, or of one of them. */
+  rejoin({ subscriptions }: Connection, channel?: string): void {
+    for (const subscription of subscriptions?.values() ?? []) {
+      if (channel === undefined || subscription.channel.name === channel) this.presence.rejoin(subscription);
+    }
   }
 
   async presenceFor(connection: Connection, name: string): Promise<Members> {
@@ -311,7 +328,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
   }
 
   private endExpired(): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const subscription of this.expiring) {
       if ((subscription.grant?.expiresAt ?? Infinity) <= now) this.kick(subscription, 'token_expired');
     }

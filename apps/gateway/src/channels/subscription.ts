@@ -35,6 +35,8 @@ export class Subscription {
     readonly presence: boolean,
     /** What permits it, where the connection's own identity does not. */
     readonly grant: SubscriptionGrant | undefined,
+    /** When it began, by the broker's clock in ms since the Unix epoch. */
+    readonly since: number,
   ) {}
 
   /** @param position where the frame leaves the client in the stream; joins and leaves have none. */

@@ -21,6 +21,8 @@ export class ClientEvents {
   private readonly isOn: boolean;
   /** What is under way, by the connection's id. */
   private readonly joining = new Map<string, Promise<void>>();
+  /** By a connection's id: that of the one whose place it takes, until the broker knows. */
+  private readonly inherited = new Map<string, string>();
 
   constructor(
     @Inject(ROOMS) private readonly rooms: Rooms,
@@ -47,6 +49,13 @@ export class ClientEvents {
     departed(connection, this.config.presence.grace, () => void this.leave(connection));
   }
 
+  /** A client goes on by its older connection, since the newer one has gone first. */
+  handOver(newer: Connection, older: Connection): void {
+    if (!this.isOn) return;
+    this.inherited.set(older.id, newer.id);
+    this.connected(older);
+  }
+
   /** As the broker tells, of whichever pod. */
   belated(event: 'join' | 'leave', member: Member): void {
     this.tell(event === 'join' ? 'client.connected' : 'client.disconnected', member);
@@ -58,6 +67,7 @@ export class ClientEvents {
     while (connection.open) {
       try {
         const { changed } = await this.rooms.join(roomOfClient(client), member, id);
+        this.inherited.delete(id);
         if (changed) this.tell('client.connected', member);
         return;
       } catch {
@@ -68,8 +78,10 @@ export class ClientEvents {
 
   private async leave({ client, user, id }: Connection): Promise<void> {
     await this.joining.get(id);
+    const holder = this.inherited.get(id) ?? id;
+    this.inherited.delete(id);
     try {
-      const { changed } = await this.rooms.leave(roomOfClient(client), client, id);
+      const { changed } = await this.rooms.leave(roomOfClient(client), client, holder);
       if (changed) this.tell('client.disconnected', { client, details: JSON.stringify({ user }) });
     } catch {
       // The broker does it later, and tells.

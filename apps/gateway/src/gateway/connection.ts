@@ -38,6 +38,11 @@ export const CLOSE_WITHIN_MS = 2_000;
 
 /** What a frame that waits takes beside its bytes. */
 const FRAME_OVERHEAD = 128;
+/**
+ * How long a connection may go on when its client has a newer one. Longer than the client library waits for an answer, so
+ * that no move fails because of it.
+ */
+export const MOVE_WITHIN_MS = 15_000;
 
 /** By what `ws` says was wrong: our code for it, and the close code of the RFC that `ws` has sent. */
 const VIOLATIONS: Readonly<Record<string, { error: ErrorCode; close: number }>> = {
@@ -71,10 +76,14 @@ export class Connection {
   replays: ReplayBudget | undefined;
   /** The code of the close frame that the client sent, or 1006 where it sent none; 0 while open. */
   closeCode = 0;
+  /** When its client proved who it is, by the broker's clock in ms since the Unix epoch; 0 before. */
+  since = 0;
   /** What its client is counted by; undefined where addresses are not told apart. */
   address: string | undefined;
-  /** The other connection of the same client, while it moves from the one to the other. */
+  /** The other connection of the same session, while its client moves from the one to the other. */
   sibling: Connection | undefined;
+  /** The id of the newer connection of the same session, on any pod, to which its client moves. */
+  replacedBy: string | undefined;
   /** Whether the census has counted it. */
   counted = false;
   /** What of it the pod's backlog has counted, in bytes. */
@@ -104,6 +113,8 @@ export class Connection {
   private moveAt = 0;
   /** When it is closed because it was invited elsewhere. */
   private leaveBy = 0;
+  /** When it is closed because its client has moved. */
+  private moveBy = 0;
   /** Until when it is not asked again to go elsewhere if it can. */
   private askedUntil = 0;
 
@@ -151,7 +162,7 @@ export class Connection {
   /** Takes a new identity, whose expiry takes the place of the last one's. */
   authenticated(identity: Identity): void {
     this.identity = identity;
-    this.expiry = identity.expiresAt === undefined ? 0 : tickAfter(identity.expiresAt - Date.now());
+    this.expiry = identity.expiresAt === undefined ? 0 : tickAfter(identity.expiresAt - performance.now());
   }
 
   /** Queues an encoded frame; beyond the byte budget the connection is closed, resumable. */
@@ -261,6 +272,19 @@ export class Connection {
     this.leaveBy = tickAfter(withinMs);
   }
 
+  /** Lets the client move to a newer connection of its session; this one is closed when that takes too long. */
+  replace(newer: string): void {
+    if (this.replacedBy !== undefined) return;
+    this.replacedBy = newer;
+    this.moveBy = tickAfter(MOVE_WITHIN_MS);
+  }
+
+  /** The newer connection has gone first, so that the client is back on this one. */
+  keep(): void {
+    this.replacedBy = undefined;
+    this.moveBy = 0;
+  }
+
   /** Asks the client to open another connection if it can; it may stay as well. @returns whether it was asked. */
   askElsewhere(withinMs: number): boolean {
     const now = tick();
@@ -321,6 +345,8 @@ export class Connection {
     const due = (at: number): boolean => at !== 0 && now >= at;
     if (due(this.expiry)) {
       this.close('unauthorized');
+    } else if (due(this.moveBy)) {
+      this.close('replaced');
     } else if (due(this.leaveBy)) {
       this.close('restart');
     } else {

@@ -10,6 +10,7 @@ import { Metrics } from '../metrics/metrics.js';
 import { Backlog } from './backlog.js';
 import { Connection, type ConnectionContext } from './connection.js';
 import { Dispatcher } from './dispatcher.js';
+import { RefusedUsers } from './refused-users.js';
 import type { Session } from './session.js';
 import { tick, TICK_MS } from './ticks.js';
 
@@ -21,8 +22,10 @@ const SLICES = 5;
 export class Connections implements ConnectionContext, OnModuleInit, OnApplicationShutdown {
   readonly census: Census;
   readonly backlog: Backlog;
+  readonly refused = new RefusedUsers();
+  /** Connections whose clients move to newer ones, by client id. */
+  readonly moving = new Map<string, Connection>();
   private readonly list: Connection[] = [];
-  private readonly refusedUsers = new Map<string, number>();
   private readonly idPrefix = randomBytes(6).toString('base64url');
   private lastId = 0;
   private slice = 0;
@@ -82,7 +85,7 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
     const connection = new Connection(id, session, identity, webSocket, socket, this);
     connection.address = address;
     connection.index = this.list.push(connection) - 1;
-    this.census.enter(connection)?.close('restart');
+    this.enter(connection);
     this.hold(connection);
     return connection;
   }
@@ -91,9 +94,10 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
   identify(connection: Connection, session: Session, identity: Identity): void {
     this.census.leave(connection);
     this.letGo(connection);
+    this.keep(connection);
     connection.session = session;
     connection.authenticated(identity);
-    this.census.enter(connection)?.close('restart');
+    this.enter(connection);
     this.hold(connection);
   }
 
@@ -102,6 +106,19 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
     this.letGo(connection);
     connection.authenticated(identity);
     this.hold(connection);
+  }
+
+  /** Notes that a client moves from a connection to a newer one. */
+  replace(connection: Connection, newer: string): void {
+    if (!connection.open) return;
+    connection.replace(newer);
+    this.moving.set(connection.client, connection);
+  }
+
+  /** Notes that it has moved back. */
+  keep(connection: Connection): void {
+    connection.keep();
+    if (this.moving.get(connection.client) === connection) this.moving.delete(connection.client);
   }
 
   /**
@@ -121,25 +138,19 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
   closed(connection: Connection): void {
     this.census.leave(connection);
     this.letGo(connection);
+    this.keep(connection);
     const last = this.list.pop();
     if (last === undefined || last === connection) return;
     this.list[connection.index] = last;
     last.index = connection.index;
   }
 
-  /** Refuses a user's connections until a time in ms since the Unix epoch, or the latest that was given. */
-  refuse(user: string, until: number): void {
-    this.refusedUsers.set(user, Math.max(until, this.refusedUsers.get(user) ?? 0));
-  }
-
-  /** Who is refused now, and until when. */
-  refusals(): { readonly user: string; readonly until: number }[] {
-    const now = Date.now();
-    return Array.from(this.refusedUsers, ([user, until]) => ({ user, until })).filter(({ until }) => until > now);
-  }
-
-  isRefused(user: string): boolean {
-    return (this.refusedUsers.get(user) ?? 0) > Date.now();
+  private enter(connection: Connection): void {
+    this.census.enter(connection)?.close('replaced');
+    // One that has proved nothing takes nobody's place.
+    if (connection.identity !== undefined && connection.sibling !== undefined) {
+      this.replace(connection.sibling, connection.id);
+    }
   }
 
   private hold(connection: Connection): void {
@@ -158,10 +169,6 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
     const end = Math.floor((this.list.length * (this.slice + 1)) / SLICES);
     // From the end, since a connection that ends gives its place to the last one.
     for (let i = end - 1; i >= Math.floor((this.list.length * this.slice) / SLICES); i -= 1) this.list[i]?.check(now);
-    if (this.slice === 0 && this.refusedUsers.size > 0) this.forgetRefusals();
-  }
-
-  private forgetRefusals(): void {
-    for (const [user, until] of this.refusedUsers) if (until <= Date.now()) this.refusedUsers.delete(user);
+    if (this.slice === 0) this.refused.forget();
   }
 }

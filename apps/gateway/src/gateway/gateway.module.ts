@@ -15,6 +15,7 @@ import { ChannelRequests } from './channel-requests.js';
 import { Connections } from './connections.js';
 import { Dispatcher } from './dispatcher.js';
 import { Drain } from './drain.js';
+import { Moves } from './moves.js';
 import { SessionGateway } from './session.gateway.js';
 import { Upgrades } from './upgrades.js';
 import { WebSocketPathController } from './web-socket-path.controller.js';
@@ -28,6 +29,7 @@ import { WebSocketPathController } from './web-socket-path.controller.js';
     Connections,
     Dispatcher,
     Drain,
+    Moves,
     Overload,
     SessionGateway,
     Upgrades,
@@ -46,6 +48,6 @@ import { WebSocketPathController } from './web-socket-path.controller.js';
       },
     },
   ],
-  exports: [Connections, Overload],
+  exports: [Connections, Moves, Overload],
 })
 export class GatewayModule {}

@@ -12,9 +12,10 @@ import { Metrics } from '../metrics/metrics.js';
 import type { Connection } from './connection.js';
 import { Connections } from './connections.js';
 import { Dispatcher } from './dispatcher.js';
+import { Moves } from './moves.js';
 import { ProtocolError } from './protocol-error.js';
 import type { Request } from './request.js';
-import { sessionOf, type Session } from './session.js';
+import { sessionOf, sessionOfUser, type Session } from './session.js';
 import { toldByClose } from './told-by-close.js';
 
 /** How long a client may hear nothing before it pings, where the gateway itself sends no pings. */
@@ -33,13 +34,15 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
     @Inject(ClientEvents) private readonly events: ClientEvents,
     @Inject(ConnectionLimits) private readonly limits: ConnectionLimits,
     @Inject(Metrics) private readonly metrics: Metrics,
+    @Inject(Moves) private readonly moves: Moves,
     @InjectPinoLogger(SessionGateway.name) private readonly logger: PinoLogger,
   ) {
     dispatcher.serve({
       connect: (connection, data, request) => this.connect(connection, data, request),
-      refresh: (connection, data) => this.refresh(connection, data),
+      refresh: (connection, data, request) => this.refresh(connection, data, request),
       ping: () => ({}),
     });
+    moves.listen((connection) => this.putBack(connection));
   }
 
   handleConnection(connection: Connection): void {
@@ -50,10 +53,35 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
 
   handleDisconnect(connection: Connection): void {
     this.debug('disconnected', connection, { code: connection.closeCode });
-    this.channels.disconnected(connection);
-    if (connection.identity !== undefined) this.events.disconnected(connection);
-    const { user, client, id } = connection;
-    if (user !== undefined) this.inBackground(this.broker.unregister(user, client, id), connection);
+    const heir = this.heirOf(connection);
+    this.channels.disconnected(connection, heir);
+    const { identity, user, client, id } = connection;
+    if (identity === undefined) return;
+    if (heir === undefined) {
+      this.events.disconnected(connection);
+      if (user !== undefined) this.inBackground(this.broker.unregister(user, client, id), connection);
+    } else {
+      this.events.handOver(connection, heir);
+      this.enroll(heir);
+      this.moves.announceAgain(heir);
+    }
+    this.moves.left(connection);
+  }
+
+  /** The older connection of a client, on which it goes on since the newer one has gone first. */
+  private heirOf({ id, client, sibling }: Connection): Connection | undefined {
+    if (sibling === undefined || !sibling.open || sibling.replacedBy !== id) return undefined;
+    this.connections.keep(sibling);
+    return sibling.client === client ? sibling : undefined;
+  }
+
+  /** Puts a connection in the place of a newer one, on another pod, that has gone first. */
+  private putBack(connection: Connection): void {
+    this.connections.keep(connection);
+    this.events.connected(connection);
+    this.enroll(connection);
+    this.channels.rejoin(connection);
+    this.moves.announceAgain(connection);
   }
 
   private async connect(
@@ -63,20 +91,24 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   ): Promise<Welcome> {
     if (connection.identity !== undefined) throw new ProtocolError('already_connected');
     const presented = session === undefined ? connection.session : sessionOf(session);
-    const applicant = { token, client: presented.client, address: connection.address };
+    const applicant = { token, session: presented, address: connection.address };
     const identity = await this.authenticate(connection, applicant, request);
     // Who left meanwhile must not be registered: nobody would take it back.
     if (!connection.open) throw new ProtocolError('not_connected');
     this.makeRoom(connection, presented, identity, request);
-    this.connections.identify(connection, presented, identity);
+    this.connections.identify(connection, sessionOfUser(presented, identity.user), identity);
     this.register(connection);
     return this.welcome(connection);
   }
 
-  private async refresh(connection: Connection, { token }: RefreshRequest): Promise<RefreshReply> {
-    const { client, address } = connection;
-    const identity = await this.admission.admit({ token, client, address });
+  private async refresh(connection: Connection, { token }: RefreshRequest, request: Request): Promise<RefreshReply> {
+    const { session, address } = connection;
+    const identity = await this.admission.admit({ token, session, address });
     if (identity.user !== connection.user) throw new ProtocolError('forbidden', 'the token is of another user');
+    if (identity.user !== undefined && this.connections.refused.has(identity.user)) {
+      request.afterAnswer(() => connection.close('disconnected'));
+      throw new ProtocolError('forbidden');
+    }
     this.connections.refreshed(connection, identity);
     this.channels.recheck(connection);
     return expiry(identity);
@@ -86,8 +118,9 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   private async authenticate(connection: Connection, applicant: Applicant, request: Request): Promise<Identity> {
     try {
       const identity = await this.admission.admit(applicant);
-      if (identity.user !== undefined && this.connections.isRefused(identity.user))
+      if (identity.user !== undefined && this.connections.refused.has(identity.user)) {
         throw new ProtocolError('forbidden');
+      }
       return identity;
     } catch (error) {
       const close = (error instanceof ProtocolError ? toldByClose(error.code) : undefined) ?? 'internal';
@@ -97,9 +130,9 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   }
 
   /** A user who has as many connections as it may comes again later. */
-  private makeRoom(connection: Connection, { client }: Session, { user }: Identity, request: Request): void {
+  private makeRoom(connection: Connection, { id }: Session, { user }: Identity, request: Request): void {
     try {
-      this.limits.checkRoom({ client, user, address: connection.address });
+      this.limits.checkRoom({ session: id, user, address: connection.address });
     } catch (error) {
       request.afterAnswer(() => connection.close('overloaded'));
       throw error;
@@ -121,12 +154,17 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   }
 
   private register(connection: Connection): void {
-    const { user, client, id } = connection;
+    connection.since = this.broker.now();
     this.debug('connected', connection);
     this.events.connected(connection);
+    this.enroll(connection);
+    if (connection.session.presented) this.moves.announce(connection);
+  }
+
+  private enroll(connection: Connection): void {
+    const { user, client, id, since } = connection;
     if (user === undefined) return;
-    const { node } = this.config;
-    this.inBackground(this.broker.register({ client, holder: id, user, node, since: this.broker.now() }), connection);
+    this.inBackground(this.broker.register({ client, holder: id, user, node: this.config.node, since }), connection);
   }
 
   /** Looks at the level first: putting a line together that nobody reads costs 1 % of a connect. */
@@ -147,5 +185,5 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
 }
 
 function expiry({ expiresAt }: Identity): RefreshReply {
-  return expiresAt === undefined ? {} : { expires: Math.max(0, expiresAt - Date.now()) };
+  return expiresAt === undefined ? {} : { expires: Math.max(0, Math.round(expiresAt - performance.now())) };
 }

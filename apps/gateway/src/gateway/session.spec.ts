@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { newSession, sessionOf } from './session.js';
+import { newSession, sessionOf, sessionOfUser } from './session.js';
 
 describe('a session', () => {
   it('is new each time, of 192 random bits, and says nothing by its client id', () => {
@@ -15,7 +15,16 @@ describe('a session', () => {
 
   it('that is presented proves its client id', () => {
     const session = newSession();
-    expect(sessionOf(session.secret)).toEqual(session);
+    expect(sessionOf(session.secret)).toEqual({ ...session, presented: true });
+  });
+
+  it('is another client for each user, and the same for the same one', () => {
+    const session = newSession();
+    const [ann, bob] = [sessionOfUser(session, 'ann'), sessionOfUser(session, 'bob')];
+    expect(new Set([session, ann, bob].map(({ client }) => client)).size).toBe(3);
+    expect(new Set([session, ann, bob].map(({ id }) => id)).size).toBe(1);
+    expect(sessionOfUser(bob, 'ann')).toEqual(ann);
+    expect(sessionOfUser(session, undefined)).toEqual(session);
   });
 
   it.each([

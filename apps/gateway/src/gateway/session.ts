@@ -9,8 +9,15 @@ const SESSION = /^[A-Za-z0-9_-]{32}$/;
 export interface Session {
   /** Known to the client alone. */
   readonly secret: string;
-  /** The client id: a hash of the secret, so that presenting the secret proves the id without a look-up. */
+  /** A hash of the secret: two connections with the same one are of the same session, whoever their users are. */
+  readonly id: string;
+  /**
+   * The client id: a hash of the secret and the user, so that presenting both proves it without a look-up, and two users
+   * of one session are two clients. {@link id} while there is no user.
+   */
   readonly client: string;
+  /** Whether the client presented it, so that it may have another connection. */
+  readonly presented: boolean;
 }
 
 let drawn = Buffer.alloc(0);
@@ -25,14 +32,25 @@ export function newSession(): Session {
   // Nobody who reads the memory later finds it here.
   drawn.fill(0, used, used + SESSION_BYTES);
   used += SESSION_BYTES;
-  return { secret, client: clientOf(secret) };
+  return anonymous(secret, false);
 }
 
-/** The session that a client presents, or a new one where it presents none or something that we never gave out. */
+/** The session that a client presents, or a new one if it presents none or something that we never gave out. */
 export function sessionOf(secret: string | null | undefined): Session {
-  return secret && SESSION.test(secret) ? { secret, client: clientOf(secret) } : newSession();
+  return secret && SESSION.test(secret) ? anonymous(secret, true) : newSession();
 }
 
-function clientOf(secret: string): string {
-  return hash('sha256', secret, 'base64url').slice(0, 22);
+/** The same session, for a client who has proved to be this user. */
+export function sessionOfUser({ secret, id, presented }: Session, user: string | undefined): Session {
+  // The secret has a fixed length, so that no two pairs are the same text.
+  return { secret, id, client: user === undefined ? id : digest(secret + user), presented };
+}
+
+function anonymous(secret: string, presented: boolean): Session {
+  const id = digest(secret);
+  return { secret, id, client: id, presented };
+}
+
+function digest(text: string): string {
+  return hash('sha256', text, 'base64url').slice(0, 22);
 }

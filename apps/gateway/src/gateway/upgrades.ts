@@ -18,7 +18,7 @@ import { Connections } from './connections.js';
 import { refuseOnSocket } from './raw-refusal.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { ProtocolError } from './protocol-error.js';
-import { sessionOf } from './session.js';
+import { sessionOf, sessionOfUser, type Session } from './session.js';
 import { toldByClose } from './told-by-close.js';
 
 /** Where the WebSocket is. */
@@ -74,13 +74,13 @@ export class Upgrades {
       if (target === undefined) return;
       this.checkStage();
       const address = this.limits.takeFromAddress(request);
-      const session = sessionOf(target.query.get('session'));
-      const { client } = session;
-      this.limits.checkRoom({ client, address });
-      const identity = await this.verified(request, target, client, socket, address);
+      const presented = sessionOf(target.query.get('session'));
+      this.limits.checkRoom({ session: presented.id, address });
+      const identity = await this.verified(request, target, presented, socket, address);
+      const session = sessionOfUser(presented, identity?.user);
       // It may have begun meanwhile.
       this.checkStage();
-      this.limits.checkRoom({ client, user: identity?.user, address });
+      this.limits.checkRoom({ session: session.id, user: identity?.user, address });
       if (socket.destroyed) return;
       upgrade((webSocket) => {
         this.pending.accepted(socket);
@@ -156,13 +156,13 @@ export class Upgrades {
   private async verified(
     request: IncomingMessage,
     target: Target,
-    client: string,
+    session: Session,
     socket: Duplex,
     address: string | undefined,
   ): Promise<Identity | undefined> {
     this.verifying.enter(socket, address);
     try {
-      return await this.identify(request, target, client, address);
+      return await this.identify(request, target, session, address);
     } finally {
       this.verifying.leave(address);
     }
@@ -172,7 +172,7 @@ export class Upgrades {
   private async identify(
     { headers }: IncomingMessage,
     { query }: Target,
-    client: string,
+    session: Session,
     address: string | undefined,
   ): Promise<Identity | undefined> {
     const { cookie, anonymous } = this.config.auth;
@@ -183,8 +183,9 @@ export class Upgrades {
     const proven = await this.admission.prove(token);
     if (isTried) this.limits.takeUpgrade(true);
     if (token === undefined && !anonymous) return undefined;
-    const identity = await this.admission.permit({ token, client, origin: headers.origin, address }, proven);
-    if (identity.user !== undefined && this.connections.isRefused(identity.user)) throw new ProtocolError('forbidden');
+    const identity = await this.admission.permit({ token, session, origin: headers.origin, address }, proven);
+    if (identity.user !== undefined && this.connections.refused.has(identity.user))
+      throw new ProtocolError('forbidden');
     return identity;
   }
 }

@@ -12,18 +12,19 @@ export interface CensusLimits {
 }
 
 export interface Newcomer {
-  readonly client: string;
+  /** The id of its session. */
+  readonly session: string;
   readonly user?: string | undefined;
   /** Absent where addresses are not told apart. */
   readonly address?: string | undefined;
 }
 
 /**
- * How many clients are connected: in all, of a user, from an address. Two connections of one client are a session that
+ * How many clients are connected: in all, of a user, from an address. Two connections of one session are a client that
  * moves from the one to the other, and count once. There are no three: the oldest has been taken over twice.
  */
 export class Census {
-  /** The newer connection of each client. */
+  /** The newer connection of each session, by the session's id. */
   private readonly newest = new Map<string, Connection>();
   private readonly users = new Tally();
   private readonly addresses = new Tally();
@@ -34,14 +35,14 @@ export class Census {
     return this.newest.size;
   }
 
-  /** Whether this client is connected: another connection takes its place. */
-  has(client: string): boolean {
-    return this.newest.has(client);
+  /** The newer connection of a session. */
+  newestOf(session: string): Connection | undefined {
+    return this.newest.get(session);
   }
 
   /** Which limit has no room for this one, if any. */
-  full({ client, user, address }: Newcomer): FullLimit | undefined {
-    const sibling = this.newest.get(client);
+  full({ session, user, address }: Newcomer): FullLimit | undefined {
+    const sibling = this.newest.get(session);
     const { perPod = Infinity, perUser, perAddress } = this.limits;
     if (sibling === undefined && this.newest.size >= perPod) return 'pod_connections';
     if (user !== sibling?.user && this.users.of(user) >= perUser) return 'user_connections';
@@ -49,13 +50,13 @@ export class Census {
     return undefined;
   }
 
-  /** @returns the connection that is to be closed, since its client has two newer ones. */
+  /** @returns the connection that is to be closed, since its session has two newer ones. */
   enter(connection: Connection): Connection | undefined {
-    const { client, user, address } = connection;
-    const sibling = this.newest.get(client);
+    const { session, user, address } = connection;
+    const sibling = this.newest.get(session.id);
     const surplus = sibling?.sibling;
     if (surplus !== undefined) this.leave(surplus);
-    this.newest.set(client, connection);
+    this.newest.set(session.id, connection);
     connection.counted = true;
     connection.sibling = sibling;
     if (sibling !== undefined) sibling.sibling = connection;
@@ -66,14 +67,14 @@ export class Census {
 
   leave(connection: Connection): void {
     if (!connection.counted) return;
-    const { client, user, address, sibling } = connection;
+    const { session, user, address, sibling } = connection;
     connection.counted = false;
     connection.sibling = undefined;
     if (sibling === undefined) {
-      this.newest.delete(client);
+      this.newest.delete(session.id);
     } else {
       sibling.sibling = undefined;
-      this.newest.set(client, sibling);
+      this.newest.set(session.id, sibling);
     }
     if (user !== sibling?.user) this.users.remove(user);
     if (address !== sibling?.address) this.addresses.remove(address);

@@ -117,7 +117,7 @@ export class ConnectionLimits {
   /** A connection that takes over from another takes no more of a share: the other one ends. */
   private fullShare(newcomer: Newcomer): FullShare | undefined {
     const limit = this.memory.full(newcomer, connectionCost(undefined));
-    return limit !== 'memory' && this.connections.census.has(newcomer.client) ? undefined : limit;
+    return limit !== 'memory' && this.connections.census.newestOf(newcomer.session) !== undefined ? undefined : limit;
   }
 }
 

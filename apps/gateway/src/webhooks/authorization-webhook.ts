@@ -43,7 +43,7 @@ interface ChannelQuestion extends Party {
 
 interface ChannelAnswer {
   readonly answer: Answer<'subscribe' | 'publish'>;
-  /** In ms since the Unix epoch. */
+  /** On the clock of `performance.now()`. */
   readonly expiresAt?: number;
 }
 
@@ -108,7 +108,7 @@ export class AuthorizationWebhook {
   }
 
   /**
-   * @returns when the permission ends, in ms since the Unix epoch; undefined where it does not.
+   * @returns when the permission ends, on the clock of `performance.now()`; undefined if it does not.
    * @throws ProtocolError `forbidden`, `unauthorized` or `authorization_unavailable`
    */
   async subscribe(question: ChannelQuestion, address?: string): Promise<number | undefined> {
@@ -155,7 +155,7 @@ export class AuthorizationWebhook {
       this.answers?.set(key, { answer });
       return { answer };
     }
-    const ending = { answer, expiresAt: Date.now() + expires * 1000 };
+    const ending = { answer, expiresAt: performance.now() + expires * 1000 };
     // 0 would be without end.
     const ttl = Math.ceil(Math.min(this.config.webhooks.authorization.cache, expires * 1000));
     this.answers?.set(key, ending, { ttl });

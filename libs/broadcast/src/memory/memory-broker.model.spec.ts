@@ -9,6 +9,7 @@ import {
   type Publication,
 } from '../broker.js';
 import { MemoryBroker } from './memory-broker.js';
+import { MemoryStore } from './memory-store.js';
 
 const SECOND = 1_000;
 const CHANNELS = ['a', 'b'] as const;
@@ -29,7 +30,7 @@ interface ModelStream extends Position {
 
 /** Broker, model and a client that comes and goes, side by side. */
 class Run implements BrokerEvents {
-  readonly broker = new MemoryBroker();
+  readonly broker = new MemoryBroker(new MemoryStore(() => Date.now()));
   readonly #streams = new Map<string, ModelStream>();
   readonly #keys = new Map<string, { position: Position; payload: string; expires: number }>();
   readonly #epochs = new Set<string>();

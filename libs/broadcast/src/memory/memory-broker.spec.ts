@@ -17,7 +17,7 @@ describe('MemoryBroker', () => {
 
   beforeEach(async () => {
     vi.useFakeTimers();
-    store = new MemoryStore();
+    store = new MemoryStore(() => Date.now());
     sut = new MemoryBroker(store);
     pod = new Pod(sut);
     await pod.start();

@@ -1,3 +1,4 @@
+import { steadyNow } from '../steady-clock.js';
 import type { Connection } from './connection.js';
 import { REDIRECTIONS, RedisReplyError } from './errors.js';
 import type { NodeOptions, RedisNode } from './redis-node.js';
@@ -125,10 +126,10 @@ export class Probe {
   }
 
   async #measureClock(connection: Connection): Promise<void> {
-    const before = Date.now();
+    const before = steadyNow();
     const time = await connection.send(TIMEOUT, 'time').catch(() => undefined);
     if (!Array.isArray(time)) return;
-    const after = Date.now();
+    const after = steadyNow();
     // A long way there or back says little.
     if (after - before > TIMEOUT / 10) return;
     const server = Number(time[0]) * 1_000 + Number(time[1]) / 1_000;

@@ -21,6 +21,7 @@ import {
 } from '../broker.js';
 import { Calls } from '../calls.js';
 import { shieldedEvents } from '../shielded-events.js';
+import { steadyNow } from '../steady-clock.js';
 import { sizeArgument, ttlArgument } from './arguments.js';
 import { ChannelList } from './channel-list.js';
 import { ClusterTopology } from './cluster-topology.js';
@@ -141,7 +142,7 @@ export class RedisBroker implements Broker {
   }
 
   now(): number {
-    return Date.now() + this.#lead;
+    return steadyNow() + this.#lead;
   }
 
   async subscribe(channel: string, stream: StreamOptions): Promise<Position> {

@@ -1,0 +1,20 @@
+import { channelSchema, userSchema } from '@holdfast/protocol';
+import { z } from 'zod';
+
+/** A user who may not connect until a time in ms since the Unix epoch, as the stream of refusals holds it. */
+export const refusalSchema = z.object({ user: userSchema, until: z.number() });
+export type Refusal = z.output<typeof refusalSchema>;
+
+/** What the HTTP API does to a user, wherever the user is connected. */
+export const userCommandSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('disconnect'), user: userSchema, until: z.number().optional() }),
+  z.object({ type: z.literal('unsubscribe'), user: userSchema, channel: channelSchema }),
+]);
+export type UserCommand = z.output<typeof userCommandSchema>;
+
+/** A command as a signal brings it. An older release does not say where it is stored. */
+export const userSignalSchema = z.intersection(
+  userCommandSchema,
+  z.object({ stored: z.object({ epoch: z.string(), offset: z.number() }).optional() }),
+);
+export type UserSignal = z.output<typeof userSignalSchema>;

@@ -1,0 +1,244 @@
+import { MemoryBroker, MemoryStore, type Broker } from '@holdfast/broadcast';
+import { PinoLogger } from 'nestjs-pino';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { ChannelsService } from '../channels/channels.service.js';
+import type { Subscription } from '../channels/subscription.js';
+import type { Connection } from '../gateway/connection.js';
+import type { Connections } from '../gateway/connections.js';
+import { RefusedUsers } from '../gateway/refused-users.js';
+import type { UserCommand } from './user-command.js';
+import { UserCommands } from './user-commands.js';
+
+const nothing = (): void => {};
+
+async function startBroker(store: MemoryStore): Promise<Broker> {
+  const broker = new MemoryBroker(store);
+  await broker.start({
+    onPublication: nothing,
+    onGap: nothing,
+    onJoin: nothing,
+    onLeave: nothing,
+    onPresenceGap: nothing,
+    onBelated: nothing,
+    onSignal: nothing,
+    onInvalid: nothing,
+    onFault: nothing,
+  });
+  onTestFinished(() => broker.close());
+  return broker;
+}
+
+interface TestPod {
+  readonly sut: UserCommands;
+  readonly broker: Broker;
+  readonly refused: RefusedUsers;
+  /** What was done: `close USER`, `kick CHANNEL`. */
+  readonly log: string[];
+  /** Connects a user who subscribes to a channel. */
+  connect(user: string, channel?: string): void;
+}
+
+/** A pod that hears no signals. */
+async function startPod(store: MemoryStore): Promise<TestPod> {
+  const broker = await startBroker(store);
+  const refused = new RefusedUsers();
+  const list: Connection[] = [];
+  const log: string[] = [];
+  const connections: Pick<Connections, 'refused' | 'all' | 'ofUser'> = {
+    refused,
+    all: () => [...list],
+    ofUser: (user) => list.filter((connection) => connection.user === user),
+  };
+  const channels: Pick<ChannelsService, 'kick'> = { kick: ({ channel }) => void log.push(`kick ${channel.name}`) };
+  const sut = new UserCommands(
+    broker,
+    connections as Connections,
+    channels as ChannelsService,
+    new PinoLogger({ pinoHttp: { level: 'silent' } }),
+  );
+  return {
+    sut,
+    broker,
+    refused,
+    log,
+    connect(user, channel = 'news') {
+      const since = broker.now();
+      const subscription = { channel: { name: channel }, since } as Subscription;
+      const subscriptions = new Map([[channel, subscription]]);
+      list.push({ user, since, subscriptions, close: () => void log.push(`close ${user}`) } as unknown as Connection);
+    },
+  };
+}
+
+/** Lets the broker's clock go on. */
+async function later(broker: Broker): Promise<void> {
+  const now = broker.now();
+  await vi.waitFor(() => expect(broker.now()).toBeGreaterThan(now), { interval: 1 });
+}
+
+function ban(user: string, ms = 60_000): UserCommand & { type: 'disconnect'; until: number } {
+  return { type: 'disconnect', user, until: Date.now() + ms };
+}
+
+const ANN = ban('ann');
+const BOB = ban('bob', 90_000);
+const BOTH = [ANN, BOB].map(({ user, until }) => ({ user, until }));
+
+describe('users who are refused', () => {
+  it('are known to a pod that starts later, with the time until which they are', async () => {
+    const store = new MemoryStore();
+    const { sut } = await startPod(store);
+    await sut.store(ANN);
+    await sut.store(BOB);
+    const other = await startPod(store);
+    await other.sut.load();
+    expect(other.refused.list()).toEqual(BOTH);
+  });
+
+  it('are given back by the pods to a broker that has lost them, once', async () => {
+    const store = new MemoryStore();
+    const [one, other] = [await startPod(store), await startPod(store)];
+    for (const { sut } of [one, other]) sut.hear(ANN);
+    other.sut.hear(BOB);
+    for (const { sut } of [one, other, one]) await sut.load();
+    expect(one.refused.list()).toEqual(BOTH);
+    const newcomer = await startPod(store);
+    await newcomer.sut.load();
+    expect(newcomer.refused.list()).toEqual(BOTH);
+    const stream = await newcomer.broker.history('!refusals', { limit: 10 });
+    expect(stream.publications).toHaveLength(2);
+  });
+
+  it('are given back although nobody asks for it', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const store = new MemoryStore();
+    const { sut } = await startPod(store);
+    sut.onModuleInit();
+    onTestFinished(() => sut.onApplicationShutdown());
+    await sut.load();
+    const command = ban('ann');
+    // As if it had been told by a signal, and the stream was lost behind it.
+    sut.hear(command);
+    await vi.advanceTimersByTimeAsync(10_000);
+    const other = await startPod(store);
+    await other.sut.load();
+    expect(other.refused.list()).toEqual([{ user: 'ann', until: command.until }]);
+  });
+});
+
+describe('what a pod learns late', () => {
+  it('counts for those who are connected already: a ban, a disconnect, an unsubscribe', async () => {
+    const store = new MemoryStore();
+    const [here, sut] = [await startPod(store), await startPod(store)];
+    for (const user of ['ann', 'bob', 'cid', 'dan']) sut.connect(user);
+    await sut.sut.load();
+    await here.sut.store(ban('ann'));
+    await here.sut.store({ type: 'disconnect', user: 'bob' });
+    await here.sut.store({ type: 'unsubscribe', user: 'cid', channel: 'news' });
+    await here.sut.store({ type: 'unsubscribe', user: 'dan', channel: 'other' });
+    await sut.sut.load();
+    expect(sut.log).toEqual(['close ann', 'close bob', 'kick news']);
+    expect(sut.refused.has('ann')).toBe(true);
+  });
+
+  it('leaves alone who has come back since', async () => {
+    const store = new MemoryStore();
+    const [here, sut] = [await startPod(store), await startPod(store)];
+    await here.sut.store({ type: 'disconnect', user: 'bob' });
+    await here.sut.store({ type: 'unsubscribe', user: 'cid', channel: 'news' });
+    await later(here.broker);
+    for (const user of ['bob', 'cid']) sut.connect(user);
+    await sut.sut.load();
+    expect(sut.log).toEqual([]);
+  });
+
+  it('is done once, whether the signal comes before or after it was read', async () => {
+    const store = new MemoryStore();
+    const [here, sut] = [await startPod(store), await startPod(store)];
+    await sut.sut.load();
+    for (const order of ['signal first', 'reading first']) {
+      const command = { type: 'disconnect', user: 'bob' } as const;
+      sut.connect('bob');
+      const stored = await here.sut.store(command);
+      const ways = [async () => sut.sut.hear({ ...command, stored }), async () => sut.sut.load()];
+      for (const way of order === 'signal first' ? ways : ways.toReversed()) {
+        await way();
+        // Whoever comes back between the two stays.
+        await later(sut.broker);
+        sut.connect(order);
+      }
+      expect(
+        sut.log.filter((line) => line === 'close bob'),
+        order,
+      ).toHaveLength(order === 'signal first' ? 1 : 3);
+      expect(sut.log).not.toContain(`close ${order}`);
+    }
+  });
+
+  it('comes in time although its signal was lost while the broker was there', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const store = new MemoryStore();
+    const [here, sut] = [await startPod(store), await startPod(store)];
+    sut.sut.onModuleInit();
+    onTestFinished(() => sut.sut.onApplicationShutdown());
+    await sut.sut.load();
+    sut.connect('bob');
+    await here.sut.store({ type: 'disconnect', user: 'bob' });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(sut.log).toEqual(['close bob']);
+  });
+
+  it('may stand in a stream beside entries that are none, and beside those of an older release', async () => {
+    const store = new MemoryStore();
+    const sut = await startPod(store);
+    sut.connect('ann');
+    const stream = { historySize: 10, historyTtl: 60_000, positionTtl: 60_000 };
+    const texts = ['null', '{}', 'test', '{"user":"ann"}', JSON.stringify({ user: 'ann', until: ANN.until })];
+    for (const payload of texts) await sut.broker.publish({ channel: '!refusals', payload, stream });
+    for (const payload of texts) await sut.broker.publish({ channel: '!user-commands', payload, stream });
+    await sut.sut.load();
+    expect(sut.log).toEqual(['close ann']);
+    expect(sut.refused.list()).toEqual([{ user: 'ann', until: ANN.until }]);
+  });
+
+  it('is looked for without reading it all again', async () => {
+    const store = new MemoryStore();
+    const sut = await startPod(store);
+    for (let n = 0; n < 100; n += 1) await sut.sut.store({ type: 'disconnect', user: `user-${n}` });
+    await sut.sut.store(ANN);
+    await sut.sut.load();
+    const history = vi.spyOn(sut.broker, 'history');
+    await sut.sut.load();
+    for (const [, { limit }] of history.mock.calls) expect(limit).toBe(0);
+  });
+});
+
+describe('the time of a ban', () => {
+  it.each([
+    ['ahead', 7_200_000],
+    ['back', -3_600_000],
+  ])("is not changed by the pod's clock when that is set %s for a moment", async (_where, ms) => {
+    const store = new MemoryStore();
+    const { sut, refused } = await startPod(store);
+    sut.hear(ban('ann'));
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ms });
+    onTestFinished(() => void vi.useRealTimers());
+    refused.forget();
+    expect(refused.has('ann')).toBe(true);
+    await sut.load();
+    vi.useRealTimers();
+    expect(refused.has('ann')).toBe(true);
+    expect(refused.list()).toHaveLength(1);
+  });
+
+  it("is the broker's, for a pod whose clock is wrong", () => {
+    const sut = new RefusedUsers();
+    const brokerNow = Date.now() - 3_600_000;
+    sut.refuse('ann', brokerNow + 60_000, brokerNow);
+    sut.refuse('bob', brokerNow - 1, brokerNow);
+    expect(sut.has('ann')).toBe(true);
+    expect(sut.has('bob')).toBe(false);
+  });
+});

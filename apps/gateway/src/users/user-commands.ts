@@ -1,0 +1,191 @@
+import { BROKER, type Broker, type Position, type StreamOptions } from '@holdfast/broadcast';
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
+import type { z } from 'zod';
+import { fromBroker } from '../channels/broker-errors.js';
+import { ChannelsService } from '../channels/channels.service.js';
+import type { Connection } from '../gateway/connection.js';
+import { Connections } from '../gateway/connections.js';
+import { CommandStream, type StoredText, type Unread } from './command-stream.js';
+import { refusalSchema, userCommandSchema, type Refusal, type UserCommand, type UserSignal } from './user-command.js';
+
+/** The longest time for which a user may be refused: 30 days. */
+export const MAX_REFUSAL_MS = 30 * 86_400_000;
+
+/**
+ * ms for which a command is kept that has no end of its own. A pod that is cut off from the broker for longer learns of
+ * bans that still hold, and not of what else was done to users.
+ */
+const COMMAND_TTL_MS = 86_400_000;
+
+/** Bans have a stream of their own, so that no number of other commands pushes one out. */
+const REFUSALS = '!refusals';
+const COMMANDS = '!user-commands';
+const HISTORY_SIZE = 10_000;
+
+/** ms between two looks for commands whose signals were lost. */
+const INTERVAL = 10_000;
+
+/** What is to be done to one user who may have come back since. */
+interface Orders {
+  /** Connections are closed that began by this time. */
+  closeUntil: number;
+  /** By channel: subscriptions are ended that began by this time. */
+  readonly unsubscribeUntil: Map<string, number>;
+}
+
+/**
+ * What the HTTP API does to users, on this pod. Commands come as signals, and stand in streams of the broker for pods that
+ * start later or did not hear the signal: those apply them to connections and subscriptions that began before.
+ */
+@Injectable()
+export class UserCommands implements OnModuleInit, OnApplicationShutdown {
+  private readonly refusals: CommandStream;
+  private readonly commands: CommandStream;
+  private timer: NodeJS.Timeout | undefined;
+  private loading: Promise<void> | undefined;
+
+  constructor(
+    @Inject(BROKER) private readonly broker: Broker,
+    @Inject(Connections) private readonly connections: Connections,
+    @Inject(ChannelsService) private readonly channels: ChannelsService,
+    @InjectPinoLogger(UserCommands.name) private readonly logger: PinoLogger,
+  ) {
+    this.refusals = new CommandStream(broker, REFUSALS, keptFor(MAX_REFUSAL_MS));
+    this.commands = new CommandStream(broker, COMMANDS, keptFor(COMMAND_TTL_MS));
+  }
+
+  onModuleInit(): void {
+    // If the broker is away, the next look is when it is back.
+    this.timer = setInterval(() => void this.load().catch(() => undefined), INTERVAL);
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+  }
+
+  /** @returns where it is stored; undefined if it was stored before. */
+  async store(command: UserCommand): Promise<Position | undefined> {
+    const { epoch, offset, duplicate } = await fromBroker(
+      command.type === 'disconnect' && command.until !== undefined
+        ? this.storeRefusal({ user: command.user, until: command.until })
+        : this.commands.append(JSON.stringify(command)),
+    );
+    return duplicate ? undefined : { epoch, offset };
+  }
+
+  /** Does what a signal brings, unless it was read before. */
+  hear(signal: UserSignal): void {
+    const { stored, user } = signal;
+    const isRefusal = signal.type === 'disconnect' && signal.until !== undefined;
+    if (stored !== undefined && !(isRefusal ? this.refusals : this.commands).hear(stored)) return;
+    if (signal.type === 'disconnect') {
+      if (signal.until !== undefined) this.connections.refused.refuse(user, signal.until, this.broker.now());
+      for (const connection of this.connections.ofUser(user)) connection.close('disconnected');
+    } else {
+      for (const connection of this.connections.ofUser(user)) this.unsubscribe(connection, signal.channel, Infinity);
+    }
+  }
+
+  /**
+   * Does what this pod has not heard of, and gives a broker that has lost them the bans that this pod knows. Rejects as
+   * the methods of {@link Broker} do.
+   */
+  load(): Promise<void> {
+    return (this.loading ??= this.read().finally(() => (this.loading = undefined)));
+  }
+
+  private async read(): Promise<void> {
+    const refusals = await this.refusals.unread();
+    const refused = this.parse(refusalSchema, refusals.texts);
+    this.apply(refused.map(({ value, time }) => ({ value: { type: 'disconnect', ...value }, time })));
+    if (refusals.anew) await this.restore(refused.map(({ value }) => value));
+    refusals.done();
+
+    const commands = await this.commands.unread();
+    this.warnIfIncomplete(commands);
+    this.apply(
+      this.parse(
+        userCommandSchema,
+        commands.texts.filter(({ heard }) => !heard),
+      ),
+    );
+    commands.done();
+  }
+
+  /** What other releases store may be something that this one does not know. */
+  private parse<T>(schema: z.ZodType<T>, texts: readonly StoredText[]): { value: T; time: number }[] {
+    const parsed: { value: T; time: number }[] = [];
+    for (const { text, time } of texts) {
+      const { success, data } = schema.safeParse(parseJson(text));
+      if (success) parsed.push({ value: data, time });
+    }
+    const skipped = texts.length - parsed.length;
+    if (skipped > 0) this.logger.warn({ skipped }, 'stored user commands were skipped that are none');
+    return parsed;
+  }
+
+  /** Looks at each connection once, however many commands there are. */
+  private apply(commands: readonly { readonly value: UserCommand; readonly time: number }[]): void {
+    if (commands.length === 0) return;
+    const now = this.broker.now();
+    const ordersOf = new Map<string, Orders>();
+    for (const { value, time } of commands) {
+      const orders = ordersOf.get(value.user) ?? { closeUntil: -Infinity, unsubscribeUntil: new Map<string, number>() };
+      ordersOf.set(value.user, orders);
+      if (value.type === 'unsubscribe') {
+        orders.unsubscribeUntil.set(value.channel, Math.max(time, orders.unsubscribeUntil.get(value.channel) ?? time));
+      } else {
+        if (value.until !== undefined) this.connections.refused.refuse(value.user, value.until, now);
+        // Nobody who is refused may be connected, whenever the connection began.
+        orders.closeUntil = Math.max(orders.closeUntil, (value.until ?? 0) > now ? Infinity : time);
+      }
+    }
+    for (const connection of this.connections.all()) {
+      const orders = connection.user === undefined ? undefined : ordersOf.get(connection.user);
+      if (orders === undefined) continue;
+      if (connection.since <= orders.closeUntil) connection.close('disconnected');
+      else for (const order of orders.unsubscribeUntil) this.unsubscribe(connection, ...order);
+    }
+  }
+
+  private unsubscribe({ subscriptions }: Connection, channel: string, begunBy: number): void {
+    const subscription = subscriptions?.get(channel);
+    if (subscription !== undefined && subscription.since <= begunBy) this.channels.kick(subscription, 'kicked');
+  }
+
+  /** Stores the bans that a new stream lacks. */
+  private async restore(stored: readonly Refusal[]): Promise<void> {
+    const keys = new Set(stored.map(keyOf));
+    for (const refusal of this.connections.refused.list()) {
+      if (!keys.has(keyOf(refusal))) await this.storeRefusal(refusal);
+    }
+  }
+
+  /** Once, however many pods do so. */
+  private storeRefusal(refusal: Refusal): ReturnType<CommandStream['append']> {
+    const key = keyOf(refusal);
+    const window = Math.max(refusal.until - this.broker.now(), 1);
+    return this.refusals.append(JSON.stringify(refusal), { publisher: 'gateway', key, fingerprint: key, window });
+  }
+
+  private warnIfIncomplete({ incomplete }: Unread): void {
+    if (incomplete) this.logger.warn('user commands were given that are forgotten: this pod was away for too long');
+  }
+}
+
+function keptFor(ms: number): StreamOptions {
+  return { historySize: HISTORY_SIZE, historyTtl: ms, positionTtl: ms };
+}
+
+function keyOf({ user, until }: Refusal): string {
+  return `${until} ${user}`;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,4 +1,4 @@
-import { SUBPROTOCOL, type GatewayFrame, type Position, type SubscribeReply } from '@holdfast/protocol';
+import { SESSION_SUBPROTOCOL_PREFIX, SUBPROTOCOL, type GatewayFrame, type Position, type SubscribeReply } from '@holdfast/protocol';
 import { positionOf, type Journal } from './journal.js';
 import { toldOf, type LoadClient, type LoadClientOptions } from './library-client.js';
 import { tappedSocket, type TappedSocket } from './tapped-socket.js';
@@ -37,10 +37,10 @@ export class PlainClient implements LoadClient {
 
   async #open(): Promise<void> {
     const { url, token } = this.#options;
-    const target = new URL(url);
-    if (this.#session !== undefined) target.searchParams.set('session', this.#session);
     const bearer = typeof token === 'function' ? await token() : token;
-    const socket = new this.#Socket(target, [SUBPROTOCOL, `bearer.${bearer}`]);
+    const protocols = [SUBPROTOCOL, `bearer.${bearer}`];
+    if (this.#session !== undefined) protocols.push(SESSION_SUBPROTOCOL_PREFIX + this.#session);
+    const socket = new this.#Socket(url, protocols);
     this.#socket = socket;
     let epoch = '';
     let over = false;

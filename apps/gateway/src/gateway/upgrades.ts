@@ -6,7 +6,7 @@ import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { Admission, type Identity } from '../auth/index.js';
 import { mayConnectFrom } from '../auth/origins.js';
-import { offersOurs, tokenOf } from '../auth/token-carriers.js';
+import { offersOurs, sessionSecretOf, tokenOf } from '../auth/token-carriers.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { ambiguityOf } from '../limits/ambiguity.js';
 import { ConnectionLimits } from '../limits/connection-limits.js';
@@ -66,7 +66,7 @@ export class Upgrades {
       const address = this.limits.takeUpgrade(request);
       const target = targetOf(request);
       this.checkRequest(request, target);
-      const session = sessionOf(target.query.get('session'));
+      const session = sessionOf(sessionSecretOf(request.headers, target.query));
       const { client } = session;
       this.limits.checkRoom({ client, address });
       const identity = await this.identify(request, target, client);

@@ -13,6 +13,7 @@ import type { Config } from '../../src/config/index.js';
 import { ChannelRequests } from '../../src/gateway/channel-requests.js';
 import { Connection, type ConnectionContext } from '../../src/gateway/connection.js';
 import { Dispatcher } from '../../src/gateway/dispatcher.js';
+import { livenessOf, type Liveness } from '../../src/gateway/liveness.js';
 import { newSession, type Session } from '../../src/gateway/session.js';
 import { Lifecycle } from '../../src/lifecycle/lifecycle.js';
 import { Metrics } from '../../src/metrics/metrics.js';
@@ -38,6 +39,7 @@ export class Pod implements ConnectionContext {
   readonly metrics = new Metrics();
   readonly lifecycle = new Lifecycle();
   readonly dispatcher: Dispatcher;
+  readonly liveness: Liveness | undefined;
   readonly hub: Hub;
   readonly channels: ChannelsService;
   private connections = 0;
@@ -48,6 +50,7 @@ export class Pod implements ConnectionContext {
   ) {
     const logger = new PinoLogger({ pinoHttp: { level: 'silent' } });
     const permissions = new Permissions(config);
+    this.liveness = livenessOf(config.connection.ping);
     this.dispatcher = new Dispatcher(config, this.metrics, logger);
     const presence = new Presence(broker, config, this.lifecycle, logger);
     this.hub = new Hub(broker, config, presence, this.metrics);

@@ -1,7 +1,6 @@
 import type { Welcome } from '@holdfast/protocol';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Holdfast } from '../src/client.js';
-import type { SocketLike } from '../src/socket.js';
 
 const WELCOME: Welcome = {
   client: 'client',
@@ -13,7 +12,7 @@ const WELCOME: Welcome = {
 };
 
 /** A socket on a path that answers pings after `latency` ms, until it is cut: then packets vanish, and nothing is closed. */
-class Path extends EventTarget implements SocketLike {
+class Path extends EventTarget {
   static all: Path[] = [];
   static latency = 0;
   isCut = false;

@@ -5,8 +5,9 @@ import { direct } from './direct.ts';
 import { growth } from './growth.ts';
 import { hot } from './hot.ts';
 import { http } from './http.ts';
+import { idle } from './idle.ts';
 import { memory } from './memory.ts';
 import { redis } from './redis.ts';
 import { resume } from './resume.ts';
 
-export const CASES: readonly Case[] = [broadcast, hot, direct, memory, connect, resume, http, redis, ...growth];
+export const CASES: readonly Case[] = [broadcast, hot, direct, memory, idle, connect, resume, http, redis, ...growth];

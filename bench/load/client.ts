@@ -86,6 +86,12 @@ export class Client {
     this.#send(this.#options.dialect.publish(channel, data, (this.#lastId += 1)));
   }
 
+  /** Asks whether the server is there; nobody waits for the answer. */
+  ping(): void {
+    const { ping } = this.#options.dialect;
+    if (ping !== undefined) this.#send(ping((this.#lastId += 1)));
+  }
+
   /** Resolves when so many messages have come in all. */
   async received(count: number): Promise<void> {
     const deadline = performance.now() + ANSWER_WITHIN_MS;

@@ -12,6 +12,8 @@ export interface Dialect {
   publish(channel: string, data: string, id: number): string;
   /** What a control text is answered with, where it is a heartbeat. */
   readonly pong?: (text: string) => string | undefined;
+  /** What a client sends to find out whether the server is there, if clients do that. */
+  readonly ping?: (id: number) => string;
   /** How many messages a text frame holds; 0 where it is something else. Called for each frame: it must be cheap. */
   messages(data: Buffer, start: number, end: number): number;
   /** Whether a text that is no message refuses something. */

@@ -34,6 +34,14 @@ export function coreTicks(stat: string, core: number): number {
   return user + nice + system + irq + softirq + steal;
 }
 
+/** How many packets the loopback interface has carried, of whatever program. */
+export function loopbackPackets(): number {
+  const line = readFileSync('/proc/net/dev', 'utf8')
+    .split('\n')
+    .find((candidate) => candidate.trimStart().startsWith('lo:'));
+  return Number(line?.trim().split(/\s+/)[2]);
+}
+
 /** What a process holds in memory, in bytes. */
 export function residentMemory(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');

@@ -10,6 +10,9 @@ const EVICTED_WITHIN = 120_000;
 const CUT_SECONDS = 30;
 const PLACED_IN = 3;
 
+/** A client that is cut off notices within this time, in ms. It is shorter than the cut: no client is told by its end. */
+const NOTICED_WITHIN = 15_000;
+
 /** A node with a pod of the gateway, and without the cluster's add-ons and Redis, where there is one. */
 async function findNodeToSpare(scene: Scene): Promise<string | undefined> {
   const { items } = await scene.cluster.core.listPodForAllNamespaces();
@@ -91,6 +94,10 @@ export const NODES: readonly Fault[] = [
       await notReady(scene, node);
       await cut;
       await scene.has(3);
+    },
+    expect({ verdict: { givenUp } }) {
+      expect(givenUp.sockets, 'clients notice that they are cut off').toBeGreaterThan(0);
+      expect(givenUp.longestSilence).toBeLessThanOrEqual(NOTICED_WITHIN);
     },
   },
 ];

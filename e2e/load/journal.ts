@@ -26,6 +26,8 @@ export interface SocketLife {
   refused?: number;
   node?: string;
   subscribedAt?: number;
+  /** When its last frame came. */
+  heardAt?: number;
   /** The gateway told it to go. */
   invitedAt?: number;
   closedAt?: number;

@@ -1,10 +1,20 @@
-import { SUBPROTOCOL, type GatewayFrame, type Position, type SubscribeReply } from '@holdfast/protocol';
+import {
+  SESSION_SUBPROTOCOL_PREFIX,
+  SUBPROTOCOL,
+  type GatewayFrame,
+  type Position,
+  type SubscribeReply,
+} from '@holdfast/protocol';
 import { positionOf, type Journal } from './journal.js';
 import { toldOf, type LoadClient, type LoadClientOptions } from './library-client.js';
 import { tappedSocket, type TappedSocket } from './tapped-socket.js';
 
 /** Before another attempt where one failed, in ms. */
 const PAUSE = 100;
+
+/** How often it looks whether the gateway is silent, and how long it waits for the answer to a ping, in ms. */
+const LOOK_EVERY = 500;
+const ANSWER_WITHIN = 5_000;
 
 /**
  * The simplest client that keeps the protocol: one socket at a time. When it is told to leave, or the socket breaks, it opens
@@ -37,29 +47,43 @@ export class PlainClient implements LoadClient {
 
   async #open(): Promise<void> {
     const { url, token } = this.#options;
-    const target = new URL(url);
-    if (this.#session !== undefined) target.searchParams.set('session', this.#session);
     const bearer = typeof token === 'function' ? await token() : token;
-    const socket = new this.#Socket(target, [SUBPROTOCOL, `bearer.${bearer}`]);
+    const protocols = [SUBPROTOCOL, `bearer.${bearer}`];
+    if (this.#session !== undefined) protocols.push(SESSION_SUBPROTOCOL_PREFIX + this.#session);
+    const socket = new this.#Socket(url, protocols);
     this.#socket = socket;
     let epoch = '';
     let over = false;
     const again = (pause: number): void => {
       if (over || this.#closed) return;
       over = true;
+      clearInterval(watch);
       socket.close(1000);
       setTimeout(() => void this.#open(), pause);
     };
+    let ping = Number.POSITIVE_INFINITY;
+    let askedAt = 0;
+    const watch = setInterval(() => {
+      const { heardAt = Date.now() } = socket.life;
+      if (this.#closed) clearInterval(watch);
+      else if (askedAt > heardAt) {
+        if (Date.now() - askedAt >= ANSWER_WITHIN) again(0);
+      } else if (Date.now() - heardAt >= ping) {
+        askedAt = Date.now();
+        socket.send(JSON.stringify({ event: 'ping', id: 2 }));
+      }
+    }, LOOK_EVERY);
     socket.on('message', (bytes: Buffer) => {
       if (over) return;
       const frame = JSON.parse(bytes.toString()) as GatewayFrame;
       switch (frame.event) {
         case 'welcome':
           this.#session = frame.data.session;
+          ({ ping } = frame.data);
           socket.send(JSON.stringify({ event: 'subscribe', id: 1, data: this.#request() }));
           break;
         case 'reply':
-          ({ epoch } = this.#accepted(frame.data as SubscribeReply));
+          if (frame.id === 1) ({ epoch } = this.#accepted(frame.data as SubscribeReply));
           break;
         case 'message':
           this.journal.told.push(toldOf(frame.data, epoch));

@@ -58,6 +58,7 @@ export function tappedSocket({
       });
       this.on('message', (bytes: Buffer) => {
         if (life.leftByClient) return;
+        life.heardAt = Date.now();
         const { event, data } = JSON.parse(bytes.toString()) as GatewayFrame;
         if (event === 'message') journal.seen.add(textOf(data.data));
         else if (event === 'welcome') life.node = data.node;

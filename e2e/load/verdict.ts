@@ -40,6 +40,8 @@ export interface Verdict {
   readonly unsound: number;
   /** The longest time without an open and subscribed socket, in ms, by kind of client. */
   readonly interruption: Readonly<Record<Journal['kind'], Percentiles & { readonly clients: number }>>;
+  /** Sockets that their clients gave up without being asked to, since nothing came: how many, and the longest silence in ms. */
+  readonly givenUp: { readonly sockets: number; readonly longestSilence: number };
   readonly moves: { readonly mean: number; readonly max: number };
   readonly refusedUpgrades: Readonly<Record<string, number>>;
   readonly latency: Percentiles;
@@ -78,6 +80,7 @@ export function judge(
   const nodes: Record<string, number> = {};
   const interruptions: Record<Journal['kind'], number[]> = { library: [], plain: [] };
   const moves: number[] = [];
+  const silences: number[] = [];
 
   for (const journal of journals) {
     const expected = byChannel.get(journal.channel) ?? [];
@@ -102,6 +105,7 @@ export function judge(
       unsound += 1;
       example(journal, flaw);
     }
+    silences.push(...journal.sockets.filter(isGivenUp).map(({ heardAt = 0, closedAt = 0 }) => closedAt - heardAt));
     for (const { refused } of journal.sockets) {
       if (refused !== undefined) refusedUpgrades[refused] = (refusedUpgrades[refused] ?? 0) + 1;
     }
@@ -128,6 +132,7 @@ export function judge(
     disconnected,
     unsound,
     interruption: { library: interrupted('library'), plain: interrupted('plain') },
+    givenUp: { sockets: silences.length, longestSilence: Math.max(0, ...silences) },
     moves: { mean: moves.reduce((a, b) => a + b, 0) / Math.max(1, moves.length), max: Math.max(0, ...moves) },
     refusedUpgrades,
     latency: percentiles(latencies),
@@ -273,6 +278,17 @@ function placeOf({ epoch, offset }: Position): string {
 
 function describe(position: Position | undefined): string {
   return position === undefined ? 'nowhere' : `${position.epoch}/${position.offset}`;
+}
+
+/** Whether a client left a subscribed socket on its own account. */
+function isGivenUp({ subscribedAt, heardAt, invitedAt, closedAt, leftByClient }: SocketLife): boolean {
+  return (
+    subscribedAt !== undefined &&
+    heardAt !== undefined &&
+    invitedAt === undefined &&
+    closedAt !== undefined &&
+    leftByClient === true
+  );
 }
 
 /** Whether a socket is open and subscribed. */

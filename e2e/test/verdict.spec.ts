@@ -107,6 +107,16 @@ describe('the judge of a run', () => {
     expect(judged(all, { told: everything, seen: [...texts, 'p1 a6'] })).toMatchObject({ unsound: 1 });
   });
 
+  it('finds the longest silence after which a client gave a socket up, and no socket that it was asked to leave', () => {
+    const sockets: SocketLife[] = [
+      { ...LIVE, heardAt: 2_000, closedAt: 15_000, leftByClient: true },
+      { ...LIVE, heardAt: 2_000, closedAt: 90_000, leftByClient: true, invitedAt: 1_500 },
+      { ...LIVE, heardAt: 2_000, closedAt: 80_000, closeCode: 1006 },
+      LIVE,
+    ];
+    expect(judged(all, { told: everything, sockets }).givenUp).toEqual({ sockets: 1, longestSilence: 13_000 });
+  });
+
   it('finds a client that was never subscribed', () => {
     const { start: _, ...never } = journal({ told: [], sockets: [{ startedAt: 500, refused: 503 }] });
     expect(judge([never], all, TIMES)).toMatchObject({

@@ -90,7 +90,7 @@ export class FakeGateway {
     });
     this.#sockets = new WebSocketServer({ server: this.#server, handleProtocols: () => 'holdfast.v1.json' });
     this.#sockets.on('connection', (socket, { headers }) => {
-      const token = /bearer\.(\S+)/.exec(headers['sec-websocket-protocol'] ?? '')?.[1];
+      const token = /bearer\.([^\s,]+)/.exec(headers['sec-websocket-protocol'] ?? '')?.[1];
       this.#accept(socket, new Connection(socket, token));
     });
   }
@@ -140,7 +140,7 @@ export class FakeGateway {
       client: 'client',
       session: 'session',
       node,
-      ping: 25_000,
+      ping: 8_000,
       maxPayload: 65_536,
       keyWindow: 300_000,
     };

@@ -1,9 +1,9 @@
-import type { Json } from '@holdfast/protocol';
+import { SUBPROTOCOL, type Json } from '@holdfast/protocol';
 import { describe, expect, it } from 'vitest';
 import { BROKER, type Broker } from '@holdfast/broadcast';
 import { connectAs, refusal } from './support/connect-as.js';
 import { API_KEY, startGateway, type TestGateway } from './support/gateway.js';
-import type { TestClient } from './support/test-client.js';
+import { TestClient } from './support/test-client.js';
 
 const CHANNEL = 'chat:lobby';
 
@@ -240,7 +240,7 @@ describe('promise 4: idempotent publish', () => {
     const guest = await gateway.connect();
     const third = await guest.publish(CHANNEL, 1, 'k');
     guest.webSocket.terminate();
-    const again = await gateway.connect(`?session=${guest.welcome.session}`);
+    const again = await TestClient.connect(gateway.webSocketUrl, [SUBPROTOCOL, `session.${guest.welcome.session}`]);
     expect(await again.publish(CHANNEL, 1, 'k')).toEqual(third);
   });
 

@@ -70,7 +70,7 @@ describe('a ping', () => {
 
   it('is not sent where the configuration says 0, and clients are told an interval of their own', async () => {
     const sut = await startGateway({ connection: { ping: 0 } });
-    expect((await sut.connect()).welcome.ping).toBe(25_000);
+    expect((await sut.connect()).welcome.ping).toBe(8_000);
   });
 });
 

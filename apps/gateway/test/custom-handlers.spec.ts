@@ -111,12 +111,23 @@ describe('the requests of one connection', () => {
   it('that name no channel keep their order among themselves, and hold up none that does', async () => {
     await start();
     work('first');
-    client.send({ event: 'ping', id: 'second' });
+    work('second');
+    gate('second').resolve();
     work('other', 'a');
     gate('other').resolve();
     await vi.waitFor(() => expect(answered()).toEqual(['other']));
     gate('first').resolve();
     await vi.waitFor(() => expect(answered()).toEqual(['other', 'first', 'second']));
+  });
+
+  it('hold up no ping: it is answered at once, or a client would take the path for dead', async () => {
+    await start({ connection: { concurrency: 1 } });
+    work('slow');
+    work('other', 'a');
+    client.send({ event: 'ping', id: 'ping' });
+    await vi.waitFor(() => expect(answered()).toEqual(['ping']));
+    for (const name of ['slow', 'other']) gate(name).resolve();
+    await vi.waitFor(() => expect(answered()).toEqual(['ping', 'slow', 'other']));
   });
 
   it('wait for one slow check on their own channel only', async () => {

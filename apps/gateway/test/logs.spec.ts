@@ -89,7 +89,7 @@ describe('the log of a production gateway', () => {
       await open(`?access_token=${await secret('query', valid)}&session=${session}`);
       await open(`?session=${session}&access_token=${await secret('query, closed', valid)}`, [SUBPROTOCOL]);
       await open('', [], { headers: { Authorization: `Bearer ${await secret('header', valid)}` } });
-      await open('', [SUBPROTOCOL, `bearer.${await secret('subprotocol', valid)}`]);
+      await open('', [SUBPROTOCOL, `bearer.${await secret('subprotocol', valid)}`, `session.${session}`]);
       await open('', [], { headers: { Cookie: `holdfast_token=${await secret('cookie', valid)}` } });
 
       const inBand = new TestClient(new WebSocket(url, [SUBPROTOCOL]));

@@ -51,7 +51,7 @@ async function membersSeenBy(observer: TestClient): Promise<string[]> {
 /** Looks at a pod's connections as it does when the time of every move is over. */
 function passTheTimeOfMoves({ app }: TestGateway): void {
   const then = tick() + Math.ceil(MOVE_WITHIN_MS / TICK_MS) + 1;
-  for (const connection of app.get(Connections).all()) connection.check(then);
+  for (const connection of app.get(Connections).all()) connection.check(then, then);
 }
 
 /** Waits until a pod knows whether a client has a newer connection than this one. */

@@ -15,8 +15,8 @@ interface Frame {
 }
 
 /** A reader of docs/protocol.md with the platform's own WebSocket. */
-function plainClient(url: string) {
-  const socket = new WebSocket(url, 'holdfast.v1.json');
+function plainClient(url: string, protocols: readonly string[] = []) {
+  const socket = new WebSocket(url, ['holdfast.v1.json', ...protocols]);
   const frames: Frame[] = [];
   const waiting: (() => void)[] = [];
   socket.addEventListener('message', ({ data }) => {
@@ -54,7 +54,7 @@ describe('a client with no library, by docs/protocol.md', () => {
     await bob.first(({ event }) => event === 'welcome');
     await bob.ask(1, 'publish', { channel: 'chat:plain', data: 'two' });
 
-    const back = plainClient(`${webSocketUrl}?session=${String(welcome['session'])}`);
+    const back = plainClient(webSocketUrl, [`session.${String(welcome['session'])}`]);
     expect(await back.first(({ event }) => event === 'welcome')).toMatchObject({ client: welcome['client'] });
     const reply = await back.ask(1, 'subscribe', { channel: 'chat:plain', since: { epoch, offset: 1 } });
     expect(reply).toMatchObject({ recovered: true, replay: 1, offset: 2 });

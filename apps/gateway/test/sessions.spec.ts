@@ -26,6 +26,11 @@ async function expectSilence(gateway: TestGateway, client: TestClient, channel =
   expect(client.offsets(channel)).toEqual([]);
 }
 
+/** Connects under a session. */
+function present({ webSocketUrl }: TestGateway, session: string): Promise<TestClient> {
+  return TestClient.connect(webSocketUrl, [SUBPROTOCOL, `session.${session}`]);
+}
+
 describe('a session', () => {
   it('proves the client id wherever it is presented', async () => {
     const [here, there] = await startGatewaysOnOneBroker([{}, {}]);
@@ -33,7 +38,36 @@ describe('a session', () => {
     const first = await here.connect();
     const { client, session } = first.welcome;
     expect(client).not.toContain(session);
-    expect((await there.connect(`?session=${session}`)).welcome).toMatchObject({ client, session });
+    expect((await present(there, session)).welcome).toMatchObject({ client, session });
+  });
+
+  it('travels in a subprotocol, which is not echoed, beside the token and whatever else is offered', async () => {
+    const gateway = await startGateway();
+    const ann = await signToken({ sub: 'ann' });
+    const first = await TestClient.connect(gateway.webSocketUrl, [SUBPROTOCOL, `bearer.${ann}`]);
+    const { session, client } = first.welcome;
+    const offers = [
+      [SUBPROTOCOL, `bearer.${ann}`, `session.${session}`],
+      [`session.${session}`, `bearer.${ann}`, SUBPROTOCOL],
+      ['chat', SUBPROTOCOL, `session.${session}`, `bearer.${ann}`],
+    ];
+    for (const protocols of offers) {
+      const again = await TestClient.connect(gateway.webSocketUrl, protocols);
+      expect(again.webSocket.protocol).toBe(SUBPROTOCOL);
+      expect(again.welcome).toMatchObject({ client, session, user: 'ann' });
+      await again.close();
+    }
+  });
+
+  it('in the query is read as long as clients of earlier versions present it there; a subprotocol takes precedence', async () => {
+    const gateway = await startGateway();
+    const [one, other] = [(await gateway.connect()).welcome, (await gateway.connect()).welcome];
+    expect((await gateway.connect(`?session=${one.session}`)).welcome.client).toBe(one.client);
+    const both = await TestClient.connect(`${gateway.webSocketUrl}?session=${one.session}`, [
+      SUBPROTOCOL,
+      `session.${other.session}`,
+    ]);
+    expect(both.welcome.client).toBe(other.client);
   });
 
   it('is new for each connection that presents none', async () => {
@@ -43,8 +77,18 @@ describe('a session', () => {
     expect(one.welcome.client).not.toBe(other.welcome.client);
   });
 
+  it.each(['short', 'x'.repeat(33), 'session.', '.'.repeat(32), '%'.repeat(32)])(
+    'that the gateway cannot have given out is replaced: %j in a subprotocol',
+    async (session) => {
+      const gateway = await startGateway();
+      const { welcome } = await present(gateway, session);
+      expect(welcome.session).toMatch(/^[\w-]{32}$/);
+      expect(welcome.session).not.toBe(session);
+    },
+  );
+
   it.each(['', 'short', 'x'.repeat(33), '%00'.repeat(32), 'ü'.repeat(32), 'a b'.repeat(10)])(
-    'that the gateway cannot have given out is replaced: %j',
+    'that the gateway cannot have given out is replaced: %j in the query',
     async (session) => {
       const gateway = await startGateway();
       const { welcome } = await gateway.connect(`?session=${session}`);
@@ -57,7 +101,7 @@ describe('a session', () => {
     const gateway = await startGateway();
     const { client } = (await gateway.connect()).welcome;
     for (const guess of [client, client.padEnd(32, '0')]) {
-      expect((await gateway.connect(`?session=${guess}`)).welcome.client).not.toBe(client);
+      expect((await present(gateway, guess)).welcome.client).not.toBe(client);
     }
   });
 });

@@ -65,7 +65,8 @@ it(
   async () => {
     const python = systemProgram('/usr/bin/python3', ['python3']);
     const sut = await startGateway({
-      connection: { maxBuffered: MAX_BUFFERED },
+      // It answers no ping, and is to be ended for what it does not read.
+      connection: { maxBuffered: MAX_BUFFERED, ping: 300 },
       limits: NO_LIMITS,
       namespaceDefaults: { history: { size: 0 } },
     });

@@ -266,7 +266,7 @@ describe('a client without a token', () => {
     const client = await (await startGateway()).connect();
     expect(client.welcome).not.toHaveProperty('user');
     expect(client.welcome).not.toHaveProperty('expires');
-    expect(client.welcome).toMatchObject({ node: 'test-node', ping: 25_000, maxPayload: 65_536, keyWindow: 300_000 });
+    expect(client.welcome).toMatchObject({ node: 'test-node', ping: 8_000, maxPayload: 65_536, keyWindow: 300_000 });
   });
 
   it('proves who it is by connect where anonymous access is off, and is answered what welcome holds', async () => {

@@ -12,6 +12,7 @@ export const holdfastDialect: Dialect = {
   greets: true,
   subscribe: (channel, id, since) => JSON.stringify({ event: 'subscribe', id, data: { channel, since } }),
   publish: (channel, data, id) => `{"event":"publish","id":${id},"data":{"channel":"${channel}","data":${data}}}`,
+  ping: (id) => `{"event":"ping","id":${id}}`,
   messages: (data, start) => (holds(data, start + BEFORE_EVENT, MESSAGE) ? 1 : 0),
   isError: (text) =>
     /^\{"event":"(?:error|gap|reconnect|unsubscribed)"/.test(text) || text.includes('"recovered":false'),

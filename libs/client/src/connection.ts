@@ -8,11 +8,21 @@ import type {
   Welcome,
 } from '@holdfast/protocol';
 import { fromGateway, HoldfastError } from './errors.js';
+import { isVisible, onReturn } from './page.js';
 import type { SocketConstructor, SocketLike } from './socket.js';
 import { after, atMost, type Cancel } from './timers.js';
 
 /** A connection that says nothing for this long after a ping is dead, in ms. */
-const PING_TIMEOUT = 10_000;
+const PING_TIMEOUT = 5_000;
+
+/** A visible page pings after this part of `welcome.ping`: its user waits for what a dead connection does not bring. */
+const VISIBLE_SHARE = 0.6;
+
+/** A user who returns to the page has the connection checked, unless it was heard within this time, in ms. */
+const FRESH = 1_000;
+
+/** A timer that fires this much too late, in ms, says that the page was frozen: what arrived meanwhile may still be queued. */
+const LATE = 1_000;
 
 /** How long the gateway may take to answer our close frame, in ms. */
 const CLOSE_TIMEOUT = 1_000;
@@ -86,6 +96,8 @@ export class Connection {
   #heardAt = 0;
   #ended = false;
   #cancelTimer: Cancel;
+  #cancelOnReturn: Cancel = () => {};
+  #isProbing = false;
   #becameIdle: () => void = () => {};
 
   /** @throws SyntaxError where the WebSocket refuses the URL or a protocol. */
@@ -173,8 +185,12 @@ export class Connection {
   #welcomed(welcome: Welcome): void {
     if (this.#ended || this.welcome !== undefined) return;
     this.welcome = welcome;
-    this.#cancelTimer();
     this.#watch(welcome.ping);
+    this.#cancelOnReturn = onReturn(() => {
+      if (this.#isProbing) return;
+      if (performance.now() - this.#heardAt < FRESH) this.#watch(welcome.ping);
+      else this.#probe(welcome.ping);
+    });
     this.#owner.welcomed(this);
   }
 
@@ -192,19 +208,30 @@ export class Connection {
     this.#owner.toldToLeave(this);
   }
 
-  /** Pings after `silence` ms without a frame. One timer looks now and then: moving it at every frame would cost more. */
-  #watch(silence: number): void {
+  /** Pings after `ping` ms without a frame. One timer looks now and then: moving it at every frame would cost more. */
+  #watch(ping: number): void {
+    this.#cancelTimer();
+    const silence = isVisible() ? ping * VISIBLE_SHARE : ping;
     const quiet = performance.now() - this.#heardAt;
-    if (quiet < silence) {
-      this.#cancelTimer = after(silence - quiet, () => this.#watch(silence));
-      return;
-    }
-    // No one waits for this reply: any frame is a sign of life.
-    const asked = performance.now();
+    if (quiet < silence) this.#cancelTimer = after(silence - quiet, () => this.#watch(ping));
+    else this.#probe(ping);
+  }
+
+  /** Pings now. No one waits for the reply: any frame is a sign of life. */
+  #probe(ping: number): void {
+    this.#cancelTimer();
+    this.#isProbing = true;
+    const askedAt = performance.now();
+    const wait = Math.min(PING_TIMEOUT, this.#timeout);
+    const judge = () => {
+      if (this.#heardAt < askedAt) return this.#end(ABNORMAL_CLOSURE, 'the gateway fell silent');
+      this.#isProbing = false;
+      this.#watch(ping);
+    };
     this.#socket.send(`{"event":"ping","id":${++this.#lastId}}`);
-    this.#cancelTimer = after(Math.min(PING_TIMEOUT, this.#timeout), () => {
-      if (this.#heardAt < asked) this.#end(ABNORMAL_CLOSURE, 'the gateway fell silent');
-      else this.#watch(silence);
+    this.#cancelTimer = after(wait, () => {
+      if (performance.now() - askedAt > wait + LATE) this.#cancelTimer = after(LATE, judge);
+      else judge();
     });
   }
 
@@ -224,6 +251,7 @@ export class Connection {
     if (this.#ended) return;
     this.#ended = true;
     this.#cancelTimer();
+    this.#cancelOnReturn();
     // A browser waits long for the close frame of a peer that is gone, so the socket's own end is not waited for.
     this.#socket.close(NORMAL_CLOSURE);
     this.#owner.ended(this, { code, message });

@@ -1,4 +1,9 @@
-import { BEARER_SUBPROTOCOL_PREFIX, retryAfterClose, SUBPROTOCOL } from '@holdfast/protocol';
+import {
+  BEARER_SUBPROTOCOL_PREFIX,
+  retryAfterClose,
+  SESSION_SUBPROTOCOL_PREFIX,
+  SUBPROTOCOL,
+} from '@holdfast/protocol';
 import { Backoff, type BackoffOptions } from './backoff.js';
 import { Connection, type CloseReason, type ConnectionOwner } from './connection.js';
 import { HoldfastError } from './errors.js';
@@ -153,17 +158,16 @@ export class Link implements ConnectionOwner {
 
   #open(token: string | undefined): Connection {
     const { url, WebSocket, timeout } = this.#options;
-    const target = new URL(url);
     const session = this.#session;
-    // Under its session a client keeps its id, its presence and the keys of its publishes.
-    if (session !== undefined) target.searchParams.set('session', session);
     const protocols: string[] = [SUBPROTOCOL];
     let connect;
     if (token) {
       if (fitsSubprotocol(token)) protocols.push(BEARER_SUBPROTOCOL_PREFIX + token);
       else connect = { token, session };
     }
-    return new Connection({ WebSocket, url: target.href, protocols, connect, timeout }, this);
+    // Under its session a client keeps its id, its presence and the keys of its publishes. Not in the URL, which proxies log.
+    if (session !== undefined) protocols.push(SESSION_SUBPROTOCOL_PREFIX + session);
+    return new Connection({ WebSocket, url: url.href, protocols, connect, timeout }, this);
   }
 
   #dialIn(delay: number): void {

@@ -108,7 +108,7 @@ export class FakeGateway {
       this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
         const url = request.url ?? '';
         const protocols = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
-        const session = new URL(url, 'http://gateway').searchParams.get('session');
+        const session = protocols.find((name) => name.startsWith('session.'))?.slice('session.'.length) ?? null;
         this.#accept(new Peer(webSocket, session, url, protocols, `pod-${this.peers.length + 1}`));
       });
     });
@@ -171,7 +171,7 @@ export class FakeGateway {
       client: `client of ${session}`,
       session,
       node: peer.node,
-      ping: 25_000,
+      ping: 8_000,
       maxPayload: 65_536,
       keyWindow: 120_000,
     };

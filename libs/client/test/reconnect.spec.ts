@@ -24,6 +24,7 @@ describe('reconnect', () => {
     await vi.waitFor(() => expect(app.log).toEqual([1, 2, 3, 4].map((offset) => `message ${offset}`)), WAIT);
     expect(second.requests('subscribe')[0]?.data).toEqual({ channel: 'room', since: { epoch: 'e1', offset: 1 } });
     expect(second.session).toBe('session-1');
+    expect(second.url, 'a secret in the URL is in the log of every proxy').toBe('/ws');
     expect(events).toEqual(['connected', 'reconnecting 1006', 'connected']);
   });
 

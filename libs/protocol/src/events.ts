@@ -47,13 +47,13 @@ export interface Message extends Publication {
 export interface Welcome {
   /** The client's public id: the hash of `session` and `user`. */
   readonly client: string;
-  /** A secret: who presents it when connecting takes over the client id. */
+  /** A secret of 32 characters of base64url: who presents it when connecting takes over the client id. */
   readonly session: string;
   /** Absent for an anonymous connection. */
   readonly user?: string;
   /** The pod that answered. */
   readonly node: string;
-  /** Send `ping` after so many ms of silence from the gateway. */
+  /** Send `ping` after this many ms without a frame from the gateway. */
   readonly ping: number;
   /** The largest frame that the gateway takes, in bytes. */
   readonly maxPayload: number;

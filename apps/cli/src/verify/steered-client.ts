@@ -27,11 +27,11 @@ export class SteeredClient {
 
   constructor(destination: Destination, token: string | undefined) {
     this.destination = destination;
-    const aim = (url: string) => this.#aim(url);
+    const aim = () => this.#aim();
     const opened = (socket: WebSocket) => this.#opened(socket);
     class SteeredSocket extends WebSocket {
-      constructor(url: string, protocols: string[]) {
-        const aimed = aim(url);
+      constructor(_url: string, protocols: string[]) {
+        const aimed = aim();
         super(aimed.url, protocols, optionsFor(aimed));
         opened(this);
       }
@@ -73,12 +73,9 @@ export class SteeredClient {
     return this.destination === undefined ? 'the gateway' : formatAddress(this.destination.address);
   }
 
-  /** @param url as the library made it: its query holds the session. */
-  #aim(url: string): Destination {
+  #aim(): Destination {
     if (this.destination === undefined) throw new Error('held back by the check');
-    const aimed = new URL(this.destination.url);
-    aimed.search = new URL(url).search;
-    return { ...this.destination, url: aimed };
+    return this.destination;
   }
 
   #opened(socket: WebSocket): void {

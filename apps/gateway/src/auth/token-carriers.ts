@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { BEARER_SUBPROTOCOL_PREFIX, SUBPROTOCOL } from '@holdfast/protocol';
+import { BEARER_SUBPROTOCOL_PREFIX, SESSION_SUBPROTOCOL_PREFIX, SUBPROTOCOL } from '@holdfast/protocol';
 
 /** The subprotocols that a client offers, in its order (RFC 6455, section 11.3.4). */
 export function offeredSubprotocols(headers: IncomingHttpHeaders): readonly string[] {
@@ -28,9 +28,25 @@ export function tokenOf(headers: IncomingHttpHeaders, query: URLSearchParams, co
   if (bearer !== undefined) return bearer;
   const queried = query.get('access_token');
   if (queried) return queried;
-  const offered = offeredSubprotocols(headers).find((name) => name.startsWith(BEARER_SUBPROTOCOL_PREFIX));
-  if (offered !== undefined) return offered.slice(BEARER_SUBPROTOCOL_PREFIX.length);
+  const offered = carriedBySubprotocol(headers, BEARER_SUBPROTOCOL_PREFIX);
+  if (offered !== undefined) return offered;
   return cookie === undefined ? undefined : cookieValue(headers.cookie ?? '', cookie);
+}
+
+/**
+ * The session that an upgrade presents: in a subprotocol, or in the query. The query is for clients of earlier versions, and
+ * will not be read any more in a later one: URLs end up in the logs of proxies.
+ */
+export function sessionSecretOf(headers: IncomingHttpHeaders, query: URLSearchParams): string | undefined {
+  return carriedBySubprotocol(headers, SESSION_SUBPROTOCOL_PREFIX) ?? query.get('session') ?? undefined;
+}
+
+/** What follows the prefix in the first subprotocol that has it. */
+function carriedBySubprotocol(headers: IncomingHttpHeaders, prefix: string): string | undefined {
+  if (!headers['sec-websocket-protocol']?.includes(prefix)) return undefined;
+  return offeredSubprotocols(headers)
+    .find((name) => name.startsWith(prefix))
+    ?.slice(prefix.length);
 }
 
 function cookieValue(header: string, name: string): string | undefined {

@@ -52,7 +52,7 @@ describe('the defaults', () => {
       allowedOrigins: [],
       drain: { settle: 15_000, window: 30_000 },
       connection: {
-        ping: 25_000,
+        ping: 8_000,
         maxAge: 0,
         authTimeout: 5_000,
         maxPayload: 65_536,

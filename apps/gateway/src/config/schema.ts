@@ -156,8 +156,10 @@ function configSchema({ development }: { development: boolean }) {
       connection: setting(
         z
           .strictObject({
-            ping: setting(seconds(0, 3_600).prefault(25), {
-              description: 'The interval of protocol pings, which find dead peers; 0 sends none.',
+            ping: setting(seconds(0, 3_600).prefault(8), {
+              description:
+                'The silence after which a client pings the gateway (`welcome.ping`), and the gateway, a little later, a client ' +
+                'that does not. With the default a dead path is noticed within 15 seconds. 0: the gateway sends no pings.',
               unit: 'seconds',
             }),
             maxAge: setting(seconds(0, 604_800).prefault(0), {

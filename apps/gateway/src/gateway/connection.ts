@@ -24,14 +24,12 @@ import type { Dispatcher } from './dispatcher.js';
 import { LeakyBucket } from './leaky-bucket.js';
 import { Intake } from './intake.js';
 import { Lanes } from './lanes.js';
+import type { Liveness } from './liveness.js';
 import { Outbox } from './outbox.js';
 import { currentRequest } from './request.js';
 import type { Session } from './session.js';
 import { tick, tickAfter } from './ticks.js';
 import { PING_FRAME, pongFrame, textFrame } from './web-socket-frame.js';
-
-/** A peer that does not answer a ping within this time (or by the next ping, if that is earlier) is dead. */
-const PONG_WITHIN_MS = 10_000;
 
 /** A closing handshake that takes longer (a peer that reads nothing, say) ends without one. */
 export const CLOSE_WITHIN_MS = 2_000;
@@ -59,6 +57,8 @@ export interface ConnectionContext {
   readonly metrics: Metrics;
   readonly dispatcher: Dispatcher;
   readonly backlog: Backlog;
+  /** Absent if the gateway sends no pings. */
+  readonly liveness: Liveness | undefined;
   /** Called once, when nothing more can be sent or received. */
   closed(connection: Connection): void;
 }
@@ -99,14 +99,15 @@ export class Connection {
   private badFrames: LeakyBucket | undefined;
   private heldBack = 0;
   private closing = false;
-  private alive = true;
-  private pinged = false;
   /** Whether it is to be read again from the next turn of the event loop. */
   private resuming = false;
   /** Whether it is not read because it sent too much. */
   private throttled = false;
-  // Ticks; 0 where there is none.
-  private nextPing: number;
+  /** The tick of the last ping. */
+  private pingedAt = 0;
+  // Ticks at which something is due; 0 where there is none.
+  /** When the gateway must have sent something, so that no proxy takes the connection for idle. */
+  private speakBy: number;
   /** When the token ends; before there is one: when it must have come. */
   private expiry = 0;
   /** When the client is invited elsewhere because of the connection's age. */
@@ -131,7 +132,7 @@ export class Connection {
     const { config } = context;
     this.outbox = new Outbox(webSocket, socket);
     this.intake = new Intake(config.limits, socket as Socket);
-    this.nextPing = config.connection.ping === 0 ? 0 : tickAfter(config.connection.ping);
+    this.speakBy = context.liveness === undefined ? 0 : tick() + context.liveness.pingAfter;
     if (identity === undefined) this.expiry = tickAfter(config.connection.authTimeout);
     else this.authenticated(identity);
     if (config.connection.maxAge > 0) {
@@ -325,8 +326,6 @@ export class Connection {
   resume(): void {
     this.resuming = false;
     if (!this.webSocket.isPaused || this.throttled) return;
-    // What it said meanwhile was not read.
-    this.alive = true;
     this.webSocket.resume();
   }
 
@@ -339,8 +338,13 @@ export class Connection {
     if (event === 'exception') currentRequest.getStore()?.refuse(exception);
   }
 
-  /** Does what is due at this tick. */
-  check(now: number): void {
+  /**
+   * Does what is due.
+   *
+   * @param now the present tick.
+   * @param readUntil a tick: whatever arrived before it has been read.
+   */
+  check(now: number, readUntil: number): void {
     if (this.closing) return;
     const due = (at: number): boolean => at !== 0 && now >= at;
     if (due(this.expiry)) {
@@ -351,27 +355,39 @@ export class Connection {
       this.close('restart');
     } else {
       if (due(this.moveAt)) this.inviteElsewhere(this.context.config.drain.window, 'age');
-      if (due(this.nextPing)) this.ping();
       this.throttle();
       this.context.backlog.note(this);
+      this.watch(now, readUntil);
     }
   }
 
-  private ping(): void {
-    const { ping } = this.context.config.connection;
-    const pongWithin = Math.min(PONG_WITHIN_MS, ping);
-    if (!this.pinged) {
-      this.alive = false;
-      this.pinged = true;
-      this.nextPing = tickAfter(pongWithin);
+  /**
+   * Pings a peer that has been silent, and ends the connection of one that does not answer. Any byte is a sign of life, and
+   * so is room that a full socket gets: the peer's machine took something.
+   */
+  private watch(now: number, readUntil: number): void {
+    const { liveness, metrics } = this.context;
+    if (liveness === undefined || this.closing) return;
+    // A peer that is not read is not silent.
+    if (this.webSocket.isPaused) this.intake.heardAt = now;
+    const heardAt = Math.max(this.intake.heardAt, this.outbox.drainedAt);
+    if (now - heardAt < liveness.pingAfter) {
+      this.keepOpen(now, liveness);
+    } else if (this.pingedAt <= heardAt) {
+      this.pingedAt = now;
       this.outbox.pushControl(PING_FRAME);
-    } else if (this.alive || this.webSocket.isPaused) {
-      this.pinged = false;
-      this.nextPing = tickAfter(ping - pongWithin);
-    } else {
-      this.context.metrics.deadPeers.inc();
+    } else if (readUntil - this.pingedAt >= liveness.pongWithin) {
+      // Not `now`: after a stall of this process the answer may be there, and not be read yet.
+      metrics.deadPeers.inc();
       this.webSocket.terminate();
     }
+  }
+
+  /** A peer may talk and be sent nothing in return: proxies cut what looks idle to them in one direction. */
+  private keepOpen(now: number, { pingAfter }: Liveness): void {
+    if (now < this.speakBy) return;
+    this.speakBy = now + pingAfter;
+    if (this.outbox.takeQuiet()) this.outbox.pushControl(PING_FRAME);
   }
 
   /** Stops reading while more bytes came than may, whatever they are: a frame that never ends, say. */
@@ -389,7 +405,6 @@ export class Connection {
 
   /** @returns whether a frame that came is within the rate. Who sends many beyond it is closed. */
   private takeIn(): boolean {
-    this.alive = true;
     if (this.closing) return false;
     if (!this.throttled) this.throttle();
     if (this.intake.takeFrame()) return true;

@@ -10,6 +10,7 @@ import { Metrics } from '../metrics/metrics.js';
 import { Backlog } from './backlog.js';
 import { Connection, type ConnectionContext } from './connection.js';
 import { Dispatcher } from './dispatcher.js';
+import { livenessOf, type Liveness } from './liveness.js';
 import { RefusedUsers } from './refused-users.js';
 import type { Session } from './session.js';
 import { tick, TICK_MS } from './ticks.js';
@@ -25,10 +26,13 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
   readonly refused = new RefusedUsers();
   /** Connections whose clients move to newer ones, by client id. */
   readonly moving = new Map<string, Connection>();
+  readonly liveness: Liveness | undefined;
   private readonly list: Connection[] = [];
   private readonly idPrefix = randomBytes(6).toString('base64url');
   private lastId = 0;
   private slice = 0;
+  /** When the timer fired last: what had arrived by then has been read since. */
+  private checkedAt = tick();
   private timer: NodeJS.Timeout | undefined;
   /** Whom {@link askSome} asked last. */
   private asked = 0;
@@ -41,6 +45,7 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
   ) {
     this.backlog = new Backlog(memory.maxBuffered, metrics);
     this.census = new Census(config.limits.connections);
+    this.liveness = livenessOf(config.connection.ping);
   }
 
   onModuleInit(): void {
@@ -168,7 +173,10 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
     this.slice = (this.slice + 1) % SLICES;
     const end = Math.floor((this.list.length * (this.slice + 1)) / SLICES);
     // From the end, since a connection that ends gives its place to the last one.
-    for (let i = end - 1; i >= Math.floor((this.list.length * this.slice) / SLICES); i -= 1) this.list[i]?.check(now);
+    for (let i = end - 1; i >= Math.floor((this.list.length * this.slice) / SLICES); i -= 1) {
+      this.list[i]?.check(now, this.checkedAt);
+    }
+    this.checkedAt = now;
     if (this.slice === 0) this.refused.forget();
   }
 }

@@ -8,6 +8,7 @@ import {
   OWN_CHANNEL_ALIAS,
   requestSchemas,
   type RequestEvent,
+  type RequestId,
   type Requests,
   userChannel,
 } from '@holdfast/protocol';
@@ -108,6 +109,9 @@ export class Dispatcher {
       connection.refuseFrame(errorData('id_reused'), id);
     } else if (connection.identity === undefined && !BEFORE_CONNECT.has(event)) {
       connection.refuseFrame(errorData('not_connected'), id);
+    } else if (event === 'ping' && data === undefined) {
+      // Behind what is answered in this turn, and before whatever takes longer: an answer that waits looks like a dead path.
+      if (id !== undefined) setImmediate(answerPing, connection, id);
     } else {
       this.unanswered += text.length + REQUEST_OVERHEAD;
       connection.lanes.add(
@@ -185,6 +189,10 @@ export class Dispatcher {
   private knows(event: string): boolean {
     return this.served.has(event) || this.events.has(event);
   }
+}
+
+function answerPing(connection: Connection, id: RequestId): void {
+  connection.sendText(encodeReply(id, {}));
 }
 
 /** Requests of one channel keep their order; those that name none keep it among themselves. */

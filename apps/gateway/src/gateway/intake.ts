@@ -1,12 +1,15 @@
 import type { Socket } from 'node:net';
 import type { Config } from '../config/index.js';
 import { LeakyBucket } from './leaky-bucket.js';
+import { tick } from './ticks.js';
 
 /**
  * What one connection sends, against its rates. Bytes are those that came from the kernel, so that a frame that never ends
  * counts as well.
  */
 export class Intake {
+  /** The tick at which bytes were seen to have come, for the last time. */
+  heardAt = tick();
   private readonly frames: LeakyBucket;
   private readonly bytes: LeakyBucket;
   private excess: LeakyBucket | undefined;
@@ -43,6 +46,7 @@ export class Intake {
 
   isOverBytes(): boolean {
     const { bytesRead } = this.socket;
+    if (bytesRead !== this.counted) this.heardAt = tick();
     this.bytes.pour(bytesRead - this.counted);
     this.counted = bytesRead;
     return this.bytes.isOver;

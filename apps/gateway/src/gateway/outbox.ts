@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import { withoutSuperseded } from './conflation.js';
 import { flushSoon } from './flushing.js';
+import { tick } from './ticks.js';
 
 /** Frames below this many bytes in all are copied into one chunk: one write is cheaper than a vector of small ones. */
 const JOIN_BELOW = 16_384;
@@ -31,12 +32,16 @@ function join(frames: readonly Buffer[], bytes: number): Buffer {
  * here, where it can still be superseded: what a socket was handed it sends.
  */
 export class Outbox {
+  /** The tick at which a full socket got room, for the last time: its peer had taken something. 0 if that never happened. */
+  drainedAt = 0;
   private first: Buffer | undefined;
   private rest: Buffer[] | undefined;
   private written: (() => void)[] | undefined;
   private queued = 0;
   /** Until the kernel has taken what the socket was handed. */
   private held = false;
+  /** Whether nothing was written since {@link takeQuiet} was last called. */
+  private quiet = true;
 
   constructor(
     private readonly webSocket: WebSocket,
@@ -73,6 +78,13 @@ export class Outbox {
   pushControl(frame: Buffer): void {
     if (this.held) this.socket.write(frame);
     else this.push(frame);
+  }
+
+  /** @returns whether nothing was written since the last call. */
+  takeQuiet(): boolean {
+    const { quiet } = this;
+    this.quiet = true;
+    return quiet;
   }
 
   /** Calls `done` when the kernel has taken what is queued by now. Never called where the socket ends before. */
@@ -116,8 +128,11 @@ export class Outbox {
 
   private hold(): void {
     this.held = true;
+    const since = tick();
     this.socket.once('drain', () => {
       this.held = false;
+      // At once it says nothing: the kernel's buffer was not full.
+      if (tick() > since + 1) this.drainedAt = tick();
       this.flush();
     });
   }
@@ -125,6 +140,7 @@ export class Outbox {
   private writeSome(): void {
     const { first, rest } = this;
     if (first === undefined) return;
+    this.quiet = false;
     // Nothing may follow a close frame (RFC 6455, section 5.5.1), and `ws` answers the client's by itself.
     if (this.webSocket.readyState !== WebSocket.OPEN) {
       this.clear();

@@ -18,8 +18,8 @@ import type { Request } from './request.js';
 import { sessionOf, sessionOfUser, type Session } from './session.js';
 import { toldByClose } from './told-by-close.js';
 
-/** How long a client may hear nothing before it pings, where the gateway itself sends no pings. */
-const DEFAULT_PING_MS = 25_000;
+/** How long a client may hear nothing before it pings, if the gateway itself sends no pings. */
+const DEFAULT_PING_MS = 8_000;
 
 /** Who is at the other end: how a session begins, is extended and ends. */
 @WebSocketGateway()

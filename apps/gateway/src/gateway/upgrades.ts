@@ -6,7 +6,7 @@ import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { Admission, type Identity } from '../auth/index.js';
 import { Origins } from '../auth/origins.js';
-import { offersOurs, tokenOf } from '../auth/token-carriers.js';
+import { offersOurs, sessionSecretOf, tokenOf } from '../auth/token-carriers.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { ambiguityOf } from '../limits/ambiguity.js';
 import { ConnectionLimits } from '../limits/connection-limits.js';
@@ -74,7 +74,7 @@ export class Upgrades {
       if (target === undefined) return;
       this.checkStage();
       const address = this.limits.takeFromAddress(request);
-      const presented = sessionOf(target.query.get('session'));
+      const presented = sessionOf(sessionSecretOf(request.headers, target.query));
       this.limits.checkRoom({ session: presented.id, address });
       const identity = await this.verified(request, target, presented, socket, address);
       const session = sessionOfUser(presented, identity?.user);

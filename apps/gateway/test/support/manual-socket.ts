@@ -4,7 +4,7 @@ import { WebSocket } from 'ws';
 
 /** What a kernel does, by hand: takes what is written at once, or nothing while it is paused. */
 export class ManualSocket extends Duplex {
-  readonly bytesRead = 0;
+  bytesRead = 0;
   private paused = false;
   private blocked: (() => void)[] = [];
 
@@ -37,7 +37,7 @@ export class ManualSocket extends Duplex {
 /** The WebSocket's side that a `Connection` listens to; `ended` plays its end. */
 export class ManualWebSocket extends EventEmitter {
   readyState: number = WebSocket.OPEN;
-  readonly isPaused = false;
+  isPaused = false;
   /** The code that the gateway closed with. */
   closedWith: number | undefined;
 

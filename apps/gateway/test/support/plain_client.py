@@ -34,7 +34,9 @@ async def main(url):
         await request(socket, 4, "publish", {"channel": CHANNEL, "data": "two"})
 
     # Coming back: under the same session, after the first message.
-    async with websockets.connect(url + "?session=" + welcome["session"], subprotocols=["holdfast.v1.json"]) as socket:
+    subprotocols = ["holdfast.v1.json", "session." + welcome["session"]]
+    async with websockets.connect(url, subprotocols=subprotocols) as socket:
+        assert socket.subprotocol == "holdfast.v1.json"
         assert json.loads(await socket.recv())["data"]["client"] == welcome["client"]
         since = {"epoch": position["epoch"], "offset": 1}
         reply, _ = await request(socket, 1, "subscribe", {"channel": CHANNEL, "since": since})

@@ -16,6 +16,7 @@ import { Backlog } from '../../src/gateway/backlog.js';
 import { ChannelRequests } from '../../src/gateway/channel-requests.js';
 import { Connection, type ConnectionContext } from '../../src/gateway/connection.js';
 import { Dispatcher } from '../../src/gateway/dispatcher.js';
+import { livenessOf, type Liveness } from '../../src/gateway/liveness.js';
 import { newSession, type Session } from '../../src/gateway/session.js';
 import { Lifecycle } from '../../src/lifecycle/lifecycle.js';
 import { HeldMemory } from '../../src/limits/held-memory.js';
@@ -44,6 +45,8 @@ export class Pod implements ConnectionContext {
   readonly lifecycle = new Lifecycle();
   readonly dispatcher: Dispatcher;
   readonly backlog: Backlog;
+  readonly memory: HeldMemory;
+  readonly liveness: Liveness | undefined;
   readonly hub: Hub;
   readonly inputs: BrokerInputs;
   readonly channels: ChannelsService;
@@ -56,7 +59,9 @@ export class Pod implements ConnectionContext {
     const logger = new PinoLogger({ pinoHttp: { level: 'silent' } });
     this.inputs = new BrokerInputs(this.metrics, logger);
     const permissions = new Permissions(config);
-    const memory = new HeldMemory(config, this.metrics, logger);
+    this.liveness = livenessOf(config.connection.ping);
+    this.memory = new HeldMemory(config, this.metrics, logger);
+    const { memory } = this;
     const quotas = new Quotas(config, memory, this.metrics);
     const reads = new Reads(memory, quotas);
     this.backlog = new Backlog(memory.maxBuffered, this.metrics);

@@ -8,10 +8,13 @@ export interface TcpProxy {
   target: number;
   /** Cuts every connection without a word, as a failing network or machine does. */
   cut(): void;
+  /** From now on nothing passes on the connections that there are, and neither end is told: packets vanish. */
+  vanish(): void;
 }
 
 export async function startTcpProxy(target: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
+  const vanished = new WeakSet<Socket>();
   const server = createServer((client) => {
     const upstream = connect(proxy.target, '127.0.0.1');
     for (const [from, to] of [
@@ -20,10 +23,10 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     ] as const) {
       sockets.add(from);
       from.pipe(to);
-      from.on('error', () => to.destroy());
+      from.on('error', () => vanished.has(from) || to.destroy());
       from.on('close', () => {
         sockets.delete(from);
-        to.destroy();
+        if (!vanished.has(from)) to.destroy();
       });
     }
   });
@@ -32,7 +35,14 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
   const cut = (): void => {
     for (const socket of sockets) socket.resetAndDestroy();
   };
-  const proxy: TcpProxy = { port: (server.address() as AddressInfo).port, target, cut };
+  const vanish = (): void => {
+    for (const socket of sockets) {
+      vanished.add(socket);
+      socket.unpipe();
+      socket.resume();
+    }
+  };
+  const proxy: TcpProxy = { port: (server.address() as AddressInfo).port, target, cut, vanish };
   onTestFinished(async () => {
     cut();
     server.close();

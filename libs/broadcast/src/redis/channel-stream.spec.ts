@@ -20,7 +20,7 @@ class Server extends StreamReader {
   constructor(options = OPTIONS) {
     // What reads a real server is overridden.
     const nothing = undefined as never;
-    super(nothing, nothing, nothing);
+    super(nothing, nothing, nothing, nothing);
     this.#stream = new Stream('a', 'epoch 1', options, 0);
   }
 

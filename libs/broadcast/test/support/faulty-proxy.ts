@@ -21,7 +21,7 @@ export class FaultyProxy {
       };
       for (const socket of [near, far]) socket.on('error', end).on('close', end);
       near.on('data', (data) => far.write(data));
-      far.on('data', (data) => {
+      far.on('data', (data: Buffer) => {
         if (this.delay === 0) near.write(this.transform(data));
         else setTimeout(() => near.write(data), this.delay);
       });

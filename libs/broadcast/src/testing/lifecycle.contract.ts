@@ -7,6 +7,26 @@ import { LASTING, until } from './pod.js';
 const CHANNEL = 'news:today';
 
 export function describeLifecycle(cluster: Cluster): void {
+  it('a listener that throws costs what it was told of, which is reported, and nothing else', async () => {
+    const { here } = cluster;
+    await here.broker.subscribe(CHANNEL, LASTING);
+    const error = new Error('a fault of the listener');
+    const fails = (): never => {
+      throw error;
+    };
+    const own = { onPublication: fails, onSignal: fails };
+    Object.assign(here, own);
+    await here.publish(CHANNEL, 'first');
+    await here.broker.signal('first');
+    await until(() => expect(here.faults).toEqual([error, error]));
+    // The methods of the class show again.
+    for (const name of Object.keys(own)) Reflect.deleteProperty(here, name);
+    await here.publish(CHANNEL, 'second');
+    await here.broker.signal('second');
+    await until(() => expect(here.delivered(CHANNEL).map(({ payload }) => payload)).toEqual(['second']));
+    await until(() => expect(here.signals).toEqual(['second']));
+  });
+
   describe('after close', () => {
     it.each(CALLS)('%s is unavailable', async (_, call) => {
       const { here } = cluster;

@@ -48,9 +48,12 @@ describe('what idle channels cost Redis', { timeout: 60_000 }, () => {
       const names = Array.from({ length: CHANNELS }, (_, index) => `idle:${index}`);
       await Promise.all(names.slice(0, CHANNELS / 2).map(async (name) => pod.publish(name, 'x')));
       await Promise.all(names.map(async (name) => pod.broker.subscribe(name, LASTING)));
-      const idle = await commandsWhile(WATCHED);
-      await annotate(`${none} commands in ${WATCHED} ms without channels, ${idle} with ${CHANNELS}`);
-      expect(idle - none).toBeLessThan(CHANNELS / 20);
+      // On a machine that stands still connections may be made anew: then every position is asked for, once.
+      await eventually(async () => {
+        const idle = await commandsWhile(WATCHED);
+        await annotate(`${none} commands in ${WATCHED} ms without channels, ${idle} with ${CHANNELS}`);
+        expect(idle - none).toBeLessThan(CHANNELS / 20);
+      }, 30_000);
     } finally {
       await pod.close();
     }

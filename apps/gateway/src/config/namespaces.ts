@@ -23,7 +23,8 @@ function otherOptions(development: boolean) {
   return {
     positionTtl: setting(seconds(0.1, 31_536_000).prefault(604_800), {
       description:
-        "For how long a channel's epoch and offset outlive its last publication and subscriber: at least `history.ttl`.",
+        "For how long a channel's epoch and offset outlive its last publication and subscriber: at least `history.ttl`. " +
+        'If nothing was ever published, at most 30 seconds.',
       unit: 'seconds',
     }),
     presence: setting(z.boolean().prefault(development), {

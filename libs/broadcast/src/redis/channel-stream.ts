@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrokerEvents, History, HistoryQuery, Position, Publication, StreamOptions } from '../broker.js';
-import { MAX_LENGTH, RecentPublications, type RecentBudget } from './recent-publications.js';
+import { RecentPublications, type RecentBudget } from './recent-publications.js';
 import type { Page, StreamReader } from './stream-reader.js';
 
 /** How many publications one read brings, and how many bytes of payloads. */
 const PAGE = 1_000;
 const PAGE_BYTES = 1_048_576;
+/** Bytes that one read brings into this pod's memory of a channel: many channels are read after a pod has died. */
+const FILL_BYTES = 262_144;
 /** What is held back while a hole is filled, in number and UTF-16 code units; what is beyond is read from the stream. */
 const MAX_HELD = 1_000;
 const MAX_HELD_LENGTH = 4_194_304;
@@ -184,7 +186,7 @@ export class ChannelStream {
   /** Reads as much as may be kept here, so that all who come next are answered from it. */
   async #fillRecent(position: Position): Promise<void> {
     const since = { epoch: position.epoch, offset: this.#recent.oldest(position) };
-    const query = { since, limit: PAGE, maxBytes: MAX_LENGTH, reverse: true };
+    const query = { since, limit: PAGE, maxBytes: FILL_BYTES, reverse: true };
     const { history, isAll } = await this.#context.reader.read(this.channel, query);
     const { epoch, publications } = history;
     const present = this.#position;

@@ -14,7 +14,7 @@ export class ReadBudget {
   #used = 0;
   #waiting: Waiting[] = [];
 
-  constructor(limit = 16_777_216) {
+  constructor(limit = 8_388_608) {
     this.#limit = limit;
   }
 

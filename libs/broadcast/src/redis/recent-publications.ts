@@ -3,7 +3,7 @@ import { pageOf, PublicationLog } from '../memory/publication-log.js';
 
 /** Of one channel. */
 const MAX_PUBLICATIONS = 1_024;
-export const MAX_LENGTH = 1_048_576;
+const MAX_LENGTH = 1_048_576;
 
 /** What all channels of a pod may keep together, in UTF-16 code units. */
 export class RecentBudget {

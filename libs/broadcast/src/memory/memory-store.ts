@@ -1,8 +1,15 @@
+import { getHeapStatistics } from 'node:v8';
 import type { BrokerEvents } from '../broker.js';
 import { ConnectionRegistry } from './connection-registry.js';
 import { IdempotencyKeys } from './idempotency-keys.js';
 import { Presence } from './presence.js';
 import { Streams } from './streams.js';
+
+/** It may fill one part in so many of the heap: without a bound, whoever publishes enough would end the process. */
+const HEAP_SHARE = 6;
+
+/** What a publication, a position or a key takes beside its payload, in bytes. */
+const OVERHEAD = 256;
 
 /** What the brokers of one process share: each of them is to it what a pod is to a server. */
 export class MemoryStore {
@@ -13,6 +20,15 @@ export class MemoryStore {
   readonly connections = new ConnectionRegistry();
   /** Who hears signals: every broker that is started. */
   readonly listeners = new Set<BrokerEvents>();
+
+  /** @param maxSize about how many bytes of publications, positions and keys it keeps. */
+  constructor(private readonly maxSize = getHeapStatistics().heap_size_limit / HEAP_SHARE) {}
+
+  /** Whether it keeps as much as it may: until something expires, nothing more is stored. */
+  get isFull(): boolean {
+    const { units, publications, size } = this.streams;
+    return units + OVERHEAD * (publications + size + this.keys.size) > this.maxSize;
+  }
 
   /** The system's clock, which stands still where that one is set back. */
   now(): number {

@@ -113,7 +113,8 @@ describe('MemoryBroker', () => {
   it('stores nothing more when it is full, says so, and goes on when what it kept has expired', async () => {
     const full = new MemoryBroker(new MemoryStore(100_000));
     await full.start(pod);
-    const publish = (): Promise<unknown> => full.publish({ channel: 'a', payload: 'x'.repeat(20_000), stream: OPTIONS });
+    const publish = (): Promise<unknown> =>
+      full.publish({ channel: 'a', payload: 'x'.repeat(20_000), stream: OPTIONS });
     for (let number = 0; number < 5; number += 1) await publish();
     await expect(publish()).rejects.toThrow(BrokerUnavailableError);
     vi.advanceTimersByTime(MINUTE + 10 * SECOND);

@@ -366,7 +366,7 @@ it(
   { timeout: 120_000 },
   async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
-    const store = new MemoryStore(() => Date.now());
+    const store = new MemoryStore({ clock: () => Date.now() });
     const here = new MemoryBroker(store);
     const brokers = [here, new MemoryBroker(store)];
     const world: World = {

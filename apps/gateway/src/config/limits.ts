@@ -85,7 +85,7 @@ export function limitsSchema() {
           'What the connections, subscriptions and channels of a pod may take of its memory, all together. See ' +
           'docs/limits.md for what each of them counts.',
         unit: 'bytes',
-        otherwise: '60 % of what the heap may hold beyond 48 MiB: 64 MB in the chart’s default pod',
+        otherwise: '60 % of what the heap may hold beyond 48 MiB: 64 MiB in the default pod of the chart',
       }),
       userShare: setting(z.number().min(0.001).max(1).prefault(0.1), {
         description:

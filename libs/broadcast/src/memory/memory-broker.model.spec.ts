@@ -30,7 +30,7 @@ interface ModelStream extends Position {
 
 /** Broker, model and a client that comes and goes, side by side. */
 class Run implements BrokerEvents {
-  readonly broker = new MemoryBroker(new MemoryStore(() => Date.now()));
+  readonly broker = new MemoryBroker(new MemoryStore({ clock: () => Date.now() }));
   readonly #streams = new Map<string, ModelStream>();
   readonly #keys = new Map<string, { position: Position; payload: string; expires: number }>();
   readonly #epochs = new Set<string>();

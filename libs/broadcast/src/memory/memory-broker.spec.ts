@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { UNPUBLISHED_TTL, type StreamOptions } from '../broker.js';
+import { BrokerUnavailableError, UNPUBLISHED_TTL, type StreamOptions } from '../broker.js';
 import { heapUsed } from '../testing/heap-used.js';
 import { Pod } from '../testing/pod.js';
 import { MemoryBroker } from './memory-broker.js';
@@ -17,7 +17,7 @@ describe('MemoryBroker', () => {
 
   beforeEach(async () => {
     vi.useFakeTimers();
-    store = new MemoryStore(() => Date.now());
+    store = new MemoryStore({ clock: () => Date.now() });
     sut = new MemoryBroker(store);
     pod = new Pod(sut);
     await pod.start();
@@ -108,6 +108,18 @@ describe('MemoryBroker', () => {
     expect(store.keys.size).toBeLessThan(300);
     expect(store.streams.publications).toBeLessThan(300);
     expect(store.streams.size).toBeLessThan(500);
+  });
+
+  it('stores nothing more when it is full, says so, and goes on when what it kept has expired', async () => {
+    const full = new MemoryBroker(new MemoryStore({ maxSize: 100_000 }));
+    await full.start(pod);
+    const publish = (): Promise<unknown> =>
+      full.publish({ channel: 'a', payload: 'x'.repeat(20_000), stream: OPTIONS });
+    for (let number = 0; number < 5; number += 1) await publish();
+    await expect(publish()).rejects.toThrow(BrokerUnavailableError);
+    vi.advanceTimersByTime(MINUTE + 10 * SECOND);
+    await publish();
+    await full.close();
   });
 
   it('forgets the history of an idle channel in time, although its position waits for long', async () => {

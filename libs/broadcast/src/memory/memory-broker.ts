@@ -32,6 +32,9 @@ const SWEEP_STEPS = 5_000;
  */
 const PUBLISH_STEPS = 2;
 
+/** Steps of the sweep by a publish that finds the store full. */
+const FULL_STEPS = 100;
+
 const NOT_RUNNING = 'the memory broker is not running';
 
 /** Keeps everything in this process. Several on one store are like pods on one server. */
@@ -87,6 +90,10 @@ export class MemoryBroker implements Broker {
     const now = this.now();
     const known = idempotency && keys.find(channel, idempotency, now);
     if (known !== undefined) return { ...known, duplicate: true };
+    if (this.#store.isFull) {
+      this.#store.sweep(FULL_STEPS);
+      if (this.#store.isFull) throw new BrokerUnavailableError('the memory broker is full');
+    }
     const [stream, publication] = streams.append(channel, payload, options, now);
     const { position } = stream;
     if (idempotency !== undefined) keys.add(channel, idempotency, position, now);

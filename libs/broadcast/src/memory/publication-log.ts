@@ -12,6 +12,12 @@ export class PublicationLog {
   #slots: (Publication | undefined)[] = [];
   #head = 0;
   #length = 0;
+  #units = 0;
+
+  /** The lengths of all payloads together. */
+  get units(): number {
+    return this.#units;
+  }
 
   get length(): number {
     return this.#length;
@@ -25,12 +31,15 @@ export class PublicationLog {
     if (this.#length === this.#slots.length) this.#resize(Math.max(this.#length * 2, SMALLEST_CAPACITY));
     this.#slots[this.#slot(this.#length)] = publication;
     this.#length += 1;
+    this.#units += publication.payload.length;
   }
 
   /** Drops the oldest beyond `size`, and those of `time` and before. Returns how many. */
   trim(size: number, time: number): number {
     const length = this.#length;
-    while (this.oldest !== undefined && (this.#length > size || this.oldest.time <= time)) {
+    for (let oldest = this.oldest; oldest !== undefined; oldest = this.oldest) {
+      if (this.#length <= size && oldest.time > time) break;
+      this.#units -= oldest.payload.length;
       this.#slots[this.#head] = undefined;
       this.#head = this.#slot(1);
       this.#length -= 1;

@@ -12,6 +12,7 @@ export class Streams {
   readonly #epochPrefix = randomBytes(9).toString('base64url');
   #epochs = 0;
   #publications = 0;
+  #units = 0;
 
   constructor(now: number) {
     this.#expiry = new ExpiryQueue(now);
@@ -24,6 +25,11 @@ export class Streams {
   /** How many publications all of them keep. */
   get publications(): number {
     return this.#publications;
+  }
+
+  /** The lengths of the payloads of all publications that are kept. */
+  get units(): number {
+    return this.#units;
   }
 
   /** Names of the channels with a subscriber, in no order. */
@@ -40,7 +46,7 @@ export class Streams {
   find(channel: string, now: number): Stream | undefined {
     const stream = this.#streams.get(channel);
     if (stream === undefined) return undefined;
-    this.#publications -= stream.trim(now);
+    this.#trim(stream, now);
     if (stream.expires > now) return stream;
     this.#streams.delete(channel);
     return undefined;
@@ -74,8 +80,9 @@ export class Streams {
     if (options.historySize > 0) {
       stream.log.append(publication);
       this.#publications += 1;
+      this.#units += payload.length;
     }
-    this.#publications -= stream.trim(now);
+    this.#trim(stream, now);
     this.#expiry.schedule(stream, stream.expires);
     return [stream, publication];
   }
@@ -85,6 +92,12 @@ export class Streams {
       // Another stream may have taken its place by now: that one has its own turn.
       if (this.find(stream.channel, now) === stream) this.#expiry.schedule(stream, stream.expires);
     });
+  }
+
+  #trim(stream: Stream, now: number): void {
+    const { units } = stream.log;
+    this.#publications -= stream.trim(now);
+    this.#units -= units - stream.log.units;
   }
 
   #open(channel: string, options: StreamOptions, now: number): Stream {

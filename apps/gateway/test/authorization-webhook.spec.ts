@@ -486,7 +486,7 @@ it('no more requests are under way than the configuration says, and no more wait
     outcomes.push(outcome);
   });
   await vi.waitFor(() => expect(outcomes).toEqual(['authorization_unavailable', 'authorization_unavailable']));
-  expect(answers).toHaveLength(2);
+  await vi.waitFor(() => expect(answers).toHaveLength(2));
   for (let answered = 0; answered < 10; answered += 1) {
     await vi.waitFor(() => expect(answers.length).toBeGreaterThan(answered));
     expect(answers.length).toBeLessThanOrEqual(answered + 2);

@@ -13,6 +13,10 @@ async function limitsOf(values: object): Promise<Limits | undefined> {
   return (parse(text) as { limits?: Limits }).limits;
 }
 
+function notes(values: object): Promise<string> {
+  return helm(['install', 'test', CHART, '--dry-run=client', '--values', '-'], JSON.stringify(values));
+}
+
 const PUBLIC_BEHIND = (trustedHops: number): Limits => ({ trustedHops, privateAddresses: false });
 
 describe('limits per client address', () => {
@@ -34,7 +38,11 @@ describe('limits per client address', () => {
     ['that hides the addresses of clients', { service: { type: 'LoadBalancer' } }, undefined],
     ['of node ports that hide them', { service: { type: 'NodePort', externalTrafficPolicy: 'Cluster' } }, undefined],
     ['that keeps them', { service: { type: 'LoadBalancer', externalTrafficPolicy: 'Local' } }, PUBLIC_BEHIND(0)],
-    ['of node ports that keep them', { service: { type: 'NodePort', externalTrafficPolicy: 'Local' } }, PUBLIC_BEHIND(0)],
+    [
+      'of node ports that keep them',
+      { service: { type: 'NodePort', externalTrafficPolicy: 'Local' } },
+      PUBLIC_BEHIND(0),
+    ],
   ])('of a Service %s are as it is', async (_what, values, expected) => {
     expect(await limitsOf(values)).toEqual(expected);
   });
@@ -63,8 +71,6 @@ describe('limits per client address', () => {
   });
 
   it('are told of at the end of an installation, with what to do behind a CDN', async () => {
-    const notes = async (values: object): Promise<string> =>
-      helm(['install', 'test', CHART, '--dry-run=client', '--values', '-'], JSON.stringify(values));
     expect(await notes({ ingress: ingressOf('nginx') })).toContain('clientAddresses.derive=false');
     expect(await notes({})).not.toContain('clientAddresses');
   });

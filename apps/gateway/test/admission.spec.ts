@@ -34,16 +34,21 @@ async function bearer(sub: string): Promise<UpgradeRequest> {
   return { headers: { Authorization: `Bearer ${await signToken({ sub })}` } };
 }
 
+function from(address: string): UpgradeRequest {
+  return { headers: { 'X-Forwarded-For': address } };
+}
+
+/** Silent connections, more than may be pending. */
+async function crowd(gateway: TestGateway): Promise<void> {
+  for (let n = 0; n < 30; n += 1) await RawSocket.connect(gateway.port);
+  await vi.waitFor(async () => expect(await limited(gateway, 'pending')).toBeGreaterThan(10));
+}
+
 function limited(gateway: TestGateway, limit: string): Promise<number | undefined> {
   return metric(gateway, `holdfast_limited_total{limit="${limit}"}`);
 }
 
 describe('an upgrade whose client is being verified', () => {
-  async function crowd(gateway: TestGateway): Promise<void> {
-    for (let n = 0; n < 30; n += 1) await RawSocket.connect(gateway.port);
-    await vi.waitFor(async () => expect(await limited(gateway, 'pending')).toBeGreaterThan(10));
-  }
-
   it('by the webhook loses its place to no silent connection', async () => {
     const answers: ((answer: object) => void)[] = [];
     const backend = await Backend.start(() => new Promise<object>((resolve) => answers.push(resolve)));
@@ -83,7 +88,6 @@ describe('an upgrade whose client is being verified', () => {
       { limits: { verifying: 8, trustedHops: 1 }, webhooks: { authorization: { actions: ['connect'], timeout: 2 } } },
       backend.env,
     );
-    const from = (address: string): UpgradeRequest => ({ headers: { 'X-Forwarded-For': address } });
     const waiting: RawSocket[] = [];
     for (const address of ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4']) {
       for (let n = 0; n < 2; n += 1) waiting.push(await begin(gateway, from(address)));
@@ -194,7 +198,6 @@ describe('those who prove who they are', () => {
 
 describe('clients with a private address', () => {
   const LIMITS = { trustedHops: 1, connectionRate: { perAddress: { burst: 2, perSecond: 0.01 } } };
-  const from = (address: string): UpgradeRequest => ({ headers: { 'X-Forwarded-For': address } });
 
   it('are limited by it, unless it may be that of a node or a proxy', async () => {
     const [all, publicOnly] = [

@@ -342,9 +342,7 @@ describe("one user's events", () => {
     backend.fault = undefined;
     await vi.waitFor(
       () =>
-        expect(storyOf(backend)).toEqual(
-          expect.arrayContaining([0, 1, 2].map((n) => `channel.occupied good:${n}`)),
-        ),
+        expect(storyOf(backend)).toEqual(expect.arrayContaining([0, 1, 2].map((n) => `channel.occupied good:${n}`))),
       { timeout: 10_000 },
     );
   });
@@ -387,32 +385,36 @@ describe('an event that the backend never takes', () => {
     expect(await metric(gateway, 'holdfast_events_waiting')).toBe(0);
   });
 
-  it('is one of a user whose others are then sent apart, so that they hold up nobody again', { timeout: 30_000 }, async () => {
-    const backend = await Backend.start();
-    const taken: string[] = [];
-    let failures = 0;
-    backend.fault = (response, { body }) => {
-      if (body.includes('"evil"')) {
-        failures += 1;
-        json(response, {}, 500);
-        return;
-      }
-      const { data } = JSON.parse(body) as { data: { events: SentEvent[] } };
-      taken.push(...data.events.map(({ data: { user = '' } }) => user));
-      json(response, {});
-    };
-    const gateway = await start(backend, { types: ['client.connected', 'client.disconnected'] });
-    let goesOn = true;
-    const flood = (async () => {
-      while (goesOn) await comeAndGo(gateway, 'evil', 1);
-    })();
-    onTestFinished(() => void (goesOn = false));
-    await vi.waitFor(() => expect(failures).toBeGreaterThan(2), { timeout: 20_000 });
-    for (let n = 0; n < 20; n += 1) await comeAndGo(gateway, `user-${n}`, 1);
-    await vi.waitFor(() => expect(taken).toHaveLength(40), { timeout: 15_000 });
-    goesOn = false;
-    await flood;
-  });
+  it(
+    'is one of a user whose others are then sent apart, so that they hold up nobody again',
+    { timeout: 30_000 },
+    async () => {
+      const backend = await Backend.start();
+      const taken: string[] = [];
+      let failures = 0;
+      backend.fault = (response, { body }) => {
+        if (body.includes('"evil"')) {
+          failures += 1;
+          json(response, {}, 500);
+          return;
+        }
+        const { data } = JSON.parse(body) as { data: { events: SentEvent[] } };
+        taken.push(...data.events.map(({ data: { user = '' } }) => user));
+        json(response, {});
+      };
+      const gateway = await start(backend, { types: ['client.connected', 'client.disconnected'] });
+      const ended = new AbortController();
+      const flood = (async () => {
+        while (!ended.signal.aborted) await comeAndGo(gateway, 'evil', 1);
+      })();
+      onTestFinished(() => ended.abort());
+      await vi.waitFor(() => expect(failures).toBeGreaterThan(2), { timeout: 20_000 });
+      for (let n = 0; n < 20; n += 1) await comeAndGo(gateway, `user-${n}`, 1);
+      await vi.waitFor(() => expect(taken).toHaveLength(40), { timeout: 15_000 });
+      ended.abort();
+      await flood;
+    },
+  );
 
   it('is none if the backend takes them in smaller requests', async () => {
     const backend = await Backend.start();

@@ -68,9 +68,12 @@ describe('a page of another origin', () => {
     ['evil.test@chat.example.com', 'https://chat.example.com', false],
     ['chat.example.com/x', 'https://chat.example.com', false],
     ['', 'https://chat.example.com', false],
-  ])('is distinguished from its own by the host that the client asked for: at %j the origin %j may connect: %j', (host, origin, expected) => {
-    expect(mayConnect({ host, origin })).toBe(expected);
-  });
+  ])(
+    'is distinguished from its own by the host that the client asked for: at %j the origin %j may connect: %j',
+    (host, origin, expected) => {
+      expect(mayConnect({ host, origin })).toBe(expected);
+    },
+  );
 
   it('has no host to be compared with if the request names none', () => {
     expect(mayConnect({ origin: 'http://localhost' })).toBe(false);

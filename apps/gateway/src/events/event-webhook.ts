@@ -201,7 +201,8 @@ export class EventWebhook implements OnApplicationShutdown {
 
   private async sendRefused(): Promise<void> {
     const { aborted: isLastTry } = this.stopping.signal;
-    for (let sent = 0; sent < REFUSED_AT_ONCE || isLastTry; sent += 1) {
+    const most = isLastTry ? Infinity : REFUSED_AT_ONCE;
+    for (let sent = 0; sent < most; sent += 1) {
       const refused = this.timeUp.signal.aborted ? undefined : this.refused.next(isLastTry);
       if (refused === undefined) break;
       const failure = await this.post(refused.piece);

@@ -21,5 +21,8 @@ export function piecesOf(events: Piece, count: number): Piece[] {
 }
 
 function smallest(pieces: readonly QueuedEvent[][]): QueuedEvent[] | undefined {
-  return pieces.reduce<QueuedEvent[] | undefined>((a, b) => (a === undefined || b.length < a.length ? b : a), undefined);
+  return pieces.reduce<QueuedEvent[] | undefined>(
+    (a, b) => (a === undefined || b.length < a.length ? b : a),
+    undefined,
+  );
 }

@@ -27,8 +27,8 @@ class Work {
     }
   }
 
-  async end(count: number): Promise<void> {
-    for (let ended = 0; ended < count; ended += 1) {
+  async end(times: number): Promise<void> {
+    for (let ended = 0; ended < times; ended += 1) {
       this.ends.shift()?.();
       await setImmediate();
     }

@@ -52,10 +52,11 @@ export class Probe {
   #next(): void {
     this.#running = true;
     this.#hurried = false;
-    void this.#look().finally(() => {
+    const looked = (): void => {
       this.#running = false;
       if (!this.#stopped) this.#timer = setTimeout(() => this.#next(), this.#hurried ? INTERVAL / 10 : INTERVAL);
-    });
+    };
+    this.#look().then(looked, looked);
   }
 
   async #look(): Promise<void> {

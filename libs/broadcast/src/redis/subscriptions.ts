@@ -117,7 +117,7 @@ export class Subscriptions {
 
   /** Compares every position with the server's. */
   compareAll(): void {
-    void this.#compare([...this.#subscriptions.values()]);
+    this.#compareSoon([...this.#subscriptions.values()]);
   }
 
   /** The server has lost members, and with them who has left. */
@@ -173,7 +173,8 @@ export class Subscriptions {
     clearTimeout(subscription.linger);
     if (this.#closed) return;
     subscription.linger = setTimeout(() => {
-      void subscription.inOrder(async () => this.#end(subscription));
+      // One that could not be ended is no longer listened to, all the same.
+      subscription.inOrder(async () => this.#end(subscription)).catch(() => undefined);
     }, LINGER);
   }
 
@@ -217,6 +218,10 @@ export class Subscriptions {
     }
   }
 
+  #compareSoon(subscriptions: readonly Subscription[]): void {
+    this.#compare(subscriptions).catch(() => (this.#hasFailed = true));
+  }
+
   async #compareOne(subscription: Subscription): Promise<void> {
     try {
       const position = await this.#present(subscription);
@@ -227,7 +232,7 @@ export class Subscriptions {
         this.#hasFailed = true;
       }
       // Not awaited: one that takes long does not hold up the others.
-      void stream.reconcile(position);
+      stream.reconcile(position).catch(() => (this.#hasFailed = true));
     } catch (error) {
       this.#hasFailed = true;
       if (error instanceof RedisReplyError) this.#topology.refresh();
@@ -248,7 +253,7 @@ export class Subscriptions {
     for (const subscription of this.#subscriptions.values()) {
       if (this.#topology.isMoving(subscription.channel)) due.push(subscription);
     }
-    void this.#compare(due);
+    this.#compareSoon(due);
     this.#tellPresenceGaps();
     if (!this.#hasFailed) return;
     this.#hasFailed = false;

@@ -7,6 +7,7 @@ import { ProtocolError } from '../gateway/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
 import type { Newcomer } from './census.js';
 import { clientAddress } from './client-address.js';
+import { SOCKETS } from './descriptors.js';
 import { Overload } from './overload.js';
 import { RateTable } from './rate-table.js';
 
@@ -51,6 +52,10 @@ export class ConnectionLimits {
 
   /** @throws ProtocolError `overloaded` or `too_many_connections` */
   checkRoom(newcomer: Newcomer): void {
+    if (this.connections.count >= SOCKETS.webSockets) {
+      this.metrics.limited.inc({ limit: 'descriptors' });
+      throw new ProtocolError('overloaded', 'too many connections');
+    }
     const limit = this.connections.census.full(newcomer);
     if (limit === undefined) return;
     this.metrics.limited.inc({ limit });

@@ -57,7 +57,9 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
     );
     this.metrics.gauge('holdfast_memory_share', 'The share of the memory limit that is in use', () => this.memory);
     this.histogram.enable();
-    this.timer = setInterval(() => void this.sample(), SAMPLE_MS);
+    this.timer = setInterval(() => {
+      this.sample().catch((error: unknown) => this.logger.warn({ err: error }, 'the load could not be measured'));
+    }, SAMPLE_MS);
   }
 
   onApplicationShutdown(): void {
@@ -73,7 +75,11 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
     // It is not a number where the loop was not once on time to measure.
     this.eventLoopDelayMs = Math.max(0, (this.histogram.mean || 0) / 1e6 - RESOLUTION_MS);
     this.histogram.reset();
-    this.memory = (process.memoryUsage.rss() + (await socketMemory())) / this.memoryLimit;
+    try {
+      this.memory = (process.memoryUsage.rss() + (await socketMemory())) / this.memoryLimit;
+    } catch {
+      // It is read from a file, which takes a descriptor that is not there now: the last figure stays.
+    }
     this.judge(performance.now());
   }
 

@@ -7,7 +7,7 @@ import type { Scene } from '../support/scene.js';
 
 /** What a client may notice, at most. */
 export type Cost =
-  /** Nobody is cut: pods go one after the other, each after its drain. */
+  /** Nobody is cut: pods go one after the other, each after its drain. No publish over HTTP has to be repeated. */
   | 'nothing'
   /** Sockets break, and come back; every message comes all the same. */
   | 'reconnect'
@@ -67,6 +67,7 @@ export function expectSurvived(fault: Fault, report: RunReport, watch: PodWatch)
   } else {
     expect({ mostGaps, toldAsLost }).toEqual({ mostGaps: 0, toldAsLost: 0 });
   }
+  if (cost === 'nothing') expect(report.publishers.failedFirst, 'no publish has to be repeated').toEqual({});
   fault.expect?.(report, watch);
   if (cost === 'reconnect') return;
   expect(verdict.interruption.library, 'clients with the library are never without a socket').toMatchObject({ max: 0 });

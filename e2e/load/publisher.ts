@@ -24,6 +24,8 @@ export class Publisher {
   readonly acknowledged: Acknowledged[] = [];
   /** How often each status, or a broken connection, was the answer. */
   readonly answers: Record<string, number> = {};
+  /** How often the first attempt of a message failed, by its answer: a caller that does not repeat would have lost it. */
+  readonly failedFirst: Record<string, number> = {};
   /** The longest time to an answer, in ms. */
   slowestAnswer = 0;
   /** Whether it publishes nothing for now. */
@@ -64,8 +66,8 @@ export class Publisher {
 
   async #publish(channel: string, data: Numbered): Promise<void> {
     const body = JSON.stringify({ channel, data, key: data.text });
-    for (;;) {
-      const position = await this.#post(body);
+    for (let isFirst = true; ; isFirst = false) {
+      const position = await this.#post(body, isFirst);
       if (position !== undefined) {
         this.acknowledged.push({ channel, text: data.text, epoch: position.epoch, offset: position.offset });
         return;
@@ -74,7 +76,7 @@ export class Publisher {
     }
   }
 
-  async #post(body: string): Promise<Position | undefined> {
+  async #post(body: string, isFirst: boolean): Promise<Position | undefined> {
     const asked = performance.now();
     let answer = 'broken';
     try {
@@ -94,6 +96,7 @@ export class Publisher {
       if (error instanceof DOMException && error.name === 'TimeoutError') answer = 'timeout';
     } finally {
       this.answers[answer] = (this.answers[answer] ?? 0) + 1;
+      if (isFirst && answer !== '200') this.failedFirst[answer] = (this.failedFirst[answer] ?? 0) + 1;
       this.slowestAnswer = Math.max(this.slowestAnswer, performance.now() - asked);
     }
     return undefined;

@@ -47,7 +47,12 @@ export interface RunReport {
   readonly loopDelay: number;
   /** See {@link worstBurst}. */
   readonly burst: number;
-  readonly publishers: { readonly answers: Readonly<Record<string, number>>; readonly slowestAnswer: number };
+  readonly publishers: {
+    readonly answers: Readonly<Record<string, number>>;
+    /** First attempts that failed, by their answer. */
+    readonly failedFirst: Readonly<Record<string, number>>;
+    readonly slowestAnswer: number;
+  };
   readonly timeline: readonly Second[];
 }
 
@@ -132,17 +137,17 @@ export class Run {
     const upgrades = this.#journals.flatMap(({ sockets }) =>
       sockets.filter(({ startedAt }) => startedAt > from).map(({ startedAt }) => startedAt),
     );
-    const answers: Record<string, number> = {};
-    for (const publisher of this.#publishers) {
-      for (const [answer, count] of Object.entries(publisher.answers)) answers[answer] = (answers[answer] ?? 0) + count;
-    }
     return {
       from: from - ahead,
       verdict: judge(this.#journals, acknowledged, { from, to }),
       duration: to - from,
       loopDelay: this.#loop.max / 1e6,
       burst: worstBurst(upgrades, drains, (node) => this.#clientsAt(node, drains)),
-      publishers: { answers, slowestAnswer: Math.max(...this.#publishers.map(({ slowestAnswer }) => slowestAnswer)) },
+      publishers: {
+        answers: sumOf(this.#publishers.map(({ answers }) => answers)),
+        failedFirst: sumOf(this.#publishers.map(({ failedFirst }) => failedFirst)),
+        slowestAnswer: Math.max(...this.#publishers.map(({ slowestAnswer }) => slowestAnswer)),
+      },
       timeline: timelineOf(this.#journals, from, to),
     };
   }
@@ -188,6 +193,12 @@ export class Run {
       .setExpirationTime(now + 3_600)
       .sign(new TextEncoder().encode(this.#options.jwtSecret));
   }
+}
+
+function sumOf(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sum: Record<string, number> = {};
+  for (const [name, count] of counts.flatMap((each) => Object.entries(each))) sum[name] = (sum[name] ?? 0) + count;
+  return sum;
 }
 
 function channelName(index: number): string {

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import type { RequestListener } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -12,7 +13,7 @@ import { HoldfastWsAdapter } from './gateway/holdfast-ws.adapter.js';
 import { isWebSocketUpgrade } from './gateway/upgrades.js';
 import { AppLogger, requestLog } from './log.js';
 import { Lifecycle } from './lifecycle/lifecycle.js';
-import { httpServerOptions, refuseUnreadable, REQUEST_TIMEOUT_MS } from './limits/http-server.js';
+import { createHttpServer } from './limits/http-server.js';
 
 /** A user id in a path, which is longer than a channel name may be, so that a refusal can say what is wrong with it. */
 const MAX_PARAM_LENGTH = 765;
@@ -34,11 +35,14 @@ export async function createApp(
 
 /** The application of a root module: for those who bring a broker of their own. */
 export async function create(config: Config, root: DynamicModule): Promise<NestFastifyApplication> {
+  const headers = securityHeaders();
   const fastify = new FastifyAdapter({
-    http: { ...httpServerOptions(config), shouldUpgradeCallback: isWebSocketUpgrade },
-    clientErrorHandler: refuseUnreadable,
-    frameworkErrors: refuseRequestTarget,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    serverFactory: (listener: RequestListener) => createHttpServer(config, listener, isWebSocketUpgrade),
+    // Our server has one of its own.
+    clientErrorHandler: () => undefined,
+    frameworkErrors: refuseRequestTarget(headers),
+    // What comes while the server closes is answered as ever, and ends its connection.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
   });
   const app = await NestFactory.create<NestFastifyApplication>(root, fastify, {
@@ -48,7 +52,6 @@ export async function create(config: Config, root: DynamicModule): Promise<NestF
   const logger: PinoLogger = await app.resolve(PinoLogger);
   app.useLogger(new AppLogger(logger, {}));
   app.useWebSocketAdapter(new HoldfastWsAdapter(app));
-  const headers = securityHeaders();
   app
     .getHttpAdapter()
     .getInstance()

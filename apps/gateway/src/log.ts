@@ -4,18 +4,24 @@ import type { Logger as PinoLogger } from 'pino';
 import pretty from 'pino-pretty';
 import type { Config } from './config/index.js';
 
-/** Query parameters that hold a secret. */
-const SECRET_PARAMETERS: ReadonlySet<string> = new Set(['access_token', 'session']);
+/** Where a path ends, plain or encoded: what is behind it may hold a secret under any name. */
+const PATH_END = /[?;#&=]|%(?:3f|3b|23|26|3d)/i;
 
-/** The URL as a log may show it: that a secret was there, and no more, however it was written. */
-export function withoutSecrets(url: string): string {
-  const query = url.indexOf('?');
-  if (query === -1) return url;
-  const parameters = new URLSearchParams(url.slice(query));
-  for (const name of new Set(parameters.keys())) {
-    if (SECRET_PARAMETERS.has(name.toLowerCase())) parameters.set(name, 'redacted');
-  }
-  return `${url.slice(0, query)}?${parameters.toString()}`;
+/** The longest part of a path that is shown if no route is known: tokens are longer. */
+const MAX_SEGMENT = 24;
+
+/**
+ * The path of a request as a log may show it, without its query, parameters and fragment.
+ *
+ * @param isKnown whether a route answers it. If none does, any part of it may be a secret that was put in the wrong place.
+ */
+export function pathForLog(url: string, isKnown: boolean): string {
+  const [path = ''] = url.split(PATH_END, 1);
+  if (isKnown) return path;
+  return path
+    .split('/')
+    .map((segment) => (segment.length > MAX_SEGMENT ? '…' : segment))
+    .join('/');
 }
 
 const asGiven = <T>(value: T): T => value;
@@ -38,10 +44,14 @@ const OUTAGES: ReadonlySet<number> = new Set([503, 504]);
 
 /** A hook `onResponse` of Fastify that logs each request, with the `responseTime` in ms. */
 export function requestLog(logger: PinoLogger) {
-  return ({ method, url }: FastifyRequest, { statusCode, elapsedTime }: FastifyReply, done: () => void): void => {
+  return (
+    { method, url, routeOptions }: FastifyRequest,
+    { statusCode, elapsedTime }: FastifyReply,
+    done: () => void,
+  ): void => {
     const level = statusCode >= 500 && !OUTAGES.has(statusCode) ? 'warn' : 'debug';
     if (logger.isLevelEnabled(level)) {
-      const req = { method, url: withoutSecrets(url) };
+      const req = { method, url: pathForLog(url, routeOptions.url !== undefined) };
       logger[level]({ req, res: { statusCode }, responseTime: Math.round(elapsedTime) }, 'request completed');
     }
     done();

@@ -6,19 +6,36 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
 import { createApp, startApp } from './app.js';
 import { ConfigError, EX_CONFIG, loadConfig, tellsUsersApart, watchSecrets, type Config } from './config/index.js';
+import { stopOnUncaught } from './lifecycle/last-resort.js';
+
+/** What a process manager or a terminal asks a process to end with. */
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const;
+
+/** How long a stop may take beyond its settle and drain times, in ms. */
+const STOPPED_WITHIN_MS = 20_000;
+
+/** What it means that a file of secrets holds none any more. */
+const CLOSED_BY: Readonly<Record<string, string>> = {
+  HOLDFAST_API_KEYS_FILE: 'the HTTP API is closed',
+  HOLDFAST_JWT_SECRET_FILE: 'no token is valid that was signed with a secret',
+  HOLDFAST_JWT_PUBLIC_KEY_FILE: 'no token is valid that was signed with a private key',
+};
 
 async function main(): Promise<void> {
+  const stopping = new Stopping();
   const config = loadConfig(process.env);
   const generatedKey = config.mode === 'development' ? generateSecrets(config) : undefined;
   const app = await createApp(config);
-  stopOnSignals(app);
+  stopping.take(app, config);
   await startApp(app, config);
   const logger = app.get(Logger);
   watchSecrets(config, (change) => {
     const { variable } = change;
     const problem = change.problem ?? brokerProblem(config, variable);
-    if (problem === undefined) logger.log(`${variable} was read again`);
-    else logger.error(problem);
+    if (problem !== undefined) logger.error(problem);
+    else if (change.isEmpty === true)
+      logger.warn(`${variable} is empty now: ${CLOSED_BY[variable] ?? 'it counts as unset'}`);
+    else logger.log(`${variable} was read again`);
   });
   const { port } = app.getHttpServer().address() as AddressInfo;
   logger.log(`listening on http://localhost:${port}`);
@@ -54,21 +71,48 @@ function generateSecrets(config: Config): string | undefined {
   return key;
 }
 
-/** The first signal drains, the second one ends at once. */
-function stopOnSignals(app: NestFastifyApplication): void {
-  let stopping = false;
-  const stop = (): void => {
-    if (stopping) process.exit(1);
-    stopping = true;
+/** How the process ends, whatever has it end. */
+class Stopping {
+  private app: NestFastifyApplication | undefined;
+  private deadline = 0;
+  private code = 0;
+  private hasBegun = false;
+
+  constructor() {
+    stopOnUncaught(() => {
+      this.code = 1;
+      this.begin();
+    });
+  }
+
+  /** From now on the first signal drains, and the second one ends the process at once. */
+  take(app: NestFastifyApplication, { drain }: Config): void {
+    this.app = app;
+    this.deadline = drain.settle + drain.window + STOPPED_WITHIN_MS;
+    let signals = 0;
+    for (const signal of SIGNALS) {
+      process.on(signal, () => {
+        signals += 1;
+        if (signals > 1) process.exit(1);
+        this.begin();
+      });
+    }
+  }
+
+  private begin(): void {
+    const { app } = this;
+    if (app === undefined) process.exit(1);
+    if (this.hasBegun) return;
+    this.hasBegun = true;
+    setTimeout(() => process.exit(1), this.deadline).unref();
     app.close().then(
-      () => process.exit(0),
+      () => process.exit(this.code),
       (error: unknown) => {
         app.get(Logger).error(error, 'stopping failed');
         process.exit(1);
       },
     );
-  };
-  process.on('SIGTERM', stop).on('SIGINT', stop);
+  }
 }
 
 main().catch((error: unknown) => {

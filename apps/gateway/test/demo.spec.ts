@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { errorData } from '@holdfast/protocol';
 import { Module } from '@nestjs/common';
 import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
@@ -121,6 +122,13 @@ it('without the demo there is neither', async () => {
 const page = fileURLToPath(new URL('../../chat/dist/index.html', import.meta.url));
 
 describe.runIf(existsSync(page))('the page', () => {
+  it.each(['/api/publish', '/demo/token'])('leaves errors of %s to the catalogue', async (path) => {
+    const gateway = await startGateway({}, { HOLDFAST_DEMO: 'true' });
+    const headers = { 'content-type': 'text/plain' };
+    const answer = await fetch(`${gateway.url}${path}`, { method: 'POST', headers, body: 'x' });
+    expect([answer.status, await answer.json()]).toEqual([415, errorData('unsupported_media_type')]);
+  });
+
   it('is asked for each time, its assets never again, and nothing inline may run', async () => {
     const gateway = await startGateway({}, { HOLDFAST_DEMO: 'true' });
     const answer = await fetch(gateway.url);

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { text } from 'node:stream/consumers';
 import { CLOSE } from '@holdfast/protocol';
@@ -33,14 +33,17 @@ async function takenPort(): Promise<number> {
 }
 
 describe('a stopping process', () => {
-  it.each(['SIGTERM', 'SIGINT'] as const)('told by %s sends its clients elsewhere and exits with 0', async (signal) => {
-    const sut = await startGatewayProcess(QUICK);
-    const client = await TestClient.connect(`ws://127.0.0.1:${sut.port}/ws`);
-    expect(await sut.stop(signal)).toBe(0);
-    expect(client.of('reconnect')).toHaveLength(1);
-    expect(await client.closed).toMatchObject({ code: CLOSE.restart.code });
-    expect(sut.output()).toContain('drained');
-  });
+  it.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const)(
+    'told by %s sends its clients elsewhere and exits with 0',
+    async (signal) => {
+      const sut = await startGatewayProcess(QUICK);
+      const client = await TestClient.connect(`ws://127.0.0.1:${sut.port}/ws`);
+      expect(await sut.stop(signal)).toBe(0);
+      expect(client.of('reconnect')).toHaveLength(1);
+      expect(await client.closed).toMatchObject({ code: CLOSE.restart.code });
+      expect(sut.output()).toContain('drained');
+    },
+  );
 
   it('told a second time ends at once, and not with 0', async () => {
     const sut = await startGatewayProcess(SLOW);
@@ -51,6 +54,79 @@ describe('a stopping process', () => {
     expect(await sut.stop()).toBe(1);
     expect(performance.now() - begun).toBeLessThan(2_000);
     await client.closed;
+  });
+});
+
+/** Has a gateway do `code` when it gets SIGUSR2. */
+function onSignal(code: string): NodeJS.ProcessEnv {
+  const module = `process.on('SIGUSR2', () => { ${code} })`;
+  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(module)}` };
+}
+
+describe('what nobody caught', () => {
+  // Not in the code itself, which a stack may quote.
+  const SECRET = { A_SECRET: 'redis://user:a-password@host/?token=a-token' };
+  const secret = 'process.env.A_SECRET';
+
+  it.each([
+    ['a rejection', `Promise.reject(Object.assign(new Error(${secret}), { command: ${secret} }))`],
+    ['an exception', `throw new Error(${secret})`],
+    ['what is no error', `throw ${secret}`],
+  ])('%s is one line of the log, then a drain, and the exit code 1', async (_name, code) => {
+    const sut = await startGatewayProcess({ ...QUICK, NODE_ENV: 'production', ...SECRET, ...onSignal(code) });
+    const client = await TestClient.connect(`ws://127.0.0.1:${sut.port}/ws`);
+    expect(await sut.stop('SIGUSR2')).toBe(1);
+    expect(client.of('reconnect')).toHaveLength(1);
+    expect(await client.closed).toMatchObject({ code: CLOSE.restart.code });
+    const lines = sut.output().trim().split('\n');
+    const fatal = lines.map((line) => JSON.parse(line) as { level: number }).filter(({ level }) => level === 60);
+    expect(fatal).toEqual([expect.objectContaining({ msg: expect.any(String), err: expect.any(Object) })]);
+    expect(sut.output()).not.toContain('a-password');
+    expect(sut.output()).not.toContain('a-token');
+  });
+
+  it('again does not cut the drain short, and neither does a first signal', async () => {
+    const sut = await startGatewayProcess({
+      ...QUICK,
+      HOLDFAST_SETTLE_SECONDS: '1',
+      NODE_ENV: 'production',
+      ...onSignal(`Promise.reject(new Error('again'))`),
+    });
+    const client = await TestClient.connect(`ws://127.0.0.1:${sut.port}/ws`);
+    sut.child.kill('SIGUSR2');
+    while ((await fetch(`${sut.url}/health/ready`)).ok);
+    sut.child.kill('SIGUSR2');
+    expect(await sut.stop()).toBe(1);
+    expect(client.of('reconnect')).toHaveLength(1);
+    expect(await client.closed).toMatchObject({ code: CLOSE.restart.code });
+    expect(sut.output().match(/"level":60/g)).toHaveLength(2);
+  });
+
+  it('before the process could start is one line of the log, and the exit code 1', async () => {
+    const thrown = `--import=data:text/javascript,${encodeURIComponent("setTimeout(() => { throw new Error('early') }, 1)")}`;
+    const { code } = await run({ NODE_OPTIONS: thrown, HOLDFAST_PORT: '0', HOLDFAST_MANAGEMENT_PORT: '0', ...QUICK });
+    expect(code).toBe(1);
+  });
+});
+
+describe('file descriptors', () => {
+  it('that silent connections would use up are kept for others', { timeout: 60_000 }, async () => {
+    const sut = await startGatewayProcess(QUICK, 1_024);
+    const url = `ws://127.0.0.1:${sut.port}/ws`;
+    const before = await TestClient.connect(url);
+    const silent = Array.from({ length: 1_100 }, () => connect(sut.port, '127.0.0.1').on('error', () => undefined));
+    onTestFinished(() => silent.forEach((socket) => socket.destroy()));
+    await Promise.all(silent.filter(({ connecting }) => connecting).map((socket) => once(socket, 'connect')));
+    // While they are there too: they take the place of their own kind.
+    const during = await TestClient.connect(url);
+    expect(await during.request('ping')).toEqual({});
+    expect((await fetch(`${sut.url}/health/live`)).status).toBe(200);
+    for (const socket of silent) socket.destroy();
+    const after = await TestClient.connect(url);
+    for (const client of [before, during, after]) expect(await client.request('ping')).toEqual({});
+    expect(sut.child.exitCode).toBeNull();
+    expect(await sut.stop()).toBe(0);
+    expect(sut.output()).not.toContain('uncaught');
   });
 });
 

@@ -5,9 +5,14 @@ import { ambiguityOf } from '../limits/ambiguity.js';
 /**
  * Fastify's `frameworkErrors`: answers a request target that the router cannot read, where there is no route and so no
  * exception filter. Fastify's own answer would quote it.
+ *
+ * @param headers of every answer.
  */
-export function refuseRequestTarget(_error: Error, _request: FastifyRequest, reply: FastifyReply): void {
-  refuse(reply, 'the request target');
+export function refuseRequestTarget(headers: Readonly<Record<string, string>>) {
+  return (_error: Error, _request: FastifyRequest, reply: FastifyReply): void => {
+    // No hook has run.
+    refuse(reply.headers(headers), 'the request target');
+  };
 }
 
 /** A hook `onRequest` of Fastify: refuses what a proxy in front of us may have understood differently. */
@@ -18,5 +23,5 @@ export function refuseAmbiguous({ raw }: FastifyRequest, reply: FastifyReply, ne
 }
 
 function refuse(reply: FastifyReply, detail: string): void {
-  void reply.code(ERRORS.invalid.status).header('Cache-Control', 'no-store').send(errorData('invalid', detail));
+  reply.code(ERRORS.invalid.status).header('Cache-Control', 'no-store').send(errorData('invalid', detail));
 }

@@ -5,7 +5,7 @@ import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { ProtocolError } from '../gateway/protocol-error.js';
-import { withoutSecrets } from '../log.js';
+import { pathForLog } from '../log.js';
 import { Metrics } from '../metrics/metrics.js';
 import { HttpRoutes } from './http-routes.js';
 
@@ -59,7 +59,7 @@ export class HttpExceptionFilter implements ExceptionFilter<unknown> {
 
   private refusal(
     exception: unknown,
-    { method, url }: FastifyRequest,
+    { method, url, routeOptions }: FastifyRequest,
   ): { code: ErrorCode; detail?: string | undefined } {
     if (exception instanceof ProtocolError) return exception;
     if (exception instanceof HttpException) {
@@ -67,7 +67,8 @@ export class HttpExceptionFilter implements ExceptionFilter<unknown> {
       if (code !== undefined) return { code };
       if (exception.getStatus() < 500) return { code: 'refused' };
     }
-    this.logger.error({ err: exception, req: { method, url: withoutSecrets(url) } }, 'a request failed');
+    const req = { method, url: pathForLog(url, routeOptions.url !== undefined) };
+    this.logger.error({ err: exception, req }, 'a request failed');
     return { code: 'internal' };
   }
 }

@@ -71,7 +71,7 @@ export class Authenticator implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    void this.published?.prepare();
+    this.published?.prepare();
   }
 
   /** @throws ProtocolError `unauthorized`, or `authorization_unavailable` where the token's key cannot be fetched now */

@@ -70,15 +70,15 @@ export class KeySet {
     }
   };
 
-  /** Has the keys at hand when the first token comes. Never rejects. */
-  async prepare(): Promise<void> {
-    await this.fetch().catch(() => undefined);
+  /** Fetches the keys, so that they are at hand when they are needed. Whoever needs them learns why that failed. */
+  prepare(): void {
+    this.fetch().catch(() => undefined);
   }
 
   private async usable(): Promise<JWTVerifyGetKey> {
     const age = performance.now() - this.fetchedAt;
     if (this.keys === undefined || age > this.options.maxStale) return this.fetch();
-    if (age > this.options.maxAge) void this.prepare();
+    if (age > this.options.maxAge) this.prepare();
     return this.keys;
   }
 

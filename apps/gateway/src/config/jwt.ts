@@ -33,7 +33,7 @@ export function jwtSchema() {
       publicKeys: setting(
         z
           .string()
-          .refine(arePublicKeys, `expected ${PUBLIC_KEYS}`)
+          .refine((text) => text.trim() === '' || arePublicKeys(text), `expected ${PUBLIC_KEYS}`)
           .transform(splitPublicKeys)
           .optional()
           .transform((keys = []) => new Reloadable(keys)),

@@ -221,9 +221,25 @@ describe('secrets in files', () => {
     ]);
   });
 
-  it('must be readable, valid and not empty', () => {
-    const env = { HOLDFAST_JWT_SECRET_FILE: '/jwt', HOLDFAST_API_KEYS_FILE: '/empty', HOLDFAST_BROKER_FILE: '/none' };
-    expect(problemsOf(() => load(env, { '/jwt': 'short', '/empty': '\n' }))).toEqual([
+  it('may be empty if they hold keys or secrets of which there may be none', () => {
+    const env = { HOLDFAST_JWT_SECRET_FILE: '/a', HOLDFAST_API_KEYS_FILE: '/b', HOLDFAST_JWT_PUBLIC_KEY_FILE: '/c' };
+    const { apiKeys, auth } = load(env, { '/a': '', '/b': '\n', '/c': ' \n' });
+    expect([apiKeys, auth.jwt.secrets, auth.jwt.publicKeys].map(({ current }) => current)).toEqual([[], [], []]);
+    expect(auth.anonymous).toBe(false);
+  });
+
+  it('must not be empty if nothing works without them', () => {
+    const env = {
+      HOLDFAST_BROKER_FILE: '/empty',
+      HOLDFAST_WEBHOOK_SECRET_FILE: '/empty',
+      HOLDFAST_AUTHORIZATION_URL: 'http://127.0.0.1/',
+    };
+    expect(problemsOf(() => load(env, { '/empty': '\n' }))).toHaveLength(2);
+  });
+
+  it('must be readable and valid', () => {
+    const env = { HOLDFAST_JWT_SECRET_FILE: '/jwt', HOLDFAST_API_KEYS_FILE: '/keys', HOLDFAST_BROKER_FILE: '/none' };
+    expect(problemsOf(() => load(env, { '/jwt': 'short', '/keys': 'short' }))).toEqual([
       'HOLDFAST_BROKER_FILE: expected the path of a readable UTF-8 file (ENOENT)',
       'HOLDFAST_JWT_SECRET_FILE: expected secrets of at least 32 bytes each, separated by commas or lines',
       'HOLDFAST_API_KEYS_FILE: expected keys of at least 16 visible ASCII characters each, separated by commas or lines',

@@ -6,7 +6,7 @@ import { describeConfig, descriptionAt, expectationOf, pathName, settingsOf } fr
 import { readTextFile, type ReadFile } from './read-file.js';
 import { Reloadable } from './reloadable.js';
 import { CONFIG_SCHEMA, type Settings } from './schema.js';
-import { parseText, readVariables, serviceLinkHint, type Variable } from './variables.js';
+import { parseFile, parseText, readVariables, serviceLinkHint, type Variable } from './variables.js';
 
 /** Both modes have the same settings: only defaults differ. */
 const DESCRIPTION = describeConfig('production');
@@ -44,8 +44,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, readFile: ReadFile = readText
 
   const { variables, problems: variableProblems } = readVariables(env, SETTINGS, readFile);
   problems.push(...variableProblems);
-  for (const { setting, text } of variables) {
-    setAt(members, setting.path, parseText(text, setting.description));
+  for (const { setting, text, file } of variables) {
+    setAt(members, setting.path, (file === undefined ? parseText : parseFile)(text, setting.description));
   }
 
   const schema = CONFIG_SCHEMA[members['mode'] === 'development' ? 'development' : 'production'];
@@ -75,7 +75,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, readFile: ReadFile = readText
         if (present === text) return false;
         text = present;
         const before = getAt(members, setting.path);
-        setAt(members, setting.path, parseText(present, setting.description));
+        setAt(members, setting.path, parseFile(present, setting.description));
         try {
           reloadableAt(config, setting.path).replace(reloadableAt(parse(), setting.path).current);
         } catch (error) {

@@ -76,6 +76,11 @@ export function serviceLinkHint({ name, text }: Variable): string {
   return ', not the address of a Service, which Kubernetes sets unless the pod has enableServiceLinks: false';
 }
 
+/** What a file of secrets holds: none if it is empty, so that whoever takes the last one out takes it back. */
+export function parseFile(text: string, description: Description): unknown {
+  return description.type === 'array' && text.trim() === '' ? [] : parseText(text, description);
+}
+
 /** The text as the value that its setting takes in the file, or as it is where it is none: then validation refuses it. */
 export function parseText(text: string, { type }: Description): unknown {
   switch (type) {

@@ -95,6 +95,27 @@ describe('a secret file', () => {
     expect(changes.filter(({ problem }) => problem?.includes(code))).toHaveLength(1);
   });
 
+  it('that is emptied takes the last secret back, and says so', async () => {
+    await writeFile(file, OLD);
+    const sut = start();
+
+    await writeFile(file, '\n');
+
+    await vi.waitFor(() => expect(sut.current).toEqual([]));
+    expect(changes).toEqual([{ variable: 'HOLDFAST_JWT_SECRET_FILE', isEmpty: true }]);
+  });
+
+  it('of the broker that is emptied is refused, and the old one stays', async () => {
+    await writeFile(file, 'redis://host');
+    const config = loadConfig({ HOLDFAST_BROKER_FILE: file });
+    stop = watchSecrets(config, (change) => changes.push(change), 10);
+
+    await writeFile(file, '');
+
+    await vi.waitFor(() => expect(changes).toEqual([expect.objectContaining({ problem: expect.any(String) })]));
+    expect(config.broker.current).toBe('redis://host');
+  });
+
   it('with a bad value does not hold up another', async () => {
     const keys = join(folder, 'keys');
     await writeFile(file, OLD);

@@ -8,6 +8,8 @@ export interface SecretChange {
   readonly variable: string;
   /** What was expected, never the value. */
   readonly problem?: string;
+  /** Whether the file holds nothing now, so that the setting counts as unset. */
+  readonly isEmpty?: true;
 }
 
 /**
@@ -39,19 +41,24 @@ export function watchSecrets(
     unreadableFiles.delete(file);
     if (stopped) return;
     try {
-      if (file.reload(text)) onChange({ variable });
+      if (file.reload(text)) onChange({ variable, ...(text.trim() === '' ? { isEmpty: true } : {}) });
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      onChange({ variable, problem: error.problems.join('; ') });
+      const problem = error instanceof ConfigError ? error.problems.join('; ') : `${variable}: expected another value`;
+      onChange({ variable, problem });
     }
   };
 
   const schedule = (): void => {
-    if (!stopped) timer = setTimeout(() => void poll(), interval).unref();
+    if (!stopped) timer = setTimeout(poll, interval).unref();
   };
-  const poll = async (): Promise<void> => {
+  /** Never rejects. */
+  const checkAll = async (): Promise<void> => {
     for (const file of secretFiles) await check(file);
-    schedule();
+  };
+  const poll = (): void => {
+    checkAll()
+      .finally(schedule)
+      .catch(() => undefined);
   };
   schedule();
 

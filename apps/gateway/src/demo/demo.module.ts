@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import fastifyStatic from '@fastify/static';
+import fastifyStatic, { type FastifyStaticOptions } from '@fastify/static';
 import { Inject, Module, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -12,11 +12,12 @@ import { DemoController } from './demo.controller.js';
 export class DemoModule implements OnModuleInit {
   constructor(@Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost<FastifyAdapter>) {}
 
-  async onModuleInit(): Promise<void> {
+  onModuleInit(): void {
     const root = fileURLToPath(new URL('dist', import.meta.resolve('@holdfast/chat/package.json')));
     if (!existsSync(root))
       throw new Error('the chat page is not built: run "npm run build", or set HOLDFAST_DEMO=false');
-    await this.adapterHost.httpAdapter.getInstance().register(fastifyStatic, {
+    const fastify = this.adapterHost.httpAdapter.getInstance();
+    const options: FastifyStaticOptions = {
       root,
       // Files are known at start, so that every other path is answered by the catalogue.
       wildcard: false,
@@ -26,6 +27,10 @@ export class DemoModule implements OnModuleInit {
         const isAsset = path.startsWith(join(root, 'assets', sep));
         response.header('Cache-Control', isAsset ? 'public, max-age=31536000, immutable' : 'no-cache');
       },
+    };
+    // To wait for it would start Fastify before Nest has told it how errors are answered. Nest waits for it later.
+    fastify.register(fastifyStatic, options).after((error) => {
+      if (error) throw error;
     });
   }
 }

@@ -51,7 +51,7 @@ export class ChannelEvents implements OccupancyListener, OnModuleInit {
     clearTimeout(occupancy.timer);
     occupancy.wanted = true;
     occupancy.user = user;
-    void this.settle(channel, occupancy);
+    this.settleSoon(channel, occupancy);
   }
 
   vacated(channel: string, user: string | undefined): void {
@@ -62,7 +62,7 @@ export class ChannelEvents implements OccupancyListener, OnModuleInit {
       // On the way down subscribers come back elsewhere, and the lease of this pod ends where they do not.
       if (this.lifecycle.stage === 'draining') return;
       occupancy.wanted = false;
-      void this.settle(channel, occupancy);
+      this.settleSoon(channel, occupancy);
     }, this.config.presence.grace).unref();
   }
 
@@ -70,6 +70,11 @@ export class ChannelEvents implements OccupancyListener, OnModuleInit {
   belated(event: 'join' | 'leave', channel: string, count: number): void {
     if (event === 'join' && count === 1) this.tell('channel.occupied', channel);
     if (event === 'leave' && count === 0) this.tell('channel.vacated', channel);
+  }
+
+  private settleSoon(channel: string, occupancy: Occupancy): void {
+    // What fails is tried again.
+    this.settle(channel, occupancy).catch(() => (occupancy.isSettling = false));
   }
 
   /** One step after the other, since a join must not overtake a leave. */

@@ -46,7 +46,10 @@ export class ClientEvents {
   disconnected(connection: Connection): void {
     // On the way down clients come back elsewhere, and the lease of this pod ends for the others.
     if (!this.isOn || this.lifecycle.stage === 'draining') return;
-    departed(connection, this.config.presence.grace, () => void this.leave(connection));
+    departed(connection, this.config.presence.grace, () => {
+      // The broker does it later, and reports it.
+      this.leave(connection).catch(() => undefined);
+    });
   }
 
   /** A client goes on by its older connection, since the newer one has gone first. */

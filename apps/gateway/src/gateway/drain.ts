@@ -1,5 +1,5 @@
 import type { Server } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as polled, setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
@@ -7,17 +7,23 @@ import { CONFIG, type Config } from '../config/index.js';
 import { CLOSE_WITHIN_MS, type Connection } from './connection.js';
 import { Connections } from './connections.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
+import { requestsOf } from '../limits/http-server.js';
+import { ManagementServer } from '../metrics/management-server.js';
 
 /** The share of the drain window that is left to the client that is told last. */
 const LAST_SHARE = 1 / 6;
 const BATCH_EVERY_MS = 100;
 
-/** How long HTTP requests may take that are under way when all else has ended. */
-const REQUESTS_WITHIN_MS = 2_000;
+/** How long HTTP requests may take that are under way when all else has ended, in ms. The broker settles each within 2 s. */
+const REQUESTS_WITHIN_MS = 3_000;
+
+/** How long connections may then take to end, in ms. */
+const CLOSED_WITHIN_MS = 2_000;
 
 /**
  * What happens between SIGTERM and the end: readiness fails at once, upgrades are accepted for the settle time and then
  * refused, clients are invited elsewhere in batches spread over the window, and whoever is left is closed with 1012.
+ * HTTP requests are answered to the end, and each answer ends its connection, so that callers move as well.
  */
 @Injectable()
 export class Drain implements BeforeApplicationShutdown {
@@ -26,6 +32,7 @@ export class Drain implements BeforeApplicationShutdown {
     @Inject(Connections) private readonly connections: Connections,
     @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
+    @Inject(ManagementServer) private readonly management: ManagementServer,
     @InjectPinoLogger(Drain.name) private readonly logger: PinoLogger,
   ) {}
 
@@ -33,6 +40,9 @@ export class Drain implements BeforeApplicationShutdown {
     const { settle, window } = this.config.drain;
     this.lifecycle.stage = 'settling';
     this.logger.info({ connections: this.connections.count, settle, window }, 'stopping: not ready any more');
+    const server = this.adapterHost.httpAdapter.getHttpServer() as Server;
+    requestsOf(server).closeEach();
+    this.management.closeEach();
     await sleep(settle);
 
     this.lifecycle.stage = 'draining';
@@ -42,13 +52,17 @@ export class Drain implements BeforeApplicationShutdown {
     for (const connection of this.connections.all()) connection.close('restart');
     await this.untilNoneIsLeft(2 * CLOSE_WITHIN_MS);
     this.logger.info('drained');
-    this.endRequests();
+    await this.endRequests(server);
   }
 
   /** Nest stops the HTTP server next, and Node waits without end for a request that is never sent to its end. */
-  private endRequests(): void {
-    const server = this.adapterHost.httpAdapter.getHttpServer() as Server;
-    setTimeout(() => server.closeAllConnections(), REQUESTS_WITHIN_MS).unref();
+  private async endRequests(server: Server): Promise<void> {
+    const requests = requestsOf(server);
+    const end = performance.now() + REQUESTS_WITHIN_MS;
+    while (requests.underWay > 0 && performance.now() < end) await sleep(BATCH_EVERY_MS / 2);
+    setTimeout(() => server.closeAllConnections(), CLOSED_WITHIN_MS).unref();
+    // Nest ends idle connections next. Whatever has arrived by now is read first, and so belongs to none of these.
+    await polled();
   }
 
   /**

@@ -7,6 +7,7 @@ import { CONFIG, type Config } from '../config/index.js';
 import { EventsModule } from '../events/events.module.js';
 import { LifecycleModule } from '../lifecycle/lifecycle.module.js';
 import { ConnectionLimits } from '../limits/connection-limits.js';
+import { SOCKETS } from '../limits/descriptors.js';
 import { Overload } from '../limits/overload.js';
 import { PendingSockets } from '../limits/pending-sockets.js';
 import { Verifying } from '../limits/verifying.js';
@@ -38,7 +39,9 @@ import { WebSocketPathController } from './web-socket-path.controller.js';
       provide: PendingSockets,
       inject: [HttpAdapterHost, CONFIG, Metrics],
       useFactory: ({ httpAdapter }: HttpAdapterHost<FastifyAdapter>, { limits }: Config, metrics: Metrics) => {
-        const sockets = new PendingSockets(httpAdapter.getInstance().server, limits.pending, metrics);
+        const { server } = httpAdapter.getInstance();
+        server.maxConnections = Math.min(SOCKETS.all, Number.MAX_SAFE_INTEGER);
+        const sockets = new PendingSockets(server, Math.min(limits.pending, SOCKETS.pending), metrics);
         metrics.gauge(
           'holdfast_pending_sockets',
           'TCP connections that are no WebSocket and have no request under way',

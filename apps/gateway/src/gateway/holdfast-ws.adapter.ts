@@ -83,9 +83,11 @@ export class HoldfastWsAdapter extends WsAdapter {
         socket.destroy();
         return;
       }
-      void upgrades.handle(this.webSocketServer, request, socket, head, (connection) => {
-        for (const accept of this.accept) accept(connection);
-      });
+      upgrades
+        .handle(this.webSocketServer, request, socket, head, (connection) => {
+          for (const accept of this.accept) accept(connection);
+        })
+        .catch(() => socket.destroy());
     };
     httpServer.on('upgrade', listener);
     this.stopListening = () => httpServer.off('upgrade', listener);

@@ -28,13 +28,17 @@ export class Lanes {
       return;
     }
     this.queues.set(lane, [request]);
-    if (this.running < concurrency) void this.run(lane, work);
+    if (this.running < concurrency) this.begin(lane, work);
     else (this.waiting ??= []).push(lane);
   }
 
   /** Whether a request with this id is unanswered. */
   has(id: RequestId): boolean {
     return this.ids?.has(id) ?? false;
+  }
+
+  private begin(lane: string, work: Work): void {
+    this.run(lane, work).catch(rethrow);
   }
 
   private async run(lane: string, work: Work): Promise<void> {
@@ -58,6 +62,13 @@ export class Lanes {
       return;
     }
     const next = this.waiting?.shift();
-    if (next !== undefined) void this.run(next, work);
+    if (next !== undefined) this.begin(next, work);
   }
+}
+
+/** For the handler of last resort: work answers what goes wrong, and does not reject. */
+function rethrow(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
 }

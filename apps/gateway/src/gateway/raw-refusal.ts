@@ -1,6 +1,10 @@
 import { STATUS_CODES } from 'node:http';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { RETRY_AFTER_S, ERRORS, errorData, type ErrorCode } from '@holdfast/protocol';
+
+/** How long a client may take to read its refusal, in ms. */
+const READ_WITHIN_MS = 5_000;
 
 /**
  * Answers what has no response object, an upgrade or what is no HTTP at all, with an HTTP error (RFC 9110, section 15) and
@@ -23,5 +27,6 @@ export function refuseOnSocket(socket: Duplex, code: ErrorCode, detail?: string)
   ];
   // A client that resets the connection while it is refused is no error of ours.
   socket.on('error', () => socket.destroy());
+  if (socket instanceof Socket) socket.setTimeout(READ_WITHIN_MS, () => socket.destroy());
   socket.end(`${headers.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
 }

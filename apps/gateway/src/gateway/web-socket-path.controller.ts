@@ -6,7 +6,8 @@ import { WEBSOCKET_PATH } from './upgrades.js';
 @Controller(WEBSOCKET_PATH)
 export class WebSocketPathController {
   @Get()
-  @Header('Connection', 'Upgrade')
+  // Behind it the connection would be kept for no purpose.
+  @Header('Connection', 'close, Upgrade')
   @Header('Upgrade', 'websocket')
   @Header('Sec-WebSocket-Version', '13')
   get(): never {

@@ -43,7 +43,12 @@ export class BrokerMonitor implements OnApplicationShutdown {
 
   private lookLater(): void {
     if (this.stopped) return;
-    this.timer = setTimeout(() => void this.look().finally(() => this.lookLater()), INTERVAL);
+    this.timer = setTimeout(() => {
+      this.look()
+        .catch((error: unknown) => this.logger.error({ err: error }, 'the broker could not be looked at'))
+        .finally(() => this.lookLater())
+        .catch(() => undefined);
+    }, INTERVAL);
   }
 
   private async look(): Promise<void> {

@@ -3,8 +3,8 @@ import type { IncomingMessage } from 'node:http';
 /** Of these Node keeps the first, and a proxy in front of us may have judged by the last (RFC 9110, section 5.3). */
 const SINGLETONS: ReadonlySet<string> = new Set(['host', 'authorization', 'content-type']);
 
-/** What others may understand differently about a request that Node's parser let through; undefined where nothing is. */
-export function ambiguityOf({ httpVersionMajor, rawHeaders }: IncomingMessage): string | undefined {
+/** What others may understand differently about a request that Node's parser let through; undefined if there is nothing. */
+export function ambiguityOf({ httpVersionMajor, httpVersion, rawHeaders }: IncomingMessage): string | undefined {
   if (httpVersionMajor !== 1) return 'expected HTTP/1.1';
   const seen = new Set<string>();
   for (let index = 0; index < rawHeaders.length; index += 2) {
@@ -13,5 +13,5 @@ export function ambiguityOf({ httpVersionMajor, rawHeaders }: IncomingMessage): 
     if (seen.has(name)) return `expected one ${name} header`;
     seen.add(name);
   }
-  return undefined;
+  return httpVersion === '1.1' && !seen.has('host') ? 'expected a host header' : undefined;
 }

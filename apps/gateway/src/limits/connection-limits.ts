@@ -8,6 +8,7 @@ import { ProtocolError } from '../gateway/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
 import type { FullLimit, Newcomer } from './census.js';
 import { clientAddress, isPrivate } from './client-address.js';
+import { SOCKETS } from './descriptors.js';
 import { connectionCost, HeldMemory, type FullShare } from './held-memory.js';
 import { Overload } from './overload.js';
 import { RateTable, type Rate } from './rate-table.js';
@@ -108,6 +109,10 @@ export class ConnectionLimits {
 
   /** @throws ProtocolError `overloaded` or `too_many_connections` */
   checkRoom(newcomer: Newcomer): void {
+    if (this.connections.count >= SOCKETS.webSockets) {
+      this.metrics.limited.inc({ limit: 'descriptors' });
+      throw new ProtocolError('overloaded', 'too many connections');
+    }
     const limit = this.connections.census.full(newcomer) ?? this.fullShare(newcomer);
     if (limit === undefined) return;
     this.metrics.limited.inc({ limit });

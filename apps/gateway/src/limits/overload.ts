@@ -65,7 +65,9 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
     );
     this.histogram.enable();
     this.inUse.start();
-    this.timer = setInterval(() => void this.sample(), SAMPLE_MS);
+    this.timer = setInterval(() => {
+      this.sample().catch((error: unknown) => this.logger.warn({ err: error }, 'the load could not be measured'));
+    }, SAMPLE_MS);
   }
 
   onApplicationShutdown(): void {
@@ -83,7 +85,11 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
     this.eventLoopDelayMs = Math.max(0, (this.histogram.mean || 0) / 1e6 - RESOLUTION_MS);
     this.histogram.reset();
     this.heap = this.inUse.heapShare;
-    this.memory = (await this.inUse.total()) / this.held.total;
+    try {
+      this.memory = (await this.inUse.total()) / this.held.total;
+    } catch {
+      // It is read from a file, which takes a descriptor that is not there now: the last figure stays.
+    }
     this.judge(performance.now());
   }
 

@@ -1,17 +1,21 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { errorData, ERRORS, type ErrorCode } from '@holdfast/protocol';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, type Config } from '../config/index.js';
 import { ambiguityOf } from '../limits/ambiguity.js';
-import { httpServerOptions, refuseUnreadable } from '../limits/http-server.js';
+import { SOCKETS } from '../limits/descriptors.js';
+import { createHttpServer, requestsOf } from '../limits/http-server.js';
 import { PendingSockets } from '../limits/pending-sockets.js';
 import { Metrics } from './metrics.js';
 
 /** Prometheus and people; nobody else has business here. */
 const MAX_PENDING = 100;
+
+/** How long a request may take that is under way when the process ends, in ms. */
+const REQUESTS_WITHIN_MS = 1_000;
 
 const SECURITY_HEADERS = {
   'Cache-Control': 'no-store',
@@ -29,11 +33,15 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
     @Inject(Metrics) private readonly metrics: Metrics,
     @InjectPinoLogger(ManagementServer.name) private readonly logger: PinoLogger,
   ) {
-    this.server = createServer(
-      httpServerOptions(config),
-      (request, response) => void this.answer(request, response),
-    ).on('clientError', refuseUnreadable);
-    new PendingSockets(this.server, MAX_PENDING, metrics);
+    this.server = createHttpServer(config, (request, response) => {
+      this.answer(request, response).catch((error: unknown) => {
+        this.logger.error({ err: error }, 'the metrics could not be collected');
+        if (response.headersSent) response.destroy();
+        else this.refuse(response, 'internal');
+      });
+    });
+    this.server.maxConnections = Math.min(SOCKETS.management, Number.MAX_SAFE_INTEGER);
+    new PendingSockets(this.server, Math.min(MAX_PENDING, SOCKETS.managementPending), metrics);
   }
 
   /** The port that it listens on, which the configuration may have left to the system. */
@@ -46,10 +54,17 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
     await once(this.server, 'listening');
   }
 
+  /** From now on each answer ends its connection. */
+  closeEach(): void {
+    requestsOf(this.server).closeEach();
+  }
+
   async onApplicationShutdown(): Promise<void> {
+    const closed = once(this.server, 'close');
     this.server.close();
-    this.server.closeAllConnections();
-    await once(this.server, 'close');
+    const timer = setTimeout(() => this.server.closeAllConnections(), REQUESTS_WITHIN_MS);
+    await closed;
+    clearTimeout(timer);
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -61,13 +76,8 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return this.refuse(response.setHeader('Allow', 'GET, HEAD'), 'method_not_allowed');
     }
-    try {
-      const body = await this.metrics.registry.metrics();
-      response.writeHead(200, { 'Content-Type': this.metrics.registry.contentType }).end(body);
-    } catch (error) {
-      this.logger.error({ err: error }, 'the metrics could not be collected');
-      response.writeHead(500).end();
-    }
+    const body = await this.metrics.registry.metrics();
+    response.writeHead(200, { 'Content-Type': this.metrics.registry.contentType }).end(body);
   }
 
   private refuse(response: ServerResponse, code: ErrorCode, detail?: string): void {

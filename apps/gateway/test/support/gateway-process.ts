@@ -20,9 +20,16 @@ export interface GatewayProcess {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Runs it without waiting for anything; it is killed when the test ends. */
-export function spawnGateway(env: NodeJS.ProcessEnv): Omit<GatewayProcess, 'port' | 'url'> {
-  const child = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+/**
+ * Runs it without waiting for anything; it is killed when the test ends.
+ *
+ * @param descriptors how many files it may have open.
+ */
+export function spawnGateway(env: NodeJS.ProcessEnv, descriptors?: number): Omit<GatewayProcess, 'port' | 'url'> {
+  const node = [process.execPath, MAIN];
+  const limited = ['sh', '-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh', ...node];
+  const [command = '', ...args] = descriptors === undefined ? node : limited;
+  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   const collect = (chunk: Buffer): void => void (output += chunk.toString());
   child.stdout.on('data', collect);
@@ -44,24 +51,27 @@ export function spawnGateway(env: NodeJS.ProcessEnv): Omit<GatewayProcess, 'port
 }
 
 /** Runs it, without waiting for anything, on a port that is known beforehand. */
-export async function runGatewayProcess(env: NodeJS.ProcessEnv = {}): Promise<GatewayProcess> {
+export async function runGatewayProcess(env: NodeJS.ProcessEnv = {}, descriptors?: number): Promise<GatewayProcess> {
   const port = Number(env['HOLDFAST_PORT'] ?? (await freePort()));
-  const gateway = spawnGateway({
-    PATH: process.env['PATH'],
-    NODE_ENV: 'development',
-    HOLDFAST_PORT: String(port),
-    HOLDFAST_MANAGEMENT_PORT: '0',
-    HOLDFAST_JWT_SECRET: JWT_SECRET,
-    HOLDFAST_API_KEYS: API_KEY,
-    HOLDFAST_ANONYMOUS: 'true',
-    ...env,
-  });
+  const gateway = spawnGateway(
+    {
+      PATH: process.env['PATH'],
+      NODE_ENV: 'development',
+      HOLDFAST_PORT: String(port),
+      HOLDFAST_MANAGEMENT_PORT: '0',
+      HOLDFAST_JWT_SECRET: JWT_SECRET,
+      HOLDFAST_API_KEYS: API_KEY,
+      HOLDFAST_ANONYMOUS: 'true',
+      ...env,
+    },
+    descriptors,
+  );
   return { ...gateway, port, url: `http://127.0.0.1:${port}` };
 }
 
 /** Runs it and waits until it is ready. */
-export async function startGatewayProcess(env: NodeJS.ProcessEnv = {}): Promise<GatewayProcess> {
-  const gateway = await runGatewayProcess(env);
+export async function startGatewayProcess(env: NodeJS.ProcessEnv = {}, descriptors?: number): Promise<GatewayProcess> {
+  const gateway = await runGatewayProcess(env, descriptors);
   let ended = false;
   void gateway.exited.then(() => (ended = true));
   while (!(await isReady(gateway.url))) {

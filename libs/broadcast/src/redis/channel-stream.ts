@@ -167,7 +167,7 @@ export class ChannelStream {
       const { promise } = this.#changed;
       // A pod that was busy first takes what has come in meanwhile.
       const timer = setTimeout(() => setImmediate(() => this.#changes()), PATIENCE);
-      void promise.then(() => clearTimeout(timer));
+      promise.finally(() => clearTimeout(timer)).catch(() => undefined);
     }
     await this.#changed.promise;
   }

@@ -48,10 +48,11 @@ export class Pipeline {
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => {
-      void this.#flush().finally(() => {
+      const flushed = (): void => {
         this.#scheduled = false;
         if (this.#queue.length > 0) this.#schedule();
-      });
+      };
+      this.#flush().then(flushed, flushed);
     });
   }
 

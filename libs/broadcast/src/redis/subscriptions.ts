@@ -133,7 +133,7 @@ export class Subscriptions {
 
   /** Compares every position with the server's. */
   compareAll(): void {
-    void this.#compare([...this.#subscriptions.values()]);
+    this.#compareSoon([...this.#subscriptions.values()]);
   }
 
   /** The server has lost members, and with them who has left. */
@@ -190,7 +190,8 @@ export class Subscriptions {
     clearTimeout(subscription.linger);
     if (this.#closed) return;
     subscription.linger = setTimeout(() => {
-      void subscription.inOrder(async () => this.#end(subscription));
+      // One that could not be ended is no longer listened to, all the same.
+      subscription.inOrder(async () => this.#end(subscription)).catch(() => undefined);
     }, LINGER);
   }
 
@@ -233,6 +234,10 @@ export class Subscriptions {
     }
   }
 
+  #compareSoon(subscriptions: readonly Subscription[]): void {
+    this.#compare(subscriptions).catch(() => (this.#hasFailed = true));
+  }
+
   async #compareOne(subscription: Subscription): Promise<void> {
     subscription.checkDue = Infinity;
     subscription.leaseDue = Infinity;
@@ -246,7 +251,7 @@ export class Subscriptions {
         this.#hasFailed = true;
       }
       // Not awaited: one that takes long does not hold up the others.
-      void stream.reconcile(position);
+      stream.reconcile(position).catch(() => (this.#hasFailed = true));
     } catch (error) {
       this.#hasFailed = true;
       subscription.checkDue = this.#turn + CHECK_TURNS;
@@ -276,7 +281,7 @@ export class Subscriptions {
       const { channel, checkDue, leaseDue } = subscription;
       if (checkDue <= this.#turn || leaseDue <= this.#turn || this.#topology.isMoving(channel)) due.push(subscription);
     }
-    void this.#compare(due);
+    this.#compareSoon(due);
     this.#tellPresenceGaps();
     if (!this.#hasFailed) return;
     this.#hasFailed = false;

@@ -5,62 +5,65 @@ import {
   type Members,
   type MembershipChange,
 } from '../broker.js';
-import { Holdings, type HoldingsContext } from './holdings.js';
+import { Holdings, type Held, type HoldingsStore, type PutBack } from './holdings.js';
+import type { Names } from './names.js';
+import type { PodIndex } from './pod-index.js';
+import type { Router } from './router.js';
 import { SCRIPTS } from './scripts/index.js';
 
-interface Held {
+export interface MembershipContext {
+  readonly router: Router;
+  readonly names: Names;
+  readonly index: PodIndex;
+  /** This pod's id. */
+  readonly pod: string;
+  /** ms for which what nobody sweeps up is kept; {@link Holdings.prolong} must have been round by then. */
+  readonly ttl: number;
+  readonly now: () => number;
+}
+
+interface HeldMember extends Held {
   readonly told: string;
-  readonly holder: string;
   /** By the server's clock, once it has answered; until then by this pod's idea of it. */
   since: number;
 }
 
-/** Whether it was announced, how many are left, and what was told. */
-type LeaveAnswer = [changed: number, count: number, told?: string];
+/** Of each that left the count after it, and what was told. */
+type LeavesAnswer = (number | string)[];
 
+/** Members swept out by one command at most. */
 const SWEEP = 200;
 
 /** Who is in which room. */
-export class Presence extends Holdings<Held> {
+export class Presence implements HoldingsStore<HeldMember> {
+  readonly holdings: Holdings<HeldMember>;
+  readonly #context: MembershipContext;
   readonly #onBelated: BrokerEvents['onBelated'];
 
-  constructor(context: HoldingsContext, onBelated: BrokerEvents['onBelated']) {
-    super('rooms', context);
+  constructor(context: MembershipContext, onBelated: BrokerEvents['onBelated']) {
+    this.#context = context;
     this.#onBelated = onBelated;
+    this.holdings = new Holdings('rooms', this, context.index);
   }
 
   async join(channel: string, { client, details }: Member, holder: string): Promise<MembershipChange> {
-    const held = { told: JSON.stringify({ client, details }), holder, since: this.context.now() };
-    const former = this.held(channel, client);
-    await this.hold(channel, client, held);
+    const { holdings } = this;
+    const held = { told: JSON.stringify({ client, details }), holder, since: this.#context.now() };
+    holdings.hold(channel, client, held);
     try {
-      return await this.#join(channel, client, held, false);
+      return await holdings.write(channel, client, held, async () => this.#join(channel, client, held));
     } catch (error) {
-      if (error instanceof BrokerUnavailableError && this.held(channel, client) === held) {
-        if (former !== undefined) await this.hold(channel, client, former);
-        else await this.forget(channel, client);
-      }
+      if (error instanceof BrokerUnavailableError) holdings.restoreFormer(channel, client, held);
       throw error;
     }
   }
 
   async leave(channel: string, client: string, holder: string): Promise<MembershipChange> {
-    if (this.held(channel, client)?.holder === holder) await this.forget(channel, client);
-    try {
-      const { changed, count } = await this.#leave(channel, client, holder);
-      return { changed, count };
-    } catch (error) {
-      // This pod's lease goes on: without this the member would stay.
-      this.later(async () => {
-        const { told, count } = await this.#leave(channel, client, holder);
-        this.#tellLeave(channel, told, count);
-      });
-      throw error;
-    }
+    return this.holdings.remove(channel, client, holder, async () => this.#leave(channel, client, holder));
   }
 
   async members(channel: string, limit: number): Promise<Members> {
-    const { router, names } = this.context;
+    const { router, names } = this.#context;
     const answer = (await router.run({
       tag: channel,
       script: SCRIPTS.MEMBERS,
@@ -71,97 +74,107 @@ export class Presence extends Holdings<Held> {
     return { members: told.map((text) => JSON.parse(text) as Member), count };
   }
 
-  async sweep(channel: string, dead: string): Promise<void> {
-    const { router, names } = this.context;
-    for (;;) {
-      const answer = (await router.run({
-        tag: channel,
-        script: SCRIPTS.SWEEP_ROOM,
-        keys: this.keys(channel, dead),
-        args: [dead, SWEEP, names.publishCommand, names.wire(channel)],
-      })) as [number, ...(number | string)[]];
-      const [swept, ...left] = answer;
-      for (let index = 0; index + 1 < left.length; index += 2) {
-        this.#tellLeave(channel, String(left[index + 1]), Number(left[index]));
-      }
-      if (swept < SWEEP) return;
+  async putBack(channel: string, entries: readonly (readonly [string, HeldMember])[]): Promise<PutBack> {
+    const { router, names, pod, ttl } = this.#context;
+    const members = entries.flatMap(([client, { holder, told, since }]) => [client, holder, told, since]);
+    const answer = await router.run({
+      tag: channel,
+      script: SCRIPTS.REJOIN,
+      keys: this.#keys(channel, pod),
+      args: [pod, names.membersOfPod(channel), ttl, names.publishCommand, names.wire(channel), ...members],
+    });
+    const [own = 0, total = 0, ...announced] = answer as number[];
+    for (let index = 0; index + 1 < announced.length; index += 2) {
+      const [, member] = entries[announced[index] ?? 0] ?? [];
+      this.#report('join', channel, member?.told, announced[index + 1]);
     }
+    return { own, total };
   }
 
-  protected async put(channel: string, client: string, held: Held, again: boolean): Promise<void> {
-    const { changed, count } = await this.#join(channel, client, held, again);
-    if (changed) this.#onBelated('join', channel, JSON.parse(held.told) as Member, count);
-  }
-
-  protected async stored(channel: string): Promise<string[]> {
-    const { router, names, pod } = this.context;
-    return (await router.command(channel, 'smembers', names.membersOfPod(channel) + pod)) as string[];
-  }
-
-  protected async remove(channel: string, client: string): Promise<void> {
-    const { router, names, pod } = this.context;
+  async remove(channel: string, clients: readonly string[]): Promise<void> {
+    const { router, names, pod } = this.#context;
     const answer = await router.run({
       tag: channel,
       script: SCRIPTS.EVICT,
-      keys: this.keys(channel, pod),
-      args: [client, pod, names.publishCommand, names.wire(channel)],
+      keys: this.#keys(channel, pod),
+      args: [pod, names.publishCommand, names.wire(channel), ...clients],
     });
-    const [, count, told] = answer as LeaveAnswer;
-    this.#tellLeave(channel, told, count);
+    this.#reportLeaves(channel, answer as LeavesAnswer);
   }
 
-  protected tag(channel: string): string {
-    return channel;
+  async stored(channel: string): Promise<string[]> {
+    const { router, names, pod } = this.#context;
+    return (await router.command(channel, 'smembers', names.membersOfPod(channel) + pod)) as string[];
   }
 
-  protected keys(channel: string, pod: string): string[] {
-    const { names } = this.context;
+  async prolong(channel: string): Promise<boolean> {
+    const { router, pod, ttl } = this.#context;
+    const keys = this.#keys(channel, pod);
+    const answers = await Promise.all(keys.map(async (key) => router.command(channel, 'pexpire', key, ttl)));
+    return answers.every((answer) => answer === 1);
+  }
+
+  async sweep(channel: string, dead: string): Promise<boolean> {
+    const { router, names } = this.#context;
+    const answer = await router.run({
+      tag: channel,
+      script: SCRIPTS.SWEEP_ROOM,
+      keys: this.#keys(channel, dead),
+      args: [dead, SWEEP, names.publishCommand, names.wire(channel)],
+    });
+    const [swept, ...left] = answer as [number, ...LeavesAnswer];
+    this.#reportLeaves(channel, left);
+    return swept === SWEEP;
+  }
+
+  #keys(channel: string, pod: string): string[] {
+    const { names } = this.#context;
     return [names.members(channel), names.memberOrder(channel), names.membersOfPod(channel) + pod];
   }
 
-  async #join(channel: string, client: string, held: Held, again: boolean): Promise<MembershipChange> {
-    const { router, names, pod, ttl } = this.context;
-    const { told, holder, since } = held;
+  async #join(channel: string, client: string, held: HeldMember): Promise<MembershipChange> {
+    const { router, names, pod, ttl } = this.#context;
+    const { told, holder } = held;
     const answer = await router.run({
       tag: channel,
       script: SCRIPTS.JOIN,
-      keys: this.keys(channel, pod),
+      keys: this.#keys(channel, pod),
       args: [
         client,
         holder,
         pod,
         told,
-        since,
         names.membersOfPod(channel),
         ttl,
         names.publishCommand,
         names.wire(channel),
-        again ? 1 : 0,
       ],
     });
-    const [changed, count, heldSince] = answer as [number, number, string];
-    held.since = Number(heldSince);
+    const [changed, count, since] = answer as [number, number, string];
+    held.since = Number(since);
     return { changed: changed === 1, count };
   }
 
-  async #leave(
-    channel: string,
-    client: string,
-    holder: string,
-  ): Promise<MembershipChange & { readonly told: string | undefined }> {
-    const { router, names } = this.context;
+  async #leave(channel: string, client: string, holder: string): Promise<MembershipChange> {
+    const { router, names } = this.#context;
     const answer = await router.run({
       tag: channel,
       script: SCRIPTS.LEAVE,
       keys: [names.members(channel), names.memberOrder(channel)],
       args: [client, holder, names.membersOfPod(channel), names.publishCommand, names.wire(channel)],
     });
-    const [changed, count, told] = answer as LeaveAnswer;
-    return { changed: changed === 1, count, told };
+    const [changed, count] = answer as [number, number];
+    return { changed: changed === 1, count };
   }
 
-  /** @param told what was told of who left; undefined where nobody did. */
-  #tellLeave(channel: string, told: string | undefined, count: number): void {
-    if (told !== undefined) this.#onBelated('leave', channel, JSON.parse(told) as Member, count);
+  #reportLeaves(channel: string, left: LeavesAnswer): void {
+    for (let index = 0; index + 1 < left.length; index += 2) {
+      this.#report('leave', channel, String(left[index + 1]), Number(left[index]));
+    }
+  }
+
+  /** @param told what other pods were told of the member. */
+  #report(event: 'join' | 'leave', channel: string, told = '', count = 0): void {
+    this.#onBelated(event, channel, JSON.parse(told) as Member, count);
   }
 }

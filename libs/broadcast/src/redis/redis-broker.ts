@@ -23,7 +23,8 @@ import { ChannelList } from './channel-list.js';
 import { ClusterTopology } from './cluster-topology.js';
 import { Names, SIGNALS_TAG } from './names.js';
 import { PodIndex } from './pod-index.js';
-import { PodLease, UNSWEPT_TTL } from './pod-lease.js';
+import { PodLease } from './pod-lease.js';
+import { PodStore, UNSWEPT_TTL } from './pod-store.js';
 import { Presence } from './presence.js';
 import { RecentBudget } from './recent-publications.js';
 import type { NodeEvents } from './redis-node.js';
@@ -36,6 +37,7 @@ import { StreamReader } from './stream-reader.js';
 import { Subscriptions } from './subscriptions.js';
 import type { Topology } from './topology.js';
 import { Touches } from './touches.js';
+import { Upkeep } from './upkeep.js';
 import { presentSettings } from './url.js';
 
 const NOT_RUNNING = 'the Redis broker is not running';
@@ -58,7 +60,9 @@ export class RedisBroker implements Broker {
   readonly #index: PodIndex;
   readonly #presence: Presence;
   readonly #registry: ConnectionRegistry;
+  readonly #pods: PodStore;
   readonly #lease: PodLease;
+  readonly #upkeep: Upkeep;
   readonly #channels: ChannelList;
   readonly #epochPrefix = randomBytes(12).toString('base64url');
   readonly #replicationIds = new Set<string>();
@@ -90,8 +94,9 @@ export class RedisBroker implements Broker {
       now: () => this.now(),
     });
     this.#signals = new SignalListener(this.#topology, this.#names);
-    this.#index = new PodIndex(this.#router, this.#names, pod);
-    const holdings = {
+    this.#pods = new PodStore(this.#router, this.#names, pod);
+    this.#index = new PodIndex(this.#pods);
+    const membership = {
       router: this.#router,
       names: this.#names,
       index: this.#index,
@@ -99,13 +104,21 @@ export class RedisBroker implements Broker {
       ttl: UNSWEPT_TTL,
       now: (): number => this.now(),
     };
-    this.#presence = new Presence(holdings, (...belated) => this.#events?.onBelated(...belated));
-    this.#registry = new ConnectionRegistry(holdings);
-    this.#lease = new PodLease(holdings, [this.#presence, this.#registry], {
-      onLapsed: () => this.#subscriptions.compareAll(),
+    this.#presence = new Presence(membership, (...belated) => this.#events?.onBelated(...belated));
+    this.#registry = new ConnectionRegistry(membership);
+    this.#upkeep = new Upkeep({
+      pod,
+      store: this.#pods,
+      index: this.#index,
+      holdings: [this.#presence.holdings, this.#registry.holdings],
       onRestored: () => this.#subscriptions.doubtPresence(),
     });
-    this.#channels = new ChannelList(this.#router, this.#names, this.#lease);
+    this.#lease = new PodLease(this.#pods, {
+      onForgotten: () => this.#subscriptions.compareAll(),
+      onLost: (isFirst) => this.#upkeep.lost(isFirst),
+      onDead: (pods) => this.#upkeep.sweep(pods),
+    });
+    this.#channels = new ChannelList(this.#router, this.#names, this.#pods);
   }
 
   async start(events: BrokerEvents): Promise<void> {
@@ -113,6 +126,7 @@ export class RedisBroker implements Broker {
     this.#topology.start();
     this.#subscriptions.start();
     this.#lease.start();
+    this.#upkeep.start();
   }
 
   async close(): Promise<void> {
@@ -141,14 +155,14 @@ export class RedisBroker implements Broker {
   async subscribe(channel: string, stream: StreamOptions): Promise<Position> {
     this.#running();
     const position = await this.#subscriptions.subscribe(channel, stream);
-    await this.#list(channel);
+    this.#list(channel);
     return position;
   }
 
   async unsubscribe(channel: string): Promise<void> {
     this.#running();
     await this.#subscriptions.unsubscribe(channel);
-    await this.#list(channel);
+    this.#list(channel);
   }
 
   async publish({ channel, payload, stream, idempotency }: PublishRequest): Promise<PublishResult> {
@@ -198,8 +212,7 @@ export class RedisBroker implements Broker {
 
   async leave(channel: string, client: string, holder: string): Promise<MembershipChange> {
     this.#running();
-    const { changed, count } = await this.#presence.leave(channel, client, holder);
-    return { changed, count };
+    return this.#presence.leave(channel, client, holder);
   }
 
   async members(channel: string, limit: number): Promise<Members> {
@@ -219,7 +232,7 @@ export class RedisBroker implements Broker {
 
   async connections(user: string): Promise<readonly ClientConnection[]> {
     this.#running();
-    const alive = this.#lease.alive().then((pods) => (pod: string) => pods.has(pod));
+    const alive = this.#pods.alive().then((pods) => (pod: string) => pods.has(pod));
     return this.#registry.connections(user, alive);
   }
 
@@ -233,7 +246,7 @@ export class RedisBroker implements Broker {
    * others are swept up when it ends. The channels, and the connections, are over now.
    */
   async #release(): Promise<void> {
-    await this.#lease.close();
+    await Promise.all([this.#lease.close(), this.#upkeep.close()]);
     await Promise.allSettled([this.#index.withdraw(), this.#registry.withdraw()]);
   }
 
@@ -242,9 +255,10 @@ export class RedisBroker implements Broker {
   }
 
   /** Notes whether this pod is subscribed to a channel now. */
-  async #list(channel: string): Promise<void> {
+  #list(channel: string): void {
     const isActive = this.#subscriptions.stream(channel)?.active === true;
-    await (isActive ? this.#index.add('channels', channel) : this.#index.remove('channels', channel));
+    if (isActive) this.#index.add('channels', channel);
+    else this.#index.remove('channels', channel);
   }
 
   #nextEpoch(): string {
@@ -265,6 +279,7 @@ export class RedisBroker implements Broker {
         const hasLost = !this.#replicationIds.has(replicationId);
         this.#replicationIds.add(replicationId);
         this.#lease.onConnected(hasLost);
+        this.#upkeep.hurry();
       },
       onSubscriberUp: () => this.#attach(),
       onMessage: (connection, wire, text) => {

@@ -1,24 +1,43 @@
 import { CLOCK, Script } from './script.js';
 
 /**
- * KEYS: the user's connections, a hash from client to pod, holder, what is kept of it, and since when the holder has it. One
- * that is only brought back stays with a holder that has come later. Answers since when the holder has it.
+ * KEYS: the user's connections, a hash from client to pod, holder, what is kept of it, and since when the holder has it. Answers
+ * since when the holder has it.
  */
 export const REGISTER = new Script(
   CLOCK,
   `
-local client, pod, holder, kept, since, ttl, again = unpack(ARGV)
-if again ~= '1' then since = text(clock()) end
-local former = redis.call('HGET', KEYS[1], client)
-if former and again == '1' then
-  local _, formerHolder, _, formerSince = cmsgpack.unpack(former)
-  if formerHolder ~= holder and tonumber(formerSince) >= tonumber(since) then return since end
-end
+local client, pod, holder, kept, ttl = unpack(ARGV)
+local since = text(clock())
 redis.call('HSET', KEYS[1], client, cmsgpack.pack(pod, holder, kept, since))
 redis.call('PEXPIRE', KEYS[1], ttl)
 return since
 `,
 );
+
+/**
+ * Brings clients back, except those that a later holder has. KEYS: as of {@link REGISTER}. ARGV: pod, ttl, then client, holder,
+ * what is kept, and since when the holder has it, in turns. Answers how many were brought back, and how many the user has.
+ */
+export const REREGISTER = new Script(`
+local pod, ttl = ARGV[1], ARGV[2]
+local own = 0
+for index = 3, #ARGV, 4 do
+  local client, holder, kept, since = unpack(ARGV, index, index + 3)
+  local former = redis.call('HGET', KEYS[1], client)
+  local stays = false
+  if former then
+    local _, formerHolder, _, formerSince = cmsgpack.unpack(former)
+    stays = formerHolder ~= holder and tonumber(formerSince) >= tonumber(since)
+  end
+  if not stays then
+    redis.call('HSET', KEYS[1], client, cmsgpack.pack(pod, holder, kept, since))
+    own = own + 1
+  end
+end
+redis.call('PEXPIRE', KEYS[1], ttl)
+return {own, redis.call('HLEN', KEYS[1])}
+`);
 
 /** KEYS: the user's connections. */
 export const UNREGISTER = new Script(`
@@ -29,11 +48,13 @@ if holder ~= ARGV[2] then return 0 end
 return redis.call('HDEL', KEYS[1], ARGV[1])
 `);
 
-/** KEYS: the user's connections. Forgets a client that its pod does not hold any more. */
+/** KEYS: the user's connections. ARGV: pod, and clients. Forgets those that their pod does not hold any more. */
 export const REMOVE = new Script(`
-local entry = redis.call('HGET', KEYS[1], ARGV[1])
-if not entry or cmsgpack.unpack(entry) ~= ARGV[2] then return 0 end
-return redis.call('HDEL', KEYS[1], ARGV[1])
+for index = 2, #ARGV do
+  local entry = redis.call('HGET', KEYS[1], ARGV[index])
+  if entry and cmsgpack.unpack(entry) == ARGV[1] then redis.call('HDEL', KEYS[1], ARGV[index]) end
+end
+return 1
 `);
 
 /** KEYS: the user's connections. Answers pod and what is kept, in turns. */

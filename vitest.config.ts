@@ -29,7 +29,7 @@ export default defineConfig({
             'e2e/test/**/*.spec.ts',
             'bench/**/*.spec.ts',
           ],
-          exclude: [...REDIS, 'apps/gateway/test/autobahn/**'],
+          exclude: [...REDIS, 'apps/gateway/test/{autobahn,scale}/**'],
         },
       },
       {

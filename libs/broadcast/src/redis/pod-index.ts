@@ -6,7 +6,7 @@ export interface IndexStore {
   /** Adds and removes names of this pod's. No name is in both lists. */
   write(kind: PodIndexKind, added: readonly string[], removed: readonly string[]): Promise<void>;
   /** Keeps this pod's names from expiring. */
-  prolong(kind: PodIndexKind): Promise<void>;
+  keep(kind: PodIndexKind): Promise<void>;
   /** A page of a pod's names, in their order. @param after the last name of the page before; '' for the first page. */
   page(pod: string, kind: PodIndexKind, after: string): Promise<string[]>;
   /** Forgets all names of this pod's. */
@@ -77,7 +77,7 @@ export class PodIndex {
   }
 
   async prolong(): Promise<void> {
-    await Promise.allSettled(POD_INDEX_KINDS.map(async (kind) => this.#store.prolong(kind)));
+    await Promise.allSettled(POD_INDEX_KINDS.map(async (kind) => this.#store.keep(kind)));
   }
 
   /** Writes nothing more. */

@@ -71,7 +71,7 @@ export class PodStore implements LeaseStore, IndexStore, SweepStore {
     await Promise.all(writes);
   }
 
-  async prolong(kind: PodIndexKind): Promise<void> {
+  async keep(kind: PodIndexKind): Promise<void> {
     await this.#router.command(podTag(this.#pod), 'pexpire', this.#names.podIndex(this.#pod, kind), UNSWEPT_TTL);
   }
 

@@ -139,16 +139,7 @@ export class Presence implements HoldingsStore<HeldMember> {
       tag: channel,
       script: SCRIPTS.JOIN,
       keys: this.#keys(channel, pod),
-      args: [
-        client,
-        holder,
-        pod,
-        told,
-        names.membersOfPod(channel),
-        ttl,
-        names.publishCommand,
-        names.wire(channel),
-      ],
+      args: [client, holder, pod, told, names.membersOfPod(channel), ttl, names.publishCommand, names.wire(channel)],
     });
     const [changed, count, since] = answer as [number, number, string];
     held.since = Number(since);

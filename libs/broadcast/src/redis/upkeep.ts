@@ -1,3 +1,4 @@
+import { BrokerUnavailableError } from '../broker.js';
 import type { Held, Holdings } from './holdings.js';
 import { KeyedQueue } from './keyed-queue.js';
 import { POD_INDEX_KINDS, type PodIndexKind } from './names.js';
@@ -42,8 +43,8 @@ interface SweepRound {
   after: string;
   /** Whether some groups have more to sweep. */
   isUnfinished: boolean;
-  /** Why a group could not be swept. */
-  failure: unknown;
+  /** Whether some groups could not be swept. */
+  hasFailed: boolean;
 }
 
 /**
@@ -138,7 +139,7 @@ export class Upkeep {
       this.#swept.delete(dead);
       return false;
     }
-    const round = this.#swept.get(dead) ?? { holdings: 0, after: '', isUnfinished: false, failure: undefined };
+    const round = this.#swept.get(dead) ?? { holdings: 0, after: '', isUnfinished: false, hasFailed: false };
     this.#swept.set(dead, round);
     const held = holdings[round.holdings];
     if (held !== undefined) {
@@ -146,7 +147,7 @@ export class Upkeep {
       return true;
     }
     this.#swept.delete(dead);
-    if (round.failure !== undefined) throw round.failure;
+    if (round.hasFailed) throw new BrokerUnavailableError('some groups could not be swept up');
     if (round.isUnfinished) return true;
     await store.bury(dead);
     return false;
@@ -164,7 +165,7 @@ export class Upkeep {
     const results = await Promise.allSettled(groups.map(async (group) => held.sweep(group, dead)));
     const done = groups.filter((_, index) => {
       const result = results[index];
-      if (result?.status === 'rejected') round.failure ??= result.reason;
+      if (result?.status === 'rejected') round.hasFailed = true;
       else if (result?.value === true) round.isUnfinished = true;
       return result?.status === 'fulfilled' && !result.value;
     });

@@ -224,7 +224,10 @@ export class MembershipPod implements LeaseStore, IndexStore, SweepStore, Holdin
     return this.server.call(this.server.latency, group, () => this.#own(group));
   }
 
-  /** Of a group, or of a kind of the index. */
+  async keep(kind: PodIndexKind): Promise<void> {
+    await this.prolong(kind);
+  }
+
   async prolong(group: string): Promise<boolean> {
     return this.server.call(this.server.latency, group, () => {
       this.server.prolonged.add(group);

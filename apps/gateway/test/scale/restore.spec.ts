@@ -71,7 +71,7 @@ class LeaseWatch {
         admin.hvals('holdfast:{pods}:births'),
       ]);
       for (const birth of births) this.#births.add(birth);
-      const now = time[0] * 1_000 + time[1] / 1_000;
+      const now = (time[0] ?? 0) * 1_000 + (time[1] ?? 0) / 1_000;
       const remaining = leases.filter((_, index) => index % 2 === 1).map((ends) => Number(ends) - now);
       isComplete ||= remaining.length === PODS.length;
       if (isComplete) this.shortest = Math.min(this.shortest, ...remaining);

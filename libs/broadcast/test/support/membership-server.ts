@@ -70,7 +70,9 @@ export class MembershipServer {
 
   /** How many clients a pod has on the server. */
   count(pod: string): number {
-    return [...this.groups.values()].flatMap((clients) => [...clients.values()]).filter((of) => of === pod).length;
+    let count = 0;
+    for (const clients of this.groups.values()) for (const of of clients.values()) if (of === pod) count += 1;
+    return count;
   }
 
   isClaimed(pod: string): boolean {

@@ -31,7 +31,7 @@ export default defineConfig({
             'e2e/test/**/*.spec.ts',
             'bench/**/*.spec.ts',
           ],
-          exclude: [...REDIS, SOAK, 'apps/gateway/test/autobahn/**'],
+          exclude: [...REDIS, SOAK, 'apps/gateway/test/{autobahn,scale}/**'],
         },
       },
       {

@@ -1,8 +1,13 @@
 import { defineConfig } from 'vitest/config';
 import config from './vitest.config.js';
 
-/** `npm run autobahn`, which needs the test suite of that name and takes too long for each run of `npm test`. */
+const { projects: _, ...test } = config.test ?? {};
+
+/**
+ * What takes too long for each run of `npm test`: `npm run autobahn`, which needs the test suite of that name, and
+ * `npm run scale`, which needs a machine to itself.
+ */
 export default defineConfig({
   ...config,
-  test: { ...config.test, include: ['apps/gateway/test/autobahn/*.spec.ts'], exclude: [] },
+  test: { ...test, include: ['apps/gateway/test/{autobahn,scale}/*.spec.ts'] },
 });

@@ -23,7 +23,7 @@ async function works(url: string): Promise<void> {
       expect(pod.presence).toHaveLength(1);
       expect(pod.signals).toHaveLength(1);
     });
-    expect(await pod.broker.channels({ limit: 1 })).toEqual([CHANNEL]);
+    await until(async () => expect(await pod.broker.channels({ limit: 1 })).toEqual([CHANNEL]));
   } finally {
     await pod.close();
   }

@@ -1,26 +1,26 @@
 import type { ChannelsQuery } from '../broker.js';
 import { ANSWERS, type RedisInput } from './input.js';
 import { podTag, type Names } from './names.js';
-import type { PodLease } from './pod-lease.js';
+import type { PodStore } from './pod-store.js';
 import type { Router } from './router.js';
 
 /** Lists channels, from what each pod that is alive has noted. */
 export class ChannelList {
   readonly #router: Router;
   readonly #names: Names;
-  readonly #lease: PodLease;
+  readonly #pods: PodStore;
   readonly #input: RedisInput;
 
-  constructor(router: Router, names: Names, lease: PodLease, input: RedisInput) {
+  constructor(router: Router, names: Names, pods: PodStore, input: RedisInput) {
     this.#input = input;
     this.#router = router;
     this.#names = names;
-    this.#lease = lease;
+    this.#pods = pods;
   }
 
   async page({ prefix = '', after = '', limit }: ChannelsQuery): Promise<string[]> {
     if (limit < 1) return [];
-    const pods = await this.#lease.alive();
+    const pods = await this.#pods.alive();
     // Whatever sorts before the prefix begins with it no more than what sorts behind it does.
     const start = after >= prefix && after !== '' ? `(${after}` : `[${prefix}`;
     const pages = await Promise.all(

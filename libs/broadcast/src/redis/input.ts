@@ -28,6 +28,12 @@ export const ANSWERS = {
   /** Whether it was announced, how many are left, and what was told of who left. */
   leave: z.tuple([z.int(), count, z.string().optional()]),
   members: z.tuple([count], z.string()),
+  /** Of each that left, how many are left and what was told of it. */
+  leaves: z.array(z.union([count, z.string()])),
+  /** How many were put back, how many the pod or the user has, and what follows for each that was announced. */
+  putBack: z.tuple([count, count], count),
+  /** The birth of the lease, whether another pod claims it, and the pods that are dead. */
+  heartbeat: z.tuple([z.string(), z.int()], z.string()),
   /** How many were taken out, then of each that left how many are left and what was told of it. */
   sweep: z.tuple([count], z.union([count, z.string()])),
   /** The pod, and what is kept of the connection, in turns. */

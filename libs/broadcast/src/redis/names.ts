@@ -55,6 +55,16 @@ export class Names {
     return `${this.#prefix}${PODS_TAG}}:pods`;
   }
 
+  /** The name of each pod's lease. */
+  get births(): string {
+    return `${this.#prefix}${PODS_TAG}}:births`;
+  }
+
+  /** Since when pods have been able to send heartbeats without a break. */
+  get watch(): string {
+    return `${this.#prefix}${PODS_TAG}}:watch`;
+  }
+
   /** Who sweeps up after a pod: this, and the pod's id. */
   get sweeps(): string {
     return `${this.#prefix}${PODS_TAG}}:sweep:`;
@@ -90,7 +100,8 @@ export class Names {
   }
 }
 
-export type PodIndexKind = 'channels' | 'rooms' | 'users';
+export const POD_INDEX_KINDS = ['channels', 'rooms', 'users'] as const;
+export type PodIndexKind = (typeof POD_INDEX_KINDS)[number];
 
 export const PODS_TAG = 'pods';
 export const SIGNALS_TAG = 'signals';

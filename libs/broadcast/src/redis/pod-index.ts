@@ -1,78 +1,114 @@
-import { podTag, type Names, type PodIndexKind } from './names.js';
-import type { Router } from './router.js';
+import { firstOf } from './first-of.js';
+import { KeyedQueue } from './keyed-queue.js';
+import { POD_INDEX_KINDS, type PodIndexKind } from './names.js';
 
-const KINDS: readonly PodIndexKind[] = ['channels', 'rooms', 'users'];
-const CHUNK = 500;
+export interface IndexStore {
+  /** Adds and removes names of this pod's. No name is in both lists. */
+  write(kind: PodIndexKind, added: readonly string[], removed: readonly string[]): Promise<void>;
+  /** Keeps this pod's names from expiring. */
+  keep(kind: PodIndexKind): Promise<void>;
+  /** A page of a pod's names, in their order. @param after the last name of the page before; '' for the first page. */
+  page(pod: string, kind: PodIndexKind, after: string): Promise<string[]>;
+  /** Forgets all names of this pod's. */
+  clear(kind: PodIndexKind): Promise<void>;
+}
+
+/** Names written by one command at most. */
+const BATCH = 500;
+
+interface Names {
+  readonly wanted: Set<string>;
+  /** Names that the store may not have as wanted. */
+  readonly unwritten: Set<string>;
+}
 
 /**
- * Which channels, rooms and users a pod has, kept on the server: for the list of channels, and for those who sweep up
- * after the pod. A failure is made good by the next {@link settle}.
+ * Which channels, rooms and users a pod has, kept on the server: for the list of channels, and for those who sweep up after
+ * the pod. Of each kind one write is under way at a time, and takes with it all that changed since the last one; a name that
+ * changes meanwhile is written once more. What fails is tried again.
  */
 export class PodIndex {
-  readonly #router: Router;
-  readonly #names: Names;
-  readonly #pod: string;
-  readonly #held: Readonly<Record<PodIndexKind, Set<string>>> = {
-    channels: new Set(),
-    rooms: new Set(),
-    users: new Set(),
+  readonly #store: IndexStore;
+  readonly #names: Readonly<Record<PodIndexKind, Names>> = {
+    channels: { wanted: new Set(), unwritten: new Set() },
+    rooms: { wanted: new Set(), unwritten: new Set() },
+    users: { wanted: new Set(), unwritten: new Set() },
   };
-  #isSettled = true;
+  readonly #queue: KeyedQueue;
 
-  constructor(router: Router, names: Names, pod: string) {
-    this.#router = router;
-    this.#names = names;
-    this.#pod = pod;
+  constructor(store: IndexStore) {
+    this.#store = store;
+    const turn = async (kind: PodIndexKind): Promise<boolean> => this.#write(kind);
+    this.#queue = new KeyedQueue(async (key) => turn(key as PodIndexKind), POD_INDEX_KINDS.length);
   }
 
-  async add(kind: PodIndexKind, name: string): Promise<void> {
-    if (this.#held[kind].has(name)) return;
-    this.#held[kind].add(name);
-    await this.#attempt('zadd', this.#key(kind), 0, name);
+  has(kind: PodIndexKind, name: string): boolean {
+    return this.#names[kind].wanted.has(name);
   }
 
-  async remove(kind: PodIndexKind, name: string): Promise<void> {
-    if (!this.#held[kind].delete(name)) return;
-    await this.#attempt('zrem', this.#key(kind), name);
+  add(kind: PodIndexKind, name: string): void {
+    const { wanted } = this.#names[kind];
+    if (wanted.has(name)) return;
+    wanted.add(name);
+    this.#changed(kind, name);
   }
 
-  /** The server may have lost all of it. */
-  doubt(): void {
-    this.#isSettled = false;
+  remove(kind: PodIndexKind, name: string): void {
+    if (this.#names[kind].wanted.delete(name)) this.#changed(kind, name);
   }
 
-  /** Prolongs it, and writes it anew where it may be wrong. @param ttl ms. */
-  async settle(ttl: number): Promise<void> {
-    const isSettled = this.#isSettled;
-    this.#isSettled = true;
-    for (const kind of KINDS) {
-      const key = this.#key(kind);
-      if (!isSettled) await this.#attempt('del', key);
-      const names = isSettled ? [] : [...this.#held[kind]];
-      for (let start = 0; start < names.length; start += CHUNK) {
-        const pairs = names.slice(start, start + CHUNK).flatMap((name) => [0, name]);
-        await this.#attempt('zadd', key, ...pairs);
-      }
-      await this.#attempt('pexpire', key, ttl);
+  /** The store has a name that this pod does not want. */
+  removeStray(kind: PodIndexKind, name: string): void {
+    if (!this.has(kind, name)) this.#changed(kind, name);
+  }
+
+  /** The store may have lost all of it. */
+  lost(): void {
+    for (const kind of POD_INDEX_KINDS) {
+      const { wanted, unwritten } = this.#names[kind];
+      for (const name of wanted) unwritten.add(name);
+      this.#queue.add(kind);
     }
+  }
+
+  /** Writes at once what could not be written. */
+  hurry(): void {
+    this.#queue.hurry();
+  }
+
+  async prolong(): Promise<void> {
+    await Promise.allSettled(POD_INDEX_KINDS.map(async (kind) => this.#store.keep(kind)));
+  }
+
+  /** Writes nothing more. */
+  async close(): Promise<void> {
+    await this.#queue.close();
   }
 
   /** Of a pod that goes: it has no channels and users any more. What it leaves in rooms is swept up later. */
   async withdraw(): Promise<void> {
-    await Promise.all(
-      KINDS.filter((kind) => kind !== 'rooms').map(async (kind) => this.#attempt('del', this.#key(kind))),
-    );
+    await Promise.allSettled([this.#store.clear('channels'), this.#store.clear('users')]);
   }
 
-  #key(kind: PodIndexKind): string {
-    return this.#names.podIndex(this.#pod, kind);
+  #changed(kind: PodIndexKind, name: string): void {
+    this.#names[kind].unwritten.add(name);
+    this.#queue.add(kind);
   }
 
-  async #attempt(...command: readonly (string | number)[]): Promise<void> {
+  async #write(kind: PodIndexKind): Promise<boolean> {
+    const { wanted, unwritten } = this.#names[kind];
+    const batch = firstOf(unwritten, BATCH);
+    if (batch.length === 0) return false;
+    // Not after the write: a name that changes meanwhile has to stay.
+    for (const name of batch) unwritten.delete(name);
+    const added = batch.filter((name) => wanted.has(name));
+    const removed = batch.filter((name) => !wanted.has(name));
     try {
-      await this.#router.command(podTag(this.#pod), ...command);
-    } catch {
-      this.#isSettled = false;
+      await this.#store.write(kind, added, removed);
+    } catch (error) {
+      for (const name of batch) unwritten.add(name);
+      throw error;
     }
+    return unwritten.size > 0;
   }
 }

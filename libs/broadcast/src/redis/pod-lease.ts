@@ -1,159 +1,104 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Holdings, HoldingsContext } from './holdings.js';
-import { podTag, PODS_TAG, type Names, type PodIndexKind } from './names.js';
-import type { PodIndex } from './pod-index.js';
-import type { Router } from './router.js';
-import { SCRIPTS } from './scripts/index.js';
+import { Repeater } from './repeater.js';
 
-/** ms for which a pod that says nothing counts as alive. */
-const LEASE = 15_000;
+/** ms for which a pod counts as alive after a heartbeat. */
+export const LEASE = 15_000;
 const INTERVAL = 5_000;
 const RETRY_INTERVAL = 1_000;
-/** ms for which one pod has the task to sweep up after another. */
-const CLAIM = 10_000;
-/** ms for which keys are kept that nobody sweeps up, as no pod is left. */
-export const UNSWEPT_TTL = 3_600_000;
-/** Heartbeats in which all keys are prolonged: 10 minutes. */
-const PROLONG_STEPS = 120;
-const CHUNK = 50;
 
-export interface PodLeaseEvents {
-  /** The server does not know this pod any more. */
-  onLapsed(): void;
-  /** What the server may have lost of this pod's is there again. */
-  onRestored(): void;
+/** What a heartbeat finds out. */
+export interface Heartbeat {
+  /**
+   * Names this lease, from its beginning until the store forgets it or another pod begins to sweep it up. It is the nonce of
+   * the heartbeat that began it. So a loss is noticed even if the answer that would have reported it first never came.
+   */
+  readonly birth: string;
+  /** Whether another pod is still sweeping this one up. */
+  readonly contested: boolean;
+  /** Dead pods that this one is to sweep up. */
+  readonly dead: readonly string[];
 }
 
-/** Says that this pod is alive, and sweeps up after those that are not. */
-export class PodLease {
-  readonly #router: Router;
-  readonly #names: Names;
-  readonly #pod: string;
-  readonly #index: PodIndex;
-  readonly #holdings: readonly Holdings<{ readonly holder: string }>[];
-  readonly #events: PodLeaseEvents;
-  readonly #stop = new AbortController();
-  /** Whether other pods have been told of this one. */
-  #isAnnounced = false;
-  #doubtful = false;
-  #running: Promise<void> | undefined;
-  #wake: () => void = () => {};
+export interface LeaseStore {
+  /** Prolongs the lease by {@link LEASE}. @param nonce never used before by this pod. */
+  beat(nonce: string): Promise<Heartbeat>;
+}
 
-  constructor(
-    { router, names, pod, index }: HoldingsContext,
-    holdings: readonly Holdings<{ readonly holder: string }>[],
-    events: PodLeaseEvents,
-  ) {
-    this.#router = router;
-    this.#names = names;
-    this.#pod = pod;
-    this.#index = index;
-    this.#holdings = holdings;
+/** The calls are synchronous and must not throw. */
+export interface LeaseEvents {
+  /** The store does not know this pod any more, or not yet. */
+  onForgotten(): void;
+  /**
+   * What was written until now may be lost, and is to be written again; what is written from now on is not.
+   *
+   * @param isFirst whether the pod has only just begun.
+   */
+  onLost(isFirst: boolean): void;
+  onDead(pods: readonly string[]): void;
+}
+
+/** Says that this pod is alive, and nothing else: no other work can delay a heartbeat. */
+export class PodLease {
+  readonly #store: LeaseStore;
+  readonly #events: LeaseEvents;
+  readonly #repeater = new Repeater(async () => this.#beat());
+  #beats = 0;
+  #birth: string | undefined;
+  #isFirst = true;
+  /** Whether the store may have lost what was written. */
+  #doubtful = false;
+
+  constructor(store: LeaseStore, events: LeaseEvents) {
+    this.#store = store;
     this.#events = events;
   }
 
-  /** Why this pod does not count yet; undefined where it does. */
+  /** Why this pod does not count yet; undefined if it does. */
   get problem(): string | undefined {
-    return this.#isAnnounced ? undefined : 'not announced to the other pods yet';
+    return this.#birth === undefined ? 'not announced to the other pods yet' : undefined;
   }
 
   start(): void {
-    this.#running ??= this.#run();
+    this.#repeater.start();
   }
 
-  /** The server can be asked again. @param hasLost whether it may have lost what this pod holds. */
+  /** The store can be asked again. @param hasLost whether it may have lost what this pod wrote. */
   onConnected(hasLost: boolean): void {
     if (hasLost) this.#doubtful = true;
-    this.#wake();
+    this.#repeater.wake();
   }
 
-  /** Which pods are alive now. */
-  async alive(): Promise<ReadonlySet<string>> {
-    const answer = await this.#router.run({ tag: PODS_TAG, script: SCRIPTS.ALIVE, keys: [this.#names.pods] });
-    return new Set(answer as string[]);
-  }
-
-  /** Leaves what this pod holds to the lease. */
+  /** The lease runs out by itself. */
   async close(): Promise<void> {
-    this.#stop.abort();
-    this.#wake();
-    await this.#running;
+    await this.#repeater.close();
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      const woken = new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      let pause = INTERVAL;
-      try {
-        await this.#beat();
-      } catch {
-        // Also when it is only away for a moment: leases must not lapse.
-        pause = RETRY_INTERVAL;
-      }
-      if (signal.aborted) return;
-      const timer = new AbortController();
-      await Promise.race([woken, sleep(pause, undefined, { signal: timer.signal }).catch(() => undefined)]);
-      timer.abort();
-    }
-  }
-
-  async #beat(): Promise<void> {
-    const answer = (await this.#router.run({
-      tag: PODS_TAG,
-      script: SCRIPTS.HEARTBEAT,
-      keys: [this.#names.pods],
-      args: [this.#pod, LEASE, this.#names.sweeps, CLAIM],
-    })) as [number, ...string[]];
-    const [lapsed, ...dead] = answer;
-    const isFirst = !this.#isAnnounced;
-    this.#isAnnounced = true;
-    if (lapsed === 1) {
-      this.#events.onLapsed();
-      this.#doubtful = true;
-    }
-    await (this.#doubtful ? this.#restore(isFirst) : this.#index.settle(UNSWEPT_TTL));
-    for (const holdings of this.#holdings) await holdings.catchUp();
-    for (const holdings of this.#holdings) await holdings.prolong(PROLONG_STEPS);
-    for (const pod of dead) await this.#sweep(pod);
-  }
-
-  /** The server may have lost what this pod holds, or that it holds it no more. */
-  async #restore(isFirst: boolean): Promise<void> {
-    this.#doubtful = false;
+  /** @returns ms until the next one: counted from when this one was sent, however long its answer takes. */
+  async #beat(): Promise<number> {
+    const sent = performance.now();
+    this.#beats += 1;
     try {
-      const noted = await Promise.all(this.#holdings.map(async ({ kind }) => this.#listed(this.#pod, kind)));
-      this.#index.doubt();
-      await this.#index.settle(UNSWEPT_TTL);
-      for (const [index, holdings] of this.#holdings.entries()) await holdings.restore(noted[index] ?? []);
-    } catch (error) {
-      this.#doubtful = true;
-      throw error;
+      const { birth, contested, dead } = await this.#store.beat(`${this.#beats}`);
+      if (birth !== this.#birth) {
+        this.#birth = birth;
+        this.#doubtful = true;
+        this.#events.onForgotten();
+      }
+      // What is put back now might still be swept up.
+      if (contested) return RETRY_INTERVAL;
+      this.#reportLoss();
+      if (dead.length > 0) this.#events.onDead(dead);
+      return Math.max(0, INTERVAL - (performance.now() - sent));
+    } catch {
+      // Even if the store is away for a moment only: leases must not lapse.
+      return RETRY_INTERVAL;
     }
-    if (!isFirst) this.#events.onRestored();
   }
 
-  async #sweep(dead: string): Promise<void> {
-    for (const holdings of this.#holdings) {
-      const groups = await this.#listed(dead, holdings.kind);
-      await inChunks(groups, async (group) => holdings.sweep(group, dead));
-    }
-    const args = [dead, this.#names.sweeps];
-    const buried = await this.#router.run({ tag: PODS_TAG, script: SCRIPTS.BURY, keys: [this.#names.pods], args });
-    if (buried !== 1) return;
-    const kinds: readonly PodIndexKind[] = ['channels', 'rooms', 'users'];
-    await inChunks(kinds, async (kind) => this.#router.command(podTag(dead), 'del', this.#names.podIndex(dead, kind)));
-  }
-
-  async #listed(pod: string, kind: PodIndexKind): Promise<string[]> {
-    return (await this.#router.command(podTag(pod), 'zrange', this.#names.podIndex(pod, kind), 0, -1)) as string[];
-  }
-}
-
-async function inChunks<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
-  for (let start = 0; start < items.length; start += CHUNK) {
-    await Promise.all(items.slice(start, start + CHUNK).map(work));
+  #reportLoss(): void {
+    if (!this.#doubtful) return;
+    this.#doubtful = false;
+    const isFirst = this.#isFirst;
+    this.#isFirst = false;
+    this.#events.onLost(isFirst);
   }
 }

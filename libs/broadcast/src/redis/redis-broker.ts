@@ -28,7 +28,8 @@ import { ClusterTopology } from './cluster-topology.js';
 import { positionIn, RedisInput } from './input.js';
 import { Names, SIGNALS_TAG } from './names.js';
 import { PodIndex } from './pod-index.js';
-import { PodLease, UNSWEPT_TTL } from './pod-lease.js';
+import { PodLease } from './pod-lease.js';
+import { PodStore, UNSWEPT_TTL } from './pod-store.js';
 import { Presence } from './presence.js';
 import { RecentBudget } from './recent-publications.js';
 import type { NodeEvents } from './redis-node.js';
@@ -41,6 +42,7 @@ import { StreamReader } from './stream-reader.js';
 import { Subscriptions } from './subscriptions.js';
 import type { Topology } from './topology.js';
 import { Touches } from './touches.js';
+import { Upkeep } from './upkeep.js';
 import { presentSettings } from './url.js';
 
 const NOT_RUNNING = 'the Redis broker is not running';
@@ -63,7 +65,9 @@ export class RedisBroker implements Broker {
   readonly #index: PodIndex;
   readonly #presence: Presence;
   readonly #registry: ConnectionRegistry;
+  readonly #pods: PodStore;
   readonly #lease: PodLease;
+  readonly #upkeep: Upkeep;
   readonly #channels: ChannelList;
   readonly #input = new RedisInput((kind, name) => this.#events?.onInvalid(kind, name));
   readonly #calls = new Calls((error) => this.#events?.onFault(error));
@@ -97,8 +101,9 @@ export class RedisBroker implements Broker {
       now: () => this.now(),
     });
     this.#signals = new SignalListener(this.#topology, this.#names);
-    this.#index = new PodIndex(this.#router, this.#names, pod);
-    const holdings = {
+    this.#pods = new PodStore(this.#router, this.#names, pod, this.#input);
+    this.#index = new PodIndex(this.#pods);
+    const membership = {
       router: this.#router,
       names: this.#names,
       index: this.#index,
@@ -106,13 +111,21 @@ export class RedisBroker implements Broker {
       ttl: UNSWEPT_TTL,
       now: (): number => this.now(),
     };
-    this.#presence = new Presence(holdings, this.#input, (...belated) => this.#events?.onBelated(...belated));
-    this.#registry = new ConnectionRegistry(holdings, this.#input);
-    this.#lease = new PodLease(holdings, [this.#presence, this.#registry], {
-      onLapsed: () => this.#subscriptions.compareAll(),
+    this.#presence = new Presence(membership, this.#input, (...belated) => this.#events?.onBelated(...belated));
+    this.#registry = new ConnectionRegistry(membership, this.#input);
+    this.#upkeep = new Upkeep({
+      pod,
+      store: this.#pods,
+      index: this.#index,
+      holdings: [this.#presence.holdings, this.#registry.holdings],
       onRestored: () => this.#subscriptions.doubtPresence(),
     });
-    this.#channels = new ChannelList(this.#router, this.#names, this.#lease, this.#input);
+    this.#lease = new PodLease(this.#pods, {
+      onForgotten: () => this.#subscriptions.compareAll(),
+      onLost: (isFirst) => this.#upkeep.lost(isFirst),
+      onDead: (pods) => this.#upkeep.sweep(pods),
+    });
+    this.#channels = new ChannelList(this.#router, this.#names, this.#pods, this.#input);
   }
 
   async start(events: BrokerEvents): Promise<void> {
@@ -120,6 +133,7 @@ export class RedisBroker implements Broker {
     this.#topology.start();
     this.#subscriptions.start();
     this.#lease.start();
+    this.#upkeep.start();
   }
 
   async close(): Promise<void> {
@@ -197,7 +211,7 @@ export class RedisBroker implements Broker {
 
   async connections(user: string): Promise<readonly ClientConnection[]> {
     return this.#read(async () => {
-      const alive = this.#lease.alive().then((pods) => (pod: string) => pods.has(pod));
+      const alive = this.#pods.alive().then((pods) => (pod: string) => pods.has(pod));
       return this.#registry.connections(user, alive);
     });
   }
@@ -243,7 +257,7 @@ export class RedisBroker implements Broker {
    * others are swept up when it ends. The channels, and the connections, are over now.
    */
   async #release(): Promise<void> {
-    await this.#lease.close();
+    await Promise.all([this.#lease.close(), this.#upkeep.close()]);
     await Promise.allSettled([this.#index.withdraw(), this.#registry.withdraw()]);
   }
 
@@ -257,10 +271,11 @@ export class RedisBroker implements Broker {
     return this.#calls.writing(work);
   }
 
-  /** Notes whether this pod is subscribed to a channel now. Nobody's answer waits for it. */
+  /** Notes whether this pod is subscribed to a channel now. */
   #list(channel: string): void {
     const isActive = this.#subscriptions.stream(channel)?.active === true;
-    void (isActive ? this.#index.add('channels', channel) : this.#index.remove('channels', channel));
+    if (isActive) this.#index.add('channels', channel);
+    else this.#index.remove('channels', channel);
   }
 
   #nextEpoch(): string {
@@ -281,6 +296,7 @@ export class RedisBroker implements Broker {
         const hasLost = !this.#replicationIds.has(replicationId);
         this.#replicationIds.add(replicationId);
         this.#lease.onConnected(hasLost);
+        this.#upkeep.hurry();
       },
       onSubscriberUp: () => this.#attach(),
       onMessage: (connection, wire, text) => {

@@ -1,47 +1,43 @@
 import type { Connection } from '../broker.js';
-import { Holdings, type HoldingsContext } from './holdings.js';
+import { Holdings, type Held, type HoldingsStore, type PutBack } from './holdings.js';
 import { ANSWERS, type RedisInput } from './input.js';
 import { userTag } from './names.js';
+import type { MembershipContext } from './presence.js';
 import { SCRIPTS } from './scripts/index.js';
 
-interface Held {
+interface HeldConnection extends Held {
   readonly connection: Connection;
-  readonly holder: string;
   /** By the server's clock, once it has answered; until then by this pod's idea of it. */
   since: number;
 }
 
 /** Which connections each user has, on all pods. */
-export class ConnectionRegistry extends Holdings<Held> {
+export class ConnectionRegistry implements HoldingsStore<HeldConnection> {
+  readonly holdings: Holdings<HeldConnection>;
+  readonly #context: MembershipContext;
   readonly #input: RedisInput;
 
-  constructor(context: HoldingsContext, input: RedisInput) {
-    super('users', context);
+  constructor(context: MembershipContext, input: RedisInput) {
+    this.#context = context;
     this.#input = input;
+    this.holdings = new Holdings('users', this, context.index);
   }
 
   async register(connection: Connection): Promise<void> {
     const { user, client, holder } = connection;
-    const held = { connection, holder, since: this.context.now() };
-    // Noted in the index first, in the same piece: the answer does not wait for it.
-    void this.hold(user, client, held);
+    const held = { connection, holder, since: this.#context.now() };
+    this.holdings.hold(user, client, held);
     try {
-      await this.put(user, client, held, false);
+      await this.holdings.write(user, client, held, async () => this.#register(user, client, held));
     } catch (error) {
       // The connection stays, and nobody registers it again.
-      this.later(async () => this.bringBack(user, client, held));
+      this.holdings.reconcile(user, client);
       throw error;
     }
   }
 
   async unregister(user: string, client: string, holder: string): Promise<void> {
-    if (this.held(user, client)?.holder === holder) void this.forget(user, client);
-    try {
-      await this.#unregister(user, client, holder);
-    } catch (error) {
-      this.later(async () => this.#unregister(user, client, holder));
-      throw error;
-    }
+    await this.holdings.remove(user, client, holder, async () => this.#unregister(user, client, holder));
   }
 
   async connections(user: string, isAlive: Promise<(pod: string) => boolean>): Promise<Connection[]> {
@@ -49,55 +45,70 @@ export class ConnectionRegistry extends Holdings<Held> {
     return entries.filter(({ pod }) => alive(pod)).map(({ connection }) => connection);
   }
 
-  async sweep(user: string, dead: string): Promise<void> {
-    const { router, names } = this.context;
+  async sweep(user: string, dead: string): Promise<boolean> {
+    const { router, names } = this.#context;
     await router.run({
       tag: userTag(user),
       script: SCRIPTS.SWEEP_USER,
       keys: [names.connections(user)],
       args: [dead],
     });
+    return false;
   }
 
   /** Of a pod that goes: its connections are closed. */
   async withdraw(): Promise<void> {
-    await Promise.all(this.groups.map(async (user) => this.sweep(user, this.context.pod)));
+    await Promise.all([...this.holdings.groups].map(async (user) => this.sweep(user, this.#context.pod)));
   }
 
-  protected async put(user: string, client: string, held: Held, again: boolean): Promise<void> {
-    const { router, names, pod, ttl } = this.context;
-    const { connection, holder, since } = held;
+  async putBack(user: string, entries: readonly (readonly [string, HeldConnection])[]): Promise<PutBack> {
+    const { router, names, pod, ttl } = this.#context;
+    const connections = entries.flatMap(([client, { holder, connection, since }]) => [
+      client,
+      holder,
+      JSON.stringify(connection),
+      since,
+    ]);
+    const answer = await router.run({
+      tag: userTag(user),
+      script: SCRIPTS.REREGISTER,
+      keys: [names.connections(user)],
+      args: [pod, ttl, ...connections],
+    });
+    const [own, total] = this.#input.answer(ANSWERS.putBack, answer, user);
+    return { own, total };
+  }
+
+  async remove(user: string, clients: readonly string[]): Promise<void> {
+    const { router, names, pod } = this.#context;
+    const keys = [names.connections(user)];
+    await router.run({ tag: userTag(user), script: SCRIPTS.REMOVE, keys, args: [pod, ...clients] });
+  }
+
+  async stored(user: string): Promise<string[]> {
+    const entries = await this.#entries(user);
+    return entries.filter(({ pod }) => pod === this.#context.pod).map(({ connection }) => connection.client);
+  }
+
+  async prolong(user: string): Promise<boolean> {
+    const { router, names, ttl } = this.#context;
+    return (await router.command(userTag(user), 'pexpire', names.connections(user), ttl)) === 1;
+  }
+
+  async #register(user: string, client: string, held: HeldConnection): Promise<void> {
+    const { router, names, pod, ttl } = this.#context;
     const answer = await router.run({
       tag: userTag(user),
       script: SCRIPTS.REGISTER,
       keys: [names.connections(user)],
-      args: [client, pod, holder, JSON.stringify(connection), since, ttl, again ? 1 : 0],
+      args: [client, pod, held.holder, JSON.stringify(held.connection), ttl],
     });
     held.since = this.#input.answer(ANSWERS.register, answer, user);
   }
 
-  protected async stored(user: string): Promise<string[]> {
-    const entries = await this.#entries(user);
-    return entries.filter(({ pod }) => pod === this.context.pod).map(({ connection }) => connection.client);
-  }
-
-  protected async remove(user: string, client: string): Promise<void> {
-    const { router, names, pod } = this.context;
-    const keys = [names.connections(user)];
-    await router.run({ tag: userTag(user), script: SCRIPTS.REMOVE, keys, args: [client, pod] });
-  }
-
-  protected tag(user: string): string {
-    return userTag(user);
-  }
-
-  protected keys(user: string): string[] {
-    return [this.context.names.connections(user)];
-  }
-
   /** Of pods that are dead as well. */
   async #entries(user: string): Promise<{ pod: string; connection: Connection }[]> {
-    const { router, names } = this.context;
+    const { router, names } = this.#context;
     const keys = [names.connections(user)];
     const found = await router.run({ tag: userTag(user), script: SCRIPTS.CONNECTIONS, keys });
     const answer = this.#input.answer(ANSWERS.connections, found, user);
@@ -111,7 +122,7 @@ export class ConnectionRegistry extends Holdings<Held> {
   }
 
   async #unregister(user: string, client: string, holder: string): Promise<void> {
-    const { router, names } = this.context;
+    const { router, names } = this.#context;
     const keys = [names.connections(user)];
     await router.run({ tag: userTag(user), script: SCRIPTS.UNREGISTER, keys, args: [client, holder] });
   }

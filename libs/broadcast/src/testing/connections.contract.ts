@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Connection } from '../broker.js';
 import type { Cluster } from './describe-broker.js';
-import { LASTING } from './pod.js';
+import { LASTING, until } from './pod.js';
 
 function connection(client: string, holder: string, user = 'ann'): Connection {
   return { client, holder, user, node: `node of ${holder}`, since: 1_700_000_000_000 };
@@ -47,7 +47,7 @@ export function describeConnections(cluster: Cluster): void {
       await here.broker.unsubscribe('left');
       const all = ['B', 'a:1', 'b:1', 'b:10', 'b:2', 'c'];
       for (const { broker } of [here, there]) {
-        expect(await broker.channels({ limit: 100 })).toEqual(all);
+        await until(async () => expect(await broker.channels({ limit: 100 })).toEqual(all));
         expect(await broker.channels({ limit: 2 })).toEqual(['B', 'a:1']);
         expect(await broker.channels({ limit: 3, after: 'a:1' })).toEqual(['b:1', 'b:10', 'b:2']);
         expect(await broker.channels({ limit: 100, prefix: 'b:' })).toEqual(['b:1', 'b:10', 'b:2']);
@@ -61,9 +61,9 @@ export function describeConnections(cluster: Cluster): void {
       const { here, there } = cluster;
       for (const { broker } of [here, there]) await broker.subscribe('a', LASTING);
       await here.broker.unsubscribe('a');
-      expect(await here.broker.channels({ limit: 10 })).toEqual(['a']);
+      await until(async () => expect(await here.broker.channels({ limit: 10 })).toEqual(['a']));
       await there.broker.unsubscribe('a');
-      expect(await here.broker.channels({ limit: 10 })).toEqual([]);
+      await until(async () => expect(await here.broker.channels({ limit: 10 })).toEqual([]));
     });
   });
 }

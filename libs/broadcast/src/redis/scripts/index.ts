@@ -1,9 +1,9 @@
 import { HISTORY } from './history.js';
-import { ALIVE, BURY, HEARTBEAT } from './pods.js';
-import { EVICT, JOIN, LEAVE, MEMBERS, SWEEP_ROOM } from './presence.js';
+import { ALIVE, BURY, CLAIM, HEARTBEAT } from './pods.js';
+import { EVICT, JOIN, LEAVE, MEMBERS, REJOIN, SWEEP_ROOM } from './presence.js';
 import { PROBE } from './probe.js';
 import { PUBLISH } from './publish.js';
-import { CONNECTIONS, REGISTER, REMOVE, SWEEP_USER, UNREGISTER } from './registry.js';
+import { CONNECTIONS, REGISTER, REMOVE, REREGISTER, SWEEP_USER, UNREGISTER } from './registry.js';
 import type { Script } from './script.js';
 import { RELEASE, TOUCH } from './touch.js';
 
@@ -12,6 +12,7 @@ export type { Script } from './script.js';
 export const SCRIPTS = {
   ALIVE,
   BURY,
+  CLAIM,
   CONNECTIONS,
   EVICT,
   HEARTBEAT,
@@ -22,8 +23,10 @@ export const SCRIPTS = {
   PROBE,
   PUBLISH,
   REGISTER,
+  REJOIN,
   RELEASE,
   REMOVE,
+  REREGISTER,
   SWEEP_ROOM,
   SWEEP_USER,
   TOUCH,

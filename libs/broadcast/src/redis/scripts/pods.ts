@@ -1,23 +1,40 @@
-import { Script } from './script.js';
+import { CLOCK, Script } from './script.js';
 
 /**
- * KEYS: pods, a sorted set of pods by when their leases end. Prolongs a pod's own. Answers whether it had lapsed or was
- * unknown, then the dead pods that this one has claimed to sweep up after: none where its own has lapsed, as then the server
- * was away, and the others will be back as well in a moment.
+ * Prolongs a pod's lease. KEYS: pods, a sorted set of pods by when their leases end; births, a hash from pod to the name of its
+ * lease; watch, a hash: when the last heartbeat of any pod came, and since when they have come without a break. ARGV: pod; a
+ * name for its lease if that begins anew; ms of a lease, and the rest that {@link PodStore} passes.
+ *
+ * A lease that merely ran out goes on: nothing is lost as long as nobody has claimed to sweep up after the pod. Answers its name,
+ * whether somebody is sweeping, then the dead pods that this one has claimed to sweep up after. A pod is dead if its lease ran
+ * out while the server could be reached all the time: after a break every pod has the time of a lease to come back.
  */
-export const HEARTBEAT = new Script(`
-local pod, lease, sweeps, claim = unpack(ARGV)
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local former = redis.call('ZSCORE', KEYS[1], pod)
-redis.call('ZADD', KEYS[1], now + lease, pod)
-if not former or tonumber(former) <= now then return {1} end
-local answer = {0}
-for _, dead in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 10)) do
-  if redis.call('SET', sweeps .. dead, pod, 'NX', 'PX', claim) then answer[#answer + 1] = dead end
+export const HEARTBEAT = new Script(
+  CLOCK,
+  `
+local pod, nonce, lease, sweeps, claim, away, safe = unpack(ARGV)
+local pods, births, watch = KEYS[1], KEYS[2], KEYS[3]
+local now = clock()
+local last, since = unpack(redis.call('HMGET', watch, 'last', 'since'))
+if not since or now < tonumber(last) or now - tonumber(last) > tonumber(away) then since = now end
+redis.call('HSET', watch, 'last', text(now), 'since', text(since))
+local ends, birth = redis.call('ZSCORE', pods, pod), redis.call('HGET', births, pod)
+if not ends or not birth or now - tonumber(ends) > tonumber(safe) then
+  birth = nonce
+  redis.call('HSET', births, pod, birth)
+end
+redis.call('ZADD', pods, text(now + lease), pod)
+local answer = {birth, redis.call('EXISTS', sweeps .. pod)}
+if not ends or tonumber(ends) <= now or now - since < tonumber(lease) then return answer end
+for _, dead in ipairs(redis.call('ZRANGEBYSCORE', pods, '-inf', text(now), 'LIMIT', 0, 10)) do
+  if redis.call('SET', sweeps .. dead, pod, 'NX', 'PX', claim) then
+    redis.call('HDEL', births, dead)
+    answer[#answer + 1] = dead
+  end
 end
 return answer
-`);
+`,
+);
 
 /** KEYS: pods. The pods whose leases run. */
 export const ALIVE = new Script(`
@@ -25,13 +42,36 @@ local time = redis.call('TIME')
 return redis.call('ZRANGEBYSCORE', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000), '+inf')
 `);
 
-/** KEYS: pods. Forgets a pod that was swept up after, unless it is back. Answers whether it was forgotten. */
-export const BURY = new Script(`
-local dead, sweeps = unpack(ARGV)
-local time = redis.call('TIME')
-redis.call('DEL', sweeps .. dead)
-local score = redis.call('ZSCORE', KEYS[1], dead)
-if score and tonumber(score) > time[1] * 1000 then return 0 end
-redis.call('ZREM', KEYS[1], dead)
+/**
+ * KEYS: pods. Keeps the claim to sweep up after a pod for another step. Answers 0 if the pod is back or forgotten, and gives the
+ * claim up; or if another pod has the claim.
+ */
+export const CLAIM = new Script(
+  CLOCK,
+  `
+local dead, pod, sweeps, claim = unpack(ARGV)
+local sweeper = redis.call('GET', sweeps .. dead)
+if sweeper and sweeper ~= pod then return 0 end
+local ends = redis.call('ZSCORE', KEYS[1], dead)
+if not ends or tonumber(ends) > clock() then
+  redis.call('DEL', sweeps .. dead)
+  return 0
+end
+redis.call('SET', sweeps .. dead, pod, 'PX', claim)
 return 1
-`);
+`,
+);
+
+/** KEYS: pods, births. Forgets a pod that was swept up after, unless it is back, and ends the claim to do so. */
+export const BURY = new Script(
+  CLOCK,
+  `
+local dead, sweeps = unpack(ARGV)
+redis.call('DEL', sweeps .. dead)
+local ends = redis.call('ZSCORE', KEYS[1], dead)
+if ends and tonumber(ends) > clock() then return 0 end
+redis.call('ZREM', KEYS[1], dead)
+redis.call('HDEL', KEYS[2], dead)
+return 1
+`,
+);

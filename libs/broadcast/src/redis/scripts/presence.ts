@@ -1,35 +1,77 @@
 import { CLOCK, KEPT, Script } from './script.js';
 
 /**
- * KEYS: members, order, the set of this pod's clients here. `members` is a hash from client to its pod, holder, what is
- * told of it, and since when the holder has it; `order` sorts clients by when they joined. Whoever is only brought back stays with a holder that has come
- * later. Answers whether it was announced, the count, and since when the holder has it.
+ * Puts a client into a room, or hands it over to another holder. KEYS: members, order, the set of this pod's clients here.
+ * `members` is a hash from client to its pod, holder, what is told of it, and since when the holder has it; `order` sorts clients
+ * by when they joined. Answers whether it is to be announced.
  */
+const SEAT = `
+${KEPT}
+local members, order, own = KEYS[1], KEYS[2], KEYS[3]
+
+local function seat(pod, sets, client, holder, told, since)
+  local formerPod, _, formerTold = kept(redis.call('HGET', members, client))
+  if formerPod then
+    if formerPod ~= pod then redis.call('SREM', sets .. formerPod, client) end
+  else
+    local last = redis.call('ZREVRANGE', order, 0, 0, 'WITHSCORES')[2]
+    redis.call('ZADD', order, (tonumber(last) or 0) + 1, client)
+  end
+  redis.call('HSET', members, client, cmsgpack.pack(pod, holder, told, since))
+  redis.call('SADD', own, client)
+  return formerTold ~= told
+end
+
+local function prolong(ttl)
+  for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ttl) end
+end
+`;
+
+/** KEYS: as of {@link SEAT}. Answers whether it was announced, the count, and since when the holder has it. */
 export const JOIN = new Script(
   CLOCK,
-  KEPT,
+  SEAT,
   `
-local client, holder, pod, told, since, sets, ttl, command, wire, again = unpack(ARGV)
-local members, order = KEYS[1], KEYS[2]
-if again ~= '1' then since = text(clock()) end
-local formerPod, formerHolder, formerTold, formerSince = kept(redis.call('HGET', members, client))
-if formerPod then
-  if again == '1' and formerHolder ~= holder and tonumber(formerSince) >= tonumber(since) then return {0, redis.call('ZCARD', order), since} end
-  if formerPod ~= pod then redis.call('SREM', sets .. formerPod, client) end
-else
-  local last = redis.call('ZREVRANGE', order, 0, 0, 'WITHSCORES')[2]
-  redis.call('ZADD', order, (tonumber(last) or 0) + 1, client)
-end
-redis.call('HSET', members, client, cmsgpack.pack(pod, holder, told, since))
-redis.call('SADD', KEYS[3], client)
-for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ttl) end
-if formerTold == told then return {0, redis.call('ZCARD', order), since} end
+local client, holder, pod, told, sets, ttl, command, wire = unpack(ARGV)
+local since = text(clock())
+local changed = seat(pod, sets, client, holder, told, since)
+prolong(ttl)
+if not changed then return {0, redis.call('ZCARD', order), since} end
 redis.call(command, wire, 'j' .. told)
 return {1, redis.call('ZCARD', order), since}
 `,
 );
 
-/** KEYS: members, order. Answers whether it was announced, the count, and what was told. */
+/**
+ * Brings clients back, except those that a later holder has. KEYS: as of {@link SEAT}. ARGV: pod and the like, then client,
+ * holder, what is told of it, and since when the holder has it, in turns. Answers how many were brought back, how many this pod
+ * has in the room, and of each that was announced the number of its turn and the count after it.
+ */
+export const REJOIN = new Script(
+  SEAT,
+  `
+local pod, sets, ttl, command, wire = unpack(ARGV, 1, 5)
+local answer = {0, 0}
+for index = 6, #ARGV, 4 do
+  local client, holder, told, since = unpack(ARGV, index, index + 3)
+  local _, formerHolder, _, formerSince = kept(redis.call('HGET', members, client))
+  local stays = formerHolder and formerHolder ~= holder and tonumber(formerSince) >= tonumber(since)
+  if not stays then
+    answer[1] = answer[1] + 1
+    if seat(pod, sets, client, holder, told, since) then
+      redis.call(command, wire, 'j' .. told)
+      answer[#answer + 1] = (index - 6) / 4
+      answer[#answer + 1] = redis.call('ZCARD', order)
+    end
+  end
+end
+prolong(ttl)
+answer[2] = redis.call('SCARD', own)
+return answer
+`,
+);
+
+/** KEYS: members, order. Answers whether it was announced, and the count. */
 export const LEAVE = new Script(
   KEPT,
   `
@@ -40,25 +82,32 @@ redis.call('HDEL', KEYS[1], client)
 redis.call('ZREM', KEYS[2], client)
 redis.call('SREM', sets .. pod, client)
 redis.call(command, wire, 'l' .. told)
-return {1, redis.call('ZCARD', KEYS[2]), told}
+return {1, redis.call('ZCARD', KEYS[2])}
 `,
 );
 
 /**
- * Takes a client out whom its pod does not hold any more. KEYS: members, order, the set of that pod's clients here. Answers
- * what {@link LEAVE} does.
+ * Takes clients out whom their pod does not hold any more. KEYS: members, order, the set of that pod's clients here. ARGV: pod,
+ * command, wire, and the clients. Answers of each that left the count after it and what was told.
  */
 export const EVICT = new Script(
   KEPT,
   `
-local client, pod, command, wire = unpack(ARGV)
-redis.call('SREM', KEYS[3], client)
-local of, _, told = kept(redis.call('HGET', KEYS[1], client))
-if of ~= pod then return {0, redis.call('ZCARD', KEYS[2])} end
-redis.call('HDEL', KEYS[1], client)
-redis.call('ZREM', KEYS[2], client)
-redis.call(command, wire, 'l' .. told)
-return {1, redis.call('ZCARD', KEYS[2]), told}
+local pod, command, wire = unpack(ARGV, 1, 3)
+local answer = {}
+for index = 4, #ARGV do
+  local client = ARGV[index]
+  redis.call('SREM', KEYS[3], client)
+  local of, _, told = kept(redis.call('HGET', KEYS[1], client))
+  if of == pod then
+    redis.call('HDEL', KEYS[1], client)
+    redis.call('ZREM', KEYS[2], client)
+    redis.call(command, wire, 'l' .. told)
+    answer[#answer + 1] = redis.call('ZCARD', KEYS[2])
+    answer[#answer + 1] = told
+  end
+end
+return answer
 `,
 );
 

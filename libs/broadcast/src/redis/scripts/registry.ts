@@ -1,22 +1,40 @@
 import { CLOCK, KEPT, Script } from './script.js';
 
 /**
- * KEYS: the user's connections, a hash from client to pod, holder, what is kept of it, and since when the holder has it. One
- * that is only brought back stays with a holder that has come later. Answers since when the holder has it.
+ * KEYS: the user's connections, a hash from client to pod, holder, what is kept of it, and since when the holder has it. Answers
+ * since when the holder has it.
  */
 export const REGISTER = new Script(
   CLOCK,
-  KEPT,
   `
-local client, pod, holder, told, since, ttl, again = unpack(ARGV)
-if again ~= '1' then since = text(clock()) end
-if again == '1' then
-  local _, formerHolder, _, formerSince = kept(redis.call('HGET', KEYS[1], client))
-  if formerHolder and formerHolder ~= holder and tonumber(formerSince) >= tonumber(since) then return since end
-end
+local client, pod, holder, told, ttl = unpack(ARGV)
+local since = text(clock())
 redis.call('HSET', KEYS[1], client, cmsgpack.pack(pod, holder, told, since))
 redis.call('PEXPIRE', KEYS[1], ttl)
 return since
+`,
+);
+
+/**
+ * Brings clients back, except those that a later holder has. KEYS: as of {@link REGISTER}. ARGV: pod, ttl, then client, holder,
+ * what is kept, and since when the holder has it, in turns. Answers how many were brought back, and how many the user has.
+ */
+export const REREGISTER = new Script(
+  KEPT,
+  `
+local pod, ttl = ARGV[1], ARGV[2]
+local own = 0
+for index = 3, #ARGV, 4 do
+  local client, holder, told, since = unpack(ARGV, index, index + 3)
+  local _, formerHolder, _, formerSince = kept(redis.call('HGET', KEYS[1], client))
+  local stays = formerHolder and formerHolder ~= holder and tonumber(formerSince) >= tonumber(since)
+  if not stays then
+    redis.call('HSET', KEYS[1], client, cmsgpack.pack(pod, holder, told, since))
+    own = own + 1
+  end
+end
+redis.call('PEXPIRE', KEYS[1], ttl)
+return {own, redis.call('HLEN', KEYS[1])}
 `,
 );
 
@@ -30,12 +48,14 @@ return redis.call('HDEL', KEYS[1], ARGV[1])
 `,
 );
 
-/** KEYS: the user's connections. Forgets a client that its pod does not hold any more. */
+/** KEYS: the user's connections. ARGV: pod, and clients. Forgets those that their pod does not hold any more. */
 export const REMOVE = new Script(
   KEPT,
   `
-if kept(redis.call('HGET', KEYS[1], ARGV[1])) ~= ARGV[2] then return 0 end
-return redis.call('HDEL', KEYS[1], ARGV[1])
+for index = 2, #ARGV do
+  if kept(redis.call('HGET', KEYS[1], ARGV[index])) == ARGV[1] then redis.call('HDEL', KEYS[1], ARGV[index]) end
+end
+return 1
 `,
 );
 

@@ -76,7 +76,9 @@ export class Presence {
   rejoin(subscription: Subscription, former?: Subscription): void {
     if (!subscription.joined || subscription.ended || this.rejoining.has(subscription)) return;
     this.rejoining.add(subscription);
-    void this.rejoinUntilDone(subscription, former).finally(() => this.rejoining.delete(subscription));
+    this.rejoinUntilDone(subscription, former)
+      .catch((error: unknown) => this.logger.error({ err: error }, 'a client could not be put back among the members'))
+      .finally(() => this.rejoining.delete(subscription));
   }
 
   private async rejoinUntilDone(subscription: Subscription, former: Subscription | undefined): Promise<void> {

@@ -86,7 +86,8 @@ export class KeyedQueue {
       if (this.#active.size >= this.#concurrency) return;
       this.#ready.delete(key);
       this.#active.add(key);
-      void this.#take(key);
+      // What fails within a turn is postponed there.
+      this.#take(key).catch(() => undefined);
     }
   }
 

@@ -77,7 +77,7 @@ export class Upkeep {
     for (const held of holdings) held.lost();
     this.#inspected.clear();
     for (const kind of POD_INDEX_KINDS) this.#inspections.add(kind);
-    void this.#reportRestored(isFirst);
+    this.#reportRestored(isFirst).catch(() => undefined);
   }
 
   sweep(pods: readonly string[]): void {

@@ -31,7 +31,7 @@ describe('the lease of a pod', () => {
     for (const end = performance.now() + ms; performance.now() < end; await sleep(20)) await beat(pod);
   }
 
-  it('keeps its name when it ran out and nobody has claimed to sweep it up, and gets another when somebody has', async () => {
+  it('keeps its name after it ran out, unless another pod has claimed to sweep it up', async () => {
     const { birth } = await beat('here');
     await sleep(LEASE + 20);
     expect(await beat('here')).toEqual({ birth, contested: false, dead: [] });
@@ -43,7 +43,7 @@ describe('the lease of a pod', () => {
     expect(back.contested).toBe(true);
   });
 
-  it('gets another name when the server has lost it, and tells so as often as it is asked', async () => {
+  it('gets another name when the server has lost it, and keeps that one', async () => {
     const { birth } = await beat('here');
     await redis.admin.flushall();
     const { birth: another } = await beat('here');
@@ -51,7 +51,7 @@ describe('the lease of a pod', () => {
     expect((await beat('here')).birth).toBe(another);
   });
 
-  it('has a whole lease to come back in after nobody could reach the server', async () => {
+  it('is not swept up until a whole lease has passed after nobody could reach the server', async () => {
     for (const pod of ['here', 'there']) await beat(pod);
     await keepAlive('here', LEASE / 2);
     await redis.admin.zadd('pods', 1, 'there');
@@ -68,7 +68,7 @@ describe('the lease of a pod', () => {
     expect(performance.now() - resumed).toBeGreaterThanOrEqual(LEASE);
   });
 
-  it('is not taken for over by one who goes on sweeping when its pod is back', async () => {
+  it('is left alone by its sweeper once its pod is back, and is not buried', async () => {
     const claim = async (by: string): Promise<unknown> =>
       redis.admin.eval(SCRIPTS.CLAIM.body, 1, 'pods', 'dead', by, 'sweep:', 10_000);
     await redis.admin.zadd('pods', 1, 'dead');

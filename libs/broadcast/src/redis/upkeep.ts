@@ -71,13 +71,12 @@ export class Upkeep {
 
   /** What was written until now may be lost: has it put back, and taken out whatever should not be there. */
   lost(isFirst: boolean): void {
-    const { index, holdings } = this.#options;
+    const { holdings } = this.#options;
     this.#losses += 1;
-    index.lost();
     for (const held of holdings) held.lost();
     this.#inspected.clear();
     for (const kind of POD_INDEX_KINDS) this.#inspections.add(kind);
-    this.#reportRestored(isFirst).catch(() => undefined);
+    this.#restore(isFirst).catch(() => undefined);
   }
 
   sweep(pods: readonly string[]): void {
@@ -97,12 +96,16 @@ export class Upkeep {
     await Promise.all(parts.map(async (part) => part.close()));
   }
 
-  /** When everything had one turn: what fails for long is not waited for. */
-  async #reportRestored(isFirst: boolean): Promise<void> {
+  /** Reports it when everything had one turn: what fails for long is not waited for. */
+  async #restore(isFirst: boolean): Promise<void> {
+    const { index, holdings, onRestored } = this.#options;
     const losses = this.#losses;
     await this.#inspections.drained();
-    await Promise.all(this.#options.holdings.map(async (holdings) => holdings.tried()));
-    if (!isFirst && losses === this.#losses) this.#options.onRestored();
+    if (losses !== this.#losses) return;
+    // Only now: otherwise the inspection would find, and check, what was just written.
+    index.lost();
+    await Promise.all(holdings.map(async (held) => held.tried()));
+    if (!isFirst && losses === this.#losses) onRestored();
   }
 
   async #prolong(): Promise<number> {

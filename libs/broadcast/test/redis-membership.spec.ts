@@ -93,7 +93,7 @@ describe('a room whose commands always fail', { timeout: 90_000 }, () => {
       await dead.broker.join('room', { client: 'bob', details: '{}' }, 'h');
       await here.broker.join('broken', { client: 'ann', details: '{}' }, 'h');
       await redis.admin.set(`${prefix}:{broken}:members`, 'no hash');
-      await expect(here.broker.leave('broken', 'ann', 'h')).rejects.toThrow('Redis answered');
+      await expect(here.broker.leave('broken', 'ann', 'h')).rejects.toThrow('Redis refused');
       redis.signal('SIGSTOP');
       await expect(here.broker.register(connection)).rejects.toThrow('no answer from Redis');
       redis.signal('SIGCONT');

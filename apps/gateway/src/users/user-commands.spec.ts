@@ -1,11 +1,13 @@
 import { MemoryBroker, MemoryStore, type Broker } from '@holdfast/broadcast';
 import { PinoLogger } from 'nestjs-pino';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { BrokerInputs } from '../broker-input/broker-inputs.js';
 import type { ChannelsService } from '../channels/channels.service.js';
 import type { Subscription } from '../channels/subscription.js';
 import type { Connection } from '../gateway/connection.js';
 import type { Connections } from '../gateway/connections.js';
 import { RefusedUsers } from '../gateway/refused-users.js';
+import { Metrics } from '../metrics/metrics.js';
 import type { UserCommand } from './user-command.js';
 import { UserCommands } from './user-commands.js';
 
@@ -50,11 +52,13 @@ async function startPod(store: MemoryStore): Promise<TestPod> {
     ofUser: (user) => list.filter((connection) => connection.user === user),
   };
   const channels: Pick<ChannelsService, 'kick'> = { kick: ({ channel }) => void log.push(`kick ${channel.name}`) };
+  const logger = new PinoLogger({ pinoHttp: { level: 'silent' } });
   const sut = new UserCommands(
     broker,
     connections as Connections,
     channels as ChannelsService,
-    new PinoLogger({ pinoHttp: { level: 'silent' } }),
+    new BrokerInputs(new Metrics(), logger),
+    logger,
   );
   return {
     sut,

@@ -2,6 +2,7 @@ import { BROKER, type Broker, type Position, type StreamOptions } from '@holdfas
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import type { z } from 'zod';
+import { BrokerInputs } from '../broker-input/broker-inputs.js';
 import { fromBroker } from '../channels/broker-errors.js';
 import { ChannelsService } from '../channels/channels.service.js';
 import type { Connection } from '../gateway/connection.js';
@@ -49,6 +50,7 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
     @Inject(BROKER) private readonly broker: Broker,
     @Inject(Connections) private readonly connections: Connections,
     @Inject(ChannelsService) private readonly channels: ChannelsService,
+    @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
     @InjectPinoLogger(UserCommands.name) private readonly logger: PinoLogger,
   ) {
     this.refusals = new CommandStream(broker, REFUSALS, keptFor(MAX_REFUSAL_MS));
@@ -97,7 +99,7 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
 
   private async read(): Promise<void> {
     const refusals = await this.refusals.unread();
-    const refused = this.parse(refusalSchema, refusals.texts);
+    const refused = this.parse(REFUSALS, refusalSchema, refusals.texts);
     this.apply(refused.map(({ value, time }) => ({ value: { type: 'disconnect', ...value }, time })));
     if (refusals.anew) await this.restore(refused.map(({ value }) => value));
     refusals.done();
@@ -106,6 +108,7 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
     this.warnIfIncomplete(commands);
     this.apply(
       this.parse(
+        COMMANDS,
         userCommandSchema,
         commands.texts.filter(({ heard }) => !heard),
       ),
@@ -114,14 +117,13 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** What other releases store may be something that this one does not know. */
-  private parse<T>(schema: z.ZodType<T>, texts: readonly StoredText[]): { value: T; time: number }[] {
+  private parse<T>(name: string, schema: z.ZodType<T>, texts: readonly StoredText[]): { value: T; time: number }[] {
     const parsed: { value: T; time: number }[] = [];
     for (const { text, time } of texts) {
       const { success, data } = schema.safeParse(parseJson(text));
       if (success) parsed.push({ value: data, time });
+      else this.inputs.invalid('refusal', name);
     }
-    const skipped = texts.length - parsed.length;
-    if (skipped > 0) this.logger.warn({ skipped }, 'stored user commands were skipped that are none');
     return parsed;
   }
 

@@ -8,12 +8,16 @@ import { PinoLogger } from 'nestjs-pino';
 import { refuseAmbiguous, refuseRequestTarget } from './api/framework-errors.js';
 import { securityHeaders } from './api/security-headers.js';
 import { AppModule } from './app.module.js';
+import { ApiKeyGuard } from './auth/index.js';
 import type { Config } from './config/index.js';
 import { HoldfastWsAdapter } from './gateway/holdfast-ws.adapter.js';
 import { isWebSocketUpgrade } from './gateway/upgrades.js';
 import { AppLogger, requestLog } from './log.js';
 import { Lifecycle } from './lifecycle/lifecycle.js';
 import { createHttpServer } from './limits/http-server.js';
+import { PendingSockets } from './limits/pending-sockets.js';
+import { UnprovenRequests } from './limits/unproven-requests.js';
+import { Metrics } from './metrics/metrics.js';
 
 /** A user id in a path, which is longer than a channel name may be, so that a refusal can say what is wrong with it. */
 const MAX_PARAM_LENGTH = 765;
@@ -52,6 +56,8 @@ export async function create(config: Config, root: DynamicModule): Promise<NestF
   const logger: PinoLogger = await app.resolve(PinoLogger);
   app.useLogger(new AppLogger(logger, {}));
   app.useWebSocketAdapter(new HoldfastWsAdapter(app));
+  const keys = new ApiKeyGuard(config);
+  const unproven = new UnprovenRequests((request) => keys.accepts(request), app.get(PendingSockets), app.get(Metrics));
   app
     .getHttpAdapter()
     .getInstance()
@@ -60,6 +66,7 @@ export async function create(config: Config, root: DynamicModule): Promise<NestF
       done();
     })
     .addHook('onRequest', refuseAmbiguous)
+    .addHook('onRequest', unproven.take)
     .addHook('onResponse', requestLog(logger.logger));
   return app;
 }

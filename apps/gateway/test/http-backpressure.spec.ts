@@ -136,3 +136,29 @@ describe('a client that does not read its answers', () => {
     await expect(sut.connect()).resolves.toBeDefined();
   });
 });
+
+describe('requests that prove nothing', () => {
+  it('come no faster than a rate, and hold up neither health checks nor whoever has an API key', async () => {
+    const sut = await startGateway();
+    const flood = await RawSocket.connect(sut.port);
+    const begun = performance.now();
+    for (let sent = 0; sent < 800; sent += 100) {
+      flood.write(get('/nowhere').repeat(100));
+      await flood.until(() => statuses(flood).length >= Math.min(sent + 100, 490));
+    }
+    const [health, published] = await Promise.all([
+      fetch(`${sut.url}/health/live`),
+      fetch(`${sut.url}/api/publish`, {
+        method: 'POST',
+        headers: { Authorization: `Bearer ${API_KEY}`, 'Content-Type': 'application/json' },
+        body: JSON.stringify({ channel: 'a', data: 1 }),
+      }),
+    ]);
+    expect([health.status, published.status]).toEqual([200, 200]);
+    const most = 500 + ((performance.now() - begun) / 1_000 + 1) * 100;
+    expect(statuses(flood).length).toBeLessThan(Math.min(most, 800));
+    await flood.until(() => statuses(flood).length === 800);
+    expect(performance.now() - begun).toBeGreaterThan(2_000);
+    expect(await metric(sut, 'holdfast_limited_total{limit="unproven_requests"}')).toBeGreaterThan(0);
+  });
+});

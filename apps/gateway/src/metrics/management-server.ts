@@ -10,6 +10,7 @@ import { SOCKETS } from '../limits/descriptors.js';
 import { createHttpServer, requestsOf } from '../limits/http-server.js';
 import { PendingSockets } from '../limits/pending-sockets.js';
 import { Metrics } from './metrics.js';
+import { SharedScrape } from './shared-scrape.js';
 
 /** Prometheus and people; nobody else has business here. */
 const MAX_PENDING = 100;
@@ -27,12 +28,14 @@ const SECURITY_HEADERS = {
 @Injectable()
 export class ManagementServer implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly server: Server;
+  private readonly scrape: SharedScrape;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Metrics) private readonly metrics: Metrics,
     @InjectPinoLogger(ManagementServer.name) private readonly logger: PinoLogger,
   ) {
+    this.scrape = new SharedScrape(() => metrics.registry.metrics());
     this.server = createHttpServer(config, (request, response) => {
       this.answer(request, response).catch((error: unknown) => {
         this.logger.error({ err: error }, 'the metrics could not be collected');
@@ -76,7 +79,7 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return this.refuse(response.setHeader('Allow', 'GET, HEAD'), 'method_not_allowed');
     }
-    const body = await this.metrics.registry.metrics();
+    const body = await this.scrape.get();
     response.writeHead(200, { 'Content-Type': this.metrics.registry.contentType }).end(body);
   }
 

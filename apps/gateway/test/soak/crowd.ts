@@ -16,6 +16,8 @@ interface Received extends Position {
 
 interface Sent {
   readonly text: string;
+  /** When it was answered, by `performance.now()`. */
+  readonly at: number;
   /** ms from the call to the answer, retries included. */
   readonly took: number;
 }
@@ -54,7 +56,8 @@ class Member {
       const begun = performance.now();
       try {
         await this.client.publish(this.team, text);
-        this.sent.push({ text, took: performance.now() - begun });
+        const at = performance.now();
+        this.sent.push({ text, at, took: at - begun });
       } catch (error) {
         this.problems.push(`${text}: ${error instanceof Error ? error.message : String(error)}`);
       }
@@ -102,13 +105,10 @@ export class Crowd {
     return crowd;
   }
 
-  /** How long each publish took since `from`, a number of publishes, in ms and sorted; and how many there are by now. */
-  latencies(from: readonly number[] = []): { readonly sorted: number[]; readonly counts: readonly number[] } {
-    const taken = this.#members.flatMap(({ sent }, index) => sent.slice(from[index] ?? 0).map(({ took }) => took));
-    return {
-      sorted: taken.toSorted((one, other) => one - other),
-      counts: this.#members.map(({ sent }) => sent.length),
-    };
+  /** How long each publish took that was answered from `begin` to `end`, both by `performance.now()`: in ms, sorted. */
+  latencies(begin: number, end: number): number[] {
+    const sent = this.#members.flatMap((member) => member.sent.filter(({ at }) => at >= begin && at < end));
+    return sent.map(({ took }) => took).toSorted((one, other) => one - other);
   }
 
   /** Ends it, waits for what is under way, and says what came of it. */

@@ -2,8 +2,6 @@ import { defineConfig } from 'vitest/config';
 
 /** They wait for servers most of the time: for leases, failovers, and servers that hang. */
 const REDIS = ['libs/broadcast/test/redis-*.spec.ts', 'apps/gateway/test/redis/**/*.spec.ts'];
-/** Measures, and so runs alone. */
-const SOAK = 'apps/gateway/test/soak/*.spec.ts';
 
 // Tests resolve the workspace's packages to their sources, so that a unit test needs no build.
 export default defineConfig({
@@ -31,7 +29,7 @@ export default defineConfig({
             'e2e/test/**/*.spec.ts',
             'bench/**/*.spec.ts',
           ],
-          exclude: [...REDIS, SOAK, 'apps/gateway/test/{autobahn,scale}/**'],
+          exclude: [...REDIS, 'apps/gateway/test/{autobahn,scale,soak}/**'],
         },
       },
       {
@@ -44,7 +42,6 @@ export default defineConfig({
         },
       },
       { extends: true, test: { name: 'redis', include: REDIS, maxWorkers: 3, sequence: { groupOrder: 1 } } },
-      { extends: true, test: { name: 'soak', include: [SOAK], sequence: { groupOrder: 2 } } },
     ],
   },
 });

@@ -54,9 +54,7 @@ local pod, sets, ttl, command, wire = unpack(ARGV, 1, 5)
 local answer = {0, 0}
 for index = 6, #ARGV, 4 do
   local client, holder, told, since = unpack(ARGV, index, index + 3)
-  local _, formerHolder, _, formerSince = kept(redis.call('HGET', members, client))
-  local stays = formerHolder and formerHolder ~= holder and tonumber(formerSince) >= tonumber(since)
-  if not stays then
+  if not isHeldLater(members, client, holder, since) then
     answer[1] = answer[1] + 1
     if seat(pod, sets, client, holder, told, since) then
       redis.call(command, wire, 'j' .. told)
@@ -87,25 +85,35 @@ return {1, redis.call('ZCARD', KEYS[2])}
 );
 
 /**
+ * Takes a client out of a room and announces it, if this pod holds it. KEYS: members, order. Adds to the answer the count after
+ * it and what was told.
+ */
+const TAKE_OUT = `
+${KEPT}
+local function takeOut(pod, client, command, wire, answer)
+  local of, _, told = kept(redis.call('HGET', KEYS[1], client))
+  if of ~= pod then return end
+  redis.call('HDEL', KEYS[1], client)
+  redis.call('ZREM', KEYS[2], client)
+  redis.call(command, wire, 'l' .. told)
+  answer[#answer + 1] = redis.call('ZCARD', KEYS[2])
+  answer[#answer + 1] = told
+end
+`;
+
+/**
  * Takes clients out whom their pod does not hold any more. KEYS: members, order, the set of that pod's clients here. ARGV: pod,
  * command, wire, and the clients. Answers of each that left the count after it and what was told.
  */
 export const EVICT = new Script(
-  KEPT,
+  TAKE_OUT,
   `
 local pod, command, wire = unpack(ARGV, 1, 3)
 local answer = {}
 for index = 4, #ARGV do
   local client = ARGV[index]
   redis.call('SREM', KEYS[3], client)
-  local of, _, told = kept(redis.call('HGET', KEYS[1], client))
-  if of == pod then
-    redis.call('HDEL', KEYS[1], client)
-    redis.call('ZREM', KEYS[2], client)
-    redis.call(command, wire, 'l' .. told)
-    answer[#answer + 1] = redis.call('ZCARD', KEYS[2])
-    answer[#answer + 1] = told
-  end
+  takeOut(pod, client, command, wire, answer)
 end
 return answer
 `,
@@ -141,20 +149,13 @@ return answer
  * sweeper only, so that it leaves once. Answers how many were popped, and of each that left the count after it and what was told.
  */
 export const SWEEP_ROOM = new Script(
-  KEPT,
+  TAKE_OUT,
   `
 local dead, count, command, wire = unpack(ARGV)
 local clients = redis.call('SPOP', KEYS[3], count)
 local answer = {#clients}
 for _, client in ipairs(clients) do
-  local pod, _, told = kept(redis.call('HGET', KEYS[1], client))
-  if pod == dead then
-    redis.call('HDEL', KEYS[1], client)
-    redis.call('ZREM', KEYS[2], client)
-    redis.call(command, wire, 'l' .. told)
-    answer[#answer + 1] = redis.call('ZCARD', KEYS[2])
-    answer[#answer + 1] = told
-  end
+  takeOut(dead, client, command, wire, answer)
 end
 return answer
 `,

@@ -26,9 +26,7 @@ local pod, ttl = ARGV[1], ARGV[2]
 local own = 0
 for index = 3, #ARGV, 4 do
   local client, holder, told, since = unpack(ARGV, index, index + 3)
-  local _, formerHolder, _, formerSince = kept(redis.call('HGET', KEYS[1], client))
-  local stays = formerHolder and formerHolder ~= holder and tonumber(formerSince) >= tonumber(since)
-  if not stays then
+  if not isHeldLater(KEYS[1], client, holder, since) then
     redis.call('HSET', KEYS[1], client, cmsgpack.pack(pod, holder, told, since))
     own = own + 1
   end

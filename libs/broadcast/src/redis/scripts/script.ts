@@ -25,6 +25,12 @@ local function kept(entry)
   if not tonumber(since) then return nil end
   return pod, holder, told, since
 end
+
+-- Whether another holder has had the client since then or later.
+local function isHeldLater(key, client, holder, since)
+  local _, former, _, formerSince = kept(redis.call('HGET', key, client))
+  return former and former ~= holder and tonumber(formerSince) >= tonumber(since)
+end
 `;
 
 /** The id of the data: another one says that acknowledged writes may be lost. */

@@ -32,7 +32,7 @@ describe('a ping', () => {
     expect(performance.now() - begun).toBeLessThan(3_000);
     expect(raw.frames.includes(Buffer.from([0x89, 0x00]))).toBe(true);
     expect(await metric(sut, 'holdfast_dead_peers_total')).toBe(1);
-    expect(await metric(sut, 'holdfast_connections')).toBe(0);
+    await vi.waitFor(async () => expect(await metric(sut, 'holdfast_connections')).toBe(0));
   });
 
   it('keeps a peer that has nothing to say', async () => {

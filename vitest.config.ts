@@ -21,7 +21,7 @@ export default defineConfig({
           include: [
             '{apps,libs}/*/src/**/*.spec.ts',
             '{apps,libs}/*/test/**/*.spec.ts',
-            'charts/generate/*.spec.ts',
+            '{charts,libs/*}/generate/*.spec.ts',
             'apps/gateway/dev/*.spec.ts',
             '.ci/*.spec.ts',
             'e2e/test/**/*.spec.ts',

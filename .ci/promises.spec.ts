@@ -3,12 +3,11 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const PAGE = 'docs/promises.md';
 
 /** `promise 4`, `Promises 1, 2 and 4`, `promises 1 to 4 and 6`. */
 const CITATION = /\bpromises? (\d+(?:(?:, | and | to )\d+)*)/gi;
 
-const promises = [...readFileSync(`${ROOT}/${PAGE}`, 'utf8').matchAll(/^## (\d+)\. /gm)].map(([, number]) =>
+const promises = [...readFileSync(`${ROOT}/docs/promises.md`, 'utf8').matchAll(/^## (\d+)\. /gm)].map(([, number]) =>
   Number(number),
 );
 
@@ -29,7 +28,7 @@ function numbersOf(list: string): number[] {
   });
 }
 
-describe(PAGE, () => {
+describe('docs/promises.md', () => {
   it('numbers the promises from 1', () => {
     expect(promises.length).toBeGreaterThan(0);
     expect(promises).toEqual(promises.map((_, index) => index + 1));

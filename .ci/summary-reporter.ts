@@ -1,6 +1,6 @@
 import type { Reporter, TestModule } from 'vitest/node';
 
-/** Ends the output with the one line that continuous integration reads. */
+/** Ends the output with the one line that continuous integration reads, after one that names the flaky tests. */
 export default class SummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const count = { passed: 0, failed: 0, skipped: 0 };
@@ -16,7 +16,7 @@ export default class SummaryReporter implements Reporter {
       }
     }
     const skipped = count.skipped > 0 ? `, ${count.skipped} skipped` : '';
-    const named = flaky.length > 0 ? `, ${flaky.length} flaky (${flaky.join('; ')})` : '';
-    process.stdout.write(`\n${count.passed} passed, ${count.failed} failed${skipped}${named}\n`);
+    if (flaky.length > 0) process.stdout.write(`\n${flaky.length} flaky: ${flaky.join('; ')}\n`);
+    process.stdout.write(`\n${count.passed} passed, ${count.failed} failed${skipped}\n`);
   }
 }

@@ -26,6 +26,7 @@ export default defineConfig({
             '.ci/*.spec.ts',
             'e2e/test/**/*.spec.ts',
             'bench/**/*.spec.ts',
+            'conformance/**/*.spec.ts',
           ],
           exclude: [...REDIS, 'apps/gateway/test/{autobahn,scale,soak}/**'],
         },

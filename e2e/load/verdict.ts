@@ -52,7 +52,7 @@ export interface Verdict {
 const MAX_EXAMPLES = 10;
 
 /**
- * Judges the journals of a run: promises 1 to 5 of the design.
+ * Judges the journals of a run: promises 1 to 5 of docs/promises.md.
  *
  * @param from when the run began, and `to` when it ended, in ms since the Unix epoch.
  */

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// Suites against a cluster. Most of them wait for pods; those that measure run alone.
+// Suites against a cluster. Most of them wait for pods and run concurrently; those that measure run alone.
 const MEASURING = ['suites/faults.spec.ts', 'suites/sentinel.spec.ts'];
 
 export default defineConfig({

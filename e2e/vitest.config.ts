@@ -10,7 +10,7 @@ export default defineConfig({
   test: {
     globalSetup: './report/global-setup.ts',
     reporters: ['default', '../.ci/summary-reporter.ts'],
-    // Machines in continuous integration stall from time to time; a test that fails twice is broken.
+    // Machines in continuous integration stall from time to time. The summary names tests that only passed on a retry.
     retry: process.env['CI'] ? 1 : 0,
     testTimeout: 300_000,
     hookTimeout: 240_000,

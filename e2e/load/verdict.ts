@@ -52,7 +52,7 @@ export interface Verdict {
 const MAX_EXAMPLES = 10;
 
 /**
- * Judges the journals of a run: promises 1 to 5 of the design.
+ * Judges the journals of a run: promises 1 to 5 of docs/promises.md.
  *
  * @param from the start of the run, and `to` its end, in ms since the Unix epoch.
  */

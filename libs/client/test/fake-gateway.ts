@@ -154,7 +154,7 @@ export class FakeGateway {
     for (;;) {
       const peer = this.peers[n - 1];
       if (peer !== undefined) return peer;
-      if (performance.now() > end) throw new Error(`connection ${n} did not open within ${timeout} ms`);
+      if (performance.now() > end) throw new Error(`connection ${n} was not opened within ${timeout} ms`);
       await sleep(interval);
     }
   }

@@ -2,14 +2,14 @@
 #
 #   docker build --tag holdfast/gateway .
 #
-# `--target dev` is what Skaffold runs: the same paths and user, with a compiler that watches (docs/development.md).
-# The same commit gives the same image, byte by byte, where the builder is given the commit's time
+# `--target dev` is for Skaffold: the same paths and user, with a compiler in watch mode (docs/development.md).
+# The same commit produces the same image, byte by byte, if the builder uses the commit's time
 # (docs/image.md).
 
 ARG BUILD_IMAGE=docker.io/library/node:26-trixie-slim
 ARG RUN_IMAGE=gcr.io/distroless/cc-debian13:nonroot
 
-# What npm reads: later stages install again only when one of these changes.
+# The input of npm: later stages only install again when one of these files changes.
 FROM ${BUILD_IMAGE} AS manifests
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
@@ -20,8 +20,8 @@ COPY libs/broadcast/package.json libs/broadcast/
 COPY libs/client/package.json libs/client/
 COPY libs/protocol/package.json libs/protocol/
 
-# What runs needs of other packages. The root's own dependencies stay out, Node.js for `npm start` among them, and so do
-# optional ones: vitest, an optional peer, would bring its whole tree. No install script runs.
+# The runtime dependencies. Excludes the root's own dependencies, such as Node.js for `npm start`, and
+# optional ones: vitest, an optional peer, would add its whole tree. No install script runs.
 FROM manifests AS dependencies
 RUN --mount=type=cache,target=/root/.npm,sharing=locked \
     npm ci --workspace apps/gateway --workspace apps/cli --omit dev --omit optional --ignore-scripts \
@@ -36,16 +36,16 @@ COPY libs libs
 COPY apps apps
 RUN npm run build
 
-# Node and what it links to that the run image lacks, wherever this architecture keeps it.
+# Node and its libraries that are missing in the run image, in this architecture's folder.
 FROM ${BUILD_IMAGE} AS runtime
 RUN mkdir -p /runtime/usr/local/bin /runtime/usr/lib \
  && cp /usr/local/bin/node /runtime/usr/local/bin/ \
  && cp -L /usr/lib/*-linux-gnu/libatomic.so.1 /runtime/usr/lib/ \
  && ln -s /app/apps/cli/bin/holdfast.js /runtime/usr/local/bin/holdfast
 
-# What we built, without types and sources; the gateway as one file, which starts in half the time. What that file was made
-# of stays in node_modules, with its licences, for the command and for scanners. There is no `env` in the run image to
-# find node by.
+# The build output, without types and sources; the gateway as one file, which starts in half the time. The packages in that file
+# also stay in node_modules, with their licences, for the command and for scanners. The run image has no `env` to
+# find node, so the command's first line names its path.
 FROM build AS output
 RUN npm run bundle --workspace apps/gateway \
  && mkdir /output \
@@ -55,7 +55,7 @@ RUN npm run bundle --workspace apps/gateway \
  && find /output \( -name '*.d.ts' -o -name '*.map' -o -name '*.tsbuildinfo' \) -delete \
  && sed -i '1s|.*|#!/usr/local/bin/node|' /output/apps/cli/bin/holdfast.js
 
-# For Skaffold: what is synced into src is compiled, and node starts again with what comes out. That is no drain; it must be quick.
+# For Skaffold: synced sources are compiled, and node restarts with the output, quickly and without a drain.
 FROM build AS dev
 RUN chown -R 65532:65532 apps libs
 USER 65532:65532
@@ -70,7 +70,7 @@ WORKDIR /app
 ENV NODE_ENV=production
 USER 65532:65532
 EXPOSE 8000 8001
-# A pod's CPU limit counts all threads, so those that V8 marks the heap with take the gateway's own time (docs/performance.md).
+# A pod's CPU limit applies to all threads, so V8's marking threads would use the gateway's own time (docs/performance.md).
 ENTRYPOINT ["/usr/local/bin/node", "--no-concurrent-marking", "/app/apps/gateway/dist/main.js"]
 
 ARG RUN_IMAGE

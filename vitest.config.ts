@@ -1,13 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
-/** They wait for servers most of the time: for leases, failovers, and servers that hang. */
+/** These mostly wait for servers: for leases, failovers, and servers that hang. */
 const REDIS = ['libs/broadcast/test/redis-*.spec.ts', 'apps/gateway/test/redis/**/*.spec.ts'];
 
 // Tests resolve the workspace's packages to their sources, so that a unit test needs no build.
 export default defineConfig({
   resolve: { conditions: ['source'] },
   ssr: { resolve: { conditions: ['source'] } },
-  // What tsc does with the decorators of Nest; spec files are in no tsconfig that Vite would find by itself.
+  // Compiles Nest's decorators like tsc; Vite would not find a tsconfig with the spec files by itself.
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
   test: {
     reporters: ['default', './.ci/summary-reporter.ts'],

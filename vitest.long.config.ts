@@ -4,8 +4,8 @@ import config from './vitest.config.js';
 const { projects: _, ...test } = config.test ?? {};
 
 /**
- * What takes too long for each run of `npm test`: `npm run autobahn`, which needs the test suite of that name, and
- * `npm run scale` and `npm run soak`, which need a machine to themselves.
+ * Suites that are too long for `npm test`: `npm run autobahn`, which needs the test suite of that name, and
+ * `npm run scale` and `npm run soak`, which need a dedicated machine.
  */
 export default defineConfig({
   ...config,

@@ -1,4 +1,4 @@
-/** Holdfast beside its peers: each server alone on one core, the load generator on the other. */
+/** Compares Holdfast with similar servers: each server alone on one core, the load generator on the other. */
 import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -34,14 +34,14 @@ if (values.help) {
   console.log(`npm run bench -- [--quick] [--case NAME…] [--server NAME…] [--rounds N] [--json FILE] [--plots DIR]
 npm run bench -- --from FILE [--plots DIR]
 
-  --quick    less of everything, in less than a minute
+  --quick    a reduced run, in less than a minute
   --case     ${caseNames.join(', ')}
   --server   ${serverNames.join(', ')}
-  --rounds   how often everything is measured
-  --json     where to write all samples
+  --rounds   the number of rounds
+  --json     a file for all samples
   --plots    a folder for SVG plots of CPU and memory
   --from     an earlier --json file, to report on it without measuring
-  --cpu-prof a folder for CPU profiles of Holdfast, which cost a little; what is in them is printed by whose code ran`);
+  --cpu-prof a folder for CPU profiles of Holdfast, at a small cost; the time by owner of the code is printed`);
   process.exit(0);
 }
 
@@ -79,14 +79,14 @@ async function earlier(file: string): Promise<Results> {
 async function measure(): Promise<Results> {
   if (values['cpu-prof'] !== undefined) profileInto(resolve(values['cpu-prof']));
 
-  // An exit by itself ends the servers too, which have nobody else to end them.
+  // Exit normally, so that the servers are stopped too.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
-  // With all of its threads. What it starts begins here too, and servers are then given their own core.
+  // Pins all threads. Child processes inherit this, and servers are then pinned to their own core.
   execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', LOAD_CORE, String(process.pid)], { stdio: 'ignore' });
 
   const plan = CASES.filter(({ name }) => among(name, values.case)).map((measured) => {
-    // What is asked for by name is measured in the quick mode too.
+    // Cases selected by name are measured in quick mode too.
     const byName = values.case.length > 0 || values.server.length > 0;
     const names = values.quick && !byName ? measured.quick : measured.servers;
     return { measured, compared: SERVERS.filter(({ name }) => names.includes(name) && among(name, values.server)) };

@@ -33,7 +33,7 @@ async function lacksRedis(): Promise<Sample> {
 }
 
 describe('runAll', () => {
-  it('gives every server its turn in each round, in another order', async () => {
+  it('runs every server in each round, in a different order', async () => {
     const turns: string[] = [];
     const run: Case['run'] = async ({ name }) => {
       turns.push(name);
@@ -45,14 +45,14 @@ describe('runAll', () => {
     expect(cases[0]?.samples.map(({ round }) => round)).toEqual([0, 0, 1, 1]);
   });
 
-  it('goes on after a sample that failed, and tells of it', async () => {
+  it('continues after a failed sample, and reports it', async () => {
     const compared = [server('ws'), server('holdfast')];
     const { cases } = await runAll({ plan: [{ measured: measured(failsForWs), compared }], quick: false, rounds: 1 });
     expect(cases[0]?.failures).toEqual([{ server: 'ws', round: 0, error: 'Error: lost a message' }]);
     expect(cases[0]?.samples).toHaveLength(1);
   });
 
-  it('leaves out who cannot be built, and says why', async () => {
+  it('omits a server that cannot be built, and says why', async () => {
     const floor = server('floor', async () => {
       throw new Unavailable('needs cc, which is not on the PATH');
     });
@@ -66,7 +66,7 @@ describe('runAll', () => {
     expect(run).toHaveBeenCalledOnce();
   });
 
-  it('leaves out a case that needs what is not there', async () => {
+  it('omits a case whose requirements are missing', async () => {
     const { cases } = await runAll({
       plan: [{ measured: measured(lacksRedis), compared: [server('ws')] }],
       quick: false,
@@ -75,7 +75,7 @@ describe('runAll', () => {
     expect(cases[0]).toMatchObject({ leftOut: 'needs redis-server', failures: [] });
   });
 
-  it('repeats a case no more often than it wants', async () => {
+  it('repeats a case at most maxRounds times', async () => {
     const run = vi.fn<Case['run']>(async () => ({ values: {} }));
     await runAll({ plan: [{ measured: measured(run, 1), compared: [server('ws')] }], quick: false, rounds: 3 });
     expect(run).toHaveBeenCalledOnce();
@@ -83,7 +83,7 @@ describe('runAll', () => {
 });
 
 describe('rotated', () => {
-  it('begins with another one each time, and comes round', () => {
+  it('begins with another element each time, and wraps around', () => {
     expect([0, 1, 2, 3].map((by) => rotated(['a', 'b', 'c'], by).join(''))).toEqual(['abc', 'bca', 'cab', 'abc']);
     expect(rotated([], 1)).toEqual([]);
   });

@@ -4,20 +4,20 @@ import { availableTokens } from './load/tokens.ts';
 import { Unavailable, type Server, type ServerName } from './servers/server.ts';
 
 export interface RunOptions {
-  /** Each case with the servers that are compared in it. */
+  /** The cases with their servers. */
   readonly plan: readonly { readonly measured: Case; readonly compared: readonly Server[] }[];
   readonly quick: boolean;
   readonly rounds: number | undefined;
 }
 
-/** What one case gave: of each server one sample for each round in which it could be measured. */
+/** The result of one case: a sample per server and successful round. */
 export interface CaseResult {
   readonly name: string;
   readonly title: string;
   readonly metrics: Case['metrics'];
   readonly targets: Case['targets'];
   readonly samples: { readonly server: ServerName; readonly round: number; readonly sample: Sample }[];
-  /** Why nothing was measured. */
+  /** Why the case was not measured. */
   leftOut?: string;
   readonly failures: { readonly server: ServerName; readonly round: number; readonly error: string }[];
 }
@@ -27,7 +27,7 @@ export interface Results {
   readonly date: string;
   readonly quick: boolean;
   readonly titles: Readonly<Partial<Record<ServerName, string>>>;
-  /** Why a server is not there. */
+  /** Why a server is not available. */
   readonly unavailable: Partial<Record<ServerName, string>>;
   readonly cases: readonly CaseResult[];
 }
@@ -36,12 +36,12 @@ const FULL: Scale = { quick: false, seconds: 4, warmUp: 2 };
 const QUICK: Scale = { quick: true, seconds: 1.2, warmUp: 0.8 };
 const ROUNDS = { full: 3, quick: 1 };
 
-/** Enough for every case, and the publisher. */
+/** Enough tokens for every case and the publisher. */
 const TOKENS = 10_100;
 
 /**
- * Measures in rounds, in each of which every server has its turn at every case, in another order: so what the machine
- * does meanwhile meets all of them alike.
+ * Measures in rounds. In each round every server runs every case, in a different order, so that other activity of the
+ * machine affects all of them equally.
  */
 export async function runAll({ plan, quick, rounds }: RunOptions): Promise<Results> {
   const unavailable: Results['unavailable'] = {};
@@ -94,13 +94,13 @@ export async function runAll({ plan, quick, rounds }: RunOptions): Promise<Resul
   };
 }
 
-/** The same, beginning with another one. */
+/** Rotates a list. */
 export function rotated<T>(items: readonly T[], by: number): T[] {
   const start = items.length === 0 ? 0 : by % items.length;
   return [...items.slice(start), ...items.slice(0, start)];
 }
 
-/** On standard error, so that the report alone is the output. */
+/** Logs to stderr, because stdout is for the report. */
 function progress(text: string): void {
   process.stderr.write(`${text}\n`);
 }

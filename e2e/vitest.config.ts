@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// Suites against a cluster. Most of them wait for pods; those that measure run alone.
+// Suites against a cluster. Most of them wait for pods and run concurrently; those that measure run alone.
 const MEASURING = ['suites/faults.spec.ts', 'suites/sentinel.spec.ts'];
 
 export default defineConfig({
@@ -10,7 +10,7 @@ export default defineConfig({
   test: {
     globalSetup: './report/global-setup.ts',
     reporters: ['default', '../.ci/summary-reporter.ts'],
-    // Machines of continuous integration stall now and then. The summary names what passed only the second time.
+    // Machines in continuous integration stall from time to time. The summary names tests that only passed on a retry.
     retry: process.env['CI'] ? 1 : 0,
     testTimeout: 300_000,
     hookTimeout: 240_000,

@@ -1,9 +1,9 @@
 import { defaultClientConditions, defineConfig } from 'vite';
 
 export default defineConfig({
-  // Relative, so that the page also works below a path prefix.
+  // Relative, so that the page also works with a path prefix.
   base: './',
-  // The workspace's packages are bundled from their sources: building the page needs no other build.
+  // Bundles the workspace's packages from source, so that no other build is needed first.
   resolve: { conditions: ['source', ...defaultClientConditions] },
   build: {
     target: 'baseline-widely-available',

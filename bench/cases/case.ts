@@ -1,39 +1,39 @@
 import type { Conditions } from '../load/meter.ts';
 import type { Server, ServerName } from '../servers/server.ts';
 
-/** What is measured, and how it is printed. */
+/** A metric, and how it is printed. */
 export interface Metric {
   readonly key: string;
   readonly title: string;
   readonly unit: string;
-  /** Where more is better, a ratio above 1 is good. */
+  /** If set, a ratio above 1 is good. */
   readonly moreIsBetter?: boolean;
 }
 
-/** A ratio that is promised: of Holdfast's median to another's, or to another of its own. */
+/** A target for the ratio of Holdfast's median to another server's, or to another metric of its own. */
 export interface Target {
   readonly metric: string;
   readonly of?: ServerName;
   readonly ofMetric?: string;
-  /** At most so much; where more is better, at least. */
+  /** The maximum; the minimum if more is better. */
   readonly bound: number;
   readonly stretch?: boolean;
 }
 
 export interface Sample {
   readonly values: Readonly<Record<string, number>>;
-  /** Absent where nothing but memory was measured. */
+  /** Absent if only memory was measured. */
   readonly conditions?: Conditions;
-  /** What a reader must know to read the figures. */
+  /** Remarks that are needed to interpret the figures. */
   readonly notes?: readonly string[];
 }
 
-/** How much of a case is run. */
+/** The extent of a run. */
 export interface Scale {
   readonly quick: boolean;
-  /** How long a load lasts that is measured, in s. */
+  /** The duration of a measured load, in s. */
   readonly seconds: number;
-  /** How long the same load lasts before, until compilers and caches have seen it, in s. */
+  /** The duration of the warm-up with the same load, in s. */
   readonly warmUp: number;
 }
 
@@ -43,9 +43,9 @@ export interface Case {
   readonly servers: readonly ServerName[];
   readonly metrics: readonly Metric[];
   readonly targets: readonly Target[];
-  /** Those of them that the quick mode compares; none where it leaves the case out. */
+  /** The servers in quick mode; empty if quick mode omits the case. */
   readonly quick: readonly ServerName[];
-  /** How often at most it is repeated. */
+  /** The maximum number of rounds. */
   readonly maxRounds?: number;
   run(server: Server, scale: Scale): Promise<Sample>;
 }

@@ -24,7 +24,7 @@ export const connect: Case = {
     const { port } = process;
     const open: Client[] = [];
     try {
-      // The first half is for compilers and caches.
+      // The first half warms up compilers and caches.
       open.push(...(await populate({ port, dialect: server.dialect, size, channelsOf: roomOf })));
       const meter = new Meter(process);
       open.push(...(await populate({ port, dialect: server.dialect, size, from: size, channelsOf: roomOf })));

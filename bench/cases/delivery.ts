@@ -11,24 +11,24 @@ import { ServerProcess } from '../servers/process.ts';
 import type { Server } from '../servers/server.ts';
 import type { Metric, Sample, Scale } from './case.ts';
 
-/** Subscribers, and the messages that are published to them over one more connection. */
+/** A load of subscribers, and messages published to them over a separate connection. */
 export interface DeliveryLoad {
   readonly subscribers: number;
   readonly channelsOf: (client: number) => readonly string[];
   readonly channelOf: (message: number) => string;
   /** Messages per second. */
   readonly rate: number;
-  /** How many messages are on their way where the server gets as much as it can take; absent where that is not measured. */
+  /** The number of messages in flight when the server is saturated; absent if that is not measured. */
   readonly window?: number;
 }
 
-/** Messages that have not come by then are lost. */
+/** Messages that have not arrived after this time are lost, in ms. */
 const ARRIVE_WITHIN_MS = 20_000;
 
-/** So many latencies a second are enough. */
+/** The number of latency samples per second. */
 const LATENCIES_PER_SECOND = 2_000;
 
-/** A server whose core is less busy than this was not the limit. */
+/** Below this utilization of its core, the server was not the bottleneck. */
 const SATURATED = 0.95;
 
 export const DELIVERY_METRICS: readonly Metric[] = [
@@ -60,7 +60,7 @@ export async function measureDelivery(server: Server, load: DeliveryLoad, scale:
   }
 }
 
-/** Clients of one server, and what each of them has to get. */
+/** The clients of one server, and the messages that each of them must receive. */
 export class Deliveries {
   readonly #at: ServerProcess;
   readonly #publisherAt: ServerProcess;
@@ -71,7 +71,7 @@ export class Deliveries {
   #publisher: Client | undefined;
   #number = 0;
 
-  /** @param at where the subscribers are, and also the publisher where it has no place of its own. */
+  /** @param at the server of the subscribers, and of the publisher if it has no separate one. */
   constructor(load: DeliveryLoad, at: ServerProcess, publisherAt = at) {
     this.#at = at;
     this.#publisherAt = publisherAt;
@@ -89,7 +89,7 @@ export class Deliveries {
     this.#publisher = await openClient(size, { port: this.#publisherAt.port, dialect });
   }
 
-  /** Publishes so many messages a second, and waits until everything has arrived. */
+  /** Publishes at the given rate, and waits until everything has arrived. */
   async run(seconds: number, rate = this.#load.rate): Promise<void> {
     await pace(rate, seconds, (count) => this.#publish(count));
     await this.#arrived();
@@ -110,8 +110,8 @@ export class Deliveries {
   }
 
   /**
-   * Keeps so many messages on their way: the server has never nothing to do. What it delivers is counted by the second of
-   * its core, so that whatever else ran there changes little.
+   * Keeps a number of messages in flight, so that the server is never idle. Deliveries are counted per second of its CPU
+   * time, so that other programs on its core have little influence.
    */
   async saturate(window: number, seconds: number): Promise<{ throughput: number; notes: string[] }> {
     const before = this.#arrivedSoFar();
@@ -129,7 +129,7 @@ export class Deliveries {
     return { throughput, notes: saturationNotes(conditions) };
   }
 
-  /** How many clients each message goes to. */
+  /** The number of recipients of each message. */
   get #fanOut(): number {
     return this.#tally.fanOut(this.#load.channelOf(0));
   }
@@ -153,7 +153,7 @@ export class Deliveries {
     return sum;
   }
 
-  /** Everything that was published, at everyone, exactly once. */
+  /** Asserts that every client received every message exactly once. */
   async #arrived(): Promise<void> {
     const deadline = performance.now() + ARRIVE_WITHIN_MS;
     while (this.#arrivedSoFar() < this.#tally.expected && performance.now() < deadline) {
@@ -173,7 +173,7 @@ export class Deliveries {
   }
 }
 
-/** What kept a server from being busy all the time, where it was not. */
+/** A note if the server was not busy all the time. */
 function saturationNotes({ server, others, busy }: Conditions): string[] {
   if (server >= SATURATED) return [];
   const limit =

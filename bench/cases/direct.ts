@@ -3,7 +3,7 @@ import { DELIVERY_METRICS, measureDelivery, SATURATION_METRIC } from './delivery
 
 const CHANNELS = 10_000;
 
-/** Has no factor in common with the number of channels, so that messages go round all of them in no order. */
+/** Coprime to the number of channels, so that messages visit all of them in a scattered order. */
 const STRIDE = 7_919;
 
 export const direct: Case = {

@@ -2,13 +2,13 @@ import type { Case, Metric, Sample, Scale } from './case.ts';
 import { measureDelivery, type DeliveryLoad } from './delivery.ts';
 import type { Server } from '../servers/server.ts';
 
-/** Beyond it, a cost that grows is no longer the same service. */
+/** The maximum accepted growth of the cost. */
 const BOUND = 1.5;
 
 /** Deliveries per second at every point of the first and the last curve. */
 const DELIVERIES = 20_000;
 
-/** Messages per second of the second one, apart from each other, so that none shares a write with another. */
+/** Messages per second of the second curve, spread out so that none shares a write with another. */
 const SINGLE_MESSAGES = 1_000;
 
 interface Curve {
@@ -24,7 +24,7 @@ const CURVES: readonly Curve[] = [
     name: 'subscribers',
     title: 'growth: subscribers of a channel, 20,000 deliveries/s in all',
     points: [100, 300, 1_000, 3_000, 10_000],
-    // The floor shows what of it is the kernel's.
+    // The floor shows the kernel's share of the growth.
     servers: ['holdfast', 'centrifuge', 'floor'],
     load: (subscribers) => ({
       subscribers,

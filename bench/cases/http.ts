@@ -5,11 +5,11 @@ import { populate } from '../load/population.ts';
 import { ServerProcess } from '../servers/process.ts';
 import type { Case, Sample, Scale } from './case.ts';
 
-/** Each with one subscriber, so that a publish is more than a note in a history. */
+/** Each channel has one subscriber, so that a publish includes a delivery. */
 const CHANNELS = 100;
 const BATCH = 100;
 
-/** Requests on their way at once, each on a connection that stays open. */
+/** The number of concurrent requests, each on a keep-alive connection. */
 const REQUESTS = 8;
 
 const ARRIVE_WITHIN_MS = 10_000;
@@ -19,8 +19,8 @@ export const http: Case = {
   title: 'publish through the HTTP API, to channels of 1 subscriber',
   servers: ['holdfast', 'centrifuge', 'holdfast-on-bun'],
   metrics: [
-    { key: 'single', title: 'CPU per publish, one a request', unit: 'µs' },
-    { key: 'batch', title: 'CPU per publish, 100 a request', unit: 'µs' },
+    { key: 'single', title: 'CPU per publish, one per request', unit: 'µs' },
+    { key: 'batch', title: 'CPU per publish, 100 per request', unit: 'µs' },
   ],
   targets: [
     { metric: 'single', of: 'centrifuge', bound: 1 },

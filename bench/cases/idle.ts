@@ -11,19 +11,19 @@ import { roomOf } from './rooms.ts';
 const CONNECTIONS = 10_000;
 const QUICK_CONNECTIONS = 2_000;
 
-/** In ms. Full: every server pings every client at least twice in it. */
+/** In ms. In a full run every server pings every client at least twice in this time. */
 const MEASURED = { full: 60_000, quick: 10_000 };
 const SETTLE = { full: 20_000, quick: 5_000 };
 
-/** After how many ms without a frame the client library pings: in Node and in hidden pages, and in visible ones. */
+/** The ping intervals of the client library in ms: in Node and hidden pages, and in visible pages. */
 const LIBRARY_PINGS = { hidden: 8_000, visible: 4_800 };
 
-/** The pings of this many ms are sent in one turn. */
+/** Pings are sent in batches that cover this many ms. */
 const PING_TURN_MS = 5;
 
 export const idle: Case = {
   name: 'idle',
-  title: 'idle connections: cost of noticing dead ones, by 10,000',
+  title: 'idle connections: cost of detecting dead ones, per 10,000',
   servers: ['holdfast', 'socket.io', 'centrifuge'],
   metrics: [
     { key: 'cpu', title: 'CPU, clients that answer pings', unit: 'ms/min' },
@@ -69,13 +69,13 @@ export const idle: Case = {
 };
 
 export interface IdleCost {
-  /** ms of CPU time a minute, by 10,000 connections. */
+  /** CPU time in ms per minute, for 10,000 connections. */
   readonly cpu: number;
-  /** A second, in both directions, by 10,000 connections. */
+  /** Packets per second in both directions, for 10,000 connections. */
   readonly packets: number;
 }
 
-/** What `size` idle connections cost while `ms` pass. Packets are those of the whole loopback interface. */
+/** Measures the cost of `size` idle connections for `ms`. Packets are counted on the whole loopback interface. */
 export async function idleCost(process: ServerProcess, size: number, ms: number): Promise<IdleCost> {
   const meter = new Meter(process);
   const before = loopbackPackets();
@@ -87,12 +87,12 @@ export async function idleCost(process: ServerProcess, size: number, ms: number)
   return { cpu: (cpu / 1_000 / seconds) * 60 * share, packets: (packets / seconds) * share };
 }
 
-/** Each client pings once in `every` ms, one after the other. @returns what stops it. */
+/** Lets each client ping once per `every` ms, one after the other. @returns a function that stops it. */
 export function keepPinging(clients: readonly Client[], every: number): () => void {
   const begun = performance.now();
   let pinged = 0;
   const timer = setInterval(() => {
-    // By the clock: an interval is late each time, and would drift.
+    // Scheduled by the clock, because an interval would drift.
     const due = ((performance.now() - begun) / every) * clients.length;
     for (; pinged < due; pinged += 1) clients[pinged % clients.length]?.ping();
   }, PING_TURN_MS);

@@ -10,14 +10,14 @@ it('has a name for each case', () => {
 describe.each(CASES.map((measured) => [measured.name, measured] as const))(
   '%s',
   (_, { metrics, targets, servers, quick }) => {
-    it('is about servers that there are', () => {
+    it('names existing servers', () => {
       const names = SERVERS.map(({ name }) => name);
       expect(names).toEqual(expect.arrayContaining([...servers]));
       expect(servers).toEqual(expect.arrayContaining([...quick]));
       expect(servers).toContain('holdfast');
     });
 
-    it('promises only what it measures, of servers that it compares', () => {
+    it('has targets only for its own metrics and servers', () => {
       const keys = metrics.map(({ key }) => key);
       for (const { metric, ofMetric = metric, of = 'holdfast' } of targets) {
         expect(keys).toEqual(expect.arrayContaining([metric, ofMetric]));

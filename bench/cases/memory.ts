@@ -8,10 +8,10 @@ import { roomOf } from './rooms.ts';
 const CONNECTIONS = 10_000;
 const QUICK_CONNECTIONS = 2_000;
 
-/** Those that come and go before, so that code and pools that the first connections bring are not counted. */
+/** Connections to open and close first, so that code and pools allocated by the first connections are not counted. */
 const WARM_UP = 500;
 
-/** How long memory has to settle, in ms. */
+/** The time for memory to settle, in ms. */
 const SETTLE = { full: 8_000, quick: 2_000 };
 
 export const memory: Case = {

@@ -11,7 +11,7 @@ const LOAD: DeliveryLoad = {
   subscribers: 1_000,
   channelsOf: (client) => [`room:${client % CHANNELS}`],
   channelOf: (message) => `room:${message % CHANNELS}`,
-  // Only for the warming up.
+  // Only for warming up.
   rate: 200,
 };
 
@@ -19,7 +19,7 @@ const WINDOW = 256;
 
 export const redis: Case = {
   name: 'redis',
-  title: '2 processes with Redis between: 50 channels × 20 subscribers at the one, the publisher at the other',
+  title: '2 processes with Redis: 50 channels × 20 subscribers on one, the publisher on the other',
   servers: ['holdfast', 'socket.io'],
   metrics: [...DELIVERY_METRICS, SATURATION_METRIC],
   targets: [
@@ -41,8 +41,8 @@ export const redis: Case = {
 };
 
 /**
- * Latencies are compared at the same load: half of what saturates Socket.IO, in messages per second. It is measured once, so
- * that all rounds have the same.
+ * Latencies are compared at the same load: half of what saturates Socket.IO, in messages per second. It is measured once for
+ * all rounds.
  */
 let commonRate: number | undefined;
 
@@ -53,7 +53,7 @@ async function saturated(server: Server, { warmUp, seconds }: Scale): Promise<nu
   });
 }
 
-/** Both servers share a core, as two pods of one node may; what they say to each other goes through Redis all the same. */
+/** Both servers share a core, like two pods on one node; they still communicate through Redis. */
 async function withPair<T>(server: Server, task: (deliveries: Deliveries) => Promise<T>): Promise<T> {
   const broker = await startRedis();
   const processes: ServerProcess[] = [];

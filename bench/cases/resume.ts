@@ -10,13 +10,13 @@ import type { Case } from './case.ts';
 const CHANNELS = 20;
 const MISSED = 20;
 
-/** So many clients come, of which every other one resumes; a turn of each kind, and then again. */
+/** The number of clients per turn, of which every other one resumes. */
 const TURN = 500;
 const TURNS = { full: 4, quick: 2 };
 
 export const resume: Case = {
   name: 'resume',
-  title: 'resume that replays 20 messages, beside a plain connect + subscribe',
+  title: 'resume that replays 20 messages, compared with connect + subscribe',
   servers: ['holdfast', 'centrifuge'],
   metrics: [
     { key: 'resume', title: 'CPU per resume', unit: 'µs' },
@@ -32,7 +32,7 @@ export const resume: Case = {
       const cpu = { plain: 0, resume: 0 };
       let conditions: Conditions | undefined;
       const turns = quick ? TURNS.quick : TURNS.full;
-      // The first turn is for compilers and caches.
+      // The first turn warms up compilers and caches.
       for (let turn = 0; turn <= turns; turn += 1) {
         for (const kind of ['plain', 'resume'] as const) {
           const meter = new Meter(process);
@@ -51,12 +51,12 @@ export const resume: Case = {
   },
 };
 
-/** Those who come, some of whom have missed something. */
+/** Clients that connect, some of which have missed messages. */
 class Comers {
   readonly #port: number;
   readonly #server: Server;
   readonly #open: Client[] = [];
-  /** Where each channel was before the messages that are missed. */
+  /** The position of each channel before the missed messages. */
   readonly #positions: Position[] = [];
   #next = 1;
 
@@ -65,7 +65,7 @@ class Comers {
     this.#server = server;
   }
 
-  /** Publishes what will be missed. */
+  /** Publishes the messages to be missed. */
   async prepare(): Promise<void> {
     const { dialect } = this.#server;
     const watcher = await openClient(0, { port: this.#port, dialect });
@@ -76,7 +76,7 @@ class Comers {
       if (dialect.position === undefined) throw new Error(`${this.#server.title} has no positions`);
       this.#positions.push(dialect.position(reply));
     }
-    // Only now, since an answer that shares a frame with messages is counted as one of them.
+    // Only now, because a reply that shares a frame with messages would be counted as a message.
     for (let message = 0; message < CHANNELS * MISSED; message += 1) {
       publisher.publish(nameOf(message % CHANNELS), messageData(message));
     }

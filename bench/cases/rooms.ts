@@ -1,6 +1,6 @@
 const ROOMS = 100;
 
-/** Clients spread over rooms, where no channel is to be large or a client's own. */
+/** Spreads clients over channels of moderate size. */
 export function roomOf(client: number): readonly string[] {
   return [`room:${client % ROOMS}`];
 }

@@ -3,17 +3,17 @@ import { setImmediate } from 'node:timers/promises';
 import type { Dialect, Position } from './dialect.ts';
 import { clientFrame, FrameReader, OPCODE } from './frames.ts';
 
-/** Any key does (RFC 6455, section 1.3), and the answer to it is known. */
+/** Any key works (RFC 6455, section 1.3), and the response to this one is known. */
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
 
-/** An answer that takes longer will not come. */
+/** The time limit for a reply, in ms. */
 const ANSWER_WITHIN_MS = 20_000;
 
-/** All sockets read into the same bytes, one after the other. */
+/** All sockets read into the same buffer, one after the other. */
 const PIECE = Buffer.allocUnsafeSlow(65_536);
 
-/** Hears of each frame that holds messages; `data` is only lent. */
+/** Called for each frame with messages; `data` is only valid during the call. */
 export type OnMessages = (count: number, data: Buffer, start: number, end: number) => void;
 
 export interface ClientOptions {
@@ -23,11 +23,11 @@ export interface ClientOptions {
   readonly onMessages?: OnMessages | undefined;
 }
 
-/** A client on a raw socket: it counts messages and parses none. */
+/** A client on a raw socket, which counts messages without parsing them. */
 export class Client {
-  /** How many messages have come. */
+  /** The number of received messages. */
   messages = 0;
-  /** What went wrong: the server closed the connection, or refused something. */
+  /** The error, if the server closed the connection or refused a request. */
   failure: string | undefined;
   readonly #options: ClientOptions;
   readonly #socket: Socket;
@@ -57,7 +57,7 @@ export class Client {
     this.#socket.on('close', () => this.#fail('the connection was closed'));
   }
 
-  /** Connects and proves who it is. */
+  /** Connects and authenticates. */
   static async open(options: ClientOptions): Promise<Client> {
     const client = new Client(options);
     const { dialect, token, port } = options;
@@ -76,7 +76,7 @@ export class Client {
     return client;
   }
 
-  /** @returns the answer. */
+  /** @returns the reply. */
   subscribe(channel: string, since?: Position): Promise<string> {
     this.#send(this.#options.dialect.subscribe(channel, (this.#lastId += 1), since));
     return this.#text();
@@ -86,23 +86,23 @@ export class Client {
     this.#send(this.#options.dialect.publish(channel, data, (this.#lastId += 1)));
   }
 
-  /** Asks whether the server is there; nobody waits for the answer. */
+  /** Sends a ping without waiting for the answer. */
   ping(): void {
     const { ping } = this.#options.dialect;
     if (ping !== undefined) this.#send(ping((this.#lastId += 1)));
   }
 
-  /** Resolves when so many messages have come in all. */
+  /** Resolves when `count` messages have arrived in total. */
   async received(count: number): Promise<void> {
     const deadline = performance.now() + ANSWER_WITHIN_MS;
     while (this.messages < count) {
       if (this.failure !== undefined) throw new Error(this.failure);
-      if (performance.now() > deadline) throw new Error(`${this.messages} of ${count} messages came`);
+      if (performance.now() > deadline) throw new Error(`${this.messages} of ${count} messages arrived`);
       await setImmediate();
     }
   }
 
-  /** What is sent until {@link uncork} goes out in one write. */
+  /** Combines everything sent until {@link uncork} into one write. */
   cork(): void {
     this.#queued = [];
   }
@@ -124,7 +124,7 @@ export class Client {
     else this.#queued.push(frame);
   }
 
-  /** The next text that is neither message nor heartbeat; the first one is the head of the upgrade's answer. */
+  /** The next text that is neither a message nor a heartbeat; the first one is the head of the response to the upgrade. */
   async #text(): Promise<string> {
     const text = this.#texts.shift();
     if (text !== undefined) return text;
@@ -145,7 +145,7 @@ export class Client {
       this.#waiting.resolve(text);
       this.#waiting = undefined;
     } else if (this.#texts.length < 2) {
-      // Answers to publishes are waited for by nobody.
+      // Replies to publishes are not awaited.
       this.#texts.push(text);
     }
   }

@@ -39,12 +39,12 @@ describe.each(Object.entries(CASES))('%s', (_, { dialect, message, others, error
     return dialect.messages(data, 6, data.length - 5);
   };
 
-  it('counts messages, and nothing else', () => {
+  it('counts only messages', () => {
     expect(count(message)).toBe(1);
     for (const other of [...others, ...errors]) expect(count(other)).toBe(0);
   });
 
-  it('knows what is refused', () => {
+  it('recognizes errors', () => {
     for (const error of errors) expect(dialect.isError(error)).toBe(true);
     for (const other of others) expect(dialect.isError(other)).toBe(false);
   });
@@ -57,7 +57,7 @@ describe('Centrifuge', () => {
     expect(centrifugeDialect.messages(data, 0, data.length)).toBe(2);
   });
 
-  it('is refused where a resume did not bring back what was missed', () => {
+  it('reports an error if a resume did not recover the missed messages', () => {
     const reply = '{"id":2,"subscribe":{"was_recovering":true}}';
     expect(centrifugeDialect.isError(reply)).toBe(true);
     expect(centrifugeDialect.isError(reply.replace('}}', ',"recovered":true}}'))).toBe(false);

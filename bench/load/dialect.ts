@@ -1,26 +1,26 @@
-/** How one kind of server is spoken to: the real protocol of each. */
+/** The protocol of one kind of server. */
 export interface Dialect {
-  /** The request target and further headers of the upgrade. */
+  /** The request target and additional headers of the upgrade. */
   upgrade(token: string): { readonly target: string; readonly headers?: Readonly<Record<string, string>> };
-  /** What a client sends first, where it sends anything before it may subscribe. */
+  /** The first text that a client sends, if it must send one before it may subscribe. */
   readonly connect?: (token: string) => string;
-  /** Whether the server speaks first: its greeting is waited for before anything is sent. */
+  /** Whether the server sends a greeting, which is awaited before anything is sent. */
   readonly greets: boolean;
-  /** @param since where to resume; only of servers that can. */
+  /** @param since the position to resume from; only for servers that support it. */
   subscribe(channel: string, id: number, since?: Position): string;
   /** @param data JSON. */
   publish(channel: string, data: string, id: number): string;
-  /** What a control text is answered with, where it is a heartbeat. */
+  /** The response to a control text that is a heartbeat. */
   readonly pong?: (text: string) => string | undefined;
-  /** What a client sends to find out whether the server is there, if clients do that. */
+  /** A client's ping, if clients send pings. */
   readonly ping?: (id: number) => string;
-  /** How many messages a text frame holds; 0 where it is something else. Called for each frame: it must be cheap. */
+  /** The number of messages in a text frame; 0 for other frames. Must be cheap, because it is called for each frame. */
   messages(data: Buffer, start: number, end: number): number;
-  /** Whether a text that is no message refuses something. */
+  /** Whether a text that is not a message is an error. */
   isError(text: string): boolean;
-  /** The position that the answer to a subscribe tells. */
+  /** The position in the reply to a subscribe. */
   readonly position?: (reply: string) => Position;
-  /** How many messages the answer itself holds that were missed, where they do not follow it. */
+  /** The number of missed messages in the reply itself, if they do not follow it. */
   readonly replayed?: (reply: string) => number;
 }
 
@@ -29,7 +29,7 @@ export interface Position {
   readonly offset: number;
 }
 
-/** Whether the bytes at a place are this ASCII text. */
+/** Whether the bytes at an offset are this ASCII text. */
 export function holds(data: Buffer, at: number, text: string): boolean {
   for (let i = 0; i < text.length; i += 1) if (data[at + i] !== text.charCodeAt(i)) return false;
   return true;

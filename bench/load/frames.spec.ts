@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { clientFrame, FrameReader, OPCODE } from './frames.ts';
 
-/** A frame as a server sends it: as a client's, without the mask. */
+/** A server's frame: like a client's, without the mask. */
 function serverFrame(opcode: number, payload: string): Buffer {
   const masked = clientFrame(opcode, payload);
   const header = masked.length - Buffer.byteLength(payload) - 4;
@@ -13,7 +13,7 @@ function serverFrame(opcode: number, payload: string): Buffer {
 function read(pieces: Iterable<Buffer>): { opcode: number; text: string }[] {
   const frames: { opcode: number; text: string }[] = [];
   const sut = new FrameReader();
-  // As a socket does it, which reads each piece into the same bytes.
+  // Like a socket, which reads each piece into the same buffer.
   const shared = Buffer.alloc(200_000);
   for (const piece of pieces) {
     piece.copy(shared);
@@ -29,12 +29,12 @@ describe('FrameReader', () => {
   const frames = texts.map((text) => serverFrame(OPCODE.text, text));
   const expected = texts.map((text) => ({ opcode: OPCODE.text, text }));
 
-  it('finds every frame of a piece, with each kind of length', () => {
+  it('finds every frame in a chunk, with each kind of length', () => {
     expect(read([Buffer.concat(frames)])).toEqual(expected);
   });
 
-  it.each([1, 2, 3, 7, 127, 4_096])('finds the same frames in pieces of %i bytes', (size) => {
-    // The long ones in small pieces would take long, and tell no more.
+  it.each([1, 2, 3, 7, 127, 4_096])('finds the same frames in chunks of %i bytes', (size) => {
+    // Long frames in small chunks would take long, and test nothing more.
     const count = size < 1_000 ? 4 : texts.length;
     const sent = Buffer.concat(frames.slice(0, count));
     const pieces = Array.from({ length: Math.ceil(sent.length / size) }, (_, index) =>
@@ -43,14 +43,14 @@ describe('FrameReader', () => {
     expect(read(pieces)).toEqual(expected.slice(0, count));
   });
 
-  it('tells control frames from texts', () => {
+  it('distinguishes control frames from text frames', () => {
     const pieces = [Buffer.concat([serverFrame(OPCODE.ping, 'p'), serverFrame(OPCODE.text, 't')])];
     expect(read(pieces).map(({ opcode }) => opcode)).toEqual([OPCODE.ping, OPCODE.text]);
   });
 });
 
 describe('clientFrame', () => {
-  it('is masked, by a mask that changes nothing', () => {
+  it('is masked with a zero mask', () => {
     const frame = clientFrame(OPCODE.text, 'abc');
     expect([...frame]).toEqual([0x81, 0x83, 0, 0, 0, 0, 0x61, 0x62, 0x63]);
   });

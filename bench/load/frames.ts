@@ -1,14 +1,14 @@
 /** Opcodes of RFC 6455, section 5.2. */
 export const OPCODE = { text: 0x1, close: 0x8, ping: 0x9, pong: 0xa } as const;
 
-/** What a reader finds in its bytes; `data` is only lent, until it returns. */
+/** Called for each frame; `data` is only valid during the call. */
 export interface FrameSink {
   frame(opcode: number, data: Buffer, start: number, end: number): void;
 }
 
 /**
- * Finds the frames of a server in what its socket reads, whatever the pieces. Payloads are not copied, except for the one
- * that a piece cuts.
+ * Finds a server's frames in the chunks that a socket reads. Payloads are not copied, except for those that span
+ * chunks.
  */
 export class FrameReader {
   #rest: Buffer | undefined;
@@ -33,14 +33,14 @@ export class FrameReader {
       sink.frame((data[at] ?? 0) & 0x0f, data, start, end);
       at = end;
     }
-    // The piece is the socket's, which reads the next one into it.
+    // Copied, because the socket reads the next chunk into the same buffer.
     this.#rest = at < data.length ? Buffer.from(data.subarray(at)) : undefined;
   }
 }
 
 /**
- * A final frame as a client sends it. A client must mask; the mask is zero, which leaves the payload as it is, so that
- * masking costs the load generator nothing and the server what it always does.
+ * A client's final frame. A client must mask; a zero mask leaves the payload unchanged, so that masking costs the load
+ * generator nothing, and the server the usual amount.
  */
 export function clientFrame(opcode: number, payload: string | Buffer): Buffer {
   const length = Buffer.byteLength(payload);

@@ -1,14 +1,14 @@
-/** The body of one publication, where an API names its parts so. */
+/** The body of one publication, for APIs with these names. */
 export const publication = (channel: string, data: string): string => `{"channel":"${channel}","data":${data}}`;
 
-/** How many publications an answer gives an offset. */
+/** The number of offsets in a response. */
 export const countOffsets = (answer: string): number => answer.split('"offset":').length - 1;
 
-/** How an HTTP API is asked to publish. */
+/** How to publish through an HTTP API. */
 export interface HttpApi {
   readonly headers: Readonly<Record<string, string>>;
   readonly publish: { readonly path: string; body(channel: string, data: string): string };
   readonly batch: { readonly path: string; body(channels: readonly string[], data: readonly string[]): string };
-  /** How many publications an answer says were stored. */
+  /** The number of stored publications according to a response. */
   stored(answer: string): number;
 }

@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http';
 import type { HttpApi } from './http-api.ts';
 import { messageData } from './message.ts';
 
-/** A backend that publishes by an HTTP API, over connections that stay open. */
+/** A backend that publishes through an HTTP API, over keep-alive connections. */
 export class HttpPublisher {
   readonly #port: number;
   readonly #api: HttpApi;
@@ -18,9 +18,9 @@ export class HttpPublisher {
   }
 
   /**
-   * Publishes to the channels in turn, `size` messages a request, as fast as it is answered.
+   * Publishes to the channels in turn, `size` messages per request, as fast as the server responds.
    *
-   * @returns how many were published.
+   * @returns the number of published messages.
    */
   async run(seconds: number, channels: readonly string[], size: number): Promise<number> {
     const { publish, batch } = this.#api;
@@ -38,7 +38,7 @@ export class HttpPublisher {
           size === 1
             ? await this.#post(publish.path, publish.body(names[0] ?? '', data[0] ?? ''))
             : await this.#post(batch.path, batch.body(names, data));
-        if (this.#api.stored(answer) !== size) throw new Error(`not everything was stored: ${answer}`);
+        if (this.#api.stored(answer) !== size) throw new Error(`not all messages were stored: ${answer}`);
         count += size;
       }
     };
@@ -71,7 +71,7 @@ export class HttpPublisher {
         response.on('data', (piece: string) => (text += piece));
         response.on('end', () => {
           if (response.statusCode === 200) resolve(text);
-          else reject(new Error(`${path} was answered by ${response.statusCode}: ${text}`));
+          else reject(new Error(`${path} responded with ${response.statusCode}: ${text}`));
         });
       },
     );

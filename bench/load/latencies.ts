@@ -2,7 +2,7 @@ import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import type { OnMessages } from './client.ts';
 import { now, sentAt } from './message.ts';
 
-/** From publish to delivery, of every so manieth frame: reading a time costs more than counting a frame. */
+/** Samples the latency from publish to delivery of every n-th frame, because reading the clock costs more than counting a frame. */
 export class Latencies {
   readonly #histogram: RecordableHistogram = createHistogram();
   #recording = false;

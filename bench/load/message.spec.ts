@@ -10,7 +10,7 @@ describe('messageData', () => {
     }
   });
 
-  it('says when it was sent, wherever it stands in a frame', () => {
+  it('contains the time when it was sent, anywhere in a frame', () => {
     const before = now();
     const frame = Buffer.from(`{"event":"message","data":${messageData(1)}}`);
     const sent = sentAt(frame, 3, frame.length) ?? 0;
@@ -18,7 +18,7 @@ describe('messageData', () => {
     expect(sent).toBeLessThanOrEqual(now());
   });
 
-  it('has no time beyond its frame', () => {
+  it('has no time outside of its frame', () => {
     const frames = Buffer.from(`{}{"at":1}`);
     expect(sentAt(frames, 0, 2)).toBeUndefined();
   });

@@ -2,25 +2,25 @@ import { monitorEventLoopDelay, performance, type EventLoopUtilization } from 'n
 import { SERVER_CORE, type ServerProcess } from '../servers/process.ts';
 import { coreTime } from '../servers/usage.ts';
 
-/** In µs of the system's monotonic clock: CPU profiles have the same. */
+/** In µs of the system's monotonic clock, like CPU profiles. */
 export interface Window {
   readonly from: number;
   readonly to: number;
 }
 
-/** What says whether figures can be trusted. */
+/** Conditions that show whether figures can be trusted. */
 export interface Conditions {
   /** The share of the time in which the load generator's event loop was not waiting. */
   readonly busy: number;
   /** The load generator's CPU time, as a share of the time that passed. */
   readonly cpu: number;
-  /** How late its event loop was, 99th percentile, in ms. */
+  /** The delay of its event loop, 99th percentile, in ms. */
   readonly delay: number;
   /** The share of the servers' core that they used. */
   readonly server: number;
-  /** The share of it that other programs used, and the kernel outside of any. */
+  /** The share of that core that other programs and the kernel used. */
   readonly others: number;
-  /** When it was measured. */
+  /** When the measurement took place. */
   readonly window: Window;
 }
 
@@ -32,7 +32,7 @@ export interface Measured {
 
 const RESOLUTION_MS = 5;
 
-/** Measures servers and their surroundings, from when it is made until it is stopped. */
+/** Measures servers and their environment, from its creation until it is stopped. */
 export class Meter {
   readonly #servers: ReadonlySet<ServerProcess>;
   readonly #delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
@@ -59,7 +59,7 @@ export class Meter {
     const conditions: Conditions = {
       busy: performance.eventLoopUtilization(this.#utilization).utilization,
       cpu: (user + system) / passed,
-      // It is not a number where the loop was not once on time to measure.
+      // NaN if the loop was never on time to measure.
       delay: Math.max(0, (this.#delay.percentile(99) || 0) / 1e6 - RESOLUTION_MS),
       server: cpu / passed,
       others: Math.max(0, core - cpu) / passed,

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { pace } from './pace.ts';
 
-it.each([50, 1_000, 20_000])('sends exactly as many as %i a second are', async (perSecond) => {
+it.each([50, 1_000, 20_000])('sends exactly %i per second', async (perSecond) => {
   let sent = 0;
   const begin = performance.now();
   expect(await pace(perSecond, 0.1, (count) => (sent += count))).toBe(perSecond * 0.1);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Calls `send` with how many are due by now, so that over the whole time it is exactly `perSecond`. */
+/** Calls `send` with the number of messages that are due, so that the overall rate is exactly `perSecond`. */
 export async function pace(perSecond: number, seconds: number, send: (count: number) => void): Promise<number> {
   const total = Math.round(perSecond * seconds);
   const begin = performance.now();
@@ -11,7 +11,7 @@ export async function pace(perSecond: number, seconds: number, send: (count: num
       send(due - sent);
       sent = due;
     }
-    // Not sooner than the next one is due; timers have a resolution of 1 ms.
+    // Not before the next one is due; timers have a resolution of 1 ms.
     await sleep(Math.max(1, begin + (sent / perSecond) * 1000 - performance.now()));
   }
   return total;

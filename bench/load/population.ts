@@ -1,18 +1,18 @@
 import { Client, type ClientOptions } from './client.ts';
 import { availableTokens } from './tokens.ts';
 
-/** How many clients connect at once: as many as keep a server busy, and no queue. */
+/** The number of clients that connect concurrently: enough to keep a server busy, without a queue. */
 const AT_ONCE = 64;
 
 export interface PopulationOptions extends Omit<ClientOptions, 'token'> {
   readonly size: number;
-  /** The number of the first; each is a user of its own. */
+  /** The number of the first client; each is a different user. */
   readonly from?: number;
-  /** The channels that the client with this number subscribes to. */
+  /** The channels of the client with this number. */
   readonly channelsOf: (client: number) => readonly string[];
 }
 
-/** Clients that are connected, authenticated and subscribed. */
+/** Connected, authenticated and subscribed clients. */
 export async function populate({ size, from = 0, channelsOf, ...options }: PopulationOptions): Promise<Client[]> {
   await availableTokens(from + size);
   return inParallel(size, async (index) => {
@@ -28,7 +28,7 @@ export async function openClient(number: number, options: Omit<ClientOptions, 't
   return Client.open({ ...options, token: tokens[number] ?? '' });
 }
 
-/** Runs a task for 0 to count - 1, a bounded number at once. */
+/** Runs a task for 0 to count - 1, with limited concurrency. */
 export async function inParallel<T>(
   count: number,
   task: (index: number) => Promise<T>,

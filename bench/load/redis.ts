@@ -6,13 +6,13 @@ import { Unavailable } from '../servers/server.ts';
 
 const START_WITHIN_MS = 5_000;
 
-/** A Redis without persistence; it runs on the load generator's core, where the servers' CPU time is not its own. */
+/** A Redis without persistence. It runs on the load generator's core, so that it does not affect the servers' CPU time. */
 export interface RedisServer {
   readonly url: string;
   stop(): Promise<void>;
 }
 
-/** @throws Unavailable where there is none. */
+/** @throws Unavailable if there is none. */
 export async function startRedis(): Promise<RedisServer> {
   const port = await freePort();
   const child = spawn(
@@ -34,7 +34,7 @@ export async function startRedis(): Promise<RedisServer> {
     maxRetriesPerRequest: null,
     lazyConnect: false,
   });
-  // While it starts it refuses.
+  // It refuses commands while it starts.
   client.on('error', () => undefined);
   const timeout = AbortSignal.timeout(START_WITHIN_MS);
   const late = once(timeout, 'abort').then(() => {

@@ -12,13 +12,13 @@ describe('Tally', () => {
     sut.published('nobody');
   });
 
-  it('expects each message at everyone who subscribed', () => {
+  it('expects each message at every subscriber', () => {
     expect(sut.expected).toBe(5);
     expect(sut.fanOut('a')).toBe(2);
     expect(sut.wrong([2, 3, 0])).toBeUndefined();
   });
 
-  it("finds a client that got too little, too much, or what was another client's", () => {
+  it("finds a client that received too few, too many, or another client's messages", () => {
     expect(sut.wrong([1, 3, 0])).toEqual({ client: 0, got: 1, expected: 2 });
     expect(sut.wrong([2, 4, 0])).toEqual({ client: 1, got: 4, expected: 3 });
     expect(sut.wrong([2, 2, 1])).toEqual({ client: 1, got: 2, expected: 3 });

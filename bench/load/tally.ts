@@ -1,6 +1,6 @@
-/** What was published, and so what each client has to have got. */
+/** Counts published messages, and thereby the messages that each client must receive. */
 export class Tally {
-  /** How many deliveries all that was published makes. */
+  /** The number of deliveries of all published messages. */
   expected = 0;
   readonly #channels: readonly (readonly string[])[];
   readonly #subscribers = new Map<string, number>();
@@ -11,7 +11,7 @@ export class Tally {
     for (const channel of this.#channels.flat()) this.#subscribers.set(channel, this.fanOut(channel) + 1);
   }
 
-  /** How many clients a message of this channel goes to. */
+  /** The number of subscribers of a channel. */
   fanOut(channel: string): number {
     return this.#subscribers.get(channel) ?? 0;
   }
@@ -21,7 +21,7 @@ export class Tally {
     this.expected += this.fanOut(channel);
   }
 
-  /** The first client that did not get exactly what it had to. */
+  /** The first client that did not receive exactly its messages. */
   wrong(got: readonly number[]): { client: number; got: number; expected: number } | undefined {
     for (const [client, channels] of this.#channels.entries()) {
       const expected = channels.reduce((sum, channel) => sum + (this.#published.get(channel) ?? 0), 0);

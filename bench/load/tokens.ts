@@ -6,7 +6,7 @@ export const API_KEY = 'an-api-key-of-the-benchmark';
 const key = new TextEncoder().encode(JWT_SECRET);
 const tokens: string[] = [];
 
-/** One token for each user, the same for all servers: signed before anything is measured. */
+/** One token per user, the same for all servers. They are signed before the measurements. */
 export async function availableTokens(count: number): Promise<readonly string[]> {
   while (tokens.length < count) {
     tokens.push(

@@ -1,4 +1,4 @@
-/** A figure for people: with so many digits after the point, or with as many as are worth reading. */
+/** Formats a figure, with a fixed or a sensible number of digits. */
 export function figure(value: number, fraction = digits(value)): string {
   return value.toLocaleString('en', { minimumFractionDigits: fraction, maximumFractionDigits: fraction });
 }

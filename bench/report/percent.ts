@@ -1,4 +1,4 @@
-/** A share of 1, for people. */
+/** Formats a share as a percentage. */
 export function percent(share: number, fraction = 0): string {
   return `${(share * 100).toFixed(fraction)} %`;
 }

@@ -12,7 +12,7 @@ const URLS = {
   buffer: 'node:buffer',
 } as const;
 
-/** @param stacks each one sample of 10 µs, outermost first: a URL's name, or a function without a URL. */
+/** @param stacks each is one sample of 10 µs, outermost first: the name of a URL, or a function without a URL. */
 function profile(...stacks: readonly (readonly string[])[]): CpuProfile {
   const root = { id: 1, callFrame: { functionName: '(root)', url: '' }, children: [] as number[] };
   const nodes = [root];
@@ -41,7 +41,7 @@ function of(...stacks: readonly (readonly string[])[]): Record<string, number> {
 }
 
 describe('shares', () => {
-  it('tells by the file whose code ran, the innermost function counting', () => {
+  it('determines the owner by the file of the innermost function', () => {
     expect(of(['gateway'], ['gateway', 'ws'], ['net', 'broadcast'], ['nest', 'jws'])).toEqual({
       'gateway/channels': 0.25,
       ws: 0.25,
@@ -56,21 +56,21 @@ describe('shares', () => {
     });
   });
 
-  it('counts what is built in as its caller’s, and writes as the kernel’s', () => {
+  it('counts built-in functions as their caller’s, and writes as the kernel’s', () => {
     expect(of(['gateway', 'stringify'], ['ws', 'writeBuffer'])).toEqual({
       'gateway/channels': 0.5,
       'the kernel: writing': 0.5,
     });
   });
 
-  it('counts no idleness, and garbage collection by itself', () => {
+  it('ignores idle time, and counts garbage collection separately', () => {
     expect(of(['(idle)'], ['(garbage collector)'], ['(program)'], ['(idle)'])).toEqual({
       'garbage collection': 0.5,
       'outside of JavaScript (libuv: polling, reading)': 0.5,
     });
   });
 
-  it('counts nothing but what was measured', () => {
+  it('counts only the measured windows', () => {
     const [first, second] = [profile(['ws'], ['gateway'], ['net']), profile(['broadcast'])];
     const found = shares([first, second], [{ from: 1_015, to: 1_025 }]);
     expect(Object.fromEntries(found)).toEqual({ 'gateway/channels': 1 });

@@ -1,13 +1,13 @@
 import type { Window } from '../load/meter.ts';
 
-/** A CPU profile as V8 writes it: https://chromedevtools.github.io/devtools-protocol/tot/Profiler/#type-Profile */
+/** A CPU profile of V8: https://chromedevtools.github.io/devtools-protocol/tot/Profiler/#type-Profile */
 export interface CpuProfile {
   readonly nodes: readonly ProfileNode[];
   /** In µs of the system's monotonic clock. */
   readonly startTime: number;
   /** Ids of nodes. */
   readonly samples: readonly number[];
-  /** µs from one sample to the next; the first from the start. */
+  /** The time since the previous sample in µs; for the first one, since the start. */
   readonly timeDeltas: readonly number[];
 }
 
@@ -17,7 +17,7 @@ export interface ProfileNode {
   readonly children?: readonly number[];
 }
 
-/** What V8 calls time in which no JavaScript ran. */
+/** V8's names for time outside of JavaScript. */
 const OUTSIDE: Readonly<Record<string, string>> = {
   '(garbage collector)': 'garbage collection',
   '(program)': 'outside of JavaScript (libuv: polling, reading)',
@@ -25,10 +25,10 @@ const OUTSIDE: Readonly<Record<string, string>> = {
 
 const IDLE = '(idle)';
 
-/** Methods of a socket's handle that do not return before the kernel has taken what they write. */
+/** Methods of a socket's handle that return after the kernel has accepted the data. */
 const WRITES = /^write(v|Buffer|Utf8String|Latin1String|AsciiString)$/;
 
-/** The first that matches a file says whose it is. */
+/** The owner of a file, by the first matching pattern. */
 const OWNERS: readonly (readonly [file: RegExp, owner: string])[] = [
   [/node_modules\/(?:jsonwebtoken|jws|jwa)\//, 'tokens (jsonwebtoken)'],
   [/node_modules\/((?:@[^/]+\/)?[^/]+)\//, '$1'],
@@ -40,8 +40,8 @@ const OWNERS: readonly (readonly [file: RegExp, owner: string])[] = [
 ];
 
 /**
- * Whose code had the CPU time within the windows, as shares of all of it. What is built in (`JSON.parse`, a hash) counts as
- * its caller's.
+ * The CPU time within the windows by owner of the code, as shares. Built-in functions (`JSON.parse`, a hash) count as their
+ * caller's.
  */
 export function shares(profiles: readonly CpuProfile[], windows: readonly Window[]): Map<string, number> {
   const times = new Map<string, number>();
@@ -60,7 +60,7 @@ export function shares(profiles: readonly CpuProfile[], windows: readonly Window
   return new Map([...times].map(([owner, value]) => [owner, value / all]));
 }
 
-/** Of each node but those of idleness. */
+/** The owner of each node, except idle ones. */
 function ownersOf(nodes: readonly ProfileNode[]): Map<number, string> {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const owners = new Map<number, string>();

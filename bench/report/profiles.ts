@@ -6,10 +6,10 @@ import { percent } from './percent.ts';
 import { shares, type CpuProfile } from './profile.ts';
 import { printRows } from './rows.ts';
 
-/** Less than this is summed up as the rest. */
+/** Smaller shares are combined. */
 const WORTH_A_ROW = 0.005;
 
-/** Of each case: whose code had Holdfast's CPU time while it was measured. */
+/** Prints Holdfast's CPU time by owner of the code, for each case. */
 export async function printProfiles({ cases }: Results, folder: string): Promise<void> {
   const files = (await readdir(folder)).filter((file) => file.endsWith('.cpuprofile'));
   const read = async (file: string): Promise<CpuProfile> => JSON.parse(await readFile(join(folder, file), 'utf8'));

@@ -25,13 +25,13 @@ function result(values: Partial<Record<ServerName, (number | undefined)[]>>): Ca
 }
 
 describe('ratio', () => {
-  it('compares each round with itself', () => {
+  it('compares within each round', () => {
     // In the second round the machine was twice as slow.
     const found = ratio(result({ holdfast: [1, 2, 1], ws: [2, 4, 2] }), { metric: 'cpu', of: 'ws', bound: 0.5 });
     expect(found).toMatchObject({ median: 0.5, min: 0.5, max: 0.5, rounds: 3, met: true });
   });
 
-  it('leaves out rounds in which one of them failed', () => {
+  it('omits rounds in which one of them failed', () => {
     const found = ratio(result({ holdfast: [1, undefined, 3], ws: [undefined, 1, 2] }), {
       metric: 'cpu',
       of: 'ws',
@@ -40,24 +40,24 @@ describe('ratio', () => {
     expect(found).toMatchObject({ median: 1.5, rounds: 1, met: false });
   });
 
-  it('wants at least the bound where more is better', () => {
+  it('has a minimum if more is better', () => {
     const samples = result({ holdfast: [3], ws: [2] });
     expect(ratio(samples, { metric: 'rate', of: 'ws', bound: 1 })?.met).toBe(true);
     expect(ratio(samples, { metric: 'cpu', of: 'ws', bound: 1 })?.met).toBe(false);
   });
 
-  it('is of two metrics of one server where a target says so', () => {
+  it('compares two metrics of one server if the target says so', () => {
     const found = ratio(result({ holdfast: [3] }), { metric: 'cpu', ofMetric: 'rate', bound: 1 });
     expect(found).toMatchObject({ median: 1, met: true });
   });
 
-  it('is not there without the other server', () => {
+  it('is undefined without the other server', () => {
     expect(ratio(result({ holdfast: [3] }), { metric: 'cpu', of: 'ws', bound: 1 })).toBeUndefined();
   });
 });
 
 describe('spread', () => {
-  it('is the median and both ends, in whatever order the rounds came', () => {
+  it('is the median with both extremes, in any order of rounds', () => {
     expect(spread(result({ ws: [5, 1, 3] }), 'ws', 'cpu')).toEqual({ median: 3, min: 1, max: 5, rounds: 3 });
   });
 });

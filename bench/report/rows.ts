@@ -1,4 +1,4 @@
-/** In columns as wide as their widest cell. */
+/** Aligns rows in columns. */
 export function printRows(rows: readonly (readonly string[])[]): void {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
   for (const row of rows) {

@@ -6,13 +6,13 @@ import { percent } from './percent.ts';
 import { ratio, spread, type Spread } from './ratios.ts';
 import { printRows } from './rows.ts';
 
-/** Of the load generator's time. */
+/** The maximum share of the load generator's time. */
 const STRAINED = 0.9;
 
-/** Of the servers' core. */
+/** The maximum share of the servers' core. */
 const DISTURBED = 0.15;
 
-/** Ratios first, since they are what another machine can confirm; then what was measured. */
+/** Prints ratios first, because they carry over to other machines, then the measured values. */
 export function printReport(results: Results): void {
   const { machine, date, titles, unavailable, cases } = results;
   console.log(`\nHoldfast beside its peers, ${date}\n${machine.cpu}, Linux ${machine.kernel}, Node ${machine.node}`);
@@ -63,7 +63,7 @@ function printCase(result: CaseResult, titles: Results['titles']): void {
   for (const line of [...notes, ...failures]) console.log(`  ${line}`);
 }
 
-/** A load generator without time to spare measured itself, and servers that share their core measure their neighbours. */
+/** Warns if the load generator was a bottleneck, or other programs used the servers' core. */
 function warnings({ conditions }: Sample): string[] {
   if (conditions === undefined) return [];
   const { busy, others } = conditions;

@@ -6,7 +6,7 @@ import { Unavailable } from './server.ts';
 
 const run = promisify(execFile);
 
-/** Runs a compiler. @throws Unavailable where there is none. */
+/** Runs a compiler. @throws Unavailable if there is none. */
 export async function build(compiler: string, args: readonly string[], cwd: string): Promise<void> {
   await mkdir(CACHE, { recursive: true });
   try {

@@ -8,16 +8,16 @@ import { repositoryPath } from './paths.ts';
 import type { Server, StartOptions } from './server.ts';
 import { cpuTime, residentMemory } from './usage.ts';
 
-/** Servers have this core, and the load generator the other one. */
+/** The servers' core; the load generator has the other one. */
 export const SERVER_CORE = 0;
 
 const START_WITHIN_MS = 20_000;
 const STOP_WITHIN_MS = 5_000;
 
-/** Between two signals, of which the second ends a server without waiting for its clients. */
+/** The time between two signals, of which the second stops a server without waiting for its clients. */
 const SIGNAL_APART_MS = 100;
 
-/** Where CPU profiles go; none are made where this is not set. */
+/** The folder for CPU profiles; if it is not set, none are made. */
 let profiles: string | undefined;
 
 export function profileInto(folder: string): void {
@@ -25,12 +25,12 @@ export function profileInto(folder: string): void {
 }
 
 const running = new Set<ChildProcess>();
-// Whatever ends the benchmark leaves nothing running.
+// Stop all servers, however the benchmark ends.
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** A server that runs in a process of its own, alone on its core. */
+/** A server in a separate process, alone on its core. */
 export class ServerProcess {
   readonly server: Server;
   readonly port: number;
@@ -51,7 +51,7 @@ export class ServerProcess {
     const { command, args, env = {} } = await server.launch({ ...options, port, profiles });
     const child = spawn('taskset', ['--cpu-list', String(SERVER_CORE), command, ...args], {
       cwd: repositoryPath('.'),
-      // Nothing of the surroundings but where programs are: a HOLDFAST_ variable would change what is measured.
+      // Pass only PATH, because a HOLDFAST_ variable would influence the measurement.
       env: { PATH: process.env['PATH'], NODE_ENV: 'production', PORT: String(port), ...env },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -65,12 +65,12 @@ export class ServerProcess {
     return started;
   }
 
-  /** taskset becomes the program that it starts. */
+  /** The pid of the server, because taskset replaces itself with the program. */
   get pid(): number {
     return this.#child.pid as number;
   }
 
-  /** In µs, since it was started. */
+  /** In µs, since the start. */
   get cpuTime(): number {
     return cpuTime(this.pid);
   }
@@ -84,7 +84,7 @@ export class ServerProcess {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exited = once(this.#child, 'exit');
     if (profiles !== undefined) {
-      // A profile is written by a process that exits by itself.
+      // A profile is only written if the process exits by itself.
       this.#child.kill('SIGTERM');
       await sleep(SIGNAL_APART_MS);
       this.#child.kill('SIGTERM');

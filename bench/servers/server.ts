@@ -14,9 +14,9 @@ export type ServerName =
 
 export interface StartOptions {
   readonly port: number;
-  /** Where messages go between processes. */
+  /** The Redis between processes. */
   readonly redis?: string | undefined;
-  /** Where a CPU profile is to be left, by those that can. */
+  /** The folder for a CPU profile, for servers that support it. */
   readonly profiles?: string | undefined;
 }
 
@@ -27,17 +27,17 @@ export interface Launch {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** One of those that are compared. */
+/** A server in the comparison. */
 export interface Server {
   readonly name: ServerName;
   readonly title: string;
   readonly dialect: Dialect;
-  /** Its HTTP API, where it has one. */
+  /** Its HTTP API, if it has one. */
   readonly api?: HttpApi;
-  /** Builds it. @throws Unavailable where that cannot be done here. */
+  /** Builds it. @throws Unavailable if that is not possible here. */
   prepare?(): Promise<void>;
   launch(options: StartOptions): Launch | Promise<Launch>;
 }
 
-/** What stands in the report instead of figures. */
+/** Shown in the report instead of figures. */
 export class Unavailable extends Error {}

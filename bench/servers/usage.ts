@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-/** Of the times in /proc; asked once. */
+/** The unit of the times in /proc; read once. */
 let ticksPerSecond: number | undefined;
 
 function microseconds(ticks: number): number {
@@ -9,24 +9,24 @@ function microseconds(ticks: number): number {
   return ticks * (1e6 / ticksPerSecond);
 }
 
-/** The CPU time of a process and all of its threads since it began, in µs. */
+/** The CPU time of a process with all of its threads since its start, in µs. */
 export function cpuTime(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   return microseconds(cpuTicks(stat));
 }
 
-/** utime + stime of a line of proc(5)'s stat. The name of the program may hold anything, and stands in parentheses. */
+/** utime + stime of a line of proc(5)'s stat. The program's name is in parentheses, and may contain any characters. */
 export function cpuTicks(stat: string): number {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return Number(fields[11]) + Number(fields[12]);
 }
 
-/** The time in which a core had something to do, in µs. */
+/** The time in which a core was busy, in µs. */
 export function coreTime(core: number): number {
   return microseconds(coreTicks(readFileSync('/proc/stat', 'utf8'), core));
 }
 
-/** All that a core's line of proc(5)'s stat counts (user, nice, system, idle, iowait, irq, softirq, steal) but waiting. */
+/** The sum of a core's line of proc(5)'s stat (user, nice, system, idle, iowait, irq, softirq, steal) without waiting. */
 export function coreTicks(stat: string, core: number): number {
   const line = stat.split('\n').find((candidate) => candidate.startsWith(`cpu${core} `));
   if (line === undefined) throw new Error(`there is no core ${core}: the benchmark needs two`);
@@ -34,7 +34,7 @@ export function coreTicks(stat: string, core: number): number {
   return user + nice + system + irq + softirq + steal;
 }
 
-/** How many packets the loopback interface has carried, of whatever program. */
+/** The number of packets on the loopback interface, of all programs. */
 export function loopbackPackets(): number {
   const line = readFileSync('/proc/net/dev', 'utf8')
     .split('\n')
@@ -42,7 +42,7 @@ export function loopbackPackets(): number {
   return Number(line?.trim().split(/\s+/)[2]);
 }
 
-/** What a process holds in memory, in bytes. */
+/** The resident memory of a process, in bytes. */
 export function residentMemory(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;

@@ -105,7 +105,7 @@ describe('the Deployment', () => {
     const args = await fakeCluster([live]);
     await render({}, { args });
     expect(await refusal({ nameOverride: 'ws', fullnameOverride: 'test-holdfast' }, { args })).toContain(
-      'nameOverride: it is in the selector of the Deployment that runs',
+      "nameOverride: it is part of the running Deployment's selector",
     );
   });
 });

@@ -53,7 +53,7 @@ describe('the Service', () => {
 
   it('refuses externalTrafficPolicy if no traffic comes from outside', async () => {
     expect(await refusal({ service: { externalTrafficPolicy: 'Local' } })).toContain(
-      'service.externalTrafficPolicy: a Service of type ClusterIP takes no traffic from outside',
+      'service.externalTrafficPolicy: a Service of type ClusterIP accepts no traffic from outside',
     );
   });
 

@@ -34,7 +34,7 @@ describe('a stopping pod', () => {
   it.each([
     ['drain', { settle: 5 }, 'use timeouts.settle and timeouts.drain'],
     ['port', 9000, 'use service.port'],
-    ['managementPort', 9001, 'it is 8001'],
+    ['managementPort', 9001, 'use the fixed port 8001'],
   ])('cannot be configured by config.%s', async (member, value, message) => {
     const said = await refusal({ config: { [member]: value } });
     expect(said).toContain(`config.${member}: the chart sets it`);

@@ -7,17 +7,17 @@ import type { Fault } from './fault.js';
 
 const REDIS = 'app.kubernetes.io/instance=holdfast,app.kubernetes.io/component=redis';
 const UNREACHABLE_SECONDS = 60;
-/** How long one pod is without Redis while the others are not, before and after. */
+/** How long one pod is without Redis while the others are connected, before and after. */
 const ALONE_SECONDS = 10;
 const SILENT_SECONDS = UNREACHABLE_SECONDS - 2 * ALONE_SECONDS;
 const RESTARTED_WITHIN = 60_000;
-/** Within which a publish is refused while Redis is away, and what the way there and back may take beside it, in ms. */
+/** The time limit for refusing a publish while Redis is unavailable, plus the network round trip, in ms. */
 const REFUSED_WITHIN = 2_000 + 500;
 
 async function redisPod(scene: Scene): Promise<{ name: string; address: string; restarts: number; ready: boolean }> {
   const [pod] = await scene.cluster.pods(scene.release.namespace.name, REDIS);
   const address = pod?.status?.podIP;
-  if (pod === undefined || address === undefined) throw new Error('there is no pod of Redis');
+  if (pod === undefined || address === undefined) throw new Error('there is no Redis pod');
   const status = pod.status?.containerStatuses?.[0];
   return { name: nameOf(pod), address, restarts: status?.restartCount ?? 0, ready: status?.ready ?? false };
 }
@@ -41,12 +41,12 @@ export const BROKER: readonly Fault[] = [
     cost: 'pause',
     async inject(scene) {
       const namespace = scene.release.namespace.name;
-      // Inside of a pod Redis is known by the address of its Service.
+      // Pods connect to the address of Redis's Service.
       const { spec } = await scene.cluster.core.readNamespacedService({ namespace, name: 'holdfast-redis' });
       const address = spec?.clusterIP ?? '';
       const [first = '', ...others] = (await scene.release.readyPods()).map((pod) => nameOf(pod));
       const alone = injectFault('drop', namespace, first, address, String(UNREACHABLE_SECONDS));
-      // What the others take meanwhile the first has to catch up with.
+      // The first pod has to catch up with what the others accept meanwhile.
       await sleep(ALONE_SECONDS * 1_000);
       await Promise.all(others.map((pod) => injectFault('drop', namespace, pod, address, String(SILENT_SECONDS))));
       await alone;

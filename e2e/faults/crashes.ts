@@ -10,8 +10,8 @@ import type { Fault } from './fault.js';
 const RESTARTED_WITHIN = 60_000;
 
 /**
- * Takes all the memory that the container may have, in so many small processes that the gateway's is the largest, and so the
- * first to be killed for it.
+ * Allocates all memory of the container in many small processes, so that the gateway's process is the largest and is killed
+ * first.
  */
 const EXHAUST = `
   require('node:fs').writeFileSync('/proc/1/oom_score_adj', '1000');
@@ -21,8 +21,8 @@ const EXHAUST = `
 `;
 
 /**
- * Lets the pod have more than its container, so that it is the limit of the container that is met first: with cgroups v1 the
- * runtime gives no reason for a kill at that of the pod.
+ * Sets the pod's memory limit above the container's, so that the container's limit is reached first: with cgroups v1 the
+ * runtime reports no reason for a kill at the pod's limit.
  */
 async function giveRoom(scene: Scene): Promise<void> {
   await scene.release.patch({ spec: { template: { spec: { resources: { limits: { memory: '512Mi' } } } } } });
@@ -35,7 +35,7 @@ async function anyPod(scene: Scene): Promise<V1Pod> {
   return pod;
 }
 
-/** Deletes a pod, and waits until another one has taken its place. */
+/** Deletes a pod, and waits until it has been replaced. */
 export async function deleteAPod(scene: Scene, gracePeriodSeconds?: number): Promise<void> {
   const pod = await anyPod(scene);
   await scene.cluster.core.deleteNamespacedPod({
@@ -47,7 +47,7 @@ export async function deleteAPod(scene: Scene, gracePeriodSeconds?: number): Pro
   expect(left).not.toContain(nameOf(pod));
 }
 
-/** Waits until the gateway's container of a pod has been restarted. @returns why its last run ended. */
+/** Waits until the gateway's container of a pod has been restarted. @returns the reason why its last run ended. */
 export async function restarted(scene: Scene, name: string): Promise<string | undefined> {
   const deadline = Date.now() + RESTARTED_WITHIN;
   for (;;) {

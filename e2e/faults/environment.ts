@@ -9,7 +9,7 @@ const API_DOWN_SECONDS = 60;
 const CLOCK_OFFSET_SECONDS = 60;
 const CONTROLLER_WITHIN = 60_000;
 
-/** A pod that stops has clients come back, with new tokens, whose clock is wrong. */
+/** Stops a pod, so that clients with a wrong clock reconnect with new tokens. */
 function wrongClock(name: string, clockOffset: number): Fault {
   return {
     name,

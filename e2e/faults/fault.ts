@@ -5,44 +5,44 @@ import type { Load } from '../support/load.js';
 import type { Values } from '../support/release.js';
 import type { Scene } from '../support/scene.js';
 
-/** What a client may notice, at most. */
+/** The most that a client may notice. */
 export type Cost =
-  /** Nobody is cut: pods go one after the other, each after its drain. No publish over HTTP has to be repeated. */
+  /** Nobody is disconnected: pods stop one after the other, each after its drain. No publish over HTTP has to be repeated. */
   | 'nothing'
-  /** Sockets break, and come back; every message comes all the same. */
+  /** Sockets break and reconnect; every message arrives nevertheless. */
   | 'reconnect'
-  /** Sockets stay, messages pause; every message comes all the same. */
+  /** Sockets stay open, messages pause; every message arrives nevertheless. */
   | 'pause'
-  /** The broker lost its data, or may have: each client is told one gap on its channel. */
+  /** The broker lost its data, or may have: each client receives one gap on its channel. */
   | 'gap';
 
-/** Something that happens to a release under load. */
+/** A fault that is injected into a release under load. */
 export interface Fault {
   readonly name: string;
   readonly cost: Cost;
-  /** Does it, waits until it is over, and asserts that it really happened. */
+  /** Injects the fault, waits until it is over, and asserts that it really happened. */
   inject(scene: Scene, watch: PodWatch, load: Load): Promise<void>;
-  /** What the release is installed with beyond the rest. */
+  /** Additional values of the release. */
   readonly values?: Values;
-  /** What is changed before there is any load. */
+  /** Changes to make before the load starts. */
   prepare?(scene: Scene): Promise<void>;
-  /** How the load differs from that of other faults. */
+  /** Options of the load that differ from the default. */
   readonly load?: Partial<RunOptions>;
-  /** Whether clients are asked to move while no pod stops. */
+  /** Whether clients are asked to move although no pod stops. */
   readonly movesClients?: true;
-  /** Whether the cluster itself cannot tell which pods are ready. */
+  /** Whether the cluster itself cannot determine which pods are ready. */
   readonly blindsCluster?: true;
-  /** What more must hold; also that clients, or publishers, noticed what they were to notice. */
+  /** Additional assertions, including that clients or publishers noticed the fault if they should. */
   expect?(report: RunReport, watch: PodWatch): void;
 }
 
-/** How long a plain client, which closes its socket before it opens the next one, may be without, in ms. */
+/** How long a plain client, which closes its socket before it opens the next one, may be without a socket, in ms. */
 const PLAIN_INTERRUPTION = 1_000;
 
-/** How much above an even flow the upgrades of 5 s may be. */
+/** The maximum ratio of upgrades in 5 s to an even flow. */
 const STORM = 1.5;
 
-/** Asserts what must hold after a fault of this cost; what the examples say stands beside each number. */
+/** Asserts what must hold after a fault of this cost. The examples explain the numbers. */
 export function expectSurvived(fault: Fault, report: RunReport, watch: PodWatch): void {
   const { cost } = fault;
   const { verdict, burst } = report;
@@ -76,5 +76,5 @@ export function expectSurvived(fault: Fault, report: RunReport, watch: PodWatch)
   if (fault.movesClients !== true) expect(burst, 'upgrades are spread over the drain').toBeLessThanOrEqual(STORM);
   if (fault.blindsCluster === true) return;
   const unready = [...watch.lives.values()].filter(({ failures }) => failures.length > 0);
-  expect(unready, 'no pod fails readiness but one that stops').toEqual([]);
+  expect(unready, 'only stopping pods fail readiness').toEqual([]);
 }

@@ -10,10 +10,10 @@ const EVICTED_WITHIN = 120_000;
 const CUT_SECONDS = 30;
 const PLACED_IN = 3;
 
-/** A client that is cut off notices within this time, in ms. It is shorter than the cut: no client is told by its end. */
+/** A client that is cut off detects it within this time, in ms. It is shorter than the cut, so that the end of the cut cannot cause it. */
 const NOTICED_WITHIN = 15_000;
 
-/** A node with a pod of the gateway, and without the cluster's add-ons and Redis, where there is one. */
+/** A node that runs a pod of the gateway, but preferably neither add-ons of the cluster nor Redis. */
 async function findNodeToSpare(scene: Scene): Promise<string | undefined> {
   const { items } = await scene.cluster.core.listPodForAllNamespaces();
   const isGateway = (pod: V1Pod): boolean =>
@@ -25,11 +25,11 @@ async function findNodeToSpare(scene: Scene): Promise<string | undefined> {
 
 async function nodeToSpare(scene: Scene): Promise<string> {
   const node = await findNodeToSpare(scene);
-  if (node === undefined) throw new Error('no node has a pod of the gateway and nothing else');
+  if (node === undefined) throw new Error('no node runs only pods of the gateway');
   return node;
 }
 
-/** Has the scheduler place the pods anew where an earlier drain has left none on a node to spare. */
+/** Restarts the pods if an earlier drain left none on a node that can be drained. */
 async function spread(scene: Scene): Promise<void> {
   for (let time = 1; time <= PLACED_IN && (await findNodeToSpare(scene)) === undefined; time += 1) {
     await scene.release.restart();
@@ -44,7 +44,7 @@ async function cordon(scene: Scene, node: string, unschedulable: boolean): Promi
   );
 }
 
-/** As `kubectl drain` does it: no new pods, and evictions that the PodDisruptionBudget may hold back for a while. */
+/** Does the same as `kubectl drain`: no new pods, and evictions that the PodDisruptionBudget may delay. */
 async function drain(scene: Scene, node: string): Promise<void> {
   const namespace = scene.release.namespace.name;
   const here = async (): Promise<V1Pod[]> => (await scene.release.pods()).filter(({ spec }) => spec?.nodeName === node);
@@ -59,7 +59,7 @@ async function drain(scene: Scene, node: string): Promise<void> {
           body: { metadata: { name: nameOf(pod), namespace } },
         })
         .catch((error: { code?: number }) => {
-          // 429: not now, says the budget. 404: gone meanwhile.
+          // 429: the budget does not allow it now. 404: already removed.
           if (error.code !== 429 && error.code !== 404) throw error;
         });
     }
@@ -96,13 +96,13 @@ export const NODES: readonly Fault[] = [
       await scene.has(3);
     },
     expect({ verdict: { givenUp } }) {
-      expect(givenUp.sockets, 'clients notice that they are cut off').toBeGreaterThan(0);
+      expect(givenUp.sockets, 'clients detect that they are cut off').toBeGreaterThan(0);
       expect(givenUp.longestSilence).toBeLessThanOrEqual(NOTICED_WITHIN);
     },
   },
 ];
 
-/** Waits until the cluster has noticed that a node is away. */
+/** Waits until the cluster has detected that a node is unreachable. */
 async function notReady(scene: Scene, node: string): Promise<void> {
   const deadline = Date.now() + CUT_SECONDS * 1_000;
   for (;;) {

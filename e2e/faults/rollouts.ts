@@ -7,7 +7,7 @@ import type { Fault } from './fault.js';
 
 const MAX_AGE_SECONDS = 20;
 
-/** Runs what replaces pods, waits until it is done, and asserts that every pod that was there before is gone. */
+/** Runs an action that replaces pods, waits until it is finished, and asserts that every previous pod is gone. */
 async function replacingAll(scene: Scene, watch: PodWatch, replace: () => Promise<unknown>): Promise<void> {
   const before = new Set(watch.lives.keys());
   await replace();
@@ -29,7 +29,7 @@ export const ROLLOUTS: readonly Fault[] = [
     cost: 'nothing',
     async inject(scene, watch) {
       const tag = process.env['E2E_NEXT_IMAGE_TAG'];
-      if (tag === undefined) throw new Error('E2E_NEXT_IMAGE_TAG names the image that is updated to');
+      if (tag === undefined) throw new Error('E2E_NEXT_IMAGE_TAG must name the image to update to');
       await replacingAll(scene, watch, () => scene.upgrade({ image: { tag } }));
       const [pod] = await scene.release.pods();
       expect(pod?.spec?.containers[0]?.image).toContain(`:${tag}`);

@@ -4,10 +4,10 @@ import { TIMEOUTS } from '../support/scene.js';
 import type { Fault } from './fault.js';
 
 const MOST = 5;
-/** Until there are metrics of the pods, and the autoscaler has looked at them. */
+/** The time until there are metrics of the pods, and the autoscaler has read them. */
 const SCALED_WITHIN = 120_000;
 
-/** So small a request that the load is far above it, and an idle pod below. */
+/** A CPU request far below the load, but above an idle pod's usage. */
 const VALUES: Values = {
   resources: { requests: { cpu: '40m' } },
   autoscaling: {

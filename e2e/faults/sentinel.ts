@@ -4,10 +4,10 @@ import { injectFault } from '../support/inject.js';
 import type { SentinelSetUp } from '../support/sentinel.js';
 import type { Fault } from './fault.js';
 
-/** Long enough for the sentinels to choose another one. */
+/** Long enough for the sentinels to elect another primary. */
 const PAUSED_SECONDS = 15;
 
-/** The primary hangs, the sentinels make another one, and it wakes up to find itself demoted. */
+/** The primary hangs, the sentinels elect another one, and the old one is demoted when it resumes. */
 export function failover(sentinels: SentinelSetUp, wait: number): Fault {
   return {
     name: `a failover by Sentinel, with wait=${wait}`,

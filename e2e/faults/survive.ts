@@ -7,21 +7,21 @@ import { keep } from '../report/records.js';
 
 const CLIENTS = 1_000;
 
-/** How many messages are acknowledged before the fault and after it. */
+/** The number of messages to acknowledge before the fault and after it. */
 const SOME = 300;
 
-/** Above this the load itself stood still for too long for its figures to mean anything, in ms. */
+/** If the load generator stalled for longer than this, in ms, its figures are not valid. */
 const VALID_LOOP_DELAY = 200;
 const ATTEMPTS = 3;
 
 /**
- * Does a fault under load and asserts what it may cost. A run in which the load itself stood still is repeated.
+ * Injects a fault under load and asserts its cost. A run in which the load generator itself stalled is repeated.
  *
- * @param folder where the clients' journals are put when it costs more.
+ * @param folder for the clients' journals if the assertions fail.
  */
 export async function expectToSurvive(scene: Scene, fault: Fault, folder: string): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
-    // Whatever the fault before did to the release.
+    // Undo what the previous fault did to the release.
     await scene.reset(fault.values);
     await fault.prepare?.(scene);
     const load = await scene.load(CLIENTS, fault.load);
@@ -42,7 +42,7 @@ export async function expectToSurvive(scene: Scene, fault: Fault, folder: string
       }
       console.warn(`the load stood still for ${report.loopDelay} ms: not valid`);
       if (attempt === ATTEMPTS)
-        throw new Error(`the load stood still for ${report.loopDelay} ms, ${ATTEMPTS} times in a row`);
+        throw new Error(`the load generator stalled for ${report.loopDelay} ms, ${ATTEMPTS} times in a row`);
     } catch (error) {
       await mkdir(folder, { recursive: true });
       await load.dump(join(folder, 'journals.ndjson'));

@@ -1,4 +1,4 @@
-/** Has this process believe that it is so many seconds later than it is, as a machine with a wrong clock does. */
+/** Shifts this process's clock by a number of seconds, like a machine with a wrong clock. */
 export function shiftClock(seconds: number): void {
   const RealDate = Date;
   globalThis.Date = class extends RealDate {

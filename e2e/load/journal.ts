@@ -1,6 +1,6 @@
 import type { Json, Position } from '@holdfast/protocol';
 
-/** What a message holds: who published it as its how-manieth, and when for the first time (ms since the Unix epoch). */
+/** The content of a message: its publisher and number, and when it was first published (ms since the Unix epoch). */
 export interface Numbered {
   readonly text: string;
   readonly at: number;
@@ -10,44 +10,44 @@ export function textOf(data: Json): string {
   return (data as unknown as Numbered).text;
 }
 
-/** What an application was told of its channel. A gap has no text. */
+/** An event that an application received on its channel. A gap has no text. */
 export interface Told extends Position {
   readonly text?: string;
-  /** When it was told, in ms since the Unix epoch. */
+  /** When it was received, in ms since the Unix epoch. */
   readonly at: number;
-  /** When it was published for the first time. */
+  /** When it was first published. */
   readonly publishedAt?: number;
 }
 
-/** The life of one socket of a client, in ms since the Unix epoch. */
+/** The lifetime of one socket of a client, in ms since the Unix epoch. */
 export interface SocketLife {
   readonly startedAt: number;
-  /** The HTTP status that refused the upgrade. */
+  /** The HTTP status of a refused upgrade. */
   refused?: number;
   node?: string;
   subscribedAt?: number;
-  /** When its last frame came. */
+  /** When its last frame arrived. */
   heardAt?: number;
-  /** The gateway told it to go. */
+  /** The gateway asked it to leave. */
   invitedAt?: number;
   closedAt?: number;
   closeCode?: number;
-  /** Whether the client itself began to close it. */
+  /** Whether the client started to close it. */
   leftByClient?: true;
 }
 
 export type ClientKind = 'library' | 'plain';
 
-/** All that one client saw. */
+/** Everything that one client received. */
 export interface Journal {
   readonly id: number;
   readonly kind: ClientKind;
   readonly channel: string;
   readonly sockets: SocketLife[];
   readonly told: Told[];
-  /** Where the subscription began. */
+  /** The position at the start of the subscription. */
   start?: Position;
-  /** The texts of all message frames that its sockets received, written down apart from what the application is told. */
+  /** The texts of all message frames that its sockets received, recorded independently of what the application received. */
   readonly seen: Set<string>;
 }
 
@@ -60,7 +60,7 @@ export interface Acknowledged extends Position {
   readonly text: string;
 }
 
-/** The last position that the application was told. */
+/** The last position that the application received. */
 export function positionOf({ told, start }: Journal): Position | undefined {
   return told.at(-1) ?? start;
 }

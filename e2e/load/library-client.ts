@@ -16,7 +16,7 @@ export interface LoadClientOptions {
   readonly address?: string | undefined;
 }
 
-/** A client as an application would write it with the library. */
+/** A client that uses the library like an application. */
 export class LibraryClient implements LoadClient {
   readonly journal: Journal;
   readonly #client: Holdfast;

@@ -3,7 +3,7 @@ import type { RunOptions } from './run.js';
 import { Run } from './run.js';
 import type { Drain } from './verdict.js';
 
-/** What the suite may ask of this process; each is answered by {@link Answer} under its id. */
+/** The commands of the suite to this process; each is answered by an {@link Answer} with its id. */
 export type Command =
   | { readonly do: 'open'; readonly options: RunOptions }
   | { readonly do: 'begin' | 'acknowledged' | 'close' }
@@ -14,10 +14,10 @@ export type Command =
 export type Answer = { readonly id: number } & ({ readonly result: unknown } | { readonly error: string });
 
 try {
-  // What measures must not be what is slow. Only root may do this.
+  // The load generator must not be the slow part. Only root may raise the priority.
   setPriority(-10);
 } catch {
-  // The delay of the event loop, which is measured, says whether it mattered.
+  // The measured delay of the event loop shows whether it mattered.
 }
 
 let run: Run | undefined;
@@ -27,7 +27,7 @@ async function handle(command: Command): Promise<unknown> {
     run = new Run(command.options);
     return run.open();
   }
-  if (run === undefined) throw new Error('nothing is open');
+  if (run === undefined) throw new Error('no run is open');
   switch (command.do) {
     case 'begin':
       return run.begin();
@@ -50,5 +50,5 @@ process.on('message', ({ id, command }: { id: number; command: Command }) => {
     (error: unknown) => process.send?.({ id, error: String(error) } satisfies Answer),
   );
 });
-// Whoever started this is gone.
+// The parent process has ended.
 process.on('disconnect', () => process.exit(0));

@@ -9,15 +9,15 @@ import { positionOf, type Journal } from './journal.js';
 import { toldOf, type LoadClient, type LoadClientOptions } from './library-client.js';
 import { tappedSocket, type TappedSocket } from './tapped-socket.js';
 
-/** Before another attempt where one failed, in ms. */
+/** The delay after a failed attempt, in ms. */
 const PAUSE = 100;
 
-/** How often it looks whether the gateway is silent, and how long it waits for the answer to a ping, in ms. */
+/** How often it checks whether the gateway is silent, and how long it waits for the answer to a ping, in ms. */
 const LOOK_EVERY = 500;
 const ANSWER_WITHIN = 5_000;
 
 /**
- * The simplest client that keeps the protocol: one socket at a time. When it is told to leave, or the socket breaks, it opens
+ * The simplest client that follows the protocol: one socket at a time. When it is asked to leave, or the socket breaks, it opens
  * another one and resumes where it was.
  */
 export class PlainClient implements LoadClient {
@@ -101,7 +101,7 @@ export class PlainClient implements LoadClient {
         default:
       }
     });
-    // The close that follows says all there is to know.
+    // The close event that follows has all the information.
     socket.on('error', () => undefined);
     socket.on('close', () => again(socket.life.subscribedAt === undefined ? PAUSE : 0));
   }

@@ -2,33 +2,33 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Position } from '@holdfast/protocol';
 import type { Acknowledged, Numbered } from './journal.js';
 
-/** How long the answer to a publish may take, in ms: the gateway promises one within 2 s. */
+/** The time limit for the response to a publish, in ms: the gateway guarantees one within 2 s. */
 const ANSWER_WITHIN = 5_000;
-/** Before a publish that was not acknowledged is repeated, in ms. */
+/** The delay before an unacknowledged publish is repeated, in ms. */
 const RETRY_AFTER = 100;
 
-/** The gateway will never take it: repeating it is of no use. */
+/** The gateway will never accept the message, so repeating it is useless. */
 class RefusedError extends Error {}
 
 export interface PublisherOptions {
-  /** Of the HTTP API, `http://HOST/api`. */
+  /** The URL of the HTTP API, `http://HOST/api`. */
   readonly api: string;
   readonly apiKey: string;
   readonly channels: readonly string[];
-  /** ms between two messages. */
+  /** The time between two messages, in ms. */
   readonly pause: number;
 }
 
-/** A backend that publishes numbered messages by the HTTP API, and repeats each under its key until it is acknowledged. */
+/** A backend that publishes numbered messages through the HTTP API, and repeats each with its key until it is acknowledged. */
 export class Publisher {
   readonly acknowledged: Acknowledged[] = [];
-  /** How often each status, or a broken connection, was the answer. */
+  /** The number of responses by status, or of broken connections. */
   readonly answers: Record<string, number> = {};
-  /** How often the first attempt of a message failed, by its answer: a caller that does not repeat would have lost it. */
+  /** The number of messages whose first attempt failed, by response: a caller without retries would have lost them. */
   readonly failedFirst: Record<string, number> = {};
-  /** The longest time to an answer, in ms. */
+  /** The longest time to a response, in ms. */
   slowestAnswer = 0;
-  /** Whether it publishes nothing for now. */
+  /** Whether it is paused. */
   resting = false;
   readonly #options: PublisherOptions;
   readonly #name: string;
@@ -44,7 +44,7 @@ export class Publisher {
     this.#running = this.#run();
   }
 
-  /** Resolves when the message that is under way is acknowledged. */
+  /** Resolves when the current message is acknowledged. */
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#running;
@@ -92,7 +92,7 @@ export class Publisher {
       await response.body?.cancel();
     } catch (error) {
       if (error instanceof RefusedError) throw error;
-      // A pod that dies takes its connections along; whether it stored the message shows when it is repeated.
+      // A pod that dies breaks its connections; a retry shows whether it stored the message.
       if (error instanceof DOMException && error.name === 'TimeoutError') answer = 'timeout';
     } finally {
       this.answers[answer] = (this.answers[answer] ?? 0) + 1;

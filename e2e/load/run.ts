@@ -16,52 +16,52 @@ export interface ClientGroup {
   readonly count: number;
   /** `ws://HOST/ws` */
   readonly url: string;
-  /** Whether its clients keep cookies, as browsers do. */
+  /** Whether its clients keep cookies, like browsers. */
   readonly cookies: boolean;
-  /** The IP address that the URL's host is at, where no name server knows it. */
+  /** The IP address of the URL's host, if DNS does not know it. */
   readonly address?: string;
 }
 
 export interface RunOptions {
   readonly groups: readonly ClientGroup[];
-  /** How many channels the clients and publishers are spread over. */
+  /** The number of channels that clients and publishers are spread over. */
   readonly channels: number;
   readonly publishers: number;
-  /** Messages a second of all publishers together. */
+  /** The total rate of all publishers, in messages per second. */
   readonly rate: number;
-  /** Of the HTTP API, `http://HOST/api`. */
+  /** The URL of the HTTP API, `http://HOST/api`. */
   readonly api: string;
   readonly apiKey: string;
   readonly jwtSecret: string;
-  /** By how many seconds the clock of the clients, and of whoever signs their tokens, is off. */
+  /** The error of the clock of the clients and of the signer of their tokens, in seconds. */
   readonly clockOffset: number;
 }
 
 export interface RunReport {
-  /** When it began, in ms since the Unix epoch, by the true clock. */
+  /** When it began, in ms since the Unix epoch, by the correct clock. */
   readonly from: number;
   readonly verdict: Verdict;
   /** In ms. */
   readonly duration: number;
-  /** The longest time that this process could not do anything in, in ms: above 200 its figures mean nothing. */
+  /** The longest stall of this process, in ms: above 200 its figures are not valid. */
   readonly loopDelay: number;
   /** See {@link worstBurst}. */
   readonly burst: number;
   readonly publishers: {
     readonly answers: Readonly<Record<string, number>>;
-    /** First attempts that failed, by their answer. */
+    /** Failed first attempts, by response. */
     readonly failedFirst: Readonly<Record<string, number>>;
     readonly slowestAnswer: number;
   };
   readonly timeline: readonly Second[];
 }
 
-/** Keys of an earlier run are remembered: each has its own. */
+/** Makes keys unique, because the gateway remembers those of earlier runs. */
 const RUN = Date.now().toString(36);
 
 const OPEN_AT_ONCE = 50;
 const SUBSCRIBED_WITHIN = 60_000;
-/** How long the last messages may take to everybody, in ms; above the 30 s within which a quiet channel is repaired. */
+/** How long the last messages may take to reach all clients, in ms; above the 30 s within which lost messages of a quiet channel are detected. */
 const SETTLED_WITHIN = 45_000;
 
 /** One run: clients and publishers in this process. */
@@ -114,17 +114,17 @@ export class Run {
     for (const publisher of this.#publishers) publisher.start();
   }
 
-  /** Has the publishers rest, or go on. */
+  /** Pauses or continues the publishers. */
   rest(resting: boolean): void {
     for (const publisher of this.#publishers) publisher.resting = resting;
   }
 
-  /** How many messages were acknowledged by now. */
+  /** The number of acknowledged messages so far. */
   get acknowledged(): number {
     return this.#publishers.reduce((sum, { acknowledged }) => sum + acknowledged.length, 0);
   }
 
-  /** Stops the publishers, waits until everybody has everything, and judges. */
+  /** Stops the publishers, waits until all clients have received everything, and judges the journals. */
   async end(drainsByTrueClock: readonly Drain[]): Promise<RunReport> {
     const ahead = this.#options.clockOffset * 1_000;
     const drains = drainsByTrueClock.map(({ node, from, to }) => ({ node, from: from + ahead, to: to + ahead }));
@@ -152,7 +152,7 @@ export class Run {
     };
   }
 
-  /** Writes all journals, one JSON line each. */
+  /** Writes all journals, one JSON line per journal. */
   async dump(path: string): Promise<void> {
     const file = createWriteStream(path);
     for (const journal of this.#journals) file.write(`${JSON.stringify({ ...journal, seen: [...journal.seen] })}\n`);

@@ -4,12 +4,12 @@ import type { GatewayFrame } from '@holdfast/protocol';
 import { WebSocket } from 'ws';
 import { textOf, type Journal, type SocketLife } from './journal.js';
 
-/** What the sockets of one client share, as the tabs of a browser share its cookies. */
+/** State shared by the sockets of one client, like cookies in a browser. */
 export interface TapOptions {
   readonly journal: Journal;
-  /** Whether cookies are kept and sent, as a browser does. */
+  /** Whether cookies are kept and sent, like in a browser. */
   readonly cookies: boolean;
-  /** The IP address that the URL's host is at, where no name server knows it. */
+  /** The IP address of the URL's host, if DNS does not know it. */
   readonly address?: string | undefined;
 }
 
@@ -22,8 +22,8 @@ export interface TappedSocket extends WebSocket {
 }
 
 /**
- * A WebSocket class for one client that writes into its journal what happens on the wire, before the client itself
- * hears of it.
+ * Creates a WebSocket class for one client that records frames and closes in the client's journal, before the client
+ * handles them.
  */
 export function tappedSocket({
   journal,
@@ -73,7 +73,7 @@ export function tappedSocket({
     }
 
     override close(code?: number, data?: string | Buffer): void {
-      // From here on the client hands nothing over any more, whenever the peer answers.
+      // From here on the client delivers nothing, whenever the peer closes.
       if (this.readyState === WebSocket.OPEN) {
         this.life.leftByClient = true;
         this.life.closedAt ??= Date.now();

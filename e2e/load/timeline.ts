@@ -2,7 +2,7 @@ import type { Journal } from './journal.js';
 
 /** One second of a run. */
 export interface Second {
-  /** Seconds since the run began. */
+  /** Seconds since the start of the run. */
   readonly second: number;
   /** Open and subscribed sockets at its end, by pod. */
   readonly connections: Record<string, number>;
@@ -12,7 +12,7 @@ export interface Second {
   slowest: number;
 }
 
-/** What a run looked like, second by second. */
+/** The course of a run, second by second. */
 export function timelineOf(journals: readonly Journal[], from: number, to: number): Second[] {
   const seconds: Second[] = Array.from({ length: Math.ceil((to - from) / 1_000) }, (_, second) => ({
     second,

@@ -2,7 +2,7 @@ import { quantileSorted } from 'simple-statistics';
 import type { Position } from '@holdfast/protocol';
 import { positionOf, type Acknowledged, type Journal, type SocketLife } from './journal.js';
 
-/** A pod that went away: its clients had this window to leave in. */
+/** A pod that stopped: its clients had this window to leave. */
 export interface Drain {
   readonly node: string;
   /** ms since the Unix epoch. */
@@ -16,31 +16,31 @@ export interface Percentiles {
   readonly max: number;
 }
 
-/** What the journals of a run say. Counts are of single messages at single clients; examples name the first few. */
+/** The evaluation of a run's journals. Counts are per message and client; examples describe the first few. */
 export interface Verdict {
   readonly clients: number;
   readonly acknowledged: number;
   readonly delivered: number;
-  /** Acknowledged, never delivered, and nobody was told. */
+  /** Acknowledged, never delivered, and not reported as lost. */
   readonly lost: number;
   readonly duplicated: number;
   readonly misordered: number;
-  /** Delivered with another content than was acknowledged at this position. */
+  /** Delivered with a different content than was acknowledged at this position. */
   readonly wrong: number;
-  /** Acknowledged and not delivered, but the client was told of a gap in its place. */
+  /** Acknowledged and not delivered, but the client received a gap instead. */
   readonly reportedLost: number;
-  /** The most gaps that one client was told. */
+  /** The maximum number of gaps that one client received. */
   readonly mostGaps: number;
   readonly clientsWithGaps: number;
   /** Clients that did not reach the end of their channel. */
   readonly behind: number;
   /** Clients without an open and subscribed socket at the end. */
   readonly disconnected: number;
-  /** Journals that do not agree with the frames that their sockets received. */
+  /** Journals that contradict the frames that their sockets received. */
   readonly unsound: number;
   /** The longest time without an open and subscribed socket, in ms, by kind of client. */
   readonly interruption: Readonly<Record<Journal['kind'], Percentiles & { readonly clients: number }>>;
-  /** Sockets that their clients gave up without being asked to, since nothing came: how many, and the longest silence in ms. */
+  /** Sockets that clients gave up because of silence: the number, and the longest silence in ms. */
   readonly givenUp: { readonly sockets: number; readonly longestSilence: number };
   readonly moves: { readonly mean: number; readonly max: number };
   readonly refusedUpgrades: Readonly<Record<string, number>>;
@@ -54,7 +54,7 @@ const MAX_EXAMPLES = 10;
 /**
  * Judges the journals of a run: promises 1 to 5 of docs/promises.md.
  *
- * @param from when the run began, and `to` when it ended, in ms since the Unix epoch.
+ * @param from the start of the run, and `to` its end, in ms since the Unix epoch.
  */
 export function judge(
   journals: readonly Journal[],
@@ -141,13 +141,13 @@ export function judge(
   };
 }
 
-/** Where each channel ended. */
+/** The last position of each channel. */
 export function endsOf(acknowledged: readonly Acknowledged[]): ReadonlyMap<string, Position> {
   const byChannel = Map.groupBy(acknowledged, ({ channel }) => channel);
   return new Map([...byChannel].map(([channel, publishes]) => [channel, endOf(publishes)]));
 }
 
-/** Whether a client was told everything up to the end of its channel. */
+/** Whether a client received everything up to the end of its channel. */
 export function hasReached(journal: Journal, end: Position | undefined): boolean {
   const position = positionOf(journal);
   return end === undefined || (position?.epoch === end.epoch && position.offset >= end.offset);
@@ -162,10 +162,10 @@ function endOf(publishes: readonly Acknowledged[]): Position {
 }
 
 /**
- * The most upgrades that began within `window` ms, as a multiple of an even flow: all clients of the pods that were
- * draining in this time, spread over their drain windows. Above 1.5 it was a storm.
+ * The maximum number of upgrades that began within `window` ms, as a multiple of an even flow: all clients of the pods that
+ * were draining in this time, spread over their drain windows. Above 1.5 it counts as a storm.
  *
- * @param clientsOf how many clients a pod had when its drain began.
+ * @param clientsOf the number of clients of a pod when its drain began.
  */
 export function worstBurst(
   upgrades: readonly number[],
@@ -197,7 +197,7 @@ interface StreamVerdict {
   gaps: number;
 }
 
-/** Promises 1, 2 and 4 at one client. */
+/** Checks promises 1, 2 and 4 for one client. */
 function judgeStream(
   { told, start }: Journal,
   acknowledged: readonly Acknowledged[],
@@ -251,12 +251,12 @@ function judgeStream(
   return verdict;
 }
 
-/** What a journal says of the application that its sockets did not, or the other way round. */
+/** Finds contradictions between what the application and its sockets received. */
 function flawOf({ told, seen }: Journal, gaps: number): string | undefined {
   const texts = new Set(told.flatMap(({ text }) => text ?? []));
   const invented = [...texts].find((text) => !seen.has(text));
   if (invented !== undefined) return `"${invented}" was told, and came over no socket`;
-  // What arrives late from an epoch that has ended is rightly not handed over.
+  // Late frames of an ended epoch are correctly not delivered.
   const kept = gaps === 0 ? [...seen].find((text) => !texts.has(text)) : undefined;
   return kept === undefined ? undefined : `"${kept}" came over a socket, and was not told`;
 }
@@ -265,7 +265,7 @@ function isBefore({ epoch, offset }: Position, start: Position): boolean {
   return epoch === start.epoch && offset <= start.offset;
 }
 
-/** Whether a gap says that this may be lost: it ends its epoch, goes past it, or may have gone past the whole of its epoch. */
+/** Whether a gap covers a publication: it ends its epoch, skips it, or may have skipped its whole epoch. */
 function covers([from, to]: readonly [Position, Position], { epoch, offset }: Position): boolean {
   if (from.epoch === to.epoch) return epoch === to.epoch && from.offset < offset && offset <= to.offset;
   if (epoch === to.epoch) return offset <= to.offset;
@@ -280,7 +280,7 @@ function describe(position: Position | undefined): string {
   return position === undefined ? 'nowhere' : `${position.epoch}/${position.offset}`;
 }
 
-/** Whether a client left a subscribed socket on its own account. */
+/** Whether a client left a subscribed socket on its own initiative. */
 function isGivenUp({ subscribedAt, heardAt, invitedAt, closedAt, leftByClient }: SocketLife): boolean {
   return (
     subscribedAt !== undefined &&

@@ -4,7 +4,7 @@ import { fileName, forget, LAST_RUN, records } from './records.js';
 import { table } from './table.js';
 import { timelineSvg } from './timeline-svg.js';
 
-/** Before all suites: what an earlier run left is gone. After them: the report of this one, at report/last-run/report.md. */
+/** Before all suites: removes the results of an earlier run. Afterwards: writes the report, report/last-run/report.md. */
 export default async function setup(): Promise<() => Promise<void>> {
   await forget();
   return async () => {

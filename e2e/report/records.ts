@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import type { Cost } from '../faults/fault.js';
 import type { RunReport } from '../load/run.js';
 
-/** What the suites of a run leave for its report. */
+/** The results of a run's suites, for its report. */
 export const LAST_RUN = new URL('last-run/', import.meta.url).pathname;
 
-/** A fault, and what the clients' journals said of it. */
+/** A fault, and the evaluation of the clients' journals. */
 export interface FaultRecord {
   readonly fault: string;
   readonly cost: Cost;

@@ -10,17 +10,17 @@ const PANEL = 120;
 const SPACE = 34;
 const TOP = 44;
 
-/** Of the Okabe–Ito palette, which people with every kind of colour vision can tell apart. */
+/** The Okabe–Ito palette, which can be distinguished with every kind of colour vision. */
 const COLOURS = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#f0e442', '#999999'];
 
 interface Panel {
   readonly title: string;
   readonly max: number;
-  /** The marks, in a coordinate system of its own. */
+  /** The marks, in the panel's own coordinate system. */
   readonly draw: (y: (value: number) => number) => string;
 }
 
-/** Connections per pod, deliveries, gaps and the slowest delivery, second by second, as a drawing for light and dark pages. */
+/** Draws connections per pod, deliveries, gaps and the slowest delivery, second by second, for light and dark pages. */
 export function timelineSvg({ fault, from, to, report: { timeline } }: FaultRecord): string {
   const seconds = Math.max(1, timeline.length - 1);
   const x = scaleLinear([0, seconds], [LEFT, WIDTH - RIGHT]);

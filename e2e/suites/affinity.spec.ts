@@ -9,7 +9,7 @@ import { connect, cookieOf, UpgradeError, type Connected, type ConnectOptions } 
 
 const HOST = 'affinity.holdfast.test';
 const CONFIG = { auth: { anonymous: true } };
-/** Rollouts that take no longer than they must. */
+/** Short timeouts for rollouts. */
 const ROLLOUT = { rollingUpdate: { maxSurge: '100%' } };
 const TIMEOUTS = { drain: 5 };
 const CONNECT_EVERY = 20;
@@ -35,7 +35,7 @@ afterAll(() => namespace?.remove());
 
 beforeEach(() => namespace.collectOnFailure());
 
-/** Until the controller knows of the route, of every pod, and of the cookie where there is to be one. */
+/** Waits until the controller has the route, every pod, and the cookie if there should be one. */
 async function untilServed(sticky: boolean): Promise<void> {
   const pods = new Set(await release.podNames());
   const look = async (): Promise<void> => {
@@ -52,7 +52,7 @@ async function apply(mode: string, controller: string): Promise<void> {
   await untilServed(mode === 'cookie');
 }
 
-/** A cookie of this pod. */
+/** A cookie for this pod. */
 async function cookieFor(pod: string): Promise<string> {
   for (;;) {
     const [connected] = await connectTimes(1, at());
@@ -80,12 +80,12 @@ describe.each(['nginx', 'traefik'])('through an ingress of class %s', (controlle
       await apply('cookie', controller);
     });
 
-    it('nobody was cut by the change from none', () => {
+    it('nobody was disconnected by the change from none', () => {
       expect(before.map(({ socket }) => socket.readyState)).toEqual([WebSocket.OPEN]);
       for (const { socket } of before) socket.close();
     });
 
-    it('clients without the cookie spread over the pods, and are given one', async () => {
+    it('clients without the cookie spread over the pods, and receive one', async () => {
       const all = await connectTimes(30, at());
       expect(podsOf(all)).toEqual(new Set(await release.podNames()));
       const [cookie = ''] = all[0]?.setCookies ?? [];
@@ -93,7 +93,7 @@ describe.each(['nginx', 'traefik'])('through an ingress of class %s', (controlle
       expect(cookie.split('; ').slice(1).toSorted()).toEqual(['HttpOnly', 'Path=/', 'SameSite=Lax']);
     });
 
-    it('a client with the cookie stays on its pod, whichever it is', async () => {
+    it('a client with the cookie stays on its pod, for every pod', async () => {
       for (const pod of await release.podNames()) {
         const cookie = await cookieFor(pod);
         expect(podsOf(await connectTimes(20, at({ cookie })))).toEqual(new Set([pod]));
@@ -104,12 +104,12 @@ describe.each(['nginx', 'traefik'])('through an ingress of class %s', (controlle
       const [pod = ''] = await release.podNames();
       const headers = { host: HOST, cookie: await cookieFor(pod) };
       for (const client of clients.names) {
-        const told = await clients.connect(client, `ws://${address}/ws`, { headers, times: 3 });
-        expect(new Set(told)).toEqual(new Set([pod]));
+        const reached = await clients.connect(client, `ws://${address}/ws`, { headers, times: 3 });
+        expect(new Set(reached)).toEqual(new Set([pod]));
       }
     });
 
-    it('a client whose pod goes comes back to another, and no upgrade is refused meanwhile', async () => {
+    it('a client whose pod stops reconnects to another, and no upgrade is refused meanwhile', async () => {
       const [pod = ''] = await release.podNames();
       let cookie = await cookieFor(pod);
       const seen: string[] = [];
@@ -127,14 +127,14 @@ describe.each(['nginx', 'traefik'])('through an ingress of class %s', (controlle
           if (!(error instanceof UpgradeError)) throw error;
           refused.push(error.status);
         }
-        // Below the rate of upgrades that a pod takes.
+        // Below the rate of upgrades that a pod accepts.
         await sleep(CONNECT_EVERY);
       }
       await watch;
       expect(refused).toEqual([]);
       const moves = seen.filter((name, index) => index > 0 && name !== seen[index - 1]);
       console.log(`${controller}: ${seen.length} connections while a pod stopped, ${moves.length} move`);
-      // Sticky on the old pod while it settles, then on one other pod for good.
+      // Sticky on the old pod while it settles, then permanently on one other pod.
       expect(seen[0]).toBe(pod);
       expect(moves).toHaveLength(1);
     });
@@ -155,22 +155,22 @@ describe('through the Service with sessionAffinity.mode=clientIP', () => {
 
   it('each address stays on its pod', async () => {
     const all = await Promise.all(clients.names.map((client) => clients.connect(client, url(), { times: 20 })));
-    for (const told of all) expect(new Set(told).size).toBe(1);
+    for (const told of all) expect(new Set(reached).size).toBe(1);
     console.log(`clientIP: ${clients.names.length} addresses on ${new Set(all.flat()).size} pods`);
     expect(new Set(all.flat()).size).toBeGreaterThan(1);
   });
 
-  it('an address moves when its pod goes, and stays on the next', async () => {
+  it('an address moves when its pod stops, and stays on the next', async () => {
     const [client = ''] = clients.names;
     const [pod = ''] = await clients.connect(client, url());
     await release.stop(pod);
     await release.gone(pod);
-    const told = await clients.connect(client, url(), { times: 20 });
-    expect(told).not.toContain(pod);
-    expect(new Set(told).size).toBe(1);
+    const reached = await clients.connect(client, url(), { times: 20 });
+    expect(reached).not.toContain(pod);
+    expect(new Set(reached).size).toBe(1);
   });
 
-  it('does nothing through an ingress that dials pods', async () => {
+  it('has no effect through an ingress that connects to pods directly', async () => {
     await apply('clientIP', 'nginx');
     expect(podsOf(await connectTimes(30, at())).size).toBe(3);
   });

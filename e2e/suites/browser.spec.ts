@@ -44,7 +44,7 @@ async function screenshot(window: ChatWindow, name: string): Promise<void> {
   await window.page.screenshot({ path: join(LAST_RUN, `chat-${name}.png`) });
 }
 
-it('two people chat through the ingress over TLS, and notice nothing of a Deployment that rolls', async () => {
+it('two people chat through the ingress over TLS, and do not notice a rolling restart', async () => {
   const url = `https://${scene.host}/`;
   const ann = await ChatWindow.open(browser, url, 'Ann');
   const bob = await ChatWindow.open(browser, url, 'Bob');

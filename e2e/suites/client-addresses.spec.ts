@@ -5,12 +5,12 @@ import { Namespace } from '../support/namespace.js';
 import { Release } from '../support/release.js';
 
 /**
- * FIRST-LAST, IPv4 addresses that this machine has and that reach the cluster's Services: 400 of them for three pods. On Linux, as root,
- * `ip address add 10.90.4.1/32 dev lo` and so on gives a machine more; they must be routed back to it.
+ * FIRST-LAST: IPv4 addresses of this machine that reach the cluster's Services, 400 of them for three pods. On Linux, as root,
+ * `ip address add 10.90.4.1/32 dev lo` and so on adds addresses; they must be routed back to this machine.
  */
 const ADDRESSES = process.env['E2E_CLIENT_ADDRESSES'];
 
-/** What kube-proxy in mode iptables remembers for each endpoint: ip_list_tot of the kernel's module xt_recent. */
+/** The number of addresses that kube-proxy in iptables mode remembers per endpoint: ip_list_tot of the kernel module xt_recent. */
 const REMEMBERED = 100;
 
 describe.skipIf(ADDRESSES === undefined)('many client addresses under sessionAffinity.mode=clientIP', () => {
@@ -28,7 +28,7 @@ describe.skipIf(ADDRESSES === undefined)('many client addresses under sessionAff
     });
     address = spec?.clusterIP ?? '';
     pods = (await release.podNames()).length;
-    // kube-proxy takes a moment to hear of the pods; an address that met one of them stays there, so each look takes others.
+    // kube-proxy needs a moment to learn about the pods; an address that reached one of them stays there, so each check uses other addresses.
     const addresses = range(ADDRESSES ?? '');
     const look = async (): Promise<void> => {
       const met = await passOf(addresses.splice(-20));
@@ -41,7 +41,7 @@ describe.skipIf(ADDRESSES === undefined)('many client addresses under sessionAff
 
   beforeEach(() => namespace.collectOnFailure());
 
-  /** The pods that the addresses reach, in turn. */
+  /** The pods that the addresses reach, one after the other. */
   async function passOf(addresses: readonly string[]): Promise<string[]> {
     const all: string[] = [];
     for (const localAddress of addresses) {
@@ -51,13 +51,13 @@ describe.skipIf(ADDRESSES === undefined)('many client addresses under sessionAff
     return all;
   }
 
-  /** How many of the addresses reach the same pod when they come in turn for a second time. */
+  /** The number of addresses that reach the same pod again in a second round. */
   async function cameBack(addresses: readonly string[]): Promise<number> {
     const [before, after] = [await passOf(addresses), await passOf(addresses)];
     return after.filter((pod, index) => pod === before[index]).length;
   }
 
-  it('come back to their pod while they are as few as kube-proxy remembers, and are forgotten beyond', async () => {
+  it('return to their pod up to the number that kube-proxy remembers, and are forgotten beyond that', async () => {
     const addresses = range(ADDRESSES ?? '');
     const few = addresses.slice(0, (pods * REMEMBERED) / 2);
     expect(await cameBack(few)).toBe(few.length);

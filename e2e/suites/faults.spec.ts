@@ -22,7 +22,7 @@ afterAll(() => namespace?.remove());
 
 beforeEach(() => namespace.collectOnFailure());
 
-describe('1,000 clients on 50 channels over 3 pods lose nothing, and are told the truth, through', () => {
+describe('1,000 clients on 50 channels over 3 pods lose nothing silently in', () => {
   it.each([...ROLLOUTS, ...CRASHES, ...NODES, ...BROKER, ...ENVIRONMENT, ...SCALING])('$name', async (fault) => {
     await expectToSurvive(scene, fault, namespace.folder(fault.name));
   });

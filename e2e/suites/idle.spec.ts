@@ -20,7 +20,7 @@ interface Idle {
   readonly at: ConnectOptions;
 }
 
-/** One pod behind an ingress, with these seconds of timeouts.read, and between two pings of the gateway; 0 sends none. */
+/** Installs one pod behind an ingress, with timeouts.read and the ping interval in seconds; 0 disables pings. */
 async function install(
   { task, onTestFinished }: TestContext,
   name: string,
@@ -43,12 +43,12 @@ function apply(namespace: Namespace, values: Values, read: number, ping: number)
   return new Release(namespace).apply({ ...values, replicaCount: 1, timeouts: { read, send: read }, config });
 }
 
-/** Connects once the controller knows of the route. */
+/** Connects once the controller has the route. */
 function connected(options: ConnectOptions): Promise<Connected> {
   return eventually(() => connect(options));
 }
 
-// Most of the time they wait. Tests that run side by side have what they need of vitest in their contexts.
+// Concurrent, because they mostly wait. Concurrent tests use vitest's functions from their contexts.
 describe.concurrent('an idle WebSocket', () => {
   it('is cut by ingress-nginx after timeouts.read', async (context) => {
     const { at } = await install(context, 'cut', 'nginx', 10, 0);
@@ -58,14 +58,14 @@ describe.concurrent('an idle WebSocket', () => {
     expect(lived).toBeLessThan(13_000);
   });
 
-  it('is not cut where the gateway pings more often', async (context) => {
+  it('is not cut if the gateway pings more often', async (context) => {
     const { at } = await install(context, 'pinged', 'nginx', 10, 5);
     const { socket } = await connected(at);
     expect(await livesFor(socket, 30_000)).toBeUndefined();
     socket.close();
   });
 
-  it.for(['nginx', 'traefik'])('lives for 75 s of silence behind %s by default', async (controller, context) => {
+  it.for(['nginx', 'traefik'])('survives 75 s of silence behind %s by default', async (controller, context) => {
     const { at } = await install(context, `silent-${controller}`, controller, 3_600, 0);
     const { socket } = await connected(at);
     expect(await livesFor(socket, 75_000)).toBeUndefined();

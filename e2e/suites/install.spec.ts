@@ -14,7 +14,7 @@ beforeEach(async () => {
   namespace.collectOnFailure();
 });
 
-// Each test removes that of the one before; what a failed one leaves behind is collected first.
+// Each test removes the previous release; the remains of a failed test are collected first.
 afterAll(() => namespace?.remove());
 
 async function wiring(): Promise<Wiring> {
@@ -35,7 +35,7 @@ describe('helm upgrade', () => {
     ['clientIP', {}],
     ['cookie', { controller: 'nginx' }],
     ['cookie', { controller: 'traefik' }],
-  ])('to sessionAffinity.mode=%s with %o passes helm test, which checks it', async (mode, ingress) => {
+  ])('to sessionAffinity.mode=%s with %o passes helm test, which checks the affinity', async (mode, ingress) => {
     const host = 'install.e2e.test';
     const values = {
       ...QUICK,
@@ -61,7 +61,7 @@ describe('a preset', () => {
 });
 
 describe('labels and ports', () => {
-  it('lead from the Ingress, the Services and the autoscaler to the pods, and a wrong one is found', async () => {
+  it('connect the Ingress, the Services and the autoscaler to the pods, and a wrong one is detected', async () => {
     await release.apply({
       ...QUICK,
       ingress: { enabled: true, controller: 'traefik', hosts: ['labels.e2e.test'] },

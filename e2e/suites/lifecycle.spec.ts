@@ -40,7 +40,7 @@ async function secrets(): Promise<object[]> {
   return items.map(({ data }) => data);
 }
 
-/** The lowest number of pods that the Deployment is asked for during `action`. */
+/** The lowest number of replicas that the Deployment requests during `action`. */
 async function lowestCount(action: () => Promise<void>): Promise<number> {
   const seen: number[] = [];
   const watch = new AbortController();
@@ -96,7 +96,7 @@ describe('the chart', () => {
     },
   );
 
-  it('is ready within 60 s where pods must be restricted, with nothing set', async () => {
+  it('is ready within 60 s in a restricted namespace, without any values', async () => {
     const start = performance.now();
     await release.helm(['install', 'holdfast', CHART, '--wait', '--timeout=60s'], {});
     expect(performance.now() - start).toBeLessThan(60_000);
@@ -105,7 +105,7 @@ describe('the chart', () => {
 
   it('passes its own test', async () => {
     expect(await release.helm(['test', 'holdfast'])).toMatch(/^Phase: +Succeeded$/m);
-    // It takes its pod away.
+    // It removes its pod.
     const { items } = await get<{ items: object[] }>('pods', '--selector=app.kubernetes.io/component=test');
     expect(items).toEqual([]);
   });
@@ -135,7 +135,7 @@ describe('the chart', () => {
     expect((await deployment()).spec.replicas).toBe(2);
   });
 
-  it('can be upgraded after `kubectl rollout restart`, which stays', async () => {
+  it('can be upgraded after `kubectl rollout restart`, which is kept', async () => {
     await kubectl(['rollout', 'restart', 'deployment/holdfast', '--namespace', NAMESPACE]);
     await kubectl(['rollout', 'status', 'deployment/holdfast', '--namespace', NAMESPACE]);
     const pods = await release.podNames();
@@ -145,7 +145,7 @@ describe('the chart', () => {
     withTwo = String((JSON.parse(history) as { revision: number }[])[0]?.revision);
   });
 
-  it('never lowers the count when autoscaling is switched on', async () => {
+  it('never lowers the count when autoscaling is enabled', async () => {
     const autoscaling = { enabled: true, minReplicas: 2, maxReplicas: 4 };
     expect(await lowestCount(() => upgrade({ autoscaling }))).toBe(2);
     expect(await lowestCount(() => upgrade({ autoscaling }))).toBe(2);
@@ -169,11 +169,11 @@ describe('the chart', () => {
       'conflict with "kube-controller-manager" with subresource "scale"',
     );
     expect((await deployment()).spec.replicas).toBe(4);
-    // Helm takes what it tried last for what there is, and would not remove the autoscaler without this.
+    // Helm considers its last attempt to be the current state, and would not remove the autoscaler without this.
     await upgrade({ autoscaling });
   });
 
-  it('refuses to switch autoscaling off with fewer pods than run, and does it with as many', async () => {
+  it('refuses to disable autoscaling with fewer pods than are running, and accepts the same number', async () => {
     await expect(upgrade({ replicaCount: 2 })).rejects.toThrow('replicaCount: the autoscaler runs 4 pods');
     expect(await lowestCount(() => upgrade({ replicaCount: 4 }))).toBe(4);
     await kubectl(['scale', 'deployment/holdfast', '--replicas=2', '--namespace', NAMESPACE]);
@@ -187,7 +187,7 @@ describe('the chart', () => {
     expect(data['config.yaml']).not.toContain('keyWindow');
   });
 
-  it('leaves nothing behind when it is uninstalled', async () => {
+  it('leaves nothing behind after uninstalling', async () => {
     await release.helm(['uninstall', 'holdfast', '--wait']);
     await kubectl(['wait', 'pods', '--all', '--for=delete', '--timeout=170s', '--namespace', NAMESPACE]);
     const kinds = (await kubectl(['api-resources', '--namespaced', '--verbs=list', '--output=name']))

@@ -51,7 +51,7 @@ async function as(user: string): Promise<Partial<ConnectOptions>> {
   return { headers: { authorization: `Bearer ${token}` } };
 }
 
-/** Connects so often, and stays. @returns how many were taken, and how each other was refused. */
+/** Opens a number of connections. @returns how many were accepted, and how the others were refused. */
 async function connectAll(times: number, options: ConnectOptions): Promise<{ taken: number; refusals: number[] }> {
   const refusals: number[] = [];
   for (let time = 0; time < times; time += 1) {
@@ -66,8 +66,8 @@ async function connectAll(times: number, options: ConnectOptions): Promise<{ tak
   return { taken: times - refusals.length, refusals };
 }
 
-describe('through the ingress, connections are bounded', () => {
-  it('by pod: pods fill up, then upgrades are answered 503, and who leaves makes room', async () => {
+describe('through the ingress, connections are limited', () => {
+  it('by pod: pods fill up, then upgrades get 503, and a client that leaves makes room', async () => {
     await apply({ limits: { connections: { perPod: 4 } } });
     const { taken, refusals } = await connectAll(30, through());
     expect(taken).toBe(3 * 4);
@@ -76,7 +76,7 @@ describe('through the ingress, connections are bounded', () => {
     await vi.waitFor(async () => expect((await connectAll(3, through())).taken).toBe(1), { timeout: 10_000 });
   });
 
-  it('by user: 1013 for who knows the protocol, 429 for others, and nothing for other users', async () => {
+  it('by user: 1013 with the subprotocol, 429 without, and no effect on other users', async () => {
     await apply({ limits: { connections: { perUser: 2 } } });
     const { taken, refusals } = await connectAll(20, through(await as('ann')));
     expect(taken).toBe(3 * 2);
@@ -85,7 +85,7 @@ describe('through the ingress, connections are bounded', () => {
     expect(await connectAll(3, through(await as('bob')))).toEqual({ taken: 3, refusals: [] });
   });
 
-  it('by address, which nobody can make up by a header', async () => {
+  it('by address, which cannot be forged with a header', async () => {
     await apply({ limits: { trustedHops: 1, connections: { perAddress: 3 } } });
     let total = 0;
     for (let host = 1; host <= 20; host += 1) {
@@ -99,14 +99,14 @@ describe('through the ingress, connections are bounded', () => {
   it('by the rate of upgrades from an address', async () => {
     await apply({ limits: { trustedHops: 1, connectionRate: { perAddress: { burst: 5, perSecond: 0.01 } } } });
     const { taken, refusals } = await connectAll(40, through({ subprotocol: false }));
-    // Some of each pod's were used up when it was asked whether it is there.
+    // The readiness checks used up a part of each pod's rate.
     expect(taken).toBeGreaterThan(0);
     expect(taken).toBeLessThanOrEqual(3 * 5);
     expect(new Set(refusals)).toEqual(new Set([429]));
   });
 });
 
-describe('through the ingress, a connection is bounded', () => {
+describe('through the ingress, a connection is limited', () => {
   beforeAll(() =>
     apply({
       limits: { frames: { burst: 20, perSecond: 0.01 }, publishes: { burst: 3, perSecond: 0.01 } },
@@ -121,7 +121,7 @@ describe('through the ingress, a connection is bounded', () => {
     expect(await closed).toBe(1009);
   });
 
-  it('in its frames: refused one by one at first, and closed with 1008 when it goes on', async () => {
+  it('in its frames: they are refused at first, and the connection is closed with 1008 if it continues', async () => {
     const { socket } = await connect(through());
     const refused: ErrorData[] = [];
     socket.on('message', (bytes: Buffer) => {
@@ -161,8 +161,8 @@ function post(body: object): Promise<Response> {
   });
 }
 
-describe('the HTTP API is bounded', () => {
-  it('in the size of a body: 413, and by the rate of a key: 429 that says when to come back', async () => {
+describe('the HTTP API is limited', () => {
+  it('in the size of a body: 413, and by the rate of a key: 429 with Retry-After', async () => {
     await apply({ limits: { apiRequests: { burst: 4, perSecond: 0.01 } } });
     const large = await post({ channel: 'room:1', data: 'x'.repeat(1_100_000) });
     expect([large.status, ((await large.json()) as { code: string }).code]).toEqual([413, 'too_large']);

@@ -41,7 +41,7 @@ async function connect(user: string): Promise<Connected> {
   return { client, node };
 }
 
-/** Clients on as many different pods as there are users. */
+/** Clients of the users, each on a different pod. */
 async function connectApart<const Users extends readonly string[]>(
   ...users: Users
 ): Promise<{ [Index in keyof Users]: Connected }> {
@@ -59,7 +59,7 @@ async function connectApart<const Users extends readonly string[]>(
   return connected as { [Index in keyof Users]: Connected };
 }
 
-/** What a client is told on a channel, from when it is subscribed. */
+/** What a client receives on a channel after subscribing. */
 async function follow({ client }: Connected, channel: string): Promise<Message[]> {
   const told: Message[] = [];
   const { ready } = client.subscribe(channel, {
@@ -82,8 +82,8 @@ const userOf = ({ user }: Member): string => user ?? '';
 
 const texts = (told: readonly Message[]): unknown[] => told.map(({ data }) => data);
 
-describe('clients of different pods are as on one', () => {
-  it('what one publishes reaches those of every other pod, in order', async () => {
+describe('clients of different pods behave as on one', () => {
+  it('messages reach the clients of every pod, in order', async () => {
     const [ann, bob, cid] = await connectApart('ann', 'bob', 'cid');
     const heard = await Promise.all([ann, bob, cid].map((one) => follow(one, 'room:order')));
     const said = Array.from({ length: 50 }, (_, index) => index);
@@ -94,7 +94,7 @@ describe('clients of different pods are as on one', () => {
     expect(new Set(heard.map((told) => JSON.stringify(told))).size).toBe(1);
   });
 
-  it('each is told who is there, who comes, and who leaves', async () => {
+  it('each receives members, joins and leaves', async () => {
     const [ann, bob] = await connectApart('ann', 'bob');
     const events: string[] = [];
     const { ready } = ann.client.subscribe(
@@ -127,7 +127,7 @@ describe('clients of different pods are as on one', () => {
     expect(texts(onPhone ?? [])).toEqual(['for Ann']);
   });
 
-  it('the API may be asked at any pod: it publishes to all, lists a user everywhere, and disconnects it', async () => {
+  it('the API of any pod publishes to all, lists a user everywhere, and disconnects it', async () => {
     const [first, second] = await connectApart('dora', 'dora');
     const heard = await Promise.all([first, second].map((one) => follow(one, 'room:api')));
     const said = Array.from({ length: 30 }, (_, index) => `call ${index}`);

@@ -14,7 +14,7 @@ let gateway: End;
 let redis: End;
 let controller: End;
 
-// Not every cluster enforces policies: what they say is worked out, of the objects and the pods that the cluster has.
+// Not every cluster enforces policies, so their effect is computed from the objects and pods in the cluster.
 beforeAll(async () => {
   const cluster = Cluster.connect();
   namespace = await Namespace.create(cluster, 'network-policy');
@@ -45,7 +45,7 @@ async function endOf(pod: V1Pod | undefined): Promise<End> {
   return { pod, namespaceLabels: metadata?.labels ?? {} };
 }
 
-/** Any other pod of the namespace. */
+/** Any other pod in the namespace. */
 async function podLabelled(labels: Readonly<Record<string, string>>): Promise<End> {
   return endOf({ metadata: { namespace: namespace.name, labels } });
 }
@@ -62,7 +62,7 @@ it('Prometheus reaches the metrics, and nothing else', async () => {
   expect(allows(policies, { from: prometheus, to: gateway, port: 8000 })).toBe(false);
 });
 
-it('any other pod, and what is outside of the cluster, reaches nothing', async () => {
+it('other pods and hosts outside of the cluster reach nothing', async () => {
   for (const from of [await podLabelled({ app: 'other' }), 'outside'] as const) {
     for (const port of [8000, 8001]) expect(allows(policies, { from, to: gateway, port })).toBe(false);
     expect(allows(policies, { from, to: redis, port: 6379 })).toBe(false);

@@ -10,7 +10,7 @@ import { Release } from '../support/release.js';
 const HOST = 'routes.holdfast.test';
 const CONFIG = { auth: { anonymous: true } };
 
-/** The class of the Gateways here; its listeners are at the ports of the ingress controller. */
+/** The class of the Gateways; its listeners use the ports of the ingress controller. */
 const GATEWAY_CLASS = process.env['E2E_GATEWAY_CLASS'] ?? 'traefik';
 
 let address: string;
@@ -31,11 +31,11 @@ beforeEach(() => namespace.collectOnFailure());
 
 const ask = (path: string, { tls = false } = {}): ReturnType<typeof askAt> => askAt({ address, host: HOST, path, tls });
 
-/** A route that is not (yet) there is answered by 404; the WebSocket's by 426. */
+/** A missing route responds with 404, the WebSocket's with 426. */
 const untilServed = (tls: boolean): Promise<void> =>
   eventually(async () => expect(await ask('/ws', { tls })).toEqual([426]));
 
-/** What is answered at all of some paths of the gateway, once its WebSocket is. */
+/** The responses of several paths, once the WebSocket's route exists. */
 async function served({ tls = false } = {}): Promise<string[]> {
   await untilServed(tls);
   await connectTimes(1, { address, host: HOST, tls });
@@ -62,12 +62,12 @@ async function cookieIsSecure(): Promise<void> {
 }
 
 describe.each(['nginx', 'traefik'])('an Ingress of class %s', (controller) => {
-  it('leads to the WebSocket and nothing else', async () => {
+  it('routes only the WebSocket', async () => {
     await release.apply({ ingress: { enabled: true, controller, hosts: [HOST] }, config: CONFIG });
     expect(await served()).toEqual(['/ws']);
   });
 
-  it('ends TLS with a given certificate', async () => {
+  it('terminates TLS with a given certificate', async () => {
     // Traefik's redirect needs its own resources, which a test cluster may not have.
     const tls = { enabled: true, secretName: 'tls', redirect: controller === 'nginx' };
     await release.apply({
@@ -101,7 +101,7 @@ describe('an HTTPRoute', () => {
 
   const gatewayValues = { enabled: true, hostnames: [HOST] };
 
-  it('leads to the WebSocket and nothing else', async () => {
+  it('routes only the WebSocket', async () => {
     const gateway = { ...gatewayValues, parentRefs: [{ name: 'public', sectionName: 'http' }] };
     await release.apply({ gateway, config: CONFIG });
     expect(await served()).toEqual(['/ws']);
@@ -112,7 +112,7 @@ describe('an HTTPRoute', () => {
     expect(new Set(all.map(({ pod }) => pod))).toEqual(new Set(await release.podNames()));
   });
 
-  it('leads http to https', async () => {
+  it('redirects http to https', async () => {
     const gateway = {
       ...gatewayValues,
       parentRefs: [{ name: 'public', sectionName: 'https' }],
@@ -124,7 +124,7 @@ describe('an HTTPRoute', () => {
   });
 });
 
-/** A node with a pod of the gateway, and where to reach it. */
+/** A node with a pod of the gateway, and its address. */
 interface PodNode {
   readonly name: string;
   readonly address: string;
@@ -146,20 +146,20 @@ describe('service.externalTrafficPolicy', () => {
     expect(nodes.length).toBeGreaterThan(1);
   }
 
-  /** The nodes whose pods answer at the port of a node. */
+  /** The nodes whose pods respond on the port of a node. */
   async function reached(node: PodNode): Promise<Set<string>> {
     const all = await connectTimes(20, { address: node.address, host: HOST });
     return new Set(all.map(({ pod }) => nodeOf.get(pod) ?? ''));
   }
 
-  it('Local keeps to the pods of the node', async () => {
+  it('Local only reaches the pods of the node', async () => {
     await apply('Local');
     for (const node of nodes) {
       await eventually(async () => expect(await reached(node)).toEqual(new Set([node.name])));
     }
   });
 
-  it('Cluster goes to the pods of all nodes', async () => {
+  it('Cluster reaches the pods of all nodes', async () => {
     await apply('Cluster');
     for (const node of nodes) {
       await eventually(async () => expect(await reached(node)).toEqual(new Set(nodes.map(({ name }) => name))));

@@ -20,7 +20,7 @@ afterAll(() => namespace?.remove());
 
 beforeEach(() => namespace.collectOnFailure());
 
-describe('1,000 clients on 50 channels over 3 pods lose nothing, and are told the truth, through', () => {
+describe('1,000 clients on 50 channels over 3 pods lose nothing silently in', () => {
   it.each([0, 1])('a failover by Sentinel, with wait=%i', async (wait) => {
     await expectToSurvive(scene, failover(sentinels, wait), namespace.folder(`failover-${wait}`));
   });

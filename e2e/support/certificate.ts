@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { command } from './command.js';
 import type { Namespace } from './namespace.js';
 
-/** Creates a Secret of type kubernetes.io/tls with a certificate for a host that signs itself. @returns its name */
+/** Creates a Secret of type kubernetes.io/tls with a self-signed certificate for a host. @returns its name */
 export async function createCertificate({ name: namespace, cluster }: Namespace, host: string): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-tls-'));
   try {

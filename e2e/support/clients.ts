@@ -7,7 +7,7 @@ import { connect, type Connected } from './socket.js';
 
 const LABELS = { app: 'client' };
 
-/** What runs in such a pod: connects once, and prints which pod answered. */
+/** The program of a client pod: connects once, and prints the pod of the gateway. */
 const SCRIPT = `
 const { default: { WebSocket } } = await import('/app/node_modules/ws/index.js');
 const [url, headers, times] = JSON.parse(process.argv[1]);
@@ -24,7 +24,7 @@ for (let time = 0; time < times; time++) {
 console.log(JSON.stringify(told));
 `;
 
-/** Pods that connect from addresses of their own. */
+/** Pods that connect from different addresses. */
 export class ClientPods {
   private constructor(
     private readonly namespace: Namespace,
@@ -34,7 +34,7 @@ export class ClientPods {
   static async start(namespace: Namespace, count: number): Promise<ClientPods> {
     const container = {
       name: 'client',
-      // It has Node and a WebSocket client.
+      // The gateway's image contains Node and a WebSocket client.
       image: GATEWAY_IMAGE,
       command: ['node', '-e', 'setInterval(() => {}, 1000)'],
       resources: { requests: { cpu: '1m', memory: '16Mi' } },
@@ -69,7 +69,7 @@ export class ClientPods {
     return new ClientPods(namespace, pods.map(nameOf));
   }
 
-  /** Connects from a pod so many times, one after the other. @returns the pod of the gateway that answered each. */
+  /** Connects `times` times from a pod, sequentially. @returns the pod of the gateway for each connection. */
   async connect(pod: string, url: string, { times = 1, headers = {} } = {}): Promise<string[]> {
     const argument = JSON.stringify([url, headers, times]);
     const words = ['node', '--input-type=module', '-e', SCRIPT, argument];
@@ -77,7 +77,7 @@ export class ClientPods {
   }
 }
 
-/** Connects so many times, one after the other, and closes at once. */
+/** Connects several times, sequentially, and closes each connection at once. */
 export async function connectTimes(times: number, options: Parameters<typeof connect>[0]): Promise<Connected[]> {
   const all: Connected[] = [];
   for (let time = 0; time < times; time++) {

@@ -25,9 +25,9 @@ export class Cluster {
     this.#objects = KubernetesObjectApi.makeApiClient(config);
   }
 
-  /** @throws Error where KUBECONFIG does not lead to a cluster. */
+  /** @throws Error if KUBECONFIG does not name a cluster. */
   static connect(): Cluster {
-    if (process.env['KUBECONFIG'] === undefined) throw new Error('set KUBECONFIG, or run `npm run e2e`, which does');
+    if (process.env['KUBECONFIG'] === undefined) throw new Error('set KUBECONFIG, or run `npm run e2e`, which sets it');
     const config = new KubeConfig();
     config.loadFromDefault();
     return new Cluster(config);
@@ -49,16 +49,17 @@ export class Cluster {
     );
   }
 
-  /** Where the ingress controller answers: E2E_INGRESS_ADDRESS, or the node that it runs on. */
+  /** The address of the ingress controller: E2E_INGRESS_ADDRESS, or the node that it runs on. */
   async ingressAddress(): Promise<string> {
     const told = process.env['E2E_INGRESS_ADDRESS'];
     if (told !== undefined) return told;
     const address = (await this.ingressController()).status?.hostIP;
-    if (address === undefined) throw new Error('the ingress controller is on no node: set E2E_INGRESS_ADDRESS');
+    if (address === undefined)
+      throw new Error('the ingress controller does not run on any node: set E2E_INGRESS_ADDRESS');
     return address;
   }
 
-  /** The pod of the ingress controller, the newest where one replaces another. */
+  /** The pod of the ingress controller, the newest if one is being replaced. */
   async ingressController(): Promise<V1Pod> {
     for (const labelSelector of [
       'app=traefik',
@@ -69,7 +70,7 @@ export class Cluster {
       const [newest] = items.toSorted((a, b) => createdAt(b) - createdAt(a));
       if (newest !== undefined) return newest;
     }
-    throw new Error('no ingress controller was found, neither Traefik nor ingress-nginx');
+    throw new Error('found neither Traefik nor ingress-nginx as ingress controller');
   }
 
   async pods(namespace: string, labelSelector: string): Promise<V1Pod[]> {

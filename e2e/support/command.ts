@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 
 export interface CommandOptions {
-  /** ms after which the command is ended; 120,000 where it is not given. */
+  /** The time limit in ms; 120,000 by default. */
   readonly timeout?: number;
   readonly input?: string;
 }
@@ -9,7 +9,7 @@ export interface CommandOptions {
 /**
  * Runs a program and returns its output.
  *
- * @throws Error with what it wrote, where it fails.
+ * @throws Error with its output, if it fails.
  */
 export function command(program: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -4,10 +4,10 @@ import { Exec } from '@kubernetes/client-node';
 import type { Namespace } from './namespace.js';
 
 /**
- * Runs a command in a container, as `kubectl exec` does.
+ * Runs a command in a container, like `kubectl exec`.
  *
- * @returns what it wrote.
- * @throws Error where it fails.
+ * @returns its output.
+ * @throws Error if it fails.
  */
 export async function execute(
   { name, cluster }: Namespace,

@@ -2,16 +2,16 @@ import { request as requestHttp, type IncomingMessage } from 'node:http';
 import { request as requestHttps } from 'node:https';
 
 export interface Ask {
-  /** Where the TCP connection goes. */
+  /** The address of the TCP connection. */
   readonly address: string;
-  /** The name that the ingress knows. */
+  /** The host name that the ingress routes. */
   readonly host: string;
   readonly path: string;
-  /** Whether over TLS, with any certificate. */
+  /** Whether to use TLS, accepting any certificate. */
   readonly tls?: boolean;
 }
 
-/** The status of a plain request, and where it is redirected to. */
+/** The status of a plain request, and the target of a redirect. */
 export async function ask({
   address,
   host,

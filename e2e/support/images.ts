@@ -4,10 +4,10 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
   version: string;
 };
 
-/** Of the gateway's image; E2E_IMAGE_TAG, or the release. */
+/** The tag of the gateway's image: E2E_IMAGE_TAG, or the release. */
 const GATEWAY_TAG = process.env['E2E_IMAGE_TAG'] ?? version;
 
-/** Of Redis; E2E_REDIS_TAG, or that of the chart. */
+/** The tag of Redis: E2E_REDIS_TAG, or the chart's. */
 export const REDIS_TAG = process.env['E2E_REDIS_TAG'];
 
 export const GATEWAY_IMAGE = `docker.io/holdfast/gateway:${GATEWAY_TAG}`;

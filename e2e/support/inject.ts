@@ -1,7 +1,7 @@
 import { command } from './command.js';
 
 /**
- * Faults that the Kubernetes API cannot make, by the program that E2E_FAULT names; kind/fault is that of kind. Its
+ * Injects faults that the Kubernetes API cannot, with the program in E2E_FAULT; kind/fault is the one for kind. Its
  * calls:
  *
  *     kill NAMESPACE POD [SIGNAL]           a signal, KILL by default, to the main process of the pod's first container
@@ -12,10 +12,10 @@ import { command } from './command.js';
  *
  * Each returns when the fault is over.
  *
- * @throws Error where E2E_FAULT is not set, or the program fails.
+ * @throws Error if E2E_FAULT is not set, or the program fails.
  */
 export function injectFault(...args: readonly string[]): Promise<string> {
   const program = process.env['E2E_FAULT'];
-  if (program === undefined) throw new Error('set E2E_FAULT to the program that makes faults, see e2e/README.md');
+  if (program === undefined) throw new Error('set E2E_FAULT to the program that injects faults, see e2e/README.md');
   return command(program, args);
 }

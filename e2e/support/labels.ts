@@ -10,7 +10,7 @@ export interface Wiring {
 }
 
 /**
- * What does not lead where it should: from the Deployment's selector to its pods, from Services to the pods and their ports,
+ * Finds wrong references: from the Deployment's selector to its pods, from Services to the pods and their ports,
  * from the Ingress to a Service and its port, from the autoscaler to the Deployment.
  */
 export function flaws({ deployment, services, ingress, autoscaler }: Wiring): string[] {

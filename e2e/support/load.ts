@@ -7,7 +7,7 @@ import type { Drain } from '../load/verdict.js';
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
 
-/** Clients and publishers in a process of their own, so that what the suite does delays none of them. */
+/** Clients and publishers in a separate process, so that the suite does not delay them. */
 export class Load {
   readonly #process: ChildProcess;
   readonly #pending = new Map<number, PromiseWithResolvers<unknown>>();
@@ -42,17 +42,17 @@ export class Load {
     return load;
   }
 
-  /** Publishers begin, and the time that is judged. */
+  /** Starts the publishers, and the time to be judged. */
   async begin(): Promise<void> {
     await this.#ask({ do: 'begin' });
   }
 
-  /** Has the publishers rest, or go on. */
+  /** Pauses or continues the publishers. */
   async rest(resting: boolean): Promise<void> {
     await this.#ask({ do: 'rest', resting });
   }
 
-  /** Resolves when so many more messages are acknowledged. */
+  /** Resolves when `count` more messages are acknowledged. */
   async goesOn(count: number, timeout = 60_000): Promise<void> {
     const acknowledged = async (): Promise<number> => (await this.#ask({ do: 'acknowledged' })) as number;
     const enough = (await acknowledged()) + count;
@@ -63,12 +63,12 @@ export class Load {
     }
   }
 
-  /** Publishers stop; when everybody has everything, or time is up, the journals are judged. */
+  /** Stops the publishers. When all clients have received everything, or time is up, the journals are judged. */
   async end(drains: readonly Drain[]): Promise<RunReport> {
     return (await this.#ask({ do: 'end', drains })) as RunReport;
   }
 
-  /** Writes the journals to a file, one JSON line for each client. */
+  /** Writes the journals to a file, one JSON line per client. */
   async dump(file: string): Promise<void> {
     await this.#ask({ do: 'dump', path: file });
   }

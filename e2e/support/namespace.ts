@@ -5,19 +5,19 @@ import { onTestFailed } from 'vitest';
 import { stringify } from 'yaml';
 import { nameOf, type Cluster } from './cluster.js';
 
-/** What failed runs leave behind. */
+/** The remains of failed tests. */
 export const FAILURES = new URL('../failures/', import.meta.url).pathname;
 
 const REMOVED_WITHIN = 120_000;
 
-/** A namespace of one suite, in which pods must satisfy the Pod Security Standard "restricted". */
+/** The namespace of one suite, in which pods must comply with the Pod Security Standard "restricted". */
 export class Namespace {
   private constructor(
     readonly cluster: Cluster,
     readonly name: string,
   ) {}
 
-  /** Creates it; one that an earlier run left behind is removed first. */
+  /** Creates the namespace, after removing one from an earlier run. */
   static async create(cluster: Cluster, suite: string): Promise<Namespace> {
     const namespace = new Namespace(cluster, `e2e-${suite}`);
     await namespace.remove();
@@ -40,7 +40,7 @@ export class Namespace {
       (await core.listNamespace({ fieldSelector: `metadata.name=${this.name}` })).items.length > 0;
     if (!(await exists())) return;
     await core.deleteNamespace({ name: this.name, gracePeriodSeconds: 0 });
-    // Pods under a long drain need not be waited for.
+    // Do not wait for pods with a long drain.
     await core.deleteCollectionNamespacedPod({ namespace: this.name, gracePeriodSeconds: 0 });
     while (await exists()) {
       if (Date.now() > deadline) throw new Error(`namespace ${this.name} is not gone after ${REMOVED_WITHIN} ms`);
@@ -48,17 +48,17 @@ export class Namespace {
     }
   }
 
-  /** Where the present test puts what it leaves behind when it fails. */
+  /** The folder for the remains of the current test if it fails. */
   folder(test: string): string {
     return join(FAILURES, this.name, test.replaceAll(/[^A-Za-z0-9]+/g, '-'));
   }
 
-  /** To be called in a test: pods, events and logs are collected when it fails. */
+  /** Call it in a test to collect pods, events and logs if the test fails. */
   collectOnFailure(): void {
     onTestFailed(({ task }) => this.collect(task.name), 60_000);
   }
 
-  /** Puts pods, events and logs into the folder of a test. */
+  /** Writes pods, events and logs into the folder of a test. */
   async collect(test: string): Promise<void> {
     const folder = this.folder(test);
     const { core, apps } = this.cluster;

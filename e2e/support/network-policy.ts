@@ -8,25 +8,25 @@ import type {
 
 type Labels = Readonly<Record<string, string>>;
 
-/** One end of a connection: a pod with the labels of its namespace, or whatever is outside of the cluster. */
+/** One end of a connection: a pod with the labels of its namespace, or a host outside of the cluster. */
 export type End = { readonly pod: V1Pod; readonly namespaceLabels: Labels } | 'outside';
 
 export interface Attempt {
   readonly from: End;
   readonly to: End;
-  /** The number that the pod listens on. */
+  /** The port number that the pod listens on. */
   readonly port: number;
   readonly protocol?: 'TCP' | 'UDP';
 }
 
 /**
- * What these policies say of a connection, as a cluster that enforces them would decide
- * (https://kubernetes.io/docs/concepts/services-networking/network-policies/). Of address blocks only "everything" is known.
+ * Whether these policies allow a connection, by the rules of a cluster that enforces them
+ * (https://kubernetes.io/docs/concepts/services-networking/network-policies/). The only supported address block is "everything".
  */
 export function allows(policies: readonly V1NetworkPolicy[], { from, to, port, protocol = 'TCP' }: Attempt): boolean {
   return isAllowed('Egress', from, to) && isAllowed('Ingress', to, from);
 
-  /** An end that no policy selects is open; one that is selected takes what any of them lets through. */
+  /** An end that no policy selects is open; one that is selected accepts what any of its policies allows. */
   function isAllowed(type: 'Egress' | 'Ingress', self: End, other: End): boolean {
     if (self === 'outside') return true;
     const selecting = policies.filter(
@@ -83,7 +83,7 @@ function selects(selector: V1LabelSelector | undefined, labels: Labels = {}): bo
         case 'DoesNotExist':
           return value === undefined;
         default:
-          throw new Error(`no such operator of a label selector: ${operator}`);
+          throw new Error(`unknown operator of a label selector: ${operator}`);
       }
     })
   );

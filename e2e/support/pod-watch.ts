@@ -2,19 +2,19 @@ import { Watch, type V1Pod } from '@kubernetes/client-node';
 import { isReady, nameOf } from './cluster.js';
 import type { Release } from './release.js';
 
-/** What became of one pod. Times are those at which this process heard of it, in ms since the Unix epoch. */
+/** The history of one pod. Times are when this process was notified, in ms since the Unix epoch. */
 export interface PodLife {
   readonly name: string;
   readonly uid: string;
   readyAt?: number;
-  /** When it got its deletionTimestamp. */
+  /** When its deletionTimestamp was set. */
   stoppingAt?: number;
   goneAt?: number;
-  /** When it went from ready to not ready without being deleted. */
+  /** When it became not ready without being deleted. */
   readonly failures: number[];
 }
 
-/** Follows the gateway's pods of a release. */
+/** Watches the gateway's pods of a release. */
 export class PodWatch {
   readonly lives = new Map<string, PodLife>();
   readonly #stop = new AbortController();
@@ -32,7 +32,7 @@ export class PodWatch {
     this.#request?.abort();
   }
 
-  /** Pods that were told to stop while it watched. */
+  /** Pods whose deletion began during the watch. */
   get stopped(): PodLife[] {
     return [...this.lives.values()].filter(({ stoppingAt }) => stoppingAt !== undefined);
   }
@@ -45,7 +45,7 @@ export class PodWatch {
         path,
         { labelSelector: release.selector },
         (type, pod: V1Pod) => this.#see(type, pod),
-        // A watch ends now and then, and with the API server.
+        // A watch ends from time to time, and when the API server stops.
         () => setTimeout(() => this.#follow(release), 100),
       )
       .then(

@@ -15,7 +15,7 @@ const SELECTOR =
 
 export type Values = Readonly<Record<string, unknown>>;
 
-/** Values with which pods come and go quickly. */
+/** Values with which pods start and stop quickly. */
 export const QUICK = {
   timeouts: { preStop: 0, settle: 2, drain: 2, margin: 2 },
   probes: { readiness: { initialDelaySeconds: 1, periodSeconds: 2 } },
@@ -32,7 +32,7 @@ export class Release {
     return this.namespace.cluster;
   }
 
-  /** `helm upgrade --install`, and waits until its pods are ready and former ones gone. Values replace those of before. */
+  /** Runs `helm upgrade --install`, and waits until its pods are ready and the old ones are gone. Replaces all previous values. */
   async apply(values: Values = {}, args: readonly string[] = []): Promise<void> {
     await this.helm(['upgrade', NAME, CHART, '--install', '--wait', '--timeout=120s', ...args], values);
     await this.rolledOut();
@@ -50,17 +50,17 @@ export class Release {
     return this.cluster.pods(this.namespace.name, SELECTOR);
   }
 
-  /** The names of the gateway's pods that are to stay. */
+  /** The names of the gateway's pods that are not being deleted. */
   async podNames(): Promise<string[]> {
     return (await this.pods()).filter(({ metadata }) => metadata?.deletionTimestamp === undefined).map(nameOf);
   }
 
-  /** Begins to stop a pod, as a rollout or a drain does. */
+  /** Starts to stop a pod, like a rollout or a drain. */
   async stop(pod: string): Promise<void> {
     await this.cluster.core.deleteNamespacedPod({ namespace: this.namespace.name, name: pod });
   }
 
-  /** Resolves when a pod has come to its end. */
+  /** Resolves when a pod has ended. */
   async gone(pod: string): Promise<void> {
     while ((await this.pods()).some((other) => nameOf(other) === pod)) await sleep(100);
   }
@@ -73,7 +73,7 @@ export class Release {
     return this.cluster.apps.readNamespacedDeployment({ namespace: this.namespace.name, name: NAME });
   }
 
-  /** A strategic merge patch of the Deployment. */
+  /** Applies a strategic merge patch to the Deployment. */
   async patch(body: object): Promise<void> {
     await this.cluster.apps.patchNamespacedDeployment(
       { namespace: this.namespace.name, name: NAME, body },
@@ -81,7 +81,7 @@ export class Release {
     );
   }
 
-  /** As `kubectl rollout restart` does it. */
+  /** Does the same as `kubectl rollout restart`. */
   async restart(): Promise<void> {
     const restartedAt = new Date().toISOString();
     await this.patch({
@@ -93,7 +93,7 @@ export class Release {
     await this.patch({ spec: { replicas } });
   }
 
-  /** Resolves when all pods are of the present revision and ready, and all others are gone. */
+  /** Resolves when all pods of the current revision are ready, and all others are gone. */
   async rolledOut(timeout = 180_000): Promise<void> {
     const deadline = Date.now() + timeout;
     for (;;) {
@@ -116,7 +116,7 @@ export class Release {
     }
   }
 
-  /** A value of the Secret that holds what the gateway verifies. */
+  /** A value of the Secret with the gateway's keys. */
   async secret(key: string): Promise<string> {
     const { items } = await this.cluster.core.listNamespacedSecret({
       namespace: this.namespace.name,
@@ -128,7 +128,7 @@ export class Release {
   }
 }
 
-/** Merges mappings, as Helm merges values. */
+/** Merges mappings like Helm merges values. */
 export function merged(base: Values, over: Values): Values {
   const result: Record<string, unknown> = { ...base };
   for (const [name, value] of Object.entries(over)) {

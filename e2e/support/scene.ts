@@ -7,10 +7,10 @@ import type { Namespace } from './namespace.js';
 import type { PodWatch } from './pod-watch.js';
 import { merged, Release, type Values } from './release.js';
 
-/** Seconds. Shorter than the defaults, in the same order: a suite has 20 minutes, not hours. */
+/** In seconds. Shorter than the defaults, but in the same order, because a suite has 20 minutes. */
 export const TIMEOUTS = { preStop: 3, settle: 4, drain: 10, margin: 5 };
 
-/** What the suites' releases are installed with. */
+/** The values of the suites' releases. */
 const BASE_VALUES: Values = {
   timeouts: TIMEOUTS,
   probes: { readiness: { initialDelaySeconds: 1, periodSeconds: 2 } },
@@ -20,14 +20,14 @@ const BASE_VALUES: Values = {
   sessionAffinity: { mode: 'cookie' },
 };
 
-/** A Service that is reached by every node's address: cluster IPs lead nowhere from outside of a cluster. */
+/** A Service that is reachable at every node's address, because cluster IPs are not reachable from outside of a cluster. */
 const NODE_PORT_SERVICE = 'e2e';
 
 /** A release, and how to reach it. */
 export class Scene {
   private constructor(
     readonly release: Release,
-    /** Known to no name server: clients are told the ingress controller's address. */
+    /** Not in DNS: clients use the ingress controller's address. */
     readonly host: string,
     readonly nodeAddress: string,
     readonly nodePort: number,
@@ -54,7 +54,7 @@ export class Scene {
     });
     const nodePort = spec?.ports?.[0]?.nodePort;
     const [nodeAddress] = (await namespace.cluster.nodes()).values();
-    if (nodePort === undefined || nodeAddress === undefined) throw new Error('the cluster gave no node port');
+    if (nodePort === undefined || nodeAddress === undefined) throw new Error('the cluster did not assign a node port');
     return new Scene(
       release,
       host,
@@ -66,16 +66,16 @@ export class Scene {
     );
   }
 
-  /** Brings the release back to what it was installed with, three pods, and these values. */
+  /** Resets the release to its initial values, three pods, and these values. */
   async reset(values: Values = {}): Promise<void> {
-    // Fields that others have set meanwhile, as `kubectl scale` does, are Helm's again.
+    // Makes Helm the owner of fields that others have set, such as with `kubectl scale`.
     await this.release.apply(valuesOf(this.host, values), ['--force-conflicts']);
     const { spec } = await this.release.readDeployment();
     if (spec?.replicas !== 3) await this.release.scale(3);
     await this.release.rolledOut();
   }
 
-  /** Upgrades to what it was installed with, and these values. */
+  /** Upgrades to the initial values combined with these values. */
   async upgrade(values: Values): Promise<void> {
     await this.release.apply(valuesOf(this.host, values));
   }
@@ -93,8 +93,8 @@ export class Scene {
   }
 
   /**
-   * A load of which most clients use the library, and some nothing but a WebSocket; some come through the ingress with its
-   * cookie, and most by the Service.
+   * A load in which most clients use the library, and some a plain WebSocket; some connect through the ingress with its
+   * cookie, and most through the Service.
    */
   async load(clients: number, options: Partial<RunOptions> = {}): Promise<Load> {
     const plain = Math.floor(clients / 10);
@@ -117,7 +117,7 @@ export class Scene {
     });
   }
 
-  /** The drains that pods have had, as their clients should meet them. */
+  /** The drains of the stopped pods, as their clients should experience them. */
   drains(watch: PodWatch): Drain[] {
     return watch.stopped.map(({ name, stoppingAt = 0 }) => {
       const from = stoppingAt + (TIMEOUTS.preStop + TIMEOUTS.settle) * 1_000;
@@ -125,7 +125,7 @@ export class Scene {
     });
   }
 
-  /** Resolves when the pods are so many, all ready, and no other is left. @returns their names */
+  /** Resolves when there are exactly `count` pods, and all are ready. @returns their names */
   async has(count: number, timeout = 120_000): Promise<string[]> {
     const deadline = Date.now() + timeout;
     for (;;) {

@@ -12,7 +12,7 @@ const COUNT = 3;
 const READY_WITHIN = 60_000;
 const PRIMARY = 'holdfast';
 
-/** Each pod has a server and a sentinel. The first is the primary at the beginning; from then on the sentinels say who is. */
+/** Each pod has a server and a sentinel. The first one is the initial primary; after that the sentinels decide. */
 const START_SERVER = `
   self=$(hostname).${NAME}
   set -- --port 6379 --dir /data --save '' --replica-announce-ip "$self" --protected-mode no
@@ -98,13 +98,13 @@ export class SentinelSetUp {
     return setUp;
   }
 
-  /** @param wait how many replicas must confirm a publish. */
+  /** @param wait the number of replicas that must confirm a publish. */
   url(wait: number): string {
     const hosts = Array.from({ length: COUNT }, (_, index) => `${NAME}-${index}.${NAME}:26379`);
     return `redis+sentinel://${hosts.join(',')}/${PRIMARY}?wait=${wait}`;
   }
 
-  /** The pod that most sentinels hold to be the primary. */
+  /** The primary according to most sentinels. */
   async primary(): Promise<string> {
     const told = await Promise.all(
       Array.from({ length: COUNT }, async (_, index) => {

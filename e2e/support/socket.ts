@@ -2,25 +2,25 @@ import type { IncomingMessage } from 'node:http';
 import { WebSocket, type ClientOptions } from 'ws';
 
 export interface ConnectOptions {
-  /** Where the TCP connection goes, with a port where it is not 80. */
+  /** The address of the TCP connection, with a port if it is not 80. */
   readonly address: string;
-  /** The name that the ingress knows. */
+  /** The host name that the ingress routes. */
   readonly host: string;
-  /** NAME=VALUE, as a browser would send it. */
+  /** NAME=VALUE, as sent by a browser. */
   readonly cookie?: string;
-  /** An address of this machine to come from. */
+  /** A local address to connect from. */
   readonly localAddress?: string;
-  /** Whether over TLS, with any certificate. */
+  /** Whether to use TLS, accepting any certificate. */
   readonly tls?: boolean;
-  /** More headers of the upgrade. */
+  /** Additional headers of the upgrade. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Whether it names the subprotocol: who does is told by a close code why it is refused, others by an HTTP status. */
+  /** Whether to offer the subprotocol: with it, a refusal is a close code, otherwise an HTTP status. */
   readonly subprotocol?: boolean;
 }
 
 export interface Connected {
   readonly socket: WebSocket;
-  /** The pod that answered. */
+  /** The pod that accepted the connection. */
   readonly pod: string;
   /** The Set-Cookie headers of the upgrade. */
   readonly setCookies: readonly string[];
@@ -43,7 +43,7 @@ export class CloseError extends Error {
 /**
  * Opens a WebSocket and waits for the gateway's welcome.
  *
- * @throws UpgradeError where the upgrade is answered otherwise than by 101; CloseError where it is closed before a welcome.
+ * @throws UpgradeError if the response to the upgrade is not 101; CloseError if it is closed before a welcome.
  */
 export function connect({
   address,
@@ -84,12 +84,12 @@ export function connect({
   });
 }
 
-/** What a browser would send back of a Set-Cookie header. */
+/** The part of a Set-Cookie header that a browser would send back. */
 export function cookieOf({ setCookies }: Connected, name: string): string | undefined {
   return setCookies.find((cookie) => cookie.startsWith(`${name}=`))?.split(';', 1)[0];
 }
 
-/** Milliseconds until the socket is closed by the other side, or `undefined` where it still lives after `within` ms. */
+/** Milliseconds until the peer closes the socket, or `undefined` if it is still open after `within` ms. */
 export function livesFor(socket: WebSocket, within: number): Promise<number | undefined> {
   const begun = performance.now();
   return new Promise((resolve) => {

@@ -8,7 +8,7 @@ import type { RunReport } from '../load/run.js';
 import { judge } from '../load/verdict.js';
 import type { PodWatch } from '../support/pod-watch.js';
 
-it('a publisher counts first attempts that failed, and not the attempts that followed', async () => {
+it('a publisher counts failed first attempts, but not later attempts', async () => {
   let requests = 0;
   const server = createServer((request, response) => {
     requests += 1;
@@ -31,7 +31,7 @@ it('a publisher counts first attempts that failed, and not the attempts that fol
 it.each<[Cost, boolean]>([
   ['nothing', false],
   ['reconnect', true],
-])('a first attempt that failed is allowed to a fault that costs "%s": %s', (cost, isAllowed) => {
+])('a failed first attempt is allowed in a fault with the cost "%s": %s', (cost, isAllowed) => {
   const acknowledged = [{ channel: 'load:0', epoch: 'a', offset: 1, text: 'p 1' }];
   const journal = {
     id: 1,

@@ -52,7 +52,7 @@ describe('the judge of a run', () => {
   const everything = all.map((publish) => told(publish));
   const [first, second, third, ...rest] = everything as [Told, Told, Told, ...Told[]];
 
-  it('finds nothing where every message was delivered once, in order, over a socket that stayed', () => {
+  it('finds nothing if every message was delivered once, in order, over one socket', () => {
     const verdict = judged(all, { told: everything });
     expect(verdict).toMatchObject({ ...FINE, clients: 1, acknowledged: 5, delivered: 5, nodes: { 'pod-1': 1 } });
     expect(verdict.interruption.library).toMatchObject({ max: 0, clients: 0 });
@@ -60,7 +60,7 @@ describe('the judge of a run', () => {
     expect(verdict.examples).toEqual([]);
   });
 
-  it('finds a message that was lost without a word', () => {
+  it('finds a message that was lost silently', () => {
     const verdict = judged(all, { told: everything.toSpliced(2, 1) });
     expect(verdict).toMatchObject({ lost: 1, misordered: 1 });
     expect(verdict.examples.join()).toContain('"p1 a3" lost, at a/3');
@@ -70,12 +70,12 @@ describe('the judge of a run', () => {
     expect(judged(all, { told: everything.slice(0, -1) })).toMatchObject({ lost: 1, behind: 1, misordered: 0 });
   });
 
-  it('counts a message in whose place a gap was told as told', () => {
+  it('counts a message covered by a gap as reported', () => {
     const entries = everything.toSpliced(2, 1, gap('a', 3));
     expect(judged(all, { told: entries })).toMatchObject({ ...FINE, reportedLost: 1, mostGaps: 1 });
   });
 
-  it('counts what an ended epoch took along as told, and what the next one lost as lost', () => {
+  it('counts messages lost with an ended epoch as reported, and others as lost', () => {
     const next = published(3, 'b');
     const entries = [...everything.slice(0, 3), gap('b', 0), ...next.toSpliced(1, 1).map((publish) => told(publish))];
     expect(judged([...all, ...next], { told: entries })).toMatchObject({ reportedLost: 2, lost: 1, mostGaps: 1 });
@@ -84,30 +84,30 @@ describe('the judge of a run', () => {
   it.each([
     ['at its own position again', [...everything, second]],
     ['at another position', [...everything, { ...second, offset: 6 }]],
-  ])('finds a message that came twice, %s', (_, entries) => {
+  ])('finds a duplicate message, %s', (_, entries) => {
     expect(judged(all, { told: entries })).toMatchObject({ duplicated: 1 });
   });
 
-  it('finds two messages that changed places', () => {
+  it('finds two messages out of order', () => {
     expect(judged(all, { told: [second, first, third, ...rest] }).misordered).toBeGreaterThan(0);
   });
 
-  it('finds another content at a position than was acknowledged', () => {
+  it('finds a different content than was acknowledged at a position', () => {
     expect(judged(all, { told: everything.toSpliced(2, 1, { ...third, text: 'forged' }) }).wrong).toBe(1);
   });
 
-  it('finds a client that is left without a socket', () => {
+  it('finds a client without a socket', () => {
     const sockets = [{ ...LIVE, closedAt: 5_000 }];
     expect(judged(all, { told: everything, sockets })).toMatchObject({ disconnected: 1 });
   });
 
-  it('finds a journal that does not agree with its sockets', () => {
+  it('finds a journal that contradicts its sockets', () => {
     const texts = all.map(({ text }) => text);
     expect(judged(all, { told: everything, seen: texts.slice(1) })).toMatchObject({ unsound: 1 });
     expect(judged(all, { told: everything, seen: [...texts, 'p1 a6'] })).toMatchObject({ unsound: 1 });
   });
 
-  it('finds the longest silence after which a client gave a socket up, and no socket that it was asked to leave', () => {
+  it('finds the longest silence before a client gave up a socket, but ignores sockets that it was asked to leave', () => {
     const sockets: SocketLife[] = [
       { ...LIVE, heardAt: 2_000, closedAt: 15_000, leftByClient: true },
       { ...LIVE, heardAt: 2_000, closedAt: 90_000, leftByClient: true, invitedAt: 1_500 },
@@ -127,7 +127,7 @@ describe('the judge of a run', () => {
     });
   });
 
-  it('asks nothing of what was published before the subscription', () => {
+  it('ignores messages published before the subscription', () => {
     const late = { ...journal({ told: everything.slice(3) }), start: { epoch: 'a', offset: 3 } };
     expect(judge([late], all, TIMES)).toMatchObject(FINE);
   });
@@ -152,17 +152,17 @@ describe('an interruption', () => {
 describe('a burst of upgrades', () => {
   const drain = { node: 'pod-1', from: 0, to: 10_000 };
 
-  it('is 1 where the clients of a draining pod are spread over its window', () => {
+  it('is 1 if the clients of a draining pod are spread over its window', () => {
     const upgrades = Array.from({ length: 100 }, (_, index) => index * 100);
     expect(worstBurst(upgrades, [drain], () => 100)).toBeCloseTo(1, 1);
   });
 
-  it('is above 1.5 where they come all at once', () => {
+  it('is above 1.5 if they all reconnect at once', () => {
     const upgrades = Array.from({ length: 100 }, (_, index) => 1_000 + index);
     expect(worstBurst(upgrades, [drain], () => 100)).toBeCloseTo(2, 1);
   });
 
-  it('is without bound where nothing drains', () => {
+  it('is infinite if nothing drains', () => {
     expect(worstBurst([20_000], [drain], () => 100)).toBe(Number.POSITIVE_INFINITY);
     expect(worstBurst([], [], () => 100)).toBe(0);
   });

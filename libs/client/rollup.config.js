@@ -1,6 +1,6 @@
 import { dts } from 'rollup-plugin-dts';
 
-/** The declarations in one file, with the protocol's types in it: the package has no dependencies. */
+/** Bundles the declarations into one file with the protocol's types, because the package has no dependencies. */
 export default {
   input: 'src/index.ts',
   output: { file: 'dist/index.d.ts' },

@@ -5,10 +5,10 @@ export default defineConfig({
   build: {
     target: 'es2022',
     lib: { entry: 'src/index.ts', formats: ['es'], fileName: 'index' },
-    // Whoever bundles an application minifies it; until then the library should be readable.
+    // Applications minify their own bundle; the library itself should be readable.
     minify: false,
     sourcemap: true,
-    // The declarations, by rollup, are in the same folder.
+    // Rollup writes the declarations into the same folder.
     emptyOutDir: false,
   },
 });

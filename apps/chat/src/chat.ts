@@ -8,12 +8,12 @@ import { isRoomName } from './model/room-name.js';
 import { isArrayOf, isRecord, isString, type Store } from './model/store.js';
 import { Room } from './room.js';
 
-/** Where the gateway takes WebSockets, relative to this page. */
+/** The path of the gateway's WebSocket, relative to this page. */
 const GATEWAY = 'ws';
 
 export interface ConnectionStatus {
   readonly state: Holdfast['state'];
-  /** The pod that this page is, or was last, connected to. */
+  /** The pod that this page is connected to, or was last. */
   readonly node: string | undefined;
 }
 
@@ -30,7 +30,7 @@ export interface ChatOptions {
   readonly drafts: Drafts;
 }
 
-/** The conversation: one connection, the rooms that were joined, and what is on its way out. */
+/** The conversation: one connection, the joined rooms, and the messages being sent. */
 export class Chat {
   readonly #config: DemoConfig;
   readonly #store: Store;
@@ -40,14 +40,14 @@ export class Chat {
   #changed = (): void => {};
   #identity: Identity;
   #client: Holdfast;
-  /** What the present client was asked to publish; the rest of the outbox stems from before it. */
+  /** The keys of messages passed to the current client; other messages of the outbox are older than it. */
   #publishing = new Set<string>();
   #current: Room;
   #visible = true;
   #user: string | undefined;
   #node: string | undefined;
 
-  /** @param linked the room that the page's address names; otherwise it opens where the tab was last. */
+  /** @param linked the room in the page's URL; without one, the tab's last room is opened. */
   constructor({ config, identity, store, drafts }: ChatOptions, linked: string | undefined) {
     this.#config = config;
     this.#store = store;
@@ -61,7 +61,7 @@ export class Chat {
     this.#current.looking = true;
   }
 
-  /** @param changed is called when something to show has changed. */
+  /** @param changed is called when the displayed state has changed. */
   listen(changed: () => void): void {
     this.#changed = changed;
   }
@@ -70,7 +70,7 @@ export class Chat {
     return this.#identity;
   }
 
-  /** The page's user as the gateway knows it; undefined before the first connection. */
+  /** The page's user id from the gateway; undefined before the first connection. */
   get user(): string | undefined {
     return this.#user;
   }
@@ -83,7 +83,7 @@ export class Chat {
     return this.#current;
   }
 
-  /** The rooms that everybody sees, then one's own in the order of joining. */
+  /** The public rooms, followed by the user's own in the order of joining. */
   get rooms(): readonly RoomSummary[] {
     const names = new Set([...this.#config.rooms, ...this.#rooms.keys()]);
     return Array.from(names, (name) => {
@@ -92,14 +92,14 @@ export class Chat {
     });
   }
 
-  /** Whether the page can be seen; what arrives while it cannot stays unread. */
+  /** Whether the page is visible; messages that arrive while it is hidden stay unread. */
   set visible(visible: boolean) {
     this.#visible = visible;
     this.#current.looking = visible;
     this.#changed();
   }
 
-  /** Shows a room, and joins it if need be. */
+  /** Shows a room, and joins it if necessary. */
   open(name: string): Room {
     const room = this.#rooms.get(name) ?? this.#join(name);
     if (!room.joined) room.join(this.#client);
@@ -113,7 +113,7 @@ export class Chat {
     return room;
   }
 
-  /** Leaves a room for good, with what was not sent in it. @returns the room to show instead. */
+  /** Leaves a room, and discards its unsent messages. @returns the room to show instead. */
   leave(name: string): string {
     this.#rooms.get(name)?.leave();
     this.#rooms.delete(name);
@@ -137,7 +137,7 @@ export class Chat {
     });
   }
 
-  /** Sends a failed message again, under its key: should it have been stored after all, it appears once. */
+  /** Sends a failed message again with its key: if it was stored after all, it still appears once. */
   retry(key: string): void {
     const message = this.#outbox.get(key);
     if (message?.failed === true) this.#sendMessage({ ...message, time: Date.now(), failed: false });
@@ -151,13 +151,13 @@ export class Chat {
     this.#changed();
   }
 
-  /** Goes on under another name: the same user, with a new token and therefore a new connection. */
+  /** Changes the name: the same user, with a new token and therefore a new connection. */
   rename(identity: Identity): void {
     this.#identity = identity;
     this.reconnect();
   }
 
-  /** Opens a new connection in place of the present one; what the old one had not sent goes out on the new one. */
+  /** Replaces the connection; messages that the old one had not sent are sent on the new one. */
   reconnect(): void {
     const old = this.#client;
     this.#publishing = new Set();
@@ -213,8 +213,8 @@ export class Chat {
   }
 
   /**
-   * Publishes what was on its way when the page was reloaded or the connection replaced. The gateway knows the key for
-   * `keyWindow` ms; after that, sending again might show it twice, so the person decides.
+   * Publishes messages that were being sent when the page was reloaded or the connection replaced. The gateway remembers their
+   * keys for `keyWindow` ms; after that, a message could appear twice, so the person decides.
    */
   #sendLeftOver(keyWindow: number): void {
     for (const message of this.#outbox.messages) {
@@ -234,7 +234,7 @@ export class Chat {
       this.#rooms.get(room)?.timeline.confirm(key, position);
       this.#changed();
     } catch {
-      // A client that was replaced gives up what the next one sends.
+      // Ignore failures of a replaced client, because the next one sends the message.
       if (client === this.#client) this.#fail(message);
     }
   }

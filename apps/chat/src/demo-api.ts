@@ -2,25 +2,25 @@ import type { Identity } from './model/identity.js';
 import { isRoomName } from './model/room-name.js';
 import { isArrayOf, isRecord, isString } from './model/store.js';
 
-/** What the gateway offers to this page. */
+/** The demo's configuration, from the gateway. */
 export interface DemoConfig {
-  /** The part of a room's channel before the colon. */
+  /** The namespace of the rooms' channels. */
   readonly namespace: string;
-  /** The rooms that everybody sees in the list. */
+  /** The rooms in everybody's list. */
   readonly rooms: readonly [string, ...string[]];
-  /** Whether everybody may connect and do everything, as in development. */
+  /** Whether the gateway runs in development mode, with all permissions for everybody. */
   readonly anonymous: boolean;
 }
 
 /** @throws Error when the gateway cannot be reached or does not offer the demo. */
 export async function fetchConfig(): Promise<DemoConfig> {
   const config = await fetchJson('demo/config', { cache: 'no-store' });
-  if (!isDemoConfig(config)) throw new Error('the demo configuration has an unexpected form');
+  if (!isDemoConfig(config)) throw new Error('the demo configuration does not match the schema');
   return config;
 }
 
 /**
- * A token for the demo's namespace, whose user follows from the identity's secret.
+ * Requests a token for the demo's namespace. The identity's secret determines its user.
  *
  * @throws Error when the gateway cannot be reached or refuses the name.
  */
@@ -30,13 +30,14 @@ export async function fetchToken({ name, secret }: Identity): Promise<string> {
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ name, secret }),
   });
-  if (!isRecord(answer) || !isString(answer['token'])) throw new Error('the demo token has an unexpected form');
+  if (!isRecord(answer) || !isString(answer['token']))
+    throw new Error('the response with the demo token does not match the schema');
   return answer['token'];
 }
 
 async function fetchJson(path: string, init: RequestInit): Promise<unknown> {
   const response = await fetch(new URL(path, document.baseURI), { ...init, signal: AbortSignal.timeout(10_000) });
-  if (!response.ok) throw new Error(`the gateway answered ${response.status}`);
+  if (!response.ok) throw new Error(`the gateway responded with status ${response.status}`);
   return response.json();
 }
 

@@ -25,7 +25,7 @@ new Page(chat, drafts, {
     nameDialog.change(chat.identity.name, (name) => chat.rename(identities.rename(chat.identity, name))),
 });
 
-/** The page may have come from a cache while the gateway is away: tries until it is back. */
+/** Retries until the gateway is available, because the page may have been loaded from a cache. */
 async function loadConfig(): Promise<DemoConfig> {
   for (let delay = 500; ; delay = Math.min(delay * 2, LONGEST_RETRY_DELAY)) {
     try {

@@ -17,10 +17,10 @@ interface PageOptions {
   readonly changeName: () => void;
 }
 
-/** A hidden page gets no animation frames, but its title still counts what is unread. In ms. */
+/** The update interval of a hidden page, in ms: it gets no animation frames, but its title shows the unread count. */
 const LONGEST_RENDER_DELAY = 250;
 
-/** Everything that is seen: shows the chat's state, and hands what the person does to the chat. */
+/** The user interface: shows the chat's state, and passes user actions to the chat. */
 export class Page {
   readonly #chat: Chat;
   readonly #composer: Composer;
@@ -53,7 +53,7 @@ export class Page {
     this.#invalidate();
   }
 
-  /** Shows the present state with the next frame; many changes within one frame cost one. */
+  /** Schedules an update for the next frame, so that many changes within one frame cause one update. */
   #invalidate(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -82,7 +82,7 @@ export class Page {
     document.title = `${unread > 0 ? `(${unread}) ` : ''}#${current.name} · Holdfast chat`;
   }
 
-  /** The room is in the address, so that it can be linked to, and the browser's back button goes back to it. */
+  /** Puts the room into the URL, so that it can be linked to, and the browser's back button works. */
   #followAddress(): void {
     history.replaceState(null, '', hashOfRoom(this.#chat.current.name));
     const open = (): void => {
@@ -92,7 +92,7 @@ export class Page {
       this.#drawers.close();
     };
     addEventListener('hashchange', open);
-    // Choosing the room that the address names already changes nothing there, but may join it again.
+    // Choosing the room that is already in the URL does not change the hash, but may join the room again.
     byId('room-list', HTMLElement).addEventListener('click', ({ target }) => {
       const link = target instanceof Element ? target.closest('a') : null;
       if (link?.hash === location.hash) open();

@@ -3,19 +3,19 @@ import { Presence } from './model/presence.js';
 import { Timeline } from './model/timeline.js';
 import { Unread } from './model/unread.js';
 
-/** How many recent messages a room begins with. */
+/** The number of recent messages to load when a room is opened. */
 const HISTORY = 50;
 
 interface RoomEvents {
-  /** Something to show has changed. */
+  /** The displayed state has changed. */
   changed(): void;
-  /** A message of this page's user is in the stream. */
+  /** A message of this page's user has appeared in the stream. */
   delivered(key: string): void;
-  /** The room was looked at, up to this position. */
+  /** The room was read up to this position. */
   read(position: Position): void;
 }
 
-/** A room that was joined: what it shows, who is in it, and what has not been looked at. */
+/** A joined room: its messages, its people, and its unread count. */
 export class Room {
   readonly name: string;
   readonly channel: string;
@@ -25,7 +25,7 @@ export class Room {
   readonly #events: RoomEvents;
   #subscription: Subscription | undefined;
   #user: string | undefined;
-  /** How many messages of the history are still to come; undefined until that is known. */
+  /** The number of outstanding messages of the history; undefined until it is known. */
   #awaited: number | undefined;
   #looking = false;
   #newFrom: string | undefined;
@@ -41,27 +41,27 @@ export class Room {
     return this.#unread.count;
   }
 
-  /** Whether the history has come, so that an empty room is known to be empty, and what follows is new. */
+  /** Whether the history has been loaded: an empty room is then known to be empty, and further messages are new. */
   get loaded(): boolean {
     return this.#awaited === 0;
   }
 
-  /** Whether this page follows the room; not after the gateway ended that. */
+  /** Whether this page is subscribed to the room; false after the gateway ended the subscription. */
   get joined(): boolean {
     return this.#subscription !== undefined;
   }
 
-  /** The id of the first entry that arrived while nobody looked. */
+  /** The id of the first entry that arrived while the room was not visible. */
   get newFrom(): string | undefined {
     return this.#newFrom;
   }
 
-  /** The page's user, once the gateway has told it. */
+  /** The page's user, once it is known from the gateway. */
   set user(user: string | undefined) {
     this.#user = user;
   }
 
-  /** Whether the person sees this room now. */
+  /** Whether this room is visible now. */
   set looking(looking: boolean) {
     if (looking === this.#looking) return;
     this.#looking = looking;
@@ -69,7 +69,7 @@ export class Room {
     else this.#newFrom = undefined;
   }
 
-  /** Follows the room with this client; one that is closed takes no part, but its successor will. */
+  /** Subscribes with this client. A closed client is ignored; its successor will subscribe. */
   join(client: Holdfast): void {
     if (client.state === 'closed') return;
     this.#subscription = client.subscribe(
@@ -82,7 +82,7 @@ export class Room {
         },
         gap: (position, reason) => {
           this.timeline.interrupt(position, reason);
-          // What the stream holds since it began anew was not seen by anybody here.
+          // Everything in the new epoch is unread.
           this.#unread.begin({ epoch: position.epoch, offset: 0 });
           this.#events.changed();
           void this.#reload(client, position.epoch);
@@ -119,7 +119,7 @@ export class Room {
     this.#subscription = undefined;
   }
 
-  /** The person has taken notice of what was new: they answer. */
+  /** The person has seen the new messages, because they reply. */
   settleNew(): void {
     this.#newFrom = undefined;
   }
@@ -133,7 +133,7 @@ export class Room {
     else if (unread) this.#newFrom ??= entry.id;
   }
 
-  /** After a break, what the history still holds is shown below the notice. */
+  /** After a gap, loads the remaining history and shows it below the notice. */
   async #reload(client: Holdfast, epoch: string): Promise<void> {
     try {
       const history = await client.history(this.channel, { limit: HISTORY, reverse: true });

@@ -9,13 +9,13 @@ import { startTwoInThisProcess, startTwoOnRedis } from './support/two-gateways.j
 describe('the chat page', { timeout: 60_000 }, () => {
   let browser: Browser;
 
-  // Where Debian's Chromium has to be installed first, that takes minutes.
+  // Takes minutes if Debian's Chromium has to be installed first.
   beforeAll(async () => {
     browser = await launchChromium();
   }, 600_000);
   afterAll(() => browser.close());
 
-  it('lets two people chat, and carries on when the gateway was killed and comes back', async () => {
+  it('lets two people chat, and continues when the gateway was killed and restarted', async () => {
     const gateway = await startGatewayProcess();
     const ann = await ChatWindow.open(browser, gateway.url, 'Ann');
     const bob = await ChatWindow.open(browser, gateway.url, 'Bob');
@@ -33,7 +33,7 @@ describe('the chat page', { timeout: 60_000 }, () => {
 
     await startGatewayProcess({ HOLDFAST_PORT: String(gateway.port) });
     await Promise.all([ann.isConnected(), bob.isConnected()]);
-    // The memory broker died with its process: what was shown stays, and the page says that the history began anew.
+    // The memory broker died with its process: the messages stay visible, and the page reports that the history was lost.
     await ann.shows('Hello Bob', 'Hello Ann', 'Are you still there?');
     await bob.shows('Hello Bob', 'Hello Ann', 'Are you still there?');
     expect(await ann.get('history-notice').count()).toBe(1);
@@ -44,7 +44,7 @@ describe('the chat page', { timeout: 60_000 }, () => {
     expect([...ann.complaints, ...bob.complaints]).toEqual([]);
   });
 
-  it('two processes with Redis are as one: people chat across them, and carry on when one of them was killed', async () => {
+  it('lets people chat across two processes with Redis, and continues when one of them was killed', async () => {
     const [first, second] = await startTwoOnRedis();
     const proxy = await startTcpProxy(first.port);
     const ann = await ChatWindow.open(browser, `http://127.0.0.1:${proxy.port}`, 'Ann');
@@ -79,7 +79,7 @@ describe('the chat page', { timeout: 60_000 }, () => {
   it.each([
     ['in one process', startTwoInThisProcess],
     ['in two processes with Redis', startTwoOnRedis],
-  ])('promise 5: shows nothing at all when the gateway drains and another one takes over, %s', async (_, startTwo) => {
+  ])('promise 5: shows no interruption when the gateway drains and another one takes over, %s', async (_, startTwo) => {
     const [first, second] = await startTwo();
     const proxy = await startTcpProxy(first.port);
     const url = `http://127.0.0.1:${proxy.port}`;

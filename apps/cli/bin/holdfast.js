@@ -1,3 +1,3 @@
 #!/usr/bin/env node
-// Stands here and not in dist, so that npm finds it before the first build.
+// Not in dist, so that npm finds it before the first build.
 import '../dist/main.js';

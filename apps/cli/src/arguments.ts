@@ -7,7 +7,8 @@ const MS_PER_UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_0
 export function parseDuration(text: string): number {
   const [, amount = '', unit = ''] = /^(\d+)([a-z]+)$/.exec(text) ?? [];
   const ms = Number(amount) * (MS_PER_UNIT[unit] ?? Number.NaN);
-  if (!Number.isSafeInteger(ms) || ms === 0) throw new InvalidArgumentError('Give it as 500ms, 30s, 5m, 1h or 7d.');
+  if (!Number.isSafeInteger(ms) || ms === 0)
+    throw new InvalidArgumentError('Expected a duration such as 500ms, 30s, 5m, 1h or 7d.');
   return ms;
 }
 
@@ -16,8 +17,8 @@ export function parseCount(max = Number.MAX_SAFE_INTEGER) {
   return (text: string): number => {
     const count = /^\d+$/.test(text) ? Number(text) : 0;
     if (count < 1 || count > max) {
-      const range = max === Number.MAX_SAFE_INTEGER ? 'from 1 on' : `from 1 to ${max}`;
-      throw new InvalidArgumentError(`Give a whole number ${range}.`);
+      const range = max === Number.MAX_SAFE_INTEGER ? 'of at least 1' : `from 1 to ${max}`;
+      throw new InvalidArgumentError(`Expected a whole number ${range}.`);
     }
     return count;
   };
@@ -27,7 +28,7 @@ export function parseCount(max = Number.MAX_SAFE_INTEGER) {
 export function parsePosition(text: string): Position {
   const [, epoch, offset] = /^(.+):(\d+)$/.exec(text) ?? [];
   if (epoch === undefined || !Number.isSafeInteger(Number(offset))) {
-    throw new InvalidArgumentError('Give it as EPOCH:OFFSET.');
+    throw new InvalidArgumentError('Expected EPOCH:OFFSET.');
   }
   return { epoch, offset: Number(offset) };
 }
@@ -39,7 +40,7 @@ export function formatPosition({ epoch, offset }: Position): string {
 /** A text of 1 to `max` characters. */
 export function parseLength(max: number) {
   return (text: string): string => {
-    if (text === '' || text.length > max) throw new InvalidArgumentError(`Give 1 to ${max} characters.`);
+    if (text === '' || text.length > max) throw new InvalidArgumentError(`Expected 1 to ${max} characters.`);
     return text;
   };
 }

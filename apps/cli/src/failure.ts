@@ -1,7 +1,7 @@
-/** What the command exits with. */
+/** The exit codes. */
 export const EXIT = {
   ok: 0,
-  /** The gateway refused, or failed. */
+  /** The gateway refused or failed. */
   failed: 1,
   /** Wrong usage. */
   usage: 2,
@@ -11,7 +11,7 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** Ends the command. The message is one line that says what was wrong and what to do, and holds no secret. */
+/** Ends the command. The message is one line that says what was wrong and what to do, without secrets. */
 export class Failure extends Error {
   override readonly name = 'Failure';
   readonly exitCode: ExitCode;

@@ -4,7 +4,7 @@ import { displayUrl } from './gateway-url.js';
 import type { Publication, Publish } from './publication.js';
 
 export interface HttpApi {
-  /** Where the gateway is, without `/api`. */
+  /** The URL of the gateway, without `/api`. */
   readonly url: URL;
   readonly apiKey: string;
   /** In ms. */
@@ -13,8 +13,8 @@ export interface HttpApi {
 
 /** @throws Failure */
 export function publishOverHttp(api: HttpApi): Publish {
-  // Headers would quote the key in their own error.
-  if (!/^[\x21-\x7e]+$/.test(api.apiKey)) throw new Failure(EXIT.usage, 'the API key holds characters that none has');
+  // Checked here, because the error of Headers would contain the key.
+  if (!/^[\x21-\x7e]+$/.test(api.apiKey)) throw new Failure(EXIT.usage, 'the API key contains invalid characters');
   return (publication) => publish(api, publication);
 }
 
@@ -29,7 +29,7 @@ async function publish({ url, apiKey, timeout }: HttpApi, publication: Publicati
       method: 'POST',
       headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
       body: JSON.stringify(publication),
-      // Followed as a GET, it would publish nothing.
+      // A redirect would be followed as a GET, which publishes nothing.
       redirect: 'manual',
       signal: AbortSignal.timeout(timeout),
     });
@@ -42,13 +42,13 @@ async function publish({ url, apiKey, timeout }: HttpApi, publication: Publicati
   if (typeof answer['epoch'] === 'string' && typeof answer['offset'] === 'number') {
     return { epoch: answer['epoch'], offset: answer['offset'] };
   }
-  throw new Failure(EXIT.failed, `what answers at ${displayUrl(url)} is no Holdfast gateway: check --url`);
+  throw new Failure(EXIT.failed, `the server at ${displayUrl(url)} is not a Holdfast gateway: check --url`);
 }
 
 function unreachable(url: URL, timeout: number, error: unknown): Failure {
   if (error instanceof DOMException && error.name === 'TimeoutError') {
-    const advice = 'it may have been stored: publish again under the same --key only';
-    return new Failure(EXIT.unreachable, `no answer from ${displayUrl(url)} within ${timeout} ms: ${advice}`);
+    const advice = 'it may have been stored: only publish again with the same --key';
+    return new Failure(EXIT.unreachable, `no response from ${displayUrl(url)} within ${timeout} ms: ${advice}`);
   }
   const cause = error instanceof Error ? error.cause : undefined;
   const reason = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : '';
@@ -60,13 +60,16 @@ function unreachable(url: URL, timeout: number, error: unknown): Failure {
 
 function refused(status: number, { code, message }: Readonly<Record<string, unknown>>): Failure {
   if (typeof code !== 'string' || typeof message !== 'string') {
-    return new Failure(EXIT.failed, `HTTP status ${status} from no Holdfast gateway, perhaps a proxy: check --url`);
+    return new Failure(
+      EXIT.failed,
+      `HTTP status ${status}, not from a Holdfast gateway, perhaps from a proxy: check --url`,
+    );
   }
   const advice = code === 'unauthorized' ? ': check HOLDFAST_CLI_API_KEY or --api-key-file' : '';
   return new Failure(EXIT.failed, `not published: ${message} (${code})${advice}`);
 }
 
-/** The members of a JSON object; none where it is anything else. */
+/** The members of a JSON object; empty for anything else. */
 function parse(text: string): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(text);

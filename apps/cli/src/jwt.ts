@@ -6,20 +6,20 @@ import { readSecret, readSecretFile } from './secrets.js';
 /** The variable with the secret that the gateway verifies tokens with. */
 export const JWT_SECRET = 'HOLDFAST_JWT_SECRET';
 
-/** A gateway refuses shorter ones (RFC 7518, section 3.2). */
+/** A gateway refuses shorter secrets (RFC 7518, section 3.2). */
 const MIN_SECRET_BYTES = 32;
 
-/** What a token is signed with. */
+/** The key of a token's signature. */
 export interface SigningKey {
   readonly key: Uint8Array | KeyObject;
-  /** Of RFC 7518, section 3.1, and RFC 8037. */
+  /** See RFC 7518, section 3.1, and RFC 8037. */
   readonly alg: string;
 }
 
 /**
- * The key to sign with, of the secret in a file or else of the environment; undefined where there is none.
+ * Reads the secret to sign with from a file or the environment; undefined if there is none.
  *
- * @throws Failure that does not name the secret.
+ * @throws Failure that does not contain the secret.
  */
 export function readSigningKey(file: string | undefined, env: NodeJS.ProcessEnv): SigningKey | undefined {
   const secrets = readSecret({ option: '--secret-file', file, variable: JWT_SECRET, env });
@@ -27,27 +27,27 @@ export function readSigningKey(file: string | undefined, env: NodeJS.ProcessEnv)
   if (secret === undefined) return undefined;
   const key = new TextEncoder().encode(secret);
   if (key.length >= MIN_SECRET_BYTES) return { key, alg: 'HS256' };
-  throw new Failure(EXIT.usage, `the secret is shorter than ${MIN_SECRET_BYTES} bytes, which a gateway does not take`);
+  throw new Failure(EXIT.usage, `the secret must have at least ${MIN_SECRET_BYTES} bytes`);
 }
 
 /**
- * The key to sign with, of a file with a PEM private key.
+ * Reads the key to sign with from a file with a PEM private key.
  *
- * @throws Failure that does not name the key.
+ * @throws Failure that does not contain the key.
  */
 export function readPrivateKey(file: string): SigningKey {
   let key: KeyObject | undefined;
   try {
     key = createPrivateKey(readSecretFile('--private-key-file', file));
   } catch (error) {
-    // Node's message would tell nothing that helps.
+    // Node's message would not help the user.
     if (error instanceof Failure) throw error;
   }
   const alg = key && algorithmOf(key);
   if (key !== undefined && alg !== undefined) return { key, alg };
   throw new Failure(
     EXIT.usage,
-    '--private-key-file: give a PEM private key without a passphrase: RSA, EC P-256, P-384 or P-521, or Ed25519',
+    '--private-key-file: expected a PEM private key without a passphrase: RSA, EC P-256, P-384 or P-521, or Ed25519',
   );
 }
 
@@ -64,7 +64,7 @@ function algorithmOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): st
   }
 }
 
-/** The first of several secrets, which stand as the gateway reads them: separated by commas or lines. */
+/** The first of several secrets in the gateway's format: separated by commas or lines. */
 export function firstOf(secrets: string): string | undefined {
   return secrets
     .split(/[\n,]/)
@@ -74,7 +74,7 @@ export function firstOf(secrets: string): string | undefined {
 
 /**
  * @param lifetime in ms.
- * @param kid the key's name in a key set.
+ * @param kid the key's id in a key set.
  */
 export function signToken(
   claims: JWTPayload,
@@ -90,7 +90,7 @@ export function signToken(
     .sign(key);
 }
 
-/** The claims that a gateway may ask for. */
+/** The claims that a gateway may require. */
 export function gatewayClaims({ issuer, audience }: { issuer?: string; audience?: string }): JWTPayload {
   return { ...(issuer === undefined ? {} : { iss: issuer }), ...(audience === undefined ? {} : { aud: audience }) };
 }

@@ -5,17 +5,17 @@ import type { Terminal } from './terminal.js';
 /** How much of an anonymous client's id is shown. */
 const SHORT_ID = 8;
 
-/** Prints what happens on a channel, one line each. */
+/** Prints the events of a channel, one per line. */
 export interface Lines {
   message(message: Message, epoch: string | undefined): void;
-  /** For those who do not see the notice on stderr. */
+  /** For output formats whose readers do not see the notice on stderr. */
   gap?(position: Position, reason: GapReason): void;
   join(member: Member): void;
   leave(member: Member): void;
   members(members: Members): void;
 }
 
-/** For programs: JSON objects that say in `event` what they are. */
+/** For programs: JSON objects with the kind in `event`. */
 export class JsonLines implements Lines {
   readonly #channel: string;
   readonly #terminal: Terminal;
@@ -50,7 +50,7 @@ export class JsonLines implements Lines {
   }
 }
 
-/** For people, who see a gap on stderr. */
+/** For people. A gap is shown on stderr only. */
 export class HumanLines implements Lines {
   readonly #terminal: Terminal;
 
@@ -80,7 +80,7 @@ export class HumanLines implements Lines {
   }
 }
 
-/** Names in parentheses are no user's. */
+/** A name in parentheses is not a user's. */
 function nameOf(sender: Sender | undefined): string {
   if (sender === undefined) return '(api)';
   return printable(sender.user ?? `(anonymous ${sender.client.slice(0, SHORT_ID)})`);

@@ -7,7 +7,7 @@ process.exitCode = await run(process.argv.slice(2), {
   stdout,
   stderr,
   env,
-  // A second one ends the process at once, as it would without us.
+  // A second signal ends the process at once, by the default handler.
   interrupted: () =>
     new Promise((resolve) => {
       process.once('SIGINT', () => resolve());

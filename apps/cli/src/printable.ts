@@ -1,12 +1,12 @@
-/** Characters that act on a terminal instead of showing: controls, and what changes a line's direction or breaks it. */
+/** Characters that control a terminal: control characters, and those that change a line's direction or break it. */
 const ACTIVE = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu;
 
-/** Text of others on one line, which cannot act on the terminal. */
+/** Untrusted text on one line, which cannot control the terminal. */
 export function printable(text: string): string {
   return text.replace(ACTIVE, escaped);
 }
 
-/** JSON on one line, which cannot act on the terminal. It stays the same JSON: such characters stand in its strings only. */
+/** JSON on one line, which cannot control the terminal. It is still equivalent JSON, because such characters only occur in strings. */
 export function printableJson(value: unknown): string {
   return printable(JSON.stringify(value));
 }

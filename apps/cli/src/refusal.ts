@@ -1,9 +1,9 @@
 import { EXIT, Failure } from './failure.js';
 
-const NEW_TOKEN = 'give a valid token in HOLDFAST_CLI_TOKEN or with --token-file (see holdfast token --help)';
-const OTHER_TOKEN = 'give a token that permits it (see holdfast token --help)';
+const NEW_TOKEN = 'set a valid token in HOLDFAST_CLI_TOKEN or with --token-file (see holdfast token --help)';
+const OTHER_TOKEN = 'use a token that permits it (see holdfast token --help)';
 
-/** What to do, where the gateway's own message does not say it: by the code of an error or of a close. */
+/** Advice that the gateway's own message does not contain, by error code or close code. */
 const ADVICE: Readonly<Record<string, string>> = {
   unauthorized: NEW_TOKEN,
   4001: NEW_TOKEN,
@@ -11,7 +11,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   4003: OTHER_TOKEN,
 };
 
-/** The gateway said no: to a request, or to the connection. */
+/** A failure because the gateway refused a request or the connection. */
 export function refusal(what: string, { code, message }: { code: string | number; message: string }): Failure {
   const advice = ADVICE[code];
   return new Failure(EXIT.failed, `${what}: ${message} (${code})${advice === undefined ? '' : `: ${advice}`}`);

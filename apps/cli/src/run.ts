@@ -12,8 +12,8 @@ import { Terminal } from './terminal.js';
 /**
  * Runs the command.
  *
- * @param args without the names of Node and of the script.
- * @returns what to exit with, once all output is written.
+ * @param args without the paths of Node and of the script.
+ * @returns the exit code, once all output is written.
  */
 export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   const terminal = new Terminal(io);
@@ -36,7 +36,7 @@ async function runProgram(args: readonly string[], io: Io, terminal: Terminal): 
     }
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return EXIT.ok;
-    // Nothing was asked for, and the answer is the help, on stderr already.
+    // Without arguments, the help has already been printed on stderr.
     if (error.code !== 'commander.help') {
       const command = program.commands.find((candidate) => candidate.name() === args[0]) ?? program;
       terminal.error(`${usageMessage(error)} (see ${helpOf(command)})`);
@@ -54,7 +54,7 @@ function createProgram(io: Io, terminal: Terminal): Command {
     .configureOutput({
       writeOut: (text) => stdout.write(text),
       writeErr: (text) => stderr.write(text),
-      // It is told in one place, with every other failure.
+      // Reported in one place, with every other failure.
       outputError: () => {},
       getOutHelpWidth: () => stdout.columns ?? DEFAULT_WIDTH,
       getErrHelpWidth: () => stderr.columns ?? DEFAULT_WIDTH,
@@ -69,14 +69,14 @@ Environment:
   HOLDFAST_CLI_TOKEN       the token to connect with
   HOLDFAST_CLI_API_KEY     the API key, for publish and verify
   HOLDFAST_JWT_SECRET      the secret that tokens are signed with, for token and verify
-  NO_COLOR                 no colours, also on a terminal`,
+  NO_COLOR                 no colours, even on a terminal`,
     )
     .addHelpText(
       'afterAll',
       `
 Exit codes:
-  ${EXIT.ok}   done
-  ${EXIT.failed}   the gateway refused, or failed
+  ${EXIT.ok}   success
+  ${EXIT.failed}   the gateway refused or failed
   ${EXIT.usage}   wrong usage
   ${EXIT.unreachable}  no gateway could be reached in time`,
     );
@@ -87,7 +87,7 @@ Exit codes:
   return program;
 }
 
-/** Columns, where the output is no terminal. */
+/** The number of columns if the output is not a terminal. */
 const DEFAULT_WIDTH = 100;
 
 function readVersion(): string {
@@ -101,7 +101,7 @@ function helpOf(command: Command): string {
   return [command.parent?.name(), command.name(), '--help'].filter(Boolean).join(' ');
 }
 
-/** On one line, and without what may be a secret that was given where none belongs. */
+/** On one line, without values that may be a misplaced secret. */
 function usageMessage({ message }: CommanderError): string {
   return message
     .replace(/^error: /, '')

@@ -1,21 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { EXIT, Failure } from './failure.js';
 
-/** The variable with the key to the HTTP API. */
+/** The variable with the key of the HTTP API. */
 export const API_KEY = 'HOLDFAST_CLI_API_KEY';
 
-/** Where a secret may stand. Never among the arguments: every user of the machine can read those. */
+/** The sources of a secret. Never an argument, because every user of the machine can read those. */
 export interface SecretSource {
   /** The option that names a file. */
   readonly option: string;
-  /** The file that was given with it; wins over the variable. */
+  /** The value of that option; takes precedence over the variable. */
   readonly file: string | undefined;
   readonly variable: string;
   readonly env: NodeJS.ProcessEnv;
 }
 
 /**
- * Reads a secret, without the white space around it; undefined where there is none. An empty variable counts as unset.
+ * Reads a secret, without surrounding white space; undefined if there is none. An empty variable counts as unset.
  *
  * @throws Failure as {@link readSecretFile} does.
  */
@@ -24,9 +24,9 @@ export function readSecret({ option, file, variable, env }: SecretSource): strin
 }
 
 /**
- * Reads the secret of a file, without the white space around it.
+ * Reads the secret in a file, without surrounding white space.
  *
- * @throws Failure that names neither the secret nor the path, which may be a secret that was given by mistake.
+ * @throws Failure that contains neither the secret nor the path, which may be a secret by mistake.
  */
 export function readSecretFile(option: string, file: string): string {
   let text: string;
@@ -34,7 +34,7 @@ export function readSecretFile(option: string, file: string): string {
     text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file)).trim();
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
-    throw new Failure(EXIT.usage, `${option}: give the path of a readable UTF-8 file${code}`);
+    throw new Failure(EXIT.usage, `${option}: expected the path of a readable UTF-8 file${code}`);
   }
   if (text === '') throw new Failure(EXIT.usage, `${option}: the file is empty`);
   return text;

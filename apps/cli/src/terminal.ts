@@ -4,9 +4,9 @@ import { printable } from './printable.js';
 
 type Format = Parameters<typeof styleText>[0];
 
-/** What the command prints: results on stdout, everything else on stderr. */
+/** The command's output: results on stdout, everything else on stderr. */
 export class Terminal {
-  /** Resolves when nobody reads stdout any more. */
+  /** Resolves when stdout has no reader any more. */
   readonly outputClosed: Promise<void>;
 
   readonly #io: Io;
@@ -20,16 +20,16 @@ export class Terminal {
         resolve();
       });
     });
-    // There is nowhere left to tell of it.
+    // An error of stderr cannot be reported anywhere.
     io.stderr.on('error', () => {});
   }
 
-  /** Why stdout could not be written; that its reader left (EPIPE) is no error, as in `holdfast tail … | head`. */
+  /** The error of stdout. A closed pipe (EPIPE) is not an error, as in `holdfast tail … | head`. */
   get outputError(): NodeJS.ErrnoException | undefined {
     return this.#outputError?.code === 'EPIPE' ? undefined : this.#outputError;
   }
 
-  /** Whether nobody reads stdout any more. */
+  /** Whether stdout has no reader any more. */
   get isOutputClosed(): boolean {
     return this.#outputError !== undefined;
   }
@@ -38,26 +38,26 @@ export class Terminal {
     this.#io.stdout.write(`${line}\n`);
   }
 
-  /** What happens meanwhile. */
+  /** Prints progress. */
   notice(text: string, format: Format = 'dim'): void {
-    this.#tell(text, format);
+    this.#log(text, format);
   }
 
   error(text: string): void {
-    this.#tell(text, 'red');
+    this.#log(text, 'red');
   }
 
-  /** Text for stdout, coloured where that is a terminal with colours, and NO_COLOR is not set. */
+  /** Text for stdout, coloured if that is a terminal with colours and NO_COLOR is not set. */
   style(format: Format, text: string): string {
     return this.#style(this.#io.stdout, format, text);
   }
 
-  /** Resolves when all that was printed is written, or cannot be. */
+  /** Resolves when all output has been written, or cannot be. */
   async flush(): Promise<void> {
     await new Promise<void>((resolve) => this.#io.stdout.write('', () => resolve()));
   }
 
-  #tell(text: string, format: Format): void {
+  #log(text: string, format: Format): void {
     this.#io.stderr.write(`${this.#style(this.#io.stderr, format, `holdfast: ${printable(text)}`)}\n`);
   }
 
@@ -66,7 +66,7 @@ export class Terminal {
   }
 
   hasColors(stream: OutputStream): boolean {
-    // Only terminals have the method; it knows NO_COLOR, FORCE_COLOR and TERM.
+    // Only terminals have the method; it respects NO_COLOR, FORCE_COLOR and TERM.
     return stream.hasColors?.(this.#io.env) ?? false;
   }
 }

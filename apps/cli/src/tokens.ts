@@ -1,12 +1,12 @@
 import type { Token } from '@holdfast/client';
 import { readSecret, readSecretFile } from './secrets.js';
 
-/** The token of a file, or else of the environment; undefined where there is none. */
+/** The token from a file or the environment; undefined if there is none. */
 export function readToken(file: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
   return readSecret({ option: '--token-file', file, variable: 'HOLDFAST_CLI_TOKEN', env });
 }
 
-/** The same for as long as a connection lasts: a file is read again before each connection, and before it expires. */
+/** Like {@link readToken}, but a file is read again before each connection, and before the token expires. */
 export function followToken(file: string | undefined, env: NodeJS.ProcessEnv): Token | undefined {
   const token = readToken(file, env);
   return file === undefined || token === undefined ? token : () => readToken(file, env) ?? '';

@@ -11,7 +11,7 @@ export interface WebSocketGateway {
   readonly timeout: number;
 }
 
-/** Publishes as a client does. */
+/** Publishes over a WebSocket, like a client. */
 export function publishOverWebSocket({ url, token, timeout }: WebSocketGateway): Publish {
   return async ({ channel, data, key }) => {
     const client = new Holdfast(url, { token });
@@ -43,6 +43,6 @@ function timeUp({ state, reason }: StateChange, url: URL, timeout: number): Fail
   }
   return new Failure(
     state === 'connected' ? EXIT.failed : EXIT.unreachable,
-    `no answer from ${gateway} within ${timeout} ms: it may have been stored, publish again under the same --key only`,
+    `no response from ${gateway} within ${timeout} ms: it may have been stored, only publish again with the same --key`,
   );
 }

@@ -23,7 +23,7 @@ interface HttpAnswer {
   readonly location?: string;
 }
 
-/** Handles a request instead of the fake. Returns whether it did. */
+/** Handles a request instead of the fake gateway. Returns whether it did. */
 type Script = (request: Request, connection: Connection) => boolean;
 
 class Connection {
@@ -54,22 +54,22 @@ class Connection {
     this.#socket.close(code, reason);
   }
 
-  /** Breaks off, as a pod that is killed. */
+  /** Breaks the connection, like a pod that is killed. */
   drop(): void {
     this.#socket.terminate();
   }
 }
 
-/** One channel's stream behind the protocol, as much of it as the command uses, and what a test makes of it. */
+/** A gateway with one channel, and the part of the protocol that the command uses, with hooks for tests. */
 export class FakeGateway {
-  /** All requests, in the order of their arrival. */
+  /** All requests, in order of arrival. */
   readonly requests: Request[] = [];
   readonly httpRequests: { url: string | undefined; headers: IncomingHttpHeaders; body: unknown }[] = [];
-  /** All connections there ever were. */
+  /** All connections so far. */
   readonly connections: Connection[] = [];
   script: Script = () => false;
   httpAnswer: HttpAnswer = { status: 200, body: JSON.stringify({ epoch: EPOCH, offset: 7 }) };
-  /** Closes connections at once, as a gateway that refuses them. */
+  /** Closes connections at once, like a gateway that refuses them. */
   closeWith: { code: number; reason: string } | undefined;
   /** The oldest offset that can be replayed. */
   oldest = 1;

@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { API_KEY, JWT_SECRET, startGateway } from '../../gateway/test/support/gateway.js';
 import { Running } from './test-io.js';
 
-/** Nobody may do anything without a token. */
+/** Nothing is permitted without a token. */
 const CLOSED = {
   namespaceDefaults: { subscribe: 'granted', publish: 'granted', presence: false, history: { size: 10 } },
 };
@@ -17,7 +17,7 @@ async function mint(...args: string[]): Promise<string> {
 }
 
 describe('the commands and a gateway', () => {
-  it('mint, publish by both ways and tail what was published', async () => {
+  it('create a token, publish over both protocols and tail the messages', async () => {
     const { url, webSocketUrl } = await startGateway(CLOSED, { HOLDFAST_ANONYMOUS: 'false' });
     const token = await mint('--user', 'alice', '--channel', 'news:*', '--publish', 'news:*');
     const overWebSocket = new Running(['publish', 'news:all', '"one"', '--url', webSocketUrl], {
@@ -37,7 +37,7 @@ describe('the commands and a gateway', () => {
     expect(lines.map((line) => (JSON.parse(line) as { data: unknown }).data)).toEqual(['one', 'two']);
   });
 
-  it('tail under a subscription token, and are refused without one', async () => {
+  it('tail with a subscription token, and are refused without one', async () => {
     const { url, webSocketUrl } = await startGateway(CLOSED, { HOLDFAST_ANONYMOUS: 'false' });
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-cli-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));

@@ -36,7 +36,7 @@ async function exit(child: Child): Promise<number | string> {
 }
 
 describe('the process holdfast', { timeout: 20_000 }, () => {
-  it('publishes what comes through a pipe', async () => {
+  it('publishes piped input', async () => {
     const child = holdfast('publish', 'room', '--text', '--url', gateway.url);
     child.stdin.end('hello\n');
     const [code, output, errors] = await Promise.all([exit(child), text(child.stdout), text(child.stderr)]);

@@ -39,7 +39,7 @@ async function fails(sut: Running, exitCode: number): Promise<string> {
 }
 
 describe('holdfast publish over a WebSocket', () => {
-  it('prints the position once it is stored, and leaves', async () => {
+  it('prints the position once it is stored, and exits', async () => {
     const sut = publish(['room', '{"text":"hello"}', '--key', 'k1', '--url', gateway.url]);
     expect(await sut.exitCode).toBe(0);
     expect(sut.json).toEqual([{ epoch: EPOCH, offset: 1 }]);
@@ -61,7 +61,7 @@ describe('holdfast publish over a WebSocket', () => {
     ['JSON of stdin for -', ['room', '-'], 'null', null],
     ['a negative number', ['room', '-5'], '', -5],
     ['an argument as text', ['room', '[hello]', '--text'], '', '[hello]'],
-    ['stdin as text, without the newline at its end', ['room', '--text'], 'two\nlines\n', 'two\nlines'],
+    ['stdin as text, without the final newline', ['room', '--text'], 'two\nlines\n', 'two\nlines'],
     ['an empty text', ['room', '', '--text'], '', ''],
   ])('publishes %s', async (_name, args, stdin, expected) => {
     const sut = publish([...args, '--url', gateway.url], { stdin });
@@ -70,7 +70,7 @@ describe('holdfast publish over a WebSocket', () => {
   });
 
   it.each([
-    ['no JSON', ['room', 'hello'], '', '--text'],
+    ['invalid JSON', ['room', 'hello'], '', '--text'],
     ['an empty stdin', ['room'], '', '--text'],
     ['stdin that is not UTF-8', ['room', '--text'], Uint8Array.of(0xff), 'UTF-8'],
   ])('refuses %s', async (_name, args, stdin, expected) => {
@@ -78,28 +78,28 @@ describe('holdfast publish over a WebSocket', () => {
     expect(gateway.connections).toHaveLength(0);
   });
 
-  it('exits with 1 where the publish is refused, and says what to do', async () => {
+  it('exits with 1 if the publish is refused, and says what to do', async () => {
     gateway.script = (request, connection) => {
       connection.refuse(request, 'forbidden', 'not permitted');
       return true;
     };
     const message = await fails(publish(['room', '1', '--url', gateway.url]), 1);
-    expect(message).toContain('not permitted (forbidden): give a token that permits it');
+    expect(message).toContain('not permitted (forbidden): use a token that permits it');
   });
 
-  it('exits with 1 where the token is refused', async () => {
+  it('exits with 1 if the token is refused', async () => {
     gateway.closeWith = { code: 4001, reason: 'token missing, invalid or expired' };
     const sut = publish(['room', '1', '--url', gateway.url], { env: { HOLDFAST_CLI_TOKEN: TOKEN } });
-    expect(await fails(sut, 1)).toContain('token missing, invalid or expired (4001): give a valid token');
+    expect(await fails(sut, 1)).toContain('token missing, invalid or expired (4001): set a valid token');
   });
 
-  it('exits with 1 where a gateway that is there does not answer in time, and warns that it may be stored', async () => {
+  it('exits with 1 if a connected gateway does not reply in time, and warns that it may be stored', async () => {
     gateway.script = () => true;
     const sut = publish(['room', '1', '--url', gateway.url, '--timeout', '100ms']);
     expect(await fails(sut, 1)).toContain('may have been stored');
   });
 
-  it('exits with 69 where no gateway can be reached in time', async () => {
+  it('exits with 69 if no gateway can be reached in time', async () => {
     const url = `ws://127.0.0.1:${await freePort()}/ws?access_token=${TOKEN}`;
     expect(await fails(publish(['room', '1', '--url', url, '--timeout', '200ms']), 69)).toContain('--url');
   });
@@ -121,7 +121,7 @@ describe('holdfast publish over the HTTP API', () => {
     expect(gateway.connections).toHaveLength(0);
   });
 
-  it('takes the key from a file, and keeps the path before /api', async () => {
+  it('reads the key from a file, and keeps the path before /api', async () => {
     const args = ['room', '1', '--url', `${gateway.apiUrl}/gateway/`, '--api-key-file', file('key', 'from-a-file\n')];
     expect(await publish(args, { env }).exitCode).toBe(0);
     expect(gateway.httpRequests).toMatchObject([
@@ -129,13 +129,13 @@ describe('holdfast publish over the HTTP API', () => {
     ]);
   });
 
-  it('goes over a WebSocket all the same where the URL says so', async () => {
+  it('uses a WebSocket if the URL says so', async () => {
     expect(await publish(['room', '1', '--url', gateway.url], { env }).exitCode).toBe(0);
     expect(gateway.httpRequests).toHaveLength(0);
     expect(gateway.requestsOf('publish')).toHaveLength(1);
   });
 
-  it('exits with 1 and the reason of the gateway where it refuses', async () => {
+  it("exits with 1 and the gateway's reason if it refuses", async () => {
     const body = JSON.stringify({ code: 'unauthorized', message: 'the API key is not valid', retryable: false });
     gateway.httpAnswer = { status: 401, body };
     const message = await fails(publish(['room', '1', '--url', gateway.apiUrl], { env }), 1);
@@ -146,23 +146,23 @@ describe('holdfast publish over the HTTP API', () => {
     [502, '<html>Bad gateway</html>'],
     [200, '<html>Hello</html>'],
     [200, 'null'],
-  ])('exits with 1 where something else answers (%i %s)', async (status, body) => {
+  ])('exits with 1 if the server is not a gateway (%i %s)', async (status, body) => {
     gateway.httpAnswer = { status, body };
     expect(await fails(publish(['room', '1', '--url', gateway.apiUrl], { env }), 1)).toContain('--url');
   });
 
-  it('follows no redirection, which would publish nothing', async () => {
+  it('does not follow redirects, which would publish nothing', async () => {
     gateway.httpAnswer = { status: 302, body: '', location: '/elsewhere' };
     expect(await fails(publish(['room', '1', '--url', gateway.apiUrl], { env }), 1)).toContain('302');
     expect(gateway.httpRequests).toHaveLength(1);
   });
 
-  it('exits with 69 where no gateway can be reached', async () => {
+  it('exits with 69 if no gateway can be reached', async () => {
     const url = `http://127.0.0.1:${await freePort()}`;
     expect(await fails(publish(['room', '1', '--url', url], { env }), 69)).toContain('ECONNREFUSED');
   });
 
-  it('exits with 69 where nothing answers in time', async () => {
+  it('exits with 69 if there is no response in time', async () => {
     const silent = createServer();
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
@@ -177,7 +177,12 @@ describe('holdfast publish, used wrongly', () => {
     ['a bad URL', ['--url', `gopher://x/${TOKEN}`], {}, 'ws://'],
     ['a URL with a password', ['--url', `ws://u:${TOKEN}@localhost/ws`], {}, 'password'],
     ['HTTP without an API key', ['--url', 'http://localhost'], {}, 'HOLDFAST_CLI_API_KEY'],
-    ['an API key that no header can hold', ['--url', 'http://localhost'], { HOLDFAST_CLI_API_KEY: 'ké y' }, 'API key'],
+    [
+      'an API key that is not valid in a header',
+      ['--url', 'http://localhost'],
+      { HOLDFAST_CLI_API_KEY: 'ké y' },
+      'API key',
+    ],
     ['both credentials', ['--api-key-file', 'a', '--token-file', 'b'], {}, 'cannot be used with'],
     ['a token as an argument', [`--token=${TOKEN}`], {}, 'unknown option'],
     ['a bad timeout', ['--timeout', 'soon'], {}, '30s'],

@@ -7,14 +7,14 @@ import { onTestFinished } from 'vitest';
 export interface IngressOptions {
   /** Whether it sets the cookie. */
   readonly setsCookie?: boolean;
-  /** Whether it goes where the cookie says. */
+  /** Whether it obeys the cookie. */
   readonly obeysCookie?: boolean;
-  /** How many upgrades it refuses at first, as one does that has not heard of the route yet. */
+  /** How many upgrades it refuses at first, like a controller that does not have the route yet. */
   readonly refuses?: number;
 }
 
 /**
- * What an ingress controller does for WebSockets: each upgrade goes to the next pod, or to that of the cookie `route`.
+ * Does what an ingress controller does for WebSockets: sends each upgrade to the next pod, or to the pod in the cookie `route`.
  *
  * @param ports of the pods, on this machine.
  * @returns its port.

@@ -24,7 +24,7 @@ function tail(args: string[], options: RunOptions = {}): Running {
   return sut;
 }
 
-/** A tail that the gateway has answered. */
+/** A tail that is subscribed. */
 async function following(args: string[], options: RunOptions = {}): Promise<Running> {
   const sut = tail(args, options);
   await vi.waitFor(() => expect(sut.stderr).toContain('following room'));
@@ -32,7 +32,7 @@ async function following(args: string[], options: RunOptions = {}): Promise<Runn
 }
 
 describe('holdfast tail', () => {
-  it('prints a line per message: when, who and what', async () => {
+  it('prints a line per message: time, sender and data', async () => {
     const sut = await following([]);
     gateway.publish('room', { text: 'hello' }, { client: 'c1', user: 'alice' });
     gateway.publish('room', 'hi', { client: '0123456789abcdef' });
@@ -44,7 +44,7 @@ describe('holdfast tail', () => {
     expect(sut.stderr).toContain('connected to pod-1');
   });
 
-  it('prints JSON lines from which a position can be taken', async () => {
+  it('prints JSON lines with the position', async () => {
     const sut = await following(['--json']);
     gateway.publish('room', { text: 'hello' }, { client: 'c1', user: 'alice' });
     await vi.waitFor(() => expect(sut.lines).toHaveLength(1));
@@ -69,7 +69,7 @@ describe('holdfast tail', () => {
     expect(gateway.requestsOf('subscribe').at(-1)).toMatchObject({ last: 2 });
   });
 
-  it('goes on after a position', async () => {
+  it('continues after a position', async () => {
     await following([]);
     for (const data of ['a', 'b', 'c']) gateway.publish('room', data);
     const sut = tail(['--json', '--since', `${EPOCH}:1`]);
@@ -77,7 +77,7 @@ describe('holdfast tail', () => {
     expect(sut.stderr).toContain('resumed room, 2 missed');
   });
 
-  it('resumes after the connection broke: nothing is missing and nothing comes twice', async () => {
+  it('resumes after the connection broke: nothing is missing or duplicated', async () => {
     const sut = await following(['--json']);
     gateway.publish('room', 'a');
     await vi.waitFor(() => expect(sut.lines).toHaveLength(1));
@@ -90,7 +90,7 @@ describe('holdfast tail', () => {
     expect(sut.stderr).toMatch(/reconnecting: .*\nholdfast: connected to pod-2\n/);
   });
 
-  it('moves to another gateway when it is told to, and says so', async () => {
+  it('moves to another gateway when asked to, and reports it', async () => {
     const sut = await following(['--json']);
     gateway.latest.send({ event: 'reconnect', data: { within: 1_000, reason: 'draining' } });
     await vi.waitFor(() => expect(sut.stderr).toContain('moved to pod-2'), 5_000);
@@ -99,26 +99,29 @@ describe('holdfast tail', () => {
     expect(sut.stderr).not.toContain('reconnecting');
   });
 
-  it.each([[[]], [['--json']]])('tells of a gap that the gateway announces (%j)', async (args) => {
+  it.each([[[]], [['--json']]])('reports a gap from the gateway (%j)', async (args) => {
     const sut = await following(args);
     gateway.latest.send({ event: 'gap', data: { channel: 'room', epoch: 'epoch-2', offset: 5 } });
-    await vi.waitFor(() => expect(sut.stderr).toContain('gap! Messages may be lost, going on after epoch-2:5'));
+    await vi.waitFor(() => expect(sut.stderr).toContain('gap! Messages may be lost, continuing after epoch-2:5'));
     const inJson = { event: 'gap', channel: 'room', epoch: 'epoch-2', offset: 5, reason: 'gap' };
     expect(sut.json).toEqual(args.length === 0 ? [] : [inJson]);
   });
 
-  it('tells of a gap where the history does not reach back', async () => {
+  it('reports a gap if the history does not reach back', async () => {
     const sut = await following(['--json']);
     gateway.publish('room', 'a');
     await vi.waitFor(() => expect(sut.lines).toHaveLength(1));
     gateway.oldest = 3;
     gateway.publish('room', 'b', undefined, false);
     gateway.latest.drop();
-    await vi.waitFor(() => expect(sut.stderr).toContain(`gap! Messages may be lost, going on after ${EPOCH}:2`), 5_000);
+    await vi.waitFor(
+      () => expect(sut.stderr).toContain(`gap! Messages may be lost, continuing after ${EPOCH}:2`),
+      5_000,
+    );
     expect(sut.json.at(-1)).toMatchObject({ event: 'gap', offset: 2, reason: 'not_recovered' });
   });
 
-  it('prints who is there, who joins and who leaves', async () => {
+  it('prints members, joins and leaves', async () => {
     gateway.script = (request, connection) => {
       if (request.event !== 'subscribe') return false;
       const members = [{ client: 'c1', user: 'alice' }];
@@ -133,24 +136,24 @@ describe('holdfast tail', () => {
     await vi.waitFor(() => expect(sut.lines).toEqual(['* 4 here: alice, …', '* bob joined', '* bob left']));
   });
 
-  it('ends with 0 at Ctrl-C, and says how to go on', async () => {
+  it('ends with 0 at Ctrl-C, and says how to continue', async () => {
     const sut = await following([]);
     gateway.publish('room', 'a');
     await vi.waitFor(() => expect(sut.lines).toHaveLength(1));
     sut.interrupt();
     expect(await sut.exitCode).toBe(0);
-    expect(sut.stderr).toContain(`--since ${EPOCH}:1 goes on from here`);
+    expect(sut.stderr).toContain(`--since ${EPOCH}:1 continues from here`);
   });
 
-  it('ends with 0 after so many messages, and prints no more', async () => {
+  it('ends with 0 after --count messages, and prints no more', async () => {
     const sut = await following(['--json', '--count', '2']);
     for (const data of ['a', 'b', 'c']) gateway.publish('room', data);
     expect(await sut.exitCode).toBe(0);
     expect(sut.json).toMatchObject([{ data: 'a' }, { data: 'b' }]);
-    expect(sut.stderr).toContain(`--since ${EPOCH}:2 goes on from here`);
+    expect(sut.stderr).toContain(`--since ${EPOCH}:2 continues from here`);
   });
 
-  it('ends quietly when nobody reads its output any more', async () => {
+  it('ends quietly when its output has no reader any more', async () => {
     const sut = await following([], { outputError: 'EPIPE' });
     const before = sut.stderr;
     gateway.publish('room', 'a');
@@ -165,14 +168,14 @@ describe('holdfast tail', () => {
     expect(sut.stderr).toContain('cannot write to stdout (ENOSPC)');
   });
 
-  it('ends with 1 where the subscription is refused', async () => {
+  it('ends with 1 if the subscription is refused', async () => {
     gateway.script = (request, connection) => {
       connection.refuse(request, 'forbidden', 'not permitted');
       return true;
     };
     const sut = tail([]);
     expect(await sut.exitCode).toBe(1);
-    expect(sut.stderr).toContain('cannot follow room: not permitted (forbidden): give a token that permits it');
+    expect(sut.stderr).toContain('cannot follow room: not permitted (forbidden): use a token that permits it');
   });
 
   it('ends with 1 when the gateway ends the subscription', async () => {
@@ -198,7 +201,7 @@ describe('holdfast tail', () => {
     expect(sut.lines).toEqual([]);
   });
 
-  it('keeps what others send from acting on the terminal', async () => {
+  it('prevents received data from controlling the terminal', async () => {
     const sut = await following([]);
     const evil = '\u001b]0;title\u0007\u009b31m\u202e';
     gateway.publish('room', evil, { client: 'c1', user: `eve${evil}\n` });
@@ -210,7 +213,7 @@ describe('holdfast tail', () => {
   it.each([
     ['colours on a terminal', { isTerminal: true }, true],
     ['no colours in a pipe', {}, false],
-    ['no colours where NO_COLOR is set', { isTerminal: true, env: { NO_COLOR: '1' } }, false],
+    ['no colours if NO_COLOR is set', { isTerminal: true, env: { NO_COLOR: '1' } }, false],
   ])('prints %s', async (_name, options, expected) => {
     const sut = await following([], options);
     gateway.publish('room', 'a', { client: 'c1', user: 'alice' });
@@ -249,7 +252,7 @@ describe('holdfast tail with a token file', () => {
     await vi.waitFor(() => expect(gateway.latest.token).toBe('second.a.b'), 5_000);
   });
 
-  it('ends with 1 where its first token is refused', async () => {
+  it('ends with 1 if its first token is refused', async () => {
     writeFileSync(path, 'bad.a.b');
     gateway.closeWith = { code: 4001, reason: 'token missing, invalid or expired' };
     const sut = tail(['--token-file', path]);

@@ -13,7 +13,7 @@ export interface RunOptions {
   readonly outputError?: string;
 }
 
-/** The command, under way in this process. */
+/** The command, running in this process. */
 export class Running {
   readonly exitCode: Promise<ExitCode>;
   stdout = '';

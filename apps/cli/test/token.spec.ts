@@ -40,7 +40,7 @@ describe('holdfast token', () => {
     expect(sut.stderr).toBe('');
   });
 
-  it('puts what it is told into the claims that the gateway reads', async () => {
+  it("writes its options into the gateway's claims", async () => {
     const info = '{"name":"Alice"}';
     const args = ['--user', 'alice', '--channel', 'chat:*', 'news', '--publish', 'chat:*', '--info', info];
     const { payload, protectedHeader } = await mint([...args, '--channel', 'more:*', '--expires', '5m']);
@@ -57,12 +57,12 @@ describe('holdfast token', () => {
     expect(protectedHeader).toEqual({ alg: 'HS256', typ: 'JWT' });
   });
 
-  it('lets a token live for an hour unless told otherwise', async () => {
+  it('makes a token valid for an hour by default', async () => {
     const { payload } = await mint(['--user', 'alice']);
     expect(Number(payload.exp) - Number(payload.iat)).toBe(3600);
   });
 
-  it('mints a subscription token, which opens no connection', async () => {
+  it('creates a subscription token, which cannot be used to connect', async () => {
     const { payload } = await mint(['--user', 'alice', '--subscription', 'chat:lobby']);
     expect(payload).toMatchObject({ sub: 'alice', channel: 'chat:lobby' });
     expect(payload).not.toHaveProperty('channels');
@@ -71,12 +71,12 @@ describe('holdfast token', () => {
     expect(anonymous).not.toHaveProperty('sub');
   });
 
-  it('names the issuer and the audience that a gateway asks for', async () => {
+  it('sets the issuer and the audience that a gateway requires', async () => {
     const { payload } = await mint(['--user', 'alice', '--issuer', 'us', '--audience', 'holdfast']);
     expect(payload).toMatchObject({ iss: 'us', aud: 'holdfast' });
   });
 
-  it('takes the secret from a file, which wins over the variable', async () => {
+  it('reads the secret from a file, which takes precedence over the variable', async () => {
     const path = file('secret', `${SECRET}\n`);
     const other = { HOLDFAST_JWT_SECRET: 'another secret of more than 32 bytes' };
     await expect(mint(['--user', 'alice', '--secret-file', path], { env: other })).resolves.toBeDefined();
@@ -95,7 +95,7 @@ describe('holdfast token', () => {
     ['ES256', generateKeyPairSync('ec', { namedCurve: 'P-256' })],
     ['ES384', generateKeyPairSync('ec', { namedCurve: 'P-384' })],
     ['EdDSA', generateKeyPairSync('ed25519')],
-  ])('signs with a private key by %s, whose name it tells', async (alg, { privateKey, publicKey }) => {
+  ])('signs with a private key and %s, and includes its id', async (alg, { privateKey, publicKey }) => {
     const path = file(alg, privateKey.export({ type: 'pkcs8', format: 'pem' }));
     const sut = new Running(['token', '--user', 'alice', '--private-key-file', path, '--kid', 'key-1'], { env });
     expect(await sut.exitCode, sut.stderr).toBe(0);
@@ -104,7 +104,7 @@ describe('holdfast token', () => {
     expect(protectedHeader).toEqual({ alg, typ: 'JWT', kid: 'key-1' });
   });
 
-  it('refuses what is no private key of a token, and does not repeat it', async () => {
+  it('refuses an unsuitable private key, and does not print it', async () => {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'secp256k1' });
     for (const [index, text] of [
       'no key',
@@ -112,12 +112,12 @@ describe('holdfast token', () => {
       privateKey.export({ type: 'pkcs8', format: 'pem' }),
     ].entries()) {
       const message = await refused(['--user', 'a', '--private-key-file', file(`bad-${index}`, text)]);
-      expect(message).toContain('--private-key-file: give a PEM private key');
+      expect(message).toContain('--private-key-file: expected a PEM private key');
       expect(message).not.toContain('no key');
     }
   });
 
-  it('takes no secret as an argument, and does not repeat one', async () => {
+  it('accepts no secret as an argument, and does not print one', async () => {
     expect(await refused(['--user', 'alice', `--secret=${SECRET}`])).not.toContain('a secret');
     expect(await refused(['--user', 'alice', SECRET])).not.toContain('a secret');
     expect(await refused(['--user', 'alice', '--secret-file', SECRET])).not.toContain('a secret');
@@ -137,7 +137,7 @@ describe('holdfast token', () => {
     [['--user', 'u'.repeat(201)], '1 to 200 characters'],
     [['--user', 'a', '--channel', ''], '--channel'],
     [['--user', 'a', '--publish', 'p'.repeat(256)], '--publish'],
-    [['--user', 'a', '--info', '{name}'], '--info: give JSON'],
+    [['--user', 'a', '--info', '{name}'], '--info: expected JSON'],
     [['--user', 'a', '--expires', '0s'], '5m'],
     [['--user', 'a', '--expires', '1 hour'], '5m'],
     [['--user', 'a', '--expires', '3600'], '5m'],
@@ -147,7 +147,7 @@ describe('holdfast token', () => {
     expect(await refused(args)).toContain(expected);
   });
 
-  it('refuses a secret that no gateway takes', async () => {
+  it('refuses a secret that is too short for a gateway', async () => {
     const message = await refused(['--user', 'alice'], { env: { HOLDFAST_JWT_SECRET: 'too-short' } });
     expect(message).toContain('32 bytes');
     expect(message).not.toContain('too-short');

@@ -10,7 +10,7 @@ import { freePort } from '../../../libs/broadcast/test/support/free-port.js';
 import { startStickyIngress } from './sticky-ingress.js';
 import { Running, type RunOptions } from './test-io.js';
 
-/** The addresses of the pods, as DNS tells them. */
+/** The addresses of the pods in DNS. */
 let addresses: { host: string; port: number }[] = [];
 vi.mock('../src/verify/address.js', async (load) => ({
   ...(await load<object>()),
@@ -18,7 +18,7 @@ vi.mock('../src/verify/address.js', async (load) => ({
 }));
 beforeEach(() => (addresses = []));
 
-/** Nobody may do anything without a token, and the API needs its key. */
+/** Nothing is permitted without a token, and the API requires its key. */
 const CLOSED = { namespaceDefaults: { subscribe: 'granted', publish: 'granted', presence: false } };
 const SECRETS = { HOLDFAST_JWT_SECRET: JWT_SECRET, HOLDFAST_CLI_API_KEY: API_KEY };
 
@@ -43,7 +43,7 @@ function outcomes(sut: Running): string[] {
 }
 
 describe('holdfast verify', () => {
-  it('checks messages across pods and a resume on another pod, and prints what it saw', async () => {
+  it('checks messages across pods and a resume on another pod, and prints the results', async () => {
     const [pod] = await startPods(3);
     const sut = verify(pod?.webSocketUrl ?? '');
     expect(await sut.exitCode, sut.stdout + sut.stderr).toBe(0);
@@ -55,11 +55,11 @@ describe('holdfast verify', () => {
       /^ok {4}messages {2}60 from pod-1 and pod-2 and the API: each once and in order on pod-0, after \d+ ms \(median\)$/,
     );
     expect(resume).toBe(
-      'ok    resume    cut, and back from pod-0 to pod-1: 10 missed messages came, none lost, none twice',
+      'ok    resume    reconnected from pod-0 to pod-1: received 10 missed messages, none lost, none duplicated',
     );
   });
 
-  it('does without the API where there is no key, and without a token where clients may be anonymous', async () => {
+  it('omits the API without a key, and needs no token if clients may be anonymous', async () => {
     const gateway = await startGateway({}, { HOLDFAST_NODE: 'pod-0' });
     addresses = [{ host: '127.0.0.1', port: gateway.port }];
     const sut = verify(gateway.webSocketUrl, [], {});
@@ -67,16 +67,16 @@ describe('holdfast verify', () => {
     expect(sut.stdout).toContain('20 from pod-0: each once and in order on the only pod');
   });
 
-  it('says that one pod allows no checks across pods, and checks the rest', async () => {
+  it('reports that checks across pods need more than one pod, and runs the others', async () => {
     const gateway = await startGateway(CLOSED, { HOLDFAST_ANONYMOUS: 'false', HOLDFAST_NODE: 'pod-0' });
     const sut = new Running(['verify', '--url', gateway.webSocketUrl, '--affinity', 'clientIP'], { env: SECRETS });
     expect(await sut.exitCode, sut.stdout + sut.stderr).toBe(0);
     expect(outcomes(sut)).toEqual(['ok pods', 'skip pods', 'ok messages', 'ok resume', 'skip affinity']);
     expect(sut.lines[1]).toContain('checks across pods are not possible with one pod');
-    expect(sut.stdout).toContain('back to pod-0, the only pod');
+    expect(sut.stdout).toContain('reconnected to pod-0, the only pod');
   });
 
-  it('fails where the pods have no broker in common', async () => {
+  it('fails if the pods have no common broker', async () => {
     const pods = await Promise.all([
       startGateway({}, { HOLDFAST_NODE: 'a' }),
       startGateway({}, { HOLDFAST_NODE: 'b' }),
@@ -89,14 +89,14 @@ describe('holdfast verify', () => {
     expect(sut.stderr).toBe('holdfast: 1 of 2 checks failed\n');
   });
 
-  it('skips the resume where the namespace keeps no history', async () => {
+  it('skips the resume if the namespace has no history', async () => {
     const [pod] = await startPods(2, { ...CLOSED, namespaces: { brief: { history: { size: 0 } } } });
     const sut = verify(pod?.webSocketUrl ?? '', ['--namespace', 'brief']);
     expect(await sut.exitCode, sut.stdout + sut.stderr).toBe(0);
     expect(outcomes(sut)).toEqual(['ok pods', 'ok messages', 'skip resume']);
   });
 
-  it('waits for the pods that there should be, and fails with fewer', async () => {
+  it('waits for the expected number of pods, and fails with fewer', async () => {
     const pods = await startPods(2);
     const all = addresses;
     addresses = all.slice(0, 1);
@@ -109,7 +109,7 @@ describe('holdfast verify', () => {
     expect(sut.lines).toEqual(['fail  pods      2 of 3 pods are ready at the addresses of holdfast-headless']);
   });
 
-  it('leaves out pods that start or drain', async () => {
+  it('ignores pods that start or drain', async () => {
     const [pod, draining] = await startPods(2);
     if (draining !== undefined) draining.app.get(Lifecycle).stage = 'draining';
     const sut = verify(pod?.webSocketUrl ?? '');
@@ -117,7 +117,7 @@ describe('holdfast verify', () => {
     expect(sut.lines[0]).toBe('ok    pods      1: pod-0');
   });
 
-  it('says in time that nobody answers', async () => {
+  it('reports in time that there is no gateway', async () => {
     addresses = [{ host: '127.0.0.1', port: await freePort() }];
     const sut = verify('ws://localhost/ws', ['--timeout', '1s']);
     expect(await sut.exitCode).toBe(1);
@@ -126,7 +126,7 @@ describe('holdfast verify', () => {
     );
   });
 
-  it('says that its token is refused, and shows neither token nor secret', async () => {
+  it('reports that its token is refused, and prints neither token nor secret', async () => {
     const [pod] = await startPods(1);
     const secret = 'another secret of more than 32 bytes';
     const sut = verify(pod?.webSocketUrl ?? '', [], { env: { HOLDFAST_JWT_SECRET: secret } });
@@ -136,7 +136,7 @@ describe('holdfast verify', () => {
     expect(sut.stdout + sut.stderr).not.toMatch(/another|eyJ/);
   });
 
-  it('takes secrets from files, of several the first', async () => {
+  it('reads secrets from files, and uses the first of several', async () => {
     const [pod] = await startPods(2);
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-cli-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -168,7 +168,7 @@ describe('holdfast verify', () => {
 });
 
 describe('holdfast verify --affinity', () => {
-  it('clientIP passes where the Service keeps to a pod, and fails where it does not', async () => {
+  it('clientIP passes if the Service always chooses the same pod, and fails otherwise', async () => {
     const [first, second] = await startPods(2);
     const service = await startTcpProxy(first?.port ?? 0);
     const url = `ws://127.0.0.1:${service.port}/ws`;
@@ -187,18 +187,18 @@ describe('holdfast verify --affinity', () => {
     );
   });
 
-  it('cookie passes where the ingress keeps clients on their pods, at an address of its own', async () => {
+  it('cookie passes if the ingress, at a separate address, keeps clients on their pods', async () => {
     const pods = await startPods(2);
     const port = await startStickyIngress(pods.map((pod) => pod.port));
     const ingress = ['--ingress-url', 'ws://chat.example.com/ws', '--ingress-address', `127.0.0.1:${port}`];
     const sut = verify(pods[0]?.webSocketUrl ?? '', ['--affinity', 'cookie', ...ingress]);
     expect(await sut.exitCode, sut.stdout + sut.stderr).toBe(0);
     expect(sut.lines.at(-1)).toBe(
-      'ok    affinity  cookie route: 3 clients, 5 connections each, all on the pod of their first: pod-0, pod-1',
+      'ok    affinity  cookie route: 3 clients, 5 connections each, all on the pod of their first connection: pod-0, pod-1',
     );
   });
 
-  it('cookie waits for an ingress controller that has not heard of the route yet', async () => {
+  it('cookie waits for an ingress controller that does not have the route yet', async () => {
     const pods = await startPods(2);
     const port = await startStickyIngress(
       pods.map((pod) => pod.port),
@@ -213,7 +213,7 @@ describe('holdfast verify --affinity', () => {
   it.each([
     ['ignores the cookie', { obeysCookie: false }, 'a connection with the cookie of pod-'],
     ['sets no cookie', { setsCookie: false }, 'sets no cookie route'],
-  ])('cookie fails where the ingress %s', async (_name, options, expected) => {
+  ])('cookie fails if the ingress %s', async (_name, options, expected) => {
     const pods = await startPods(2);
     const port = await startStickyIngress(
       pods.map((pod) => pod.port),
@@ -236,6 +236,6 @@ describe('holdfast verify --affinity', () => {
     const [pod] = await startPods(2);
     const sut = verify(pod?.webSocketUrl ?? '', ['--affinity', 'cookie']);
     expect(await sut.exitCode, sut.stdout + sut.stderr).toBe(0);
-    expect(sut.lines.at(-1)).toBe('skip  affinity  cookie: give --ingress-url to check it');
+    expect(sut.lines.at(-1)).toBe('skip  affinity  cookie: use --ingress-url to check it');
   });
 });

@@ -2,7 +2,7 @@ import type { Dialect } from '../dialect.ts';
 
 const MESSAGE = 0x4d;
 
-/** What the C program understands: a letter and a channel, and for a publish what to send. */
+/** The protocol of the C program: a letter and a channel, and for a publish the data. */
 export const floorDialect: Dialect = {
   upgrade: () => ({ target: '/' }),
   greets: false,

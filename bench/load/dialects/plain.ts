@@ -3,7 +3,7 @@ import { holds, type Dialect } from '../dialect.ts';
 const MESSAGE = 'message"';
 const BEFORE_EVENT = '{"event":"'.length;
 
-/** What the textbook servers speak, in the envelope of Nest's WsAdapter. They have no tokens, positions and heartbeats. */
+/** The protocol of the textbook servers, in the envelope of Nest's WsAdapter. They have no tokens, positions or heartbeats. */
 export const plainDialect: Dialect = {
   upgrade: () => ({ target: '/ws' }),
   greets: false,

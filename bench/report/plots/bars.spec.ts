@@ -18,7 +18,7 @@ function rects(svg: string): { own: boolean; x: number; width: number }[] {
   );
 }
 
-it('has a bar for each server, as long as its median, of which Holdfast’s is another colour', () => {
+it('has a bar per server, as long as its median, with another colour for Holdfast', () => {
   const found = rects(barsSvg([bar('Holdfast', once(2), true), bar('a', once(8)), bar('b', once(4))], FRAME));
   expect(found.map(({ own }) => own)).toEqual([true, false, false]);
   const [first, second, third] = found.map(({ width }) => width);
@@ -42,7 +42,7 @@ it('has the figure with its unit', () => {
   expect(barsSvg([bar('a', once(1234))], FRAME)).toContain('>1,234 µs<');
 });
 
-it('says who failed, in place of a bar', () => {
+it('names a failed server instead of a bar', () => {
   const svg = barsSvg([bar('a', once(5)), bar('b', undefined)], FRAME);
   expect(rects(svg)).toHaveLength(1);
   expect(svg).toContain('>failed<');

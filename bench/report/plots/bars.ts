@@ -3,10 +3,10 @@ import type { Spread } from '../ratios.ts';
 import { figure } from '../figure.ts';
 import { label, round, svg, TOP, WIDTH, type Frame } from './svg.ts';
 
-/** For the longest title of a server. */
+/** Space for the longest title of a server. */
 const LEFT = 176;
 
-/** For a figure beyond the longest bar or whisker. */
+/** Space for a figure after the longest bar or whisker. */
 const RIGHT = 88;
 
 const ROW = 30;
@@ -16,20 +16,20 @@ const CAP = 4;
 export interface Bar {
   readonly title: string;
   readonly own: boolean;
-  /** Undefined where the server was to be measured, but failed. */
+  /** Undefined if the measurement failed. */
   readonly spread: Spread | undefined;
 }
 
-/** A bar for each server as long as its median, from zero, so that their lengths compare as the figures do. */
+/** A bar per server as long as its median, starting at zero, so that lengths are proportional to the figures. */
 export function barsSvg(bars: readonly Bar[], { unit, ...frame }: Omit<Frame, 'height'> & { unit: string }): string {
   const longest = Math.max(0, ...bars.map(({ spread }) => spread?.max ?? 0));
-  // Where all is zero, any scale will do but an empty one.
+  // If all figures are zero, any scale works except an empty one.
   const x = scaleLinear([0, longest === 0 ? 1 : longest], [LEFT, WIDTH - RIGHT]);
   const bottom = TOP + bars.length * ROW;
   const ticks = x.ticks(5).flatMap((tick) => {
     const at = round(x(tick));
     return [
-      // Below the bars only, where it does not cross their figures.
+      // Only below the bars, so that it does not cross their figures.
       `<line class="grid" x1="${at}" x2="${at}" y1="${bottom}" y2="${bottom + 4}"/>`,
       label({ x: at, y: bottom + 18, text: tick.toLocaleString('en'), anchor: 'middle' }),
     ];
@@ -54,7 +54,7 @@ function row({ title, own, spread }: Bar, { x, unit, middle }: Place): string[] 
   return [
     name,
     `<rect class="bar${own ? ' own' : ''}" x="${LEFT}" y="${middle - BAR / 2}" width="${round(x(median) - LEFT)}" height="${BAR}"/>`,
-    // One round has no lowest and highest.
+    // A single round has no lowest and highest.
     ...(rounds === 1
       ? []
       : [

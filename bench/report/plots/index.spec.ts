@@ -32,23 +32,23 @@ const GROWTH = [
   { key: 'cpu-10', title: 'CPU at 10', unit: 'µs' },
 ];
 
-it('is a plot for each metric of CPU and memory, and one for all sizes of a growth case', () => {
+it('creates a plot per metric of CPU and memory, and one for all sizes of a growth case', () => {
   const found = plots(results(result('hot', METRICS, ['holdfast']), result('growth-channels', GROWTH, ['holdfast'])));
   expect(found.map(({ file }) => file)).toEqual(['hot-cpu.svg', 'hot-memory.svg', 'growth-channels.svg']);
 });
 
-it('is none of a case that was left out', () => {
+it('creates no plot for an omitted case', () => {
   expect(plots(results(result('hot', METRICS, [])))).toEqual([]);
 });
 
-it('has the servers in the order in which they are listed, whoever came first', () => {
+it('has the servers in the listed order', () => {
   const [{ svg } = { svg: '' }] = plots(results(result('hot', METRICS, ['centrifuge', 'ws', 'holdfast'])));
   const places = ['>Holdfast<', '>&lt;ws&gt;<', '>Centrifuge<'].map((title) => svg.indexOf(title));
   expect(places).not.toContain(-1);
   expect(places).toEqual(places.toSorted((a, b) => a - b));
 });
 
-it('has a server that failed, but none that was not measured', () => {
+it('includes a failed server, but not one that was not measured', () => {
   const failed = result('hot', METRICS, ['holdfast']);
   failed.failures.push({ server: 'ws', round: 0, error: '' });
   const [{ svg } = { svg: '' }] = plots(results(failed));
@@ -56,7 +56,7 @@ it('has a server that failed, but none that was not measured', () => {
   expect(svg).not.toContain('Centrifuge');
 });
 
-it('leaves out what is not a number, which a file has as null', () => {
+it('omits values that are not numbers, which are null in a file', () => {
   const unknown = result('growth-channels', GROWTH, ['holdfast']);
   const values = { 'cpu-1': 1, 'cpu-10': null as unknown as number };
   unknown.samples.push({ server: 'ws', round: 0, sample: { values } });

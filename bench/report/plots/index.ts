@@ -8,7 +8,7 @@ import { spread, type Spread } from '../ratios.ts';
 import { barsSvg, type Bar } from './bars.ts';
 import { linesSvg } from './lines.ts';
 
-/** CPU and memory. Latencies, and what a saturated server delivers, need the report's notes to be read right. */
+/** Only CPU and memory. Latencies and saturated rates need the report's notes to be interpreted. */
 const UNITS = new Set(['µs', 'KB']);
 
 export interface Plot {
@@ -16,7 +16,7 @@ export interface Plot {
   readonly svg: string;
 }
 
-/** Writes all plots into a folder. @returns how many. */
+/** Writes all plots into a folder. @returns their number. */
 export async function writePlots(results: Results, folder: string): Promise<number> {
   await mkdir(folder, { recursive: true });
   const all = plots(results);
@@ -24,7 +24,7 @@ export async function writePlots(results: Results, folder: string): Promise<numb
   return all.length;
 }
 
-/** A line chart of each case about growth, and of each other one a bar chart for each metric of CPU or memory. */
+/** A line chart for each growth case, and for other cases a bar chart per metric of CPU or memory. */
 export function plots(results: Results): Plot[] {
   return results.cases
     .filter(({ samples }) => samples.length > 0)
@@ -38,7 +38,7 @@ export function plots(results: Results): Plot[] {
 function barPlot(result: CaseResult, { key, title, unit }: Metric, results: Results): Plot[] {
   const bars = serversOf(result, results).flatMap((server): Bar[] => {
     const found = spread(result, server, key);
-    // Who has no figure without having failed was not asked for one.
+    // A server without a figure that did not fail was not measured.
     if (found === undefined && !result.failures.some((failure) => failure.server === server)) return [];
     return [{ title: results.titles[server] ?? server, own: server === 'holdfast', spread: found }];
   });
@@ -79,14 +79,14 @@ function growthPlot(result: CaseResult, results: Results): Plot[] {
   return [{ file: `${result.name}.svg`, svg }];
 }
 
-/** In the order in which they are listed, so that each has its place in every plot. */
+/** In a fixed order, so that each server has the same place in every plot. */
 function serversOf({ samples, failures }: CaseResult, { titles }: Results): ServerName[] {
   const there = new Set([...samples, ...failures].map(({ server }) => server));
   const listed = (Object.keys(titles) as ServerName[]).filter((server) => there.has(server));
   return [...new Set([...listed, ...there])];
 }
 
-/** Where the figures are from, since a drawing gets about without its report. */
+/** The origin of the figures, because a plot may be shown without its report. */
 function footer({ machine, date, quick }: Results, spreads: readonly (Spread | undefined)[]): string {
   const rounds = Math.max(1, ...spreads.map((found) => found?.rounds ?? 1));
   return [

@@ -18,21 +18,21 @@ function polylines(svg: string): number[][][] {
 }
 
 describe('linesSvg', () => {
-  it('has a point for each size, as far apart as their ratio', () => {
+  it('has a point per size, on a logarithmic scale', () => {
     const [points = []] = polylines(linesSvg([line('a', { 1: 5, 100: 5, 10_000: 5 })], FRAME));
     const [first = 0, second = 0, third = 0] = points.map(([x]) => x ?? 0);
     expect(second - first).toBeGreaterThan(0);
     expect(third - second).toBeCloseTo(second - first, 0);
   });
 
-  it('is level where the cost is, and higher where it is more', () => {
+  it('is level if the cost is constant, and higher if it grows', () => {
     const [points = []] = polylines(linesSvg([line('a', { 1: 5, 10: 5, 100: 6 })], FRAME));
     const [first, second, third] = points.map(([, y]) => y ?? 0);
     expect(second).toBe(first);
     expect(third).toBeLessThan(first ?? 0);
   });
 
-  it('has Holdfast on top, and tells the others apart by their dashes', () => {
+  it('draws Holdfast on top, and distinguishes the others by dashes', () => {
     const svg = linesSvg(
       [line('Holdfast', { 1: 1, 2: 1 }, true), line('a', { 1: 2, 2: 2 }), line('b', { 1: 3 })],
       FRAME,
@@ -42,17 +42,17 @@ describe('linesSvg', () => {
     expect(found.filter(([, , dashes]) => dashes !== undefined)).toHaveLength(1);
   });
 
-  it('is a drawing also without any figure', () => {
+  it('is a valid plot without any figures', () => {
     expect(linesSvg([line('a', {})], FRAME)).not.toMatch(/NaN|undefined|Infinity/);
   });
 });
 
 describe('apart', () => {
-  it('leaves those alone that are far enough from each other', () => {
+  it('does not move positions that are far enough apart', () => {
     expect(apart([10, 100, 50])).toEqual([10, 100, 50]);
   });
 
-  it('moves up those that would be on each other, in their order', () => {
+  it('moves overlapping positions up, in order', () => {
     expect(apart([100, 99, 95])).toEqual([100, 84, 68]);
   });
 });

@@ -5,15 +5,15 @@ import { label, round, svg, TOP, WIDTH, type Frame } from './svg.ts';
 
 const LEFT = 56;
 
-/** For the names at the ends of the lines, with their last figure. */
+/** Space for the names at the ends of the lines, with their last figure. */
 const RIGHT = 190;
 
 const PANEL = 240;
 
-/** How far apart names have to be, so that they can be read. */
+/** The minimum distance between names. */
 const NAME = 16;
 
-/** Since the others are all grey. */
+/** Dashes, because the other lines are all grey. */
 const DASHES = ['', '6 3', '2 3', '9 3 2 3'];
 
 export interface Line {
@@ -28,7 +28,7 @@ interface Axes extends Omit<Frame, 'height'> {
   readonly of: string;
 }
 
-/** The cost of a delivery over a size that grows. Costs begin at zero, so that a line that looks level is so. */
+/** The cost of a delivery over a growing size. The cost axis starts at zero, so that slopes are not exaggerated. */
 export function linesSvg(lines: readonly Line[], { unit, of, ...frame }: Axes): string {
   const drawn = lines.filter(({ points }) => points.length > 0);
   const sizes = [...new Set(drawn.flatMap(({ points }) => points.map(({ size }) => size)))].toSorted((a, b) => a - b);
@@ -43,7 +43,7 @@ export function linesSvg(lines: readonly Line[], { unit, of, ...frame }: Axes): 
       label({ x: LEFT - 8, y: at + 4, text: tick.toLocaleString('en'), anchor: 'end' }),
     ];
   });
-  // The sizes that were measured, and no others.
+  // Only the measured sizes.
   const ticks = sizes.map((size) =>
     label({ x: x(size), y: bottom + 18, text: size.toLocaleString('en'), anchor: 'middle' }),
   );
@@ -55,7 +55,7 @@ export function linesSvg(lines: readonly Line[], { unit, of, ...frame }: Axes): 
     if (!line.own) others += 1;
     return mark(line, { x, y, dash, end: ends[index] ?? 0, unit });
   });
-  // The last is on top, which is to be Holdfast.
+  // The last line is on top, so Holdfast is drawn last.
   const order = [...marks.keys()].toSorted((a, b) => Number(drawn[a]?.own) - Number(drawn[b]?.own));
   return svg({ ...frame, height: bottom + 64 }, [...grid, ...ticks, axis, ...order.flatMap((at) => marks[at] ?? [])]);
 }
@@ -64,7 +64,7 @@ interface Place {
   readonly x: (size: number) => number;
   readonly y: (cost: number) => number;
   readonly dash: string;
-  /** Where its name is, which others may have pushed aside. */
+  /** The position of its name, which may have been moved by others. */
   readonly end: number;
   readonly unit: string;
 }
@@ -88,11 +88,11 @@ function mark({ title, own, points }: Line, { x, y, dash, end, unit }: Place): s
   ];
 }
 
-/** The same heights in the same order, each so far from the next that names at them do not overlap. */
+/** Moves heights apart so that names do not overlap, in the same order. */
 export function apart(heights: readonly number[]): number[] {
   const moved = [...heights];
   let limit = Infinity;
-  // From the bottom up: there is the axis, and above there is space.
+  // From the bottom up, because the axis is below, and there is space above.
   for (const index of [...heights.keys()].toSorted((a, b) => (heights[b] ?? 0) - (heights[a] ?? 0))) {
     const height = Math.min(heights[index] ?? 0, limit);
     moved[index] = height;

@@ -1,9 +1,9 @@
 export const WIDTH = 760;
 
-/** Where the marks begin, below the two lines of the title. */
+/** The top of the marks, below the two lines of the title. */
 export const TOP = 56;
 
-/** What is around the marks: as little as a reader needs who sees the drawing alone. */
+/** The texts around the marks, which make the plot readable on its own. */
 export interface Frame {
   readonly title: string;
   readonly subtitle: string;
@@ -12,9 +12,9 @@ export interface Frame {
 }
 
 /**
- * A drawing for light and dark pages: it follows the reader's own setting, also where it is only an image in a page. The
- * blue is of the Okabe–Ito palette, which people with every kind of colour vision can tell apart; the others are grey,
- * since the question is always how Holdfast stands beside them.
+ * A plot for light and dark pages: it follows the reader's setting, even as an image in a page. The blue is from the Okabe–Ito
+ * palette, which can be distinguished with every kind of colour vision; the other servers are grey, because the comparison
+ * is always with Holdfast.
  */
 export function svg({ title, subtitle, footer, height }: Frame, body: readonly string[]): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escapeXml(`${title}: ${subtitle}`)}">
@@ -66,12 +66,12 @@ export function label({ x, y, text, anchor = 'start', kind }: Label): string {
   return `<text${styled} x="${round(x)}" y="${round(y)}" text-anchor="${anchor}">${escapeXml(text)}</text>`;
 }
 
-/** More is not to be seen, and would only make the files larger. */
+/** More digits are not visible, and would only make the files larger. */
 export function round(coordinate: number): number {
   return Math.round(coordinate * 10) / 10;
 }
 
-/** Titles are written for a terminal, and may have anything in them. */
+/** Titles may contain any characters. */
 export function escapeXml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }

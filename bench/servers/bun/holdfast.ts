@@ -10,7 +10,7 @@ export const holdfastOnBun: Server = {
   prepare: needsBun,
   async launch({ port, redis }) {
     const { args, ...launched } = await holdfast.launch({ port, redis });
-    // Options before the program are Node's.
+    // The options before the program are for Node.
     return { ...launched, command: 'bun', args: args.slice(-1) };
   },
 };

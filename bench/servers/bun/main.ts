@@ -5,7 +5,7 @@ interface Request {
   readonly data: { readonly channel: string; readonly data?: unknown };
 }
 
-/** What is used here of Bun's API: its types would take the place of Node's everywhere. */
+/** The used part of Bun's API, because its types would replace Node's everywhere. */
 interface BunSocket {
   subscribe(channel: string): void;
   send(text: string): void;

@@ -5,9 +5,9 @@ import { Unavailable } from '../server.ts';
 const run = promisify(execFile);
 
 /**
- * Bun is no dependency of the repository: it is a whole runtime, for a comparison that few ask for.
+ * Bun is not a dependency of the repository, because it is a complete runtime for a rarely used comparison.
  *
- * @throws Unavailable where it is not installed.
+ * @throws Unavailable if it is not installed.
  */
 export async function needsBun(): Promise<void> {
   await run('bun', ['--version']).catch(() => {

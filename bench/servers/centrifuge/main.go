@@ -1,5 +1,5 @@
-// A minimal server over the library that is the engine of Centrifugo, with what Holdfast does by default: tokens are
-// checked, channels have positions, history and recovery, metrics are on, and an HTTP API publishes.
+// A minimal server with the library that is the engine of Centrifugo, and Holdfast's default features: tokens are
+// verified, channels have positions, history and recovery, metrics are enabled, and an HTTP API publishes.
 package main
 
 import (
@@ -16,21 +16,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// As the gateway's defaults.
+// Like the gateway's defaults.
 const (
 	historySize = 100
 	historyTTL  = 5 * time.Minute
 	metaTTL     = 7 * 24 * time.Hour
 )
 
-// The engine has them per connection, and 128 channels are its default.
+// A limit per connection in this engine; its default is 128 channels.
 const maxChannels = 1_000
 
 func main() {
 	node, err := centrifuge.New(centrifuge.Config{ClientChannelLimit: maxChannels})
 	check(err)
 
-	// Its own way of merging writes, off by default: then as many messages as there are go into a frame.
+	// Its own option for merging writes, off by default: all waiting messages go into one frame.
 	var merging struct {
 		delay       time.Duration
 		maxMessages int
@@ -50,7 +50,7 @@ func main() {
 		}
 		return centrifuge.ConnectReply{
 			Credentials: &centrifuge.Credentials{UserID: claims.Subject, ExpireAt: claims.ExpiresAt.Unix()},
-			// The client brings another token, as with Centrifugo.
+			// The client sends another token, like with Centrifugo.
 			ClientSideRefresh:  true,
 			WriteDelay:         merging.delay,
 			MaxMessagesInFrame: merging.maxMessages,
@@ -80,7 +80,7 @@ func main() {
 	check(http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), nil))
 }
 
-// The part of Centrifugo's HTTP API that publishes.
+// The publish method of Centrifugo's HTTP API.
 type api struct {
 	node *centrifuge.Node
 	key  []byte

@@ -25,7 +25,7 @@ export const centrifuge: Server = {
   launch: () => ({ command: PROGRAM, args: [], env: { BENCH_JWT_SECRET: JWT_SECRET, BENCH_API_KEY: API_KEY } }),
 };
 
-/** With its own way of merging writes, which it does not do by default. */
+/** With its own option for merging writes, which is off by default. */
 export const centrifugeMerging: Server = {
   ...centrifuge,
   name: 'centrifuge-merging',

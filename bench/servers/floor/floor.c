@@ -1,10 +1,10 @@
 /*
- * The floor: a loop that calls write() once for each subscriber, with a frame that was made once. No server that sends each
- * message to each client by a system call of its own is cheaper. It knows as much of WebSockets as the load generator needs:
- * frames of less than 64 KiB, in order, from clients that behave.
+ * The floor: a loop that calls write() once per subscriber, with a frame that was built once. No server that uses one system
+ * call per message and client can be cheaper. It implements as much of WebSockets as the load generator needs:
+ * frames of less than 64 KiB, in order, from well-behaved clients.
  *
- * A client's text is S and a channel to subscribe, or P, a channel, a space and what to send to its subscribers. Both are
- * answered by R. Nothing is kept, checked, limited or measured.
+ * A client's text is S and a channel to subscribe to, or P, a channel, a space and the data for its subscribers. Both are
+ * answered with R. Nothing is stored, checked, limited or measured.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 
 enum { MAX_FILES = 20000, BUFFER = 262144, EVENTS = 256, BUCKETS = 65536, NAME = 64 };
 
-/* The load generator always sends the key of the example in RFC 6455, to which this is the answer. */
+/* The response to the key of the example in RFC 6455, which the load generator always sends. */
 static const char ACCEPTED[] =
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
@@ -32,7 +32,7 @@ struct channel {
 
 struct client {
   int upgraded;
-  size_t kept;   /* bytes of a frame that has not come as a whole */
+  size_t kept;   /* bytes of an incomplete frame */
   char *rest;
 };
 
@@ -66,7 +66,7 @@ static void send_all(int file, const char *bytes, size_t length) {
   while (length > 0) {
     ssize_t sent = write(file, bytes, length);
     if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0) return; /* whoever is gone gets nothing; the load generator counts */
+    if (sent < 0) return; /* ignore clients that have left; the load generator checks the counts */
     bytes += sent;
     length -= (size_t)sent;
   }
@@ -100,7 +100,7 @@ static void request(int file, const char *text, size_t length) {
   send_all(file, "\x81\x01R", 3);
 }
 
-/* Takes whole frames. Returns how many bytes that were. */
+/* Handles complete frames. Returns the number of their bytes. */
 static size_t frames(int file, char *bytes, size_t length) {
   size_t at = 0;
   for (;;) {
@@ -129,7 +129,7 @@ static void readable(int file) {
   }
   size_t length = client->kept + (size_t)got, done = 0;
   if (!client->upgraded) {
-    /* Clients wait for the answer: nothing follows the request. */
+    /* Clients wait for the response, so nothing follows the request. */
     if (length < 4 || memcmp(input + length - 4, "\r\n\r\n", 4) != 0) fail("a request in pieces");
     client->upgraded = 1;
     send_all(file, ACCEPTED, sizeof ACCEPTED - 1);

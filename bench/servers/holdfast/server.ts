@@ -5,11 +5,11 @@ import { API_KEY, JWT_SECRET } from '../../load/tokens.ts';
 import { CACHE, repositoryPath } from '../paths.ts';
 import type { Server } from '../server.ts';
 
-/** A rate that no case reaches. It is counted all the same. */
+/** A rate that no case reaches. It is still counted. */
 const UNREACHED = { burst: 1_000_000_000, perSecond: 1_000_000_000 };
 
 /**
- * Limits are raised where one client or one backend of the benchmark does what thousands do elsewhere. All else is the
+ * Limits are raised where one client or backend of the benchmark acts for thousands. Everything else is the
  * default: history, positions, heartbeats, metrics, logs.
  */
 const CONFIG = {
@@ -22,7 +22,7 @@ const CONFIG = {
     publishes: UNREACHED,
     apiRequests: UNREACHED,
   },
-  // Saturated on purpose, it must not send clients elsewhere.
+  // It is saturated on purpose, and must not ask clients to leave.
   overload: { maxEventLoopDelay: 60 },
 };
 
@@ -47,7 +47,7 @@ export const holdfast: Server = {
     return {
       command: process.execPath,
       args: [
-        // As the image does.
+        // Like the image.
         '--no-concurrent-marking',
         ...(profiles === undefined ? [] : ['--cpu-prof', '--cpu-prof-interval=500', `--cpu-prof-dir=${profiles}`]),
         repositoryPath('apps/gateway/dist/main.js'),

@@ -1,4 +1,4 @@
-/** The textbook: a gateway on Nest's own WsAdapter, rooms in a Map, and a loop that sends. */
+/** The textbook loop as a gateway on Nest's own WsAdapter: rooms in a Map, and a loop that sends. */
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';

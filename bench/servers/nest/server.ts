@@ -7,7 +7,7 @@ export const nest: Server = {
   name: 'nest',
   title: 'Nest WsAdapter',
   dialect: plainDialect,
-  // Its decorators need a compiler, where Node strips the types of all the rest.
+  // Its decorators need a compiler; for the other servers Node strips the types.
   prepare: () => {
     const compiler = repositoryPath('node_modules/typescript/bin/tsc');
     return build(process.execPath, [compiler, '-p', 'bench/servers/nest'], repositoryPath('.'));

@@ -1,4 +1,4 @@
-/** The textbook of Socket.IO: rooms, and with Redis its streams adapter, which keeps messages as Holdfast's broker does. */
+/** Textbook Socket.IO: rooms, and with Redis its streams adapter, which stores messages like Holdfast's broker. */
 import { createServer } from 'node:http';
 import { createAdapter } from '@socket.io/redis-streams-adapter';
 import { Redis } from 'ioredis';

@@ -1,4 +1,4 @@
-/** The textbook: `ws`, rooms in a Map, and a loop that sends. Who a client is, it does not ask. */
+/** The textbook loop: `ws`, rooms in a Map, and a loop that sends. No authentication. */
 import { WebSocket, WebSocketServer } from 'ws';
 
 interface Request {

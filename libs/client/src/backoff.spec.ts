@@ -4,7 +4,7 @@ import { Backoff } from './backoff.js';
 describe('Backoff', () => {
   afterEach(() => vi.restoreAllMocks());
 
-  it('doubles its bound up to the longest, and begins anew after a reset', () => {
+  it('doubles its bound up to the maximum, and starts over after a reset', () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.999_999);
     const sut = new Backoff({ base: 500, max: 20_000 });
     const delays = () => Array.from({ length: 8 }, () => Math.ceil(sut.next()));
@@ -19,7 +19,7 @@ describe('Backoff', () => {
     expect(new Backoff({ base: 500, max: 20_000 }).next()).toBe(0);
   });
 
-  it('stays at the longest however often it is asked', () => {
+  it('stays at the maximum after many attempts', () => {
     vi.spyOn(Math, 'random').mockReturnValue(1);
     const sut = new Backoff({ base: 500, max: 20_000 });
     for (let attempt = 0; attempt < 2_000; attempt++) sut.next();

@@ -6,8 +6,8 @@ export interface BackoffOptions {
 }
 
 /**
- * Exponential back-off with full jitter: every delay is picked at random below its bound, so that clients that lost
- * the same gateway do not come back in step.
+ * Exponential back-off with full jitter: every delay is random below its bound, so that clients that lost the same
+ * gateway do not reconnect at the same time.
  */
 export class Backoff {
   readonly max: number;

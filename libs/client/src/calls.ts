@@ -3,11 +3,11 @@ import type { Connection } from './connection.js';
 import { HoldfastError } from './errors.js';
 import { after } from './timers.js';
 
-/** The requests that change nothing, and so may be asked again on another connection. */
+/** The requests that change nothing, and so can be repeated on another connection. */
 type Question = 'presence' | 'history';
 
 export interface CallsOptions {
-  /** ms for the answer, waiting for a connection included. */
+  /** The time limit for the reply in ms, including the wait for a connection. */
   readonly timeout: number;
   readonly connection: () => Connection | undefined;
 }
@@ -18,7 +18,7 @@ interface Call {
   reject(error: HoldfastError): void;
 }
 
-/** Questions to the gateway that wait for a connection, and outlive one, until their time is up. */
+/** Read requests, which wait for a connection and are repeated on the next one, until their time limit. */
 export class Calls {
   readonly #options: CallsOptions;
   readonly #open = new Set<Call>();
@@ -66,12 +66,12 @@ export class Calls {
     return promise;
   }
 
-  /** There is a connection. */
+  /** Called when there is a connection. */
   flush(): void {
     for (const call of this.#open) if (call.isWaiting) call.send();
   }
 
-  /** Rejects what waits, and what is under way unless it is answered now. */
+  /** Rejects waiting calls at once, and those in progress when they fail. */
   close(error: HoldfastError): void {
     this.#closed = error;
     for (const call of this.#open) if (call.isWaiting) call.reject(error);

@@ -19,25 +19,25 @@ import { TokenSource, type Token } from './token.js';
 
 const DEFAULTS = { timeout: 10_000, maxQueued: 1_000, backoff: { base: 500, max: 20_000 } };
 
-/** How long a clean close waits for answers that are under way, in ms. */
+/** How long a clean close waits for outstanding replies, in ms. */
 const CLOSE_GRACE = 2_000;
 
-/** `connecting`: not yet connected for the first time. `closed`: for good, by the application or by the gateway. */
+/** `connecting`: never connected so far. `closed`: permanently, by the application or by the gateway. */
 export type State = 'connecting' | 'connected' | 'reconnecting' | 'closed';
 
 export interface StateChange {
   readonly state: State;
-  /** With `connected`. */
+  /** Only with `connected`. */
   readonly welcome?: Welcome;
-  /** Why there is no connection; `code` is a WebSocket close code, 1006 where there was none. */
+  /** Why there is no connection; `code` is a WebSocket close code, 1006 if there was none. */
   readonly reason?: CloseReason;
 }
 
-/** The gateway wanted us gone, and we are: another connection took over, without a break. */
+/** The client moved to another connection at the gateway's request, without an interruption. */
 export interface Move {
-  /** The name of the pod before. */
+  /** The name of the previous pod. */
   readonly from: string;
-  /** The name of the pod now. */
+  /** The name of the new pod. */
   readonly to: string;
 }
 
@@ -45,23 +45,23 @@ export interface HoldfastEvents {
   /** The state changed, or another attempt to connect failed. */
   state: StateChange;
   moved: Move;
-  /** Something failed that the client carries on from: a token callback, say, or an attempt to subscribe. */
+  /** An error after which the client continues, such as of a token callback, or of an attempt to subscribe. */
   error: HoldfastError;
 }
 
 export interface HoldfastOptions {
   readonly token?: Token | undefined;
-  /** ms for a connection, and for an answer; 10,000 where it is not given. Publishes wait longer, see `publish`. */
+  /** The time limit for connecting and for a reply, in ms; 10,000 by default. Publishes wait longer, see `publish`. */
   readonly timeout?: number | undefined;
-  /** Instead of the global `WebSocket`. */
+  /** Used instead of the global `WebSocket`. */
   readonly WebSocket?: SocketConstructor | undefined;
-  /** How many publishes may wait for their answers, 1,000 where it is not given; more are rejected with `queue_full`. */
+  /** The maximum number of unsettled publishes, 1,000 by default; more are rejected with `queue_full`. */
   readonly maxQueued?: number | undefined;
-  /** Of the delays between attempts; 500 ms and 20,000 ms where it is not given. */
+  /** Limits the delays between attempts; 500 ms and 20,000 ms by default. */
   readonly backoff?: BackoffOptions | undefined;
 }
 
-/** A client of one gateway, or of many behind one URL. It connects at once, and again until it is closed. */
+/** A client of one gateway, or of many behind one URL. It connects at once, and reconnects until it is closed. */
 export class Holdfast {
   readonly #timeout: number;
   readonly #backoff: BackoffOptions;
@@ -74,8 +74,8 @@ export class Holdfast {
   #closing: Promise<void> | undefined;
 
   /**
-   * @param url of the gateway's `/ws`; in a page it may be relative. http and https stand for ws and wss.
-   * @throws TypeError where the URL is none, or there is no WebSocket.
+   * @param url of the gateway's `/ws`; in a page it may be relative. http and https are replaced with ws and wss.
+   * @throws TypeError if the URL is invalid, or there is no WebSocket.
    */
   constructor(url: string | URL, options: HoldfastOptions = {}) {
     this.#timeout = options.timeout ?? DEFAULTS.timeout;
@@ -112,26 +112,26 @@ export class Holdfast {
     return this.#state;
   }
 
-  /** What the gateway said of the present connection. `session` is a secret. */
+  /** The welcome of the current connection. Its `session` is a secret. */
   get welcome(): Welcome | undefined {
     return this.#link.current?.welcome;
   }
 
-  /** Calls `listener` at each event, until the function that this returns is called. */
+  /** Calls `listener` for each event, until the returned function is called. */
   on<E extends keyof HoldfastEvents>(event: E, listener: (detail: HoldfastEvents[E]) => void): Cancel {
     return this.#events.on(event, listener);
   }
 
   /**
-   * Follows a channel (`@me`: the user's own). Every message is handed over once and in order, across reconnects and
-   * moves; what is lost is told to `handlers.gap`.
+   * Subscribes to a channel (`@me`: the user's own). Every message is delivered once and in order, across reconnects and
+   * moves; lost messages are reported to `handlers.gap`.
    *
    * @throws HoldfastError `already_subscribed`, and `closed` after {@link close}.
    */
   subscribe(channel: string, handlers: SubscriptionHandlers, options: SubscriptionOptions = {}): Subscription {
     if (this.#state === 'closed') throw closedError();
     if (this.#subscriptions.has(channel)) {
-      throw new HoldfastError('already_subscribed', `this client follows ${channel} already`);
+      throw new HoldfastError('already_subscribed', `this client is already subscribed to ${channel}`);
     }
     const owner: SubscriptionOwner = {
       report: (error) => this.#events.emit('error', error),
@@ -149,34 +149,34 @@ export class Holdfast {
   }
 
   /**
-   * Publishes, in the order of the calls per channel. Resolves to the publication's position once it is stored. While
-   * there is no connection, and after errors that may pass, it is tried again under the same key, for as long as the
-   * gateway remembers keys (`welcome.keyWindow`, counted from the first attempt; before there was one, from now).
+   * Publishes, in the order of the calls per channel. Resolves to the publication's position once it is stored. It waits
+   * for a connection, and is retried with the same key after retryable errors, for as long as the gateway remembers
+   * keys (`welcome.keyWindow`, counted from the first attempt; before that, from now).
    *
-   * Rejects with a {@link HoldfastError}: the gateway's own where it refuses for good, `unavailable` where it was not
-   * stored in that time, `unknown` where it may have been, `queue_full`, `closed`.
+   * Rejects with a {@link HoldfastError}: the gateway's own if it is not retryable, `unavailable` if the message was not
+   * stored in that time, `unknown` if it may have been, `queue_full`, `closed`.
    *
-   * @param options.key 1–64 characters, random where it is not given. Two publishes under one key are stored once.
+   * @param options.key 1–64 characters, random by default. Two publishes with one key are stored once.
    */
   async publish(channel: string, data: Json, options: { readonly key?: string | undefined } = {}): Promise<Position> {
     if (this.#state === 'closed') throw closedError();
     return this.#outbox.publish(channel, data, options.key ?? randomKey());
   }
 
-  /** Who is in a channel. Rejects with a {@link HoldfastError}. */
+  /** Reads the members of a channel. Rejects with a {@link HoldfastError}. */
   async presence(channel: string): Promise<Members> {
     if (this.#state === 'closed') throw closedError();
     return this.#calls.ask('presence', { channel });
   }
 
-  /** Publications that are kept of a channel, and its present position. Rejects with a {@link HoldfastError}. */
+  /** Reads the stored publications of a channel, and its current position. Rejects with a {@link HoldfastError}. */
   async history(channel: string, options: Omit<HistoryRequest, 'channel'> = {}): Promise<HistoryReply> {
     if (this.#state === 'closed') throw closedError();
     return this.#calls.ask('history', { channel, ...options });
   }
 
   /**
-   * Ends all subscriptions and, with 1000, the connection. What is under way may still be answered, for up to 2 s;
+   * Ends all subscriptions and, with 1000, the connection. Waits up to 2 s for outstanding replies;
    * everything else is rejected with `closed`. Resolves when nothing is left running.
    */
   close(): Promise<void> {
@@ -218,11 +218,11 @@ function toWebSocketUrl(url: string | URL): URL {
 }
 
 function globalWebSocket(): SocketConstructor {
-  if (typeof WebSocket === 'undefined') throw new TypeError('there is no global WebSocket: give the option WebSocket');
+  if (typeof WebSocket === 'undefined') throw new TypeError('there is no global WebSocket: pass the option WebSocket');
   return WebSocket;
 }
 
-/** crypto.randomUUID is missing in pages without TLS. */
+/** Not crypto.randomUUID, which is missing in pages without TLS. */
 function randomKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -12,27 +12,27 @@ import { isVisible, onReturn } from './page.js';
 import type { SocketConstructor, SocketLike } from './socket.js';
 import { after, atMost, type Cancel } from './timers.js';
 
-/** A connection that says nothing for this long after a ping is dead, in ms. */
+/** A connection that receives nothing for this long after a ping is dead, in ms. */
 const PING_TIMEOUT = 5_000;
 
-/** A visible page pings after this part of `welcome.ping`: its user waits for what a dead connection does not bring. */
+/** A visible page pings after this part of `welcome.ping`, because its user notices missing messages. */
 const VISIBLE_SHARE = 0.6;
 
-/** A user who returns to the page has the connection checked, unless it was heard within this time, in ms. */
+/** When the user returns to the page, the connection is checked unless it received something within this time, in ms. */
 const FRESH = 1_000;
 
-/** A timer that fires this much too late, in ms, says that the page was frozen: what arrived meanwhile may still be queued. */
+/** If a timer fires this much too late, in ms, the page was frozen, and received frames may still be queued. */
 const LATE = 1_000;
 
-/** How long the gateway may take to answer our close frame, in ms. */
+/** How long to wait for the gateway's close frame, in ms. */
 const CLOSE_TIMEOUT = 1_000;
 
 const NORMAL_CLOSURE = 1000;
 
-/** Stands for a close without a close frame (RFC 6455, section 7.4.1). */
+/** The code for a close without a close frame (RFC 6455, section 7.4.1). */
 export const ABNORMAL_CLOSURE = 1006;
 
-/** Why a connection ended: a close code, and its reason in words. */
+/** Why a connection ended: a close code and a message. */
 export interface CloseReason {
   readonly code: number;
   readonly message: string;
@@ -42,8 +42,8 @@ type ChannelEvent = 'message' | 'join' | 'leave' | 'members' | 'gap' | 'unsubscr
 export type ChannelFrame = { [E in ChannelEvent]: { readonly event: E; readonly data: Notices[E] } }[ChannelEvent];
 
 /**
- * What becomes of a request. Called at the very frame, not a microtask later: some WebSockets hand over several frames
- * at once, and what follows a reply may depend on it.
+ * Callbacks for the outcome of a request. Not a promise: some WebSockets deliver several frames in one task, and a reply
+ * must be handled before the frame that follows it.
  */
 export interface Answer<Reply> {
   readonly done: (reply: Reply) => void;
@@ -52,23 +52,23 @@ export interface Answer<Reply> {
 
 export interface ConnectionOwner {
   welcomed(connection: Connection): void;
-  /** Told once, however it came; requests without an answer fail after it, with `disconnected`. */
+  /** Called once, for any cause; unanswered requests fail afterwards, with `disconnected`. */
   ended(connection: Connection, reason: CloseReason): void;
-  /** `leaveBy` is set, or sooner than before. */
-  toldToLeave(connection: Connection): void;
-  /** The last request that was under way is answered. */
+  /** `leaveBy` was set, or moved forward. */
+  askedToLeave(connection: Connection): void;
+  /** The last outstanding request was answered. */
   idle(connection: Connection): void;
-  /** The gateway refused what was no request of ours. */
-  complained(error: HoldfastError): void;
+  /** The gateway sent an error that does not belong to a request. */
+  errorReceived(error: HoldfastError): void;
 }
 
 export interface ConnectionOptions {
   readonly WebSocket: SocketConstructor;
   readonly url: string;
   readonly protocols: string[];
-  /** Sent as soon as the socket is open, where the token could not be part of the upgrade. */
+  /** Sent as soon as the socket is open, if the token could not be sent with the upgrade. */
   readonly connect?: ConnectRequest | undefined;
-  /** ms to wait for the welcome, and for each answer. */
+  /** The time limit for the welcome, and for each reply, in ms. */
   readonly timeout: number;
 }
 
@@ -77,14 +77,14 @@ interface Pending {
   readonly cancelTimeout: Cancel;
 }
 
-/** One socket: requests and their answers, notices, and a ping where the gateway is silent. */
+/** One socket: requests and replies, events from the gateway, and a ping if the gateway is silent. */
 export class Connection {
   welcome: Welcome | undefined;
-  /** When the gateway wants us gone, on the clock of `performance.now()`. */
+  /** Until when the gateway asks us to leave, on the clock of `performance.now()`. */
   leaveBy: number | undefined;
-  /** Whether `leaveBy` is a wish: an overloaded gateway keeps whom nobody else takes. */
+  /** Whether leaving is optional: an overloaded gateway keeps clients that no other accepts. */
   mayStay = false;
-  /** Who hears the notices of a channel. */
+  /** The handlers of each channel's events. */
   readonly routes = new Map<string, (frame: ChannelFrame) => void>();
 
   readonly #socket: SocketLike;
@@ -100,7 +100,7 @@ export class Connection {
   #isProbing = false;
   #becameIdle: () => void = () => {};
 
-  /** @throws SyntaxError where the WebSocket refuses the URL or a protocol. */
+  /** @throws SyntaxError if the WebSocket refuses the URL or a protocol. */
   constructor({ WebSocket, url, protocols, connect, timeout }: ConnectionOptions, owner: ConnectionOwner) {
     this.#owner = owner;
     this.#timeout = timeout;
@@ -113,7 +113,7 @@ export class Connection {
         this.request('connect', JSON.stringify(connect), {
           done: (welcome) => this.#welcomed(welcome),
           failed: (error) => {
-            if (!this.#ended) this.#owner.complained(error);
+            if (!this.#ended) this.#owner.errorReceived(error);
           },
         });
       });
@@ -121,7 +121,7 @@ export class Connection {
     this.#socket.addEventListener('message', ({ data }) => {
       if (!this.#ended) this.#receive(data);
     });
-    // Without a listener the package `ws` throws; the close event that follows tells what there is to know.
+    // Without a listener the package `ws` throws. The close event that follows has all the information.
     this.#socket.addEventListener('error', () => {});
     this.#socketClosed = new Promise((resolve) => {
       this.#socket.addEventListener('close', ({ code, reason }) => {
@@ -131,18 +131,20 @@ export class Connection {
     });
   }
 
-  /** Whether no request is under way. */
+  /** Whether no request is outstanding. */
   get isIdle(): boolean {
     return this.#pending.size === 0;
   }
 
-  /** Sends a request whose data is `json`. A connection that has ended, and data that is too large, fail at once. */
+  /** Sends a request whose data is `json`. Fails at once if the connection has ended or the data is too large. */
   request<E extends RequestEvent>(event: E, json: string, answer: Answer<Requests[E]['reply']>): void {
     if (this.#ended) return answer.failed(disconnected());
     const id = ++this.#lastId;
     const frame = `{"event":"${event}","id":${id},"data":${json}}`;
     if (this.welcome !== undefined && isLarger(frame, this.welcome.maxPayload)) {
-      return answer.failed(new HoldfastError('too_large', `more than the ${this.welcome.maxPayload} bytes of a frame`));
+      return answer.failed(
+        new HoldfastError('too_large', `larger than the maximum of ${this.welcome.maxPayload} bytes per frame`),
+      );
     }
     const cancelTimeout = after(this.#timeout, () => {
       const message = `no answer to "${event}" within ${this.#timeout} ms`;
@@ -153,8 +155,8 @@ export class Connection {
   }
 
   /**
-   * Ends the connection with 1000, once what is under way is answered, but no later than in `grace` ms. Nothing that
-   * arrives after that is handed over. Resolves when the socket is closed.
+   * Ends the connection with 1000, once all requests are answered, but after `grace` ms at the latest. Frames that
+   * arrive later are ignored. Resolves when the socket is closed.
    */
   async close(grace = 0): Promise<void> {
     if (grace > 0 && !this.isIdle) await atMost(grace, new Promise<void>((resolve) => (this.#becameIdle = resolve)));
@@ -170,7 +172,7 @@ export class Connection {
       case 'reply':
         return this.#settle(frame.id, ({ done }) => done(frame.data as never));
       case 'error':
-        if (frame.id === undefined) this.#owner.complained(fromGateway(frame.data));
+        if (frame.id === undefined) this.#owner.errorReceived(fromGateway(frame.data));
         else this.#settle(frame.id, ({ failed }) => failed(fromGateway(frame.data)));
         return;
       case 'welcome':
@@ -194,7 +196,7 @@ export class Connection {
     this.#owner.welcomed(this);
   }
 
-  /** Gives up leaving, where the gateway lets us. Another time it may ask again. */
+  /** Stays on an overloaded gateway. It may ask again later. */
   stay(): void {
     this.leaveBy = undefined;
   }
@@ -205,10 +207,10 @@ export class Connection {
     if (this.leaveBy !== undefined && (mayStay || (!this.mayStay && this.leaveBy <= leaveBy))) return;
     this.leaveBy = leaveBy;
     this.mayStay = mayStay;
-    this.#owner.toldToLeave(this);
+    this.#owner.askedToLeave(this);
   }
 
-  /** Pings after `ping` ms without a frame. One timer looks now and then: moving it at every frame would cost more. */
+  /** Pings after `ping` ms without a frame. The timer is only rescheduled when it fires: doing so at every frame would cost more. */
   #watch(ping: number): void {
     this.#cancelTimer();
     const silence = isVisible() ? ping * VISIBLE_SHARE : ping;
@@ -217,14 +219,14 @@ export class Connection {
     else this.#probe(ping);
   }
 
-  /** Pings now. No one waits for the reply: any frame is a sign of life. */
+  /** Pings now. The reply is not awaited, because any frame is a sign of life. */
   #probe(ping: number): void {
     this.#cancelTimer();
     this.#isProbing = true;
     const askedAt = performance.now();
     const wait = Math.min(PING_TIMEOUT, this.#timeout);
     const judge = () => {
-      if (this.#heardAt < askedAt) return this.#end(ABNORMAL_CLOSURE, 'the gateway fell silent');
+      if (this.#heardAt < askedAt) return this.#end(ABNORMAL_CLOSURE, 'the gateway stopped responding');
       this.#isProbing = false;
       this.#watch(ping);
     };
@@ -235,13 +237,13 @@ export class Connection {
     });
   }
 
-  #settle(id: RequestId, tell: (answer: Answer<never>) => void): void {
+  #settle(id: RequestId, settle: (answer: Answer<never>) => void): void {
     const pending = this.#pending.get(id);
-    // What is not known here is a ping, or came too late.
+    // An unknown id belongs to a ping, or to a request that timed out.
     if (pending === undefined) return;
     this.#pending.delete(id);
     pending.cancelTimeout();
-    tell(pending.answer);
+    settle(pending.answer);
     if (!this.isIdle || this.#ended) return;
     this.#becameIdle();
     this.#owner.idle(this);
@@ -252,7 +254,7 @@ export class Connection {
     this.#ended = true;
     this.#cancelTimer();
     this.#cancelOnReturn();
-    // A browser waits long for the close frame of a peer that is gone, so the socket's own end is not waited for.
+    // Does not wait for the socket's close event: browsers wait long for the close frame of a dead peer.
     this.#socket.close(NORMAL_CLOSURE);
     this.#owner.ended(this, { code, message });
     for (const { answer, cancelTimeout } of this.#pending.values()) {
@@ -264,7 +266,7 @@ export class Connection {
   }
 }
 
-/** The gateway is trusted to follow its protocol; `undefined` is what cannot be one's. */
+/** Returns `undefined` for input that cannot come from a gateway. A gateway is trusted to follow its protocol. */
 function parse(data: unknown): GatewayFrame | undefined {
   try {
     return (JSON.parse(data as string) as GatewayFrame | null) ?? undefined;
@@ -274,10 +276,10 @@ function parse(data: unknown): GatewayFrame | undefined {
 }
 
 function disconnected(): HoldfastError {
-  return new HoldfastError('disconnected', 'the connection ended before the answer', { retryable: true });
+  return new HoldfastError('disconnected', 'the connection ended before the reply', { retryable: true });
 }
 
-/** UTF-8 takes 1 to 3 bytes for each unit of UTF-16, so that most texts need no counting. */
+/** UTF-8 takes 1 to 3 bytes per UTF-16 code unit, so most texts need no encoding. */
 function isLarger(text: string, bytes: number): boolean {
   if (text.length > bytes) return true;
   return text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes;

@@ -1,8 +1,8 @@
 import type { Cancel } from './timers.js';
 
 /**
- * Runs a function of the application. What it throws harms neither the client nor other listeners, and is not lost: it
- * becomes an uncaught error, as with listeners of an EventTarget.
+ * Runs a callback of the application. An exception affects neither the client nor other listeners. It becomes an uncaught
+ * error, as with listeners of an EventTarget.
  */
 export function runSafely(run: () => void): void {
   try {
@@ -25,7 +25,7 @@ export class Emitter<Events extends object> {
   }
 
   emit<E extends keyof Events>(event: E, detail: Events[E]): void {
-    // A copy: a listener that is added now begins with the next event.
+    // A copy, so that a listener added by another one only gets the next event.
     const listeners = [...(this.#listeners.get(event) ?? [])] as ((detail: Events[E]) => void)[];
     for (const listener of listeners) runSafely(() => listener(detail));
   }

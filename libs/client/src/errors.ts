@@ -1,18 +1,18 @@
 import type { ErrorData } from '@holdfast/protocol';
 
 /**
- * Why something was not done. `code` is a code of the protocol's catalogue, or one of the client's own:
+ * An error of the client. `code` is a code of the protocol's catalogue, or one of these:
  *
- * - `timeout`: the gateway did not answer in time;
- * - `disconnected`: the connection ended before the answer;
+ * - `timeout`: the gateway did not reply in time;
+ * - `disconnected`: the connection ended before the reply;
  * - `closed`: the client, or the subscription, was closed;
- * - `queue_full`: too many publishes wait already (`maxQueued`);
+ * - `queue_full`: too many publishes are waiting (`maxQueued`);
  * - `token_failed`: the token callback failed.
  */
 export class HoldfastError extends Error {
   override readonly name = 'HoldfastError';
   readonly code: string;
-  /** Whether the same may succeed later. */
+  /** Whether a retry may succeed. */
   readonly retryable: boolean;
 
   constructor(code: string, message: string, options?: { retryable?: boolean; cause?: unknown }) {
@@ -22,7 +22,7 @@ export class HoldfastError extends Error {
   }
 }
 
-/** The error that the gateway answered with. */
+/** Converts the data of an `error` frame. */
 export function fromGateway({ code, message, retryable }: ErrorData): HoldfastError {
   return new HoldfastError(code, message, { retryable });
 }

@@ -21,7 +21,7 @@ function setUp(since?: Position) {
 }
 
 describe('Handover', () => {
-  it('takes the beginning of a first feed from the reply, before its replay', () => {
+  it('starts a first feed at the position before the replay', () => {
     const { sut, log, open, send } = setUp();
     const feed = open({ offset: 7, replay: 2 });
     expect(sut.position).toEqual({ epoch: 'a', offset: 5 });
@@ -30,7 +30,7 @@ describe('Handover', () => {
     expect(log).toEqual(['message 6', 'message 7', 'message 8']);
   });
 
-  it('goes back where the gateway says that the stream is shorter than it was', () => {
+  it('goes back if the gateway says that the stream is shorter than before', () => {
     const since = { epoch: 'a', offset: 10 };
     const { log, open, send } = setUp(since);
     send(open({ offset: 4, recovered: false }, since), 5);
@@ -38,7 +38,7 @@ describe('Handover', () => {
     expect(log).toEqual(['not_recovered a:4', 'message 5']);
   });
 
-  it('believes a gateway that recovered nothing even where the position looks the same', () => {
+  it('reports a gap if the gateway recovered nothing, even if the position is the same', () => {
     const since = { epoch: 'a', offset: 4 };
     const { log, open } = setUp(since);
     open({ offset: 4, recovered: false }, since);
@@ -46,7 +46,7 @@ describe('Handover', () => {
     expect(log).toEqual(['not_recovered a:4']);
   });
 
-  it('believes the only feed that there is a gap, wherever it goes on', () => {
+  it('reports a gap of the only feed, whatever its position', () => {
     const { sut, log, open, send } = setUp();
     const feed = open({ offset: 5 });
     sut.gap(feed, { epoch: 'a', offset: 5 });
@@ -56,7 +56,7 @@ describe('Handover', () => {
     expect(log).toEqual(['gap a:5', 'gap a:3', 'message 4']);
   });
 
-  it('tells of a skipped offset, unless the namespace conflates', () => {
+  it('reports a skipped offset, unless the namespace conflates', () => {
     const { log, open, send } = setUp();
     send(open({ offset: 1 }), 4);
     expect(log).toEqual(['gap a:3', 'message 4']);
@@ -66,7 +66,7 @@ describe('Handover', () => {
     expect(conflated.log).toEqual(['message 4']);
   });
 
-  it('goes back with a second feed where the gateway is behind what was asked for', () => {
+  it('goes back with a second feed if the gateway is behind the requested position', () => {
     const { log, open, send } = setUp();
     open({ offset: 5 });
     send(open({ offset: 3, recovered: false }, { epoch: 'a', offset: 5 }), 4);
@@ -74,7 +74,7 @@ describe('Handover', () => {
     expect(log).toEqual(['not_recovered a:3', 'message 4']);
   });
 
-  it('tells of a gap where the reply is from an epoch that the application has left meanwhile', () => {
+  it('reports a gap if the reply is from an epoch that the application has left meanwhile', () => {
     const { sut, log, open, send } = setUp();
     const old = open({ offset: 1 });
     sut.gap(old, { epoch: 'b', offset: 4 });
@@ -84,7 +84,7 @@ describe('Handover', () => {
     expect(log).toEqual(['gap b:4', 'gap a:1', 'message 2']);
   });
 
-  it('tells of a gap once where both feeds tell of it', () => {
+  it('reports a gap once if both feeds have it', () => {
     const { sut, log, open, send } = setUp();
     const old = open({ offset: 1 });
     const next = open({ offset: 1, recovered: true, replay: 0 }, { epoch: 'a', offset: 1 });
@@ -96,7 +96,7 @@ describe('Handover', () => {
     expect(log).toEqual(['gap a:5', 'message 6']);
   });
 
-  it('says nothing of a gap where the other feed brought what was lost', () => {
+  it('reports no gap if the other feed delivered the lost messages', () => {
     const { sut, log, open, send } = setUp();
     const old = open({ offset: 1 });
     const next = open({ offset: 1, recovered: true, replay: 0 }, { epoch: 'a', offset: 1 });
@@ -108,7 +108,7 @@ describe('Handover', () => {
     expect(log).toEqual(['message 2', 'message 3', 'message 4']);
   });
 
-  it('drops what comes in an epoch that another feed has left, until it is told', () => {
+  it('drops messages of an epoch that another feed has left, until their feed has a gap', () => {
     const { sut, log, open, send } = setUp();
     const old = open({ offset: 1 });
     const next = open({ offset: 1, recovered: true, replay: 0 }, { epoch: 'a', offset: 1 });
@@ -122,7 +122,7 @@ describe('Handover', () => {
     expect(log).toEqual(['gap b:0', 'message 1', 'message 2', 'message 3']);
   });
 
-  it('tells of a gap where the feed that is left is in another epoch', () => {
+  it('reports a gap if the remaining feed is in another epoch', () => {
     const { sut, log, open, send } = setUp();
     const old = open({ offset: 1 });
     const next = open({ offset: 1, recovered: true, replay: 0 }, { epoch: 'a', offset: 1 });
@@ -134,7 +134,7 @@ describe('Handover', () => {
     expect(log).toEqual(['gap b:0', 'gap a:2', 'message 3']);
   });
 
-  it('forgets what is held where the new feed itself tells of a gap', () => {
+  it('drops held messages if the new feed itself has a gap', () => {
     const { sut, log, open, send } = setUp();
     const old = open({ offset: 1 });
     const next = open({ offset: 3, recovered: false }, { epoch: 'a', offset: 1 });
@@ -146,7 +146,7 @@ describe('Handover', () => {
     expect(log).toEqual(['gap a:6', 'message 7']);
   });
 
-  describe('with two connections to one stream, whatever comes when', () => {
+  describe('with two connections to one stream, in any order of events', () => {
     const frames = ['publish', 'deliver 0', 'deliver 1'];
     const faults = ['lose 0', 'lose 1', 'trim', 'restart', 'end 0', 'end 1'];
     const steps = (misfortune: number) =>
@@ -159,7 +159,7 @@ describe('Handover', () => {
         { minLength: 5, maxLength: 150, size: 'max' },
       );
 
-    it('hands over once, in order and without a silent hole', () => {
+    it('delivers once, in order and without a silent gap', () => {
       fc.assert(
         fc.property(steps(3), (names) => {
           const model = new Model();
@@ -173,7 +173,7 @@ describe('Handover', () => {
       );
     });
 
-    it('tells of no gap where there is none', () => {
+    it('reports no gap if nothing is lost', () => {
       fc.assert(
         fc.property(steps(0), (names) => {
           const model = new Model();
@@ -191,15 +191,15 @@ describe('Handover', () => {
 
 type Frame = { reply: SubscribeReply; since: Position | undefined } | { offset: number } | { gap: Position };
 
-/** A stream, two connections that bring it, each in its own time, and an application that counts. */
+/** A stream, two connections that deliver it at their own pace, and an application that counts. */
 class Model {
   head: Position = { epoch: 'a', offset: 0 };
-  /** What the application was told. */
+  /** What the application received. */
   readonly told: string[] = [];
   readonly wrong: string[] = [];
   readonly sut: Handover;
 
-  /** What is on its way on each connection; only an answered subscribe brings anything. */
+  /** Frames in transit on each connection; there are none before the reply to the subscribe. */
   readonly #connections: {
     frames: Frame[];
     isAnswered: boolean;
@@ -247,7 +247,7 @@ class Model {
         }
         return;
       case 'lose':
-        // The broker was away: the pod has no messages of that time, and says so.
+        // The broker was unavailable: the pod missed messages, and reports a gap.
         if (!connection.isAnswered) return;
         connection.frames = connection.frames.filter((frame) => !('offset' in frame));
         connection.frames.push({ gap: this.head });
@@ -273,7 +273,7 @@ class Model {
     }
   }
 
-  /** Everything arrives, the older connection is left, and if there is none left another is opened. */
+  /** Delivers everything, closes the older connection, and opens another if there is none left. */
   comeToRest(): void {
     const drain = () => {
       for (const index of [0, 1]) while (this.#connections[index]?.frames.length) this.run(`deliver ${index}`);
@@ -298,7 +298,7 @@ class Model {
     return [{ reply: { ...reply, recovered, replay }, since }, ...missed];
   }
 
-  /** The application's own book-keeping: what it hears follows what it heard. */
+  /** The application's own check: each message follows the previous one. */
   #hear(offset: number): void {
     const epoch = this.sut.position?.epoch ?? '';
     const name = `${epoch}:${offset}`;

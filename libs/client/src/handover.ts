@@ -1,38 +1,38 @@
 import type { Message, Position, SubscribeReply } from '@holdfast/protocol';
 
 /**
- * Why something of a channel is lost: the gateway told of a `gap` (or an offset was skipped without a word), or what
- * was missed while away could not be replayed.
+ * Why messages of a channel are lost: the gateway sent a `gap` (or an offset was skipped without one), or messages
+ * missed while disconnected could not be replayed.
  */
 export type GapReason = 'gap' | 'not_recovered';
 
 export interface HandoverSink {
   message(message: Message): void;
-  /** Something before `position` is lost. What comes next follows it. */
+  /** Messages before `position` are lost. The next message follows it. */
   gap(position: Position, reason: GapReason): void;
 }
 
-/** How many epochs that were left are remembered. Frames of the last may be on their way, of those before hardly. */
+/** The number of previous epochs to remember. Frames of older ones are unlikely to arrive. */
 const LEFT_EPOCHS = 8;
 
-/** A channel's stream as it arrives on one connection. */
+/** A channel's stream on one connection. */
 export interface Feed {
-  /** Where the stream on this connection is. */
+  /** The position of the stream on this connection. */
   position: Position;
-  /** Messages wait while another feed may still bring what lies before `position`. */
+  /** Messages held back while another feed may still deliver earlier ones. */
   held: Message[] | undefined;
   readonly conflated: boolean;
 }
 
 /**
- * Hands a channel's messages to the application once and in order, though two connections may bring them while a
- * client moves. What is lost is told before anything that follows it; in doubt it is told although it may not be lost.
+ * Delivers a channel's messages to the application once and in order, even if two connections receive them while a
+ * client moves. A gap is reported before any message that follows it; in doubt a gap is reported although nothing may be lost.
  */
 export class Handover {
   readonly #sink: HandoverSink;
   #feeds: Feed[] = [];
   #position: Position | undefined;
-  /** How far the epochs before went: a feed may still be in one of them. */
+  /** The last delivered offset of previous epochs: a feed may still be in one of them. */
   readonly #left = new Map<string, number>();
 
   constructor(sink: HandoverSink, since: Position | undefined) {
@@ -40,12 +40,12 @@ export class Handover {
     this.#position = since;
   }
 
-  /** The last position that was handed over, or that a gap named. */
+  /** The last position that was delivered or reported as a gap. */
   get position(): Position | undefined {
     return this.#position;
   }
 
-  /** Begins a feed with the gateway's reply to a subscribe that asked for what followed `since`. */
+  /** Opens a feed with the gateway's reply to a subscribe with `since`. */
   open(reply: SubscribeReply, since: Position | undefined): Feed {
     const start = { epoch: reply.epoch, offset: reply.offset - (reply.replay ?? 0) };
     const feed: Feed = { position: start, held: undefined, conflated: reply.conflated ?? false };
@@ -57,7 +57,7 @@ export class Handover {
     } else if (reply.recovered === true) {
       if (others.length === 0) this.#adopt(feed);
     } else if (this.#isAt(since) || !this.#reaches(start)) {
-      // What is missing here may be on its way elsewhere, unless the gateway is behind what we asked for.
+      // Another feed may still deliver the missing messages, unless the gateway is behind the requested position.
       const isBehind = since?.epoch === start.epoch && start.offset < since.offset;
       if (!isBehind && others.some(({ position }) => position.epoch === start.epoch)) this.#hold(feed);
       else this.#lose(start, 'not_recovered');
@@ -74,29 +74,29 @@ export class Handover {
     this.#release();
   }
 
-  /** The gateway told that something before `position` is lost on this feed. */
+  /** The gateway reported that messages before `position` are lost on this feed. */
   gap(feed: Feed, position: Position): void {
-    // Where another feed brought what came before, nothing is lost.
+    // If another feed has delivered everything before, nothing is lost.
     const isLost = this.#isAt(feed.position) || !this.#reaches(position);
     feed.position = position;
-    // What was held came before the gap: the application has it from elsewhere, or is told now.
+    // The held messages precede the gap: another feed has delivered them, or the gap covers them.
     feed.held = undefined;
     if (isLost) this.#lose(position, 'gap');
     this.#release();
   }
 
-  /** Ends a feed: its connection is gone, or the subscription on it. */
+  /** Closes a feed, because its connection or the subscription on it has ended. */
   end(feed: Feed): void {
     this.#feeds = this.#feeds.filter((other) => other !== feed);
     const [last, ...others] = this.#feeds;
     if (last === undefined || others.length > 0) return;
-    // What this one lacks, no other brings any more.
+    // No other feed can deliver the missing messages any more.
     if (last.held === undefined) this.#adopt(last);
     else this.#lose(last.position, 'not_recovered');
     this.#release();
   }
 
-  /** Goes on where the only feed is, which may be in another epoch. */
+  /** Continues from the position of the only feed, which may be in another epoch. */
   #adopt(feed: Feed): void {
     if (!this.#reaches(feed.position)) this.#lose(feed.position, 'gap');
   }
@@ -106,7 +106,7 @@ export class Handover {
     this.#release();
   }
 
-  /** Lets held messages go once everything before them was handed over. */
+  /** Delivers held messages once everything before them has been delivered. */
   #release(): void {
     for (const feed of this.#feeds) {
       const { held } = feed;
@@ -120,9 +120,9 @@ export class Handover {
     const { epoch } = feed.position;
     feed.position = { epoch, offset: message.offset };
     const handed = this.#position;
-    // Another feed is in another epoch already, and this one will be told of it.
+    // Another feed has reached a new epoch, and this one will get a gap for it.
     if (handed?.epoch !== epoch || message.offset <= handed.offset) return;
-    // The gateway promises that this does not happen; should it, it must not go unnoticed.
+    // The gateway guarantees that this does not happen; if it does, it must be noticed.
     if (message.offset > handed.offset + 1 && !feed.conflated) {
       this.#lose({ epoch, offset: message.offset - 1 }, 'gap');
     }
@@ -142,7 +142,7 @@ export class Handover {
     const from = this.#position;
     let { offset } = position;
     if (from !== undefined && from.epoch !== position.epoch) {
-      // Back in an epoch that was left, what was handed over in it is not handed over again.
+      // After a return to a previous epoch, do not deliver its messages again.
       offset = Math.max(offset, this.#left.get(position.epoch) ?? 0);
       this.#leave(from);
     }

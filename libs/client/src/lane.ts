@@ -4,14 +4,14 @@ import type { Connection } from './connection.js';
 import { HoldfastError } from './errors.js';
 import { after, type Cancel } from './timers.js';
 
-/** With these the gateway says that nothing was stored; any other failure to answer leaves it open. */
+/** These codes mean that nothing was stored; after any other failure it may have been. */
 const NOT_STORED: ReadonlySet<string> = new Set(['unavailable', 'overloaded', 'draining', 'rate_limited']);
 
 interface Entry {
   readonly json: string;
   readonly settle: PromiseWithResolvers<Position>;
   wasSent: boolean;
-  /** Whether it may be stored already. */
+  /** Whether it may already be stored. */
   isInDoubt: boolean;
   cancelDeadline: Cancel;
 }
@@ -20,15 +20,15 @@ export interface LaneOptions {
   readonly backoff: BackoffOptions;
   /** The connection to publish on. */
   readonly connection: () => Connection | undefined;
-  /** For how many ms the gateway remembers a key. */
+  /** How long the gateway remembers a key, in ms. */
   readonly keyWindow: () => number;
   /** An entry was settled. */
   readonly settled: () => void;
 }
 
 /**
- * The publishes of one channel, first in, first out. Only the first is under way: behind a publish that must be tried
- * again, another would overtake it.
+ * The publishes of one channel, in order. Only the first is in progress, because another one would overtake it if it had
+ * to be retried.
  */
 export class Lane {
   readonly #options: LaneOptions;
@@ -61,14 +61,14 @@ export class Lane {
     return entry.settle.promise;
   }
 
-  /** There is a connection to publish on. */
+  /** Called when there is a connection to publish on. */
   flush(): void {
     this.#cancelRetry?.();
     this.#cancelRetry = undefined;
     this.#send();
   }
 
-  /** Rejects all but what is under way; that as well unless it succeeds now. */
+  /** Rejects all waiting publishes at once, and the one in progress if it fails. */
   close(error: HoldfastError): void {
     this.#closed = error;
     this.#cancelRetry?.();
@@ -101,17 +101,17 @@ export class Lane {
     if (!NOT_STORED.has(error.code)) entry.isInDoubt = true;
     const final = error.retryable ? this.#closed : error;
     if (final !== undefined) return this.#settle(entry, ({ reject }) => reject(final));
-    // Another connection is worth an attempt at once.
+    // Retry at once if there already is another connection.
     if (error.code === 'disconnected') return this.#send();
     this.#cancelRetry = after(this.#backoff.next(), () => this.flush());
   }
 
-  /** The gateway may have forgotten the key: another attempt could store it twice. */
+  /** The gateway may have forgotten the key, so another attempt could store the message twice. */
   #expire(entry: Entry): void {
     const isUnknown = entry.isInDoubt || entry === this.#underWay;
     const error = isUnknown
-      ? new HoldfastError('unknown', 'not confirmed for as long as its key is remembered: it may have been stored')
-      : new HoldfastError('unavailable', 'no gateway took it in time: it is not stored', { retryable: true });
+      ? new HoldfastError('unknown', 'not confirmed while its key is remembered: it may have been stored')
+      : new HoldfastError('unavailable', 'no gateway accepted it in time: it was not stored', { retryable: true });
     this.#settle(entry, ({ reject }) => reject(error));
   }
 

@@ -12,22 +12,22 @@ import type { SocketConstructor } from './socket.js';
 import { after, type Cancel } from './timers.js';
 import { fitsSubprotocol, type TokenSource } from './token.js';
 
-/** A client that is told to leave does so within this part of the time that it has, at a moment picked at random. */
+/** A client that is asked to leave does so at a random moment within this part of its time. */
 const EARLY = 0.25;
-/** And within this many ms: the gateway tells few at once, so that more would only move the crowd to the end of its time. */
+/** The upper limit in ms: the gateway asks few clients at a time, so a longer delay would only crowd them at the end. */
 const EARLY_AT_MOST = 1_000;
 
 export interface LinkOwner {
-  /** Everything goes over this connection from now on. During a move the one before still brings what was asked there. */
+  /** Use this connection from now on. During a move the previous one still receives the replies to its requests. */
   up(connection: Connection): void;
-  /** This connection is gone. */
+  /** This connection has ended. */
   lost(connection: Connection): void;
-  /** There is no connection, or an attempt to open one failed; the next attempt follows. */
+  /** There is no connection, or an attempt failed; another attempt follows. */
   down(reason: CloseReason): void;
-  /** There will be no other connection. */
+  /** There will be no further attempts. */
   stopped(reason: CloseReason): void;
   moved(from: string, to: string): void;
-  /** Whether all that the application follows comes over this connection alone. */
+  /** Whether all subscriptions are served by this connection alone. */
   isSettledOn(connection: Connection): boolean;
   report(error: HoldfastError): void;
 }
@@ -42,13 +42,13 @@ export interface LinkOptions {
 
 interface Attempt {
   token?: string | undefined;
-  /** Missing while the token is asked for. */
+  /** Absent until the token is available. */
   connection?: Connection;
 }
 
 /**
- * Keeps a connection to a gateway: opens the first, the next when one is lost, and when the gateway wants us gone, the
- * next before the present one is left.
+ * Keeps a connection to a gateway: opens the first one, another when one is lost, and when the gateway asks us to leave,
+ * the next one before closing the current one.
  */
 export class Link implements ConnectionOwner {
   readonly #options: LinkOptions;
@@ -58,7 +58,7 @@ export class Link implements ConnectionOwner {
   #session: string | undefined;
   #current: Connection | undefined;
   #connectedAt = 0;
-  /** During a move: the connection that is left. */
+  /** During a move: the previous connection. */
   #retiring: Connection | undefined;
   #attempt: Attempt | undefined;
   #isClosed = false;
@@ -77,13 +77,13 @@ export class Link implements ConnectionOwner {
     return this.#current;
   }
 
-  /** Leaves the previous connection once nothing depends on it. */
+  /** Closes the previous connection once nothing depends on it. */
   leaveIfSettled(): void {
     const [current, retiring] = [this.#current, this.#retiring];
     if (current && retiring?.isIdle && this.#owner.isSettledOn(current)) void retiring.close();
   }
 
-  /** Ends all connections; what is under way may be answered for up to `grace` ms. */
+  /** Closes all connections, waiting up to `grace` ms for outstanding replies. */
   async close(grace: number): Promise<void> {
     this.#isClosed = true;
     this.#cancelDial();
@@ -117,7 +117,7 @@ export class Link implements ConnectionOwner {
     this.#refreshers.get(connection)?.stop();
     this.#refreshers.delete(connection);
     if (this.#isClosed) return;
-    // Somebody else has this session: two that take it from each other would do so for ever.
+    // Another client uses this session: two clients would replace each other for ever.
     if (connection !== this.#retiring && retryAfterClose(reason.code) === 'session') this.#session = undefined;
     switch (connection) {
       case this.#attempt?.connection:
@@ -129,7 +129,7 @@ export class Link implements ConnectionOwner {
     }
   }
 
-  toldToLeave(connection: Connection): void {
+  askedToLeave(connection: Connection): void {
     if (connection === this.#retiring) this.#limitRetiring(connection);
     else if (!this.#retiring && !this.#attempt) this.#planMove(connection);
   }
@@ -138,7 +138,7 @@ export class Link implements ConnectionOwner {
     if (connection === this.#retiring) this.leaveIfSettled();
   }
 
-  complained(error: HoldfastError): void {
+  errorReceived(error: HoldfastError): void {
     this.#owner.report(error);
   }
 
@@ -165,7 +165,7 @@ export class Link implements ConnectionOwner {
       if (fitsSubprotocol(token)) protocols.push(BEARER_SUBPROTOCOL_PREFIX + token);
       else connect = { token, session };
     }
-    // Under its session a client keeps its id, its presence and the keys of its publishes. Not in the URL, which proxies log.
+    // With its session a client keeps its id, its presence and the keys of its publishes. Not in the URL, because proxies log it.
     if (session !== undefined) protocols.push(SESSION_SUBPROTOCOL_PREFIX + session);
     return new Connection({ WebSocket, url: url.href, protocols, connect, timeout }, this);
   }
@@ -183,7 +183,7 @@ export class Link implements ConnectionOwner {
     const token = this.#attempt?.token;
     this.#attempt = undefined;
     if (this.#isFinal(reason)) {
-      // A move that is refused waits for the end of the connection that there is.
+      // If a move is refused, keep the current connection until it ends.
       if (!this.#current) this.#stop(reason);
       return;
     }
@@ -203,7 +203,7 @@ export class Link implements ConnectionOwner {
     this.#forgetFailuresIfStable();
     this.#owner.lost(connection);
     if (retiring) {
-      // The new one went first: the old one is still good for the time that it has.
+      // The new connection ended first: use the old one for its remaining time.
       this.#cancelRetire();
       this.#retiring = undefined;
       this.#current = retiring;
@@ -214,7 +214,7 @@ export class Link implements ConnectionOwner {
     if (!this.#attempt) this.#dialAgain();
   }
 
-  /** Opens the next connection early in the time that the gateway gives, but not all clients at once. */
+  /** Schedules the next connection early in the time that the gateway allows, but randomly, so that clients do not move at once. */
   #planMove({ leaveBy }: Connection): void {
     if (leaveBy === undefined) return;
     this.#forgetFailuresIfStable();
@@ -233,7 +233,7 @@ export class Link implements ConnectionOwner {
     const to = this.#current;
     if (!to) return;
     this.#owner.moved(from.welcome?.node ?? '', to.welcome?.node ?? '');
-    // It was told to leave as well, while it waited for the one before.
+    // The new gateway may also have asked us to leave meanwhile.
     this.#planMove(to);
   }
 
@@ -252,7 +252,7 @@ export class Link implements ConnectionOwner {
   }
 }
 
-/** A WebSocket's constructor throws errors of its own. */
+/** Converts errors of the WebSocket's constructor. */
 function toHoldfastError(error: unknown): HoldfastError {
   if (error instanceof HoldfastError) return error;
   return new HoldfastError('disconnected', 'the WebSocket could not be opened', { retryable: true, cause: error });

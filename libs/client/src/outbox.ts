@@ -4,7 +4,7 @@ import type { Connection } from './connection.js';
 import { HoldfastError } from './errors.js';
 import { Lane, type LaneOptions } from './lane.js';
 
-/** For how long a publish may wait while no gateway has told its own window, in ms. */
+/** How long a publish may wait before the first welcome, in ms. */
 const DEFAULT_KEY_WINDOW = 120_000;
 
 export interface OutboxOptions {
@@ -14,7 +14,7 @@ export interface OutboxOptions {
   readonly connection: () => Connection | undefined;
 }
 
-/** All publishes that are not settled: a bounded number, in one lane per channel. */
+/** All unsettled publishes: a limited number, in one lane per channel. */
 export class Outbox {
   readonly #maxQueued: number;
   readonly #laneOptions: LaneOptions;
@@ -37,10 +37,10 @@ export class Outbox {
   /** @throws HoldfastError `queue_full` */
   async publish(channel: string, data: Json, key: string): Promise<Position> {
     if (this.#size >= this.#maxQueued) {
-      const message = `${this.#size} publishes wait already (maxQueued)`;
+      const message = `${this.#size} publishes are already waiting (maxQueued)`;
       throw new HoldfastError('queue_full', message, { retryable: true });
     }
-    // Encoded now: other data in a later attempt would be refused under the same key.
+    // Encoded now, because a retry with changed data would be refused as a key conflict.
     const json = JSON.stringify({ channel, data, key });
     const lane = this.#lanes.get(channel) ?? new Lane(this.#laneOptions);
     this.#lanes.set(channel, lane);
@@ -52,13 +52,13 @@ export class Outbox {
     }
   }
 
-  /** There is a connection, whose gateway remembers keys for `keyWindow` ms. */
+  /** Called when there is a connection, whose gateway remembers keys for `keyWindow` ms. */
   flush(keyWindow: number): void {
     this.#keyWindow = keyWindow;
     for (const lane of this.#lanes.values()) lane.flush();
   }
 
-  /** Rejects everything but what is under way; that as well unless it succeeds now. */
+  /** Rejects waiting publishes at once, and those in progress if they fail. */
   close(error: HoldfastError): void {
     for (const lane of this.#lanes.values()) lane.close(error);
   }

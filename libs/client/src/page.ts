@@ -1,6 +1,6 @@
 import type { Cancel } from './timers.js';
 
-/** Whether this runs in a page that is visible. In a worker and in Node nobody can tell: false. */
+/** Whether this runs in a visible page. Always false in workers and in Node. */
 export function isVisible(): boolean {
   return typeof document !== 'undefined' && document.visibilityState === 'visible';
 }

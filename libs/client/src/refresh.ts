@@ -4,13 +4,13 @@ import type { HoldfastError } from './errors.js';
 import { after, type Cancel } from './timers.js';
 import type { TokenSource } from './token.js';
 
-/** The latest moment before the end of a token to ask for the next, in ms. */
+/** The minimum time between a refresh and the end of the token, in ms. */
 const MARGIN = 5_000;
 
-/** Keeps tokens of a few seconds from being renewed without a pause, in ms. */
+/** The minimum delay in ms, so that short-lived tokens are not refreshed without a pause. */
 const SHORTEST_DELAY = 1_000;
 
-/** Gives a connection the next token before the one that it has expires. */
+/** Refreshes a connection's token before it expires. */
 export class Refresher {
   readonly #connection: Connection;
   readonly #tokens: TokenSource;
@@ -31,7 +31,7 @@ export class Refresher {
     this.#report = report;
   }
 
-  /** The token expires in so many ms; `undefined`: it does not. */
+  /** Schedules a refresh for a token that expires in `expires` ms; `undefined` if it does not expire. */
   expiresIn(expires: number | undefined): void {
     if (expires === undefined) return;
     this.#refreshIn(Math.max(Math.min(expires * 0.8, expires - MARGIN), SHORTEST_DELAY));
@@ -65,7 +65,7 @@ export class Refresher {
     }
   }
 
-  /** Tries again until it works or the gateway ends the connection with 4001. */
+  /** Retries until it succeeds or the gateway closes the connection with 4001. */
   #failed(error: HoldfastError): void {
     if (this.#isOver) return;
     this.#report(error);

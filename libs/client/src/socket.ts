@@ -8,5 +8,5 @@ export interface SocketLike {
   addEventListener(type: 'close', listener: (event: { readonly code: number; readonly reason: string }) => void): void;
 }
 
-/** The global `WebSocket`, that of the package `ws`, or another like them. */
+/** The global `WebSocket`, the one of the package `ws`, or a compatible one. */
 export type SocketConstructor = new (url: string, protocols: string[]) => SocketLike;

@@ -10,42 +10,42 @@ export interface SubscriptionHandlers {
   /** Every message, once, in the order of its offsets. */
   message(message: Message): void;
   /**
-   * Something before `position` is lost to you: load your state anew; messages go on after `position`. Told before any
+   * Messages before `position` were lost: reload your state. Messages continue after `position`; this is called before any
    * of them.
    */
   gap(position: Position, reason: GapReason): void;
-  /** The gateway's answer to the first subscribe, and to those after a reconnect, before the messages that it replays. */
+  /** The gateway's reply to the first subscribe, and to those after a reconnect, before the replayed messages. */
   subscribed?(reply: SubscribeReply): void;
-  /** Someone came. Like `leave` and `members` only with the option `presence`. */
+  /** A member joined. Like `leave` and `members`, only with the option `presence`. */
   join?(member: Member): void;
   leave?(member: Member): void;
-  /** Everybody who is there, at the beginning and whenever joins or leaves may have been missed. */
+  /** The complete list, at the beginning and whenever joins or leaves may have been missed. */
   members?(members: Members): void;
   /** The gateway ended the subscription. */
   unsubscribed?(code: UnsubscribedCode): void;
-  /** The gateway refused the subscription for good, which ends it. Without this handler the client's `error` event tells. */
+  /** The gateway refused the subscription with an error that is not retryable, which ends it. Without this handler it goes to the client's `error` event. */
   error?(error: HoldfastError): void;
 }
 
 export interface SubscriptionOptions {
-  /** At the beginning hand over up to so many recent messages, 1–1,000. */
+  /** Begin with up to this many recent messages, 1–1,000. */
   readonly last?: number | undefined;
-  /** Begin after this position, as from an earlier {@link Subscription.position}. Takes precedence over `last`. */
+  /** Begin after this position, for example an earlier {@link Subscription.position}. Takes precedence over `last`. */
   readonly since?: Position | undefined;
-  /** Tell who is there. */
+  /** Receive presence: `members`, `join` and `leave`. */
   readonly presence?: boolean | undefined;
-  /** Gives a subscription token. Asked at the first subscribe, and again when the gateway refuses the token or it expired. */
+  /** Returns a subscription token. Called at the first subscribe, and again if the gateway refuses the token or it expired. */
   readonly token?: ((channel: string) => string | Promise<string>) | undefined;
 }
 
-/** A channel that the client follows until {@link Subscription.unsubscribe}, whatever becomes of its connections. */
+/** A subscription to a channel, which lasts across connections until {@link Subscription.unsubscribe}. */
 export interface Subscription {
   readonly channel: string;
-  /** The last position handed over; undefined before the first answer. */
+  /** The last delivered position; undefined before the first reply. */
   readonly position: Position | undefined;
-  /** The gateway's answer to the first subscribe. Rejects with a {@link HoldfastError} where it refuses for good. */
+  /** The gateway's reply to the first subscribe. Rejects with a {@link HoldfastError} that is not retryable. */
   readonly ready: Promise<SubscribeReply>;
-  /** Ends the subscription: nothing is handed over from now on. Resolves when the gateway knows, or cannot be told. */
+  /** Ends the subscription: nothing is delivered from now on. Resolves when the gateway has confirmed it, or is not reachable. */
   unsubscribe(): Promise<void>;
 }
 
@@ -53,15 +53,15 @@ type PresenceFrame = Extract<ChannelFrame, { event: 'join' | 'leave' | 'members'
 
 export interface SubscriptionOwner {
   report(error: HoldfastError): void;
-  /** The subscription got further on a connection: the one before may be dispensable. */
+  /** The subscription made progress on a connection, so the previous one may not be needed any more. */
   progressed(): void;
-  /** The subscription ended; its channel is free. */
+  /** The subscription ended, and its channel can be subscribed to again. */
   forget(): void;
 }
 
 interface Attachment {
   readonly feed: Feed;
-  /** The name in the gateway's frames, where ours is an alias (`@me`). */
+  /** The channel's name in the gateway's frames, which differs from an alias (`@me`). */
   readonly name: string;
 }
 
@@ -76,9 +76,9 @@ export class ChannelSubscription implements Subscription {
   readonly #handover: Handover;
   readonly #settleReady: PromiseWithResolvers<SubscribeReply>;
   readonly #attachments = new Map<Connection, Attachment>();
-  /** Connections that a subscribe is under way on. */
+  /** Connections with a subscribe in progress. */
   readonly #asked = new Set<Connection>();
-  /** The connection to be on; older ones only until then. */
+  /** The connection to use; older ones are only kept until it works. */
   #target: Connection | undefined;
   #token: string | undefined;
   #isTokenNew = false;
@@ -99,14 +99,14 @@ export class ChannelSubscription implements Subscription {
     this.#backoff = new Backoff(backoff);
     this.#handover = new Handover(
       {
-        message: (message) => this.#tell(() => handlers.message(message)),
-        gap: (position, reason) => this.#tell(() => handlers.gap(position, reason)),
+        message: (message) => this.#notify(() => handlers.message(message)),
+        gap: (position, reason) => this.#notify(() => handlers.gap(position, reason)),
       },
       options.since,
     );
     this.#settleReady = Promise.withResolvers();
     this.ready = this.#settleReady.promise;
-    // The handlers and the client's events tell too, so that nobody has to look at the promise.
+    // The handlers and the client's events report it too, so the promise may be ignored.
     this.ready.catch(() => {});
   }
 
@@ -114,14 +114,14 @@ export class ChannelSubscription implements Subscription {
     return this.#handover.position;
   }
 
-  /** Moves to a connection, keeping what others bring until it is theirs no more. */
+  /** Moves to a connection. The previous ones are used until the new one delivers everything. */
   attach(connection: Connection): void {
     this.#target = connection;
     this.#backoff.reset();
     this.#subscribe(connection);
   }
 
-  /** The connection is gone. */
+  /** Called when a connection has ended. */
   detach(connection: Connection): void {
     this.#asked.delete(connection);
     const attachment = this.#attachments.get(connection);
@@ -131,7 +131,7 @@ export class ChannelSubscription implements Subscription {
     this.#handover.end(attachment.feed);
   }
 
-  /** Whether this connection alone brings everything. */
+  /** Whether this connection alone delivers everything. */
   isOn(connection: Connection): boolean {
     const attachment = this.#attachments.get(connection);
     return attachment !== undefined && attachment.feed.held === undefined;
@@ -141,7 +141,7 @@ export class ChannelSubscription implements Subscription {
     return this.#leave(new HoldfastError('closed', `unsubscribed from ${this.channel}`));
   }
 
-  /** Ends without a word to the gateway. */
+  /** Ends without notifying the gateway. */
   end(error: HoldfastError): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -184,7 +184,7 @@ export class ChannelSubscription implements Subscription {
   }
 
   #accepted(connection: Connection, reply: SubscribeReply, since: Position | undefined): void {
-    // Where the subscription is over, an unsubscribe is on its way behind the subscribe.
+    // If the subscription has ended, an unsubscribe has been sent after the subscribe.
     if (this.#isOver || !this.#asked.has(connection)) return;
     const isMove = this.#attachments.size > 0;
     this.#backoff.reset();
@@ -192,25 +192,25 @@ export class ChannelSubscription implements Subscription {
     this.#settleReady.resolve(reply);
 
     const feed = this.#handover.open(reply, since);
-    // The application may have left when it was told of a gap.
+    // The application may have unsubscribed in its gap handler.
     if (this.#isOver) return;
     this.#asked.delete(connection);
     this.#attachments.set(connection, { feed, name: reply.channel });
     connection.routes.set(reply.channel, (frame) => this.#receive(connection, feed, frame));
-    if (!isMove) this.#tell(() => this.#handlers.subscribed?.(reply));
+    if (!isMove) this.#notify(() => this.#handlers.subscribed?.(reply));
     const { members, count } = reply;
     if (members !== undefined && count !== undefined) {
-      this.#tell(() => this.#handlers.members?.({ members, count }));
+      this.#notify(() => this.#handlers.members?.({ members, count }));
     }
     this.#owner.progressed();
   }
 
   #refused(connection: Connection, error: HoldfastError): void {
     if (!this.#asked.delete(connection)) return;
-    // Without a connection there is nothing to retry on: the next one is attached in its time.
+    // Without a connection there is nothing to retry on: the next one will be attached.
     if (this.#isOver || connection !== this.#target || error.code === 'disconnected') return;
-    // It may have been done, and a second subscribe would be refused.
-    if (error.code === 'timeout') void this.#tellUnsubscribe(connection);
+    // The subscribe may have succeeded, and a second one would be refused.
+    if (error.code === 'timeout') void this.#sendUnsubscribe(connection);
 
     const isTokenRefused = error.code === 'forbidden' || error.code === 'unauthorized';
     if (isTokenRefused && this.#options.token !== undefined && !this.#isTokenNew) {
@@ -239,13 +239,13 @@ export class ChannelSubscription implements Subscription {
       case 'unsubscribed':
         return this.#dismissed(connection, frame.data.code);
       default:
-        // Two connections tell the same; the newer one began with the whole list.
-        if (connection === [...this.#attachments.keys()].at(-1)) this.#tell(() => this.#tellPresence(frame));
+        // Both connections report presence; use the newer one, which began with the complete list.
+        if (connection === [...this.#attachments.keys()].at(-1)) this.#notify(() => this.#notifyPresence(frame));
     }
     if (isMoving) this.#owner.progressed();
   }
 
-  #tellPresence({ event, data }: PresenceFrame): void {
+  #notifyPresence({ event, data }: PresenceFrame): void {
     switch (event) {
       case 'join':
         return this.#handlers.join?.(data.member);
@@ -258,9 +258,9 @@ export class ChannelSubscription implements Subscription {
 
   #dismissed(connection: Connection, code: UnsubscribedCode): void {
     this.detach(connection);
-    // The subscription lives on where it has moved to, or is about to.
+    // The subscription continues on the connection that it moves to.
     if (connection !== this.#target) return;
-    // Without a token it was a permission for a time, which may be given again.
+    // Without a token it was a temporary permission, which may be granted again.
     if (code === 'token_expired') {
       this.#token = undefined;
       this.#isTokenNew = true;
@@ -272,19 +272,19 @@ export class ChannelSubscription implements Subscription {
   }
 
   async #leave(why: HoldfastError): Promise<void> {
-    const told = new Set([...this.#attachments.keys(), ...this.#asked]);
+    const connections = new Set([...this.#attachments.keys(), ...this.#asked]);
     this.end(why);
-    await Promise.all(Array.from(told, (connection) => this.#tellUnsubscribe(connection)));
+    await Promise.all(Array.from(connections, (connection) => this.#sendUnsubscribe(connection)));
   }
 
-  #tellUnsubscribe(connection: Connection): Promise<void> {
+  #sendUnsubscribe(connection: Connection): Promise<void> {
     return new Promise((resolve) => {
       const answer = { done: () => resolve(), failed: () => resolve() };
       connection.request('unsubscribe', JSON.stringify({ channel: this.channel }), answer);
     });
   }
 
-  #tell(run: () => void): void {
+  #notify(run: () => void): void {
     if (!this.#isOver) runSafely(run);
   }
 }

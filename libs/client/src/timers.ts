@@ -1,10 +1,10 @@
-/** Undoes what returned it; undoing twice, or too late, does nothing. */
+/** Cancels what returned it. Calling it twice, or too late, has no effect. */
 export type Cancel = () => void;
 
-/** Beyond this many ms a timer fires at once (HTML and Node keep delays in 32 bits). */
+/** A timer with a longer delay in ms fires at once, because HTML and Node store delays in 32 bits. */
 const LONGEST_DELAY = 2 ** 31 - 1;
 
-/** Runs `run` once in `delay` ms, or after 24 days where that is sooner. */
+/** Calls `run` once after `delay` ms, or after 24 days if that is sooner. */
 export function after(delay: number, run: () => void): Cancel {
   const timer = setTimeout(run, Math.min(Math.max(delay, 0), LONGEST_DELAY));
   return () => clearTimeout(timer);

@@ -1,9 +1,9 @@
 import { HoldfastError } from './errors.js';
 
-/** The token, or what gives one: asked before every connection and before the token expires. */
+/** The token, or a function that returns one, called before every connection and before the token expires. */
 export type Token = string | (() => string | Promise<string>);
 
-/** Where the connections' tokens come from. */
+/** Provides the tokens of connections. */
 export class TokenSource {
   readonly #token: Token | undefined;
   #refused: string | undefined;
@@ -12,12 +12,12 @@ export class TokenSource {
     this.#token = token;
   }
 
-  /** Whether there may be another token than the last. */
+  /** Whether a different token may be available. */
   get isRenewable(): boolean {
     return typeof this.#token === 'function';
   }
 
-  /** Rejects with `token_failed`, and with `unauthorized` where the callback gives the refused token again. */
+  /** Rejects with `token_failed`, or with `unauthorized` if the callback returns the refused token again. */
   async next(): Promise<string | undefined> {
     if (typeof this.#token !== 'function') return this.#token;
     let token: string;
@@ -27,20 +27,20 @@ export class TokenSource {
       throw new HoldfastError('token_failed', 'the token callback failed', { retryable: true, cause });
     }
     if (token === this.#refused) {
-      throw new HoldfastError('unauthorized', 'the token callback gave the token again that was refused', {
+      throw new HoldfastError('unauthorized', 'the token callback returned the refused token again', {
         retryable: true,
       });
     }
     return token;
   }
 
-  /** The gateway did not take this token. */
+  /** The gateway refused this token. */
   refuse(token: string | undefined): void {
     this.#refused = token;
   }
 }
 
-/** Whether a subprotocol may hold this text: the characters of a token in RFC 9110, section 5.6.2. */
+/** Whether the text is valid in a subprotocol: the characters of a token in RFC 9110, section 5.6.2. */
 export function fitsSubprotocol(token: string): boolean {
   return /^[\w!#$%&'*+.^`|~-]+$/.test(token);
 }

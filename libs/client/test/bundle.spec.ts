@@ -27,19 +27,19 @@ describe('the bundle', () => {
     expect(gzipSync(chunk.code).length).toBeLessThanOrEqual(8 * 1024);
   });
 
-  it('needs no dependency, and has no validators in it', () => {
+  it('has no dependency, and contains no validators', () => {
     const rendered = Object.entries(chunk.modules).filter(([, { renderedLength }]) => renderedLength > 0);
 
     expect(chunk.imports).toEqual([]);
     expect(rendered.map(([id]) => id).filter((id) => !/libs\/(client|protocol)\/src\//.test(id))).toEqual([]);
   });
 
-  it('runs in Node by itself, whose process exits after close', { timeout: 20_000 }, async () => {
+  it('runs in Node without a bundler, and the process exits after close', { timeout: 20_000 }, async () => {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-client-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     await writeFile(join(folder, 'client.mjs'), chunk.code);
     const gateway = await startGateway();
-    // Each of these leaves a timer to the client: a refresh, a move, a retry, and what is never answered.
+    // Each of these starts a timer in the client: a refresh, a move, a retry, and a request that is never answered.
     gateway.greet = () => ({ expires: 60_000 });
     gateway.scripts['presence'] = () => 'silence';
     gateway.scripts['publish'] = (_, { channel }) => (channel === 'room' ? 'default' : { refuse: 'unavailable' });

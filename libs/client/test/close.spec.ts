@@ -6,7 +6,7 @@ import { record, recordEvents } from './recorder.js';
 import { connect, startGateway } from './setup.js';
 
 describe('close', () => {
-  it('answers what is under way, rejects the rest and ends with 1000', async () => {
+  it('waits for outstanding replies, rejects the rest and ends with 1000', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     const events = recordEvents(sut);
@@ -27,7 +27,7 @@ describe('close', () => {
     expect(sut.close()).toBe(sut.close());
   });
 
-  it('waits for answers for a bounded moment', async () => {
+  it('waits for replies for a limited time', async () => {
     const gateway = await startGateway();
     gateway.scripts['publish'] = () => 'silence';
     const sut = connect(gateway, { timeout: 10_000 });
@@ -41,7 +41,7 @@ describe('close', () => {
     expect(performance.now() - start).toBeLessThan(3_500);
   });
 
-  it('hands over nothing more', async () => {
+  it('delivers nothing afterwards', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     const app = record();
@@ -68,7 +68,7 @@ describe('close', () => {
 });
 
 describe('the constructor', () => {
-  it('takes another WebSocket, and http URLs', async () => {
+  it('accepts another WebSocket, and http URLs', async () => {
     const gateway = await startGateway();
     const sut = connect({ url: gateway.url.replace('ws:', 'http:') }, { WebSocket: Ws });
     const app = record();
@@ -81,7 +81,7 @@ describe('the constructor', () => {
     await vi.waitFor(() => expect(sut.state).toBe('connected'), WAIT);
   });
 
-  it('refuses what is no URL', () => {
+  it('refuses an invalid URL', () => {
     expect(() => new Holdfast('not a url')).toThrow(TypeError);
   });
 });

@@ -29,23 +29,23 @@ interface Received {
   readonly id: RequestId | undefined;
 }
 
-/** What a script makes of a request: a reply, a refusal, or no answer at all. */
+/** A script's response to a request: a reply, an error, or none. */
 type Outcome = { reply: unknown } | { refuse: ErrorCode } | 'silence';
 export type Script = (peer: Peer, data: Received['data']) => Outcome | 'default';
 
 interface Stream {
   epoch: string;
-  /** Offsets up to this one are not kept. */
+  /** Offsets up to this one are no longer stored. */
   trimmed: number;
   messages: Message[];
   readonly keys: Map<string, number>;
 }
 
-/** One connection, seen from the gateway. */
+/** One connection, from the gateway's side. */
 export class Peer {
   readonly received: Received[] = [];
   readonly subscribed = new Set<string>();
-  /** Keeps the socket, reads on and says nothing more: a connection that is half open. */
+  /** Keeps the socket open and reading, but sends nothing more: a half-open connection. */
   isMute = false;
   closeCode: number | undefined;
   readonly socket: WebSocket;
@@ -102,14 +102,14 @@ export class Peer {
 }
 
 /**
- * A gateway that keeps its channels in a Map, with scripts to misbehave. Every connection is to a pod of its own
- * (`pod-1`, `pod-2`, …), as it may be behind a load balancer.
+ * A gateway that keeps its channels in a Map, with scripts to misbehave. Every connection is to another pod
+ * (`pod-1`, `pod-2`, …), as behind a load balancer.
  */
 export class FakeGateway {
   readonly peers: Peer[] = [];
-  /** What a new connection is told; `undefined` keeps it waiting. */
+  /** The welcome of a new connection; `undefined` keeps it waiting. */
   greet: (peer: Peer) => Partial<Welcome> | CloseName | undefined = () => ({});
-  /** Replace the default answers to an event. */
+  /** Replace the default responses to an event. */
   readonly scripts: Record<string, Script> = {};
   /** Upgrades are refused with this status. */
   refuseUpgrades: number | undefined;
@@ -148,13 +148,13 @@ export class FakeGateway {
     return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}/ws`;
   }
 
-  /** The n-th connection, from 1, once it is there. */
+  /** The n-th connection, from 1, once it is open. */
   async peer(n: number, { timeout, interval } = WAIT): Promise<Peer> {
     const end = performance.now() + timeout;
     for (;;) {
       const peer = this.peers[n - 1];
       if (peer !== undefined) return peer;
-      if (performance.now() > end) throw new Error(`connection ${n} did not come within ${timeout} ms`);
+      if (performance.now() > end) throw new Error(`connection ${n} was not opened within ${timeout} ms`);
       await sleep(interval);
     }
   }
@@ -178,14 +178,14 @@ export class FakeGateway {
     return offset;
   }
 
-  /** Forgets the messages that are kept. */
+  /** Drops the stored messages. */
   trim(channel: string): void {
     const stream = this.stream(channel);
     stream.trimmed += stream.messages.length;
     stream.messages = [];
   }
 
-  /** Begins the stream anew. */
+  /** Starts a new epoch with an empty history. */
   restart(channel: string, epoch: string): void {
     this.#streams.set(channel, { epoch, trimmed: 0, messages: [], keys: new Map() });
   }

@@ -11,7 +11,7 @@ const WELCOME: Welcome = {
   keyWindow: 300_000,
 };
 
-/** A socket on a path that answers pings after `latency` ms, until it is cut: then packets vanish, and nothing is closed. */
+/** A socket on a path that answers pings after `latency` ms, until it is cut: then packets are lost, and nothing is closed. */
 class Path extends EventTarget {
   static all: Path[] = [];
   static latency = 0;
@@ -50,7 +50,7 @@ let page: Page;
 let device: EventTarget;
 let sut: Holdfast;
 
-/** Time passes while timers stand still, as in a page that a browser has frozen. */
+/** Lets time pass without timers, as in a page that a browser has frozen. */
 let frozen = 0;
 
 beforeEach(() => {
@@ -94,24 +94,24 @@ function lastPath(): Path {
   return path;
 }
 
-/** How long it takes the client to notice a path that is cut now, in ms. */
+/** How long the client takes to detect a path that is cut now, in ms. */
 async function noticedAfter(path: Path, atMost = 120_000): Promise<number> {
   path.isCut = true;
   const from = performance.now();
   const states: string[] = [];
   const stop = sut.on('state', ({ state }) => states.push(state));
   while (!states.includes('reconnecting')) {
-    if (performance.now() - from > atMost) throw new Error(`not noticed in ${atMost} ms`);
+    if (performance.now() - from > atMost) throw new Error(`not detected in ${atMost} ms`);
     await vi.advanceTimersByTimeAsync(10);
   }
   stop();
   return performance.now() - from;
 }
 
-/** Moments at which a path may be cut: through more than one round of pings, right after frames too. */
+/** Moments at which a path may be cut: during more than one round of pings, and right after frames. */
 const PHASES = Array.from({ length: 30 }, (_, index) => index * 337);
 
-describe('a dead path is noticed', () => {
+describe('a dead path is detected', () => {
   it.each([
     ['within 10 s in a page that is visible', () => inPage('visible'), 10_000],
     ['within 15 s in a page that is hidden', () => inPage('hidden'), 15_000],
@@ -133,7 +133,7 @@ describe('a dead path is noticed', () => {
   it.each([
     ['the page becomes visible', () => page.show('visible')],
     ['the device is online again', () => device.dispatchEvent(new Event('online'))],
-  ])('within 5 s from when %s, however late its timers were', async (_, returns) => {
+  ])('within 5 s after %s, however late its timers were', async (_, returns) => {
     inPage('hidden');
     const path = await connected();
     path.isCut = true;
@@ -144,7 +144,7 @@ describe('a dead path is noticed', () => {
     expect(await noticedAfter(path)).toBeLessThanOrEqual(5_100);
   });
 
-  it('by every later connection too, and none listens to the page any longer once it ended', async () => {
+  it('by every later connection too, and an ended connection no longer listens to the page', async () => {
     inPage('visible');
     const listeners = new Set<unknown>();
     vi.spyOn(page, 'addEventListener').mockImplementation((_, listener) => void listeners.add(listener));
@@ -163,8 +163,8 @@ describe('a dead path is noticed', () => {
   });
 });
 
-describe('a path that lives', () => {
-  it('is kept where every answer takes a little less than 5 s', async () => {
+describe('a working path', () => {
+  it('is kept if every answer takes a little less than 5 s', async () => {
     inPage('visible');
     Path.latency = 4_900;
     const path = await connected();
@@ -174,7 +174,7 @@ describe('a path that lives', () => {
     expect(Path.all).toHaveLength(1);
   });
 
-  it('is asked no more often than every 4.8 s while the page is visible, every 8 s while it is hidden', async () => {
+  it('is pinged at most every 4.8 s while the page is visible, every 8 s while it is hidden', async () => {
     inPage('visible');
     const path = await connected();
     await vi.advanceTimersByTimeAsync(48_000);
@@ -187,7 +187,7 @@ describe('a path that lives', () => {
     expect(path.pings.length - before).toBeLessThanOrEqual(10);
   });
 
-  it('is not asked while the gateway talks, nor when the page is only looked at now and then', async () => {
+  it('is not pinged while the gateway sends frames, nor when the page only becomes visible now and then', async () => {
     inPage('visible');
     const path = await connected();
     for (let time = 0; time < 100; time += 1) {
@@ -199,7 +199,7 @@ describe('a path that lives', () => {
     expect(Path.all).toHaveLength(1);
   });
 
-  it('is kept by a page that was frozen while its answer was on the way', async () => {
+  it('is kept by a page that was frozen while the answer was on its way', async () => {
     inPage('hidden');
     Path.latency = 1_000;
     const path = await connected();

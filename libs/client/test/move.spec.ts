@@ -8,7 +8,7 @@ import { connect, startGateway } from './setup.js';
 
 const offsets = (n: number) => Array.from({ length: n }, (_, index) => `message ${index + 1}`);
 
-/** Two pods that both have what is published, each sending it when the test says so. */
+/** Two pods that both have every publication, and deliver it when the test says so. */
 async function connected(gateway: FakeGateway, options: HoldfastOptions = {}) {
   const sut = connect(gateway, options);
   const events = recordEvents(sut);
@@ -21,14 +21,14 @@ function drain(peer: Peer, within: number): void {
   peer.send('reconnect', { within, reason: 'draining' });
 }
 
-/** Moves at once, and with all the time in the world: what the test waits for does not come of a deadline. */
+/** Moves at once, with a distant deadline, so that the deadline does not cause what the test waits for. */
 function drainPatiently(peer: Peer): void {
   const random = vi.spyOn(Math, 'random').mockReturnValue(0.000_1);
   onTestFinished(() => random.mockRestore());
   drain(peer, 60_000);
 }
 
-/** Both connections are open: a publish that the old one does not answer keeps it. */
+/** Keeps both connections open, with a publish that the old one does not answer. */
 async function overlapping(gateway: FakeGateway, handlers: Partial<SubscriptionHandlers> = {}) {
   const sut = connect(gateway);
   const app = { ...record(), ...handlers };
@@ -51,7 +51,7 @@ async function overlapping(gateway: FakeGateway, handlers: Partial<SubscriptionH
 }
 
 describe('make before break', () => {
-  it('opens the next connection under its session, and only then leaves the old one with 1000', async () => {
+  it('opens the next connection with its session, and only then closes the old one with 1000', async () => {
     const gateway = await startGateway();
     const { sut, events, app, old } = await connected(gateway);
     gateway.publish('room', 'a');
@@ -69,7 +69,7 @@ describe('make before break', () => {
     expect(sut.welcome?.node).toBe('pod-2');
   });
 
-  it('does not move at once: clients of one pod come at different moments', async () => {
+  it('does not move at once: the clients of a pod move at different moments', async () => {
     const gateway = await startGateway();
     const random = vi.spyOn(Math, 'random').mockReturnValue(0.5);
     const { old } = await connected(gateway);
@@ -81,11 +81,11 @@ describe('make before break', () => {
     expect(performance.now() - start).toBeGreaterThanOrEqual(98);
   });
 
-  it('hands over once and in order while both connections bring the messages', async () => {
+  it('delivers once and in order while both connections receive the messages', async () => {
     const gateway = await startGateway();
     const { app, events, old } = await connected(gateway);
     gateway.scripts['subscribe'] = () => {
-      // Published between the request of the new connection and its reply: the old one brings it, the replay as well.
+      // Published between the request on the new connection and its reply: both the old connection and the replay have it.
       gateway.publish('room', 'during', [old]);
       return 'default';
     };
@@ -101,7 +101,7 @@ describe('make before break', () => {
     expect(events).toEqual(['connected', 'moved pod-1 pod-2']);
   });
 
-  it('keeps the old connection until the new one brings every channel', async () => {
+  it('keeps the old connection until the new one delivers every channel', async () => {
     const gateway = await startGateway();
     const { sut, app, old } = await connected(gateway);
     const other = record();
@@ -122,7 +122,7 @@ describe('make before break', () => {
     expect(app.log).toEqual([]);
   });
 
-  it('settles the publishes that are under way on the old one, and sends new ones on the new', async () => {
+  it('settles outstanding publishes on the old connection, and sends new ones on the new one', async () => {
     const gateway = await startGateway();
     const { sut, old, events } = await connected(gateway);
     gateway.scripts['publish'] = (peer) => (peer === old ? 'silence' : 'default');
@@ -135,7 +135,7 @@ describe('make before break', () => {
     const elsewhere = sut.publish('other', 3);
 
     await expect(elsewhere).resolves.toEqual({ epoch: 'e1', offset: 1 });
-    // In one channel the second waits for the first.
+    // On one channel the second waits for the first.
     expect(next.requests('publish').map(({ data }) => data['channel'])).toEqual(['other']);
     expect(old.closeCode).toBeUndefined();
 
@@ -148,9 +148,9 @@ describe('make before break', () => {
     await vi.waitFor(() => expect(events).toEqual(['connected', 'moved pod-1 pod-2']), WAIT);
   });
 
-  it('takes a publish that the old connection does not answer in time to the new one, under its key', async () => {
+  it('retries a publish that times out on the old connection on the new one, with its key', async () => {
     const gateway = await startGateway();
-    // Not after a back-off: the other connection is there.
+    // Without a back-off, because the other connection is open.
     const { sut, old, events } = await connected(gateway, { backoff: { base: 100_000, max: 100_000 } });
     gateway.scripts['publish'] = (peer) => (peer === old ? 'silence' : 'default');
     const publish = sut.publish('room', 1);
@@ -164,13 +164,13 @@ describe('make before break', () => {
     expect(events).toEqual(['connected', 'moved pod-1 pod-2']);
   });
 
-  it('loses nothing where a namespace keeps no history: the old connection brings what the new one cannot', async () => {
+  it('loses nothing in a namespace without history: the old connection delivers what the new one cannot', async () => {
     const gateway = await startGateway();
     const { app, old, events } = await connected(gateway);
     let isLate = false;
     gateway.scripts['subscribe'] = (peer) => {
       if (peer === old) return 'default';
-      // Both pods know of it, but the old one's frame is still on its way.
+      // Both pods have it, but the old one's frame is still on its way.
       gateway.publish('room', 'late', []);
       gateway.trim('room');
       isLate = true;
@@ -187,7 +187,7 @@ describe('make before break', () => {
     expect(app.log).toEqual(offsets(2));
   });
 
-  it('tells of what neither connection brought', async () => {
+  it('reports messages that neither connection delivered', async () => {
     const gateway = await startGateway();
     const { app, old, events } = await connected(gateway);
     gateway.scripts['subscribe'] = (peer) => {
@@ -205,7 +205,7 @@ describe('make before break', () => {
     expect(events).toContain('moved pod-1 pod-2');
   });
 
-  it('says nothing of what is missing to who has unsubscribed', async () => {
+  it('reports no gap after unsubscribe', async () => {
     const gateway = await startGateway();
     const { sut, old, events } = await connected(gateway);
     const app = record();
@@ -227,7 +227,7 @@ describe('make before break', () => {
     expect(app.log).toEqual([]);
   });
 
-  it('tries again while the old one lives', async () => {
+  it('retries while the old connection is open', async () => {
     const gateway = await startGateway();
     const { sut, app, old, events } = await connected(gateway);
     gateway.refuseUpgrades = 503;
@@ -241,7 +241,7 @@ describe('make before break', () => {
     await vi.waitFor(() => expect(events).toEqual(['connected', 'moved pod-1 pod-2']), WAIT);
   });
 
-  it('reconnects in the ordinary way where the old one is closed before there is a new one', async () => {
+  it('reconnects as usual if the old connection closes before there is a new one', async () => {
     const gateway = await startGateway();
     const { app, old, events } = await connected(gateway);
     gateway.refuseUpgrades = 503;
@@ -257,7 +257,7 @@ describe('make before break', () => {
     expect(events).not.toContain('moved pod-1 pod-2');
   });
 
-  it('goes back to the old connection where the new one breaks first', async () => {
+  it('returns to the old connection if the new one breaks first', async () => {
     const gateway = await startGateway();
     const { sut, app, old, events } = await connected(gateway);
     // The second pod dies as soon as it is asked for the channel.
@@ -274,7 +274,7 @@ describe('make before break', () => {
     expect(sut.state).toBe('connected');
   });
 
-  it('moves on where the new pod is draining as well', async () => {
+  it('moves again if the new pod is draining as well', async () => {
     const gateway = await startGateway();
     const { app, old, events } = await connected(gateway);
     gateway.scripts['subscribe'] = (peer) => {
@@ -293,7 +293,7 @@ describe('make before break', () => {
     expect(gateway.peers).toHaveLength(3);
   });
 
-  it('moves once for several notices, by the soonest', async () => {
+  it('moves once for several notices, by the earliest', async () => {
     const gateway = await startGateway();
     const { old, events } = await connected(gateway);
     drain(old, 3_600_000);
@@ -304,7 +304,7 @@ describe('make before break', () => {
     expect(gateway.peers).toHaveLength(2);
   });
 
-  it('gives up a move that is refused by code, and stops when the old connection ends', async () => {
+  it('gives up a move that is refused by a close code, and stops when the old connection ends', async () => {
     const gateway = await startGateway();
     const { sut, old, events } = await connected(gateway);
     gateway.greet = () => 'forbidden';
@@ -318,7 +318,7 @@ describe('make before break', () => {
     expect(gateway.peers).toHaveLength(3);
   });
 
-  it('takes up the attempt that is under way where the old connection ends meanwhile', async () => {
+  it('continues the current attempt if the old connection ends meanwhile', async () => {
     const gateway = await startGateway();
     const { sut, old, events } = await connected(gateway);
     gateway.greet = () => undefined;
@@ -335,7 +335,7 @@ describe('make before break', () => {
   });
 
   describe('while both connections are open', () => {
-    it('tells who comes and goes once, as the new one tells it', async () => {
+    it('reports joins and leaves once, from the new one', async () => {
       const gateway = await startGateway();
       const log: string[] = [];
       gateway.scripts['subscribe'] = ({ node }) => ({
@@ -353,7 +353,7 @@ describe('make before break', () => {
       await vi.waitFor(() => expect(log).toEqual(['subscribed', 'members pod-1', 'members pod-2', 'join pod-2']), WAIT);
     });
 
-    it('stays subscribed where only the old one ends the subscription', async () => {
+    it('stays subscribed if only the old one ends the subscription', async () => {
       const gateway = await startGateway();
       const { sut, app, old, next, leave } = await overlapping(gateway);
       old.send('unsubscribed', { channel: 'room', code: 'forbidden' });
@@ -364,7 +364,7 @@ describe('make before break', () => {
       await vi.waitFor(() => expect(app.log).toEqual(['message 1']), WAIT);
     });
 
-    it('ends the subscription on both where the new one refuses it', async () => {
+    it('ends the subscription on both if the new one refuses it', async () => {
       const gateway = await startGateway();
       gateway.scripts['subscribe'] = ({ node }) => (node === 'pod-1' ? 'default' : { refuse: 'forbidden' });
       const { app, old, leave } = await overlapping(gateway);
@@ -375,7 +375,7 @@ describe('make before break', () => {
       expect(app.log).toEqual(['error forbidden']);
     });
 
-    it('waits for the answers of the old one', async () => {
+    it('waits for the replies of the old one', async () => {
       const gateway = await startGateway();
       gateway.scripts['presence'] = ({ node }) => (node === 'pod-1' ? 'silence' : 'default');
       const sut = connect(gateway);
@@ -408,7 +408,7 @@ describe('make before break', () => {
 });
 
 describe('a gateway that is overloaded', () => {
-  it('is left where another takes us', async () => {
+  it('is left if another accepts the client', async () => {
     const gateway = await startGateway();
     const { events, old } = await connected(gateway);
     old.send('reconnect', { within: 200, reason: 'overloaded' });
@@ -417,7 +417,7 @@ describe('a gateway that is overloaded', () => {
     await vi.waitFor(() => expect(old.closeCode).toBe(1000), WAIT);
   });
 
-  it('keeps us where nobody else does: it is asked for a while, and then left alone until it says so again', async () => {
+  it('keeps the client if no other accepts it, until it asks again', async () => {
     const gateway = await startGateway();
     const { sut, events, app, old } = await connected(gateway, { backoff: { base: 10, max: 20 } });
     gateway.refuseUpgrades = 503;
@@ -443,7 +443,7 @@ describe('a gateway that is overloaded', () => {
     await vi.waitFor(() => expect(events).toEqual(['connected', 'moved pod-1 pod-2']), WAIT);
   });
 
-  it('that goes away after all is left for good', async () => {
+  it('that later shuts down is left for good', async () => {
     const gateway = await startGateway();
     const { events, old } = await connected(gateway, { backoff: { base: 10, max: 20 } });
     gateway.refuseUpgrades = 503;

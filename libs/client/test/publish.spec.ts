@@ -13,7 +13,7 @@ describe('publish', () => {
     expect(gateway.stream('room').messages.map(({ data }) => data)).toEqual([{ text: 'a' }, null]);
   });
 
-  it('gives every publish a random key, or that of the caller', async () => {
+  it("gives every publish a random key, or the caller's", async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     await Promise.all([sut.publish('room', 1), sut.publish('room', 2), sut.publish('room', 3, { key: 'mine' })]);
@@ -23,7 +23,7 @@ describe('publish', () => {
     expect(new Set(keys)).toHaveProperty('size', 3);
   });
 
-  it('keeps the order of a channel across errors that pass, and channels apart', async () => {
+  it('keeps the order of each channel across retryable errors', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     let failures = 0;
@@ -43,7 +43,7 @@ describe('publish', () => {
     expect(gateway.stream('room').messages.map(({ data }) => data)).toEqual(Array.from({ length: 30 }, (_, i) => i));
   });
 
-  it('is tried again under one key across a reconnect, and stored once', async () => {
+  it('is retried with one key across a reconnect, and stored once', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     gateway.scripts['publish'] = (peer, { channel, data, key }) => {
@@ -66,7 +66,7 @@ describe('publish', () => {
     expect(second).toEqual(first);
   });
 
-  it('is tried again on the same connection where there is no answer in time', async () => {
+  it('is retried on the same connection after a timeout', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway, { timeout: 30 });
     let attempts = 0;
@@ -95,7 +95,7 @@ describe('publish', () => {
     await expect(sut.publish('room', 'b')).resolves.toMatchObject({ epoch: 'e1' });
   });
 
-  it('is rejected as unknown while there is no gateway to try again with', async () => {
+  it('is rejected as unknown while there is no gateway for a retry', async () => {
     const gateway = await startGateway();
     gateway.greet = () => ({ keyWindow: 60 });
     const sut = connect(gateway);
@@ -111,7 +111,7 @@ describe('publish', () => {
     expect(waiting).toMatchObject({ reason: { code: 'unavailable', retryable: true } });
   });
 
-  it('is rejected as unknown where it is never answered', async () => {
+  it('is rejected as unknown if it is never answered', async () => {
     const gateway = await startGateway();
     gateway.greet = () => ({ keyWindow: 60 });
     gateway.scripts['publish'] = () => 'silence';
@@ -121,7 +121,7 @@ describe('publish', () => {
     await expect(sut.publish('room', 'a')).rejects.toMatchObject({ code: 'unknown' });
   });
 
-  it('is rejected as unavailable where every answer said that nothing was stored', async () => {
+  it('is rejected as unavailable if every error said that nothing was stored', async () => {
     const gateway = await startGateway();
     gateway.greet = () => ({ keyWindow: 60 });
     gateway.scripts['publish'] = () => ({ refuse: 'unavailable' });
@@ -145,7 +145,7 @@ describe('publish', () => {
     await Promise.allSettled([first, second]);
   });
 
-  it('is rejected at once with what cannot pass, and those behind it go on', async () => {
+  it('is rejected at once with an error that is not retryable, and the next ones continue', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     gateway.scripts['publish'] = (_, { data }) => (data === 'bad' ? { refuse: 'forbidden' } : 'default');
@@ -156,7 +156,7 @@ describe('publish', () => {
     expect(gateway.peers[0]?.requests('publish')).toHaveLength(2);
   });
 
-  it('is not sent where it is larger than a frame may be: that would end the connection', async () => {
+  it('is not sent if it is larger than a frame may be, which would end the connection', async () => {
     const gateway = await startGateway();
     gateway.greet = () => ({ maxPayload: 1_000 });
     const sut = connect(gateway);
@@ -177,7 +177,7 @@ describe('publish', () => {
     await expect(sut.publish('room', 5)).resolves.toMatchObject({ offset: 1 });
   });
 
-  it('comes after the subscribes of a reconnect, so that a subscriber sees its own', async () => {
+  it('follows the subscribes of a reconnect, so that a subscriber sees its own publish', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     const app = record();
@@ -208,7 +208,7 @@ describe('presence and history', () => {
     expect(gateway.peers[0]?.requests('history')[0]?.data).toEqual({ channel: 'room', limit: 1, reverse: true });
   });
 
-  it('are asked again on the next connection', async () => {
+  it('are repeated on the next connection', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     gateway.scripts['presence'] = (peer) => {
@@ -220,7 +220,7 @@ describe('presence and history', () => {
     await expect(sut.presence('room')).resolves.toEqual({ members: [], count: 0 });
   });
 
-  it('fail when their time is up, with a gateway or without', async () => {
+  it('fail after their timeout, with a gateway or without', async () => {
     const gateway = await startGateway();
     gateway.scripts['history'] = () => 'silence';
     gateway.greet = () => undefined;
@@ -232,7 +232,7 @@ describe('presence and history', () => {
     await expect(sut.history('room')).rejects.toMatchObject({ code: 'timeout', retryable: true });
   });
 
-  it('fail with the refusal of the gateway', async () => {
+  it("fail with the gateway's error", async () => {
     const gateway = await startGateway();
     gateway.scripts['presence'] = () => ({ refuse: 'presence_disabled' });
     const sut = connect(gateway);

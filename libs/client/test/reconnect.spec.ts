@@ -4,7 +4,7 @@ import { record, recordEvents } from './recorder.js';
 import { connect, startGateway } from './setup.js';
 
 describe('reconnect', () => {
-  it('resumes where the application is, under the same session', async () => {
+  it("resumes from the application's position, with the same session", async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     const events = recordEvents(sut);
@@ -28,7 +28,7 @@ describe('reconnect', () => {
     expect(events).toEqual(['connected', 'reconnecting 1006', 'connected']);
   });
 
-  it('tells of what could not be replayed before anything newer', async () => {
+  it('reports messages that could not be replayed before anything newer', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     const app = record();
@@ -47,7 +47,7 @@ describe('reconnect', () => {
     expect(subscription.position).toEqual({ epoch: 'e1', offset: 3 });
   });
 
-  it('tells of a new epoch and goes on in it', async () => {
+  it('reports a new epoch and continues in it', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     const app = record();
@@ -78,7 +78,7 @@ describe('reconnect', () => {
     expect(sut.welcome?.node).toBe('pod-1');
   });
 
-  it('waits longer with every attempt, and little again after a stable connection', async () => {
+  it('waits longer with every attempt, and starts over after a stable connection', async () => {
     const gateway = await startGateway();
     let skew = 0;
     const now = performance.now.bind(performance);
@@ -116,7 +116,7 @@ describe('reconnect', () => {
     expect(sut.welcome?.node).toBe('pod-2');
   });
 
-  it('notices a half-open connection: a ping after silence, and no sign of life after it', async () => {
+  it('detects a half-open connection: a ping after silence, and no sign of life after it', async () => {
     const gateway = await startGateway();
     gateway.greet = () => ({ ping: 40 });
     const sut = connect(gateway, { timeout: 60 });
@@ -133,7 +133,7 @@ describe('reconnect', () => {
     expect(events).toEqual(['connected', 'reconnecting 1006', 'connected']);
   });
 
-  it('pings only where the gateway is silent', async () => {
+  it('pings only if the gateway is silent', async () => {
     const gateway = await startGateway();
     gateway.greet = () => ({ ping: 1_000 });
     const sut = connect(gateway);
@@ -177,7 +177,7 @@ describe('reconnect', () => {
     ['tooBig', 1009],
     ['forbidden', 4003],
     ['disconnected', 4009],
-  ] as const)('stays away after a close as %s', async (name, code) => {
+  ] as const)('does not reconnect after a close with %s', async (name, code) => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     const events = recordEvents(sut);
@@ -192,7 +192,7 @@ describe('reconnect', () => {
     expect(gateway.peers).toHaveLength(1);
   });
 
-  it('comes back under a new session when another connection has taken over its own', async () => {
+  it('reconnects with a new session when another connection has taken over its own', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     await vi.waitFor(() => expect(sut.state).toBe('connected'), WAIT);
@@ -200,12 +200,12 @@ describe('reconnect', () => {
     const second = await gateway.peer(2);
     expect(second.session).toBeUndefined();
     await vi.waitFor(() => expect(sut.welcome?.session).toBe('session-2'), WAIT);
-    // And keeps that one.
+    // And keeps the new session.
     second.socket.terminate();
     expect((await gateway.peer(3)).session).toBe('session-2');
   });
 
-  it('stays away where the gateway refuses by code before it welcomes', async () => {
+  it('does not reconnect if the gateway refuses with a close code before the welcome', async () => {
     const gateway = await startGateway();
     gateway.greet = () => 'forbidden';
     const sut = connect(gateway);

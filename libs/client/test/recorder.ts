@@ -2,7 +2,7 @@ import type { Message } from '@holdfast/protocol';
 import type { Holdfast } from '../src/client.js';
 import type { SubscriptionHandlers } from '../src/subscription.js';
 
-/** Writes down what an application is told, in its order. */
+/** Records the calls to an application's handlers, in order. */
 export function record(): SubscriptionHandlers & { readonly log: string[]; readonly messages: Message[] } {
   const log: string[] = [];
   const messages: Message[] = [];
@@ -19,7 +19,7 @@ export function record(): SubscriptionHandlers & { readonly log: string[]; reado
   };
 }
 
-/** Writes down a client's events. */
+/** Records a client's events. */
 export function recordEvents(client: Holdfast): string[] {
   const log: string[] = [];
   client.on('state', ({ state, reason }) => log.push(reason === undefined ? state : `${state} ${reason.code}`));

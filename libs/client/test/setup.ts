@@ -2,7 +2,7 @@ import { expect, onTestFinished } from 'vitest';
 import { Holdfast, type HoldfastOptions } from '../src/client.js';
 import { FakeGateway } from './fake-gateway.js';
 
-/** A gateway that is gone when the test is. */
+/** A gateway that stops when the test ends. */
 export async function startGateway(): Promise<FakeGateway> {
   const gateway = await FakeGateway.listen();
   onTestFinished(() => gateway.close());
@@ -11,7 +11,7 @@ export async function startGateway(): Promise<FakeGateway> {
   return gateway;
 }
 
-/** A client that makes haste, and is closed when the test ends. */
+/** A client with short delays, which is closed when the test ends. */
 export function connect({ url }: Pick<FakeGateway, 'url'>, options: HoldfastOptions = {}): Holdfast {
   const client = new Holdfast(url, { timeout: 1_000, backoff: { base: 4, max: 20 }, ...options });
   onTestFinished(() => client.close());

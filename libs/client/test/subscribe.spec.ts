@@ -7,7 +7,7 @@ import { connect, startGateway } from './setup.js';
 const member = (client: string) => ({ client });
 
 describe('subscribe', () => {
-  it('hands over recent messages and then live ones', async () => {
+  it('delivers recent messages and then live ones', async () => {
     const gateway = await startGateway();
     for (const data of ['a', 'b', 'c']) gateway.publish('room', data);
     const sut = connect(gateway);
@@ -21,7 +21,7 @@ describe('subscribe', () => {
     expect(app.log).toEqual(['message 2', 'message 3', 'message 4']);
   });
 
-  it('begins after a position that the application kept', async () => {
+  it('begins after a position stored by the application', async () => {
     const gateway = await startGateway();
     for (const data of ['a', 'b', 'c']) gateway.publish('room', data);
     const sut = connect(gateway);
@@ -34,7 +34,7 @@ describe('subscribe', () => {
     await vi.waitFor(() => expect(late.log).toEqual(['not_recovered e1:0']), WAIT);
   });
 
-  it('surfaces a gap before what follows it', async () => {
+  it('reports a gap before the messages that follow it', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     const app = record();
@@ -49,7 +49,7 @@ describe('subscribe', () => {
     expect(subscription.position).toEqual({ epoch: 'e2', offset: 8 });
   });
 
-  it('surfaces an offset that was skipped without a word, and drops one that comes twice', async () => {
+  it('reports an offset that was skipped without a gap, and drops a duplicate', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     const app = record();
@@ -60,7 +60,7 @@ describe('subscribe', () => {
     await vi.waitFor(() => expect(app.log).toEqual(['message 1', 'gap e1:3', 'message 4', 'message 5']), WAIT);
   });
 
-  it('lets offsets be skipped where the namespace conflates', async () => {
+  it('allows skipped offsets if the namespace conflates', async () => {
     const gateway = await startGateway();
     gateway.scripts['subscribe'] = () => ({ reply: { channel: 'room', epoch: 'e1', offset: 0, conflated: true } });
     const sut = connect(gateway);
@@ -84,7 +84,7 @@ describe('subscribe', () => {
     expect(subscription.channel).toBe('@me');
   });
 
-  it('tells who is there, who comes and who goes', async () => {
+  it('reports members, joins and leaves', async () => {
     const gateway = await startGateway();
     gateway.scripts['subscribe'] = () => ({
       reply: { channel: 'room', epoch: 'e1', offset: 0, recovered: true, members: [member('a')], count: 1 },
@@ -109,7 +109,7 @@ describe('subscribe', () => {
     await vi.waitFor(() => expect(log.at(-1)).toEqual([['a'], 1]), WAIT);
   });
 
-  it('is tried again after errors that pass', async () => {
+  it('is retried after retryable errors', async () => {
     const gateway = await startGateway();
     let attempts = 0;
     gateway.scripts['subscribe'] = () => (++attempts < 3 ? { refuse: 'unavailable' } : 'default');
@@ -121,12 +121,12 @@ describe('subscribe', () => {
     expect(events).toEqual(['connected', 'error unavailable', 'error unavailable']);
   });
 
-  it('is tried again where there is no answer in time, with an unsubscribe before it', async () => {
+  it('is retried after a timeout, with an unsubscribe first', async () => {
     const gateway = await startGateway();
     let attempts = 0;
     gateway.scripts['subscribe'] = (peer) => {
       if (++attempts > 1) return 'default';
-      // Done, though the reply is lost.
+      // Carried out, but the reply is lost.
       peer.subscribed.add('room');
       return 'silence';
     };
@@ -139,7 +139,7 @@ describe('subscribe', () => {
     expect(gateway.peers[0]?.received.map(({ event }) => event)).toEqual(['subscribe', 'unsubscribe', 'subscribe']);
   });
 
-  it('that is refused for good ends, and says so where there is no error handler', async () => {
+  it('ends if it is refused, and reports to the client if there is no error handler', async () => {
     const gateway = await startGateway();
     gateway.scripts['subscribe'] = () => ({ refuse: 'forbidden' });
     const sut = connect(gateway);
@@ -169,7 +169,7 @@ describe('subscribe', () => {
     expect(app.log).toEqual(['unsubscribed kicked']);
   });
 
-  it('hands over nothing after unsubscribe, and may begin again', async () => {
+  it('delivers nothing after unsubscribe, and can begin again', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     const [before, after] = [record(), record()];
@@ -187,7 +187,7 @@ describe('subscribe', () => {
     expect(before.log).toEqual([]);
   });
 
-  it('can be given up when a gap is told', async () => {
+  it('can be ended in the gap handler', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     const app = record();
@@ -211,7 +211,7 @@ describe('subscribe', () => {
     expect(peer.subscribed.has('room')).toBe(false);
   });
 
-  it('can be given up before the answer', async () => {
+  it('can be ended before the reply', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     await vi.waitFor(() => expect(sut.state).toBe('connected'), WAIT);
@@ -222,7 +222,7 @@ describe('subscribe', () => {
     expect(gateway.peers[0]?.subscribed.has('room')).toBe(false);
   });
 
-  it('outlives handlers that throw', async () => {
+  it('survives handlers that throw', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     const uncaught: unknown[] = [];

@@ -4,7 +4,7 @@ import { record, recordEvents } from './recorder.js';
 import { connect, startGateway } from './setup.js';
 
 describe('token', () => {
-  it('is carried as a subprotocol, never in the URL', async () => {
+  it('is sent as a subprotocol, never in the URL', async () => {
     const gateway = await startGateway();
     connect(gateway, { token: 'a.b-c_d' });
     const peer = await gateway.peer(1);
@@ -13,7 +13,7 @@ describe('token', () => {
     expect(peer.url).toBe('/ws');
   });
 
-  it('is told by the connect event where a subprotocol cannot hold it', async () => {
+  it('is sent in the connect event if it is not valid in a subprotocol', async () => {
     const gateway = await startGateway();
     gateway.greet = () => undefined;
     const sut = connect(gateway, { token: 'a/b=' });
@@ -29,7 +29,7 @@ describe('token', () => {
     );
   });
 
-  it('is asked for before every connection', async () => {
+  it('is requested before every connection', async () => {
     const gateway = await startGateway();
     let asked = 0;
     const sut = connect(gateway, { token: async () => `token-${++asked}` });
@@ -40,12 +40,12 @@ describe('token', () => {
     expect(second.protocols).toContain('bearer.token-2');
   });
 
-  it('is asked for again when the callback fails, and the application is told', async () => {
+  it('is requested again when the callback fails, and the error is reported', async () => {
     const gateway = await startGateway();
     let asked = 0;
     const sut = connect(gateway, {
       token: () => {
-        if (++asked < 3) throw new Error('the backend is away');
+        if (++asked < 3) throw new Error('the backend is unavailable');
         return 'good';
       },
     });
@@ -54,7 +54,7 @@ describe('token', () => {
     await vi.waitFor(() => expect(events).toEqual(['error token_failed', 'error token_failed', 'connected']), WAIT);
   });
 
-  it('that comes after the client was closed is not used', async () => {
+  it('that arrives after the client was closed is not used', async () => {
     const gateway = await startGateway();
     const callbacks: PromiseWithResolvers<string>[] = [];
     const clients = [1, 2].map(() =>
@@ -77,7 +77,7 @@ describe('token', () => {
     expect(events).toEqual([['closed 1000'], ['closed 1000']]);
   });
 
-  it('is asked for again after 4001, and one that was refused is not tried twice', async () => {
+  it('is requested again after 4001, and a refused one is not used twice', async () => {
     const gateway = await startGateway();
     gateway.greet = ({ protocols }) => (protocols.includes('bearer.good') ? {} : 'unauthorized');
     const tokens = ['old', 'old', 'old', 'good'];
@@ -89,7 +89,7 @@ describe('token', () => {
     expect(events.filter((event) => event === 'error unauthorized')).toHaveLength(3);
   });
 
-  it('that never changes stops the client where it is refused', async () => {
+  it('that cannot change stops the client if it is refused', async () => {
     const gateway = await startGateway();
     gateway.greet = () => 'unauthorized';
     const sut = connect(gateway, { token: 'bad' });
@@ -99,7 +99,7 @@ describe('token', () => {
     expect(gateway.peers).toHaveLength(1);
   });
 
-  it('that is missing stops the client where the gateway wants one', async () => {
+  it('that is missing stops the client if the gateway requires one', async () => {
     const gateway = await startGateway();
     gateway.greet = () => undefined;
     const sut = connect(gateway);
@@ -120,13 +120,13 @@ describe('token', () => {
     const start = performance.now();
     await vi.waitFor(() => expect(peer.requests('refresh')).toHaveLength(1), WAIT);
 
-    // At least 5 s before, so after one.
+    // At least 5 s before the end, so after one second.
     expect(performance.now() - start).toBeLessThan(1_100);
     expect(peer.requests('refresh')[0]?.data).toEqual({ token: 'token-2' });
     await vi.waitFor(() => expect(peer.requests('refresh')[1]?.data).toEqual({ token: 'token-3' }), WAIT);
   });
 
-  it('is renewed at 80 % of a long life', async () => {
+  it('is renewed after 80 % of a long lifetime', async () => {
     const gateway = await startGateway();
     gateway.greet = () => ({ expires: 100_000 });
     const timeouts = vi.spyOn(globalThis, 'setTimeout');
@@ -137,7 +137,7 @@ describe('token', () => {
     timeouts.mockRestore();
   });
 
-  it('that is refused at a renewal is not tried again', async () => {
+  it('that is refused at a renewal is not used again', async () => {
     const gateway = await startGateway();
     gateway.greet = () => ({ expires: 5_500 });
     gateway.scripts['refresh'] = (_, { token }) => (token === 'good' ? { reply: {} } : { refuse: 'unauthorized' });
@@ -150,7 +150,7 @@ describe('token', () => {
     expect(peer.requests('refresh').map(({ data }) => data['token'])).toEqual(['revoked', 'good']);
   });
 
-  it('is renewed again where that failed', async () => {
+  it('is renewed again after a failure', async () => {
     const gateway = await startGateway();
     gateway.greet = () => ({ expires: 5_500 });
     let isRefused = true;
@@ -169,7 +169,7 @@ describe('token', () => {
 });
 
 describe('subscription token', () => {
-  it('is asked for once and given with every subscribe', async () => {
+  it('is requested once and sent with every subscribe', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     const token = vi.fn<(channel: string) => Promise<string>>(async (channel) => `for-${channel}`);
@@ -181,7 +181,7 @@ describe('subscription token', () => {
     expect(token).toHaveBeenCalledTimes(1);
   });
 
-  it('is asked for again where the gateway refuses it, once', async () => {
+  it('is requested once more if the gateway refuses it', async () => {
     const gateway = await startGateway();
     gateway.scripts['subscribe'] = (_, data) => (data['token'] === 'good' ? 'default' : { refuse: 'forbidden' });
     const sut = connect(gateway);
@@ -195,7 +195,7 @@ describe('subscription token', () => {
     expect(tokens).toEqual(['good']);
   });
 
-  it('that expired is replaced, and the subscription goes on from its position', async () => {
+  it('that expired is replaced, and the subscription continues from its position', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     const app = record();
@@ -215,7 +215,7 @@ describe('subscription token', () => {
     });
   });
 
-  it('is not needed to go on where a permission without one ended: the gateway decides again', async () => {
+  it('is not needed if a permission without a token ended: the gateway decides again', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     const app = record();
@@ -235,13 +235,13 @@ describe('subscription token', () => {
     await vi.waitFor(() => expect(app.log.at(-1)).toBe('error forbidden'), WAIT);
   });
 
-  it('is asked for again when the callback fails', async () => {
+  it('is requested again when the callback fails', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);
     const events = recordEvents(sut);
     let asked = 0;
     const token = async () => {
-      if (++asked === 1) throw new Error('the backend is away');
+      if (++asked === 1) throw new Error('the backend is unavailable');
       return 'good';
     };
     await sut.subscribe('room', record(), { token }).ready;

@@ -5,7 +5,7 @@ import { isChannel, MAX_CHANNEL_LENGTH, namespaceOf, userChannel } from './chann
 const CHARACTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.:/%#'.split('');
 
 describe('a channel name', () => {
-  it('is 1-255 of its characters', () => {
+  it('has 1-255 of the allowed characters', () => {
     const name = fc.string({ unit: fc.constantFrom(...CHARACTERS), minLength: 1, maxLength: MAX_CHANNEL_LENGTH });
     fc.assert(
       fc.property(name, (one) => {
@@ -17,7 +17,7 @@ describe('a channel name', () => {
     expect(isChannel('')).toBe(false);
   });
 
-  it('holds no other character', () => {
+  it('contains no other character', () => {
     for (let code = 0; code < 0x1_00; code += 1) {
       const character = String.fromCodePoint(code);
       expect(isChannel(`x${character}`), JSON.stringify(character)).toBe(CHARACTERS.includes(character));
@@ -33,7 +33,7 @@ describe('a channel name', () => {
     ['x@ann', false],
     ['#x', true],
     [':', true],
-  ])('%j is one: %j', (name, expected) => {
+  ])('%j is valid: %j', (name, expected) => {
     expect(isChannel(name)).toBe(expected);
   });
 
@@ -61,7 +61,7 @@ describe("a user's own channel", () => {
     expect(userChannel(user)).toBe(channel);
   });
 
-  it('is a channel, belongs to one user, and names it', () => {
+  it('is a valid channel name, belongs to one user, and contains its id', () => {
     const user = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).filter((one) => one.isWellFormed());
     fc.assert(
       fc.property(user, user, (one, other) => {
@@ -74,7 +74,7 @@ describe("a user's own channel", () => {
     );
   });
 
-  it('is of no user whose id is empty, too long or no Unicode', () => {
+  it('does not exist for an id that is empty, too long or not Unicode', () => {
     expect(userChannel('x'.repeat(254))).toHaveLength(255);
     for (const user of ['', 'x'.repeat(255), '語'.repeat(29), '\ud800']) {
       expect(() => userChannel(user)).toThrow(RangeError);

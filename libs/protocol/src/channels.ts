@@ -1,10 +1,10 @@
-/** Longest channel name, in characters. */
+/** The maximum length of a channel name, in characters. */
 export const MAX_CHANNEL_LENGTH = 255;
 
-/** The namespace of all users' own channels. */
+/** The namespace of users' own channels. */
 export const USER_NAMESPACE = '@';
 
-/** What a client may write for its own user's channel; frames carry the real name. */
+/** The alias for the user's own channel in requests; frames from the gateway carry the real name. */
 export const OWN_CHANNEL_ALIAS = '@me';
 
 const CHANNEL = /^@?[A-Za-z0-9_\-.:/%#]+$/;
@@ -14,7 +14,7 @@ export function isChannel(name: string): boolean {
   return name.length <= MAX_CHANNEL_LENGTH && CHANNEL.test(name);
 }
 
-/** The part before the first `:`, `''` where there is none, and `@` for every user's own channel. */
+/** The part before the first `:`, `''` if there is none, and `@` for every user's own channel. */
 export function namespaceOf(channel: string): string {
   if (channel.startsWith(USER_NAMESPACE)) return USER_NAMESPACE;
   const colon = channel.indexOf(':');
@@ -22,19 +22,19 @@ export function namespaceOf(channel: string): string {
 }
 
 /**
- * The own channel of a user: `@` and the percent-encoded user id.
+ * A user's own channel: `@` and the percent-encoded user id.
  *
- * @throws RangeError when the encoded id is longer than a channel name may be, or is not well-formed Unicode.
+ * @throws RangeError if the id is empty, not well-formed Unicode, or too long for a channel name when encoded.
  */
 export function userChannel(user: string): string {
   if (user === '') throw new RangeError('a user id must not be empty');
   if (!user.isWellFormed()) throw new RangeError('a user id must be well-formed Unicode');
-  // encodeURIComponent leaves ! ~ * ' ( ) alone, which a channel name may not hold.
+  // encodeURIComponent does not encode ! ~ * ' ( ), which a channel name must not contain.
   const encoded = encodeURIComponent(user).replace(
     /[!~*'()]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
   );
   const channel = USER_NAMESPACE + encoded;
-  if (channel.length > MAX_CHANNEL_LENGTH) throw new RangeError('the user id is too long for a channel of its own');
+  if (channel.length > MAX_CHANNEL_LENGTH) throw new RangeError('the user id is too long for a channel name');
   return channel;
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { CLOSE, retryAfterClose } from './close-codes.js';
 
 describe('the close codes', () => {
-  it('are each used once, and may stand in a close frame (RFC 6455, section 7.4)', () => {
+  it('are unique and allowed in a close frame (RFC 6455, section 7.4)', () => {
     const codes = Object.values(CLOSE).map(({ code }) => code);
     expect(new Set(codes).size).toBe(codes.length);
     for (const code of codes) {
@@ -31,7 +31,7 @@ describe('the close codes', () => {
     [4003, 'never'],
     [4009, 'never'],
     [4010, 'session'],
-    // What explains nothing is retried.
+    // Codes that say nothing about the cause are retried.
     [1005, 'always'],
     [1006, 'always'],
     [1015, 'always'],

@@ -1,7 +1,6 @@
 /**
- * Whether a client connects again after a close:
- * `always` (with back-off), `never`, `token` (only with a token that is not the refused one), or `session` (only with a new
- * session).
+ * Whether a client reconnects after a close:
+ * `always` (with back-off), `never`, `token` (only with a different token), or `session` (only with a new session).
  */
 export type Retry = 'always' | 'never' | 'token' | 'session';
 
@@ -12,24 +11,28 @@ interface CloseCode {
   readonly reason: string;
 }
 
-/** Every close code of the gateway; 1xxx are those of RFC 6455, section 7.4.1 and the IANA registry, 4xxx are ours. */
+/** Every close code of the gateway; 1xxx are from RFC 6455, section 7.4.1 and the IANA registry, 4xxx are our own. */
 export const CLOSE = {
   normal: { code: 1000, retry: 'never', reason: 'closed' },
   goingAway: { code: 1001, retry: 'always', reason: 'going away' },
-  badFraming: { code: 1002, retry: 'never', reason: 'a frame was not one of RFC 6455' },
+  badFraming: { code: 1002, retry: 'never', reason: 'a frame violated RFC 6455' },
   invalidText: { code: 1007, retry: 'never', reason: 'a text frame was not UTF-8' },
-  abuse: { code: 1008, retry: 'never', reason: 'too many frames, or too many bad ones' },
+  abuse: { code: 1008, retry: 'never', reason: 'too many frames, or too many invalid ones' },
   tooBig: { code: 1009, retry: 'never', reason: 'a frame was larger than maxPayload' },
   internal: { code: 1011, retry: 'always', reason: 'internal error' },
-  restart: { code: 1012, retry: 'always', reason: 'this gateway is going away, resume on another' },
-  overloaded: { code: 1013, retry: 'always', reason: 'overloaded, too slow, or not decidable now: resume later' },
+  restart: { code: 1012, retry: 'always', reason: 'this gateway is shutting down, resume on another' },
+  overloaded: {
+    code: 1013,
+    retry: 'always',
+    reason: 'overloaded, too slow, or authorization unavailable: resume later',
+  },
   unauthorized: { code: 4001, retry: 'token', reason: 'token missing, invalid or expired' },
   forbidden: { code: 4003, retry: 'never', reason: 'forbidden' },
   disconnected: { code: 4009, retry: 'never', reason: 'disconnected by the API' },
   replaced: {
     code: 4010,
     retry: 'session',
-    reason: 'a newer connection of this session took over: connect with a new session if you need another one',
+    reason: 'a newer connection of this session took over: use a new session for a separate client',
   },
 } as const satisfies Record<string, CloseCode>;
 
@@ -37,7 +40,7 @@ export type CloseName = keyof typeof CLOSE;
 
 const RETRY = new Map<number, Retry>(Object.values(CLOSE).map(({ code, retry }) => [code, retry]));
 
-/** Whether a client connects again after `code`; a code outside of the catalogue (1006, say) explains nothing: it does. */
+/** Whether a client reconnects after `code`. It does after unknown codes, such as 1006, because they say nothing about the cause. */
 export function retryAfterClose(code: number): Retry {
   return RETRY.get(code) ?? 'always';
 }

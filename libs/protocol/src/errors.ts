@@ -3,7 +3,7 @@ interface ErrorEntry {
   readonly message: string;
   /** Whether the same request may succeed later. */
   readonly retryable: boolean;
-  /** The HTTP status (RFC 9110, section 15) of the same refusal at an upgrade or in the API. */
+  /** The HTTP status (RFC 9110, section 15) of the same error at an upgrade or in the API. */
   readonly status: number;
 }
 
@@ -15,69 +15,69 @@ export const ERRORS = {
     retryable: false,
     status: 400,
   },
-  unknown_event: { message: 'no such event', retryable: false, status: 404 },
-  id_required: { message: 'this event needs an "id" to be answered under', retryable: false, status: 400 },
-  id_reused: { message: 'this id belongs to a request that is not answered yet', retryable: false, status: 409 },
-  invalid: { message: 'the data of this request is not valid', retryable: false, status: 400 },
+  unknown_event: { message: 'unknown event', retryable: false, status: 404 },
+  id_required: { message: 'this event requires an "id"', retryable: false, status: 400 },
+  id_reused: { message: 'another request with this id has not been answered yet', retryable: false, status: 409 },
+  invalid: { message: 'the data of this request is invalid', retryable: false, status: 400 },
   invalid_channel: {
-    message: 'a channel is 1-255 characters of A-Z a-z 0-9 _ - . : / % #, or @USER',
+    message: 'a channel name is 1-255 characters of A-Z a-z 0-9 _ - . : / % #, or @USER',
     retryable: false,
     status: 400,
   },
   too_large: { message: 'larger than the gateway accepts', retryable: false, status: 413 },
   not_connected: { message: 'send "connect" with a token first', retryable: false, status: 401 },
   already_connected: {
-    message: 'this connection is authenticated already: use "refresh"',
+    message: 'this connection is already authenticated: use "refresh"',
     retryable: false,
     status: 409,
   },
-  unauthorized: { message: 'the token or API key is missing, not valid or expired', retryable: false, status: 401 },
+  unauthorized: { message: 'the token or API key is missing, invalid or expired', retryable: false, status: 401 },
   forbidden: { message: 'not permitted', retryable: false, status: 403 },
-  origin_forbidden: { message: 'pages of this origin may not connect', retryable: false, status: 403 },
+  origin_forbidden: { message: 'this origin is not allowed to connect', retryable: false, status: 403 },
   already_subscribed: {
-    message: 'this connection is subscribed to the channel already',
+    message: 'this connection is already subscribed to the channel',
     retryable: false,
     status: 409,
   },
   not_subscribed: { message: 'this connection is not subscribed to the channel', retryable: false, status: 409 },
-  presence_disabled: { message: 'presence is off in this namespace', retryable: false, status: 409 },
-  history_disabled: { message: 'history is off in this namespace', retryable: false, status: 409 },
+  presence_disabled: { message: 'presence is disabled in this namespace', retryable: false, status: 409 },
+  history_disabled: { message: 'history is disabled in this namespace', retryable: false, status: 409 },
   key_conflict: { message: 'this key was used before with other data', retryable: false, status: 409 },
   not_found: { message: 'no such resource', retryable: false, status: 404 },
-  method_not_allowed: { message: 'this resource does not answer this method', retryable: false, status: 405 },
+  method_not_allowed: { message: 'this resource does not support this method', retryable: false, status: 405 },
   unsupported_media_type: { message: 'send application/json', retryable: false, status: 415 },
   upgrade_required: { message: 'open a WebSocket here (version 13)', retryable: false, status: 426 },
   refused: { message: 'the handler of this event refused the request', retryable: false, status: 422 },
   headers_too_large: { message: 'the head of the request is too large', retryable: false, status: 431 },
-  request_timeout: { message: 'the request did not come to its end in time', retryable: true, status: 408 },
+  request_timeout: { message: 'the request was not complete in time', retryable: true, status: 408 },
   too_many_connections: {
-    message: 'this user or address has as many connections as it may',
+    message: 'too many connections of this user or address: close some, or try again later',
     retryable: true,
     status: 429,
   },
   too_many_subscriptions: {
-    message: 'this connection has as many subscriptions as it may: unsubscribe from some',
+    message: 'too many subscriptions on this connection: unsubscribe from some',
     retryable: false,
     status: 429,
   },
   rate_limited: { message: 'too many requests, slow down', retryable: true, status: 429 },
-  draining: { message: 'this gateway is going away, connect to another', retryable: true, status: 503 },
+  draining: { message: 'this gateway is shutting down, connect to another', retryable: true, status: 503 },
   overloaded: { message: 'this gateway is overloaded, try again later', retryable: true, status: 503 },
   authorization_unavailable: {
-    message: 'who may do this cannot be decided now, try again later',
+    message: 'authorization is unavailable, try again later',
     retryable: true,
     status: 503,
   },
-  unavailable: { message: 'the broker is not available, nothing was stored', retryable: true, status: 503 },
+  unavailable: { message: 'the broker is unavailable, nothing was stored: try again', retryable: true, status: 503 },
   unknown: {
-    message: 'the broker did not answer in time, it may have been stored: retry only under a key',
+    message: 'the broker did not respond in time, it may have been stored: retry only with a key',
     retryable: true,
     status: 504,
   },
-  internal: { message: 'an error of the gateway, see its log', retryable: true, status: 500 },
+  internal: { message: 'internal error of the gateway, see its log', retryable: true, status: 500 },
 } as const satisfies Record<string, ErrorEntry>;
 
-/** Seconds after which whoever is refused by 429 or 503 may try again, as `Retry-After` tells (RFC 9110, section 10.2.3). */
+/** The `Retry-After` of 429 and 503, in seconds (RFC 9110, section 10.2.3). */
 export const RETRY_AFTER_S = 2;
 
 export type ErrorCode = keyof typeof ERRORS;
@@ -89,7 +89,7 @@ export interface ErrorData {
   readonly retryable: boolean;
 }
 
-/** The catalogue's entry of `code` as it goes over the wire; `detail` says what exactly was wrong, never the value itself. */
+/** The error data for `code`, as sent to clients. `detail` says what exactly was wrong, and never contains the value. */
 export function errorData(code: ErrorCode, detail?: string): ErrorData {
   const { message, retryable } = ERRORS[code];
   return { code, message: detail === undefined ? message : `${message}: ${detail}`, retryable };

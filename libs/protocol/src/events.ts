@@ -2,8 +2,8 @@
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 
 /**
- * A place in a channel's stream. Offsets count from 1 by 1 within an epoch; a position names the last offset that is
- * accounted for, so a stream without publications is at offset 0.
+ * A position in a channel's stream: the last offset that was delivered or reported as lost. Offsets count from 1 by 1 within an
+ * epoch, so a stream without publications is at offset 0.
  */
 export interface Position {
   readonly epoch: string;
@@ -16,26 +16,26 @@ export interface Sender {
   readonly user?: string;
 }
 
-/** One subscribed client, as presence shows it. `info` is the token's claim of that name. */
+/** A subscribed client, as presence shows it. `info` is the token's claim of that name. */
 export interface Member {
   readonly client: string;
   readonly user?: string;
   readonly info?: Json;
 }
 
-/** `count` is exact within the lease time, `members` is capped. */
+/** `members` is limited in length; `count` is the full number, exact within the lease time. */
 export interface Members {
   readonly members: readonly Member[];
   readonly count: number;
 }
 
-/** A publication as the history holds it. */
+/** A publication in the history. */
 export interface Publication {
   readonly offset: number;
   readonly data: Json;
   /** The broker's clock, in ms since the Unix epoch. */
   readonly time: number;
-  /** Absent where the HTTP API published. */
+  /** Absent if it was published through the HTTP API. */
   readonly sender?: Sender;
   readonly key?: string;
 }
@@ -47,19 +47,19 @@ export interface Message extends Publication {
 export interface Welcome {
   /** The client's public id: the hash of `session` and `user`. */
   readonly client: string;
-  /** A secret of 32 characters of base64url: who presents it when connecting takes over the client id. */
+  /** A secret of 32 characters of base64url: presenting it when connecting keeps the client id. */
   readonly session: string;
   /** Absent for an anonymous connection. */
   readonly user?: string;
-  /** The pod that answered. */
+  /** The name of the pod. */
   readonly node: string;
   /** Send `ping` after this many ms without a frame from the gateway. */
   readonly ping: number;
-  /** The largest frame that the gateway takes, in bytes. */
+  /** The largest frame that the gateway accepts, in bytes. */
   readonly maxPayload: number;
-  /** For how many ms a publish may be retried under its key. */
+  /** How long a publish may be retried with its key, in ms. */
   readonly keyWindow: number;
-  /** In so many ms the token expires; absent where it does not. */
+  /** Milliseconds until the token expires; absent if it does not expire. */
   readonly expires?: number;
 }
 
@@ -72,9 +72,9 @@ export interface SubscribeRequest {
   readonly channel: string;
   /** Resume: replay what followed this position. Not together with `last`. */
   readonly since?: Position | undefined;
-  /** Replay up to so many recent messages, 1–1,000. */
+  /** Replay up to this many recent messages, 1–1,000. */
   readonly last?: number | undefined;
-  /** Answer with the members, and tell of joins and leaves. */
+  /** Include the members in the reply, and send joins and leaves. */
   readonly presence?: boolean | undefined;
   /** A subscription token for this channel. */
   readonly token?: string | undefined;
@@ -83,10 +83,10 @@ export interface SubscribeRequest {
 /** `replay` messages follow the reply as ordinary `message` frames; `offset` is that of the last of them. */
 export interface SubscribeReply extends Position, Partial<Members> {
   readonly channel: string;
-  /** Only after a `since`: whether everything missed is replayed. Where false, reload your state and go on from here. */
+  /** Only with `since`: whether everything missed is replayed. If false, reload your state and continue from this position. */
   readonly recovered?: boolean;
   readonly replay?: number;
-  /** This namespace keeps only the latest message under pressure: offsets may skip without a `gap`. */
+  /** In this namespace slow clients only get the latest message: offsets may skip without a `gap`. */
   readonly conflated?: true;
 }
 
@@ -101,7 +101,7 @@ export interface UnsubscribeReply {
 export interface PublishRequest {
   readonly channel: string;
   readonly data: Json;
-  /** Publishing again under the same key within `keyWindow` stores nothing. 1–64 characters. */
+  /** Publishing again with the same key within `keyWindow` stores nothing. 1–64 characters. */
   readonly key?: string | undefined;
 }
 
@@ -113,15 +113,15 @@ export interface PresenceRequest {
 
 export interface HistoryRequest {
   readonly channel: string;
-  /** Only what followed this position (with `reverse`: came before it). */
+  /** Only publications after this position (with `reverse`: before it). */
   readonly since?: Position | undefined;
-  /** 1–1,000 publications, 100 where it is not given. */
+  /** The number of publications, 1–1,000; 100 by default. */
   readonly limit?: number | undefined;
   /** Newest first. */
   readonly reverse?: boolean | undefined;
 }
 
-/** The position is the channel's present one, not that of the last publication of this page. */
+/** The position is the channel's current one, not that of the last publication of this page. */
 export interface HistoryReply extends Position {
   readonly publications: readonly Publication[];
 }
@@ -131,13 +131,13 @@ export interface RefreshRequest {
 }
 
 export interface RefreshReply {
-  /** In so many ms the new token expires; absent where it does not. */
+  /** Milliseconds until the new token expires; absent if it does not expire. */
   readonly expires?: number;
 }
 
 export type PingReply = Record<string, never>;
 
-/** What a client sends, and what it is answered. */
+/** The requests of a client, and their replies. */
 export interface Requests {
   connect: { data: ConnectRequest; reply: Welcome };
   subscribe: { data: SubscribeRequest; reply: SubscribeReply };
@@ -154,19 +154,19 @@ export type RequestEvent = keyof Requests;
 /** Why a client should open another connection. */
 export type ReconnectReason = 'draining' | 'age' | 'overloaded';
 
-/** Why a subscription ended without the client's asking. */
+/** Why the gateway ended a subscription. */
 export type UnsubscribedCode = 'kicked' | 'token_expired' | 'forbidden';
 
-/** What the gateway sends on its own. */
+/** The events that the gateway sends without a request. */
 export interface Notices {
   welcome: Welcome;
   message: Message;
   join: { readonly channel: string; readonly member: Member };
   leave: { readonly channel: string; readonly member: Member };
   members: { readonly channel: string } & Members;
-  /** Something before this position is lost to you: reload your state and go on from here. */
+  /** Messages before this position were lost: reload your state and continue from this position. */
   gap: { readonly channel: string } & Position;
-  /** Open another connection within so many ms. */
+  /** Open another connection within this many ms. */
   reconnect: { readonly within: number; readonly reason: ReconnectReason };
   unsubscribed: { readonly channel: string; readonly code: UnsubscribedCode };
 }

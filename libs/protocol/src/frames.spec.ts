@@ -12,11 +12,11 @@ import {
 } from './frames.js';
 
 const requestId = fc.oneof(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 16 }), fc.maxSafeInteger());
-/** JSON.parse gives no -0 that JSON.stringify would keep. */
+/** Normalized, because JSON.stringify does not preserve -0. */
 const json = fc.jsonValue({ noUnicodeString: false }).map((value) => JSON.parse(JSON.stringify(value)) as unknown);
 
 describe('the decoder of requests', () => {
-  it('never throws, and gives a request or a reason, whatever it is fed', () => {
+  it('returns a request or a reason for any input, and never throws', () => {
     const anything = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.json(),
@@ -45,7 +45,7 @@ describe('the decoder of requests', () => {
     );
   });
 
-  it('refuses every id that is not one, and does not repeat it', () => {
+  it('refuses every invalid id, and does not repeat it', () => {
     const noId = fc.oneof(json, fc.double(), fc.string({ minLength: 65 })).filter((id) => !isRequestId(id));
     fc.assert(
       fc.property(noId, (id) => {
@@ -55,7 +55,7 @@ describe('the decoder of requests', () => {
     );
   });
 
-  it('keeps the id of a frame that it refuses for something else, so that the refusal can be matched', () => {
+  it('keeps the id of an invalid frame, so that the error can be matched', () => {
     fc.assert(
       fc.property(
         requestId,
@@ -74,7 +74,7 @@ describe('the decoder of requests', () => {
     },
   );
 
-  it('is not led astray by what every object has', () => {
+  it('ignores inherited properties', () => {
     expect(sut('{"__proto__":{"event":"ping","id":1}}')).toEqual({
       code: 'malformed',
       detail: '"event" must be a string',
@@ -83,7 +83,7 @@ describe('the decoder of requests', () => {
     expect(({} as Record<string, unknown>)['event']).toBeUndefined();
   });
 
-  it('survives nesting as deep as a frame can be', () => {
+  it('survives the deepest nesting that fits into a frame', () => {
     const depth = 30_000;
     expect(sut(`{"event":"publish","data":${'['.repeat(depth)}${']'.repeat(depth)}}`)).toMatchObject({
       event: 'publish',
@@ -95,7 +95,7 @@ describe('the decoder of requests', () => {
 const read = (text: string): GatewayFrame => JSON.parse(text) as GatewayFrame;
 
 describe('the frames of the gateway', () => {
-  it('are JSON that holds what was put in', () => {
+  it('are JSON with the given content', () => {
     fc.assert(
       fc.property(requestId, json, fc.string({ unit: 'binary' }), (id, data, detail) => {
         expect(read(encodeReply(id, data))).toEqual({ event: 'reply', id, data });

@@ -4,14 +4,14 @@ import type { NoticeEvent, Notices } from './events.js';
 /** A request's id: a string of 1–64 characters or a safe integer, unique among the connection's unanswered requests. */
 export type RequestId = string | number;
 
-/** A request that has the envelope's shape; its event and data are not checked yet. */
+/** A request with a valid envelope; its event and data have not been validated yet. */
 export interface RequestFrame {
   readonly event: string;
   readonly data?: unknown;
   readonly id?: RequestId;
 }
 
-/** What could be read of a frame that is refused: the id, where there is one, so that the refusal can be matched. */
+/** A frame with an invalid envelope. It has the id, if that is valid, so that the error can be matched to the request. */
 export interface BadFrame {
   readonly code: ErrorCode;
   readonly detail: string;
@@ -28,7 +28,7 @@ export function isRequestId(id: unknown): id is RequestId {
   return typeof id === 'number' ? Number.isSafeInteger(id) : typeof id === 'string' && id.length > 0 && id.length <= 64;
 }
 
-/** Reads the envelope of one text frame. Never throws. */
+/** Decodes the envelope of a text frame. Never throws. */
 export function decodeRequest(text: string): RequestFrame | BadFrame {
   let frame: unknown;
   try {

@@ -40,7 +40,7 @@ describe('the data of a request', () => {
     ['connect', { token: '' }, 'token: '],
     ['connect', { token: 'x'.repeat(MAX_TOKEN_LENGTH + 1) }, 'token: '],
     ['connect', { token: 't', session: 'x'.repeat(65) }, 'session: '],
-    ['subscribe', { channel: 'x', since, last: 1 }, 'give "since" or "last", not both'],
+    ['subscribe', { channel: 'x', since, last: 1 }, 'expected "since" or "last", not both'],
     ['subscribe', { channel: 'x', since: { epoch: 'e' } }, 'since.offset: '],
     ['subscribe', { channel: 'x', since: { epoch: '', offset: 0 } }, 'since.epoch: '],
     ['subscribe', { channel: 'x', since: { epoch: 'e', offset: -1 } }, 'since.offset: '],
@@ -54,18 +54,18 @@ describe('the data of a request', () => {
     ['history', { channel: 'x', limit: 1e9 }, 'limit: '],
     ['unsubscribe', { channel: 'x', chanel: 'y' }, 'Unrecognized key: "chanel"'],
     ['ping', { data: 1 }, ''],
-  ])('of %s may not be %j: the first thing that is wrong is named', (event, data, detail) => {
+  ])('of %s may not be %j: the first issue is named', (event, data, detail) => {
     expect(check(event, data)).toEqual({ code: 'invalid', detail: expect.stringContaining(detail) });
   });
 
-  it('is told apart where its channel is no channel', () => {
+  it('has a separate code for an invalid channel name', () => {
     for (const event of ['subscribe', 'unsubscribe', 'publish', 'presence', 'history'] as const) {
       const data = event === 'publish' ? { channel: 'a b', data: 1 } : { channel: 'a b' };
       expect(check(event, data)).toEqual({ code: 'invalid_channel', detail: 'channel' });
     }
   });
 
-  it('is valid or refused for a reason, whatever it is, and the reason never repeats a value', () => {
+  it('is valid or refused with a reason, which never contains a value', () => {
     const secret = 'zq-a-value-zq';
     const value = fc.oneof(fc.constant(secret), fc.jsonValue({ maxDepth: 2 }), fc.constant(undefined));
     const data = fc.oneof(
@@ -84,7 +84,7 @@ describe('the data of a request', () => {
   });
 });
 
-it('requests that are pointless without an answer need an id', () => {
+it('requests that are useless without a reply require an id', () => {
   expect([...EVENTS_WITH_ID].toSorted((a, b) => a.localeCompare(b))).toEqual([
     'connect',
     'history',

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { MAX_TEXT_LENGTH, readContent, sendableText } from './content.js';
 
 describe('readContent', () => {
-  it('reads what the page itself publishes', () => {
+  it('reads messages of the page itself', () => {
     expect(readContent({ text: 'hello', name: 'Ada' })).toEqual({ text: 'hello', name: 'Ada' });
   });
 
@@ -31,7 +31,7 @@ describe('sendableText', () => {
     expect(sendableText('\n \n  code\n\n  more \n')).toBe('  code\n\n  more');
   });
 
-  it('refuses what is too long, and counts only what would be sent', () => {
+  it('refuses text that is too long, and counts only the part that would be sent', () => {
     expect(sendableText('x'.repeat(MAX_TEXT_LENGTH) + '\n')).toHaveLength(MAX_TEXT_LENGTH);
     expect(sendableText('x'.repeat(MAX_TEXT_LENGTH + 1))).toBeUndefined();
   });

@@ -1,6 +1,6 @@
 import { isString, type Store } from './store.js';
 
-/** The line that is being typed in each room, kept across reloads of the tab. */
+/** The draft of each room, kept across reloads of the tab. */
 export class Drafts {
   readonly #store: Store;
 

@@ -1,12 +1,12 @@
 import { randomId } from './random-id.js';
 import { isRecord, type Store } from './store.js';
 
-/** Longest name, in characters (UTF-16 code units, as an input counts them). */
+/** The maximum length of a name, in UTF-16 code units, as inputs count them. */
 export const MAX_NAME_LENGTH = 32;
 
 export interface Identity {
   readonly name: string;
-  /** Random; who presents it is the same user again. Never leaves the page except for the gateway's token endpoint. */
+  /** Random; identifies the user to the gateway's token endpoint, and is sent nowhere else. */
   readonly secret: string;
 }
 
@@ -14,17 +14,17 @@ export function newIdentity(name: string): Identity {
   return { name, secret: randomId(32) };
 }
 
-/** The name without control characters and superfluous space; undefined where nothing visible is left or it is too long. */
+/** The name without control characters and superfluous space; undefined if nothing visible is left or it is too long. */
 export function normalizeName(input: string): string | undefined {
   const name = input.replace(/[\p{Cc}\s]+/gu, ' ').trim();
-  // Format characters join emoji, so they stay; alone they show nothing.
+  // Format characters join emoji, so they are kept; alone they are invisible.
   const visible = name.replace(/\p{Cf}/gu, '').trim();
   return visible === '' || name.length > MAX_NAME_LENGTH ? undefined : name;
 }
 
 /**
- * Who this page is. The tab keeps it, so that a reload is the same person and a second window can be another one;
- * the browser remembers the last, so that coming back takes one key press.
+ * The identity of this page. The tab keeps it, so that a reload is the same person and a second window can be another one;
+ * the browser remembers the last one, so that returning takes one key press.
  */
 export class Identities {
   readonly #tab: Store;

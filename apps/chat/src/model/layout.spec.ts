@@ -13,7 +13,7 @@ function notice(id: string): Entry {
   return { kind: 'notice', id, reason: 'not_recovered' };
 }
 
-/** As one line: `[` and `]` around groups, `|` for a day. */
+/** The layout in one line: `[` and `]` around groups, `|` for a day. */
 function sketch(rows: readonly Row[]): string {
   return rows
     .map((row) => {
@@ -43,7 +43,7 @@ describe('layout', () => {
     expect(sketch(rows)).toBe('| [a b] [c]');
   });
 
-  it('begins a new group where the person took another name', () => {
+  it('begins a new group if the person changed their name', () => {
     const renamed = { ...message('b', 'ada', noon), author: { id: 'ada', name: 'Countess', own: false } };
     expect(sketch(layout([message('a', 'ada', noon), renamed]))).toBe('| [a] [b]');
   });
@@ -65,7 +65,7 @@ describe('layout', () => {
     expect(sketch(rows)).toBe('| [a] new [b]');
   });
 
-  it('gives every row an id of its own, even where clocks disagree about the day', () => {
+  it('gives every row a unique id, even if clocks disagree about the day', () => {
     const yesterday = noon - 86_400_000;
     const rows = layout([
       message('a', 'ada', noon),
@@ -76,7 +76,7 @@ describe('layout', () => {
     expect(new Set(rows.map(({ id }) => id)).size).toBe(rows.length);
   });
 
-  it('shows nothing of nothing', () => {
+  it('is empty without entries', () => {
     expect(layout([])).toEqual([]);
   });
 });

@@ -17,9 +17,9 @@ export type Row =
     };
 
 /**
- * What stands between and around the entries: day dividers, groups, and where the new messages begin.
+ * Arranges the entries: day dividers, groups, and the divider before new messages.
  *
- * @param newFrom the id of the first entry that the person has not seen, if there is one.
+ * @param newFrom the id of the first unseen entry, if there is one.
  */
 export function layout(entries: readonly Entry[], newFrom?: string): Row[] {
   const rows: Row[] = [];
@@ -43,7 +43,7 @@ export function layout(entries: readonly Entry[], newFrom?: string): Row[] {
     if (today !== day) {
       closeGroup();
       day = today;
-      // A clock that was set back may show a day twice, so the day alone is not an id.
+      // If a clock was set back, a day may occur twice, so the day alone is not an id.
       rows.push({ kind: 'day', id: `day/${entry.id}`, time: entry.time });
     }
     if (entry.id === newFrom) {

@@ -23,7 +23,7 @@ export function linkify(text: string): TextPart[] {
   return parts;
 }
 
-/** A sentence's punctuation after an address is not part of it, nor is a bracket that was opened before it. */
+/** Excludes punctuation after an address, and closing brackets that were opened before it. */
 function withoutTrailing(address: string): string {
   const counts = new Map<string, number>();
   const count = (character: string): number => counts.get(character) ?? 0;

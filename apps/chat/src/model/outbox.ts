@@ -1,19 +1,19 @@
 import { isArrayOf, isRecord, type Store } from './store.js';
 
-/** A message that was sent by hand and is not confirmed yet. */
+/** A message that the person sent and that is not confirmed yet. */
 export interface OutgoingMessage {
   readonly key: string;
   readonly room: string;
   readonly text: string;
-  /** The author's name then: a publish that is repeated under its key must carry the same data. */
+  /** The author's name at that time: a publish that is repeated with its key must have the same data. */
   readonly name: string;
   /** When it was sent, in ms since the Unix epoch, by this machine's clock. */
   readonly time: number;
-  /** It was refused or given up: only the person may send it again. */
+  /** It was refused or timed out, and is only sent again by the person. */
   readonly failed: boolean;
 }
 
-/** Unconfirmed messages in the order of sending. They outlive a reload, so that nothing sent is lost silently. */
+/** Unconfirmed messages in the order of sending. They survive a reload, so that no message is lost silently. */
 export class Outbox {
   readonly #store: Store;
   readonly #messages: Map<string, OutgoingMessage>;

@@ -23,7 +23,7 @@ describe('Presence', () => {
     ]);
   });
 
-  it('keeps a user until the last window is gone', () => {
+  it('keeps a user until the last window is closed', () => {
     const sut = new Presence();
     sut.replace({ members: [member('1', 'a', 'Ada'), member('2', 'a', 'Ada')], count: 2 });
     sut.leave(member('1', 'a'));
@@ -32,7 +32,7 @@ describe('Presence', () => {
     expect(sut.people(undefined)).toHaveLength(0);
   });
 
-  it('does not take two anonymous clients for one person, nor one of them for you', () => {
+  it('does not merge anonymous clients with each other or with you', () => {
     const sut = new Presence();
     sut.replace({ members: [member('1')], count: 1 });
     sut.join(member('2'));
@@ -49,7 +49,7 @@ describe('Presence', () => {
     expect(sut.people(undefined).map(({ name }) => name)).toEqual(['Countess']);
   });
 
-  it('knows how many are beyond a capped list', () => {
+  it('counts clients beyond a capped list', () => {
     const sut = new Presence();
     sut.replace({ members: [member('1', 'a', 'Ada')], count: 12 });
     expect(sut.unlisted).toBe(11);

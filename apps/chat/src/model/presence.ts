@@ -9,10 +9,10 @@ export interface Person {
   readonly you: boolean;
 }
 
-/** Who is in a room, from the subscribe reply and the joins and leaves that follow it. */
+/** The people in a room, from the subscribe reply and the joins and leaves that follow it. */
 export class Presence {
   readonly #members = new Map<string, Member>();
-  /** Clients beyond the gateway's cap on a list, of whom only the number is known. */
+  /** Clients beyond the gateway's limit of a list, of which only the number is known. */
   #unlisted = 0;
 
   replace({ members, count }: Members): void {
@@ -29,7 +29,7 @@ export class Presence {
     if (!this.#members.delete(member.client)) this.#unlisted = Math.max(0, this.#unlisted - 1);
   }
 
-  /** Everybody who is listed, each once: you first, then by name. */
+  /** All listed people, each once: you first, then by name. */
   people(user: string | undefined): readonly Person[] {
     const people = new Map<string, Person>();
     for (const member of this.#members.values()) {
@@ -50,7 +50,7 @@ export class Presence {
   }
 }
 
-/** The same for all windows of one user; an anonymous client is a person of its own. */
+/** The same for all windows of one user; each anonymous client is a separate person. */
 export function personId({ client, user }: { readonly client: string; readonly user?: string }): string {
   return user === undefined ? `client:${client}` : `user:${user}`;
 }

@@ -27,12 +27,12 @@ describe('parseRoomName', () => {
   });
 });
 
-describe('the room in the address', () => {
-  it('is read as it is written', () => {
+describe('the room in the URL', () => {
+  it('is read as written', () => {
     expect(roomOfHash(hashOfRoom('coffee-break'))).toBe('coffee-break');
   });
 
-  it.each(['', '#', '#/', '#lobby', '#/Lobby', '#/a/b', '#/%20'])('is none in %j', (hash) => {
+  it.each(['', '#', '#/', '#lobby', '#/Lobby', '#/a/b', '#/%20'])('is undefined in %j', (hash) => {
     expect(roomOfHash(hash)).toBeUndefined();
   });
 

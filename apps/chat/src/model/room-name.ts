@@ -1,4 +1,4 @@
-/** Longest room name, in characters; the channel `chat:ROOM` stays far below the protocol's limit. */
+/** The maximum length of a room name, in characters; the channel `chat:ROOM` stays far below the protocol's limit. */
 export const MAX_ROOM_NAME_LENGTH = 40;
 
 const ROOM_NAME = /^[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?$/;
@@ -9,7 +9,7 @@ export function isRoomName(name: string): boolean {
   return name.length <= MAX_ROOM_NAME_LENGTH && ROOM_NAME.test(name);
 }
 
-/** Reads what a person typed: `#Coffee Break` is the room `coffee-break`. */
+/** Converts typed text to a room name: `#Coffee Break` is the room `coffee-break`. */
 export function parseRoomName(input: string): { name: string } | { problem: RoomNameProblem } {
   const name = input
     .trim()
@@ -21,7 +21,7 @@ export function parseRoomName(input: string): { name: string } | { problem: Room
   return isRoomName(name) ? { name } : { problem: 'characters' };
 }
 
-/** The room that a location's hash names, `#/lobby`. */
+/** The room in a location's hash, such as `#/lobby`. */
 export function roomOfHash(hash: string): string | undefined {
   const name = hash.startsWith('#/') ? hash.slice(2) : '';
   return isRoomName(name) ? name : undefined;

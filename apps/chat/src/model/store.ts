@@ -1,9 +1,9 @@
-/** What a page needs of the Web Storage API. */
+/** The part of the Web Storage API that the page uses. */
 export type StorageArea = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 
 const PREFIX = 'holdfast.chat.';
 
-/** JSON values in a storage area. What was stored by hand or by an older page is checked by the reader's guard. */
+/** JSON values in a storage area. The reader's guard checks them, because they may have been stored by an older page or manually. */
 export class Store {
   readonly #area: StorageArea;
 
@@ -11,7 +11,7 @@ export class Store {
     this.#area = area;
   }
 
-  /** The value, or undefined where there is none or it does not pass `guard`. */
+  /** The value, or undefined if there is none or it does not pass `guard`. */
   read<T>(name: string, guard: (value: unknown) => value is T): T | undefined {
     try {
       const value: unknown = JSON.parse(this.#area.getItem(PREFIX + name) ?? 'null');
@@ -21,12 +21,12 @@ export class Store {
     }
   }
 
-  /** Keeps the value; where the area is full or forbidden, the page goes on without. */
+  /** Stores the value. If storage is full or forbidden, the page continues without it. */
   write(name: string, value: unknown): void {
     try {
       this.#area.setItem(PREFIX + name, JSON.stringify(value));
     } catch {
-      // Nothing depends on it but the next load of the page.
+      // Only the next load of the page would use it.
     }
   }
 
@@ -34,12 +34,12 @@ export class Store {
     try {
       this.#area.removeItem(PREFIX + name);
     } catch {
-      // As above.
+      // As in `write`.
     }
   }
 }
 
-/** The browser's storage area, or one in memory where the browser forbids it (reading the property throws then). */
+/** The browser's storage area, or one in memory if the browser forbids it (reading the property then throws). */
 export function browserStorage(kind: 'localStorage' | 'sessionStorage'): StorageArea {
   try {
     return globalThis[kind];

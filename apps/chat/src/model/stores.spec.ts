@@ -17,7 +17,7 @@ const brokenStorage: StorageArea = {
 };
 
 describe('Drafts', () => {
-  it('keeps a line per room across a reload', () => {
+  it('keeps a draft per room across a reload', () => {
     const area = memoryStorage();
     const before = new Drafts(new Store(area));
     before.set('lobby', 'half a sen');
@@ -28,14 +28,14 @@ describe('Drafts', () => {
     expect(sut.get('random')).toBe('');
   });
 
-  it('forgets a line that was sent', () => {
+  it('forgets a draft that was sent', () => {
     const sut = new Drafts(new Store(memoryStorage()));
     sut.set('lobby', 'x');
     sut.set('lobby', '');
     expect(sut.get('lobby')).toBe('');
   });
 
-  it('does without where the browser forbids storage', () => {
+  it('works if the browser forbids storage', () => {
     const sut = new Drafts(new Store(brokenStorage));
     sut.set('lobby', 'x');
     sut.set('lobby', '');
@@ -46,7 +46,7 @@ describe('Drafts', () => {
 describe('Outbox', () => {
   const message: OutgoingMessage = { key: 'k', room: 'lobby', text: 'hi', name: 'Ada', time: 1, failed: false };
 
-  it('keeps what is not confirmed across a reload, in order', () => {
+  it('keeps unconfirmed messages across a reload, in order', () => {
     const area = memoryStorage();
     const before = new Outbox(new Store(area));
     before.put(message);
@@ -61,7 +61,7 @@ describe('Outbox', () => {
     expect(new Outbox(new Store(area)).messages).toEqual([{ ...message, key: 'l' }]);
   });
 
-  it.each(['not JSON', '{}', '[{"key":1}]', 'null'])('begins empty where %j is stored', (stored) => {
+  it.each(['not JSON', '{}', '[{"key":1}]', 'null'])('is empty if %j is stored', (stored) => {
     const area = memoryStorage();
     area.setItem('holdfast.chat.outbox', stored);
     expect(new Outbox(new Store(area)).messages).toEqual([]);

@@ -21,7 +21,7 @@ function outgoing(key: string, text: string, failed = false): OutgoingMessage {
   return { key, room: 'lobby', text, name: 'Me', time: 0, failed };
 }
 
-/** The texts from top to bottom, with `…` while sending, `!` when failed, and notices as `--`. */
+/** The texts from top to bottom, with `…` while sending, `!` if failed, and `--` for notices. */
 function shown(timeline: Timeline): string[] {
   return timeline.entries.map((entry) =>
     entry.kind === 'notice' ? '--' : entry.text + { sending: '…', failed: '!', sent: '' }[entry.state],
@@ -36,7 +36,7 @@ describe('Timeline', () => {
     sut.begin('e1');
   });
 
-  it('shows an own message at once, and confirms it where it stands by its key', () => {
+  it('shows an own message at once, and confirms it in place by its key', () => {
     sut.send(outgoing('k', 'mine'));
     expect(shown(sut)).toEqual(['mine…']);
     const [before] = sut.entries;
@@ -45,7 +45,7 @@ describe('Timeline', () => {
     expect(sut.entries[0]?.id).toBe(before?.id);
   });
 
-  it('keeps what is on its way out below what arrives', () => {
+  it('keeps messages that are being sent below received ones', () => {
     sut.send(outgoing('k', 'mine'));
     sut.receive(message(1, 'theirs'), ME);
     expect(shown(sut)).toEqual(['theirs', 'mine…']);
@@ -57,7 +57,7 @@ describe('Timeline', () => {
     expect(shown(sut)).toEqual(['theirs', 'mine…']);
   });
 
-  it('shows a message once, whether the answer or the stream comes first', () => {
+  it('shows a message once, whether the reply or the stream comes first', () => {
     sut.send(outgoing('k', 'first'));
     sut.confirm('k', { epoch: 'e1', offset: 1 });
     expect(shown(sut)).toEqual(['first']);
@@ -68,7 +68,7 @@ describe('Timeline', () => {
     expect(shown(sut)).toEqual(['first', 'second']);
   });
 
-  it("takes the broker's time for that of this machine", () => {
+  it("replaces this machine's time with the broker's", () => {
     sut.send({ ...outgoing('k', 'mine'), time: 5_000 });
     sut.confirm('k', { epoch: 'e1', offset: 1 });
     expect(sut.entries).toMatchObject([{ time: 5_000 }]);
@@ -76,7 +76,7 @@ describe('Timeline', () => {
     expect(sut.entries).toMatchObject([{ time: 1 }]);
   });
 
-  it('puts a message that was stored long ago in its place', () => {
+  it('moves a message that was stored earlier to its place', () => {
     sut.send(outgoing('k', 'old'));
     sut.receive(message(1, 'a'), ME);
     sut.receive(message(3, 'b'), ME);
@@ -84,7 +84,7 @@ describe('Timeline', () => {
     expect(shown(sut)).toEqual(['a', 'old', 'b']);
   });
 
-  it('keeps the order of sending while answers come one by one', () => {
+  it('keeps the order of sending while replies arrive one by one', () => {
     sut.send(outgoing('k', '1'));
     sut.send(outgoing('l', '2'));
     sut.confirm('k', { epoch: 'e1', offset: 1 });
@@ -92,7 +92,7 @@ describe('Timeline', () => {
     expect(shown(sut)).toEqual(['1', '2']);
   });
 
-  it('tells a failed message, which can be sent again or discarded', () => {
+  it('marks a failed message, which can be sent again or discarded', () => {
     sut.send(outgoing('k', 'mine'));
     sut.fail('k');
     expect(shown(sut)).toEqual(['mine!']);
@@ -102,26 +102,26 @@ describe('Timeline', () => {
     expect(shown(sut)).toEqual([]);
   });
 
-  it('takes a failed message for sent when the stream brings it after all', () => {
+  it('marks a failed message as sent if it appears in the stream after all', () => {
     sut.send(outgoing('k', 'mine', true));
     sut.receive(message(1, 'mine', ME, 'k'), ME);
     expect(shown(sut)).toEqual(['mine']);
   });
 
-  it('shows nothing twice that comes live and with a replay', () => {
+  it('shows a message once that is received live and with a replay', () => {
     sut.receive(message(1, 'a'), ME);
     expect(sut.receive(message(1, 'a'), ME)).toBeUndefined();
     expect(shown(sut)).toEqual(['a']);
   });
 
-  it('keeps what it showed when the history began anew, and goes on below the notice', () => {
+  it('keeps its entries when the history was lost, and continues below the notice', () => {
     sut.receive(message(1, 'before'), ME);
     sut.interrupt({ epoch: 'e2', offset: 0 }, 'not_recovered');
     sut.receive(message(1, 'after'), ME);
     expect(shown(sut)).toEqual(['before', '--', 'after']);
   });
 
-  it('puts the history that is loaded after a break between the notice and what came meanwhile', () => {
+  it('inserts history that is loaded after a gap between the notice and newer messages', () => {
     sut.receive(message(1, 'before'), ME);
     sut.interrupt({ epoch: 'e2', offset: 2 }, 'not_recovered');
     sut.receive(message(3, 'live'), ME);
@@ -129,7 +129,7 @@ describe('Timeline', () => {
     expect(shown(sut)).toEqual(['before', '--', 'missed 1', 'missed 2', 'live']);
   });
 
-  it('sends what was typed meanwhile below the notice', () => {
+  it('shows messages sent meanwhile below the notice', () => {
     sut.receive(message(1, 'before'), ME);
     sut.send(outgoing('k', 'meanwhile'));
     sut.interrupt({ epoch: 'e2', offset: 0 }, 'not_recovered');
@@ -137,25 +137,25 @@ describe('Timeline', () => {
     expect(shown(sut)).toEqual(['before', '--', 'meanwhile']);
   });
 
-  it('keeps above the notice what was stored in the epoch that ended', () => {
+  it('keeps messages of the previous epoch above the notice', () => {
     sut.send(outgoing('k', 'stored'));
     sut.confirm('k', { epoch: 'e1', offset: 1 });
     sut.interrupt({ epoch: 'e2', offset: 0 }, 'not_recovered');
     expect(shown(sut)).toEqual(['stored', '--']);
   });
 
-  it('is bounded', () => {
+  it('limits the number of entries', () => {
     for (let offset = 1; offset <= MAX_ENTRIES + 10; offset += 1) sut.receive(message(offset, String(offset)), ME);
     expect(sut.entries).toHaveLength(MAX_ENTRIES);
     expect(shown(sut).at(-1)).toBe(String(MAX_ENTRIES + 10));
   });
 
-  it('names a backend that published without a connection', () => {
+  it('shows the name of a backend that published through the API', () => {
     const { sender: _, ...publication } = message(1, 'deployed');
     expect(sut.receive({ ...publication, data: 'deployed' }, ME)?.author.name).toBe('Backend');
   });
 
-  it('counts what others wrote', () => {
+  it('counts messages of others', () => {
     sut.receive(message(1, 'a'), ME);
     sut.receive(message(2, 'b', ME), ME);
     expect(sut.arrivals).toBe(1);

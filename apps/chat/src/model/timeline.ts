@@ -3,7 +3,7 @@ import { readContent } from './content.js';
 import type { OutgoingMessage } from './outbox.js';
 import { personId } from './presence.js';
 
-/** How many entries a room keeps; older ones are dropped from the page. */
+/** The maximum number of entries in a room; older ones are removed from the page. */
 export const MAX_ENTRIES = 500;
 
 export type MessageState = 'sending' | 'sent' | 'failed';
@@ -12,7 +12,7 @@ export type MessageState = 'sending' | 'sent' | 'failed';
 export const OWN = 'own';
 
 export interface Author {
-  /** The same for everything that one person wrote. */
+  /** Identifies the author of a message. */
   readonly id: string;
   readonly name: string;
   readonly own: boolean;
@@ -20,15 +20,15 @@ export interface Author {
 
 export interface MessageEntry {
   readonly kind: 'message';
-  /** Stays the same while a message goes from `sending` to `sent`. */
+  /** Does not change when a message goes from `sending` to `sent`. */
   readonly id: string;
   readonly key?: string;
   readonly state: MessageState;
   readonly author: Author;
   readonly text: string;
-  /** In ms since the Unix epoch; the broker's clock once it is stored. */
+  /** In ms since the Unix epoch; by the broker's clock once it is stored. */
   readonly time: number;
-  /** Where the message stands in the channel's stream, once that is known. */
+  /** The message's position in the channel's stream, once it is known. */
   readonly position?: Position;
 }
 
@@ -44,7 +44,7 @@ export type Entry = MessageEntry | NoticeEntry;
 
 type OutgoingEntry = MessageEntry & { readonly key: string };
 
-/** What a room shows: the stream as far as it arrived, then what this page sent and has not seen in the stream yet. */
+/** The entries of a room: the received stream, followed by messages of this page that have not appeared in the stream yet. */
 export class Timeline {
   #stream: Entry[] = [];
   #outgoing: OutgoingEntry[] = [];
@@ -52,19 +52,19 @@ export class Timeline {
   #latest = 0;
   #notices = 0;
   #arrivals = 0;
-  /** The positions shown, so that a message which comes both live and with the history appears once. */
+  /** The positions shown, so that a message that is received both live and with the history appears once. */
   readonly #shown = new Set<string>();
 
   get entries(): readonly Entry[] {
     return [...this.#stream, ...this.#outgoing];
   }
 
-  /** How many messages of others the stream has brought so far. */
+  /** The number of received messages of others. */
   get arrivals(): number {
     return this.#arrivals;
   }
 
-  /** The subscription stands in this epoch: offsets of what follows count in it. */
+  /** Sets the epoch of the offsets that follow. */
   begin(epoch: string): void {
     if (epoch === this.#epoch) return;
     this.#epoch = epoch;
@@ -72,10 +72,10 @@ export class Timeline {
   }
 
   /**
-   * Adds what the stream brought, at its place by offset.
+   * Adds a message from the stream, ordered by offset.
    *
-   * @param user this page's user, to tell its own messages.
-   * @returns the new entry, or undefined where it was shown already.
+   * @param user this page's user, to recognize its own messages.
+   * @returns the new entry, or undefined if it is already shown.
    */
   receive(message: Message | Publication, user: string | undefined): MessageEntry | undefined {
     const { offset, time, key, sender } = message;
@@ -105,7 +105,7 @@ export class Timeline {
     return entry;
   }
 
-  /** Shows a message that is on its way out, below everything else. */
+  /** Shows a message that is being sent, below everything else. */
   send({ key, text, name, time, failed }: OutgoingMessage): void {
     this.#takeOutgoing(key);
     const author = { id: OWN, name, own: true };
@@ -113,7 +113,7 @@ export class Timeline {
     this.#outgoing.push({ kind: 'message', id: `key/${key}`, key, state, author, text, time });
   }
 
-  /** The gateway stored the message; it gets its place when the stream brings it, or at once where the stream is past it. */
+  /** The gateway stored the message. It moves to its place when the stream contains it, or at once if the stream is already past it. */
   confirm(key: string, position: Position): void {
     const index = this.#outgoing.findIndex((entry) => entry.key === key);
     const entry = this.#outgoing[index];
@@ -135,9 +135,9 @@ export class Timeline {
     this.#takeOutgoing(key);
   }
 
-  /** Something between what is shown and `position` is lost: says so, and keeps what is shown. */
+  /** Messages before `position` are lost: shows a notice, and keeps the existing entries. */
   interrupt(position: Position, reason: 'gap' | 'not_recovered'): void {
-    // What was stored in an epoch that has ended will not come with the stream any more.
+    // Messages stored in a previous epoch will not appear in the stream any more.
     for (const entry of this.#outgoing) {
       if (entry.state !== 'sent' || entry.position?.epoch === position.epoch) continue;
       this.discard(entry.key);
@@ -158,7 +158,7 @@ export class Timeline {
     return found;
   }
 
-  /** Live messages come in order; the history that is loaded after a break may come later than they do. */
+  /** Live messages arrive in order; history that is loaded after a gap may arrive after them. */
   #insert(entry: MessageEntry, position: Position): void {
     this.#shown.add(idOf(position));
     let index = this.#stream.length;

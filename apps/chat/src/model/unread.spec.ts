@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Unread } from './unread.js';
 
 describe('Unread', () => {
-  it('does not count the history of a room that is joined for the first time', () => {
+  it('does not count the history of a newly joined room', () => {
     const sut = new Unread();
     sut.begin({ epoch: 'e', offset: 2 });
     sut.arrive(1, false);
@@ -12,21 +12,21 @@ describe('Unread', () => {
     expect(sut.count).toBe(1);
   });
 
-  it('counts after a reload what came since the room was read', () => {
+  it('counts messages since the room was last read, after a reload', () => {
     const sut = new Unread({ epoch: 'e', offset: 1 });
     sut.begin({ epoch: 'e', offset: 3 });
     for (const offset of [1, 2, 3]) sut.arrive(offset, false);
     expect(sut.count).toBe(2);
   });
 
-  it('does not count what this person wrote', () => {
+  it("does not count the person's own messages", () => {
     const sut = new Unread({ epoch: 'e', offset: 0 });
     sut.begin({ epoch: 'e', offset: 0 });
     expect(sut.arrive(1, true)).toBe(false);
     expect(sut.count).toBe(0);
   });
 
-  it('is nothing once the room was looked at, which is kept for the next load', () => {
+  it('is zero once the room was read, which is stored for the next load', () => {
     const sut = new Unread();
     sut.begin({ epoch: 'e', offset: 4 });
     sut.arrive(5, false);
@@ -43,7 +43,7 @@ describe('Unread', () => {
     expect(sut.read()).toEqual({ epoch: 'new', offset: 1 });
   });
 
-  it('knows no position before the gateway has told one', () => {
+  it('has no position before the first reply of the gateway', () => {
     expect(new Unread().read()).toBeUndefined();
   });
 });

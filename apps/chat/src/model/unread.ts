@@ -1,12 +1,12 @@
 import type { Position } from '@holdfast/client';
 
-/** Counts what arrived in a room since it was last looked at. */
+/** Counts the messages in a room since it was last read. */
 export class Unread {
   #count = 0;
   #latest = 0;
   #read: Position | undefined;
 
-  /** @param read up to where the room was read before this page was loaded. */
+  /** @param read the position up to which the room was read before this page was loaded. */
   constructor(read?: Position) {
     this.#read = read;
   }
@@ -15,14 +15,14 @@ export class Unread {
     return this.#count;
   }
 
-  /** The subscription stands at `position`: who never read this stream before does not owe it its history. */
+  /** The subscription is at `position`. The history of a room that was never read does not count as unread. */
   begin(position: Position): void {
     if (this.#read?.epoch === position.epoch) return;
     this.#read = position;
     this.#latest = position.offset;
   }
 
-  /** @returns whether the message is an unread one: neither one's own, nor read before. */
+  /** @returns whether the message is unread: neither the user's own, nor read before. */
   arrive(offset: number, own: boolean): boolean {
     this.#latest = Math.max(this.#latest, offset);
     const unread = !own && this.#read !== undefined && offset > this.#read.offset;
@@ -30,7 +30,7 @@ export class Unread {
     return unread;
   }
 
-  /** The room was looked at. @returns up to where, to be kept for the next load of the page. */
+  /** Marks the room as read. @returns the position, to be stored for the next load of the page. */
   read(): Position | undefined {
     this.#count = 0;
     if (this.#read !== undefined && this.#latest > this.#read.offset)

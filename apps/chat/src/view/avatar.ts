@@ -1,7 +1,7 @@
 import { hueOf, initials } from '../model/avatar.js';
 import { element, setText } from './dom.js';
 
-/** The initials of a name on the hue of a person; decoration, as the name always stands beside it. */
+/** The initials of a name on the person's colour. Only decoration, because the name is always beside it. */
 export function avatar(): HTMLElement {
   return element('span', { class: 'avatar', attributes: { 'aria-hidden': 'true' } });
 }

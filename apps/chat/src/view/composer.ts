@@ -2,10 +2,10 @@ import { MAX_TEXT_LENGTH, sendableText } from '../model/content.js';
 import type { Drafts } from '../model/drafts.js';
 import { byId, setText } from './dom.js';
 
-/** From so many characters before the limit on, the rest is counted. */
+/** The number of characters before the limit from which on the remaining length is shown. */
 const COUNTER_FROM = 200;
 
-/** The line that is being typed. It belongs to a room, and survives a change of room and a reload. */
+/** The message input. Its draft belongs to a room, and survives a change of room and a reload. */
 export class Composer {
   readonly #form = byId('composer-form', HTMLFormElement);
   readonly #input = byId('composer', HTMLTextAreaElement);
@@ -27,21 +27,21 @@ export class Composer {
     });
     this.#input.addEventListener('input', () => this.#typed());
     this.#input.addEventListener('keydown', (event) => {
-      // Enter also ends the composition of a character (Chinese, Japanese, Korean): that is not sending.
+      // Enter also confirms the composition of a character (Chinese, Japanese, Korean), which must not send.
       if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
       event.preventDefault();
       this.#form.requestSubmit();
     });
   }
 
-  /** Shows the draft of this room, unless it is the room already. */
+  /** Shows the draft of this room, unless the room is already shown. */
   open(room: string): void {
     if (room === this.#room) return;
     this.#room = room;
     this.#input.value = this.#drafts.get(room);
     this.#input.placeholder = `Message #${room}`;
     this.#fit();
-    // On a phone, focus would cover half of the room with a keyboard that nobody asked for.
+    // On a phone, focus would open the keyboard and cover half of the room.
     if (matchMedia('(pointer: fine)').matches) this.#input.focus();
   }
 

@@ -12,8 +12,8 @@ const LABELS: Record<ShownState, string> = {
 };
 
 /**
- * The connection's state, and the pod beside it. Only the state is a live region: moving to another pod is nothing that
- * should interrupt anybody.
+ * The connection's state, and the pod beside it. Only the state is a live region, because a move to another pod should not
+ * interrupt anybody.
  */
 export class ConnectionView {
   readonly #root = byId('connection', HTMLElement);

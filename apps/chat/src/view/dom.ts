@@ -20,9 +20,9 @@ export function element<K extends keyof HTMLElementTagNameMap>(
 }
 
 /**
- * The element of the page's markup with this id.
+ * Returns the element with this id.
  *
- * @throws Error where the markup has none of this kind: the page and its script are from different builds.
+ * @throws Error if there is none of this kind, because the page and its script are from different builds.
  */
 export function byId<T extends HTMLElement>(id: string, kind: new () => T): T {
   const node = document.getElementById(id);
@@ -30,7 +30,7 @@ export function byId<T extends HTMLElement>(id: string, kind: new () => T): T {
   return node;
 }
 
-/** Writes only what differs, so that a live region announces nothing anew. */
+/** Only writes changes, so that a live region does not announce the same text again. */
 export function setText(node: Node, text: string): void {
   if (node.textContent !== text) node.textContent = text;
 }

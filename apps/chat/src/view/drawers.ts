@@ -1,6 +1,6 @@
 import { byId } from './dom.js';
 
-/** On narrow screens the rooms and the people are drawers over the conversation; on wide ones they stand beside it. */
+/** On narrow screens the rooms and the people are drawers over the conversation; on wide screens they are beside it. */
 export class Drawers {
   readonly #drawers = [
     new Drawer('rooms', 'open-rooms', '(width < 48rem)'),
@@ -57,7 +57,7 @@ class Drawer {
     return this.#panel.classList.contains('open');
   }
 
-  /** Nothing that is out of sight or behind the scrim can be reached. */
+  /** Makes everything that is hidden or behind the scrim unreachable. */
   update(open: Drawer | undefined): void {
     this.#panel.classList.toggle('open', open === this);
     this.#panel.inert = open === undefined ? this.narrow.matches : open !== this;

@@ -4,7 +4,7 @@ interface KeyedListOptions<T> {
   readonly update: (node: HTMLElement, item: T) => void;
 }
 
-/** Children of an element that follow a list: a node lives as long as its item's key is there, and moves only if it must. */
+/** Keeps an element's children in sync with a list: a node is kept as long as its item's key exists, and only moved if necessary. */
 export class KeyedList<T> {
   readonly #parent: HTMLElement;
   readonly #options: KeyedListOptions<T>;
@@ -19,7 +19,7 @@ export class KeyedList<T> {
     const { key, create, update } = this.#options;
     const nodes = new Map<string, HTMLElement>();
     for (const item of items) nodes.set(key(item), this.#nodes.get(key(item)) ?? create(item));
-    // Removing first keeps the rest in place: a node that is moved would be announced again and lose its focus.
+    // Remove nodes first, so that the others need not be moved: a moved node would be announced again and lose its focus.
     for (const [id, node] of this.#nodes) if (nodes.get(id) !== node) node.remove();
     let cursor = this.#parent.firstElementChild;
     for (const item of items) {

@@ -6,17 +6,17 @@ import { KeyedList } from './keyed-list.js';
 import { createMessage, updateMessage, type MessageActions } from './message-row.js';
 import { formatDay } from './time-format.js';
 
-/** So near to the end, in pixels, still counts as being there. */
+/** The distance from the end that still counts as the end, in pixels. */
 const END_TOLERANCE = 64;
 
 const NOTICES: Record<NoticeReason, string> = {
   gap: 'Some messages are missing here',
-  not_recovered: 'The history began anew: messages may be missing here',
+  not_recovered: 'The history was lost and started again: messages may be missing here',
   removed: 'You were removed from this room: choose it in the list to join again',
-  refused: 'The gateway did not let you into this room',
+  refused: 'The gateway refused access to this room',
 };
 
-/** The messages of the current room. Follows the end of the log as long as the reader is there. */
+/** The messages of the current room. Keeps the end in view as long as the reader is there. */
 export class LogView {
   readonly #log = byId('message-log', HTMLElement);
   readonly #list = byId('messages', HTMLElement);
@@ -30,7 +30,7 @@ export class LogView {
   #missed = 0;
 
   constructor({ retry, discard }: MessageActions) {
-    // The buttons vanish with the failure: a keyboard's focus goes on from the log.
+    // The buttons disappear, so the keyboard focus moves to the log.
     const actions: MessageActions = {
       retry: (key) => {
         retry(key);
@@ -55,7 +55,7 @@ export class LogView {
       this.#log.scrollTo({ top: this.#log.scrollHeight, behavior: calm ? 'instant' : 'smooth' });
       this.#focus();
     });
-    // A phone's keyboard, a rotated screen or a grown composer leaves less room: the end stays in view.
+    // Keep the end in view if a phone's keyboard, a rotated screen or a larger composer leaves less room.
     new ResizeObserver(() => this.#follow()).observe(this.#log);
   }
 
@@ -68,11 +68,11 @@ export class LogView {
     this.#empty.hidden = !room.loaded || entries.length > 0;
     this.#follow();
     this.#showJump();
-    // The history of a room that was just opened is there to be read, not to be announced.
+    // Screen readers should not announce the history of a newly opened room.
     if (room.loaded) requestAnimationFrame(() => this.#log.setAttribute('aria-live', 'polite'));
   }
 
-  /** Goes to the end, and stays there: the person has written something. */
+  /** Scrolls to the end and stays there, because the person has sent a message. */
   followEnd(): void {
     this.#atEnd = true;
     this.#missed = 0;

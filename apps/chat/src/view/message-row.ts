@@ -11,7 +11,7 @@ export interface MessageActions {
   readonly discard: (key: string) => void;
 }
 
-/** One message. Its author stands in every one for a screen reader, and is shown in the first of a group. */
+/** One message. Each contains its author for screen readers; it is only shown in the first of a group. */
 export function createMessage({ entry }: MessageRow): HTMLElement {
   const { author } = entry;
   const authorNode = element('bdi', { class: 'author', data: { testid: 'message-author' } }, author.name);
@@ -48,7 +48,7 @@ export function updateMessage(node: HTMLElement, { entry, first, last }: Message
   if (state !== 'sent' && key !== undefined) node.append(delivery(state, key, actions));
 }
 
-/** The broker's clock has the last word over that of this machine. */
+/** Updates the time, because the broker's clock replaces this machine's. */
 function showTime(node: HTMLTimeElement, time: number): void {
   const dateTime = new Date(time).toISOString();
   if (node.dateTime === dateTime) return;

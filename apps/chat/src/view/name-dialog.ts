@@ -32,24 +32,26 @@ export class NameDialog {
     this.#dialog.addEventListener('cancel', (event) => {
       if (this.#required) event.preventDefault();
     });
-    // Chromium closes a dialog on the second Escape whatever `cancel` says.
+    // Chromium closes a dialog on the second Escape, even if `cancel` is prevented.
     this.#dialog.addEventListener('close', () => {
       if (this.#required) this.#dialog.showModal();
     });
   }
 
-  /** On the first visit; resolves when a name was given. */
+  /** Asks on the first visit; resolves when a name was entered. */
   ask(remembered: string | undefined): Promise<string> {
     setText(this.#title, remembered === undefined ? 'What should we call you?' : 'Welcome back');
     setText(this.#join, 'Join the chat');
     setText(
       this.#hint,
-      remembered === undefined ? HINT : 'Keep the name to go on as you were, or be somebody else in this window.',
+      remembered === undefined
+        ? HINT
+        : 'Keep the name to continue as the same user, or use another name in this window.',
     );
     return new Promise((resolve) => this.#open(remembered ?? '', true, resolve));
   }
 
-  /** Later: the answer is called if another name was given. */
+  /** Asks later; the callback is called if a different name was entered. */
   change(name: string, answer: (name: string) => void): void {
     setText(this.#title, 'Change your name');
     setText(this.#join, 'Save');

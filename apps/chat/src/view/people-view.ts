@@ -3,7 +3,7 @@ import { avatar, updateAvatar } from './avatar.js';
 import { byId, element, setText } from './dom.js';
 import { KeyedList } from './keyed-list.js';
 
-/** Who is in the current room. */
+/** The people in the current room. */
 export class PeopleView {
   readonly #people: KeyedList<Person>;
   readonly #count = byId('people-count', HTMLElement);

@@ -3,7 +3,7 @@ import { hashOfRoom } from '../model/room-name.js';
 import { byId, element, setText } from './dom.js';
 import { KeyedList } from './keyed-list.js';
 
-/** The list of rooms, as links: a room has an address, and the browser's own keys and buttons work. */
+/** The list of rooms, as links, so that the browser's own keys and buttons work. */
 export class RoomsView {
   readonly #rooms: KeyedList<RoomSummary & { readonly current: boolean }>;
   readonly #menu = byId('open-rooms', HTMLButtonElement);

@@ -29,7 +29,7 @@ function capitalize(text: string): string {
   return text.charAt(0).toLocaleUpperCase() + text.slice(1);
 }
 
-/** Counts calendar days of the reader's time zone, which may have 23 or 25 hours. */
+/** Counts calendar days in the reader's time zone, because days may have 23 or 25 hours. */
 function calendarDay(time: number): number {
   const date = new Date(time);
   return Date.UTC(date.getFullYear(), date.getMonth(), date.getDate()) / 86_400_000;

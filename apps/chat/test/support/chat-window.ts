@@ -1,15 +1,15 @@
 import type { Browser, Locator, Page } from 'playwright-core';
 import { expect, onTestFinished, vi } from 'vitest';
 
-/** One person at the chat page. */
+/** One user of the chat page. */
 export class ChatWindow {
-  /** What the page or the browser complained of. */
+  /** Errors of the page or the browser. */
   readonly complaints: string[] = [];
 
   private constructor(readonly page: Page) {
     page.on('pageerror', (error) => this.complaints.push(error.message));
     page.on('console', (message) => {
-      // That a connection is refused while the gateway is away is for the browser to log.
+      // The browser logs refused connections while the gateway is down.
       if (message.type() === 'error' && !/ERR_|WebSocket connection/.test(message.text())) {
         this.complaints.push(message.text());
       }
@@ -57,7 +57,7 @@ export class ChatWindow {
     return this.get('message-text').allInnerTexts();
   }
 
-  /** Waits until exactly these messages are shown, in this order, all of them sent. */
+  /** Waits until exactly these messages are shown, in this order, and all are sent. */
   async shows(...texts: string[]): Promise<void> {
     await vi.waitFor(
       async () => {
@@ -68,7 +68,7 @@ export class ChatWindow {
     );
   }
 
-  /** Writes down, from now on, every state that the page shows. */
+  /** Records every connection state that the page shows from now on. */
   async watchStates(): Promise<() => Promise<string[]>> {
     await this.page.evaluate(() => {
       const element = document.querySelector('[data-testid=connection-state]');

@@ -1,7 +1,7 @@
 import { chromium, type Browser } from 'playwright-core';
 import { systemProgram } from '../../../gateway/test/support/system-package.js';
 
-/** A headless Chromium: that of CHROMIUM_PATH, or Debian's. */
+/** A headless Chromium, from CHROMIUM_PATH or Debian. */
 export async function launchChromium(args: readonly string[] = []): Promise<Browser> {
   const executablePath = process.env['CHROMIUM_PATH'] ?? systemProgram('/usr/bin/chromium', ['chromium']);
   return chromium.launch({

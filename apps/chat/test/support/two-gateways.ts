@@ -3,10 +3,10 @@ import { startGatewayProcess } from '../../../gateway/test/support/gateway-proce
 import { startGatewaysOnOneBroker } from '../../../gateway/test/support/gateways-on-one-broker.js';
 import { RedisServer } from '../../../../libs/broadcast/test/support/redis-servers.js';
 
-/** A gateway as the page's tests see it, wherever it runs. */
+/** A gateway in the page's tests, independent of where it runs. */
 interface Gateway {
   readonly port: number;
-  /** As a rolling update stops it; resolves when it has ended. */
+  /** Stops it like a rolling update; resolves when it has ended. */
   drain(): Promise<unknown>;
 }
 
@@ -42,6 +42,6 @@ export async function startTwoOnRedis(): Promise<[GatewayInItsProcess, GatewayIn
 }
 
 function two<T>([first, second]: readonly T[]): [T, T] {
-  if (first === undefined || second === undefined) throw new Error('two gateways were asked for');
+  if (first === undefined || second === undefined) throw new Error('expected two gateways');
   return [first, second];
 }

@@ -32,21 +32,21 @@ export function addPublishCommand(program: Command, io: Io, terminal: Terminal):
     .command('publish')
     .summary('publish to a channel')
     .description(
-      'Publishes to a channel, and once it is stored prints its position as JSON. ' +
-        'With an API key it goes through the HTTP API, as from a backend, else over a WebSocket, as from a client; ' +
-        'where --url is given, its scheme decides.',
+      'Publishes to a channel, and prints the position as JSON once the message is stored. ' +
+        'With an API key it uses the HTTP API, like a backend, otherwise a WebSocket, like a client; ' +
+        'if --url is given, its scheme decides.',
     )
     .argument('<channel>', 'the channel')
-    .argument('[data]', 'JSON; - or nothing reads it from stdin')
-    .option('-t, --text', 'take the data as text, and publish a JSON string')
-    .option('-k, --key <key>', 'publishing again under the same key stores nothing new', parseLength(MAX_KEY_LENGTH))
+    .argument('[data]', 'JSON; read from stdin if it is - or omitted')
+    .option('-t, --text', 'treat the data as text, and publish a JSON string')
+    .option('-k, --key <key>', 'publishing again with the same key stores nothing new', parseLength(MAX_KEY_LENGTH))
     .option('--url <url>', `the gateway (default: ${WEBSOCKET_URL}, with an API key ${API_URL})`)
     .addOption(
       new Option('--api-key-file <path>', `a file with the API key, instead of ${API_KEY}`).conflicts('tokenFile'),
     )
     .option('--token-file <path>', 'a file with the token, instead of HOLDFAST_CLI_TOKEN')
     .addOption(
-      new Option('--timeout <duration>', 'how long to try: 500ms, 30s, 5m')
+      new Option('--timeout <duration>', 'the time limit: 500ms, 30s, 5m')
         .argParser(parseDuration)
         .default(DEFAULT_TIMEOUT, '10s'),
     )
@@ -66,38 +66,38 @@ Examples:
     });
 }
 
-/** The way to the gateway: that of the URL's scheme, and where there is none, of the credentials. */
+/** The URL's scheme decides between HTTP and WebSocket; without a URL, the credentials do. */
 function publisher({ url: text, apiKeyFile, tokenFile, timeout }: PublishOptions, { env }: Io): Publish {
   const apiKey = readSecret({ option: '--api-key-file', file: apiKeyFile, variable: API_KEY, env });
   const url = parseGatewayUrl(text ?? (apiKey === undefined || tokenFile !== undefined ? WEBSOCKET_URL : API_URL));
   if (isWebSocketUrl(url)) {
     if (apiKeyFile === undefined) return publishOverWebSocket({ url, token: readToken(tokenFile, env), timeout });
-    throw new Failure(EXIT.usage, `--url: with an API key give that of the HTTP API, such as ${API_URL}`);
+    throw new Failure(EXIT.usage, `--url: an API key requires the URL of the HTTP API, such as ${API_URL}`);
   }
   if (apiKey !== undefined && tokenFile === undefined) return publishOverHttp({ url, apiKey, timeout });
   throw new Failure(
     EXIT.usage,
-    `the HTTP API needs an API key: set ${API_KEY} or give --api-key-file (or a URL such as ${WEBSOCKET_URL})`,
+    `the HTTP API requires an API key: set ${API_KEY} or --api-key-file (or use a URL such as ${WEBSOCKET_URL})`,
   );
 }
 
 async function readData(data: string | undefined, { text }: PublishOptions, io: Io, terminal: Terminal): Promise<Json> {
   const isPiped = data === undefined || data === '-';
   const given = isPiped ? await readStdin(io, terminal) : data;
-  // A text that comes through a pipe ends in a newline that nobody typed.
+  // Piped text usually ends with a newline that is not part of the message.
   if (text) return isPiped ? given.replace(/\r?\n$/, '') : given;
   try {
     return JSON.parse(given) as Json;
   } catch {
-    throw new Failure(EXIT.usage, 'the data is not JSON: correct it, or give --text to publish it as a text');
+    throw new Failure(EXIT.usage, 'the data is not valid JSON: correct it, or use --text to publish it as text');
   }
 }
 
 async function readStdin({ stdin }: Io, terminal: Terminal): Promise<string> {
-  if (stdin.isTTY) terminal.notice('reading the data from the terminal, end it with Ctrl-D');
+  if (stdin.isTTY) terminal.notice('reading the data from the terminal, press Ctrl-D to end');
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(await buffer(stdin));
   } catch {
-    throw new Failure(EXIT.usage, 'stdin: give UTF-8');
+    throw new Failure(EXIT.usage, 'stdin: expected UTF-8');
   }
 }

@@ -9,7 +9,7 @@ import { HumanLines, JsonLines, type Lines } from '../lines.js';
 import type { Terminal } from '../terminal.js';
 import { followToken, readSubscriptionToken } from '../tokens.js';
 
-/** What a gateway replays at most. */
+/** The maximum number of messages that a gateway replays. */
 const MAX_LAST = 1_000;
 
 interface TailOptions {
@@ -28,18 +28,18 @@ export function addTailCommand(program: Command, io: Io, terminal: Terminal): vo
     .command('tail')
     .summary('follow a channel')
     .description(
-      'Follows a channel: prints its messages on stdout until Ctrl-C, and on stderr what becomes of the connection. ' +
-        'When that breaks it goes on where it was, once there is another: nothing is printed twice, ' +
-        'and what is lost is told as a gap.',
+      'Follows a channel: prints its messages on stdout until Ctrl-C, and the state of the connection on stderr. ' +
+        'If the connection breaks, it reconnects and continues where it was: nothing is printed twice, ' +
+        'and lost messages are reported as a gap.',
     )
     .argument('<channel>', "the channel, @me for the token's own user")
-    .option('-n, --last <n>', 'begin with up to so many recent messages', parseCount(MAX_LAST))
+    .option('-n, --last <n>', 'begin with up to this many recent messages', parseCount(MAX_LAST))
     .addOption(
       new Option('-s, --since <epoch:offset>', 'begin after this position').argParser(parsePosition).conflicts('last'),
     )
-    .option('-c, --count <n>', 'end after so many messages', parseCount())
+    .option('-c, --count <n>', 'end after this many messages', parseCount())
     .option('-j, --json', 'print a JSON object per line: message, gap, and with --presence join, leave, members')
-    .option('-p, --presence', 'print who is there, who joins and who leaves')
+    .option('-p, --presence', 'print members, joins and leaves')
     .option('--url <url>', 'the gateway', WEBSOCKET_URL)
     .option('--token-file <path>', 'a file with the token, read again when needed, instead of HOLDFAST_CLI_TOKEN')
     .option('--subscription-token-file <path>', 'a file with a subscription token for this channel, read when needed')
@@ -66,7 +66,7 @@ interface Target {
   readonly token: Token | undefined;
 }
 
-/** Resolves when it was ended as it should be, and rejects when the gateway ended it. */
+/** Resolves when the user or --count ended it, and rejects when the gateway ended it. */
 async function tail({ channel, options, url, token }: Target, io: Io, terminal: Terminal): Promise<void> {
   const { last, since, count = Number.POSITIVE_INFINITY, presence, subscriptionTokenFile } = options;
   const lines: Lines = options.json ? new JsonLines(channel, terminal) : new HumanLines(terminal);
@@ -88,7 +88,7 @@ async function tail({ channel, options, url, token }: Target, io: Io, terminal: 
       gap: (lost, reason) => {
         if (printed === count) return;
         position = lost;
-        terminal.notice(`gap! Messages may be lost, going on after ${formatPosition(lost)}`, 'red');
+        terminal.notice(`gap! Messages may be lost, continuing after ${formatPosition(lost)}`, 'red');
         lines.gap?.(lost, reason);
       },
       subscribed: ({ recovered, replay = 0 }) => {
@@ -114,17 +114,17 @@ async function tail({ channel, options, url, token }: Target, io: Io, terminal: 
     await client.close();
   }
   if (position !== undefined && !terminal.isOutputClosed) {
-    terminal.notice(`stopped: --since ${formatPosition(position)} goes on from here`);
+    terminal.notice(`stopped: --since ${formatPosition(position)} continues from here`);
   }
 }
 
-/** Tells what becomes of the connection. */
+/** Reports the state of the connection. */
 function watchConnection(client: Holdfast, url: URL, terminal: Terminal, fail: (failure: Failure) => void): void {
   const gateway = displayUrl(url);
   let wasConnected = false;
   let isRefused = false;
   let latest: string | undefined;
-  // Attempts that fail alike need telling once.
+  // Repeated failures with the same message are reported once.
   const noticeOnce = (text: string): void => {
     if (text !== latest && !isRefused) terminal.notice(text, 'yellow');
     latest = text;
@@ -147,7 +147,7 @@ function watchConnection(client: Holdfast, url: URL, terminal: Terminal, fail: (
   });
   client.on('moved', ({ to }) => terminal.notice(`moved to ${to}`));
   client.on('error', (error) => {
-    // A token file may hold a better token later, but whoever starts with a bad one should hear of it now.
+    // A token file may contain a valid token later, but an invalid token at startup should be reported at once.
     isRefused ||= error.code === 'unauthorized' && !wasConnected;
     if (isRefused) fail(refusal(`${gateway} refused the connection`, error));
     else noticeOnce(`${error.message} (${error.code}), trying again`);

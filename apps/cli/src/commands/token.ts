@@ -29,35 +29,35 @@ interface TokenOptions {
 export function addTokenCommand(program: Command, io: Io, terminal: Terminal): void {
   program
     .command('token')
-    .summary('mint a development token')
+    .summary('create a development token')
     .description(
-      'Mints a JSON Web Token for development, and prints it. ' +
-        `It is signed with the secret of the gateway (HS256), from ${JWT_SECRET} or a file; of several with the first. ` +
-        'Or with a private key, whose public key the gateway has. In production the backend mints them.',
+      'Creates a JSON Web Token for development, and prints it. ' +
+        `It is signed with the gateway's secret (HS256) from ${JWT_SECRET} or a file, the first one if there are several, ` +
+        'or with a private key whose public key the gateway has. In production the backend creates tokens.',
     )
-    .option('-u, --user <user>', 'whose token it is (claim sub)', parseLength(MAX_USER_LENGTH))
-    .option('-c, --channel <pattern...>', 'channels to subscribe to, * stands for any characters (claim channels)')
-    .option('-p, --publish <pattern...>', 'channels to publish to, * stands for any characters (claim publish)')
-    .option('-i, --info <json>', 'what presence shows to others (claim info)')
+    .option('-u, --user <user>', 'the user (claim sub)', parseLength(MAX_USER_LENGTH))
+    .option('-c, --channel <pattern...>', 'channels to subscribe to, * matches any characters (claim channels)')
+    .option('-p, --publish <pattern...>', 'channels to publish to, * matches any characters (claim publish)')
+    .option('-i, --info <json>', 'information shown to others by presence (claim info)')
     .addOption(
-      new Option('-e, --expires <duration>', 'when it expires: 30s, 5m, 1h, 7d')
+      new Option('-e, --expires <duration>', 'how long it is valid: 30s, 5m, 1h, 7d')
         .argParser(parseDuration)
         .default(DEFAULT_LIFETIME, '1h'),
     )
     .addOption(
-      new Option('-s, --subscription <channel>', 'mint a subscription token for this channel (claim channel)')
+      new Option('-s, --subscription <channel>', 'create a subscription token for this channel (claim channel)')
         .argParser(parseLength(MAX_CHANNEL_LENGTH))
         .conflicts(['channel', 'publish', 'info']),
     )
-    .option('--issuer <issuer>', 'the claim iss, where the gateway asks for one')
-    .option('--audience <audience>', 'the claim aud, where the gateway asks for one')
+    .option('--issuer <issuer>', 'the claim iss, if the gateway requires one')
+    .option('--audience <audience>', 'the claim aud, if the gateway requires one')
     .option('--secret-file <path>', `a file with the secret, instead of ${JWT_SECRET}`)
     .addOption(
       new Option('--private-key-file <path>', 'a file with a PEM private key (RSA, EC or Ed25519), instead of a secret')
-        // Whichever was meant, the other would go unnoticed.
+        // Otherwise one of them would be silently ignored.
         .conflicts('secretFile'),
     )
-    .option('--kid <id>', 'the name of the key in the token (header kid), where the gateway has a key set')
+    .option('--kid <id>', 'the id of the key (header kid), if the gateway uses a key set')
     .addHelpText(
       'after',
       `
@@ -76,7 +76,7 @@ Examples:
 
 function claimsOf({ user, channel, publish, info, subscription }: TokenOptions): JWTPayload {
   if (subscription !== undefined) return { ...(user === undefined ? {} : { sub: user }), channel: subscription };
-  if (user === undefined) throw new Failure(EXIT.usage, 'say whose token it is with --user');
+  if (user === undefined) throw new Failure(EXIT.usage, 'set the user with --user');
   return {
     sub: user,
     ...(channel === undefined ? {} : { channels: patterns('--channel', channel) }),
@@ -87,14 +87,14 @@ function claimsOf({ user, channel, publish, info, subscription }: TokenOptions):
 
 function patterns(option: string, given: string[]): string[] {
   if (given.every((pattern) => pattern !== '' && pattern.length <= MAX_CHANNEL_LENGTH)) return given;
-  throw new Failure(EXIT.usage, `${option}: give patterns of 1 to ${MAX_CHANNEL_LENGTH} characters`);
+  throw new Failure(EXIT.usage, `${option}: expected patterns of 1 to ${MAX_CHANNEL_LENGTH} characters`);
 }
 
 function parseInfo(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Failure(EXIT.usage, `--info: give JSON, such as '{"name":"Alice"}'`);
+    throw new Failure(EXIT.usage, `--info: expected JSON, such as '{"name":"Alice"}'`);
   }
 }
 
@@ -104,6 +104,6 @@ function signingKey({ secretFile, privateKeyFile }: TokenOptions, { env }: Io): 
   if (key !== undefined) return key;
   throw new Failure(
     EXIT.usage,
-    `there is no secret to sign with: set ${JWT_SECRET} to the gateway's, or give --secret-file`,
+    `there is no secret to sign with: set ${JWT_SECRET} to the gateway's secret, or use --secret-file`,
   );
 }

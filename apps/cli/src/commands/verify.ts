@@ -28,12 +28,12 @@ const GATEWAY_PORT = 8000;
 /** In ms. */
 const DEFAULT_TIMEOUT = 60_000;
 
-/** Of the token that it makes, beyond the timeout, in ms. */
+/** The lifetime of the generated token beyond the timeout, in ms. */
 const SPARE_LIFETIME = 60_000;
 
 const USER = 'holdfast-verify';
 
-/** As in the names of channels, and none of the users' own (libs/protocol). */
+/** The characters of channel names, without users' own channels (libs/protocol). */
 const NAMESPACE = /^[\w./%#-]{1,100}$/;
 
 const AFFINITIES = ['none', 'clientIP', 'cookie'] as const;
@@ -58,35 +58,39 @@ interface VerifyOptions {
 export function addVerifyCommand(program: Command, io: Io, terminal: Terminal): void {
   program
     .command('verify')
-    .summary('check a running gateway, all its pods')
+    .summary('check a running gateway with all its pods')
     .description(
       'Checks a running gateway: connects to each pod, publishes across pods, breaks a connection and resumes on another ' +
-        'pod, and looks whether affinity keeps clients on their pod. Prints one line for each check, with what it saw: ' +
-        'ok, fail, or skip where it cannot be checked there. Made for helm test, and of no harm to a gateway in use.',
+        'pod, and checks whether affinity keeps clients on their pod. Prints one line per check with its result: ' +
+        'ok, fail, or skip if the check is not possible. Made for helm test, and safe for a gateway in production.',
     )
     .option('--url <url>', 'the WebSocket of the gateway, through its Service', WEBSOCKET_URL)
     .addOption(
       new Option(
         '--pods <host[:port]>',
-        `a name whose addresses are the pods, that of the headless Service (default: the host of --url; port ${GATEWAY_PORT})`,
+        `a DNS name with the addresses of the pods, such as the headless Service (default: the host of --url; port ${GATEWAY_PORT})`,
       ).argParser(parseAddress),
     )
-    .option('--expect-pods <n>', 'wait for so many pods', parseCount(), 1)
-    .addOption(new Option('--affinity <mode>', 'what keeps a client on its pod').choices(AFFINITIES).default('none'))
+    .option('--expect-pods <n>', 'wait for this many pods', parseCount(), 1)
+    .addOption(new Option('--affinity <mode>', 'the affinity mode to check').choices(AFFINITIES).default('none'))
     .option('--ingress-url <url>', 'the WebSocket through the ingress, for the affinity cookie')
-    .option('--ingress-address <host[:port]>', 'where the ingress is, if DNS does not know its host', parseAddress)
+    .option(
+      '--ingress-address <host[:port]>',
+      'the address of the ingress, if DNS does not resolve its host',
+      parseAddress,
+    )
     .option('--cookie <name>', 'the name of the cookie', 'route')
-    .option('--namespace <name>', 'that of the channels to publish to', parseNamespace, 'verify')
+    .option('--namespace <name>', 'the namespace of the channels to publish to', parseNamespace, 'verify')
     .option(
       '--api-key-file <path>',
       'a file with the API key, instead of HOLDFAST_CLI_API_KEY; without one the API is skipped',
     )
     .option('--secret-file <path>', 'a file with the secret to sign a token with, instead of HOLDFAST_JWT_SECRET')
-    .option('--token-file <path>', 'a file with a token, instead of HOLDFAST_CLI_TOKEN: then none is made')
-    .option('--issuer <issuer>', 'the claim iss, where the gateway asks for one')
-    .option('--audience <audience>', 'the claim aud, where the gateway asks for one')
+    .option('--token-file <path>', 'a file with a token, instead of HOLDFAST_CLI_TOKEN; then none is generated')
+    .option('--issuer <issuer>', 'the claim iss, if the gateway requires one')
+    .option('--audience <audience>', 'the claim aud, if the gateway requires one')
     .addOption(
-      new Option('--timeout <duration>', 'for all checks: 30s, 5m')
+      new Option('--timeout <duration>', 'the time limit for all checks: 30s, 5m')
         .argParser(parseDuration)
         .default(DEFAULT_TIMEOUT, '60s'),
     )
@@ -132,7 +136,7 @@ async function verify(options: VerifyOptions, io: Io, report: Report): Promise<v
   );
 }
 
-/** Runs one check, and reports it where it fails, or where there is no time left for it. */
+/** Runs one check, and reports if it fails or there is no time left for it. */
 async function run<T>(
   name: string,
   { report, deadline }: { report: Report; deadline: Deadline },
@@ -184,25 +188,24 @@ async function checkAffinity({ mode, cookie, service, ingress, gateway }: Affini
     return untilHeard(() => checkCookieAffinity(ingress, gateway, cookie), gateway.deadline);
   });
   if (seen !== undefined) report.ok('affinity', seen);
-  else if (mode === 'cookie' && ingress === undefined)
-    report.skip('affinity', 'cookie: give --ingress-url to check it');
+  else if (mode === 'cookie' && ingress === undefined) report.skip('affinity', 'cookie: use --ingress-url to check it');
 }
 
 function destinationOf(option: string, text: string): Destination {
   const url = parseGatewayUrl(text, option);
   if (!isWebSocketUrl(url))
-    throw new Failure(EXIT.usage, `${option}: give that of the WebSocket, such as ${WEBSOCKET_URL}`);
+    throw new Failure(EXIT.usage, `${option}: expected the URL of the WebSocket, such as ${WEBSOCKET_URL}`);
   return { url, address: addressOf(url) };
 }
 
-/** The ingress, dialled where it is said to be. */
+/** The ingress, with the address of --ingress-address. */
 function redirected(ingress: Destination | undefined, { ingressAddress }: VerifyOptions): Destination | undefined {
   if (ingress === undefined || ingressAddress === undefined) return ingress;
   const { host, port } = ingressAddress;
   return { ...ingress, address: { host, port: port ?? ingress.address.port } };
 }
 
-/** The token that was given, or one of our own that opens these channels; undefined where there is no secret to sign it. */
+/** The configured token, or a generated one for these channels; undefined if there is no secret to sign it. */
 async function makeToken(channel: string, options: VerifyOptions, { env }: Io): Promise<string | undefined> {
   const given = readToken(options.tokenFile, env);
   if (given !== undefined) return given;
@@ -213,7 +216,7 @@ async function makeToken(channel: string, options: VerifyOptions, { env }: Io): 
   return signToken(claims, options.timeout + SPARE_LIFETIME, key);
 }
 
-/** The HTTP API beside the WebSocket; undefined where there is no key to it. */
+/** The HTTP API of the same gateway; undefined if there is no API key. */
 function publisher(webSocket: URL, { apiKeyFile, timeout }: VerifyOptions, { env }: Io): Publish | undefined {
   const keys = readSecret({ option: '--api-key-file', file: apiKeyFile, variable: API_KEY, env });
   const apiKey = keys === undefined ? undefined : firstOf(keys);
@@ -225,6 +228,6 @@ function publisher(webSocket: URL, { apiKeyFile, timeout }: VerifyOptions, { env
 }
 
 function parseNamespace(text: string): string {
-  if (!NAMESPACE.test(text)) throw new InvalidArgumentError('Give the name of a namespace, such as chat.');
+  if (!NAMESPACE.test(text)) throw new InvalidArgumentError('Expected the name of a namespace, such as chat.');
   return text;
 }

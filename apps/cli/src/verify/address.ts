@@ -1,14 +1,14 @@
 import { lookup } from 'node:dns/promises';
 import { InvalidArgumentError } from 'commander';
 
-/** What a TCP connection is opened to. */
+/** The address of a TCP connection. */
 export interface Address {
-  /** A name or an IP address; of IPv6 without brackets. */
+  /** A name or an IP address; IPv6 without brackets. */
   readonly host: string;
   readonly port: number;
 }
 
-/** What was given of an address. */
+/** An address whose port may be missing. */
 export interface PartialAddress {
   readonly host: string;
   readonly port: number | undefined;
@@ -19,7 +19,7 @@ export function parseAddress(text: string): PartialAddress {
   const [, host, digits] = /^(\[[\da-fA-F:.]+\]|[^\s:/?#@[\]]+)(?::(\d{1,5}))?$/.exec(text) ?? [];
   const port = digits === undefined ? undefined : Number(digits);
   if (host === undefined || port === 0 || (port ?? 0) > 65_535) {
-    throw new InvalidArgumentError('Give it as HOST[:PORT].');
+    throw new InvalidArgumentError('Expected HOST[:PORT].');
   }
   return { host: withoutBrackets(host), port };
 }
@@ -33,7 +33,7 @@ export function formatAddress({ host, port }: Address): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** All the addresses that a name stands for, in a fixed order; none where the name is not known (yet). */
+/** All addresses of a name, in a fixed order; empty if the name is unknown (so far). */
 export async function resolve({ host, port }: Address): Promise<Address[]> {
   try {
     const found = await lookup(host, { all: true });

@@ -3,13 +3,13 @@ import { EXIT, Failure } from '../failure.js';
 import { optionsFor, type Destination } from './destination.js';
 import type { Gateway } from './gateway.js';
 
-/** How often each client connects anew. */
+/** How often each client reconnects. */
 const CONNECTIONS = 5;
 
-/** How many clients with a cookie of their own there are. */
+/** The number of clients, each with its own cookie. */
 const CLIENTS = 3;
 
-/** Connections from one address all reach the same pod through the Service. @returns what was seen. @throws Failure */
+/** Checks that all connections from one address reach the same pod through the Service. @returns the result. @throws Failure */
 export async function checkClientIpAffinity(service: Destination, gateway: Gateway): Promise<string> {
   const nodes: string[] = [];
   for (let count = 0; count < CLIENTS * CONNECTIONS; count += 1) {
@@ -20,12 +20,12 @@ export async function checkClientIpAffinity(service: Destination, gateway: Gatew
   if (distinct.length === 1) return `clientIP: ${nodes.length} connections, all on ${node}`;
   throw new Failure(
     EXIT.failed,
-    `clientIP: ${nodes.length} connections of one address reached ${distinct.join(', ')}: does something between us and ` +
-      'the Service dial the pods itself, as most ingress controllers do?',
+    `clientIP: ${nodes.length} connections of one address reached ${distinct.join(', ')}: perhaps something in front of ` +
+      'the Service connects to the pods directly, as most ingress controllers do',
   );
 }
 
-/** Connections with one cookie all reach the same pod. @returns what was seen. @throws Failure */
+/** Checks that all connections with one cookie reach the same pod. @returns the result. @throws Failure */
 export async function checkCookieAffinity(ingress: Destination, gateway: Gateway, name: string): Promise<string> {
   const homes = new Set<string>();
   for (let client = 0; client < CLIENTS; client += 1) {
@@ -35,7 +35,7 @@ export async function checkCookieAffinity(ingress: Destination, gateway: Gateway
       const others = [...first.cookies.keys()].join(', ');
       throw new Failure(
         EXIT.failed,
-        `cookie: the answer to the upgrade sets no cookie ${name}${others === '' ? '' : ` (but ${others})`}: is the ` +
+        `cookie: the response to the upgrade sets no cookie ${name}${others === '' ? '' : ` (but ${others})`}: is the ` +
           'annotation that of this ingress controller?',
       );
     }
@@ -46,7 +46,7 @@ export async function checkCookieAffinity(ingress: Destination, gateway: Gateway
     }
     homes.add(first.node);
   }
-  return `cookie ${name}: ${CLIENTS} clients, ${CONNECTIONS} connections each, all on the pod of their first: ${[...homes].join(', ')}`;
+  return `cookie ${name}: ${CLIENTS} clients, ${CONNECTIONS} connections each, all on the pod of their first connection: ${[...homes].join(', ')}`;
 }
 
 interface Landing {
@@ -54,7 +54,7 @@ interface Landing {
   readonly cookies: ReadonlyMap<string, string>;
 }
 
-/** Opens one connection, and says where it landed. */
+/** Opens one connection, and returns the pod that it reached. */
 async function connect(destination: Destination, { token, deadline }: Gateway, cookie?: string): Promise<Landing> {
   const socket = new WebSocket(destination.url, SUBPROTOCOL, {
     ...optionsFor(destination),

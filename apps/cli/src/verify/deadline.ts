@@ -1,6 +1,6 @@
 import { EXIT, Failure } from '../failure.js';
 
-/** The moment at which whatever is not done has failed. */
+/** The time limit of all checks. */
 export class Deadline {
   readonly #end: number;
 
@@ -17,7 +17,7 @@ export class Deadline {
   /**
    * Waits for a promise, but not beyond the deadline.
    *
-   * @param missing says what has not happened then.
+   * @param missing describes what has not happened by then.
    * @throws Failure
    */
   async within<T>(promise: Promise<T>, missing: () => string): Promise<T> {

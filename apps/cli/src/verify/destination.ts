@@ -3,13 +3,13 @@ import { connect as connectTls } from 'node:tls';
 import type { ClientOptions } from 'ws';
 import type { Address } from './address.js';
 
-/** What a request asks for, and where it is sent: a pod of its own, or an ingress that DNS does not lead to. */
+/** The URL of a request, and the address to send it to: a single pod, or an ingress that DNS does not resolve to. */
 export interface Destination {
   readonly url: URL;
   readonly address: Address;
 }
 
-/** How a WebSocket of `ws` gets there. */
+/** Options that make a WebSocket of `ws` connect to the destination. */
 export function optionsFor({ url, address }: Destination): ClientOptions {
   return {
     createConnection: () =>

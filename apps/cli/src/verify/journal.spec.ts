@@ -25,42 +25,42 @@ function published(offsets: readonly number[], epoch = 'e'): Published[] {
 }
 
 describe('a journal', () => {
-  it('finds nothing wrong where all came once and in order', () => {
+  it('has no problem if all messages arrived once and in order', () => {
     expect(journalOf([5, 6, 7]).sut.problem(START, published([5, 6, 7]))).toBeUndefined();
   });
 
   it.each([
-    ['a message that is missing', [5, 7], [5, 6, 7], 'offset 7 came where 6 was to come'],
-    ['the last one missing', [5, 6], [5, 6, 7], 'offset 7, acknowledged by pod-1, did not come'],
-    ['one that came twice', [5, 5, 6], [5, 6], 'offset 5 came where 6 was to come'],
-    ['two that came out of order', [6, 5], [5, 6], 'offset 6 came where 5 was to come'],
-    ['one that nobody published', [5, 6], [5], '1 messages came that nobody published'],
-  ])('tells of %s', (_name, came, sent, expected) => {
+    ['a message that is missing', [5, 7], [5, 6, 7], 'offset 7 arrived instead of 6'],
+    ['the last one missing', [5, 6], [5, 6, 7], 'offset 7, acknowledged by pod-1, did not arrive'],
+    ['a duplicate', [5, 5, 6], [5, 6], 'offset 5 arrived instead of 6'],
+    ['two that arrived out of order', [6, 5], [5, 6], 'offset 6 arrived instead of 5'],
+    ['one that nobody published', [5, 6], [5], '1 messages arrived that nobody published'],
+  ])('reports %s', (_name, came, sent, expected) => {
     expect(journalOf(came).sut.problem(START, published(sent))).toBe(expected);
   });
 
-  it('tells of another message in the place of one', () => {
+  it('reports a different message', () => {
     const { sut } = journalOf([5], () => 'other');
-    expect(sut.problem(START, published([5]))).toBe('offset 5 is another message than pod-1 stored');
+    expect(sut.problem(START, published([5]))).toBe('offset 5 is not the message that pod-1 stored');
   });
 
-  it('tells of a channel that began anew', () => {
-    expect(journalOf([5]).sut.problem(START, published([5], 'f'))).toBe('the channel began anew: epoch f after e');
+  it('reports a new epoch', () => {
+    expect(journalOf([5]).sut.problem(START, published([5], 'f'))).toBe('the history was lost: epoch f after e');
   });
 
-  it('tells of a gap', () => {
+  it('reports a gap', () => {
     const { sut } = journalOf([5]);
     sut.gap({ epoch: 'f', offset: 9 }, 'not_recovered');
-    expect(sut.problem(START, published([5]))).toBe('what was missed could not be replayed, going on after f:9');
+    expect(sut.problem(START, published([5]))).toBe('missed messages could not be replayed, continuing after f:9');
   });
 
-  it('tells of what came twice on the wire, which the library drops', () => {
+  it('reports a duplicate frame, which the library drops', () => {
     const { sut, frame } = journalOf([5, 6]);
     for (const offset of [5, 6, 6]) frame(offset, 0);
-    expect(sut.problem(START, published([5, 6]))).toBe('offset 6 came after 6 on one connection');
+    expect(sut.problem(START, published([5, 6]))).toBe('offset 6 arrived after 6 on one connection');
   });
 
-  it('allows that two connections bring the same, and leaves other channels alone', () => {
+  it('accepts the same message on two connections, and ignores other channels', () => {
     const { sut, frame } = journalOf([5, 6]);
     frame(5, 0);
     frame(6, 0);
@@ -69,7 +69,7 @@ describe('a journal', () => {
     expect(sut.problem(START, published([5, 6]))).toBeUndefined();
   });
 
-  it('waits for so many messages, and no longer than it may', async () => {
+  it('waits for a number of messages, up to the deadline', async () => {
     const { sut } = journalOf([5]);
     const arrived = sut.arrived(2, new Deadline(5_000));
     sut.message({ channel: 'room', offset: 6, data: '6', time: 0 });

@@ -17,15 +17,15 @@ interface Arrival {
   readonly at: number;
 }
 
-/** All that one subscriber was told of a channel, and what is wrong with it. */
+/** Everything that one subscriber received of a channel, and what is wrong with it. */
 export class Journal implements SubscriptionHandlers {
   readonly arrivals: Arrival[] = [];
   #problem: string | undefined;
-  /** The last offset that came over each connection. */
+  /** The last offset received on each connection. */
   readonly #wire = new Map<number, number>();
   #awaited: { readonly count: number; readonly reached: () => void } | undefined;
 
-  /** Also looks at the frames: the library would drop what came twice. */
+  /** Also checks the frames, because the library drops duplicates. */
   constructor(channel: string, client: SteeredClient) {
     client.onFrame = ({ event, data }, connection) => {
       if (event === 'message' && data['channel'] === channel) this.#frame(Number(data['offset']), connection);
@@ -34,56 +34,56 @@ export class Journal implements SubscriptionHandlers {
 
   message(message: Message): void {
     this.arrivals.push({ message, at: performance.now() });
-    this.#tell();
+    this.#notify();
   }
 
   gap(position: Position, reason: GapReason): void {
     this.#report(
       reason === 'gap'
-        ? `messages before ${formatPosition(position)} were lost, and the gateway said so`
-        : `what was missed could not be replayed, going on after ${formatPosition(position)}`,
+        ? `messages before ${formatPosition(position)} were lost, as the gateway reported`
+        : `missed messages could not be replayed, continuing after ${formatPosition(position)}`,
     );
   }
 
-  /** Waits until so many messages came, or one that should not. @throws Failure */
+  /** Waits until `count` messages have arrived, or there is a problem. @throws Failure */
   async arrived(count: number, deadline: Deadline): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#awaited = { count, reached: resolve };
-    this.#tell();
+    this.#notify();
     await deadline.within(promise, () => `${this.arrivals.length} of ${count} messages arrived`);
   }
 
-  /** What is wrong: undefined where all that was published after `start` came once and in order, and nothing else. */
+  /** The problem; undefined if exactly the messages published after `start` arrived, once and in order. */
   problem(start: Position, published: readonly Published[]): string | undefined {
     if (this.#problem !== undefined) return this.#problem;
     let expected = start.offset;
     for (const { message } of this.arrivals) {
       expected += 1;
-      if (message.offset !== expected) return `offset ${message.offset} came where ${expected} was to come`;
+      if (message.offset !== expected) return `offset ${message.offset} arrived instead of ${expected}`;
     }
     const dataAt = new Map(this.arrivals.map(({ message }) => [message.offset, JSON.stringify(message.data)]));
     for (const { publisher, data, position } of published) {
-      if (position.epoch !== start.epoch) return `the channel began anew: epoch ${position.epoch} after ${start.epoch}`;
+      if (position.epoch !== start.epoch) return `the history was lost: epoch ${position.epoch} after ${start.epoch}`;
       const came = dataAt.get(position.offset);
-      if (came === undefined) return `offset ${position.offset}, acknowledged by ${publisher}, did not come`;
-      if (came !== JSON.stringify(data)) return `offset ${position.offset} is another message than ${publisher} stored`;
+      if (came === undefined) return `offset ${position.offset}, acknowledged by ${publisher}, did not arrive`;
+      if (came !== JSON.stringify(data)) return `offset ${position.offset} is not the message that ${publisher} stored`;
     }
     const extra = this.arrivals.length - published.length;
-    return extra === 0 ? undefined : `${extra} messages came that nobody published`;
+    return extra === 0 ? undefined : `${extra} messages arrived that nobody published`;
   }
 
   #frame(offset: number, connection: number): void {
     const last = this.#wire.get(connection) ?? 0;
-    if (offset <= last) this.#report(`offset ${offset} came after ${last} on one connection`);
+    if (offset <= last) this.#report(`offset ${offset} arrived after ${last} on one connection`);
     this.#wire.set(connection, offset);
   }
 
   #report(problem: string): void {
     this.#problem ??= problem;
-    this.#tell();
+    this.#notify();
   }
 
-  #tell(): void {
+  #notify(): void {
     if (this.#awaited === undefined) return;
     if (this.#problem !== undefined || this.arrivals.length >= this.#awaited.count) this.#awaited.reached();
   }

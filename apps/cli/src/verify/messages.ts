@@ -5,20 +5,20 @@ import { podAt, type Gateway } from './gateway.js';
 import { Journal, type Published } from './journal.js';
 import { SteeredClient } from './steered-client.js';
 
-/** What one publisher sends in a round. */
+/** The number of messages of a publisher per round. */
 const PER_ROUND = 10;
 
-/** What came late or twice of the first round shows at the latest in the second. */
+/** Late messages and duplicates of the first round show in the second at the latest. */
 const ROUNDS = 2;
 
-/** Publishes one after the other, or asks for all at once where the order is kept for it. */
+/** Publishes sequentially, or concurrently if `keepsOrder` says that the order is preserved. */
 export interface Publisher {
   readonly name: string;
   publish(data: Json): Promise<Position>;
   readonly keepsOrder: boolean;
 }
 
-/** Each message of two other pods and of the API arrives once and in order. @returns what was seen. @throws Failure */
+/** Checks that each message from two other pods and from the API arrives once and in order. @returns the result. @throws Failure */
 export async function checkMessages(gateway: Gateway, channel: string): Promise<string> {
   const { pods, token, publishByApi, deadline } = gateway;
   const subscriber = new SteeredClient(podAt(gateway, 0).destination, token);
@@ -50,7 +50,7 @@ export async function checkMessages(gateway: Gateway, channel: string): Promise<
   }
 }
 
-/** Subscribes, and keeps a journal from there on. @throws Failure */
+/** Subscribes, and records a journal. @throws Failure */
 export async function follow(
   client: SteeredClient,
   channel: string,
@@ -63,7 +63,7 @@ export async function follow(
     gap: (position, reason) => journal.gap(position, reason),
     error: () => {},
   });
-  const start = await deadline.within(ready, () => `no answer to the subscription of ${channel}`);
+  const start = await deadline.within(ready, () => `no reply to the subscribe for ${channel}`);
   return { journal, start };
 }
 
@@ -76,12 +76,12 @@ export async function publishSome(publisher: Publisher, round: number, deadline:
     const sentAt = performance.now();
     const stored = publisher.publish(data).then((position) => ({ publisher: name, data, position, sentAt }));
     sending.push(stored);
-    if (!keepsOrder) await deadline.within(stored, () => `no answer to a publish of ${name}`);
+    if (!keepsOrder) await deadline.within(stored, () => `no reply to a publish of ${name}`);
   }
-  return deadline.within(Promise.all(sending), () => `not all publishes of ${name} were answered`);
+  return deadline.within(Promise.all(sending), () => `some publishes of ${name} got no reply`);
 }
 
-/** A publisher's messages that were stored in another order than it sent them. */
+/** Reports a publisher whose messages were stored in a different order than it sent them. */
 function disorder(published: readonly Published[]): string | undefined {
   const latest = new Map<string, number>();
   for (const { publisher, position } of published) {
@@ -91,7 +91,7 @@ function disorder(published: readonly Published[]): string | undefined {
   return undefined;
 }
 
-/** From publish to arrival. */
+/** The median time from publish to arrival. */
 function latency({ arrivals }: Journal, published: readonly Published[]): string {
   const sentAt = new Map(published.map(({ position, sentAt: at }) => [position.offset, at]));
   const all = arrivals.map(({ message, at }) => at - (sentAt.get(message.offset) ?? at)).toSorted((a, b) => a - b);

@@ -6,28 +6,28 @@ import type { Destination } from './destination.js';
 import type { Pod } from './gateway.js';
 import { SteeredClient } from './steered-client.js';
 
-/** In ms. DNS may take a while to know a pod that has just become ready. */
+/** In ms. DNS may take a while to include a pod that has just become ready. */
 const LOOK_AGAIN_AFTER = 500;
 
-/** What a readiness probe of Kubernetes would wait, in ms. */
+/** The timeout of a readiness check, in ms, like a probe of Kubernetes. */
 const ANSWER_WITHIN = 5_000;
 
 export type PodSearch = {
   readonly token: string | undefined;
-  /** So many pods there have to be. */
+  /** The expected number of pods. */
   readonly expected: number;
   readonly deadline: Deadline;
 } & (
   | {
       /** The name whose addresses are the pods. */
       readonly name: Address;
-      /** That of the WebSocket. */
+      /** The path of the WebSocket. */
       readonly path: string;
     }
   | { readonly destinations: readonly Destination[] }
 );
 
-/** Connects to every pod once. @throws Failure */
+/** Finds the pods by connecting to each once. @throws Failure */
 export async function findPods({ token, expected, deadline, ...where }: PodSearch): Promise<[Pod, ...Pod[]]> {
   const destinations =
     'destinations' in where
@@ -37,11 +37,10 @@ export async function findPods({ token, expected, deadline, ...where }: PodSearc
           address,
         }));
   const found = await Promise.all(destinations.map((destination) => visit(destination, token, deadline)));
-  // A pod may have an address of each family.
+  // A pod may have both an IPv4 and an IPv6 address.
   const [first, ...others] = new Map(found.map((pod) => [pod.node, pod])).values();
   const count = others.length + 1;
-  if (first === undefined || count < expected)
-    throw new Failure(EXIT.failed, `${count} of ${expected} pods were found`);
+  if (first === undefined || count < expected) throw new Failure(EXIT.failed, `found ${count} of ${expected} pods`);
   return [first, ...others];
 }
 
@@ -55,7 +54,7 @@ async function visit(destination: Destination, token: string | undefined, deadli
   }
 }
 
-/** Addresses of pods that are ready. The headless Service knows the others too: those that start or drain, and take no clients. */
+/** The addresses of ready pods. The headless Service also includes pods that start or drain, and accept no clients. */
 async function findReady(name: Address, expected: number, deadline: Deadline): Promise<Address[]> {
   for (;;) {
     const addresses = await resolve(name);
@@ -67,7 +66,7 @@ async function findReady(name: Address, expected: number, deadline: Deadline): P
       throw new Failure(
         EXIT.failed,
         addresses.length === 0
-          ? `the name ${name.host} has no address: is it that of the headless Service?`
+          ? `the name ${name.host} has no address: it should be the headless Service`
           : `${ready.length} of ${expected} pods are ready at the addresses of ${name.host}${why === '' ? '' : ` (${why})`}`,
       );
     }
@@ -79,13 +78,13 @@ async function whyNotReady(address: Address): Promise<string | undefined> {
   const place = formatAddress(address);
   try {
     const { ok, status } = await fetch(`http://${place}/health/ready`, { signal: AbortSignal.timeout(ANSWER_WITHIN) });
-    return ok ? undefined : `${place} answers ${status}`;
+    return ok ? undefined : `${place} responds with ${status}`;
   } catch (error) {
     return `${place} cannot be reached: ${describeCause(error)}`;
   }
 }
 
-/** What fetch hides in the cause of its error. */
+/** The message in the cause of fetch's error. */
 function describeCause(error: unknown): string {
   const cause = error instanceof Error ? (error.cause ?? error) : error;
   return cause instanceof Error ? cause.message : String(cause);

@@ -3,12 +3,12 @@ import type { Terminal } from '../terminal.js';
 
 const COLOURS = { ok: 'green', fail: 'red', skip: 'yellow' } as const;
 
-/** So that what was seen stands in one column. */
+/** The width of the names, so that the results are aligned. */
 const NAME_WIDTH = 8;
 
-/** One line for each check: its outcome, its name, and what it saw. */
+/** Prints one line per check: outcome, name and result. */
 export class Report {
-  /** How many checks there were, without those that were skipped. */
+  /** The number of checks, without skipped ones. */
   checks = 0;
   failed = 0;
   readonly #terminal: Terminal;
@@ -28,7 +28,7 @@ export class Report {
     this.#print('fail', check, seen);
   }
 
-  /** It cannot be checked here, which is no failure. */
+  /** The check is not possible here, which is not a failure. */
   skip(check: string, reason: string): void {
     this.#print('skip', check, reason);
   }

@@ -4,15 +4,15 @@ import { podAt, type Gateway } from './gateway.js';
 import { follow, publishSome, type Publisher } from './messages.js';
 import { SteeredClient } from './steered-client.js';
 
-/** What is seen where the namespace keeps nothing to resume from. */
+/** The result if the namespace has no history to resume from. */
 export interface NoHistory {
   readonly skipped: string;
 }
 
 /**
- * A client whose connection breaks comes back to another pod, and gets what it missed once and in order.
+ * Checks that a client whose connection breaks resumes on another pod, and receives what it missed once and in order.
  *
- * @returns what was seen. @throws Failure
+ * @returns the result. @throws Failure
  */
 export async function checkResume(gateway: Gateway, channel: string): Promise<string | NoHistory> {
   const { token, deadline } = gateway;
@@ -29,7 +29,7 @@ export async function checkResume(gateway: Gateway, channel: string): Promise<st
     const { client: id } = await subscriber.connected(deadline);
     const published = await publishSome(publisher, 0, deadline);
     await journal.arrived(published.length, deadline);
-    if (!(await keepsHistory(client, channel))) return { skipped: 'the namespace keeps no history (see --namespace)' };
+    if (!(await keepsHistory(client, channel))) return { skipped: 'the namespace has no history (see --namespace)' };
 
     await subscriber.cut();
     const missed = await publishSome(publisher, 1, deadline);
@@ -40,11 +40,11 @@ export async function checkResume(gateway: Gateway, channel: string): Promise<st
 
     const problem = journal.problem(start, published);
     if (problem !== undefined) throw new Failure(EXIT.failed, problem);
-    if (back.node !== after.node) throw new Failure(EXIT.failed, `came back to ${back.node}, not to ${after.node}`);
+    if (back.node !== after.node) throw new Failure(EXIT.failed, `reconnected to ${back.node}, not to ${after.node}`);
     if (back.client !== id)
-      throw new Failure(EXIT.failed, 'came back under another client id: its session was not taken');
+      throw new Failure(EXIT.failed, 'reconnected with another client id: its session was not accepted');
     const way = before === after ? `to ${after.node}, the only pod` : `from ${before.node} to ${after.node}`;
-    return `cut, and back ${way}: ${missed.length} missed messages came, none lost, none twice`;
+    return `reconnected ${way}: received ${missed.length} missed messages, none lost, none duplicated`;
   } finally {
     await Promise.all([subscriber.close(), client.close()]);
   }

@@ -5,7 +5,7 @@ import { formatAddress } from './address.js';
 import type { Deadline } from './deadline.js';
 import { optionsFor, type Destination } from './destination.js';
 
-/** The client tries again quickly: what it is to come back to is there. */
+/** Short delays, because the pod to reconnect to is available. */
 const BACKOFF = { base: 50, max: 500 };
 
 interface Frame {
@@ -13,12 +13,12 @@ interface Frame {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** The client library, on connections that a check steers and cuts as a broken network does. */
+/** The client library on connections that a check directs to a pod, and cuts like a network failure. */
 export class SteeredClient {
   readonly holdfast: Holdfast;
-  /** Where the next connection goes; while there is none, nowhere. */
+  /** The destination of the next connection; without one, attempts fail. */
   destination: Destination | undefined;
-  /** Called with each frame as it came, before the library makes sense of it, and the number of its connection. */
+  /** Called with each frame before the library handles it, and the number of its connection. */
   onFrame: (frame: Frame, connection: number) => void = () => {};
 
   #socket: WebSocket | undefined;
@@ -40,7 +40,7 @@ export class SteeredClient {
     this.holdfast.on('error', ({ message }) => (this.#latestError = message));
   }
 
-  /** The gateway's welcome, now or once there is a connection. @throws Failure */
+  /** Waits for the gateway's welcome. @throws Failure */
   async connected(deadline: Deadline): Promise<Welcome> {
     const { promise, resolve, reject } = Promise.withResolvers<Welcome>();
     const stop = this.holdfast.on('state', ({ state, welcome, reason }) => {
@@ -55,7 +55,7 @@ export class SteeredClient {
     }
   }
 
-  /** Cuts the connection without a close frame; there is no other until `destination` is set again. */
+  /** Cuts the connection without a close frame. It does not reconnect until `destination` is set again. */
   async cut(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const stop = this.holdfast.on('state', () => resolve());

@@ -2,18 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../failure.js';
 import type { Deadline } from './deadline.js';
 
-/** Ingress controllers and kube-proxy hear of a change a moment after it was made: within so many ms, on a busy cluster. */
+/** How long ingress controllers and kube-proxy take to apply a change on a busy cluster, in ms. */
 const HEARD_WITHIN = 10_000;
 
 const AGAIN_AFTER = 250;
 
 /**
- * Repeats a check of what stands before the pods while it fails: `helm test` may follow an upgrade at once.
+ * Repeats a failing check of proxies in front of the pods, because `helm test` may directly follow an upgrade.
  *
  * @throws Failure the last one.
  */
 export async function untilHeard<T>(check: () => Promise<T>, deadline: Deadline): Promise<T> {
-  // Whoever has little time is told what failed, and not that the time is over.
+  // Stops early enough to report the failure of the check instead of a timeout.
   const end = performance.now() + Math.min(HEARD_WITHIN, deadline.left / 2);
   for (;;) {
     try {

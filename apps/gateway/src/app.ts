@@ -5,18 +5,18 @@ import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { PinoLogger } from 'nestjs-pino';
-import { refuseAmbiguous, refuseRequestTarget } from './api/framework-errors.js';
-import { securityHeaders } from './api/security-headers.js';
+import { refuseAmbiguous, refuseRequestTarget } from './http/framework-errors.js';
+import { securityHeaders } from './http/security-headers.js';
 import { AppModule } from './app.module.js';
 import { ApiKeyGuard } from './auth/index.js';
 import type { Config } from './config/index.js';
 import { HoldfastWsAdapter } from './gateway/holdfast-ws.adapter.js';
-import { isWebSocketUpgrade } from './gateway/upgrades.js';
-import { AppLogger, requestLog } from './log.js';
+import { isWebSocketUpgrade } from './upgrade/upgrades.js';
+import { AppLogger, requestLog } from './logging/log.js';
 import { Lifecycle } from './lifecycle/lifecycle.js';
-import { createHttpServer } from './limits/http-server.js';
-import { PendingSockets } from './limits/pending-sockets.js';
-import { UnprovenRequests } from './limits/unproven-requests.js';
+import { createHttpServer } from './http/http-server.js';
+import { PendingSockets } from './http/pending-sockets.js';
+import { UnprovenRequests } from './http/unauthenticated-requests.js';
 import { Metrics } from './metrics/metrics.js';
 
 /** A user id in a path, which is longer than a channel name may be, so that a refusal can say what is wrong with it. */

@@ -1,11 +1,11 @@
 import { BROKER, type Broker } from '@holdfast/broadcast';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { BrokerInputs } from './broker-input/broker-inputs.js';
+import { BrokerInputs } from './broker/broker-inputs.js';
 import { ChannelsService } from './channels/channels.service.js';
 import { Hub } from './channels/hub.js';
-import { BelatedEvents } from './events/belated-events.js';
+import { BelatedEvents } from './events/late-events.js';
 import { Moves } from './gateway/moves.js';
-import { BrokerMonitor } from './health/broker-monitor.js';
+import { BrokerMonitor } from './broker/broker-monitor.js';
 import { parseSignal } from './signals.js';
 import { UserCommands } from './users/user-commands.js';
 

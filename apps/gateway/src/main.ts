@@ -6,7 +6,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
 import { createApp, startApp } from './app.js';
 import { ConfigError, EX_CONFIG, loadConfig, tellsUsersApart, watchSecrets, type Config } from './config/index.js';
-import { stopOnUncaught } from './lifecycle/last-resort.js';
+import { stopOnUncaught } from './lifecycle/uncaught-errors.js';
 
 /** What a process manager or a terminal asks a process to end with. */
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const;

@@ -6,7 +6,7 @@ import { ERRORS, type ErrorCode, type Json } from '@holdfast/protocol';
 import { SignJWT } from 'jose';
 import { describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { HttpRoutes } from '../src/api/http-routes.js';
+import { HttpRoutes } from '../src/http/http-routes.js';
 import { operations } from '../src/api/operations.js';
 import { API_KEY, JWT_SECRET, startGateway, type TestGateway } from './support/gateway.js';
 

@@ -3,7 +3,7 @@ import { Holdfast } from '@holdfast/client';
 import { CLOSE, errorData, SUBPROTOCOL } from '@holdfast/protocol';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { sessionOf } from '../src/gateway/session.js';
+import { sessionOf } from '../src/auth/session.js';
 import { Backend, webhookSecret, type Question } from './support/backend.js';
 import { connectAs, refusal } from './support/connect-as.js';
 import { startGateway, type TestGateway } from './support/gateway.js';

@@ -3,7 +3,7 @@ import { CLOSE, errorData, SUBPROTOCOL } from '@holdfast/protocol';
 import { describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { ChannelsService } from '../src/channels/channels.service.js';
-import { Connections } from '../src/gateway/connections.js';
+import { Connections } from '../src/connection/connections.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { heapInUse } from './support/heap.js';
 import { metric } from './support/metric.js';

@@ -25,7 +25,7 @@ import {
 import { concat, from, map, of, throwError, timer, type Observable } from 'rxjs';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { createApp } from '../src/app.js';
-import type { Connection } from '../src/gateway/connection.js';
+import type { Connection } from '../src/connection/connection.js';
 import { startGateway, testConfig, type TestGateway } from './support/gateway.js';
 import { NO_LIMITS } from './support/no-limits.js';
 import { clientFrame, RawSocket, TEXT } from './support/raw-socket.js';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { BROKER, type Broker } from '@holdfast/broadcast';
 import { CLOSE, errorData } from '@holdfast/protocol';
 import { describe, expect, it, vi } from 'vitest';
-import { Connections } from '../src/gateway/connections.js';
+import { Connections } from '../src/connection/connections.js';
 import { API_KEY, startGateway, type TestGateway } from './support/gateway.js';
 import { metric } from './support/metric.js';
 import { RawSocket, upgradeRequest } from './support/raw-socket.js';

@@ -1,7 +1,7 @@
 import { errorData, SUBPROTOCOL } from '@holdfast/protocol';
 import { describe, expect, it, vi } from 'vitest';
 import { Authenticator } from '../src/auth/index.js';
-import { Connections } from '../src/gateway/connections.js';
+import { Connections } from '../src/connection/connections.js';
 import { Overload } from '../src/limits/overload.js';
 import { startGateway } from './support/gateway.js';
 import { metric } from './support/metric.js';

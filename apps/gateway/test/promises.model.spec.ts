@@ -2,7 +2,7 @@ import { MemoryBroker, MemoryStore, type Broker, type History, type Position } f
 import type { RequestEvent, Requests } from '@holdfast/protocol';
 import fc from 'fast-check';
 import { afterEach, expect, it, vi } from 'vitest';
-import { newSession, type Session } from '../src/gateway/session.js';
+import { newSession, type Session } from '../src/auth/session.js';
 import { Pod, settled, type PodClient } from './support/pod.js';
 import { SimulatedBroker, SimulatedServer, type Queue } from './support/simulated-server.js';
 import type { Frame } from './support/test-client.js';

@@ -6,7 +6,7 @@ import { errorData, SUBPROTOCOL } from '@holdfast/protocol';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { Hub } from '../src/channels/hub.js';
-import { Connections } from '../src/gateway/connections.js';
+import { Connections } from '../src/connection/connections.js';
 import { HeldMemory } from '../src/limits/held-memory.js';
 import { connectAs, refusal } from './support/connect-as.js';
 import { API_KEY, startGateway, testConfig, type TestGateway } from './support/gateway.js';

@@ -1,7 +1,7 @@
 import { BROKER, type Broker } from '@holdfast/broadcast';
 import { describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { Connections } from '../src/gateway/connections.js';
+import { Connections } from '../src/connection/connections.js';
 import { UsersService } from '../src/users/users.service.js';
 import { connectAs, refusal } from './support/connect-as.js';
 import { startGateway, type TestGateway } from './support/gateway.js';

@@ -2,7 +2,7 @@ import { describeIssue, errorData, type ErrorData } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { ChannelsService } from '../channels/channels.service.js';
-import { ProtocolError } from '../gateway/protocol-error.js';
+import { ProtocolError } from '../errors/protocol-error.js';
 import type { PublishResult } from './answers.js';
 import { ApiRates } from './api-rates.js';
 import { publishBody } from './requests.js';

@@ -5,12 +5,12 @@ import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { ApiRateGuard } from './api-rate.guard.js';
 import { ApiKeyGuard, publisherOf } from '../auth/index.js';
-import { fromBroker } from '../channels/broker-errors.js';
+import { fromBroker } from '../errors/broker-errors.js';
 import { ChannelsService } from '../channels/channels.service.js';
 import { backendOf } from '../channels/reads.js';
 import type { channelsAnswer } from './answers.js';
 import { channelParams, channelsQuery, historyQuery } from './requests.js';
-import { SchemaPipe } from './schema.pipe.js';
+import { SchemaPipe } from '../http/schema.pipe.js';
 
 @Controller('api/channels')
 @UseGuards(ApiKeyGuard, ApiRateGuard)

@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, verifiesTokens, type Config } from '../config/index.js';
-import { ProtocolError } from '../gateway/protocol-error.js';
+import { ProtocolError } from '../errors/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
-import { sessionOfUser, type Session } from '../gateway/session.js';
-import { AuthorizationWebhook } from '../webhooks/authorization-webhook.js';
+import { sessionOfUser, type Session } from './session.js';
+import { AuthorizationWebhook } from './authorization-webhook.js';
 import { Authenticator } from './authenticator.js';
 import { ANONYMOUS, type Identity } from './identity.js';
 

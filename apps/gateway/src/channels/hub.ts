@@ -1,10 +1,10 @@
 import { BROKER, type Broker, type BrokerEvents } from '@holdfast/broadcast';
 import { namespaceOf } from '@holdfast/protocol';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { BrokerInputs } from '../broker-input/broker-inputs.js';
+import { BrokerInputs } from '../broker/broker-inputs.js';
 import { CONFIG, namespaceOptions, type Config } from '../config/index.js';
-import type { Connection } from '../gateway/connection.js';
-import { ProtocolError } from '../gateway/protocol-error.js';
+import type { Connection } from '../connection/connection.js';
+import { ProtocolError } from '../errors/protocol-error.js';
 import { channelCost, HeldMemory, NOBODY, SUBSCRIPTION_COST } from '../limits/held-memory.js';
 import { Metrics } from '../metrics/metrics.js';
 import { LocalChannel } from './local-channel.js';

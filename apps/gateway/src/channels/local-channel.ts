@@ -1,9 +1,9 @@
 import type { Member as BrokerMember, Position, Publication } from '@holdfast/broadcast';
 import { encodeNotice, type Members } from '@holdfast/protocol';
-import type { BrokerInputs } from '../broker-input/broker-inputs.js';
+import type { BrokerInputs } from '../broker/broker-inputs.js';
 import type { NamespaceOptions } from '../config/index.js';
-import { supersedes } from '../gateway/conflation.js';
-import { textFrame } from '../gateway/web-socket-frame.js';
+import { supersedes } from '../connection/conflation.js';
+import { textFrame } from '../connection/web-socket-frame.js';
 import { Announcements, type Announcement, type PresenceEvent } from './announcements.js';
 import { decodeMember } from './member.js';
 import { encodeMessage, isReadable } from './message.js';

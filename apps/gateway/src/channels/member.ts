@@ -1,7 +1,7 @@
 import type { Member as BrokerMember } from '@holdfast/broadcast';
 import { dataSchema, type Member } from '@holdfast/protocol';
 import { z } from 'zod';
-import type { Connection } from '../gateway/connection.js';
+import type { Connection } from '../connection/connection.js';
 import { isNestedWithin, MAX_NESTING } from './message.js';
 
 const detailsSchema = z.object({

@@ -2,13 +2,13 @@ import { BROKER, type Broker, type Members as StoredMembers } from '@holdfast/br
 import type { Members } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
-import { BrokerInputs } from '../broker-input/broker-inputs.js';
+import { BrokerInputs } from '../broker/broker-inputs.js';
 import { CONFIG, type Config } from '../config/index.js';
-import type { Connection } from '../gateway/connection.js';
+import type { Connection } from '../connection/connection.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { quotaKeyOf, Quotas } from '../limits/quotas.js';
-import { fromBroker } from './broker-errors.js';
-import { departed } from './departure.js';
+import { fromBroker } from '../errors/broker-errors.js';
+import { departed } from '../connection/departure.js';
 import { decodeMember, encodeMember } from './member.js';
 import { Reads, type Reader } from './reads.js';
 import type { Subscription } from './subscription.js';

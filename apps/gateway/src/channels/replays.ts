@@ -1,12 +1,12 @@
 import { BROKER, type Broker, type History, type HistoryQuery, type Publication } from '@holdfast/broadcast';
 import type { Position, SubscribeRequest } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
-import { BrokerInputs } from '../broker-input/broker-inputs.js';
+import { BrokerInputs } from '../broker/broker-inputs.js';
 import { CONFIG, type Config } from '../config/index.js';
-import type { Connection } from '../gateway/connection.js';
-import { ProtocolError } from '../gateway/protocol-error.js';
-import { textFrame } from '../gateway/web-socket-frame.js';
-import { fromBroker } from './broker-errors.js';
+import type { Connection } from '../connection/connection.js';
+import { ProtocolError } from '../errors/protocol-error.js';
+import { textFrame } from '../connection/web-socket-frame.js';
+import { fromBroker } from '../errors/broker-errors.js';
 import type { LocalChannel } from './local-channel.js';
 import { encodeMessage, isReadable } from './message.js';
 import { ReplayBudget } from './replay-budget.js';

@@ -1,7 +1,7 @@
 import type { Position } from '@holdfast/protocol';
 import type { SubscriptionGrant } from '../auth/index.js';
-import { withoutSuperseded } from '../gateway/conflation.js';
-import type { Connection } from '../gateway/connection.js';
+import { withoutSuperseded } from '../connection/conflation.js';
+import type { Connection } from '../connection/connection.js';
 import type { LocalChannel } from './local-channel.js';
 
 interface Waiting {

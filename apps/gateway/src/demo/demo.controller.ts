@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { Controller, Get, Header, HttpCode, Inject, Post } from '@nestjs/common';
 import { SignJWT } from 'jose';
 import { z } from 'zod';
-import { JsonBody } from '../api/json-body.js';
+import { JsonBody } from '../http/json-body.js';
 import { CONFIG, type Config } from '../config/index.js';
-import { ProtocolError } from '../gateway/protocol-error.js';
+import { ProtocolError } from '../errors/protocol-error.js';
 
 const NAMESPACE = 'chat';
 const ROOMS = ['lobby', 'random', 'help'];

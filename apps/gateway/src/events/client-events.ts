@@ -1,10 +1,10 @@
 import type { Member } from '@holdfast/broadcast';
 import { Inject, Injectable } from '@nestjs/common';
-import { BrokerInputs } from '../broker-input/broker-inputs.js';
-import { departed } from '../channels/departure.js';
+import { BrokerInputs } from '../broker/broker-inputs.js';
+import { departed } from '../connection/departure.js';
 import { decodeMember } from '../channels/member.js';
 import { CONFIG, type Config, type EventType } from '../config/index.js';
-import type { Connection } from '../gateway/connection.js';
+import type { Connection } from '../connection/connection.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { EventWebhook } from './event-webhook.js';
 import { roomOfClient, ROOMS, type Rooms } from './rooms.js';

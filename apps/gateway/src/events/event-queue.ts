@@ -1,5 +1,5 @@
 import type { EventType } from '../config/index.js';
-import { Ladder } from '../limits/ladder.js';
+import { Ladder } from '../outbound/ladder.js';
 
 /** What all waiting events may take, in bytes of JSON. */
 const MAX_BYTES = 16_777_216;

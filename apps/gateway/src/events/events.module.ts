@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { ChannelsModule } from '../channels/channels.module.js';
 import { LifecycleModule } from '../lifecycle/lifecycle.module.js';
-import { BelatedEvents } from './belated-events.js';
+import { BelatedEvents } from './late-events.js';
 import { ChannelEvents } from './channel-events.js';
 import { ClientEvents } from './client-events.js';
 import { EventWebhook } from './event-webhook.js';

@@ -9,17 +9,17 @@ import { LifecycleModule } from '../lifecycle/lifecycle.module.js';
 import { ConnectionLimits } from '../limits/connection-limits.js';
 import { SOCKETS } from '../limits/descriptors.js';
 import { Overload } from '../limits/overload.js';
-import { PendingSockets } from '../limits/pending-sockets.js';
+import { PendingSockets } from '../http/pending-sockets.js';
 import { Verifying } from '../limits/verifying.js';
 import { Metrics } from '../metrics/metrics.js';
-import { ChannelRequests } from './channel-requests.js';
-import { Connections } from './connections.js';
-import { Dispatcher } from './dispatcher.js';
-import { Drain } from './drain.js';
+import { ChannelRequests } from '../channels/channel-requests.js';
+import { Connections } from '../connection/connections.js';
+import { Dispatcher } from '../connection/dispatcher.js';
+import { Drain } from '../lifecycle/drain.js';
 import { Moves } from './moves.js';
 import { SessionGateway } from './session.gateway.js';
-import { Upgrades } from './upgrades.js';
-import { WebSocketPathController } from './web-socket-path.controller.js';
+import { Upgrades } from '../upgrade/upgrades.js';
+import { WebSocketPathController } from '../upgrade/web-socket-path.controller.js';
 
 @Module({
   imports: [AuthModule, ChannelsModule, EventsModule, LifecycleModule],

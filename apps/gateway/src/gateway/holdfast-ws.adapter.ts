@@ -5,9 +5,9 @@ import { WsAdapter } from '@nestjs/platform-ws';
 import { SUBPROTOCOL } from '@holdfast/protocol';
 import type { WebSocketServer } from 'ws';
 import { CONFIG, type Config } from '../config/index.js';
-import { CLOSE_WITHIN_MS, type Connection } from './connection.js';
-import { Dispatcher } from './dispatcher.js';
-import { Upgrades, WEBSOCKET_PATH } from './upgrades.js';
+import { CLOSE_WITHIN_MS, type Connection } from '../connection/connection.js';
+import { Dispatcher } from '../connection/dispatcher.js';
+import { Upgrades, WEBSOCKET_PATH } from '../upgrade/upgrades.js';
 
 /** A message of the largest size may come in fragments of this many bytes: nobody has a reason to send smaller ones. */
 const MIN_FRAGMENT = 64;

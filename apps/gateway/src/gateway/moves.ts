@@ -3,8 +3,8 @@ import { BROKER, type Broker } from '@holdfast/broadcast';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { z } from 'zod';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
-import type { Connection } from './connection.js';
-import { Connections } from './connections.js';
+import type { Connection } from '../connection/connection.js';
+import { Connections } from '../connection/connections.js';
 
 /** ms for which announcements are gathered: a pod that takes over thousands of clients sends few signals. */
 const GATHER_MS = 1_000;

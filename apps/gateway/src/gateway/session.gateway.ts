@@ -9,14 +9,14 @@ import { CONFIG, type Config } from '../config/index.js';
 import { ClientEvents } from '../events/client-events.js';
 import { ConnectionLimits } from '../limits/connection-limits.js';
 import { Metrics } from '../metrics/metrics.js';
-import type { Connection } from './connection.js';
-import { Connections } from './connections.js';
-import { Dispatcher } from './dispatcher.js';
+import type { Connection } from '../connection/connection.js';
+import { Connections } from '../connection/connections.js';
+import { Dispatcher } from '../connection/dispatcher.js';
 import { Moves } from './moves.js';
-import { ProtocolError } from './protocol-error.js';
-import type { Request } from './request.js';
-import { sessionOf, sessionOfUser, type Session } from './session.js';
-import { toldByClose } from './told-by-close.js';
+import { ProtocolError } from '../errors/protocol-error.js';
+import type { Request } from '../connection/request.js';
+import { sessionOf, sessionOfUser, type Session } from '../auth/session.js';
+import { toldByClose } from '../errors/close-for-error.js';
 
 /** How long a client may hear nothing before it pings, if the gateway itself sends no pings. */
 const DEFAULT_PING_MS = 8_000;

@@ -7,9 +7,9 @@ import {
   type HealthIndicatorResult,
 } from '@nestjs/terminus';
 import { CONFIG, type Config } from '../config/index.js';
-import { Connections } from '../gateway/connections.js';
+import { Connections } from '../connection/connections.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
-import { BrokerMonitor } from './broker-monitor.js';
+import { BrokerMonitor } from '../broker/broker-monitor.js';
 import { HealthExceptionFilter } from './health-exception.filter.js';
 
 @Controller('health')

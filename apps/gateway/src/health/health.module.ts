@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { GatewayModule } from '../gateway/gateway.module.js';
 import { LifecycleModule } from '../lifecycle/lifecycle.module.js';
-import { BrokerMonitor } from './broker-monitor.js';
+import { BrokerMonitor } from '../broker/broker-monitor.js';
 import { HealthController } from './health.controller.js';
 
 @Module({

@@ -1,7 +1,7 @@
 import { PinoLogger } from 'nestjs-pino';
 import { describe, expect, it, vi } from 'vitest';
 import type { Config } from '../config/index.js';
-import type { Connections } from '../gateway/connections.js';
+import type { Connections } from '../connection/connections.js';
 import { Metrics } from '../metrics/metrics.js';
 import type { HeldMemory } from './held-memory.js';
 import { Overload } from './overload.js';

@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, type Config } from '../config/index.js';
-import { Connections } from '../gateway/connections.js';
+import { Connections } from '../connection/connections.js';
 import { Metrics } from '../metrics/metrics.js';
 import { HeldMemory } from './held-memory.js';
 import { MemoryInUse } from './memory-in-use.js';

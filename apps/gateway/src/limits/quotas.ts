@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/index.js';
-import type { Connection } from '../gateway/connection.js';
-import { LeakyBucket } from '../gateway/leaky-bucket.js';
-import { ProtocolError } from '../gateway/protocol-error.js';
+import type { Connection } from '../connection/connection.js';
+import { LeakyBucket } from './leaky-bucket.js';
+import { ProtocolError } from '../errors/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
 import { Generations } from './generations.js';
 import { HeldMemory } from './held-memory.js';

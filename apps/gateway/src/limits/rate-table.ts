@@ -1,4 +1,4 @@
-import { LeakyBucket } from '../gateway/leaky-bucket.js';
+import { LeakyBucket } from './leaky-bucket.js';
 import { Generations } from './generations.js';
 
 /** How many buckets are kept at most: some 10 MB. */

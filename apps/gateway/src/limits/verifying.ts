@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/index.js';
-import { ProtocolError } from '../gateway/protocol-error.js';
+import { ProtocolError } from '../errors/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
-import { PendingSockets } from './pending-sockets.js';
+import { PendingSockets } from '../http/pending-sockets.js';
 import { Tally } from './tally.js';
 
 /** The largest share of the places that one address may take. */

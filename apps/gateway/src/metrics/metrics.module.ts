@@ -1,6 +1,6 @@
 import { Global, Module } from '@nestjs/common';
-import { BrokerInputs } from '../broker-input/broker-inputs.js';
-import { ManagementServer } from './management-server.js';
+import { BrokerInputs } from '../broker/broker-inputs.js';
+import { ManagementServer } from '../http/management-server.js';
 import { Metrics } from './metrics.js';
 
 /** Global, since everything counts. */

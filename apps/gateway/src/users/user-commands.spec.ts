@@ -1,12 +1,12 @@
 import { MemoryBroker, MemoryStore, type Broker } from '@holdfast/broadcast';
 import { PinoLogger } from 'nestjs-pino';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { BrokerInputs } from '../broker-input/broker-inputs.js';
+import { BrokerInputs } from '../broker/broker-inputs.js';
 import type { ChannelsService } from '../channels/channels.service.js';
 import type { Subscription } from '../channels/subscription.js';
-import type { Connection } from '../gateway/connection.js';
-import type { Connections } from '../gateway/connections.js';
-import { RefusedUsers } from '../gateway/refused-users.js';
+import type { Connection } from '../connection/connection.js';
+import type { Connections } from '../connection/connections.js';
+import { RefusedUsers } from '../auth/blocked-users.js';
 import { Metrics } from '../metrics/metrics.js';
 import type { UserCommand } from './user-command.js';
 import { UserCommands } from './user-commands.js';

@@ -2,11 +2,11 @@ import { BROKER, type Broker, type Position, type StreamOptions } from '@holdfas
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import type { z } from 'zod';
-import { BrokerInputs } from '../broker-input/broker-inputs.js';
-import { fromBroker } from '../channels/broker-errors.js';
+import { BrokerInputs } from '../broker/broker-inputs.js';
+import { fromBroker } from '../errors/broker-errors.js';
 import { ChannelsService } from '../channels/channels.service.js';
-import type { Connection } from '../gateway/connection.js';
-import { Connections } from '../gateway/connections.js';
+import type { Connection } from '../connection/connection.js';
+import { Connections } from '../connection/connections.js';
 import { CommandStream, type StoredText, type Unread } from './command-stream.js';
 import { refusalSchema, userCommandSchema, type Refusal, type UserCommand, type UserSignal } from './user-command.js';
 

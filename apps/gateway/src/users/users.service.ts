@@ -1,7 +1,7 @@
 import { BROKER, type Broker, type Connection as RegisteredConnection } from '@holdfast/broadcast';
 import { Inject, Injectable } from '@nestjs/common';
-import { fromBroker } from '../channels/broker-errors.js';
-import { ProtocolError } from '../gateway/protocol-error.js';
+import { fromBroker } from '../errors/broker-errors.js';
+import { ProtocolError } from '../errors/protocol-error.js';
 import { MAX_REFUSAL_MS, UserCommands } from './user-commands.js';
 import type { UserCommand, UserSignal } from './user-command.js';
 

@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { AuthorizationWebhook } from './authorization-webhook.js';
+import { AuthorizationWebhook } from '../auth/authorization-webhook.js';
 
 @Module({ providers: [AuthorizationWebhook], exports: [AuthorizationWebhook] })
 export class WebhooksModule {}

@@ -3,7 +3,7 @@ import { Holdfast } from '@holdfast/client';
 import { CLOSE, errorData, SUBPROTOCOL } from '@holdfast/protocol';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { sessionOf } from '../src/auth/session.js';
+import { Sessions } from '../src/auth/session.js';
 import { Backend, webhookSecret, type Question } from './support/backend.js';
 import { connectAs, refusal } from './support/connect-as.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
@@ -72,7 +72,7 @@ describe('the question whether a client may connect', () => {
       {
         type: 'authorize.connect',
         timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
-        data: { token: 'opaque-1', client: sessionOf(client.welcome.session).client, node: 'test-node' },
+        data: { token: 'opaque-1', client: new Sessions().of(client.welcome.session).client, node: 'test-node' },
       },
     ]);
     expect(backend.unsigned).toBe(0);

@@ -2,7 +2,7 @@ import { MemoryBroker, MemoryStore, type Broker, type History, type Position } f
 import type { RequestEvent, Requests } from '@holdfast/protocol';
 import fc from 'fast-check';
 import { afterEach, expect, it, vi } from 'vitest';
-import { newSession, type Session } from '../src/auth/session.js';
+import { Sessions, type Session } from '../src/auth/session.js';
 import { Pod, settled, type PodClient } from './support/pod.js';
 import { SimulatedBroker, SimulatedServer, type Queue } from './support/simulated-server.js';
 import type { Frame } from './support/test-client.js';
@@ -119,7 +119,7 @@ class ModelClient {
   private readonly past = new Set<string>();
   private read = 0;
   link: PodClient | undefined;
-  private readonly session: Session = newSession();
+  private readonly session: Session = new Sessions().create();
 
   constructor(
     private readonly channel: string,

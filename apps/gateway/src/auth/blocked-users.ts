@@ -1,40 +1,42 @@
-interface Refusal {
+import { Injectable } from '@nestjs/common';
+
+interface Block {
   /** ms since the Unix epoch, by the broker's clock. */
   readonly until: number;
-  /** The same on the clock of `performance.now()`. */
+  /** The same moment on the clock of `performance.now()`. */
   readonly end: number;
 }
 
 /**
- * Users who may not connect until a time. The time is the broker's; from the moment at which this pod learns it, a
- * monotonic clock keeps it, so that setting the pod's clock neither ends nor prolongs it.
+ * Users who may not connect until some time. That time is the broker's. From the moment this pod learns it, a monotonic
+ * clock keeps it, so that changing the pod's clock neither shortens nor prolongs a block.
  */
-export class RefusedUsers {
-  private readonly refusals = new Map<string, Refusal>();
+@Injectable()
+export class BlockedUsers {
+  private readonly blocks = new Map<string, Block>();
 
   /**
-   * Refuses a user. The latest `until` counts.
+   * Blocks a user. If there are several blocks of one user, the latest `until` counts.
    *
    * @param until ms since the Unix epoch.
    * @param now the broker's clock at this moment.
    */
-  refuse(user: string, until: number, now: number): void {
-    if (until <= (this.refusals.get(user)?.until ?? now)) return;
-    this.refusals.set(user, { until, end: performance.now() + until - now });
+  block(user: string, until: number, now: number): void {
+    if (until <= (this.blocks.get(user)?.until ?? now)) return;
+    this.blocks.set(user, { until, end: performance.now() + until - now });
   }
 
-  has(user: string): boolean {
-    const refusal = this.refusals.get(user);
-    return refusal !== undefined && refusal.end > performance.now();
+  has(user: string | undefined): boolean {
+    const block = user === undefined ? undefined : this.blocks.get(user);
+    return block !== undefined && block.end > performance.now();
   }
 
-  /** Who is refused now, and until when. */
+  /** Everybody who is blocked now, and until when. */
   list(): { readonly user: string; readonly until: number }[] {
-    return Array.from(this.refusals, ([user, { until }]) => ({ user, until })).filter(({ user }) => this.has(user));
+    return Array.from(this.blocks, ([user, { until }]) => ({ user, until })).filter(({ user }) => this.has(user));
   }
 
-  /** Forgets whose time is over. */
-  forget(): void {
-    for (const user of this.refusals.keys()) if (!this.has(user)) this.refusals.delete(user);
+  removeExpired(): void {
+    for (const user of this.blocks.keys()) if (!this.has(user)) this.blocks.delete(user);
   }
 }

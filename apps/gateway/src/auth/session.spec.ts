@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { newSession, sessionOf, sessionOfUser } from './session.js';
+import { Sessions, sessionOfUser } from './session.js';
+
+const sut = new Sessions();
 
 describe('a session', () => {
   it('is new each time, of 192 random bits, and says nothing by its client id', () => {
-    const sessions = Array.from({ length: 1_000 }, newSession);
+    const sessions = Array.from({ length: 1_000 }, () => sut.create());
     expect(new Set(sessions.map(({ secret }) => secret)).size).toBe(1_000);
     expect(new Set(sessions.map(({ client }) => client)).size).toBe(1_000);
     for (const { secret, client } of sessions) {
@@ -14,12 +16,12 @@ describe('a session', () => {
   });
 
   it('that is presented proves its client id', () => {
-    const session = newSession();
-    expect(sessionOf(session.secret)).toEqual({ ...session, presented: true });
+    const session = sut.create();
+    expect(sut.of(session.secret)).toEqual({ ...session, presented: true });
   });
 
   it('is another client for each user, and the same for the same one', () => {
-    const session = newSession();
+    const session = sut.create();
     const [ann, bob] = [sessionOfUser(session, 'ann'), sessionOfUser(session, 'bob')];
     expect(new Set([session, ann, bob].map(({ client }) => client)).size).toBe(3);
     expect(new Set([session, ann, bob].map(({ id }) => id)).size).toBe(1);
@@ -36,7 +38,7 @@ describe('a session', () => {
     ['another alphabet', `${'x'.repeat(31)}+`],
     ['a line break', `${'x'.repeat(32)}\n`],
   ])('of which %s is presented is a new one', (_name, presented) => {
-    const { secret } = sessionOf(presented);
+    const { secret } = sut.of(presented);
     expect(secret).not.toBe(presented);
     expect(secret).toMatch(/^[A-Za-z0-9_-]{32}$/);
   });

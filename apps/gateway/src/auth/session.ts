@@ -1,9 +1,10 @@
 import { hash, randomBytes } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
 
 /** 192 random bits, so that nobody guesses another client's session. */
 const SESSION_BYTES = 24;
-/** So many sessions are drawn at once: one call of the random number generator costs as much as the rest. */
-const DRAWN_AT_ONCE = 128;
+/** Secrets are drawn in batches, since a call of the random number generator costs as much as all the rest. */
+const BATCH = 128;
 const SESSION = /^[A-Za-z0-9_-]{32}$/;
 
 export interface Session {
@@ -20,24 +21,29 @@ export interface Session {
   readonly presented: boolean;
 }
 
-let drawn = Buffer.alloc(0);
-let used = 0;
+/** Issues sessions, and recognizes those that clients present. */
+@Injectable()
+export class Sessions {
+  private drawn = Buffer.alloc(0);
+  private used = 0;
 
-export function newSession(): Session {
-  if (used === drawn.length) {
-    drawn = randomBytes(SESSION_BYTES * DRAWN_AT_ONCE);
-    used = 0;
+  create(): Session {
+    if (this.used === this.drawn.length) {
+      this.drawn = randomBytes(SESSION_BYTES * BATCH);
+      this.used = 0;
+    }
+    const end = this.used + SESSION_BYTES;
+    const secret = this.drawn.toString('base64url', this.used, end);
+    // So that a later dump of the memory does not show it.
+    this.drawn.fill(0, this.used, end);
+    this.used = end;
+    return anonymous(secret, false);
   }
-  const secret = drawn.toString('base64url', used, used + SESSION_BYTES);
-  // Nobody who reads the memory later finds it here.
-  drawn.fill(0, used, used + SESSION_BYTES);
-  used += SESSION_BYTES;
-  return anonymous(secret, false);
-}
 
-/** The session that a client presents, or a new one if it presents none or something that we never gave out. */
-export function sessionOf(secret: string | null | undefined): Session {
-  return secret && SESSION.test(secret) ? anonymous(secret, true) : newSession();
+  /** The session that a client presents, or a new one if it presents none or a text that cannot be a secret. */
+  of(secret: string | null | undefined): Session {
+    return secret && SESSION.test(secret) ? anonymous(secret, true) : this.create();
+  }
 }
 
 /** The same session, for a client who has proved to be this user. */

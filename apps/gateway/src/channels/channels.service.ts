@@ -33,6 +33,7 @@ import { Presence } from './presence.js';
 import { Reads, readerOf, type Reader } from './reads.js';
 import { Replays, sizeOfHistory } from './replays.js';
 import { Subscription } from './subscription.js';
+import { ownSubscriptions, subscriptionsOf } from './subscriptions.js';
 
 const DEFAULT_PAGE = 100;
 
@@ -113,7 +114,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
   async publishFrom(connection: Connection, name: string, data: Json, key: string | undefined): Promise<Position> {
     const channel = this.resolve(connection, name);
     const { identity, client, user } = connection;
-    const subscribed = connection.subscriptions?.has(channel) ?? false;
+    const subscribed = subscriptionsOf(connection)?.has(channel) ?? false;
     if (identity === undefined || !this.permissions.mayPublish(identity, channel, subscribed)) {
       if (!this.webhook.asksAbout('publish')) throw new ProtocolError('forbidden');
       await this.webhook.publish({ user, client, channel }, connection.address);
@@ -138,13 +139,13 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     pending: Pick<Request, 'afterAnswer'>,
   ): Promise<SubscribeReply> {
     const channel = this.resolve(connection, request.channel);
-    if (connection.subscriptions?.has(channel)) throw new ProtocolError('already_subscribed');
+    if (subscriptionsOf(connection)?.has(channel)) throw new ProtocolError('already_subscribed');
     const options = this.options(channel);
     if (request.presence && !options.presence) throw new ProtocolError('presence_disabled');
     if (request.last !== undefined && options.history.size === 0) throw new ProtocolError('history_disabled');
     const grant = await this.authorize(connection, channel, request.token);
     if (!connection.open) throw new ProtocolError('not_subscribed');
-    if ((connection.subscriptions?.size ?? 0) >= this.config.limits.subscriptions) {
+    if ((subscriptionsOf(connection)?.size ?? 0) >= this.config.limits.subscriptions) {
       this.metrics.limited.inc({ limit: 'subscriptions' });
       throw new ProtocolError('too_many_subscriptions');
     }
@@ -158,7 +159,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
       this.broker.now(),
     );
     this.hub.add(subscription);
-    (connection.subscriptions ??= new Map()).set(channel, subscription);
+    ownSubscriptions(connection).set(channel, subscription);
     try {
       await fromBroker(subscription.channel.ready);
       const { position, recovered, replay } = await this.replays.start(subscription, request);
@@ -184,21 +185,32 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
 
   unsubscribe(connection: Connection, name: string): string {
     const channel = this.resolve(connection, name);
-    const subscription = connection.subscriptions?.get(channel);
+    const subscription = subscriptionsOf(connection)?.get(channel);
     if (subscription === undefined) throw new ProtocolError('not_subscribed');
     this.drop(subscription);
     return channel;
   }
 
   /** Ends a subscription that its client did not ask to end. */
-  kick(subscription: Subscription, code: UnsubscribedCode): void {
+  private kick(subscription: Subscription, code: UnsubscribedCode): void {
     this.drop(subscription);
     subscription.connection.notify('unsubscribed', { channel: subscription.channel.name, code });
   }
 
+  /**
+   * Ends a connection's subscription to a channel, if there is one that began early enough.
+   *
+   * @param begunBy by the broker's clock, in ms since the Unix epoch.
+   */
+  kickFrom(connection: Connection, channel: string, begunBy = Infinity): void {
+    const subscription = subscriptionsOf(connection)?.get(channel);
+    if (subscription !== undefined && subscription.since <= begunBy) this.kick(subscription, 'kicked');
+  }
+
   /** Ends what a connection's new identity does not permit any more. */
-  recheck({ identity, subscriptions }: Connection): void {
-    for (const subscription of subscriptions?.values() ?? []) {
+  recheck(connection: Connection): void {
+    const { identity } = connection;
+    for (const subscription of subscriptionsOf(connection)?.values() ?? []) {
       if (subscription.grant !== undefined || identity === undefined) continue;
       if (!this.permissions.maySubscribe(identity, subscription.channel.name)) this.kick(subscription, 'forbidden');
     }
@@ -210,15 +222,16 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
    * @param heir the connection on which its client goes on, if it has another one.
    */
   disconnected(connection: Connection, heir?: Connection): void {
-    const subscriptions = [...(connection.subscriptions?.values() ?? [])];
-    connection.subscriptions = undefined;
+    const all = subscriptionsOf(connection);
+    const subscriptions = [...(all?.values() ?? [])];
+    all?.clear();
     for (const subscription of subscriptions) this.end(subscription);
     this.presence.disconnected(connection, subscriptions, heir);
   }
 
   /** Puts a client back among the members of a connection's channels, or of one of them. */
-  rejoin({ subscriptions }: Connection, channel?: string): void {
-    for (const subscription of subscriptions?.values() ?? []) {
+  rejoin(connection: Connection, channel?: string): void {
+    for (const subscription of subscriptionsOf(connection)?.values() ?? []) {
       if (channel === undefined || subscription.channel.name === channel) this.presence.rejoin(subscription);
     }
   }
@@ -292,7 +305,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
 
   /** Reading a channel's history or members takes what subscribing takes. */
   private async checkReader(connection: Connection, channel: string): Promise<void> {
-    if (!connection.subscriptions?.has(channel)) await this.authorize(connection, channel);
+    if (!subscriptionsOf(connection)?.has(channel)) await this.authorize(connection, channel);
   }
 
   /** @returns what grants it where neither a rule nor the connection's own token permits it. */
@@ -322,7 +335,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
 
   /** Ends a subscription whose connection stays. */
   private drop(subscription: Subscription): void {
-    subscription.connection.subscriptions?.delete(subscription.channel.name);
+    subscriptionsOf(subscription.connection)?.delete(subscription.channel.name);
     this.end(subscription);
     this.presence.leave(subscription);
   }

@@ -8,6 +8,7 @@ import {
 import type { Members } from '@holdfast/protocol';
 import { describe, expect, it } from 'vitest';
 import { Pod, settled, type PodClient } from '../../test/support/pod.js';
+import { subscriptionsOf } from './subscriptions.js';
 import { EPOCH, publications, ScriptedBroker, type Call } from '../../test/support/scripted-broker.js';
 
 const CHANNEL = 'news:today';
@@ -398,14 +399,12 @@ describe('a subscription that ends before it is answered', () => {
     broker.holdJoins = true;
     const refused = refusal(client.subscribe(CHANNEL, { since: at(4) }));
     await until(broker);
-    const subscription = client.connection.subscriptions?.get(CHANNEL);
-    if (subscription === undefined) throw new Error('not joining');
-    pod.channels.kick(subscription, 'kicked');
+    pod.channels.kickFrom(client.connection, CHANNEL);
     await finish(broker);
     expect(await refused).toMatchObject({ code: 'forbidden' });
     expect(client.story).toEqual(['unsubscribed', 'error']);
     expect(broker.present.size).toBe(0);
-    expect(client.connection.subscriptions?.size).toBe(0);
+    expect(subscriptionsOf(client.connection)?.size).toBe(0);
     expect(await pod.metric('holdfast_subscriptions')).toBe(0);
 
     const again = client.subscribe(CHANNEL);

@@ -7,7 +7,6 @@ import { textFrame } from '../connection/web-socket-frame.js';
 import { Announcements, type Announcement, type PresenceEvent } from './announcements.js';
 import { decodeMember } from './member.js';
 import { encodeMessage, isReadable } from './message.js';
-import type { Subscription } from './subscription.js';
 
 type PresenceNotice = readonly [event: PresenceEvent, member: BrokerMember];
 
@@ -17,9 +16,20 @@ const BUSY_FROM = 20;
 const GATHER_MS_PER_LISTENER = 5;
 const MAX_GATHER_MS = 1_000;
 
+/** A subscription, as the channel sees it. */
+interface Subscriber {
+  readonly connection: { readonly client: string };
+  /** Whether joins and leaves are reported to it. */
+  readonly presence: boolean;
+  /** How many joins and leaves the channel had seen when the list of members was read for it. */
+  readonly listedAt: number;
+  /** @param position of a publication or gap in the stream; joins and leaves have none. */
+  deliver(frame: Buffer, position?: Position): void;
+}
+
 /** A channel with subscribers on this pod, and the position up to which they have been told. */
 export class LocalChannel {
-  readonly subscriptions = new Set<Subscription>();
+  readonly subscriptions = new Set<Subscriber>();
   position: Position = { epoch: '', offset: 0 };
   /** How many joins and leaves there were. */
   changes = 0;

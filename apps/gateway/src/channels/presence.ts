@@ -3,6 +3,7 @@ import type { Members } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { BrokerInputs } from '../broker/broker-inputs.js';
+import { retryWhile } from '../broker/retry.js';
 import { CONFIG, type Config } from '../config/index.js';
 import type { Connection } from '../connection/connection.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
@@ -12,9 +13,7 @@ import { departed } from '../connection/departure.js';
 import { decodeMember, encodeMember } from './member.js';
 import { Reads, type Reader } from './reads.js';
 import type { Subscription } from './subscription.js';
-
-/** How long until the broker is asked again that could not be asked, in ms. */
-const RETRY_MS = 1_000;
+import { subscriptionsOf } from './subscriptions.js';
 
 /** Who is in a channel. */
 @Injectable()
@@ -83,17 +82,16 @@ export class Presence {
 
   private async rejoinUntilDone(subscription: Subscription, former: Subscription | undefined): Promise<void> {
     const { connection, channel } = subscription;
-    while (!subscription.ended) {
-      try {
-        await this.broker.join(channel.name, encodeMember(connection), connection.id);
-        // It ended meanwhile, and was taken out of the channel before it was in.
-        if (subscription.ended) this.leave(subscription);
-        return;
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
-      }
+    const joined = await retryWhile(
+      () => !subscription.ended,
+      () => this.broker.join(channel.name, encodeMember(connection), connection.id),
+    );
+    if (joined === undefined) {
+      if (former !== undefined) this.leaveAs(former);
+      return;
     }
-    if (former !== undefined) this.leaveAs(former);
+    // It ended meanwhile, and was taken out of the channel before it was in.
+    if (subscription.ended) this.leave(subscription);
   }
 
   private leaveAs({ connection, channel }: Subscription): void {
@@ -130,6 +128,6 @@ function sizeOf({ members }: StoredMembers): number {
 /** The subscription of the client's other connection by which it stays a member, if there is one. */
 function inPlaceOf({ connection, channel }: Subscription, other: Connection | undefined): Subscription | undefined {
   if (other === undefined || !other.open || other.client !== connection.client) return undefined;
-  const subscription = other.subscriptions?.get(channel.name);
+  const subscription = subscriptionsOf(other)?.get(channel.name);
   return subscription?.joined && !subscription.ended ? subscription : undefined;
 }

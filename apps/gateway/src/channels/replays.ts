@@ -12,6 +12,7 @@ import { encodeMessage, isReadable } from './message.js';
 import { ReplayBudget } from './replay-budget.js';
 import { readerOf, Reads } from './reads.js';
 import type { Subscription } from './subscription.js';
+import { ownSubscriptions, subscriptionsOf } from './subscriptions.js';
 
 /** Where a subscription begins, and what it is sent first. */
 export interface Start {
@@ -49,17 +50,17 @@ export class Replays {
    * @throws ProtocolError `unavailable` when they still do not fit: the client comes again.
    */
   async start(subscription: Subscription, request: SubscribeRequest): Promise<Start> {
-    const { channel } = subscription;
+    const { channel, connection } = subscription;
     for (let reads = 0; reads < MAX_READS; reads += 1) {
       const told = channel.position;
       const start = await this.read(subscription, request);
       const { epoch, offset } = start.position;
       const isBehind = epoch === told.epoch && offset < told.offset;
       if (epoch !== channel.position.epoch || isBehind) {
-        subscription.connection.replays?.release(sizeOf(start.replay));
+        subscriptionsOf(connection)?.replays?.release(sizeOf(start.replay));
         continue;
       }
-      subscription.startAt(start.position, sizeOf(start.replay));
+      subscription.startAt(start.position, sizeOf(start.replay), subscriptionsOf(connection)?.replays);
       return start;
     }
     throw new ProtocolError('unavailable');
@@ -71,7 +72,7 @@ export class Replays {
       return { position, replay: [], recovered: true };
     }
     if (since === undefined && last === undefined) return { position, replay: [] };
-    const budget = (connection.replays ??= new ReplayBudget(this.config.replay.maxBytes));
+    const budget = (ownSubscriptions(connection).replays ??= new ReplayBudget(this.config.replay.maxBytes));
     await budget.reserve();
     let bytes = 0;
     try {

@@ -3,6 +3,7 @@ import type { SubscriptionGrant } from '../auth/index.js';
 import { withoutSuperseded } from '../connection/conflation.js';
 import type { Connection } from '../connection/connection.js';
 import type { LocalChannel } from './local-channel.js';
+import type { ReplayBudget } from './replay-budget.js';
 
 interface Waiting {
   readonly frame: Buffer;
@@ -27,6 +28,7 @@ export class Subscription {
   listedAt = Infinity;
   /** What is still to be replayed. */
   private replayBytes = 0;
+  private replays: ReplayBudget | undefined;
 
   constructor(
     readonly connection: Connection,
@@ -64,11 +66,12 @@ export class Subscription {
   /**
    * Fixes where the client begins, in the epoch that the channel is in now. Only what follows is delivered.
    *
-   * @param replayBytes of what {@link begin} will be given.
+   * @param replayBytes of what {@link begin} will be given, which `replays` has counted.
    */
-  startAt(start: Position, replayBytes = 0): void {
+  startAt(start: Position, replayBytes = 0, replays?: ReplayBudget): void {
     this.start = start;
     this.replayBytes = replayBytes;
+    this.replays = replays;
     if (this.ended) this.releaseReplay(replayBytes);
     // What waits of another epoch came before this one.
     this.waiting = this.waiting?.filter(
@@ -128,7 +131,7 @@ export class Subscription {
 
   private releaseReplay(bytes: number): void {
     this.replayBytes -= bytes;
-    this.connection.replays?.release(bytes);
+    this.replays?.release(bytes);
   }
 
   private isBehindStart({ epoch, offset }: Position): boolean {

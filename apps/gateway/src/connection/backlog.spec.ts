@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Metrics } from '../metrics/metrics.js';
 import { Backlog } from './backlog.js';
-import type { Connection } from './connection.js';
 
 class Reader {
   noted = 0;
@@ -21,7 +20,7 @@ class Reader {
 
 function wait(sut: Backlog, reader: Reader, bytes: number): void {
   reader.waitingBytes = bytes;
-  sut.note(reader as unknown as Connection);
+  sut.note(reader);
 }
 
 describe('what waits for all connections together', () => {
@@ -53,7 +52,7 @@ describe('what waits for all connections together', () => {
     for (let n = 0; n < 10; n += 1) {
       const reader = new Reader(`user-${n}`);
       wait(sut, reader, 900_000);
-      sut.forget(reader as unknown as Connection);
+      sut.forget(reader);
       expect(reader.closed).toBe(false);
     }
   });

@@ -1,10 +1,20 @@
 import type { Metrics } from '../metrics/metrics.js';
-import type { Connection } from './connection.js';
 
 /** Below this many bytes a connection is not looked at. */
 const WORTH_NOTING = 4_096;
 /** How much of the limit is left after the largest were closed: so that not every frame finds it full again. */
 const RELIEVED = 0.75;
+
+/** A connection, as far as what waits for it is concerned. */
+export interface Waiting {
+  readonly user: string | undefined;
+  readonly client: string;
+  /** The memory that waits for this client to read on, or to send on, in bytes. */
+  readonly waitingBytes: number;
+  /** How much of it is counted here, in bytes. */
+  noted: number;
+  closeSlow(): void;
+}
 
 /**
  * What waits for all connections of a pod together: to be sent, replayed, or received to its end. Each of them has its own
@@ -12,7 +22,7 @@ const RELIEVED = 0.75;
  * something waiting are known here.
  */
 export class Backlog {
-  private readonly waiting = new Set<Connection>();
+  private readonly waiting = new Set<Waiting>();
   private bytes = 0;
 
   constructor(
@@ -21,18 +31,18 @@ export class Backlog {
   ) {}
 
   /** Takes what waits for a connection now, and closes those for whose users most waits if it is too much in all. */
-  note(connection: Connection): void {
+  note(connection: Waiting): void {
     this.update(connection);
     if (this.bytes > this.max) this.relieve();
   }
 
-  forget(connection: Connection): void {
+  forget(connection: Waiting): void {
     this.bytes -= connection.noted;
     connection.noted = 0;
     this.waiting.delete(connection);
   }
 
-  private update(connection: Connection): void {
+  private update(connection: Waiting): void {
     const now = connection.waitingBytes;
     if (now < WORTH_NOTING) {
       if (connection.noted > 0) this.forget(connection);

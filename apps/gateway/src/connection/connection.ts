@@ -15,17 +15,15 @@ import {
 } from '@holdfast/protocol';
 import type { WebSocket } from 'ws';
 import type { Identity } from '../auth/identity.js';
-import type { ReplayBudget } from '../channels/replay-budget.js';
-import type { Subscription } from '../channels/subscription.js';
 import type { Config } from '../config/index.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Backlog } from './backlog.js';
-import type { Dispatcher } from './dispatcher.js';
+import type { FlushSchedule } from './flush-schedule.js';
 import { LeakyBucket } from '../limits/leaky-bucket.js';
 import { Intake } from './inbound-limits.js';
 import { Lanes } from './keyed-queues.js';
 import type { Liveness } from './liveness.js';
-import { Outbox } from './outbox.js';
+import { Outbox, type FrameJoiner } from './outbox.js';
 import { currentRequest } from './request.js';
 import type { Session } from '../auth/session.js';
 import { tick, tickAfter } from '../limits/ticks.js';
@@ -51,14 +49,34 @@ const VIOLATIONS: Readonly<Record<string, { error: ErrorCode; close: number }>> 
 /** Any other violation of the framing (RFC 6455, section 7.4.1). */
 const PROTOCOL_VIOLATION = { error: 'malformed', close: CLOSE.badFraming.code } as const;
 
+/** What a connection knows of the channels that its client is subscribed to. */
+export interface ConnectionChannels {
+  /** Whether part of a replay is on its way: it has room of its own beside the limit. */
+  readonly isReplaying: boolean;
+  /** Bytes of replays that were read from the broker and wait to be sent. */
+  readonly unsentReplay: number;
+  /** Drops frames that wait and that a later one supersedes. @returns how many. */
+  conflate(): number;
+  /** Called once, when the connection has ended. */
+  end(): void;
+}
+
+/** Handles the frames that a client sends. */
+export interface FrameReceiver {
+  /** @param within whether the frame is within its connection's rate. */
+  receive(connection: Connection, text: string, within: boolean): void;
+}
+
 /** What all connections of a gateway share. */
 export interface ConnectionContext {
   readonly config: Config;
   readonly metrics: Metrics;
-  readonly dispatcher: Dispatcher;
+  readonly dispatcher: FrameReceiver;
   readonly backlog: Backlog;
   /** Absent if the gateway sends no pings. */
   readonly liveness: Liveness | undefined;
+  readonly flushes: FlushSchedule;
+  readonly joiner: FrameJoiner;
   /** Called once, when nothing more can be sent or received. */
   closed(connection: Connection): void;
 }
@@ -71,9 +89,8 @@ export class Connection {
   /** Bound by Nest for this connection, in the order of the dispatcher's events. */
   readonly handlers: ((data: unknown, event: string) => Promise<unknown>)[] = [];
   readonly lanes = new Lanes();
-  subscriptions: Map<string, Subscription> | undefined;
-  /** What is replayed to it. */
-  replays: ReplayBudget | undefined;
+  /** Undefined until the first subscribe. */
+  channels: ConnectionChannels | undefined;
   /** The code of the close frame that the client sent, or 1006 where it sent none; 0 while open. */
   closeCode = 0;
   /** When its client proved who it is, by the broker's clock in ms since the Unix epoch; 0 before. */
@@ -84,7 +101,7 @@ export class Connection {
   sibling: Connection | undefined;
   /** The id of the newer connection of the same session, on any pod, to which its client moves. */
   replacedBy: string | undefined;
-  /** Whether the census has counted it. */
+  /** Whether the client counter has counted it. */
   counted = false;
   /** What of it the pod's backlog has counted, in bytes. */
   noted = 0;
@@ -130,7 +147,7 @@ export class Connection {
     private readonly context: ConnectionContext,
   ) {
     const { config } = context;
-    this.outbox = new Outbox(webSocket, socket);
+    this.outbox = new Outbox(webSocket, socket, context.flushes, context.joiner);
     this.intake = new Intake(config.limits, socket as Socket);
     this.speakBy = context.liveness === undefined ? 0 : tick() + context.liveness.pingAfter;
     if (identity === undefined) this.expiry = tickAfter(config.connection.authTimeout);
@@ -171,14 +188,14 @@ export class Connection {
     if (this.closing) return;
     this.outbox.push(frame);
     if (this.outbox.isHeld) this.context.backlog.note(this);
-    if (this.buffered > this.budget) this.relieve();
+    if (this.isOverBudget) this.relieve();
   }
 
   /** Counts frames that a subscription holds back, or with a negative number those that it does not any more. */
   holdBack(bytes: number): void {
     this.heldBack += bytes;
     if (bytes > 0) this.context.backlog.note(this);
-    if (bytes > 0 && this.buffered > this.budget) this.relieve();
+    if (bytes > 0 && this.isOverBudget) this.relieve();
   }
 
   /**
@@ -189,11 +206,9 @@ export class Connection {
     if (this.closing) return;
     const { metrics } = this.context;
     this.outbox.flush();
-    if (this.buffered <= this.budget) return;
-    let conflated = this.outbox.conflate();
-    for (const subscription of this.subscriptions?.values() ?? []) conflated += subscription.conflate();
-    metrics.totals.conflated += conflated;
-    if (this.buffered > this.budget) this.closeSlow();
+    if (!this.isOverBudget) return;
+    metrics.totals.conflated += this.outbox.conflate() + (this.channels?.conflate() ?? 0);
+    if (this.isOverBudget) this.closeSlow();
   }
 
   /** Closes it because it takes less than it is sent; what waits is dropped, and it may resume. */
@@ -230,13 +245,13 @@ export class Connection {
   /** The memory that waits for this client to read on, or to send on, in bytes. */
   get waitingBytes(): number {
     const frames = this.buffered + FRAME_OVERHEAD * this.outbox.waiting;
-    return frames + (this.replays?.unsent ?? 0) + this.intake.unfinished;
+    return frames + (this.channels?.unsentReplay ?? 0) + this.intake.unfinished;
   }
 
-  /** How many bytes may wait; the part of a replay that is on its way has room of its own. */
-  private get budget(): number {
-    const { maxBuffered } = this.context.config.connection;
-    return this.replays?.isBusy ? maxBuffered + this.replayRoom : maxBuffered;
+  /** Whether more bytes wait than may; the part of a replay that is on its way has room of its own. */
+  private get isOverBudget(): boolean {
+    const excess = this.buffered - this.context.config.connection.maxBuffered;
+    return excess > 0 && !(this.channels?.isReplaying && excess <= this.replayRoom);
   }
 
   /** How much of a replay may be on its way at once: live messages of other channels need room beside it. */
@@ -329,6 +344,7 @@ export class Connection {
     this.webSocket.resume();
   }
 
+  /** For gateways of the user's own, which Nest calls. */
   onDisconnect(hook: (reason: number) => void): void {
     (this.disconnectHooks ??= []).push(hook);
   }
@@ -447,10 +463,10 @@ export class Connection {
     this.closing = true;
     this.closeCode = code;
     this.outbox.clear();
-    this.replays?.end();
+    this.channels?.end();
     this.context.backlog.forget(this);
-    for (const hook of this.disconnectHooks ?? []) hook(code);
     this.context.closed(this);
+    for (const hook of this.disconnectHooks ?? []) hook(code);
   }
 }
 

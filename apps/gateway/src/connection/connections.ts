@@ -2,28 +2,36 @@ import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { WebSocket } from 'ws';
-import type { Identity } from '../auth/index.js';
+import type { Identity, Session } from '../auth/index.js';
 import { CONFIG, type Config } from '../config/index.js';
-import { Census } from '../limits/client-counter.js';
+import { ClientCounter } from '../limits/client-counter.js';
 import { connectionCost, HeldMemory } from '../limits/held-memory.js';
+import { Overload, type Sheddable } from '../limits/overload.js';
 import { Metrics } from '../metrics/metrics.js';
 import { Backlog } from './backlog.js';
 import { Connection, type ConnectionContext } from './connection.js';
 import { Dispatcher } from './dispatcher.js';
+import { FlushSchedule } from './flush-schedule.js';
 import { livenessOf, type Liveness } from './liveness.js';
-import { RefusedUsers } from '../auth/blocked-users.js';
-import type { Session } from '../auth/session.js';
+import { FrameJoiner } from './outbox.js';
 import { tick, TICK_MS } from '../limits/ticks.js';
 
 /** Each connection is looked at once in so many ticks, so that a deadline is met within half a second. */
 const SLICES = 5;
 
+/** What happens at both ends of a connection's life. */
+export interface ConnectionListener {
+  opened(connection: Connection): void;
+  /** Called while the connection still has its sibling. */
+  closed(connection: Connection): void;
+}
+
 /** All connections of this process. One timer serves the deadlines of all of them. */
 @Injectable()
-export class Connections implements ConnectionContext, OnModuleInit, OnApplicationShutdown {
-  readonly census: Census;
+export class Connections implements ConnectionContext, Sheddable, OnModuleInit, OnApplicationShutdown {
   readonly backlog: Backlog;
-  readonly refused = new RefusedUsers();
+  readonly flushes = new FlushSchedule();
+  readonly joiner = new FrameJoiner();
   /** Connections whose clients move to newer ones, by client id. */
   readonly moving = new Map<string, Connection>();
   readonly liveness: Liveness | undefined;
@@ -34,6 +42,7 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
   /** When the timer fired last: what had arrived by then has been read since. */
   private checkedAt = tick();
   private timer: NodeJS.Timeout | undefined;
+  private listener: ConnectionListener | undefined;
   /** Whom {@link askSome} asked last. */
   private asked = 0;
 
@@ -42,10 +51,12 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
     @Inject(Metrics) readonly metrics: Metrics,
     @Inject(Dispatcher) readonly dispatcher: Dispatcher,
     @Inject(HeldMemory) private readonly memory: HeldMemory,
+    @Inject(ClientCounter) readonly counter: ClientCounter<Connection>,
+    @Inject(Overload) overload: Overload,
   ) {
     this.backlog = new Backlog(memory.maxBuffered, metrics);
-    this.census = new Census(config.limits.connections);
     this.liveness = livenessOf(config.connection.ping);
+    overload.shedFrom(this);
   }
 
   onModuleInit(): void {
@@ -53,7 +64,7 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
     this.metrics.gauge(
       'holdfast_clients',
       'Connected clients: two connections of a session that moves count once',
-      () => this.census.clients,
+      () => this.counter.clients,
     );
     this.metrics.gauge('holdfast_buffered_bytes', 'What waits to be sent to all connections', () =>
       this.list.reduce((sum, { buffered }) => sum + buffered, 0),
@@ -63,6 +74,10 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
 
   onApplicationShutdown(): void {
     clearInterval(this.timer);
+  }
+
+  listen(listener: ConnectionListener): void {
+    this.listener = listener;
   }
 
   /** A copy, which stays as it is when connections come and go. */
@@ -92,12 +107,13 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
     connection.index = this.list.push(connection) - 1;
     this.enter(connection);
     this.hold(connection);
+    this.listener?.opened(connection);
     return connection;
   }
 
   /** Takes what a client has proved after its connection was opened. */
   identify(connection: Connection, session: Session, identity: Identity): void {
-    this.census.leave(connection);
+    this.counter.leave(connection);
     this.letGo(connection);
     this.keep(connection);
     connection.session = session;
@@ -141,7 +157,8 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
   }
 
   closed(connection: Connection): void {
-    this.census.leave(connection);
+    this.listener?.closed(connection);
+    this.counter.leave(connection);
     this.letGo(connection);
     this.keep(connection);
     const last = this.list.pop();
@@ -151,7 +168,7 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
   }
 
   private enter(connection: Connection): void {
-    this.census.enter(connection)?.close('replaced');
+    this.counter.enter(connection)?.close('replaced');
     // One that has proved nothing takes nobody's place.
     if (connection.identity !== undefined && connection.sibling !== undefined) {
       this.replace(connection.sibling, connection.id);
@@ -177,6 +194,5 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
       this.list[i]?.check(now, this.checkedAt);
     }
     this.checkedAt = now;
-    if (this.slice === 0) this.refused.forget();
   }
 }

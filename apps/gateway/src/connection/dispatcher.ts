@@ -53,11 +53,17 @@ export type Handler<E extends RequestEvent> = (
   request: Request,
 ) => Requests[E]['reply'] | Promise<Requests[E]['reply']>;
 
+/** How an event of the protocol is answered. */
+interface Served {
+  readonly schema: z.ZodType;
+  readonly handler: (connection: Connection, data: unknown, request: Request) => unknown;
+}
+
 /** Brings each frame to its handler and the answer back, in order per connection and channel. */
 @Injectable()
 export class Dispatcher {
   /** Who answers what the protocol defines, without Nest between: its way to a handler costs more than most of them. */
-  private readonly served = new Map<string, (connection: Connection, data: unknown, request: Request) => unknown>();
+  private readonly served = new Map<string, Served>();
   /** The events of gateways of the user's own, and where their handlers stand among those of each connection. */
   private readonly events = new Map<string, number>();
   /** What the unanswered requests of all connections take, in bytes. */
@@ -75,9 +81,8 @@ export class Dispatcher {
 
   /** Says who answers these requests of the protocol; called while the application is built. */
   serve(handlers: { readonly [E in RequestEvent]?: Handler<E> }): void {
-    for (const [event, handler] of Object.entries(handlers) as [RequestEvent, Handler<RequestEvent>][]) {
-      const schema: z.ZodType<never> = requestSchemas[event] as never;
-      this.served.set(event, (connection, data, request) => handler(connection, checked(schema, data), request));
+    for (const [event, handler] of Object.entries(handlers) as [RequestEvent, Served['handler']][]) {
+      this.served.set(event, { schema: requestSchemas[event], handler });
     }
   }
 
@@ -162,11 +167,11 @@ export class Dispatcher {
   private async handle(connection: Connection, request: Request): Promise<string | undefined> {
     const { event, data, id } = request.frame;
     try {
-      const handler = this.served.get(event);
+      const served = this.served.get(event);
       const result =
-        handler === undefined
+        served === undefined
           ? await currentRequest.run(request, () => this.callGateway(connection, request))
-          : await handler(connection, data, request);
+          : await served.handler(connection, checked(served.schema, data), request);
       return id === undefined ? undefined : encodeReply(id, result === undefined ? {} : result);
     } catch (error) {
       if (error instanceof ProtocolError) {

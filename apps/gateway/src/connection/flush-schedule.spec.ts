@@ -1,15 +1,14 @@
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { Flushable } from './flush-schedule.js';
+import { FlushSchedule } from './flush-schedule.js';
 
 const SOCKETS = 200;
 const MAX_REST_MS = 5;
 
-let flushSoon: (flushable: Flushable) => void;
+let sut: FlushSchedule;
 let flushed: number;
 
-beforeEach(async () => {
-  vi.resetModules();
-  ({ flushSoon } = await import('./flush-schedule.js'));
+beforeEach(() => {
+  sut = new FlushSchedule();
   vi.useFakeTimers({ toFake: ['setTimeout', 'setImmediate', 'performance'] });
   onTestFinished(() => void vi.useRealTimers());
   flushed = 0;
@@ -17,7 +16,7 @@ beforeEach(async () => {
 
 /** Has as many sockets flushed, each with so many frames. */
 function publish(sockets: number, frames = 1): void {
-  for (let socket = 0; socket < sockets; socket += 1) flushSoon({ waiting: frames, flush: () => void (flushed += 1) });
+  for (let socket = 0; socket < sockets; socket += 1) sut.add({ waiting: frames, flush: () => void (flushed += 1) });
 }
 
 /** How many sockets are flushed in so many ms. */

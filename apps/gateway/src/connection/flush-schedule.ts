@@ -19,33 +19,37 @@ const WORTH_FRAMES = 1.5;
 /** So long there is no rest then. */
 const NO_REST_MS = 100;
 
-const waiting: Flushable[] = [];
-/** Whether the next flush comes after a rest. */
-let rested = false;
-let restUntil = 0;
-let noRestUntil = 0;
+/** Decides when the sockets of a gateway are written to. */
+export class FlushSchedule {
+  private readonly waiting: Flushable[] = [];
+  /** Whether the next flush comes after a rest. */
+  private rested = false;
+  private restUntil = 0;
+  private noRestUntil = 0;
+  private readonly flushAll = (): void => this.flush();
 
-/** Has it flushed at the end of this turn of the event loop, or a moment later. To be called once until it is. */
-export function flushSoon(flushable: Flushable): void {
-  if (waiting.push(flushable) > 1) return;
-  const rest = restUntil === 0 ? 0 : restUntil - performance.now();
-  rested = rest > 0;
-  if (rested) setTimeout(flushAll, rest);
-  else setImmediate(flushAll);
-}
-
-function flushAll(): void {
-  // A flush may close a connection, and that may queue nothing new: all in the list are taken exactly once.
-  const flushables = waiting.splice(0);
-  let frames = 0;
-  for (const flushable of flushables) {
-    frames += flushable.waiting;
-    flushable.flush();
+  /** Flushes it at the end of this turn of the event loop, or a moment later. To be called once until that has happened. */
+  add(flushable: Flushable): void {
+    if (this.waiting.push(flushable) > 1) return;
+    const rest = this.restUntil === 0 ? 0 : this.restUntil - performance.now();
+    this.rested = rest > 0;
+    if (this.rested) setTimeout(this.flushAll, rest);
+    else setImmediate(this.flushAll);
   }
-  const rest = Math.min(MAX_REST_MS, flushables.length * REST_MS_PER_WRITE);
-  restUntil = 0;
-  if (rest < MIN_REST_MS) return;
-  const now = performance.now();
-  if (rested && frames < flushables.length * WORTH_FRAMES) noRestUntil = now + NO_REST_MS;
-  if (now >= noRestUntil) restUntil = now + rest;
+
+  private flush(): void {
+    // A flush may close a connection, and that may queue nothing new: all in the list are taken exactly once.
+    const flushables = this.waiting.splice(0);
+    let frames = 0;
+    for (const flushable of flushables) {
+      frames += flushable.waiting;
+      flushable.flush();
+    }
+    const rest = Math.min(MAX_REST_MS, flushables.length * REST_MS_PER_WRITE);
+    this.restUntil = 0;
+    if (rest < MIN_REST_MS) return;
+    const now = performance.now();
+    if (this.rested && frames < flushables.length * WORTH_FRAMES) this.noRestUntil = now + NO_REST_MS;
+    if (now >= this.noRestUntil) this.restUntil = now + rest;
+  }
 }

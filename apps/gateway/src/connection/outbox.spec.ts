@@ -4,7 +4,8 @@ import { Writable, type Duplex } from 'node:stream';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { supersedes } from './conflation.js';
-import { Outbox } from './outbox.js';
+import { FlushSchedule } from './flush-schedule.js';
+import { FrameJoiner, Outbox } from './outbox.js';
 
 /** A socket whose kernel takes what is written when the test says so. */
 class SlowSocket extends Writable {
@@ -36,9 +37,13 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-function outbox(state: { readyState: number } = { readyState: WebSocket.OPEN }): { sut: Outbox; socket: SlowSocket } {
+function outbox(
+  state: { readyState: number } = { readyState: WebSocket.OPEN },
+  schedule = new FlushSchedule(),
+): { sut: Outbox; socket: SlowSocket } {
   const socket = new SlowSocket();
-  return { sut: new Outbox(state as WebSocket, socket as unknown as Duplex), socket };
+  const sut = new Outbox(state as WebSocket, socket as unknown as Duplex, schedule, new FrameJoiner());
+  return { sut, socket };
 }
 
 describe('an outbox', () => {
@@ -67,8 +72,9 @@ describe('an outbox', () => {
   it('rests for a few ms after many sockets, so that what follows is merged into one write for each', async () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
+    const schedule = new FlushSchedule();
     const all = Array.from({ length: 100 }, () => {
-      const { sut, socket } = outbox();
+      const { sut, socket } = outbox(undefined, schedule);
       return { sut, write: vi.spyOn(socket, 'write') };
     });
     const push = (text: string): void => all.forEach(({ sut }) => sut.push(Buffer.from(text)));
@@ -87,7 +93,7 @@ describe('an outbox', () => {
     expect(written()).toEqual(['1,23']);
     // Others have no rest to wait for.
     await vi.advanceTimersByTimeAsync(5);
-    const { sut, socket } = outbox();
+    const { sut, socket } = outbox(undefined, schedule);
     sut.push(Buffer.from('4'));
     await vi.advanceTimersByTimeAsync(0);
     expect(socket.writes).toEqual(['4']);
@@ -258,7 +264,7 @@ describe('an outbox', () => {
       socket.destroy();
       server.close();
     });
-    const sut = new Outbox({ readyState: WebSocket.OPEN } as WebSocket, socket);
+    const sut = new Outbox({ readyState: WebSocket.OPEN } as WebSocket, socket, new FlushSchedule(), new FrameJoiner());
     sut.push(Buffer.from('a'));
     for (let round = 0; round < 3; round += 1) await new Promise<void>((resolve) => sut.whenWritten(resolve));
     const [received] = (await once(client, 'data')) as [Buffer];

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import { withoutSuperseded } from './conflation.js';
-import { flushSoon } from './flush-schedule.js';
+import type { FlushSchedule } from './flush-schedule.js';
 import { tick } from '../limits/ticks.js';
 
 /** Frames below this many bytes in all are copied into one chunk: one write is cheaper than a vector of small ones. */
@@ -15,20 +15,24 @@ const FLUSH_AT = 65_536;
 
 const NOTHING = Buffer.alloc(0);
 
-/** The last frames that were joined: in a channel with many messages and subscribers the next outbox has the same. */
-let joined: { readonly frames: readonly Buffer[]; readonly chunk: Buffer } = { frames: [], chunk: NOTHING };
+/** Joins frames to one chunk, and keeps the last one: in a busy channel the next subscriber is sent the same frames. */
+export class FrameJoiner {
+  private frames: readonly Buffer[] = [];
+  private chunk = NOTHING;
 
-function join(frames: readonly Buffer[], bytes: number): Buffer {
-  const { frames: last } = joined;
-  if (frames.length !== last.length || frames.some((frame, index) => frame !== last[index])) {
-    joined = { frames, chunk: Buffer.concat(frames, bytes) };
+  join(frames: readonly Buffer[], bytes: number): Buffer {
+    const { frames: last } = this;
+    if (frames.length !== last.length || frames.some((frame, index) => frame !== last[index])) {
+      this.frames = frames;
+      this.chunk = Buffer.concat(frames, bytes);
+    }
+    return this.chunk;
   }
-  return joined.chunk;
 }
 
 /**
  * What waits to be written to one socket. What is queued in one turn of the event loop goes out as one write at its
- * end (or as several, where it is much; or a moment later, see {@link flushSoon}), in the order in which it was queued. While the kernel takes no more it stays
+ * end (or as several, where it is much; or a moment later, see {@link FlushSchedule}), in the order in which it was queued. While the kernel takes no more it stays
  * here, where it can still be superseded: what a socket was handed it sends.
  */
 export class Outbox {
@@ -46,6 +50,8 @@ export class Outbox {
   constructor(
     private readonly webSocket: WebSocket,
     private readonly socket: Duplex,
+    private readonly schedule: FlushSchedule,
+    private readonly joiner: FrameJoiner,
   ) {}
 
   /** Bytes that the kernel has not taken yet. */
@@ -69,7 +75,7 @@ export class Outbox {
       (this.rest ??= []).push(frame);
     } else {
       this.first = frame;
-      flushSoon(this);
+      this.schedule.add(this);
     }
     if (this.queued >= FLUSH_AT) this.flush();
   }
@@ -154,7 +160,7 @@ export class Outbox {
     if (more === undefined || more.frames.length === 0) {
       this.socket.write(first, done);
     } else if (bytes < Math.max(JOIN_BELOW, (more.frames.length + 1) * SMALL_FRAME)) {
-      this.socket.write(join([first, ...more.frames], bytes), done);
+      this.socket.write(this.joiner.join([first, ...more.frames], bytes), done);
     } else {
       this.socket.cork();
       this.socket.write(first);

@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { nameOfOccupied } from '../broker/reserved-names.js';
+import { retryWhile } from '../broker/retry.js';
 import { Hub, type OccupancyListener } from '../channels/hub.js';
 import { CONFIG, type Config, type EventType } from '../config/index.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { EventWebhook } from './event-webhook.js';
-import { roomOfChannel, ROOMS, type Rooms } from './rooms.js';
-
-/** How long until the broker is asked again that could not be asked, in ms. */
-const RETRY_MS = 1_000;
+import { ROOMS, type Rooms } from './rooms.js';
 
 interface Occupancy {
   /** Whether this pod is to be among those with subscribers of the channel. */
@@ -81,12 +80,11 @@ export class ChannelEvents implements OccupancyListener, OnModuleInit {
   private async settle(channel: string, occupancy: Occupancy): Promise<void> {
     if (occupancy.isSettling) return;
     occupancy.isSettling = true;
-    while (occupancy.wanted !== occupancy.held) {
-      try {
-        await (occupancy.wanted ? this.join(channel, occupancy) : this.leave(channel, occupancy));
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
-      }
+    const isUnsettled = (): boolean => occupancy.wanted !== occupancy.held;
+    while (isUnsettled()) {
+      await retryWhile(isUnsettled, () =>
+        occupancy.wanted ? this.join(channel, occupancy) : this.leave(channel, occupancy),
+      );
     }
     occupancy.isSettling = false;
     if (!occupancy.wanted) this.channels.delete(channel);
@@ -94,7 +92,7 @@ export class ChannelEvents implements OccupancyListener, OnModuleInit {
 
   private async join(channel: string, occupancy: Occupancy): Promise<void> {
     const { changed, count } = await this.rooms.join(
-      roomOfChannel(channel),
+      nameOfOccupied(channel),
       { client: this.pod, details: '' },
       this.pod,
     );
@@ -105,7 +103,7 @@ export class ChannelEvents implements OccupancyListener, OnModuleInit {
   private async leave(channel: string, occupancy: Occupancy): Promise<void> {
     // Where it fails the broker does it later, and tells.
     occupancy.held = false;
-    const { changed, count } = await this.rooms.leave(roomOfChannel(channel), this.pod, this.pod);
+    const { changed, count } = await this.rooms.leave(nameOfOccupied(channel), this.pod, this.pod);
     if (changed && count === 0) this.tell('channel.vacated', channel, occupancy.user);
   }
 

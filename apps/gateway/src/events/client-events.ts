@@ -1,16 +1,15 @@
 import type { Member } from '@holdfast/broadcast';
 import { Inject, Injectable } from '@nestjs/common';
 import { BrokerInputs } from '../broker/broker-inputs.js';
+import { nameOfClient } from '../broker/reserved-names.js';
+import { retryWhile } from '../broker/retry.js';
 import { departed } from '../connection/departure.js';
 import { decodeMember } from '../channels/member.js';
 import { CONFIG, type Config, type EventType } from '../config/index.js';
 import type { Connection } from '../connection/connection.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { EventWebhook } from './event-webhook.js';
-import { roomOfClient, ROOMS, type Rooms } from './rooms.js';
-
-/** How long until the broker is asked again that could not be asked, in ms. */
-const RETRY_MS = 1_000;
+import { ROOMS, type Rooms } from './rooms.js';
 
 /**
  * Tells which clients come and go, in the whole cluster: a client that moves from one connection to another, or comes back
@@ -67,16 +66,13 @@ export class ClientEvents {
   private async join(connection: Connection): Promise<void> {
     const { client, user, id } = connection;
     const member = { client, details: JSON.stringify({ user }) };
-    while (connection.open) {
-      try {
-        const { changed } = await this.rooms.join(roomOfClient(client), member, id);
-        this.inherited.delete(id);
-        if (changed) this.tell('client.connected', member);
-        return;
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
-      }
-    }
+    const joined = await retryWhile(
+      () => connection.open,
+      () => this.rooms.join(nameOfClient(client), member, id),
+    );
+    if (joined === undefined) return;
+    this.inherited.delete(id);
+    if (joined.changed) this.tell('client.connected', member);
   }
 
   private async leave({ client, user, id }: Connection): Promise<void> {
@@ -84,7 +80,7 @@ export class ClientEvents {
     const holder = this.inherited.get(id) ?? id;
     this.inherited.delete(id);
     try {
-      const { changed } = await this.rooms.leave(roomOfClient(client), client, holder);
+      const { changed } = await this.rooms.leave(nameOfClient(client), client, holder);
       if (changed) this.tell('client.disconnected', { client, details: JSON.stringify({ user }) });
     } catch {
       // The broker does it later, and tells.
@@ -93,7 +89,7 @@ export class ClientEvents {
 
   private tell(type: EventType, member: Member): void {
     const decoded = decodeMember(member);
-    if (decoded === undefined) this.inputs.invalid('details', roomOfClient(member.client));
+    if (decoded === undefined) this.inputs.invalid('details', nameOfClient(member.client));
     else this.webhook.add(type, this.rooms.now(), decoded, decoded.user);
   }
 }

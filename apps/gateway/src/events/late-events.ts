@@ -1,8 +1,8 @@
 import type { BrokerEvents } from '@holdfast/broadcast';
 import { Inject, Injectable } from '@nestjs/common';
+import { isNameOfClients, occupiedChannelOf } from '../broker/reserved-names.js';
 import { ChannelEvents } from './channel-events.js';
 import { ClientEvents } from './client-events.js';
-import { channelOfRoom, isRoomOfClients } from './rooms.js';
 
 /** Brings what the broker tells late to whom it concerns. */
 @Injectable()
@@ -13,8 +13,8 @@ export class BelatedEvents {
   ) {}
 
   onBelated(...[event, room, member, count]: Parameters<BrokerEvents['onBelated']>): void {
-    const channel = channelOfRoom(room);
+    const channel = occupiedChannelOf(room);
     if (channel !== undefined) this.channels.belated(event, channel, count);
-    else if (isRoomOfClients(room)) this.clients.belated(event, member);
+    else if (isNameOfClients(room)) this.clients.belated(event, member);
   }
 }

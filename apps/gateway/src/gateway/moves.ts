@@ -121,7 +121,7 @@ export class Moves implements OnApplicationShutdown {
 
   /** This pod's newest connection of a session, if it is another one. */
   private find(session: string, id: string): Connection | undefined {
-    const own = this.connections.census.newestOf(session);
+    const own = this.connections.counter.newestOf(session);
     return own === undefined || own.id === id || !own.open || own.identity === undefined ? undefined : own;
   }
 

@@ -1,46 +1,55 @@
-import type { Connection } from '../connection/connection.js';
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '../config/index.js';
 import { Tally } from './tally.js';
 
 /** A limit that has no room for another client. */
 export type FullLimit = 'pod_connections' | 'user_connections' | 'address_connections';
 
-export interface CensusLimits {
-  /** Absent where memory alone is the limit. */
-  readonly perPod?: number;
-  readonly perUser: number;
-  readonly perAddress: number;
-}
-
 export interface Newcomer {
   /** The id of its session. */
   readonly session: string;
   readonly user?: string | undefined;
-  /** Absent where addresses are not told apart. */
+  /** Absent if addresses are not told apart. */
   readonly address?: string | undefined;
 }
 
+/** A connection, as far as it is counted. */
+export interface Counted<Self> {
+  readonly session: { readonly id: string };
+  readonly user: string | undefined;
+  readonly address: string | undefined;
+  /** The other connection of the same session, while its client moves from one to the other. */
+  sibling: Self | undefined;
+  /** Whether it is counted now. */
+  counted: boolean;
+}
+
 /**
- * How many clients are connected: in all, of a user, from an address. Two connections of one session are a client that
- * moves from the one to the other, and count once. There are no three: the oldest has been taken over twice.
+ * Counts clients: in all, per user and per address. Two connections of one session are a client that moves from one to the
+ * other, and count once. There are never three: the oldest has been replaced twice.
  */
-export class Census {
+@Injectable()
+export class ClientCounter<C extends Counted<C>> {
   /** The newer connection of each session, by the session's id. */
-  private readonly newest = new Map<string, Connection>();
+  private readonly newest = new Map<string, C>();
   private readonly users = new Tally();
   private readonly addresses = new Tally();
+  private readonly limits: Config['limits']['connections'];
 
-  constructor(private readonly limits: CensusLimits) {}
+  constructor(@Inject(CONFIG) { limits }: Pick<Config, 'limits'>) {
+    this.limits = limits.connections;
+  }
 
   get clients(): number {
     return this.newest.size;
   }
 
   /** The newer connection of a session. */
-  newestOf(session: string): Connection | undefined {
+  newestOf(session: string): C | undefined {
     return this.newest.get(session);
   }
 
-  /** Which limit has no room for this one, if any. */
+  /** The limit that has no room for this client, if any. */
   full({ session, user, address }: Newcomer): FullLimit | undefined {
     const sibling = this.newest.get(session);
     const { perPod = Infinity, perUser, perAddress } = this.limits;
@@ -50,8 +59,8 @@ export class Census {
     return undefined;
   }
 
-  /** @returns the connection that is to be closed, since its session has two newer ones. */
-  enter(connection: Connection): Connection | undefined {
+  /** @returns the connection to close, if its session now has two newer ones. */
+  enter(connection: C): C | undefined {
     const { session, user, address } = connection;
     const sibling = this.newest.get(session.id);
     const surplus = sibling?.sibling;
@@ -65,7 +74,7 @@ export class Census {
     return surplus;
   }
 
-  leave(connection: Connection): void {
+  leave(connection: C): void {
     if (!connection.counted) return;
     const { session, user, address, sibling } = connection;
     connection.counted = false;

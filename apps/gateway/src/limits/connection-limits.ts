@@ -2,11 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import type { ErrorCode } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/index.js';
-import { Connections } from '../connection/connections.js';
 import { LeakyBucket } from './leaky-bucket.js';
 import { ProtocolError } from '../errors/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
-import type { FullLimit, Newcomer } from './client-counter.js';
+import { ClientCounter, type FullLimit, type Newcomer } from './client-counter.js';
 import { clientAddress, isPrivate } from './client-address.js';
 import { SOCKETS } from './descriptors.js';
 import { connectionCost, HeldMemory, type FullShare } from './held-memory.js';
@@ -40,7 +39,7 @@ export class ConnectionLimits {
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    @Inject(Connections) private readonly connections: Connections,
+    @Inject(ClientCounter) private readonly clients: Pick<ClientCounter<never>, 'full' | 'newestOf'>,
     @Inject(Overload) private readonly overload: Overload,
     @Inject(HeldMemory) private readonly memory: HeldMemory,
     @Inject(Metrics) private readonly metrics: Metrics,
@@ -107,13 +106,16 @@ export class ConnectionLimits {
     throw new ProtocolError('overloaded', 'too many upgrades');
   }
 
-  /** @throws ProtocolError `overloaded` or `too_many_connections` */
-  checkRoom(newcomer: Newcomer): void {
-    if (this.connections.count >= SOCKETS.webSockets) {
+  /**
+   * @param open how many connections there are.
+   * @throws ProtocolError `overloaded` or `too_many_connections`
+   */
+  checkRoom(newcomer: Newcomer, open: number): void {
+    if (open >= SOCKETS.webSockets) {
       this.metrics.limited.inc({ limit: 'descriptors' });
       throw new ProtocolError('overloaded', 'too many connections');
     }
-    const limit = this.connections.census.full(newcomer) ?? this.fullShare(newcomer);
+    const limit = this.clients.full(newcomer) ?? this.fullShare(newcomer);
     if (limit === undefined) return;
     this.metrics.limited.inc({ limit });
     throw new ProtocolError(...REFUSALS[limit]);
@@ -122,7 +124,7 @@ export class ConnectionLimits {
   /** A connection that takes over from another takes no more of a share: the other one ends. */
   private fullShare(newcomer: Newcomer): FullShare | undefined {
     const limit = this.memory.full(newcomer, connectionCost(undefined));
-    return limit !== 'memory' && this.connections.census.newestOf(newcomer.session) !== undefined ? undefined : limit;
+    return limit !== 'memory' && this.clients.newestOf(newcomer.session) !== undefined ? undefined : limit;
   }
 }
 

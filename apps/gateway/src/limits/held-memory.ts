@@ -1,6 +1,5 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
-import type { Identity } from '../auth/identity.js';
 import { CONFIG, tellsUsersApart, type Config } from '../config/index.js';
 import { Metrics } from '../metrics/metrics.js';
 import { processMemory } from './process-memory.js';
@@ -26,13 +25,21 @@ const COPIES_OF_NAME = 4;
 /** A user's claims are kept as objects: about twice their text. */
 const COPIES_OF_CLAIMS = 2;
 
+/** The claims of an identity that take memory. */
+interface Claims {
+  /** The size of `info` as JSON, in bytes. */
+  readonly infoBytes?: number;
+  readonly channels: readonly string[];
+  readonly publish: readonly string[];
+}
+
 /** What a connection counts for, in bytes. */
-export function connectionCost(identity: Identity | undefined): number {
-  if (identity === undefined) return CONNECTION;
-  let claims = identity.infoBytes ?? 0;
-  for (const pattern of identity.channels) claims += pattern.length;
-  for (const pattern of identity.publish) claims += pattern.length;
-  return CONNECTION + COPIES_OF_CLAIMS * claims;
+export function connectionCost(claims: Claims | undefined): number {
+  if (claims === undefined) return CONNECTION;
+  let bytes = claims.infoBytes ?? 0;
+  for (const pattern of claims.channels) bytes += pattern.length;
+  for (const pattern of claims.publish) bytes += pattern.length;
+  return CONNECTION + COPIES_OF_CLAIMS * bytes;
 }
 
 export const SUBSCRIPTION_COST = SUBSCRIPTION;

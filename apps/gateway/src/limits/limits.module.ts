@@ -1,8 +1,14 @@
 import { Global, Module } from '@nestjs/common';
+import { ClientCounter } from './client-counter.js';
+import { ConnectionLimits } from './connection-limits.js';
 import { HeldMemory } from './held-memory.js';
+import { Overload } from './overload.js';
 import { Quotas } from './quotas.js';
+import { Verifying } from './verifying.js';
 
-/** Global, since whatever takes memory counts it here. */
+const providers = [ClientCounter, ConnectionLimits, HeldMemory, Overload, Quotas, Verifying];
+
+/** Global, since every folder that takes memory or time of others counts it here. */
 @Global()
-@Module({ providers: [HeldMemory, Quotas], exports: [HeldMemory, Quotas] })
+@Module({ providers, exports: providers })
 export class LimitsModule {}

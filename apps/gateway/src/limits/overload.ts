@@ -2,7 +2,6 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, type Config } from '../config/index.js';
-import { Connections } from '../connection/connections.js';
 import { Metrics } from '../metrics/metrics.js';
 import { HeldMemory } from './held-memory.js';
 import { MemoryInUse } from './memory-in-use.js';
@@ -20,6 +19,17 @@ const COLLECT_EVERY_MS = 10_000;
 
 /** How long those have who are asked to connect elsewhere; then they may stay. */
 const INVITED_WITHIN_MS = 30_000;
+
+/** The clients of an overloaded pod, some of which may be better off on another one. */
+export interface Sheddable {
+  readonly count: number;
+  /**
+   * Asks some clients to connect elsewhere, each at most once in `within` ms.
+   *
+   * @returns how many were asked.
+   */
+  askSome(count: number, within: number): number;
+}
 
 /**
  * Watches whether this pod has more to do than it can. While it has, upgrades are refused; after a while clients are asked
@@ -41,10 +51,10 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
   private since: number | undefined;
   /** Below 1: what is left of a client that was not asked yet. */
   private due = 0;
+  private clients: Sheddable | undefined;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    @Inject(Connections) private readonly connections: Connections,
     @Inject(HeldMemory) private readonly held: HeldMemory,
     @Inject(Metrics) private readonly metrics: Metrics,
     @InjectPinoLogger(Overload.name) private readonly logger: PinoLogger,
@@ -74,6 +84,11 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
     clearInterval(this.timer);
     this.histogram.disable();
     this.inUse.stop();
+  }
+
+  /** Whom to ask to connect elsewhere while this pod is overloaded. */
+  shedFrom(clients: Sheddable): void {
+    this.clients = clients;
   }
 
   get isOverloaded(): boolean {
@@ -115,8 +130,9 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
 
   /** Asks a small share of the clients, those first that were not asked for longest. */
   private shed(): void {
-    this.due += this.connections.count * this.config.overload.shedShare;
-    const asked = this.connections.askSome(Math.floor(this.due), INVITED_WITHIN_MS);
+    if (this.clients === undefined) return;
+    this.due += this.clients.count * this.config.overload.shedShare;
+    const asked = this.clients.askSome(Math.floor(this.due), INVITED_WITHIN_MS);
     this.due -= Math.floor(this.due);
     this.metrics.shed.inc(asked);
   }

@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/index.js';
-import type { Connection } from '../connection/connection.js';
 import { LeakyBucket } from './leaky-bucket.js';
 import { ProtocolError } from '../errors/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
@@ -27,7 +26,7 @@ const BYTES_PER_USER = 16_384;
 const MAX_USERS = 65_536;
 
 /** Whose quotas a connection uses: those of its user, or its own where it is anonymous. */
-export function quotaKeyOf({ user, client }: Pick<Connection, 'user' | 'client'>): string {
+export function quotaKeyOf({ user, client }: { readonly user?: string | undefined; readonly client: string }): string {
   return user === undefined ? `client:${client}` : `user:${user}`;
 }
 

@@ -1,9 +1,7 @@
-import type { Duplex } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/index.js';
 import { ProtocolError } from '../errors/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
-import { PendingSockets } from '../http/pending-sockets.js';
 import { Tally } from './tally.js';
 
 /** The largest share of the places that one address may take. */
@@ -23,7 +21,6 @@ export class Verifying {
 
   constructor(
     @Inject(CONFIG) { limits }: Config,
-    @Inject(PendingSockets) private readonly pending: PendingSockets,
     @Inject(Metrics) private readonly metrics: Metrics,
   ) {
     this.max = limits.verifying;
@@ -38,14 +35,13 @@ export class Verifying {
    * @param address absent if addresses are not told apart.
    * @throws ProtocolError `overloaded`
    */
-  enter(socket: Duplex, address: string | undefined): void {
+  enter(address: string | undefined): void {
     if (this.count >= this.max || this.addresses.of(address) >= this.maxPerAddress) {
       this.metrics.limited.inc({ limit: 'verifying' });
       throw new ProtocolError('overloaded', 'too many upgrades');
     }
     this.count += 1;
     this.addresses.add(address);
-    this.pending.hold(socket);
   }
 
   leave(address: string | undefined): void {

@@ -4,7 +4,7 @@ import { CLOSE, type ErrorCode } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import type { WebSocket, WebSocketServer } from 'ws';
-import { Admission, type Identity } from '../auth/index.js';
+import { Admission, BlockedUsers, sessionOfUser, Sessions, type Identity, type Session } from '../auth/index.js';
 import { Origins } from '../auth/origins.js';
 import { offersOurs, sessionSecretOf, tokenOf } from '../auth/token-carriers.js';
 import { CONFIG, type Config } from '../config/index.js';
@@ -18,7 +18,6 @@ import { Connections } from '../connection/connections.js';
 import { refuseOnSocket } from '../http/raw-refusal.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { ProtocolError } from '../errors/protocol-error.js';
-import { sessionOf, sessionOfUser, type Session } from '../auth/session.js';
 import { toldByClose } from '../errors/close-for-error.js';
 
 /** Where the WebSocket is. */
@@ -39,6 +38,8 @@ export class Upgrades {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Admission) private readonly admission: Admission,
+    @Inject(Sessions) private readonly sessions: Sessions,
+    @Inject(BlockedUsers) private readonly blocked: BlockedUsers,
     @Inject(Connections) private readonly connections: Connections,
     @Inject(ConnectionLimits) private readonly limits: ConnectionLimits,
     @Inject(PendingSockets) private readonly pending: PendingSockets,
@@ -74,13 +75,13 @@ export class Upgrades {
       if (target === undefined) return;
       this.checkStage();
       const address = this.limits.takeFromAddress(request);
-      const presented = sessionOf(sessionSecretOf(request.headers, target.query));
-      this.limits.checkRoom({ session: presented.id, address });
+      const presented = this.sessions.of(sessionSecretOf(request.headers, target.query));
+      this.limits.checkRoom({ session: presented.id, address }, this.connections.count);
       const identity = await this.verified(request, target, presented, socket, address);
       const session = sessionOfUser(presented, identity?.user);
       // It may have begun meanwhile.
       this.checkStage();
-      this.limits.checkRoom({ session: session.id, user: identity?.user, address });
+      this.limits.checkRoom({ session: session.id, user: identity?.user, address }, this.connections.count);
       if (socket.destroyed) return;
       upgrade((webSocket) => {
         this.pending.accepted(socket);
@@ -160,7 +161,8 @@ export class Upgrades {
     socket: Duplex,
     address: string | undefined,
   ): Promise<Identity | undefined> {
-    this.verifying.enter(socket, address);
+    this.verifying.enter(address);
+    this.pending.hold(socket);
     try {
       return await this.identify(request, target, session, address);
     } finally {
@@ -184,8 +186,7 @@ export class Upgrades {
     if (isTried) this.limits.takeUpgrade(true);
     if (token === undefined && !anonymous) return undefined;
     const identity = await this.admission.permit({ token, session, origin: headers.origin, address }, proven);
-    if (identity.user !== undefined && this.connections.refused.has(identity.user))
-      throw new ProtocolError('forbidden');
+    if (this.blocked.has(identity.user)) throw new ProtocolError('forbidden');
     return identity;
   }
 }

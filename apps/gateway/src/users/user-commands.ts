@@ -2,10 +2,11 @@ import { BROKER, type Broker, type Position, type StreamOptions } from '@holdfas
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import type { z } from 'zod';
+import { BlockedUsers } from '../auth/index.js';
 import { BrokerInputs } from '../broker/broker-inputs.js';
 import { fromBroker } from '../errors/broker-errors.js';
+import { BLOCKS_STREAM, USER_COMMANDS_STREAM } from '../broker/reserved-names.js';
 import { ChannelsService } from '../channels/channels.service.js';
-import type { Connection } from '../connection/connection.js';
 import { Connections } from '../connection/connections.js';
 import { CommandStream, type StoredText, type Unread } from './command-stream.js';
 import { refusalSchema, userCommandSchema, type Refusal, type UserCommand, type UserSignal } from './user-command.js';
@@ -19,9 +20,7 @@ export const MAX_REFUSAL_MS = 30 * 86_400_000;
  */
 const COMMAND_TTL_MS = 86_400_000;
 
-/** Bans have a stream of their own, so that no number of other commands pushes one out. */
-const REFUSALS = '!refusals';
-const COMMANDS = '!user-commands';
+/** How many commands a stream keeps. */
 const HISTORY_SIZE = 10_000;
 
 /** ms between two looks for commands whose signals were lost. */
@@ -49,17 +48,21 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
   constructor(
     @Inject(BROKER) private readonly broker: Broker,
     @Inject(Connections) private readonly connections: Connections,
+    @Inject(BlockedUsers) private readonly blocked: BlockedUsers,
     @Inject(ChannelsService) private readonly channels: ChannelsService,
     @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
     @InjectPinoLogger(UserCommands.name) private readonly logger: PinoLogger,
   ) {
-    this.refusals = new CommandStream(broker, REFUSALS, keptFor(MAX_REFUSAL_MS));
-    this.commands = new CommandStream(broker, COMMANDS, keptFor(COMMAND_TTL_MS));
+    this.refusals = new CommandStream(broker, BLOCKS_STREAM, keptFor(MAX_REFUSAL_MS));
+    this.commands = new CommandStream(broker, USER_COMMANDS_STREAM, keptFor(COMMAND_TTL_MS));
   }
 
   onModuleInit(): void {
     // If the broker is away, the next look is when it is back.
-    this.timer = setInterval(() => void this.load().catch(() => undefined), INTERVAL);
+    this.timer = setInterval(() => {
+      this.blocked.removeExpired();
+      this.load().catch(() => undefined);
+    }, INTERVAL);
   }
 
   onApplicationShutdown(): void {
@@ -82,10 +85,10 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
     const isRefusal = signal.type === 'disconnect' && signal.until !== undefined;
     if (stored !== undefined && !(isRefusal ? this.refusals : this.commands).hear(stored)) return;
     if (signal.type === 'disconnect') {
-      if (signal.until !== undefined) this.connections.refused.refuse(user, signal.until, this.broker.now());
+      if (signal.until !== undefined) this.blocked.block(user, signal.until, this.broker.now());
       for (const connection of this.connections.ofUser(user)) connection.close('disconnected');
     } else {
-      for (const connection of this.connections.ofUser(user)) this.unsubscribe(connection, signal.channel, Infinity);
+      for (const connection of this.connections.ofUser(user)) this.channels.kickFrom(connection, signal.channel);
     }
   }
 
@@ -99,7 +102,7 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
 
   private async read(): Promise<void> {
     const refusals = await this.refusals.unread();
-    const refused = this.parse(REFUSALS, refusalSchema, refusals.texts);
+    const refused = this.parse(BLOCKS_STREAM, refusalSchema, refusals.texts);
     this.apply(refused.map(({ value, time }) => ({ value: { type: 'disconnect', ...value }, time })));
     if (refusals.anew) await this.restore(refused.map(({ value }) => value));
     refusals.done();
@@ -108,7 +111,7 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
     this.warnIfIncomplete(commands);
     this.apply(
       this.parse(
-        COMMANDS,
+        USER_COMMANDS_STREAM,
         userCommandSchema,
         commands.texts.filter(({ heard }) => !heard),
       ),
@@ -138,7 +141,7 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
       if (value.type === 'unsubscribe') {
         orders.unsubscribeUntil.set(value.channel, Math.max(time, orders.unsubscribeUntil.get(value.channel) ?? time));
       } else {
-        if (value.until !== undefined) this.connections.refused.refuse(value.user, value.until, now);
+        if (value.until !== undefined) this.blocked.block(value.user, value.until, now);
         // Nobody who is refused may be connected, whenever the connection began.
         orders.closeUntil = Math.max(orders.closeUntil, (value.until ?? 0) > now ? Infinity : time);
       }
@@ -147,19 +150,14 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
       const orders = connection.user === undefined ? undefined : ordersOf.get(connection.user);
       if (orders === undefined) continue;
       if (connection.since <= orders.closeUntil) connection.close('disconnected');
-      else for (const order of orders.unsubscribeUntil) this.unsubscribe(connection, ...order);
+      else for (const order of orders.unsubscribeUntil) this.channels.kickFrom(connection, ...order);
     }
-  }
-
-  private unsubscribe({ subscriptions }: Connection, channel: string, begunBy: number): void {
-    const subscription = subscriptions?.get(channel);
-    if (subscription !== undefined && subscription.since <= begunBy) this.channels.kick(subscription, 'kicked');
   }
 
   /** Stores the bans that a new stream lacks. */
   private async restore(stored: readonly Refusal[]): Promise<void> {
     const keys = new Set(stored.map(keyOf));
-    for (const refusal of this.connections.refused.list()) {
+    for (const refusal of this.blocked.list()) {
       if (!keys.has(keyOf(refusal))) await this.storeRefusal(refusal);
     }
   }

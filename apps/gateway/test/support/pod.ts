@@ -15,11 +15,16 @@ import type { Config } from '../../src/config/index.js';
 import { Backlog } from '../../src/connection/backlog.js';
 import { ChannelRequests } from '../../src/channels/channel-requests.js';
 import { Connection, type ConnectionContext } from '../../src/connection/connection.js';
+import { Connections } from '../../src/connection/connections.js';
 import { Dispatcher } from '../../src/connection/dispatcher.js';
+import { FlushSchedule } from '../../src/connection/flush-schedule.js';
+import { FrameJoiner } from '../../src/connection/outbox.js';
 import { livenessOf, type Liveness } from '../../src/connection/liveness.js';
-import { newSession, type Session } from '../../src/auth/session.js';
+import { Sessions, type Session } from '../../src/auth/session.js';
 import { Lifecycle } from '../../src/lifecycle/lifecycle.js';
 import { HeldMemory } from '../../src/limits/held-memory.js';
+import { ClientCounter } from '../../src/limits/client-counter.js';
+import { Overload } from '../../src/limits/overload.js';
 import { Quotas } from '../../src/limits/quotas.js';
 import { Metrics } from '../../src/metrics/metrics.js';
 import { AuthorizationWebhook } from '../../src/auth/authorization-webhook.js';
@@ -47,6 +52,8 @@ export class Pod implements ConnectionContext {
   readonly backlog: Backlog;
   readonly memory: HeldMemory;
   readonly liveness: Liveness | undefined;
+  readonly flushes = new FlushSchedule();
+  readonly joiner = new FrameJoiner();
   readonly hub: Hub;
   readonly inputs: BrokerInputs;
   readonly channels: ChannelsService;
@@ -119,6 +126,14 @@ export class Pod implements ConnectionContext {
     return new PodClient(this, `${this.config.node}-${this.connections}`, session, identity);
   }
 
+  /** The connections of a whole gateway, which this pod's do not belong to. */
+  openConnections(): Connections {
+    const { config, metrics, dispatcher, memory } = this;
+    const logger = new PinoLogger({ pinoHttp: { level: 'silent' } });
+    const overload = new Overload(config, memory, metrics, logger);
+    return new Connections(config, metrics, dispatcher, memory, new ClientCounter(config), overload);
+  }
+
   closed(): void {}
 
   /** A number that /metrics shows. */
@@ -138,7 +153,7 @@ export class PodClient {
   private readonly answers = new Map<number, (frame: Frame) => void>();
   private lastId = 0;
 
-  constructor(pod: Pod, id: string, session = newSession(), identity: Identity = ANONYMOUS) {
+  constructor(pod: Pod, id: string, session = new Sessions().create(), identity: Identity = ANONYMOUS) {
     this.socket = new ManualSocket((text) => this.take(text));
     this.connection = new Connection(id, session, identity, this.webSocket as unknown as WebSocket, this.socket, pod);
     this.connection.onDisconnect(() => {

@@ -1,33 +1,41 @@
 import { BROKER, type Broker } from '@holdfast/broadcast';
 import type { ConnectRequest, RefreshReply, RefreshRequest, Welcome } from '@holdfast/protocol';
-import { Inject } from '@nestjs/common';
-import { WebSocketGateway, type OnGatewayConnection, type OnGatewayDisconnect } from '@nestjs/websockets';
+import { Inject, Injectable } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
-import { Admission, type Applicant, type Identity } from '../auth/index.js';
+import {
+  Admission,
+  BlockedUsers,
+  sessionOfUser,
+  Sessions,
+  type Applicant,
+  type Identity,
+  type Session,
+} from '../auth/index.js';
 import { ChannelsService } from '../channels/channels.service.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { ClientEvents } from '../events/client-events.js';
 import { ConnectionLimits } from '../limits/connection-limits.js';
 import { Metrics } from '../metrics/metrics.js';
 import type { Connection } from '../connection/connection.js';
-import { Connections } from '../connection/connections.js';
+import { Connections, type ConnectionListener } from '../connection/connections.js';
 import { Dispatcher } from '../connection/dispatcher.js';
 import { Moves } from './moves.js';
 import { ProtocolError } from '../errors/protocol-error.js';
 import type { Request } from '../connection/request.js';
-import { sessionOf, sessionOfUser, type Session } from '../auth/session.js';
 import { toldByClose } from '../errors/close-for-error.js';
 
 /** How long a client may hear nothing before it pings, if the gateway itself sends no pings. */
 const DEFAULT_PING_MS = 8_000;
 
 /** Who is at the other end: how a session begins, is extended and ends. */
-@WebSocketGateway()
-export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect {
+@Injectable()
+export class SessionService implements ConnectionListener {
   constructor(
     @Inject(BROKER) private readonly broker: Broker,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Admission) private readonly admission: Admission,
+    @Inject(Sessions) private readonly sessions: Sessions,
+    @Inject(BlockedUsers) private readonly blocked: BlockedUsers,
     @Inject(ChannelsService) private readonly channels: ChannelsService,
     @Inject(Connections) private readonly connections: Connections,
     @Inject(Dispatcher) dispatcher: Dispatcher,
@@ -35,7 +43,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
     @Inject(ConnectionLimits) private readonly limits: ConnectionLimits,
     @Inject(Metrics) private readonly metrics: Metrics,
     @Inject(Moves) private readonly moves: Moves,
-    @InjectPinoLogger(SessionGateway.name) private readonly logger: PinoLogger,
+    @InjectPinoLogger(SessionService.name) private readonly logger: PinoLogger,
   ) {
     dispatcher.serve({
       connect: (connection, data, request) => this.connect(connection, data, request),
@@ -43,15 +51,16 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
       ping: () => ({}),
     });
     moves.listen((connection) => this.putBack(connection));
+    connections.listen(this);
   }
 
-  handleConnection(connection: Connection): void {
+  opened(connection: Connection): void {
     if (connection.identity === undefined) return;
     connection.notify('welcome', this.welcome(connection));
     this.register(connection);
   }
 
-  handleDisconnect(connection: Connection): void {
+  closed(connection: Connection): void {
     this.debug('disconnected', connection, { code: connection.closeCode });
     const heir = this.heirOf(connection);
     this.channels.disconnected(connection, heir);
@@ -90,7 +99,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
     request: Request,
   ): Promise<Welcome> {
     if (connection.identity !== undefined) throw new ProtocolError('already_connected');
-    const presented = session === undefined ? connection.session : sessionOf(session);
+    const presented = session === undefined ? connection.session : this.sessions.of(session);
     const applicant = { token, session: presented, address: connection.address };
     const identity = await this.authenticate(connection, applicant, request);
     // Who left meanwhile must not be registered: nobody would take it back.
@@ -105,7 +114,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
     const { session, address } = connection;
     const identity = await this.admission.admit({ token, session, address });
     if (identity.user !== connection.user) throw new ProtocolError('forbidden', 'the token is of another user');
-    if (identity.user !== undefined && this.connections.refused.has(identity.user)) {
+    if (this.blocked.has(identity.user)) {
       request.afterAnswer(() => connection.close('disconnected'));
       throw new ProtocolError('forbidden');
     }
@@ -118,9 +127,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   private async authenticate(connection: Connection, applicant: Applicant, request: Request): Promise<Identity> {
     try {
       const identity = await this.admission.admit(applicant);
-      if (identity.user !== undefined && this.connections.refused.has(identity.user)) {
-        throw new ProtocolError('forbidden');
-      }
+      if (this.blocked.has(identity.user)) throw new ProtocolError('forbidden');
       return identity;
     } catch (error) {
       const close = (error instanceof ProtocolError ? toldByClose(error.code) : undefined) ?? 'internal';
@@ -132,7 +139,7 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   /** A user who has as many connections as it may comes again later. */
   private makeRoom(connection: Connection, { id }: Session, { user }: Identity, request: Request): void {
     try {
-      this.limits.checkRoom({ session: id, user, address: connection.address });
+      this.limits.checkRoom({ session: id, user, address: connection.address }, this.connections.count);
     } catch (error) {
       request.afterAnswer(() => connection.close('overloaded'));
       throw error;

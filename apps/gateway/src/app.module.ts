@@ -19,8 +19,8 @@ import { UsersModule } from './users/users.module.js';
 @Module({})
 export class AppModule {
   /**
-   * @param modules of the gateway's user.
-   * @param broadcast the broker; by default the one that the configuration names.
+   * @param modules your own modules.
+   * @param broadcast the broker; by default the configured one.
    */
   static forRoot(
     config: Config,

@@ -104,7 +104,7 @@ describe('a token', () => {
     const sut = await startGateway();
     const client = await connectAs(sut, { sub: 'ann', exp: secondsFromNow(1) });
     const ends = client.closed;
-    const ofAnother = errorData('forbidden', 'the token is of another user');
+    const ofAnother = errorData('forbidden', 'the token belongs to another user');
     for (const claims of [{ sub: 'bob' }, {}, { sub: 'ANN' }]) {
       await expect(client.request('refresh', { token: await signToken(claims) })).rejects.toEqual(ofAnother);
     }

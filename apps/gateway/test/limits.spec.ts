@@ -307,10 +307,10 @@ describe('promise 7: unanswered requests', () => {
       client.send({ event: 'publish', id, data: { channel: 'x', data: 'x'.repeat(60_000) } });
     }
     const [connection] = sut.app.get(Connections).all();
-    await vi.waitFor(() => expect(connection?.lanes.bytes).toBeGreaterThan(900_000));
+    await vi.waitFor(() => expect(connection?.requests.bytes).toBeGreaterThan(900_000));
     await vi.waitFor(() => expect(client.webSocket.bufferedAmount).toBeGreaterThan(0));
     // What it had read when it stopped, and no more.
-    expect(connection?.lanes.bytes).toBeLessThan(1_300_000);
+    expect(connection?.requests.bytes).toBeLessThan(1_300_000);
     answer.resolve({ epoch: 'e', offset: 1 });
     for (let id = 0; id < 200; id += 1) expect((await client.answer(id)).event).toBe('reply');
   });

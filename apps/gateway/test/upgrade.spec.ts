@@ -28,7 +28,11 @@ async function upgrade({ port }: TestGateway, request: UpgradeRequest): Promise<
 }
 
 /** How a client is told that speaks our protocol and is refused. */
-async function toldByClose({ webSocketUrl }: TestGateway, query: string, options: ClientOptions = {}): Promise<Closed> {
+async function closeForError(
+  { webSocketUrl }: TestGateway,
+  query: string,
+  options: ClientOptions = {},
+): Promise<Closed> {
   const client = new TestClient(new WebSocket(`${webSocketUrl}${query}`, [SUBPROTOCOL], options));
   const closed = await client.closed;
   expect(client.frames).toEqual([]);
@@ -55,7 +59,12 @@ describe('promise 8: an upgrade that is refused is told why, in the words of the
     ['another path', { path: '/elsewhere' }, 404, errorData('not_found', 'the WebSocket is at /ws')],
     ['a path below', { path: '/ws/more' }, 404, errorData('not_found', 'the WebSocket is at /ws')],
     ['a path that looks like a host', { path: '//ws' }, 404, errorData('not_found', 'the WebSocket is at /ws')],
-    ['a target that is no path', { path: 'http://gateway.test/ws' }, 400, errorData('invalid', 'the request target')],
+    [
+      'a target that is no path',
+      { path: 'http://gateway.test/ws' },
+      400,
+      errorData('invalid', 'the request target is not valid'),
+    ],
     [
       'no key',
       { headers: { 'Sec-WebSocket-Key': undefined } },
@@ -74,7 +83,7 @@ describe('promise 8: an upgrade that is refused is told why, in the words of the
       400,
       errorData('invalid', 'Invalid Sec-WebSocket-Protocol header'),
     ],
-    ['another method', { method: 'POST' }, 405, errorData('method_not_allowed', 'an upgrade is a GET')],
+    ['another method', { method: 'POST' }, 405, errorData('method_not_allowed', 'an upgrade must use GET')],
     ['an old version', { headers: { 'Sec-WebSocket-Version': '8' } }, 426, errorData('upgrade_required')],
     ['no version', { headers: { 'Sec-WebSocket-Version': undefined } }, 426, errorData('upgrade_required')],
     ['a wrong token', { path: '/ws?access_token=nonsense' }, 401, errorData('unauthorized')],
@@ -145,9 +154,9 @@ describe('promise 8: an upgrade that is refused is told why, in the words of the
   it('a client that speaks our protocol is told by a close code, which a browser can read', async () => {
     const sut = await startGateway();
     const unauthorized = { code: CLOSE.unauthorized.code, reason: CLOSE.unauthorized.reason };
-    expect(await toldByClose(sut, '?access_token=nonsense')).toEqual(unauthorized);
+    expect(await closeForError(sut, '?access_token=nonsense')).toEqual(unauthorized);
     const forbidden = { code: CLOSE.forbidden.code, reason: CLOSE.forbidden.reason };
-    expect(await toldByClose(sut, '', { origin: 'https://evil.test' })).toEqual(forbidden);
+    expect(await closeForError(sut, '', { origin: 'https://evil.test' })).toEqual(forbidden);
     expect(await metric(sut, 'holdfast_refused_upgrades_total{code="unauthorized"}')).toBe(1);
     expect(await metric(sut, 'holdfast_refused_upgrades_total{code="origin_forbidden"}')).toBe(1);
     expect(await metric(sut, 'holdfast_connections')).toBe(0);

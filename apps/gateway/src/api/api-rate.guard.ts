@@ -5,7 +5,10 @@ import { ProtocolError } from '../errors/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
 import { ApiRates } from './api-rates.js';
 
-/** Bounds the requests under each API key. Stands behind the guard that knows the keys: others have no rate to use up. */
+/**
+ * Limits the requests per API key. Comes after the guard that checks the keys, so that nobody without one can use up a
+ * rate.
+ */
 @Injectable()
 export class ApiRateGuard implements CanActivate {
   constructor(

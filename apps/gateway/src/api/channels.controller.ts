@@ -25,7 +25,7 @@ export class ChannelsController {
   async list(
     @Query(new SchemaPipe(channelsQuery)) { prefix, after, limit = MAX_PAGE }: z.output<typeof channelsQuery>,
   ): Promise<z.output<typeof channelsAnswer>> {
-    // One more than was asked for tells whether this is the last page.
+    // One more than requested shows whether this is the last page.
     const names = await fromBroker(this.broker.channels({ prefix, after, limit: limit + 1 }));
     const channels = names.slice(0, limit);
     const next = names.length > limit ? channels.at(-1) : undefined;

@@ -22,7 +22,7 @@ import {
   userParams,
 } from './requests.js';
 
-/** What the OpenAPI document says of one route. */
+/** What the OpenAPI document says about one route. */
 export interface Operation {
   readonly id: string;
   readonly method: 'get' | 'post';
@@ -36,7 +36,7 @@ export interface Operation {
   readonly query?: z.ZodType;
   readonly body?: { readonly schema: z.ZodType; readonly optional?: true; readonly example: unknown };
   readonly answer?: { readonly schema: z.ZodType; readonly example: unknown };
-  /** Beside those that every operation with a key, a body or the broker may answer. */
+  /** Besides those of every operation with a key, a body or the broker. */
   readonly errors: readonly ErrorCode[];
 }
 

@@ -8,18 +8,18 @@ import { ProtocolError } from '../errors/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
 import { OutboundError } from '../outbound/request.js';
 import { answerSchemas, type Answer, type Permit } from './webhook-answers.js';
-import { BackendBreaker } from '../outbound/circuit-breaker.js';
-import { FailingAskers } from '../outbound/failing-callers.js';
-import { FairSlots, NotRunError, type Asker } from '../outbound/fair-slots.js';
+import { CircuitBreaker } from '../outbound/circuit-breaker.js';
+import { FailingCallers } from '../outbound/failing-callers.js';
+import { FairSlots, NotRunError, type Caller } from '../outbound/fair-slots.js';
 import { signedPost } from '../outbound/signed-post.js';
 
 /** How many answers are remembered. */
 const MAX_CACHED = 10_000;
 
-/** How many requests may wait, for each one that may be under way. */
+/** How many requests may wait per request in progress. */
 const WAITING_FACTOR = 4;
 
-/** What an asker is counted by who has neither a user nor an address: there may be any number of them. */
+/** Stands for all callers with neither a user nor an address: there may be any number of them. */
 const NOBODY = 'nobody';
 
 /** On whose behalf the backend is asked. */
@@ -30,9 +30,9 @@ interface Party {
 }
 
 interface ConnectQuestion extends Party {
-  /** What the token says that the gateway has verified. */
+  /** From a token that the gateway has verified. */
   readonly info?: Json | undefined;
-  /** Only where the gateway verifies no tokens itself: then the backend says whose it is. */
+  /** Only if the gateway itself verifies no tokens: then the backend decides whose it is. */
   readonly token?: string | undefined;
   readonly origin?: string | undefined;
 }
@@ -47,11 +47,11 @@ interface ChannelAnswer {
   readonly expiresAt?: number;
 }
 
-/** Who waits and who is at fault when a question fails. */
-interface Standing extends Asker {
-  /** Whom a failure counts for against the backend. */
+/** Who waits and who is at fault when a request fails. */
+interface Standing extends Caller {
+  /** Whom a failure counts for in the circuit breaker. */
   readonly voter: string;
-  /** Who has to wait when its questions keep failing. */
+  /** Who has to wait if its requests keep failing. */
   readonly culprit: string;
 }
 
@@ -62,18 +62,18 @@ interface Questions {
 }
 
 /**
- * Asks a team's backend for permission. Fails closed: where no answer can be had, the client is refused with
- * `authorization_unavailable`, and may try again.
+ * Asks a team's backend for permission. Fails closed: without an answer, the client is refused with
+ * `authorization_unavailable` and may try again.
  */
 @Injectable()
 export class AuthorizationWebhook {
   private readonly answers: LRUCache<string, ChannelAnswer> | undefined;
   private readonly asked = new Map<string, Promise<ChannelAnswer>>();
   private readonly slots: FairSlots;
-  private readonly failing = new FailingAskers();
-  private readonly breaker = new BackendBreaker((isOpen) => {
-    if (isOpen) this.logger.warn('the authorization webhook fails: it is left alone for a while');
-    else this.logger.info('the authorization webhook answers again');
+  private readonly failing = new FailingCallers();
+  private readonly breaker = new CircuitBreaker((isOpen) => {
+    if (isOpen) this.logger.warn('the authorization webhook is failing; requests are paused');
+    else this.logger.info('the authorization webhook works again');
   });
 
   constructor(
@@ -86,19 +86,19 @@ export class AuthorizationWebhook {
     this.slots = new FairSlots(concurrency, WAITING_FACTOR * concurrency);
     metrics.gauge(
       'holdfast_authorization_breaker_open',
-      '1 while the authorization webhook is left alone',
+      '1 while requests to the authorization webhook are paused because it fails',
       () => +this.breaker.isOpen,
     );
   }
 
-  /** Whether the backend is asked about this. */
+  /** Whether the backend is asked about this action. */
   asksAbout(action: AuthorizedAction): boolean {
     const { url, actions } = this.config.webhooks.authorization;
     return url !== undefined && actions.includes(action);
   }
 
   /**
-   * Asked each time: who is connected now may be banned by the next.
+   * Never cached: a user may be banned between two connects.
    *
    * @param address what the client is counted by, if addresses are told apart.
    * @throws ProtocolError `forbidden`, `unauthorized` or `authorization_unavailable`
@@ -108,7 +108,7 @@ export class AuthorizationWebhook {
   }
 
   /**
-   * @returns when the permission ends, on the clock of `performance.now()`; undefined if it does not.
+   * @returns when the permission expires, on the clock of `performance.now()`; undefined if it never does.
    * @throws ProtocolError `forbidden`, `unauthorized` or `authorization_unavailable`
    */
   async subscribe(question: ChannelQuestion, address?: string): Promise<number | undefined> {
@@ -122,7 +122,7 @@ export class AuthorizationWebhook {
     permitted((await this.remembered('publish', question, address)).answer);
   }
 
-  /** One request for all who ask the same at once, and for those who ask a moment later. */
+  /** One request for everybody who asks the same question at once or a moment later. */
   private async remembered(
     action: 'subscribe' | 'publish',
     question: ChannelQuestion,
@@ -156,7 +156,7 @@ export class AuthorizationWebhook {
       return { answer };
     }
     const ending = { answer, expiresAt: performance.now() + expires * 1000 };
-    // 0 would be without end.
+    // 0 would mean forever.
     const ttl = Math.ceil(Math.min(this.config.webhooks.authorization.cache, expires * 1000));
     this.answers?.set(key, ending, { ttl });
     return ending;
@@ -176,7 +176,8 @@ export class AuthorizationWebhook {
       const wasAsked = !(error instanceof NotRunError);
       this.metrics.authorizations.inc({ action, outcome: wasAsked ? 'failed' : 'rejected' });
       if (!wasAsked || error instanceof OutboundError) {
-        if (wasAsked) this.logger.debug({ action, reason: error.message }, 'the authorization webhook failed');
+        if (wasAsked)
+          this.logger.debug({ action, reason: error.message }, 'a request to the authorization webhook failed');
         throw new ProtocolError('authorization_unavailable');
       }
       throw error;
@@ -189,7 +190,7 @@ export class AuthorizationWebhook {
     const { key, voter, culprit } = standing;
     if (this.breaker.refusesAll || this.failing.mustWait(culprit)) throw new NotRunError();
     return this.slots.run(standing, this.config.webhooks.authorization.timeout, async () => {
-      // Much may have failed while it waited.
+      // Requests may have failed while this one waited.
       if (this.failing.mustWait(culprit) || !this.breaker.admits(key)) throw new NotRunError();
       try {
         const answer = await post();
@@ -217,7 +218,7 @@ export class AuthorizationWebhook {
       timeout,
     });
     const answer = answerSchemas[action].safeParse(parseJson(text));
-    if (!answer.success) throw new OutboundError('it answered with something else than an answer');
+    if (!answer.success) throw new OutboundError('the response does not match the schema');
     return answer.data as Answer<A>;
   }
 }
@@ -232,7 +233,7 @@ function standingOf({ user, client, token }: ConnectQuestion, address: string | 
     key,
     isProven: false,
     voter: address === undefined ? NOBODY : key,
-    // Many may share an address, and one token is one question.
+    // Many clients may share an address, and the same token always asks the same question.
     culprit: token === undefined ? `client:${client}` : `token:${hash('sha256', token, 'base64url')}`,
   };
 }

@@ -1,20 +1,20 @@
 import { hash, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 
-/** 192 random bits, so that nobody guesses another client's session. */
+/** 192 random bits, so that nobody can guess another client's session. */
 const SESSION_BYTES = 24;
 /** Secrets are drawn in batches, since a call of the random number generator costs as much as all the rest. */
 const BATCH = 128;
 const SESSION = /^[A-Za-z0-9_-]{32}$/;
 
 export interface Session {
-  /** Known to the client alone. */
+  /** Known only to the client. */
   readonly secret: string;
-  /** A hash of the secret: two connections with the same one are of the same session, whoever their users are. */
+  /** A hash of the secret: connections with the same one belong to the same session, whoever their users are. */
   readonly id: string;
   /**
-   * The client id: a hash of the secret and the user, so that presenting both proves it without a look-up, and two users
-   * of one session are two clients. {@link id} while there is no user.
+   * The client id: a hash of the secret and the user, so that presenting both proves it without a lookup, and two users
+   * of one session are two clients. Equal to {@link id} without a user.
    */
   readonly client: string;
   /** Whether the client presented it, so that it may have another connection. */
@@ -46,9 +46,9 @@ export class Sessions {
   }
 }
 
-/** The same session, for a client who has proved to be this user. */
+/** The same session, for a client that has proven to be this user. */
 export function sessionOfUser({ secret, id, presented }: Session, user: string | undefined): Session {
-  // The secret has a fixed length, so that no two pairs are the same text.
+  // The secret has a fixed length, so that no two pairs give the same text.
   return { secret, id, client: user === undefined ? id : digest(secret + user), presented };
 }
 

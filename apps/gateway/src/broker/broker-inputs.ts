@@ -4,12 +4,15 @@ import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { Metrics } from '../metrics/metrics.js';
 import { ThrottledLog } from '../logging/throttled-log.js';
 
-/** What the broker itself cannot judge: a publication's `payload`, a member's `details`, a `signal`, a `refusal`. */
+/**
+ * What the broker itself cannot validate is added: a publication's `payload`, a member's `details`, a `signal`, a
+ * `refusal` (a stored user command).
+ */
 export type InvalidInput = BrokerInput | 'payload' | 'details' | 'signal' | 'refusal';
 
 /**
- * Counts what was read from the broker and cannot be used, and logs it: one line per kind and minute. It may come from an
- * operator, another application, or a pod of another release, and is skipped.
+ * Counts and logs input from the broker that is invalid: at most one line per kind and minute. It may come from an
+ * operator, another application or a pod of another release, and is skipped.
  */
 @Injectable()
 export class BrokerInputs {
@@ -20,21 +23,21 @@ export class BrokerInputs {
     @InjectPinoLogger(BrokerInputs.name) private readonly logger: PinoLogger,
   ) {}
 
-  /** @param name of the channel, room, user or server that it was read for; its content is not logged. */
+  /** @param name of the channel, user or server that it was read for. The content is not logged. */
   invalid(kind: InvalidInput, name: string): void {
     this.metrics.brokerInputRejected.inc({ kind });
     this.log.write(kind, (skipped) => {
       const more = skipped === 0 ? {} : { skipped };
-      this.logger.warn({ kind, name, ...more }, 'something in the broker cannot be used and was skipped');
+      this.logger.warn({ kind, name, ...more }, 'skipped invalid data from the broker');
     });
   }
 
-  /** Whatever it was about was skipped, and the gateway goes on. */
+  /** Reports an internal error. The input was skipped, and the gateway goes on. */
   fault(error: unknown): void {
     this.metrics.brokerFaults.inc();
     this.log.write('fault', (skipped) => {
       const more = skipped === 0 ? {} : { skipped };
-      this.logger.error({ err: error, ...more }, 'something from the broker could not be handled and was skipped');
+      this.logger.error({ err: error, ...more }, 'skipped data from the broker because of an internal error');
     });
   }
 }

@@ -2,10 +2,10 @@ import { BROKER, type Broker, type BrokerHealth } from '@holdfast/broadcast';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 
-/** ms between two looks. */
+/** ms between two checks. */
 const INTERVAL = 500;
 
-/** Looks at the broker for as long as the pod runs: remembers that it was up once, and logs when that changes. */
+/** Watches the broker for as long as the pod runs. Remembers whether it was ever up, and logs each change. */
 @Injectable()
 export class BrokerMonitor implements OnApplicationShutdown {
   private state: 'unknown' | 'up' | 'down' = 'unknown';
@@ -19,19 +19,19 @@ export class BrokerMonitor implements OnApplicationShutdown {
     @InjectPinoLogger(BrokerMonitor.name) private readonly logger: PinoLogger,
   ) {}
 
-  /** Whether the broker was up once, so that this pod can do what it is for. */
+  /** Whether the broker was ever up. Until then this pod cannot serve anybody. */
   get hasBegun(): boolean {
     return this.begun;
   }
 
   /**
-   * Begins, when the broker was started.
+   * Starts to watch. Call it after the broker was started.
    *
-   * @param onUp is called when the broker is up, again after each outage; it counts as down until that has resolved.
+   * @param onUp is called each time the broker comes up. The broker counts as down until it has resolved.
    */
   async watch(onUp: () => Promise<void>): Promise<void> {
     this.onUp = onUp;
-    // One that connects first is not down yet.
+    // A broker that is still connecting is not down yet.
     if (this.broker.health().status === 'up') await this.look();
     this.lookLater();
   }
@@ -45,7 +45,7 @@ export class BrokerMonitor implements OnApplicationShutdown {
     if (this.stopped) return;
     this.timer = setTimeout(() => {
       this.look()
-        .catch((error: unknown) => this.logger.error({ err: error }, 'the broker could not be looked at'))
+        .catch((error: unknown) => this.logger.error({ err: error }, 'the state of the broker could not be checked'))
         .finally(() => this.lookLater())
         .catch(() => undefined);
     }, INTERVAL);
@@ -55,8 +55,8 @@ export class BrokerMonitor implements OnApplicationShutdown {
     const health = await this.health();
     if (health.status === this.state) return;
     if (health.status === 'down') {
-      const consequence = this.begun ? 'clients stay, and publishes are refused' : 'this pod is not ready';
-      this.logger.warn({ reason: health.reason }, `the broker is down: ${consequence}, trying again until it is up`);
+      const consequence = this.begun ? 'clients stay connected and publishes are refused' : 'this pod is not ready';
+      this.logger.warn({ reason: health.reason }, `the broker is down: ${consequence}; trying again`);
     } else if (this.state === 'down') {
       this.logger.info('the broker is up');
     }

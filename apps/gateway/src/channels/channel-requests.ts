@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ChannelsService } from './channels.service.js';
 import { Dispatcher } from '../connection/dispatcher.js';
 
-/** What a client does with channels. */
+/** The protocol's requests about channels. */
 @Injectable()
 export class ChannelRequests {
   constructor(@Inject(Dispatcher) dispatcher: Dispatcher, @Inject(ChannelsService) channels: ChannelsService) {

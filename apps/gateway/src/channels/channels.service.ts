@@ -37,21 +37,21 @@ import { ownSubscriptions, subscriptionsOf } from './subscriptions.js';
 
 const DEFAULT_PAGE = 100;
 
-/** How often subscriptions are looked at whose token may have ended: it is told within a second. */
+/** How often expiring subscriptions are checked: their clients are notified within a second. */
 const EXPIRY_CHECK_MS = 500;
 
 export interface Publish {
   readonly channel: string;
   readonly data: Json;
   readonly key?: string | undefined;
-  /** Whose keys these are: a user, a client or an API key. */
+  /** Whose idempotency keys these are: a user's, a client's or an API key's. */
   readonly publisher: string;
   readonly sender?: Sender;
-  /** Whose quota its bytes count against; absent for the HTTP API. */
+  /** Whose quota the bytes count against; absent for the HTTP API. */
   readonly charged?: string;
 }
 
-/** What can be done with channels, for the protocol and the HTTP API alike. */
+/** What can be done with channels, by the protocol and by the HTTP API. */
 @Injectable()
 export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
   private readonly expiring = new Set<Subscription>();
@@ -83,7 +83,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
 
   async publish({ channel, data, key, publisher, sender, charged }: Publish): Promise<Position> {
     if (!isNestedWithin(data, MAX_NESTING))
-      throw new ProtocolError('invalid', `data: nested deeper than ${MAX_NESTING}`);
+      throw new ProtocolError('invalid', `data is nested deeper than ${MAX_NESTING} levels`);
     const payload = encodePayload(data, sender, key);
     const bytes = Buffer.byteLength(payload);
     if (bytes > this.config.connection.maxPayload) throw new ProtocolError('too_large', 'data');
@@ -132,7 +132,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     });
   }
 
-  /** @param pending is answered by what this returns; the replay follows the answer. */
+  /** @param pending is answered with what this returns. The replay follows the answer. */
   async subscribe(
     connection: Connection,
     request: SubscribeRequest,
@@ -191,7 +191,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     return channel;
   }
 
-  /** Ends a subscription that its client did not ask to end. */
+  /** Ends a subscription, and notifies its client. */
   private kick(subscription: Subscription, code: UnsubscribedCode): void {
     this.drop(subscription);
     subscription.connection.notify('unsubscribed', { channel: subscription.channel.name, code });
@@ -207,7 +207,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     if (subscription !== undefined && subscription.since <= begunBy) this.kick(subscription, 'kicked');
   }
 
-  /** Ends what a connection's new identity does not permit any more. */
+  /** Ends subscriptions that a connection's new identity no longer permits. */
   recheck(connection: Connection): void {
     const { identity } = connection;
     for (const subscription of subscriptionsOf(connection)?.values() ?? []) {
@@ -217,9 +217,9 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
   }
 
   /**
-   * Ends what a closed connection was subscribed to.
+   * Ends the subscriptions of a closed connection.
    *
-   * @param heir the connection on which its client goes on, if it has another one.
+   * @param heir the connection on which its client continues, if there is one.
    */
   disconnected(connection: Connection, heir?: Connection): void {
     const all = subscriptionsOf(connection);
@@ -229,7 +229,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     this.presence.disconnected(connection, subscriptions, heir);
   }
 
-  /** Puts a client back among the members of a connection's channels, or of one of them. */
+  /** Makes a client a member again of its connection's channels, or of one of them. */
   rejoin(connection: Connection, channel?: string): void {
     for (const subscription of subscriptionsOf(connection)?.values() ?? []) {
       if (channel === undefined || subscription.channel.name === channel) this.presence.rejoin(subscription);
@@ -258,7 +258,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     reader: Reader,
   ): Promise<HistoryReply> {
     if (this.options(channel).history.size === 0) throw new ProtocolError('history_disabled');
-    // As much as one answer may hold beside what else waits for its client: a page, not a close.
+    // A part of the buffer, so that the answer and other data for the client fit: a page, and not a close.
     const maxBytes = this.config.connection.maxBuffered / 2;
     const query = { since, limit, maxBytes, reverse };
     const read = (): Promise<History> => fromBroker(this.broker.history(channel, query));
@@ -271,13 +271,16 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     return { epoch, offset, publications: decoded };
   }
 
-  /** Who is in the channel that a client joins: what was announced before is in it, and not announced to this one. */
+  /**
+   * The members of a channel that a client joins. Earlier joins and leaves are in the list, and not announced to the
+   * client.
+   */
   private list(subscription: Subscription): Promise<Members> {
     subscription.listed();
     return this.presence.members(subscription.channel.name, readerOf(subscription.connection));
   }
 
-  /** Before anything is begun: what cannot be finished must not be begun, again and again. */
+  /** Checked before anything starts. Otherwise a client could repeatedly start what it may not finish. */
   private checkQuotas(connection: Connection, channel: string, { since, last, presence }: SubscribeRequest): void {
     const key = quotaKeyOf(connection);
     if (since !== undefined || last !== undefined || presence) this.quotas.check(key, 'readBytes');
@@ -286,7 +289,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     this.checkNew(channel, key);
   }
 
-  /** Each channel that nobody used lately makes the broker begin something. */
+  /** A channel that was not used lately costs the broker something to set up. */
   private checkNew(channel: string, key: string): void {
     if (this.hub.has(channel) || this.known.has(channel)) return;
     this.quotas.take(key, 'newChannels');
@@ -299,16 +302,16 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
 
   private resolve({ user }: Connection, name: string): string {
     if (name !== OWN_CHANNEL_ALIAS) return name;
-    if (user === undefined) throw new ProtocolError('forbidden', 'an anonymous connection has no channel of its own');
+    if (user === undefined) throw new ProtocolError('forbidden', 'anonymous clients have no channel of their own');
     return userChannel(user);
   }
 
-  /** Reading a channel's history or members takes what subscribing takes. */
+  /** Reading a channel's history or members takes the same permission as subscribing. */
   private async checkReader(connection: Connection, channel: string): Promise<void> {
     if (!subscriptionsOf(connection)?.has(channel)) await this.authorize(connection, channel);
   }
 
-  /** @returns what grants it where neither a rule nor the connection's own token permits it. */
+  /** @returns what grants it, if neither a rule nor the connection's own token does. */
   private async authorize(
     connection: Connection,
     channel: string,
@@ -316,7 +319,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
   ): Promise<SubscriptionGrant | undefined> {
     const { identity, user, client } = connection;
     if (identity !== undefined && this.permissions.maySubscribe(identity, channel)) return undefined;
-    // Nothing opens another user's own channel.
+    // Nothing grants access to another user's own channel.
     if (namespaceOf(channel) === USER_NAMESPACE) throw new ProtocolError('forbidden');
     if (token !== undefined) {
       const grant = await this.authenticator.subscription(token);
@@ -333,7 +336,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     this.hub.remove(subscription);
   }
 
-  /** Ends a subscription whose connection stays. */
+  /** Ends a subscription while its connection continues. */
   private drop(subscription: Subscription): void {
     subscriptionsOf(subscription.connection)?.delete(subscription.channel.name);
     this.end(subscription);
@@ -348,7 +351,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
   }
 }
 
-/** Its client was kicked while it joined, or is not permitted any more. */
+/** Its client was kicked while joining, or lost its permission. */
 function refuseEnded({ ended }: Subscription): void {
   if (ended) throw new ProtocolError('forbidden');
 }

@@ -1,12 +1,13 @@
-/** Bits of each generation: 32 KiB hold some 30,000 names before one in eight is mistaken for another. */
+/** Bits per generation: 32 KiB hold about 30,000 names before one in eight is mistaken for another. */
 const BITS = 2 ** 18;
 const GENERATION_MS = 600_000;
-/** Beyond it a generation says too often that it knows a name. */
+/** With more names, too many unknown ones would look known. */
 const MAX_NAMES = 32_768;
 
 /**
- * Remembers which channels were used lately, in a fixed amount of memory. It may take a new channel for a known one, and
- * forgets under a flood of names: good enough to say how many new ones a user brings.
+ * Remembers which channels were used lately, in a fixed amount of memory (as a Bloom filter does). It may take a new
+ * channel for a known one, and forgets under a flood of names. That is good enough to count how many new channels a
+ * user brings.
  */
 export class KnownChannels {
   private readonly seed = Math.floor(Math.random() * 2 ** 32);
@@ -20,7 +21,7 @@ export class KnownChannels {
     const [index, mask] = [bit >> 3, 1 << (bit & 7)];
     if (((this.present[index] ?? 0) & mask) !== 0) return true;
     if (((this.before[index] ?? 0) & mask) === 0) return false;
-    // Used again, it is kept for another generation.
+    // It was used again, so keep it for another generation.
     this.add(name);
     return true;
   }
@@ -33,7 +34,7 @@ export class KnownChannels {
     this.names += 1;
   }
 
-  /** FNV-1a, from a seed that nobody outside knows. */
+  /** FNV-1a with a random seed. */
   private bitOf(name: string): number {
     let hash = this.seed;
     for (let index = 0; index < name.length; index += 1) {

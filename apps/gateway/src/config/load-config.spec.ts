@@ -329,8 +329,8 @@ log: loud
     };
     expect(load(links).port).toBe(8000);
     expect(problemsOf(() => load({ ...links, HOLDFAST_PORT: 'tcp://10.0.0.1:80' }))).toEqual([
-      'HOLDFAST_PORT: expected a whole number from 0 to 65535, not the address of a Service, which Kubernetes sets ' +
-        'unless the pod has enableServiceLinks: false',
+      'HOLDFAST_PORT: expected a whole number from 0 to 65535; Kubernetes has set it to the address of a Service: set ' +
+        'enableServiceLinks: false in the pod',
     ]);
   });
 

@@ -1,8 +1,8 @@
 import type { Metrics } from '../metrics/metrics.js';
 
-/** Below this many bytes a connection is not looked at. */
+/** Connections with fewer bytes are not tracked. */
 const WORTH_NOTING = 4_096;
-/** How much of the limit is left after the largest were closed: so that not every frame finds it full again. */
+/** The share of the limit that remains in use after the largest were closed, so that not every frame exceeds it again. */
 const RELIEVED = 0.75;
 
 /** A connection, as far as what waits for it is concerned. */
@@ -17,9 +17,9 @@ export interface Waiting {
 }
 
 /**
- * What waits for all connections of a pod together: to be sent, replayed, or received to its end. Each of them has its own
- * bound, but all of them at their bounds would take many times the memory that there is. Only connections that keep
- * something waiting are known here.
+ * What waits for all connections of a pod together: to be sent, replayed, or received completely. Each connection has
+ * its own limit, but all of them at their limits would take many times the available memory. Only connections with
+ * something waiting are tracked.
  */
 export class Backlog {
   private readonly waiting = new Set<Waiting>();
@@ -30,7 +30,7 @@ export class Backlog {
     private readonly metrics: Metrics,
   ) {}
 
-  /** Takes what waits for a connection now, and closes those for whose users most waits if it is too much in all. */
+  /** Counts what waits for a connection now. If it is too much in total, closes connections of the users with the most. */
   note(connection: Waiting): void {
     this.update(connection);
     if (this.bytes > this.max) this.relieve();

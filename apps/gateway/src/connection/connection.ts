@@ -20,8 +20,8 @@ import type { Metrics } from '../metrics/metrics.js';
 import type { Backlog } from './backlog.js';
 import type { FlushSchedule } from './flush-schedule.js';
 import { LeakyBucket } from '../limits/leaky-bucket.js';
-import { Intake } from './inbound-limits.js';
-import { Lanes } from './keyed-queues.js';
+import { InboundLimits } from './inbound-limits.js';
+import { KeyedQueues } from './keyed-queues.js';
 import type { Liveness } from './liveness.js';
 import { Outbox, type FrameJoiner } from './outbox.js';
 import { currentRequest } from './request.js';
@@ -29,18 +29,18 @@ import type { Session } from '../auth/session.js';
 import { tick, tickAfter } from '../limits/ticks.js';
 import { PING_FRAME, pongFrame, textFrame } from './web-socket-frame.js';
 
-/** A closing handshake that takes longer (a peer that reads nothing, say) ends without one. */
+/** A closing handshake that takes longer (because the peer reads nothing, for example) is cut short. */
 export const CLOSE_WITHIN_MS = 2_000;
 
-/** What a frame that waits takes beside its bytes. */
+/** What a waiting frame takes besides its bytes. */
 const FRAME_OVERHEAD = 128;
 /**
- * How long a connection may go on when its client has a newer one. Longer than the client library waits for an answer, so
- * that no move fails because of it.
+ * How long a connection may continue when its client has a newer one. Longer than the client library waits for an
+ * answer, so that no move fails because of it.
  */
 export const MOVE_WITHIN_MS = 15_000;
 
-/** By what `ws` says was wrong: our code for it, and the close code of the RFC that `ws` has sent. */
+/** For an error code of `ws`: our error code, and the close code that `ws` has sent as the RFC requires. */
 const VIOLATIONS: Readonly<Record<string, { error: ErrorCode; close: number }>> = {
   WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: { error: 'too_large', close: CLOSE.tooBig.code },
   WS_ERR_TOO_MANY_BUFFERED_PARTS: { error: 'too_large', close: CLOSE.abuse.code },
@@ -82,65 +82,65 @@ export interface ConnectionContext {
 }
 
 /**
- * One client's WebSocket, and what handlers see as `@ConnectedSocket()`. It has no timers of its own:
- * {@link Connections} calls {@link check} for all of them.
+ * One client's WebSocket, and what handlers get as `@ConnectedSocket()`. It has no timers of its own: {@link
+ * Connections} calls {@link check} for all of them.
  */
 export class Connection {
   /** Bound by Nest for this connection, in the order of the dispatcher's events. */
   readonly handlers: ((data: unknown, event: string) => Promise<unknown>)[] = [];
-  readonly lanes = new Lanes();
+  readonly requests = new KeyedQueues();
   /** Undefined until the first subscribe. */
   channels: ConnectionChannels | undefined;
-  /** The code of the close frame that the client sent, or 1006 where it sent none; 0 while open. */
+  /** The code of the client's close frame, or 1006 if it sent none; 0 while open. */
   closeCode = 0;
-  /** When its client proved who it is, by the broker's clock in ms since the Unix epoch; 0 before. */
+  /** When its client proved its identity, by the broker's clock in ms since the Unix epoch; 0 before. */
   since = 0;
-  /** What its client is counted by; undefined where addresses are not told apart. */
+  /** What its client is counted by; undefined if addresses are not told apart. */
   address: string | undefined;
-  /** The other connection of the same session, while its client moves from the one to the other. */
+  /** The other connection of the same session, while its client moves from one to the other. */
   sibling: Connection | undefined;
   /** The id of the newer connection of the same session, on any pod, to which its client moves. */
   replacedBy: string | undefined;
   /** Whether the client counter has counted it. */
   counted = false;
-  /** What of it the pod's backlog has counted, in bytes. */
+  /** How much of it the pod's backlog has counted, in bytes. */
   noted = 0;
-  /** What it counts for in the memory of the pod, in bytes. */
+  /** What it counts for in the pod's memory, in bytes. */
   held = 0;
-  /** Where this connection stands in the list of all. */
+  /** Its index in the list of all connections. */
   index = -1;
 
   private readonly outbox: Outbox;
   private disconnectHooks: ((reason: number) => void)[] | undefined;
-  private readonly intake: Intake;
+  private readonly inbound: InboundLimits;
   private badFrames: LeakyBucket | undefined;
   private heldBack = 0;
   private closing = false;
-  /** Whether it is to be read again from the next turn of the event loop. */
+  /** Whether reading resumes in the next turn of the event loop. */
   private resuming = false;
-  /** Whether it is not read because it sent too much. */
+  /** Whether reading is paused because the client sent too much. */
   private throttled = false;
   /** The tick of the last ping. */
   private pingedAt = 0;
   // Ticks at which something is due; 0 where there is none.
-  /** When the gateway must have sent something, so that no proxy takes the connection for idle. */
+  /** By when the gateway must have sent something, so that no proxy considers the connection idle. */
   private speakBy: number;
-  /** When the token ends; before there is one: when it must have come. */
+  /** When the token expires. Before there is one: by when it must have arrived. */
   private expiry = 0;
-  /** When the client is invited elsewhere because of the connection's age. */
+  /** When the client is asked to reconnect because of the connection's age. */
   private moveAt = 0;
-  /** When it is closed because it was invited elsewhere. */
+  /** When it is closed after its client was asked to reconnect. */
   private leaveBy = 0;
   /** When it is closed because its client has moved. */
   private moveBy = 0;
-  /** Until when it is not asked again to go elsewhere if it can. */
+  /** Until when its client is not asked again to reconnect if it can. */
   private askedUntil = 0;
 
   constructor(
-    /** Tells this connection from every other of every pod. */
+    /** Unique among all connections of all pods. */
     readonly id: string,
     public session: Session,
-    /** Absent until the client has proved who it is. */
+    /** Absent until the client has proven its identity. */
     public identity: Identity | undefined,
     private readonly webSocket: WebSocket,
     readonly socket: Duplex,
@@ -148,12 +148,12 @@ export class Connection {
   ) {
     const { config } = context;
     this.outbox = new Outbox(webSocket, socket, context.flushes, context.joiner);
-    this.intake = new Intake(config.limits, socket as Socket);
+    this.inbound = new InboundLimits(config.limits, socket as Socket);
     this.speakBy = context.liveness === undefined ? 0 : tick() + context.liveness.pingAfter;
     if (identity === undefined) this.expiry = tickAfter(config.connection.authTimeout);
     else this.authenticated(identity);
     if (config.connection.maxAge > 0) {
-      // Jitter keeps clients that came together from leaving together.
+      // Jitter, so that clients that came together do not leave together.
       this.moveAt = tickAfter(config.connection.maxAge * (0.8 + 0.2 * Math.random()));
     }
     connectionOf.set(webSocket, this);
@@ -172,18 +172,18 @@ export class Connection {
     return !this.closing;
   }
 
-  /** What a line of the log says of this connection. */
+  /** The fields by which log lines identify this connection. */
   get logFields(): { connection: string; user?: string } {
     return { connection: this.id, ...(this.user === undefined ? {} : { user: this.user }) };
   }
 
-  /** Takes a new identity, whose expiry takes the place of the last one's. */
+  /** Takes a new identity. Its expiry replaces the previous one. */
   authenticated(identity: Identity): void {
     this.identity = identity;
     this.expiry = identity.expiresAt === undefined ? 0 : tickAfter(identity.expiresAt - performance.now());
   }
 
-  /** Queues an encoded frame; beyond the byte budget the connection is closed, resumable. */
+  /** Queues an encoded frame. Beyond the byte budget the connection is closed, and the client may resume. */
   send(frame: Buffer): void {
     if (this.closing) return;
     this.outbox.push(frame);
@@ -191,7 +191,7 @@ export class Connection {
     if (this.isOverBudget) this.relieve();
   }
 
-  /** Counts frames that a subscription holds back, or with a negative number those that it does not any more. */
+  /** Counts frames that a subscription holds back or, if negative, no longer holds back. */
   holdBack(bytes: number): void {
     this.heldBack += bytes;
     if (bytes > 0) this.context.backlog.note(this);
@@ -199,8 +199,8 @@ export class Connection {
   }
 
   /**
-   * Makes room where more waits than may: what the kernel takes, then what later frames supersede. A client that takes
-   * still less than it is sent is closed, and resumes later.
+   * Makes room when too much waits: first by flushing to the kernel, then by dropping superseded frames. If the client
+   * still takes less than it is sent, the connection is closed, and it resumes later.
    */
   private relieve(): void {
     if (this.closing) return;
@@ -211,7 +211,7 @@ export class Connection {
     if (this.isOverBudget) this.closeSlow();
   }
 
-  /** Closes it because it takes less than it is sent; what waits is dropped, and it may resume. */
+  /** Closes the connection of a client that reads too slowly. What waits is dropped, and the client may resume. */
   closeSlow(): void {
     if (this.closing) return;
     this.context.metrics.slowConsumers.inc();
@@ -232,39 +232,39 @@ export class Connection {
     this.sendText(encodeNotice(event, data));
   }
 
-  /** Calls `done` when the kernel has taken what is queued by now. Never called where the connection ends before. */
+  /** Calls `done` when the kernel has taken everything queued so far. Never called if the connection ends first. */
   whenWritten(done: () => void): void {
     this.outbox.whenWritten(done);
   }
 
-  /** Bytes that wait for this client: what the kernel has not taken yet, and what its subscriptions hold back. */
+  /** Bytes waiting for this client: what the kernel has not taken yet, and what its subscriptions hold back. */
   get buffered(): number {
     return this.outbox.bytes + this.heldBack;
   }
 
-  /** The memory that waits for this client to read on, or to send on, in bytes. */
+  /** The memory that waits for this client to read or to continue sending, in bytes. */
   get waitingBytes(): number {
     const frames = this.buffered + FRAME_OVERHEAD * this.outbox.waiting;
-    return frames + (this.channels?.unsentReplay ?? 0) + this.intake.unfinished;
+    return frames + (this.channels?.unsentReplay ?? 0) + this.inbound.unfinished;
   }
 
-  /** Whether more bytes wait than may; the part of a replay that is on its way has room of its own. */
+  /** Whether more bytes wait than allowed. The part of a replay in transit has room of its own. */
   private get isOverBudget(): boolean {
     const excess = this.buffered - this.context.config.connection.maxBuffered;
     return excess > 0 && !(this.channels?.isReplaying && excess <= this.replayRoom);
   }
 
-  /** How much of a replay may be on its way at once: live messages of other channels need room beside it. */
+  /** How much of a replay may be in transit at once: live messages of other channels need room as well. */
   get replayRoom(): number {
     return Math.min(this.socket.writableHighWaterMark, this.context.config.connection.maxBuffered / 2);
   }
 
-  /** The part of {@link buffered} that is on its way. */
+  /** The part of {@link buffered} that is in transit. */
   get unwritten(): number {
     return this.outbox.bytes;
   }
 
-  /** Answers a frame that is not a valid request, and closes the connection of a client that sends many of them. */
+  /** Answers a frame that is not a valid request. A client that sends many of them is closed. */
   refuseFrame(error: ErrorData, id?: RequestId): void {
     this.context.metrics.badFrames.inc({ code: error.code });
     this.sendText(encodeError(error, id));
@@ -274,8 +274,8 @@ export class Connection {
   }
 
   /**
-   * Tells the client to open another connection within so many ms; whoever is left then is closed. One that has not
-   * proved who it is has nothing to take along, and is closed now.
+   * Asks the client to open another connection within the given time, and closes this one afterwards. A client that has
+   * not proven its identity has nothing to take along, and is closed at once.
    */
   inviteElsewhere(withinMs: number, reason: ReconnectReason): void {
     if (this.closing) return;
@@ -288,20 +288,24 @@ export class Connection {
     this.leaveBy = tickAfter(withinMs);
   }
 
-  /** Lets the client move to a newer connection of its session; this one is closed when that takes too long. */
+  /** Lets the client move to a newer connection of its session. This one is closed if that takes too long. */
   replace(newer: string): void {
     if (this.replacedBy !== undefined) return;
     this.replacedBy = newer;
     this.moveBy = tickAfter(MOVE_WITHIN_MS);
   }
 
-  /** The newer connection has gone first, so that the client is back on this one. */
+  /** The newer connection has ended first, so the client is back on this one. */
   keep(): void {
     this.replacedBy = undefined;
     this.moveBy = 0;
   }
 
-  /** Asks the client to open another connection if it can; it may stay as well. @returns whether it was asked. */
+  /**
+   * Asks the client to open another connection if it can. It may also stay.
+   *
+   * @returns whether it was asked.
+   */
   askElsewhere(withinMs: number): boolean {
     const now = tick();
     if (this.closing || this.identity === undefined || this.leaveBy !== 0 || now < this.askedUntil) return false;
@@ -310,7 +314,7 @@ export class Connection {
     return true;
   }
 
-  /** Flushes what is queued and begins the closing handshake. */
+  /** Flushes what is queued and starts the closing handshake. */
   close(name: CloseName): void {
     if (this.closing) return;
     this.outbox.finish();
@@ -322,14 +326,14 @@ export class Connection {
     this.webSocket.resume();
   }
 
-  /** Stops reading, so that TCP holds back a client that asks faster than it can be answered. */
+  /** Stops reading. TCP then slows down a client that asks faster than it can be answered. */
   pause(): void {
     this.webSocket.pause();
   }
 
   /**
-   * Reads on in the next turn of the event loop. Sooner, a client that sends without end would be read on and on in this
-   * one, and what it caused would wait for the end of it.
+   * Resumes reading in the next turn of the event loop. Sooner, a client that never stops sending would be read again
+   * and again within this turn, and everything it caused would have to wait for the turn's end.
    */
   resumeSoon(): void {
     if (!this.webSocket.isPaused || this.resuming) return;
@@ -349,16 +353,16 @@ export class Connection {
     (this.disconnectHooks ??= []).push(hook);
   }
 
-  /** Where Nest's exception filters report what a handler threw. */
+  /** Nest's exception filters report here what a handler threw. */
   emit(event: string, exception: unknown): void {
     if (event === 'exception') currentRequest.getStore()?.refuse(exception);
   }
 
   /**
-   * Does what is due.
+   * Does whatever is due.
    *
-   * @param now the present tick.
-   * @param readUntil a tick: whatever arrived before it has been read.
+   * @param now the current tick.
+   * @param readUntil a tick: everything that arrived before it has been read.
    */
   check(now: number, readUntil: number): void {
     if (this.closing) return;
@@ -378,37 +382,37 @@ export class Connection {
   }
 
   /**
-   * Pings a peer that has been silent, and ends the connection of one that does not answer. Any byte is a sign of life, and
-   * so is room that a full socket gets: the peer's machine took something.
+   * Pings a silent peer, and closes the connection if there is no answer. Any byte is a sign of life, and so is a full
+   * socket that gets room: the peer's machine has taken something.
    */
   private watch(now: number, readUntil: number): void {
     const { liveness, metrics } = this.context;
     if (liveness === undefined || this.closing) return;
-    // A peer that is not read is not silent.
-    if (this.webSocket.isPaused) this.intake.heardAt = now;
-    const heardAt = Math.max(this.intake.heardAt, this.outbox.drainedAt);
+    // A peer that we do not read from is not silent.
+    if (this.webSocket.isPaused) this.inbound.heardAt = now;
+    const heardAt = Math.max(this.inbound.heardAt, this.outbox.drainedAt);
     if (now - heardAt < liveness.pingAfter) {
       this.keepOpen(now, liveness);
     } else if (this.pingedAt <= heardAt) {
       this.pingedAt = now;
       this.outbox.pushControl(PING_FRAME);
     } else if (readUntil - this.pingedAt >= liveness.pongWithin) {
-      // Not `now`: after a stall of this process the answer may be there, and not be read yet.
+      // Not `now`: after a stall of this process the answer may have arrived without having been read.
       metrics.deadPeers.inc();
       this.webSocket.terminate();
     }
   }
 
-  /** A peer may talk and be sent nothing in return: proxies cut what looks idle to them in one direction. */
+  /** A peer may send without ever being sent anything, and proxies cut connections that look idle in one direction. */
   private keepOpen(now: number, { pingAfter }: Liveness): void {
     if (now < this.speakBy) return;
     this.speakBy = now + pingAfter;
     if (this.outbox.takeQuiet()) this.outbox.pushControl(PING_FRAME);
   }
 
-  /** Stops reading while more bytes came than may, whatever they are: a frame that never ends, say. */
+  /** Stops reading while too many bytes arrive, whatever they are: a frame that never ends, for example. */
   private throttle(): void {
-    const over = this.intake.isOverBytes();
+    const over = this.inbound.isOverBytes();
     if (over === this.throttled) return;
     this.throttled = over;
     if (over) {
@@ -419,13 +423,13 @@ export class Connection {
     }
   }
 
-  /** @returns whether a frame that came is within the rate. Who sends many beyond it is closed. */
+  /** @returns whether an incoming frame is within the rate. A client that sends many beyond it is closed. */
   private takeIn(): boolean {
     if (this.closing) return false;
     if (!this.throttled) this.throttle();
-    if (this.intake.takeFrame()) return true;
+    if (this.inbound.takeFrame()) return true;
     this.context.metrics.limited.inc({ limit: 'frames' });
-    if (!this.intake.takeExcess()) this.close('abuse');
+    if (!this.inbound.takeExcess()) this.close('abuse');
     return false;
   }
 
@@ -447,7 +451,7 @@ export class Connection {
     if (this.takeIn()) this.send(pongFrame(payload));
   }
 
-  /** `ws` has sent the close frame that the RFC asks for by now: nothing may follow it. @internal */
+  /** `ws` has already sent the close frame that the RFC requires, and nothing may follow it. @internal */
   failed({ code = '' }: Error & { code?: string }): void {
     this.outbox.clear();
     if (!this.closing && code.startsWith('WS_ERR_')) {
@@ -470,7 +474,7 @@ export class Connection {
   }
 }
 
-// Shared listeners and one map in place of closures: a closure for each event of each connection costs 64 bytes.
+// Shared listeners and one map instead of closures: a closure per event and connection costs 64 bytes.
 const connectionOf = new WeakMap<WebSocket, Connection>();
 
 function resume(connection: Connection): void {
@@ -478,7 +482,7 @@ function resume(connection: Connection): void {
 }
 
 function onMessage(this: WebSocket, data: Buffer | ArrayBuffer | Buffer[], isBinary: boolean): void {
-  // `binaryType` is left at 'nodebuffer', for which ws gives a Buffer and nothing else.
+  // `binaryType` is left at 'nodebuffer', so `ws` always passes a Buffer.
   if (Buffer.isBuffer(data)) connectionOf.get(this)?.receive(data, isBinary);
 }
 

@@ -16,10 +16,10 @@ import { livenessOf, type Liveness } from './liveness.js';
 import { FrameJoiner } from './outbox.js';
 import { tick, TICK_MS } from '../limits/ticks.js';
 
-/** Each connection is looked at once in so many ticks, so that a deadline is met within half a second. */
+/** Each connection is checked once in this many ticks, so that deadlines are met within half a second. */
 const SLICES = 5;
 
-/** What happens at both ends of a connection's life. */
+/** Called at both ends of a connection's life. */
 export interface ConnectionListener {
   opened(connection: Connection): void;
   /** Called while the connection still has its sibling. */
@@ -39,11 +39,11 @@ export class Connections implements ConnectionContext, Sheddable, OnModuleInit, 
   private readonly idPrefix = randomBytes(6).toString('base64url');
   private lastId = 0;
   private slice = 0;
-  /** When the timer fired last: what had arrived by then has been read since. */
+  /** When the timer last fired: everything that had arrived by then has been read since. */
   private checkedAt = tick();
   private timer: NodeJS.Timeout | undefined;
   private listener: ConnectionListener | undefined;
-  /** Whom {@link askSome} asked last. */
+  /** The connection that {@link askSome} asked last. */
   private asked = 0;
 
   constructor(
@@ -63,10 +63,10 @@ export class Connections implements ConnectionContext, Sheddable, OnModuleInit, 
     this.metrics.gauge('holdfast_connections', 'Open WebSocket connections', () => this.list.length);
     this.metrics.gauge(
       'holdfast_clients',
-      'Connected clients: two connections of a session that moves count once',
+      'Connected clients; two connections of a session that is moving count once',
       () => this.counter.clients,
     );
-    this.metrics.gauge('holdfast_buffered_bytes', 'What waits to be sent to all connections', () =>
+    this.metrics.gauge('holdfast_buffered_bytes', 'Bytes waiting to be sent to all connections', () =>
       this.list.reduce((sum, { buffered }) => sum + buffered, 0),
     );
     this.timer = setInterval(() => this.checkSlice(), TICK_MS);
@@ -80,7 +80,7 @@ export class Connections implements ConnectionContext, Sheddable, OnModuleInit, 
     this.listener = listener;
   }
 
-  /** A copy, which stays as it is when connections come and go. */
+  /** A copy, which does not change when connections come and go. */
   all(): Connection[] {
     return [...this.list];
   }
@@ -93,7 +93,7 @@ export class Connections implements ConnectionContext, Sheddable, OnModuleInit, 
     return this.list.filter((connection) => connection.user === user);
   }
 
-  /** @param address what the client is counted by; undefined where addresses are not told apart. */
+  /** @param address what the client is counted by; undefined if addresses are not told apart. */
   open(
     webSocket: WebSocket,
     socket: Duplex,
@@ -111,7 +111,7 @@ export class Connections implements ConnectionContext, Sheddable, OnModuleInit, 
     return connection;
   }
 
-  /** Takes what a client has proved after its connection was opened. */
+  /** Takes the identity that a client has proven after its connection was opened. */
   identify(connection: Connection, session: Session, identity: Identity): void {
     this.counter.leave(connection);
     this.letGo(connection);
@@ -122,28 +122,28 @@ export class Connections implements ConnectionContext, Sheddable, OnModuleInit, 
     this.hold(connection);
   }
 
-  /** Takes what a client has proved anew about the same user. */
+  /** Takes a new identity of the same user. */
   refreshed(connection: Connection, identity: Identity): void {
     this.letGo(connection);
     connection.authenticated(identity);
     this.hold(connection);
   }
 
-  /** Notes that a client moves from a connection to a newer one. */
+  /** Records that a client moves from this connection to a newer one. */
   replace(connection: Connection, newer: string): void {
     if (!connection.open) return;
     connection.replace(newer);
     this.moving.set(connection.client, connection);
   }
 
-  /** Notes that it has moved back. */
+  /** Records that the client has moved back. */
   keep(connection: Connection): void {
     connection.keep();
     if (this.moving.get(connection.client) === connection) this.moving.delete(connection.client);
   }
 
   /**
-   * Asks so many clients to connect elsewhere, in turn, each at most once in `within` ms; whoever cannot stays.
+   * Asks clients to connect elsewhere, in turn, each at most once in `within` ms. Those that cannot may stay.
    *
    * @returns how many were asked.
    */
@@ -169,7 +169,7 @@ export class Connections implements ConnectionContext, Sheddable, OnModuleInit, 
 
   private enter(connection: Connection): void {
     this.counter.enter(connection)?.close('replaced');
-    // One that has proved nothing takes nobody's place.
+    // A connection without an identity replaces nothing.
     if (connection.identity !== undefined && connection.sibling !== undefined) {
       this.replace(connection.sibling, connection.id);
     }
@@ -189,7 +189,7 @@ export class Connections implements ConnectionContext, Sheddable, OnModuleInit, 
     const now = tick();
     this.slice = (this.slice + 1) % SLICES;
     const end = Math.floor((this.list.length * (this.slice + 1)) / SLICES);
-    // From the end, since a connection that ends gives its place to the last one.
+    // Backwards, since the last connection moves to the place of one that ends.
     for (let i = end - 1; i >= Math.floor((this.list.length * this.slice) / SLICES); i -= 1) {
       this.list[i]?.check(now, this.checkedAt);
     }

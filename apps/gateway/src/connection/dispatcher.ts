@@ -25,27 +25,27 @@ import type { Connection } from './connection.js';
 import { ProtocolError } from '../errors/protocol-error.js';
 import { currentRequest, Request } from './request.js';
 
-/** With this many unanswered requests a connection is read no further until half of them are answered. */
+/** With this many unanswered requests a connection is not read until half of them are answered. */
 const MAX_UNANSWERED = 256;
 
-/** With so many bytes of them likewise, or with one that is larger. */
+/** The same limit in bytes. A single larger request counts as well. */
 const MAX_UNANSWERED_BYTES = 1_048_576;
 
-/** What an unanswered request takes beside its frame. */
+/** What an unanswered request takes besides its frame. */
 const REQUEST_OVERHEAD = 1_024;
 
 /** The share of the memory limit that the unanswered requests of all connections may take. */
 const UNANSWERED_SHARE = 1 / 16;
 
-/** The events that a client may send before it has proved who it is. */
+/** The events that a client may send before it has proven its identity. */
 const BEFORE_CONNECT: ReadonlySet<string> = new Set(['connect', 'ping']);
 
-/** Refusals that a correct client never gets. */
+/** Errors that a correct client never gets. */
 const INVALID: ReadonlySet<string> = new Set(['invalid', 'invalid_channel']);
 
 /**
- * Answers a request of the protocol, whose data has been checked. What it throws is told to the client: a ProtocolError as it
- * is, and anything else as `internal`.
+ * Answers a request of the protocol, whose data has been validated. If it throws a ProtocolError, the client gets that,
+ * and `internal` for any other error.
  */
 export type Handler<E extends RequestEvent> = (
   connection: Connection,
@@ -59,12 +59,12 @@ interface Served {
   readonly handler: (connection: Connection, data: unknown, request: Request) => unknown;
 }
 
-/** Brings each frame to its handler and the answer back, in order per connection and channel. */
+/** Passes each frame to its handler and sends the answer, in order per connection and channel. */
 @Injectable()
 export class Dispatcher {
-  /** Who answers what the protocol defines, without Nest between: its way to a handler costs more than most of them. */
+  /** Handlers of the protocol's own events. They bypass Nest, whose dispatch costs more than most of them do. */
   private readonly served = new Map<string, Served>();
-  /** The events of gateways of the user's own, and where their handlers stand among those of each connection. */
+  /** Events of custom gateways, with the index of their handler in {@link Connection.handlers}. */
   private readonly events = new Map<string, number>();
   /** What the unanswered requests of all connections take, in bytes. */
   private unanswered = 0;
@@ -79,14 +79,14 @@ export class Dispatcher {
     this.maxUnanswered = total * UNANSWERED_SHARE;
   }
 
-  /** Says who answers these requests of the protocol; called while the application is built. */
+  /** Registers handlers of the protocol's events; called while the application is built. */
   serve(handlers: { readonly [E in RequestEvent]?: Handler<E> }): void {
     for (const [event, handler] of Object.entries(handlers) as [RequestEvent, Served['handler']][]) {
       this.served.set(event, { schema: requestSchemas[event], handler });
     }
   }
 
-  /** Keeps what Nest bound for this connection; called once per gateway class, always in the same order. */
+  /** Stores what Nest bound for this connection. Called once per gateway class, always in the same order. */
   bind(connection: Connection, handlers: readonly WsMessageHandler[]): void {
     for (const { message, callback } of handlers) {
       if (!this.events.has(message)) this.events.set(message, connection.handlers.length);
@@ -110,17 +110,18 @@ export class Dispatcher {
       connection.refuseFrame(errorData('unknown_event'), id);
     } else if (id === undefined && EVENTS_WITH_ID.has(event)) {
       connection.refuseFrame(errorData('id_required'));
-    } else if (id !== undefined && connection.lanes.has(id)) {
+    } else if (id !== undefined && connection.requests.has(id)) {
       connection.refuseFrame(errorData('id_reused'), id);
     } else if (connection.identity === undefined && !BEFORE_CONNECT.has(event)) {
       connection.refuseFrame(errorData('not_connected'), id);
     } else if (event === 'ping' && data === undefined) {
-      // Behind what is answered in this turn, and before whatever takes longer: an answer that waits looks like a dead path.
+      // After everything that is answered in this turn, but before anything that takes longer: a late answer looks like
+      // a dead path.
       if (id !== undefined) setImmediate(answerPing, connection, id);
     } else {
       this.unanswered += text.length + REQUEST_OVERHEAD;
-      connection.lanes.add(
-        laneOf(connection, data),
+      connection.requests.add(
+        queueKeyOf(connection, data),
         new Request(frame, text.length),
         this.config.connection.concurrency,
         (request) => this.answer(connection, request),
@@ -152,18 +153,18 @@ export class Dispatcher {
   }
 
   /**
-   * Whether a connection has at least this share of the unanswered requests, or of their bytes, that it may have: of one
-   * at a time while all connections together have too many.
+   * Whether a connection has used at least this share of the unanswered requests, or bytes of them, that it may have.
+   * While all connections together have too many, it may have one at a time.
    */
-  private isBehind({ lanes }: Connection, share: number): boolean {
+  private isBehind({ requests }: Connection, share: number): boolean {
     return (
-      (this.unanswered > this.maxUnanswered && lanes.size > 1) ||
-      lanes.size >= MAX_UNANSWERED * share ||
-      lanes.bytes >= Math.max(MAX_UNANSWERED_BYTES, this.config.connection.maxPayload) * share
+      (this.unanswered > this.maxUnanswered && requests.size > 1) ||
+      requests.size >= MAX_UNANSWERED * share ||
+      requests.bytes >= Math.max(MAX_UNANSWERED_BYTES, this.config.connection.maxPayload) * share
     );
   }
 
-  /** @returns the encoded reply, where one is wanted. */
+  /** @returns the encoded reply, if one is wanted. */
   private async handle(connection: Connection, request: Request): Promise<string | undefined> {
     const { event, data, id } = request.frame;
     try {
@@ -178,14 +179,14 @@ export class Dispatcher {
         request.refusal = errorData(error.code, error.detail);
         return undefined;
       }
-      // A handler failed (one of a user's own goes through Nest's filters: there one of those), or what it returned is no JSON.
+      // A built-in handler failed, one of Nest's filters did, or what a handler returned is not JSON.
       this.logger.error({ err: error, event, ...connection.logFields }, 'a request could not be answered');
       request.refusal = errorData('internal');
       return undefined;
     }
   }
 
-  /** Calls a handler of a gateway of the user's own, as Nest bound it. */
+  /** Calls a handler of a custom gateway, as Nest bound it. */
   private async callGateway(connection: Connection, { frame: { event, data } }: Request): Promise<unknown> {
     const returned: unknown = await connection.handlers[this.events.get(event) ?? -1]?.(data, event);
     return isObservable(returned) ? await lastValueFrom(returned, { defaultValue: undefined }) : returned;
@@ -200,8 +201,8 @@ function answerPing(connection: Connection, id: RequestId): void {
   connection.sendText(encodeReply(id, {}));
 }
 
-/** Requests of one channel keep their order; those that name none keep it among themselves. */
-function laneOf(connection: Connection, data: unknown): string {
+/** Requests for one channel keep their order, and so do those that name no channel. */
+function queueKeyOf(connection: Connection, data: unknown): string {
   if (typeof data !== 'object' || data === null || !('channel' in data) || typeof data.channel !== 'string') return '';
   return data.channel === OWN_CHANNEL_ALIAS && connection.user !== undefined
     ? userChannel(connection.user)

@@ -1,4 +1,4 @@
-/** What has something to write. */
+/** Something that has frames to write. */
 export interface Flushable {
   /** How many frames wait to be written. */
   readonly waiting: number;
@@ -6,17 +6,20 @@ export interface Flushable {
 }
 
 /**
- * After a flush of many sockets the next one rests for so long for each of them, so that writing takes a fifth of a core or less and
- * what is published meanwhile goes out with it, as one write per socket. A write of Node costs about 5 µs.
+ * After a flush of many sockets the next one waits for this long per socket. So writing takes at most a fifth of a
+ * core, and what is published meanwhile goes out with it, in one write per socket. A write of Node takes about 5 µs.
  */
 const REST_MS_PER_WRITE = 0.025;
-/** The most that a message waits for it. */
+/** The longest delay of a message because of it. */
 const MAX_REST_MS = 5;
-/** Timers know nothing shorter: fewer sockets are written to at the end of every turn. */
+/** Timers cannot be shorter, so fewer sockets than this takes are flushed at the end of every turn. */
 const MIN_REST_MS = 1;
-/** A rest after which a write held fewer frames on average was for nothing: each socket gets its messages farther apart. */
+/**
+ * If a write after a rest held fewer frames on average, the rest achieved nothing: the messages of each socket are too
+ * far apart.
+ */
 const WORTH_FRAMES = 1.5;
-/** So long there is no rest then. */
+/** How long there is no rest after one that achieved nothing. */
 const NO_REST_MS = 100;
 
 /** Decides when the sockets of a gateway are written to. */
@@ -28,7 +31,7 @@ export class FlushSchedule {
   private noRestUntil = 0;
   private readonly flushAll = (): void => this.flush();
 
-  /** Flushes it at the end of this turn of the event loop, or a moment later. To be called once until that has happened. */
+  /** Flushes at the end of this turn of the event loop, or a moment later. Must not be called again before that. */
   add(flushable: Flushable): void {
     if (this.waiting.push(flushable) > 1) return;
     const rest = this.restUntil === 0 ? 0 : this.restUntil - performance.now();
@@ -38,7 +41,7 @@ export class FlushSchedule {
   }
 
   private flush(): void {
-    // A flush may close a connection, and that may queue nothing new: all in the list are taken exactly once.
+    // A flush may close a connection, but queues nothing new, so everything in the list is flushed exactly once.
     const flushables = this.waiting.splice(0);
     let frames = 0;
     for (const flushable of flushables) {

@@ -4,17 +4,17 @@ import { LeakyBucket } from '../limits/leaky-bucket.js';
 import { tick } from '../limits/ticks.js';
 
 /**
- * What one connection sends, against its rates. Bytes are those that came from the kernel, so that a frame that never ends
- * counts as well.
+ * What one connection sends, measured against its rates. Bytes are counted as they come from the kernel, so that a
+ * frame that never ends counts as well.
  */
-export class Intake {
-  /** The tick at which bytes were seen to have come, for the last time. */
+export class InboundLimits {
+  /** The tick at which bytes were last seen to have arrived. */
   heardAt = tick();
   private readonly frames: LeakyBucket;
   private readonly bytes: LeakyBucket;
   private excess: LeakyBucket | undefined;
   private counted = 0;
-  /** How many bytes had come with the last frame that came to its end. */
+  /** How many bytes had arrived by the end of the last complete frame. */
   private complete: number;
 
   constructor(
@@ -26,18 +26,22 @@ export class Intake {
     this.complete = socket.bytesRead;
   }
 
-  /** Bytes that have come of a frame, or of a message in fragments, that has not come to its end. */
+  /** Bytes of a frame, or of a fragmented message, that is not complete yet. */
   get unfinished(): number {
     return this.socket.bytesRead - this.complete;
   }
 
-  /** @returns false when this frame is too many. */
+  /** @returns false if this frame exceeds the rate. */
   takeFrame(): boolean {
     this.complete = this.socket.bytesRead;
     return this.frames.add();
   }
 
-  /** Those beyond the rate have a rate of the same size. @returns false when this one is too many of them as well. */
+  /**
+   * Frames beyond the rate have a second rate of the same size.
+   *
+   * @returns false if this frame exceeds that as well.
+   */
   takeExcess(): boolean {
     const { burst, perSecond } = this.limits.frames;
     this.excess ??= new LeakyBucket(burst, perSecond);

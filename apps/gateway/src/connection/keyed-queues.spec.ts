@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Lanes } from './keyed-queues.js';
+import { KeyedQueues } from './keyed-queues.js';
 import { Request } from './request.js';
 
 /** Work that ends when the test says so. */
@@ -29,9 +29,9 @@ function request(id: number): Request {
   return new Request({ event: 'work', id });
 }
 
-describe('lanes', () => {
-  it('begin at once, the next of a lane when the one before has ended', async () => {
-    const sut = new Lanes();
+describe('queues', () => {
+  it('begin at once, the next of a key when the one before has ended', async () => {
+    const sut = new KeyedQueues();
     const shop = new Workshop();
     for (const id of [1, 2]) sut.add('a', request(id), 16, shop.work);
     sut.add('b', request(3), 16, shop.work);
@@ -43,7 +43,7 @@ describe('lanes', () => {
   });
 
   it('know which ids are unanswered, and how many', async () => {
-    const sut = new Lanes();
+    const sut = new KeyedQueues();
     const shop = new Workshop();
     expect(sut.has(1)).toBe(false);
     for (const id of [1, 2]) sut.add('a', request(id), 16, shop.work);
@@ -56,7 +56,7 @@ describe('lanes', () => {
 
   it('in any order of requests and ends keep their own order, run up to the bound, and leave nothing undone', async () => {
     const step = fc.oneof(
-      fc.record({ lane: fc.constantFrom('a', 'b', 'c', 'd') }),
+      fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd') }),
       fc.record({ endOf: fc.nat({ max: 10 }) }),
     );
     await fc.assert(
@@ -64,14 +64,14 @@ describe('lanes', () => {
         fc.integer({ min: 1, max: 4 }),
         fc.array(step, { maxLength: 40 }),
         async (concurrency, steps) => {
-          const sut = new Lanes();
+          const sut = new KeyedQueues();
           const shop = new Workshop();
           const lanes = new Map<string, number[]>();
           let id = 0;
           let ended = 0;
           const check = (): void => {
             expect(shop.running.length).toBeLessThanOrEqual(concurrency);
-            // Work that can begin has begun: no place is left free while a lane waits.
+            // Work that can begin has begun: no place is left free while a key waits.
             const withWork = [...lanes.values()].filter((ids) => ids.some((one) => sut.has(one))).length;
             expect(shop.running.length).toBe(Math.min(concurrency, withWork));
             expect(sut.size).toBe(id - ended);
@@ -87,8 +87,8 @@ describe('lanes', () => {
               await end(one.endOf);
             } else {
               id += 1;
-              lanes.set(one.lane, [...(lanes.get(one.lane) ?? []), id]);
-              sut.add(one.lane, request(id), concurrency, shop.work);
+              lanes.set(one.key, [...(lanes.get(one.key) ?? []), id]);
+              sut.add(one.key, request(id), concurrency, shop.work);
             }
             check();
           }

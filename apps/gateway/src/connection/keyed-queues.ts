@@ -4,32 +4,32 @@ import type { Request } from './request.js';
 type Work = (request: Request) => Promise<void>;
 
 /**
- * The unanswered requests of one connection. Those of one lane (a channel) run one after the other, those of different
- * lanes side by side, at most `concurrency` at once.
+ * The unanswered requests of one connection. Those with the same key (a channel) run one after the other, and those
+ * with different keys side by side, at most `concurrency` at once.
  */
-export class Lanes {
-  /** Total of requests that run or wait. */
+export class KeyedQueues {
+  /** Requests that run or wait. */
   size = 0;
-  /** Of their frames. */
+  /** Bytes of their frames. */
   bytes = 0;
   private running = 0;
   private queues: Map<string, Request[]> | undefined;
   private ids: Set<RequestId> | undefined;
   private waiting: string[] | undefined;
 
-  add(lane: string, request: Request, concurrency: number, work: Work): void {
+  add(key: string, request: Request, concurrency: number, work: Work): void {
     this.size += 1;
     this.bytes += request.bytes;
     if (request.frame.id !== undefined) (this.ids ??= new Set()).add(request.frame.id);
     this.queues ??= new Map();
-    const queue = this.queues.get(lane);
+    const queue = this.queues.get(key);
     if (queue !== undefined) {
       queue.push(request);
       return;
     }
-    this.queues.set(lane, [request]);
-    if (this.running < concurrency) this.begin(lane, work);
-    else (this.waiting ??= []).push(lane);
+    this.queues.set(key, [request]);
+    if (this.running < concurrency) this.begin(key, work);
+    else (this.waiting ??= []).push(key);
   }
 
   /** Whether a request with this id is unanswered. */
@@ -37,12 +37,12 @@ export class Lanes {
     return this.ids?.has(id) ?? false;
   }
 
-  private begin(lane: string, work: Work): void {
-    this.run(lane, work).catch(rethrow);
+  private begin(key: string, work: Work): void {
+    this.run(key, work).catch(rethrow);
   }
 
-  private async run(lane: string, work: Work): Promise<void> {
-    const queue = this.queues?.get(lane);
+  private async run(key: string, work: Work): Promise<void> {
+    const queue = this.queues?.get(key);
     if (queue === undefined) return;
     this.running += 1;
     for (let request = queue[0]; request !== undefined; request = queue[0]) {
@@ -52,10 +52,10 @@ export class Lanes {
       this.bytes -= request.bytes;
       if (request.frame.id !== undefined) this.ids?.delete(request.frame.id);
     }
-    this.queues?.delete(lane);
+    this.queues?.delete(key);
     this.running -= 1;
     if (this.queues?.size === 0) {
-      // An idle connection keeps nothing.
+      // So that an idle connection takes no memory here.
       this.queues = undefined;
       this.ids = undefined;
       this.waiting = undefined;
@@ -66,7 +66,7 @@ export class Lanes {
   }
 }
 
-/** For the handler of last resort: work answers what goes wrong, and does not reject. */
+/** For the handler of uncaught errors. Work handles its own errors, and never rejects. */
 function rethrow(error: unknown): void {
   queueMicrotask(() => {
     throw error;

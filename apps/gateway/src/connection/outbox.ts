@@ -4,13 +4,13 @@ import { withoutSuperseded } from './conflation.js';
 import type { FlushSchedule } from './flush-schedule.js';
 import { tick } from '../limits/ticks.js';
 
-/** Frames below this many bytes in all are copied into one chunk: one write is cheaper than a vector of small ones. */
+/** Frames with fewer bytes in total are copied into one chunk: one write is cheaper than a vector of small ones. */
 const JOIN_BELOW = 16_384;
 
-/** So are more of them, where they are smaller than this on average. */
+/** More bytes are joined as well if the average frame is smaller than this. */
 const SMALL_FRAME = 1_024;
 
-/** So many bytes are offered to the kernel at once: only what it does not take counts against a slow consumer. */
+/** How many bytes are offered to the kernel at once. Only what it does not take counts against a slow consumer. */
 const FLUSH_AT = 65_536;
 
 const NOTHING = Buffer.alloc(0);
@@ -31,20 +31,20 @@ export class FrameJoiner {
 }
 
 /**
- * What waits to be written to one socket. What is queued in one turn of the event loop goes out as one write at its
- * end (or as several, where it is much; or a moment later, see {@link FlushSchedule}), in the order in which it was queued. While the kernel takes no more it stays
- * here, where it can still be superseded: what a socket was handed it sends.
+ * What waits to be written to one socket. Everything queued in one turn of the event loop is written at its end, or a
+ * moment later (see {@link FlushSchedule}), in order and usually in one write. While the kernel takes no more, it stays
+ * here, where it can still be superseded: a socket sends everything it was handed.
  */
 export class Outbox {
-  /** The tick at which a full socket got room, for the last time: its peer had taken something. 0 if that never happened. */
+  /** The tick at which a full socket last got room because its peer had taken something. 0 if that never happened. */
   drainedAt = 0;
   private first: Buffer | undefined;
   private rest: Buffer[] | undefined;
   private written: (() => void)[] | undefined;
   private queued = 0;
-  /** Until the kernel has taken what the socket was handed. */
+  /** Set until the kernel has taken what the socket was handed. */
   private held = false;
-  /** Whether nothing was written since {@link takeQuiet} was last called. */
+  /** Whether nothing was written since the last call of {@link takeQuiet}. */
   private quiet = true;
 
   constructor(
@@ -64,7 +64,7 @@ export class Outbox {
     return this.held;
   }
 
-  /** Frames that wait here. */
+  /** Frames waiting here. */
   get waiting(): number {
     return this.first === undefined ? 0 : 1 + (this.rest?.length ?? 0);
   }
@@ -80,7 +80,10 @@ export class Outbox {
     if (this.queued >= FLUSH_AT) this.flush();
   }
 
-  /** A control frame may come between others (RFC 6455, section 5.5): it does not wait behind them for a slow consumer. */
+  /**
+   * A control frame may be sent between others (RFC 6455, section 5.5), so it does not wait behind them for a slow
+   * consumer.
+   */
   pushControl(frame: Buffer): void {
     if (this.held) this.socket.write(frame);
     else this.push(frame);
@@ -93,14 +96,14 @@ export class Outbox {
     return quiet;
   }
 
-  /** Calls `done` when the kernel has taken what is queued by now. Never called where the socket ends before. */
+  /** Calls `done` when the kernel has taken everything queued so far. Never called if the socket ends first. */
   whenWritten(done: () => void): void {
     (this.written ??= []).push(done);
-    // Where everything is with the socket by now, an empty write comes behind it.
+    // If the socket already has everything, an empty write comes after it.
     if (this.first === undefined) this.push(NOTHING);
   }
 
-  /** Hands the socket what is queued, as far as the kernel keeps up. */
+  /** Hands the queue to the socket, as far as the kernel keeps up. */
   flush(): void {
     while (this.first !== undefined && !this.held) {
       if (this.socket.writableNeedDrain) this.hold();
@@ -108,12 +111,16 @@ export class Outbox {
     }
   }
 
-  /** Hands the socket everything, since nothing will follow. */
+  /** Hands everything to the socket, since nothing will follow. */
   finish(): void {
     while (this.first !== undefined) this.writeSome();
   }
 
-  /** Forgets what a later frame supersedes. @returns how many frames that were. */
+  /**
+   * Drops superseded frames.
+   *
+   * @returns how many.
+   */
   conflate(): number {
     if (this.first === undefined || this.rest === undefined) return 0;
     const before = this.rest.length + 1;
@@ -124,7 +131,7 @@ export class Outbox {
     return before - rest.length - 1;
   }
 
-  /** Forgets what was not written yet. */
+  /** Drops what was not written yet. */
   clear(): void {
     this.first = undefined;
     this.rest = undefined;
@@ -137,7 +144,7 @@ export class Outbox {
     const since = tick();
     this.socket.once('drain', () => {
       this.held = false;
-      // At once it says nothing: the kernel's buffer was not full.
+      // An immediate drain proves nothing: the kernel's buffer was not full.
       if (tick() > since + 1) this.drainedAt = tick();
       this.flush();
     });
@@ -170,7 +177,7 @@ export class Outbox {
     }
   }
 
-  /** Takes as many frames behind the first as are offered to the kernel with it, and leaves the next one in its place. */
+  /** Takes as many frames after the first as are offered to the kernel with it. The next one becomes the first. */
   private takeRest(firstBytes: number, rest: Buffer[]): { frames: Buffer[]; bytes: number } {
     if (this.queued <= FLUSH_AT + firstBytes) {
       const bytes = this.queued;

@@ -3,17 +3,17 @@ import { errorData, type ErrorCode, type ErrorData, type RequestFrame } from '@h
 
 /** One request of one connection, from its frame to its answer. */
 export class Request {
-  /** Set when a handler failed: Nest's exception filters report to the client and not to the caller. */
+  /** Set if a handler failed: Nest's exception filters report to the client and not to the caller. */
   refusal: ErrorData | undefined;
   private followUp: (() => void) | undefined;
 
   constructor(
     readonly frame: RequestFrame,
-    /** About how large the frame was. */
+    /** The approximate size of the frame. */
     readonly bytes = 0,
   ) {}
 
-  /** Runs `followUp` after this request's answer was queued, so that what it sends comes after the answer. */
+  /** Runs `followUp` after the answer was queued, so that what it sends follows the answer. */
   afterAnswer(followUp: () => void): void {
     this.followUp = followUp;
   }
@@ -28,23 +28,23 @@ export class Request {
   }
 }
 
-/** What Nest says of everything that is not a WsException; what really happened is in the log and stays there. */
+/** Nest's message for everything other than a WsException. The actual error is in the log only. */
 const UNKNOWN_EXCEPTION = 'Internal server error';
 
-/** What Nest says where a guard did not let a request through. */
+/** Nest's message if a guard rejected a request. */
 const GUARD_REFUSED = 'Forbidden resource';
 
-/** Which request the running code belongs to: handlers and filters of Nest have no argument that could tell. */
+/** The request that the running code belongs to. Nest's handlers and filters have no argument that could carry it. */
 export const currentRequest = new AsyncLocalStorage<Request>();
 
-/** What is of the catalogue's form, without anything that does not belong there. */
+/** An error in the form of the catalogue, without additional members. */
 function asErrorData(exception: unknown): ErrorData | undefined {
   const { code, message, retryable } = (exception ?? {}) as Partial<Record<string, unknown>>;
   if (typeof code !== 'string' || typeof message !== 'string' || typeof retryable !== 'boolean') return undefined;
   return { code: code as ErrorCode, message, retryable };
 }
 
-/** An exception that is not of the catalogue, in the words of Nest's default filter. */
+/** Any other exception, as Nest's default filter words it. */
 function fromException(exception: unknown): ErrorData {
   const message =
     typeof exception === 'object' && exception !== null && 'message' in exception ? exception.message : undefined;

@@ -1,6 +1,6 @@
 /**
- * Encodes an unmasked, final text frame (RFC 6455, section 5.2). Done here and not by `ws` so that one buffer serves
- * every subscriber of a channel.
+ * Encodes an unmasked, final text frame (RFC 6455, section 5.2). Not left to `ws`, so that one buffer serves every
+ * subscriber of a channel.
  */
 export function textFrame(text: string): Buffer {
   const length = Buffer.byteLength(text);
@@ -23,7 +23,7 @@ export function textFrame(text: string): Buffer {
 /** An empty ping (RFC 6455, section 5.5.2). */
 export const PING_FRAME = Buffer.from([0x89, 0x00]);
 
-/** The answer to a ping: its payload, of at most 125 bytes, again (RFC 6455, section 5.5.3). */
+/** The answer to a ping: the same payload of at most 125 bytes (RFC 6455, section 5.5.3). */
 export function pongFrame(payload: Buffer): Buffer {
   return Buffer.concat([Buffer.from([0x8a, payload.length]), payload]);
 }

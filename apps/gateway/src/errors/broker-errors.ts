@@ -1,7 +1,7 @@
 import { BrokerUnavailableError, BrokerUnknownError, KeyConflictError } from '@holdfast/broadcast';
 import { ProtocolError } from './protocol-error.js';
 
-/** Waits for the broker, and puts what it refuses in the words of the catalogue. */
+/** Waits for the broker, and turns its errors into those of the catalogue. */
 export async function fromBroker<T>(result: Promise<T>): Promise<T> {
   try {
     return await result;

@@ -3,8 +3,9 @@ import type { z } from 'zod';
 import { ProtocolError } from './protocol-error.js';
 
 /**
- * What a schema makes of a value.
+ * Validates a value.
  *
+ * @returns what the schema makes of it.
  * @throws ProtocolError `invalid` or `invalid_channel`
  */
 export function checked<T>(schema: z.ZodType<T>, value: unknown): T {

@@ -1,7 +1,10 @@
 import { ERRORS, type CloseName, type ErrorCode } from '@holdfast/protocol';
 
-/** How a refusal is told to a client of a browser, which cannot read the HTTP answer; undefined where it is not. */
-export function toldByClose(code: ErrorCode): CloseName | undefined {
+/**
+ * The close code for a refusal. Browsers hide the HTTP answer to an upgrade, so these refusals are sent as a close
+ * frame; undefined for all others.
+ */
+export function closeForError(code: ErrorCode): CloseName | undefined {
   if (code === 'authorization_unavailable') return 'overloaded';
   switch (ERRORS[code].status) {
     case 401:

@@ -1,7 +1,7 @@
 import { errorData, type ErrorCode } from '@holdfast/protocol';
 import { WsException } from '@nestjs/websockets';
 
-/** A refusal by the catalogue; becomes the `error` frame of the request that it ends, or an HTTP answer. */
+/** An error of the catalogue. It becomes the `error` frame of the request that it ends, or an HTTP answer. */
 export class ProtocolError extends WsException {
   constructor(
     readonly code: ErrorCode,

@@ -9,23 +9,23 @@ import { EventWebhook } from './event-webhook.js';
 import { ROOMS, type Rooms } from './rooms.js';
 
 interface Occupancy {
-  /** Whether this pod is to be among those with subscribers of the channel. */
+  /** Whether this pod should be among those with subscribers of the channel. */
   wanted: boolean;
   /** Whether it is. */
   held: boolean;
-  /** Who came or went last, if it is a user. */
+  /** The user who caused the last change, if known. */
   user: string | undefined;
   isSettling: boolean;
   timer: NodeJS.Timeout | undefined;
 }
 
 /**
- * Tells when a channel gets its first subscriber in the whole cluster, and when it has lost its last one for longer than the
+ * Reports when a channel gets its first subscriber in the whole cluster, and when it has had none for longer than the
  * grace time of presence.
  */
 @Injectable()
 export class ChannelEvents implements OccupancyListener, OnModuleInit {
-  /** Names of pods may not differ. */
+  /** Random, since names of pods may not be unique. */
   private readonly pod = randomUUID();
   private readonly channels = new Map<string, Occupancy>();
 
@@ -38,7 +38,7 @@ export class ChannelEvents implements OccupancyListener, OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    if (this.webhook.tells('channel.occupied', 'channel.vacated')) this.hub.listen(this);
+    if (this.webhook.reports('channel.occupied', 'channel.vacated')) this.hub.listen(this);
   }
 
   occupied(channel: string, user: string | undefined): void {
@@ -58,21 +58,21 @@ export class ChannelEvents implements OccupancyListener, OnModuleInit {
     if (occupancy === undefined) return;
     occupancy.user = user;
     occupancy.timer = setTimeout(() => {
-      // On the way down subscribers come back elsewhere, and the lease of this pod ends where they do not.
+      // While this pod stops, subscribers come back elsewhere. For those that do not, its lease ends.
       if (this.lifecycle.stage === 'draining') return;
       occupancy.wanted = false;
       this.settleSoon(channel, occupancy);
     }, this.config.presence.grace).unref();
   }
 
-  /** As the broker tells, of whichever pod. */
-  belated(event: 'join' | 'leave', channel: string, count: number): void {
-    if (event === 'join' && count === 1) this.tell('channel.occupied', channel);
-    if (event === 'leave' && count === 0) this.tell('channel.vacated', channel);
+  /** Reports a late change of any pod, as the broker delivers it. */
+  late(event: 'join' | 'leave', channel: string, count: number): void {
+    if (event === 'join' && count === 1) this.report('channel.occupied', channel);
+    if (event === 'leave' && count === 0) this.report('channel.vacated', channel);
   }
 
   private settleSoon(channel: string, occupancy: Occupancy): void {
-    // What fails is tried again.
+    // Failures are retried.
     this.settle(channel, occupancy).catch(() => (occupancy.isSettling = false));
   }
 
@@ -97,17 +97,17 @@ export class ChannelEvents implements OccupancyListener, OnModuleInit {
       this.pod,
     );
     occupancy.held = true;
-    if (changed && count === 1) this.tell('channel.occupied', channel, occupancy.user);
+    if (changed && count === 1) this.report('channel.occupied', channel, occupancy.user);
   }
 
   private async leave(channel: string, occupancy: Occupancy): Promise<void> {
-    // Where it fails the broker does it later, and tells.
+    // If it fails, the broker does it later and reports it.
     occupancy.held = false;
     const { changed, count } = await this.rooms.leave(nameOfOccupied(channel), this.pod, this.pod);
-    if (changed && count === 0) this.tell('channel.vacated', channel, occupancy.user);
+    if (changed && count === 0) this.report('channel.vacated', channel, occupancy.user);
   }
 
-  private tell(type: EventType, channel: string, user?: string): void {
+  private report(type: EventType, channel: string, user?: string): void {
     this.webhook.add(type, this.rooms.now(), { channel }, user);
   }
 }

@@ -28,8 +28,8 @@ function setUp() {
       return { changed: true, count: 0 };
     },
   };
-  const webhook: Pick<EventWebhook, 'add' | 'tells'> = {
-    tells: () => true,
+  const webhook: Pick<EventWebhook, 'add' | 'reports'> = {
+    reports: () => true,
     add: (type, _time, data) => void log.push(`${type} ${JSON.stringify(data)}`),
   };
   const inputs = new BrokerInputs(new Metrics(), new PinoLogger({ pinoHttp: { level: 'silent' } }));

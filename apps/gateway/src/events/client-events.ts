@@ -12,15 +12,16 @@ import { EventWebhook } from './event-webhook.js';
 import { ROOMS, type Rooms } from './rooms.js';
 
 /**
- * Tells which clients come and go, in the whole cluster: a client that moves from one connection to another, or comes back
- * within the grace time of presence, did neither. The broker's presence knows, as it does for the members of a channel.
+ * Reports which clients come and go, in the whole cluster. A client that moves from one connection to another, or comes
+ * back within the grace time of presence, does neither. The broker's presence decides, as it does for the members of a
+ * channel.
  */
 @Injectable()
 export class ClientEvents {
   private readonly isOn: boolean;
-  /** What is under way, by the connection's id. */
+  /** Joins in progress, by the connection's id. */
   private readonly joining = new Map<string, Promise<void>>();
-  /** By a connection's id: that of the one whose place it takes, until the broker knows. */
+  /** By a connection's id: the id of the one that it replaces, until the broker knows. */
   private readonly inherited = new Map<string, string>();
 
   constructor(
@@ -30,7 +31,7 @@ export class ClientEvents {
     @Inject(EventWebhook) private readonly webhook: EventWebhook,
     @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
   ) {
-    this.isOn = webhook.tells('client.connected', 'client.disconnected');
+    this.isOn = webhook.reports('client.connected', 'client.disconnected');
   }
 
   connected(connection: Connection): void {
@@ -43,7 +44,7 @@ export class ClientEvents {
   }
 
   disconnected(connection: Connection): void {
-    // On the way down clients come back elsewhere, and the lease of this pod ends for the others.
+    // While this pod stops, clients come back elsewhere. For those that do not, its lease ends.
     if (!this.isOn || this.lifecycle.stage === 'draining') return;
     departed(connection, this.config.presence.grace, () => {
       // The broker does it later, and reports it.
@@ -51,16 +52,16 @@ export class ClientEvents {
     });
   }
 
-  /** A client goes on by its older connection, since the newer one has gone first. */
+  /** A client continues on its older connection, since the newer one ended first. */
   handOver(newer: Connection, older: Connection): void {
     if (!this.isOn) return;
     this.inherited.set(older.id, newer.id);
     this.connected(older);
   }
 
-  /** As the broker tells, of whichever pod. */
-  belated(event: 'join' | 'leave', member: Member): void {
-    this.tell(event === 'join' ? 'client.connected' : 'client.disconnected', member);
+  /** Reports a late change of any pod, as the broker delivers it. */
+  late(event: 'join' | 'leave', member: Member): void {
+    this.report(event === 'join' ? 'client.connected' : 'client.disconnected', member);
   }
 
   private async join(connection: Connection): Promise<void> {
@@ -72,7 +73,7 @@ export class ClientEvents {
     );
     if (joined === undefined) return;
     this.inherited.delete(id);
-    if (joined.changed) this.tell('client.connected', member);
+    if (joined.changed) this.report('client.connected', member);
   }
 
   private async leave({ client, user, id }: Connection): Promise<void> {
@@ -81,13 +82,13 @@ export class ClientEvents {
     this.inherited.delete(id);
     try {
       const { changed } = await this.rooms.leave(nameOfClient(client), client, holder);
-      if (changed) this.tell('client.disconnected', { client, details: JSON.stringify({ user }) });
+      if (changed) this.report('client.disconnected', { client, details: JSON.stringify({ user }) });
     } catch {
       // The broker does it later, and tells.
     }
   }
 
-  private tell(type: EventType, member: Member): void {
+  private report(type: EventType, member: Member): void {
     const decoded = decodeMember(member);
     if (decoded === undefined) this.inputs.invalid('details', nameOfClient(member.client));
     else this.webhook.add(type, this.rooms.now(), decoded, decoded.user);

@@ -4,9 +4,9 @@ import { isNameOfClients, occupiedChannelOf } from '../broker/reserved-names.js'
 import { ChannelEvents } from './channel-events.js';
 import { ClientEvents } from './client-events.js';
 
-/** Brings what the broker tells late to whom it concerns. */
+/** Passes late changes from the broker to the events that they concern. */
 @Injectable()
-export class BelatedEvents {
+export class LateEvents {
   constructor(
     @Inject(ClientEvents) private readonly clients: ClientEvents,
     @Inject(ChannelEvents) private readonly channels: ChannelEvents,
@@ -14,7 +14,7 @@ export class BelatedEvents {
 
   onBelated(...[event, room, member, count]: Parameters<BrokerEvents['onBelated']>): void {
     const channel = occupiedChannelOf(room);
-    if (channel !== undefined) this.channels.belated(event, channel, count);
-    else if (isNameOfClients(room)) this.clients.belated(event, member);
+    if (channel !== undefined) this.channels.late(event, channel, count);
+    else if (isNameOfClients(room)) this.clients.late(event, member);
   }
 }

@@ -7,8 +7,8 @@ import { WEBSOCKET_PATH } from '../upgrade/upgrades.js';
 import { WebSockets } from './web-sockets.js';
 
 /**
- * Lets Nest bind gateways of the user's own to the connections: a `@WebSocketGateway()` adds its `@SubscribeMessage` events to
- * the protocol's. Upgrades, dispatch and close are ours, and need no Nest.
+ * Lets Nest bind custom gateways to the connections: a `@WebSocketGateway()` adds its `@SubscribeMessage` events to the
+ * protocol's. Upgrades, dispatch and close bypass Nest.
  */
 export class HoldfastWsAdapter extends AbstractWsAdapter {
   private readonly webSockets: WebSockets;
@@ -22,7 +22,7 @@ export class HoldfastWsAdapter extends AbstractWsAdapter {
 
   override create(port: number, { path = WEBSOCKET_PATH }: { path?: unknown } = {}): WebSocketServer {
     if (port !== 0 || path !== WEBSOCKET_PATH) {
-      throw new Error(`a @WebSocketGateway of Holdfast takes no port and no path but ${WEBSOCKET_PATH}`);
+      throw new Error(`a @WebSocketGateway of Holdfast must not set a port, nor a path other than ${WEBSOCKET_PATH}`);
     }
     return this.webSockets.server;
   }
@@ -39,7 +39,7 @@ export class HoldfastWsAdapter extends AbstractWsAdapter {
     connection.onDisconnect(callback);
   }
 
-  /** Connections were closed by the drain, each with a code; what remains is to take no more of them. */
+  /** The drain has already closed the connections, each with a code. What is left is to accept no more. */
   override async close(server: WebSocketServer): Promise<void> {
     await new Promise<void>((resolve) => server.close(() => resolve()));
   }

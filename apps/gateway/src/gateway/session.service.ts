@@ -22,12 +22,12 @@ import { Dispatcher } from '../connection/dispatcher.js';
 import { Moves } from './moves.js';
 import { ProtocolError } from '../errors/protocol-error.js';
 import type { Request } from '../connection/request.js';
-import { toldByClose } from '../errors/close-for-error.js';
+import { closeForError } from '../errors/close-for-error.js';
 
-/** How long a client may hear nothing before it pings, if the gateway itself sends no pings. */
+/** The silence after which a client pings if the gateway itself sends no pings. */
 const DEFAULT_PING_MS = 8_000;
 
-/** Who is at the other end: how a session begins, is extended and ends. */
+/** How a session starts, is extended and ends. */
 @Injectable()
 export class SessionService implements ConnectionListener {
   constructor(
@@ -77,14 +77,14 @@ export class SessionService implements ConnectionListener {
     this.moves.left(connection);
   }
 
-  /** The older connection of a client, on which it goes on since the newer one has gone first. */
+  /** The older connection on which a client continues because the newer one ended first. */
   private heirOf({ id, client, sibling }: Connection): Connection | undefined {
     if (sibling === undefined || !sibling.open || sibling.replacedBy !== id) return undefined;
     this.connections.keep(sibling);
     return sibling.client === client ? sibling : undefined;
   }
 
-  /** Puts a connection in the place of a newer one, on another pod, that has gone first. */
+  /** Reinstates a connection whose newer one, on another pod, ended first. */
   private putBack(connection: Connection): void {
     this.connections.keep(connection);
     this.events.connected(connection);
@@ -102,7 +102,7 @@ export class SessionService implements ConnectionListener {
     const presented = session === undefined ? connection.session : this.sessions.of(session);
     const applicant = { token, session: presented, address: connection.address };
     const identity = await this.authenticate(connection, applicant, request);
-    // Who left meanwhile must not be registered: nobody would take it back.
+    // A client that left meanwhile must not be registered: nobody would undo it.
     if (!connection.open) throw new ProtocolError('not_connected');
     this.makeRoom(connection, presented, identity, request);
     this.connections.identify(connection, sessionOfUser(presented, identity.user), identity);
@@ -113,7 +113,7 @@ export class SessionService implements ConnectionListener {
   private async refresh(connection: Connection, { token }: RefreshRequest, request: Request): Promise<RefreshReply> {
     const { session, address } = connection;
     const identity = await this.admission.admit({ token, session, address });
-    if (identity.user !== connection.user) throw new ProtocolError('forbidden', 'the token is of another user');
+    if (identity.user !== connection.user) throw new ProtocolError('forbidden', 'the token belongs to another user');
     if (this.blocked.has(identity.user)) {
       request.afterAnswer(() => connection.close('disconnected'));
       throw new ProtocolError('forbidden');
@@ -123,20 +123,20 @@ export class SessionService implements ConnectionListener {
     return expiry(identity);
   }
 
-  /** A wrong token ends the connection: it has nothing else to show. */
+  /** With an invalid token the connection is closed, since there is nothing else that it could do. */
   private async authenticate(connection: Connection, applicant: Applicant, request: Request): Promise<Identity> {
     try {
       const identity = await this.admission.admit(applicant);
       if (this.blocked.has(identity.user)) throw new ProtocolError('forbidden');
       return identity;
     } catch (error) {
-      const close = (error instanceof ProtocolError ? toldByClose(error.code) : undefined) ?? 'internal';
+      const close = (error instanceof ProtocolError ? closeForError(error.code) : undefined) ?? 'internal';
       request.afterAnswer(() => connection.close(close));
       throw error;
     }
   }
 
-  /** A user who has as many connections as it may comes again later. */
+  /** A user with too many connections may try again later. */
   private makeRoom(connection: Connection, { id }: Session, { user }: Identity, request: Request): void {
     try {
       this.limits.checkRoom({ session: id, user, address: connection.address }, this.connections.count);
@@ -174,18 +174,18 @@ export class SessionService implements ConnectionListener {
     this.inBackground(this.broker.register({ client, holder: id, user, node: this.config.node, since }), connection);
   }
 
-  /** Looks at the level first: putting a line together that nobody reads costs 1 % of a connect. */
+  /** Checks the level first: assembling a line that is not logged takes 1 % of a connect. */
   private debug(message: string, connection: Connection, more: object = {}): void {
     if (!this.logger.logger.isLevelEnabled('debug')) return;
     this.logger.debug({ ...connection.logFields, ...more }, message);
   }
 
-  /** The registry serves the API; a connection does not wait for it, nor end with it. */
+  /** The registry serves the API only, so a connection neither waits for it nor fails because of it. */
   private inBackground(done: Promise<void>, connection: Connection): void {
     done.catch((error: unknown) => {
       this.metrics.registryUpdatesFailed.inc();
-      // While the broker is away this happens to each who comes and goes: that it is away is logged once.
-      const reason = error instanceof Error ? error.message : 'an error of the gateway';
+      // During an outage of the broker this happens for each connection. The outage itself is logged once.
+      const reason = error instanceof Error ? error.message : 'an internal error';
       this.debug('the registry of connections was not updated', connection, { reason });
     });
   }

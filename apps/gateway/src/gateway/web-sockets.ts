@@ -8,10 +8,10 @@ import { CONFIG, type Config } from '../config/index.js';
 import { CLOSE_WITHIN_MS, type Connection } from '../connection/connection.js';
 import { Upgrades } from '../upgrade/upgrades.js';
 
-/** A message of the largest size may come in fragments of this many bytes: nobody has a reason to send smaller ones. */
+/** A message of the largest size may come in fragments of this many bytes. Nobody has a reason to send smaller ones. */
 const MIN_FRAGMENT = 64;
 
-/** The WebSocket server, and its way from the HTTP server's upgrades. */
+/** The WebSocket server, which gets its connections from the HTTP server's upgrades. */
 @Injectable()
 export class WebSockets implements OnModuleInit {
   readonly server: WebSocketServer;
@@ -34,7 +34,7 @@ export class WebSockets implements OnModuleInit {
       handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
     };
     this.server = new WebSocketServer(options);
-    // What `ws` itself finds wrong with a handshake.
+    // Handshakes that `ws` itself rejects.
     this.server.on('wsClientError', (error, socket) => upgrades.refuse(socket, 'invalid', error.message));
   }
 

@@ -5,7 +5,7 @@ import { LifecycleModule } from '../lifecycle/lifecycle.module.js';
 import { HealthController } from './health.controller.js';
 
 @Module({
-  // A pod that is not ready is no error to log with each probe.
+  // A pod that is not ready is not an error worth logging at each probe.
   imports: [TerminusModule.forRoot({ logger: false }), ConnectionModule, LifecycleModule],
   controllers: [HealthController],
 })

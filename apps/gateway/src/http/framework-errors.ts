@@ -1,25 +1,25 @@
 import { ERRORS, errorData } from '@holdfast/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ambiguityOf } from './request-smuggling.js';
+import { smugglingRiskOf } from './request-smuggling.js';
 
 /**
- * Fastify's `frameworkErrors`: answers a request target that the router cannot read, where there is no route and so no
- * exception filter. Fastify's own answer would quote it.
+ * Fastify's `frameworkErrors`: answers a request target that the router cannot parse. There is no route for it, and so
+ * no exception filter. Fastify's own answer would quote it.
  *
  * @param headers of every answer.
  */
 export function refuseRequestTarget(headers: Readonly<Record<string, string>>) {
   return (_error: Error, _request: FastifyRequest, reply: FastifyReply): void => {
     // No hook has run.
-    refuse(reply.headers(headers), 'the request target');
+    refuse(reply.headers(headers), 'the request target is not valid');
   };
 }
 
-/** A hook `onRequest` of Fastify: refuses what a proxy in front of us may have understood differently. */
-export function refuseAmbiguous({ raw }: FastifyRequest, reply: FastifyReply, next: () => void): void {
-  const ambiguity = ambiguityOf(raw);
-  if (ambiguity === undefined) next();
-  else refuse(reply.header('Connection', 'close'), ambiguity);
+/** A Fastify `onRequest` hook: refuses requests that a proxy in front of us may have understood differently. */
+export function refuseSmuggling({ raw }: FastifyRequest, reply: FastifyReply, next: () => void): void {
+  const risk = smugglingRiskOf(raw);
+  if (risk === undefined) next();
+  else refuse(reply.header('Connection', 'close'), risk);
 }
 
 function refuse(reply: FastifyReply, detail: string): void {

@@ -23,7 +23,7 @@ const CODES: Readonly<Partial<Record<number, ErrorCode>>> = {
   503: 'overloaded',
 };
 
-/** Answers every failed HTTP request in the catalogue's words. Nest asks global filters about HTTP only. */
+/** Turns the error of a failed HTTP request into one of the catalogue. Nest applies global filters to HTTP only. */
 @Catch()
 export class HttpExceptionFilter implements ExceptionFilter<unknown> {
   constructor(

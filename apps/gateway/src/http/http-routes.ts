@@ -8,7 +8,7 @@ interface HttpRoute {
   readonly path: string;
 }
 
-/** The routes of the HTTP side, as they are registered: Fastify's router cannot be asked which methods a path answers. */
+/** The registered HTTP routes. Fastify's router cannot tell which methods a path supports. */
 @Injectable()
 export class HttpRoutes {
   private readonly routes: HttpRoute[] = [];
@@ -23,7 +23,7 @@ export class HttpRoutes {
     return this.routes[Symbol.iterator]();
   }
 
-  /** The methods that the path of this request target answers; none where there is no such path. */
+  /** The methods that the path of this request target supports; none if there is no such path. */
   methodsOf(target: string): string[] {
     const [path = ''] = target.split('?', 1);
     const segments = path.split('/');

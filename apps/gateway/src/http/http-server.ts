@@ -5,16 +5,16 @@ import type { Config } from '../config/index.js';
 import { refuseOnSocket } from './raw-refusal.js';
 import { OneAtATime } from './one-at-a-time.js';
 
-/** A request whose body comes more slowly is cut off. */
+/** A request whose body arrives more slowly is cut off. */
 const REQUEST_TIMEOUT_MS = 30_000;
 
-/** How often Node looks for requests whose time is up; by default each 30 s. */
+/** How often Node looks for requests that have timed out; by default every 30 s. */
 const TIMEOUT_CHECK_MS = 1_000;
 
-/** How long a connection is kept that waits for its next request: longer than proxies keep theirs, so that they end it. */
+/** How long an idle connection is kept: longer than proxies keep theirs, so that they are the ones to close it. */
 const KEEP_ALIVE_MS = 72_000;
 
-/** What Node says of requests that it could not read to their end; every other one is no HTTP. */
+/** Node's error codes for requests that it could not read completely. Any other code means that it was not HTTP. */
 const CODES: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
   HPE_HEADER_OVERFLOW: 'headers_too_large',
@@ -22,7 +22,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 
 const requests = new WeakMap<Server, OneAtATime>();
 
-/** Either of our servers, which defend themselves alike against slow, large and many requests. */
+/** Creates one of our two servers. Both have the same defences against slow, large and many requests. */
 export function createHttpServer(
   { limits }: Pick<Config, 'limits'>,
   listener: RequestListener,
@@ -36,7 +36,7 @@ export function createHttpServer(
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
       insecureHTTPParser: false,
-      // Node would answer without a word: `ambiguityOf` finds it.
+      // Node would answer without a body. `smugglingRiskOf` checks it instead.
       requireHostHeader: false,
       shouldUpgradeCallback,
     },
@@ -46,16 +46,16 @@ export function createHttpServer(
   return server;
 }
 
-/** The requests of a server that {@link createHttpServer} made. */
+/** The requests of a server made by {@link createHttpServer}. */
 export function requestsOf(server: Server): OneAtATime {
   const found = requests.get(server);
-  if (found === undefined) throw new Error('expected a server of createHttpServer');
+  if (found === undefined) throw new Error('expected a server made by createHttpServer');
   return found;
 }
 
 /**
- * A server's `clientError`: answers what could not be read, in the catalogue's words. Its parser is strict, so that this
- * is also the answer to whatever two servers might read as two different requests (RFC 9112, section 11.2).
+ * A server's `clientError` handler: answers what could not be parsed. The parser is strict, so this is also the answer
+ * to anything that two servers might parse as two different requests (RFC 9112, section 11.2).
  */
 function refuseUnreadable(error: Error & { code?: string }, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {

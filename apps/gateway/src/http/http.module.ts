@@ -24,7 +24,7 @@ import { PendingSockets } from './pending-sockets.js';
         const sockets = new PendingSockets(server, Math.min(limits.pending, SOCKETS.pending), metrics);
         metrics.gauge(
           'holdfast_pending_sockets',
-          'TCP connections that are no WebSocket and have no request under way',
+          'TCP connections that are not a WebSocket and have no request in progress',
           () => sockets.size,
         );
         return sockets;

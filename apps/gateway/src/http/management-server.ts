@@ -5,17 +5,17 @@ import { errorData, ERRORS, type ErrorCode } from '@holdfast/protocol';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, type Config } from '../config/index.js';
-import { ambiguityOf } from './request-smuggling.js';
+import { smugglingRiskOf } from './request-smuggling.js';
 import { SOCKETS } from '../limits/descriptors.js';
 import { createHttpServer, requestsOf } from './http-server.js';
 import { PendingSockets } from './pending-sockets.js';
 import { Metrics } from '../metrics/metrics.js';
 import { SharedScrape } from '../metrics/shared-scrape.js';
 
-/** Prometheus and people; nobody else has business here. */
+/** For Prometheus and people. Nobody else should connect. */
 const MAX_PENDING = 100;
 
-/** How long a request may take that is under way when the process ends, in ms. */
+/** How long a request in progress may take when the process ends, in ms. */
 const REQUESTS_WITHIN_MS = 1_000;
 
 const SECURITY_HEADERS = {
@@ -24,7 +24,7 @@ const SECURITY_HEADERS = {
   'X-Content-Type-Options': 'nosniff',
 };
 
-/** Serves /metrics on a port of its own, which no ingress leads to. */
+/** Serves /metrics on its own port, which no ingress leads to. */
 @Injectable()
 export class ManagementServer implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly server: Server;
@@ -47,7 +47,7 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
     new PendingSockets(this.server, Math.min(MAX_PENDING, SOCKETS.managementPending), metrics);
   }
 
-  /** The port that it listens on, which the configuration may have left to the system. */
+  /** The port that it listens on. The configuration may have left the choice to the system. */
   get port(): number {
     return (this.server.address() as AddressInfo).port;
   }
@@ -57,7 +57,7 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
     await once(this.server, 'listening');
   }
 
-  /** From now on each answer ends its connection. */
+  /** From now on each answer closes its connection. */
   closeEach(): void {
     requestsOf(this.server).closeEach();
   }
@@ -72,8 +72,8 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
-    const ambiguity = ambiguityOf(request);
-    if (ambiguity !== undefined) return this.refuse(response.setHeader('Connection', 'close'), 'invalid', ambiguity);
+    const risk = smugglingRiskOf(request);
+    if (risk !== undefined) return this.refuse(response.setHeader('Connection', 'close'), 'invalid', risk);
     const [path] = (request.url ?? '').split('?');
     if (path !== '/metrics') return this.refuse(response, 'not_found', 'the metrics are at /metrics');
     if (request.method !== 'GET' && request.method !== 'HEAD') {

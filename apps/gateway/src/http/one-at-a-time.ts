@@ -1,50 +1,49 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Ends the head of a request, and a body that comes in chunks. */
+/** Ends the head of a request, and a chunked body. */
 const END = '\r\n\r\n';
 
-/** How many bytes of later requests all sockets of a server together may have waiting here. */
+/** How many bytes of later requests may wait here for all sockets of a server together. */
 const MAX_WAITING_BYTES = 4_194_304;
 
 const EMPTY = Buffer.alloc(0);
 
 /** A socket that speaks HTTP. */
-interface Speaker {
+interface HttpSocket {
   /** Node's own listener, which parses. */
   readonly parse: (chunk: Buffer) => void;
-  /** The request that was parsed last; undefined before the first and while none is under way. */
+  /** The request that was parsed last; undefined if none is in progress. */
   request: IncomingMessage | undefined;
   response: ServerResponse | undefined;
-  /** How much of the request's body is not parsed yet. Infinity if it comes in chunks. */
+  /** How much of the request's body is not parsed yet. Infinity if it is chunked. */
   bodyLeft: number;
-  /** The last bytes that were parsed, in which an {@link END} may have begun. */
+  /** The last bytes that were parsed: an {@link END} may have started in them. */
   tail: string;
-  /** What came after the request that is under way. */
+  /** What arrived after the request in progress. */
   waiting: Buffer;
-  /** Whether anything that came after the request under way was dropped, so that it has to be the last one. */
+  /** Whether anything that arrived after the request in progress was dropped, so that it must be the last one. */
   isLast: boolean;
 }
 
 /**
- * Has a server handle one request of each socket at a time. Node's parser makes requests of all that a chunk holds and
- * has them handled side by side, however many there are and whether or not anybody reads the answers. Here the next
- * request of a socket is not even parsed until the kernel has taken the answer to the one before it.
+ * Makes a server handle one request per socket at a time. Node's parser turns a chunk into requests and handles all of
+ * them side by side, however many there are and whether or not anybody reads the answers. Here the next request of a
+ * socket is not even parsed until the kernel has taken the answer to the previous one.
  *
- * A client that sends more than `maxWaiting` bytes ahead is answered the request that is under way, with
- * `Connection: close`.
+ * If a client sends more than `maxWaiting` bytes ahead, the request in progress is answered with `Connection: close`.
  */
 export class OneAtATime {
-  private readonly speakers = new Map<Socket, Speaker>();
+  private readonly sockets = new Map<Socket, HttpSocket>();
   private waitingBytes = 0;
-  /** Whether each answer ends its connection. */
+  /** Whether each answer closes its connection. */
   private isClosing = false;
 
   constructor(
     server: Server,
     private readonly maxWaiting: number,
   ) {
-    const { speakers } = this;
+    const { sockets } = this;
     const take = (socket: Socket, chunk: Buffer): void => this.take(socket, chunk);
     // One function for all sockets.
     const onData = function (this: Socket, chunk: Buffer): void {
@@ -55,10 +54,11 @@ export class OneAtATime {
       forget(this);
     };
     server.on('connection', (socket: Socket) => {
-      const [parse] = socket.listeners('data') as Speaker['parse'][];
-      if (parse === undefined) throw new Error('this version of Node parses HTTP in another way');
+      const [parse] = socket.listeners('data') as HttpSocket['parse'][];
+      if (parse === undefined)
+        throw new Error('unsupported version of Node: its HTTP server has no data listener to replace');
       socket.off('data', parse).on('data', onData).once('close', onClose);
-      speakers.set(socket, {
+      sockets.set(socket, {
         parse,
         request: undefined,
         response: undefined,
@@ -73,112 +73,112 @@ export class OneAtATime {
       socket.off('data', onData).off('close', onClose);
       forget(socket);
     });
-    // Any other expectation than 100-continue may be ignored (RFC 9110, section 10.1.1); Node would answer by itself.
+    // Any expectation other than 100-continue may be ignored (RFC 9110, section 10.1.1). Node would answer on its own.
     server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   }
 
-  /** From now on each answer says `Connection: close`, also those to requests that are under way. */
+  /** From now on each answer says `Connection: close`, including those to requests in progress. */
   closeEach(): void {
     this.isClosing = true;
-    for (const { response } of this.speakers.values()) if (response !== undefined) endsConnection(response);
+    for (const { response } of this.sockets.values()) if (response !== undefined) endsConnection(response);
   }
 
-  /** How many requests are under way. */
+  /** How many requests are in progress. */
   get underWay(): number {
     let count = 0;
-    for (const { response } of this.speakers.values()) if (response !== undefined) count += 1;
+    for (const { response } of this.sockets.values()) if (response !== undefined) count += 1;
     return count;
   }
 
   private begin(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
-    const speaker = this.speakers.get(socket);
-    if (speaker === undefined) return;
-    speaker.request = request;
-    speaker.response = response;
+    const http = this.sockets.get(socket);
+    if (http === undefined) return;
+    http.request = request;
+    http.response = response;
     const { 'transfer-encoding': coding, 'content-length': length } = request.headers;
-    speaker.bodyLeft = coding === undefined ? Number(length ?? 0) : Infinity;
+    http.bodyLeft = coding === undefined ? Number(length ?? 0) : Infinity;
     if (this.isClosing) endsConnection(response);
-    response.once('close', () => this.end(socket, speaker));
+    response.once('close', () => this.end(socket, http));
   }
 
-  private end(socket: Socket, speaker: Speaker): void {
-    speaker.response = undefined;
+  private end(socket: Socket, http: HttpSocket): void {
+    http.response = undefined;
     if (socket.destroyed || socket.writableEnded) return;
-    if (speaker.isLast) {
+    if (http.isLast) {
       socket.destroySoon();
       return;
     }
-    if (speaker.waiting.length === 0) return;
-    const { waiting } = speaker;
-    this.keep(speaker, EMPTY);
+    if (http.waiting.length === 0) return;
+    const { waiting } = http;
+    this.keep(http, EMPTY);
     this.take(socket, waiting);
-    if (speaker.waiting.length === 0) socket.resume();
+    if (http.waiting.length === 0) socket.resume();
   }
 
   private take(socket: Socket, chunk: Buffer): void {
-    const speaker = this.speakers.get(socket);
-    if (speaker === undefined) return;
+    const http = this.sockets.get(socket);
+    if (http === undefined) return;
     let rest = chunk;
-    // An answer that ends the connection was given, or what came is no HTTP: nobody looks at the rest.
+    // If an answer closed the connection, or the bytes were not HTTP, the rest is ignored.
     while (rest.length > 0 && !socket.destroyed && !socket.writableEnded) {
-      const size = sizeOfNext(speaker, rest);
+      const size = sizeOfNext(http, rest);
       if (size === 0) {
-        this.wait(socket, speaker, rest);
+        this.wait(socket, http, rest);
         return;
       }
       const next = size < rest.length ? rest.subarray(0, size) : rest;
       rest = rest.subarray(size);
-      speaker.tail = (speaker.tail + next.toString('latin1', Math.max(0, next.length - END.length + 1))).slice(
+      http.tail = (http.tail + next.toString('latin1', Math.max(0, next.length - END.length + 1))).slice(
         -END.length + 1,
       );
-      if (isBodyComing(speaker)) speaker.bodyLeft -= next.length;
-      speaker.parse.call(socket, next);
-      if (this.speakers.get(socket) !== speaker) {
-        // An upgrade: what follows is for whoever took the socket.
+      if (isBodyComing(http)) http.bodyLeft -= next.length;
+      http.parse.call(socket, next);
+      if (this.sockets.get(socket) !== http) {
+        // An upgrade: what follows belongs to the new owner of the socket.
         if (rest.length > 0 && !socket.destroyed) socket.unshift(rest);
         return;
       }
     }
   }
 
-  private wait(socket: Socket, speaker: Speaker, rest: Buffer): void {
+  private wait(socket: Socket, http: HttpSocket, rest: Buffer): void {
     socket.pause();
-    if (speaker.isLast) return;
-    const waiting = Buffer.concat([speaker.waiting, rest]);
+    if (http.isLast) return;
+    const waiting = Buffer.concat([http.waiting, rest]);
     if (waiting.length <= this.maxWaiting && this.waitingBytes + rest.length <= MAX_WAITING_BYTES) {
-      this.keep(speaker, waiting);
+      this.keep(http, waiting);
       return;
     }
-    this.keep(speaker, EMPTY);
-    speaker.isLast = true;
-    if (speaker.response !== undefined) endsConnection(speaker.response);
+    this.keep(http, EMPTY);
+    http.isLast = true;
+    if (http.response !== undefined) endsConnection(http.response);
   }
 
-  private keep(speaker: Speaker, waiting: Buffer): void {
-    this.waitingBytes += waiting.length - speaker.waiting.length;
-    speaker.waiting = waiting;
+  private keep(http: HttpSocket, waiting: Buffer): void {
+    this.waitingBytes += waiting.length - http.waiting.length;
+    http.waiting = waiting;
   }
 
   private forget(socket: Socket): void {
-    const speaker = this.speakers.get(socket);
-    if (speaker === undefined) return;
-    this.keep(speaker, EMPTY);
-    this.speakers.delete(socket);
+    const http = this.sockets.get(socket);
+    if (http === undefined) return;
+    this.keep(http, EMPTY);
+    this.sockets.delete(socket);
   }
 }
 
-function isBodyComing({ request }: Speaker): boolean {
+function isBodyComing({ request }: HttpSocket): boolean {
   return request !== undefined && !request.complete;
 }
 
-/** How much of what came may be parsed now, so that it holds no more than one request: 0 while one is under way. */
-function sizeOfNext(speaker: Speaker, bytes: Buffer): number {
-  if (!isBodyComing(speaker)) return speaker.response === undefined ? sizeToEnd(speaker.tail, bytes) : 0;
-  return speaker.bodyLeft === Infinity ? sizeToEnd(speaker.tail, bytes) : Math.max(1, speaker.bodyLeft);
+/** How many bytes may be parsed now without starting a second request: 0 while one is in progress. */
+function sizeOfNext(http: HttpSocket, bytes: Buffer): number {
+  if (!isBodyComing(http)) return http.response === undefined ? sizeToEnd(http.tail, bytes) : 0;
+  return http.bodyLeft === Infinity ? sizeToEnd(http.tail, bytes) : Math.max(1, http.bodyLeft);
 }
 
-/** Up to the next {@link END}, which may have begun in what was parsed before, or else all of it. */
+/** Up to the next {@link END}, which may have started in what was parsed before, or else everything. */
 function sizeToEnd(tail: string, bytes: Buffer): number {
   const begun = (tail + bytes.toString('latin1', 0, END.length - 1)).indexOf(END);
   if (begun !== -1) return begun + END.length - tail.length;
@@ -186,7 +186,7 @@ function sizeToEnd(tail: string, bytes: Buffer): number {
   return end === -1 ? bytes.length : end + END.length;
 }
 
-/** Has the answer say `Connection: close`, unless it has begun. */
+/** Makes the answer say `Connection: close`, unless its head was already sent. */
 function endsConnection(response: ServerResponse): void {
   response.shouldKeepAlive = false;
 }

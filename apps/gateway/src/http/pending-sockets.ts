@@ -6,25 +6,25 @@ import type { Metrics } from '../metrics/metrics.js';
 /** How long a client may take to read an answer, in ms. */
 const READ_WITHIN_MS = 30_000;
 
-/** How often those are looked at that read an answer, in ms. */
+/** How often sockets with an unread answer are checked, in ms. */
 const LOOK_EVERY_MS = 1_000;
 
 interface Answer {
   readonly response: ServerResponse;
-  /** When the peer was first seen not to have read it; undefined while the handler has the turn. */
+  /** When the peer was first seen not to read; undefined while the handler is at work. */
   waitsSince: number | undefined;
 }
 
 /**
- * The TCP connections of a server that are no WebSocket and have no request under way: those that have just come, that
- * send their request slowly or never, that do not read its answer, that wait for their next one. There may be so many of
- * them, and if another one comes, the one goes that did nothing for longest. So whoever holds connections open takes the
- * place of others of its kind, and never that of a client who asks for something.
+ * The TCP connections of a server that are not a WebSocket and have no request in progress: new ones, those that send a
+ * request slowly or not at all, that do not read its answer, or that are idle. Their number is limited. If there are
+ * too many, the one that was idle for longest is closed. So whoever holds connections open competes only with others of
+ * their kind, and never with a client that asks for something.
  */
 export class PendingSockets {
-  /** Those that did nothing for longest come first. */
+  /** Those that were idle for longest come first. */
   private readonly sockets = new Set<Duplex>();
-  /** Of the requests that are under way, and of those whose answer waits for its reader. */
+  /** Of requests in progress, and of those whose answer the peer has not read. */
   private readonly answers = new Map<Duplex, Answer>();
   private readonly forget: (this: Duplex) => void;
 
@@ -34,7 +34,7 @@ export class PendingSockets {
     private readonly metrics: Metrics,
   ) {
     const { sockets } = this;
-    // One function for all: it stays with a socket for as long as that is open.
+    // One function for all, since it stays with a socket for its whole life.
     this.forget = function () {
       sockets.delete(this);
     };
@@ -46,7 +46,7 @@ export class PendingSockets {
       sockets.delete(socket);
       const answer: Answer = { response, waitsSince: undefined };
       this.answers.set(socket, answer);
-      // The handler is through: only the peer is waited for.
+      // The handler has finished: only the peer is missing.
       response.once('prefinish', () => this.waitForReader(socket, answer));
       response.once('close', () => {
         this.answers.delete(socket);
@@ -56,7 +56,7 @@ export class PendingSockets {
     server.prependListener('upgrade', ({ socket }: IncomingMessage) => this.add(socket));
     const refused = (): void => this.metrics.limited.inc({ limit: 'descriptors' });
     server.on('drop', refused);
-    // What `accept` fails with when no file descriptor is left; errors of `listen` come before, and are not ours.
+    // The error of `accept` when no file descriptor is left. Errors of `listen` come earlier, and are not handled here.
     server.once('listening', () => server.on('error', refused));
     const timer = setInterval(() => this.look(performance.now()), LOOK_EVERY_MS).unref();
     server.once('close', () => clearInterval(timer));
@@ -66,17 +66,17 @@ export class PendingSockets {
     return this.sockets.size;
   }
 
-  /** Somebody else bounds how many such sockets there are, and for how long: another one takes no place of this one. */
+  /** Takes a socket out that another limit applies to, so that new connections do not push it out. */
   hold(socket: Duplex): void {
     this.sockets.delete(socket);
   }
 
-  /** A socket that was held is one of many again. */
+  /** Puts a socket back that was held. */
   release(socket: Duplex): void {
     if (!socket.destroyed) this.add(socket);
   }
 
-  /** The socket is a WebSocket's from now on. */
+  /** The socket is now a WebSocket. */
   accepted(socket: Duplex): void {
     this.sockets.delete(socket);
     socket.off('close', this.forget);
@@ -98,7 +98,7 @@ export class PendingSockets {
     if (!this.sockets.has(socket)) this.add(socket);
   }
 
-  /** Finds those that do not read what a handler is still writing, and ends those that did not read for too long. */
+  /** Finds sockets that do not read what a handler is still writing, and closes those that have not read for too long. */
   private look(now: number): void {
     for (const [socket, answer] of this.answers) {
       const { response, waitsSince } = answer;

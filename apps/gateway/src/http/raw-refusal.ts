@@ -3,12 +3,12 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { RETRY_AFTER_S, ERRORS, errorData, type ErrorCode } from '@holdfast/protocol';
 
-/** How long a client may take to read its refusal, in ms. */
+/** How long a client may take to read the refusal, in ms. */
 const READ_WITHIN_MS = 5_000;
 
 /**
- * Answers what has no response object, an upgrade or what is no HTTP at all, with an HTTP error (RFC 9110, section 15) and
- * a JSON body, and ends the connection.
+ * Answers with an HTTP error (RFC 9110, section 15) and a JSON body where there is no response object (an upgrade, or
+ * bytes that are not HTTP), and closes the connection.
  */
 export function refuseOnSocket(socket: Duplex, code: ErrorCode, detail?: string): void {
   const { status, retryable } = ERRORS[code];
@@ -25,7 +25,7 @@ export function refuseOnSocket(socket: Duplex, code: ErrorCode, detail?: string)
     ...(status === 401 ? ['WWW-Authenticate: Bearer'] : []),
     ...(retryable ? [`Retry-After: ${RETRY_AFTER_S}`] : []),
   ];
-  // A client that resets the connection while it is refused is no error of ours.
+  // It is not our error if a client resets the connection.
   socket.on('error', () => socket.destroy());
   if (socket instanceof Socket) socket.setTimeout(READ_WITHIN_MS, () => socket.destroy());
   socket.end(`${headers.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 
-/** Of these Node keeps the first, and a proxy in front of us may have judged by the last (RFC 9110, section 5.3). */
+/** Node keeps the first of these. A proxy in front of us may have used the last (RFC 9110, section 5.3). */
 const SINGLETONS: ReadonlySet<string> = new Set(['host', 'authorization', 'content-type']);
 
-/** What others may understand differently about a request that Node's parser let through; undefined if there is nothing. */
-export function ambiguityOf({ httpVersionMajor, httpVersion, rawHeaders }: IncomingMessage): string | undefined {
+/** How others may have understood a request differently that Node's parser accepted; undefined if they cannot. */
+export function smugglingRiskOf({ httpVersionMajor, httpVersion, rawHeaders }: IncomingMessage): string | undefined {
   if (httpVersionMajor !== 1) return 'expected HTTP/1.1';
   const seen = new Set<string>();
   for (let index = 0; index < rawHeaders.length; index += 2) {

@@ -2,7 +2,7 @@ import type { PipeTransform } from '@nestjs/common';
 import type { z } from 'zod';
 import { checked } from '../errors/checked.js';
 
-/** Lets only what the schema allows through to its handler. */
+/** Validates a value before its handler sees it. */
 export class SchemaPipe implements PipeTransform {
   constructor(private readonly schema: z.ZodType) {}
 

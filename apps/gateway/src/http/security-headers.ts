@@ -1,7 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import helmet from 'helmet';
 
-/** What helmet sets, by name. It is the same for every answer, so that helmet is asked once and not for each of them. */
+/**
+ * The headers that helmet sets, by name. They are the same for every answer, so helmet is called once and not per
+ * answer.
+ */
 export function securityHeaders(): Record<string, string> {
   const headers: Record<string, string> = {};
   const response = {
@@ -22,7 +25,7 @@ export function securityHeaders(): Record<string, string> {
         styleSrc: ["'self'"],
       },
     },
-    // Whether TLS is in front of us is for whoever ends it to say.
+    // Whether to use TLS only is up to the proxy that terminates it.
     strictTransportSecurity: false,
   });
   set({} as IncomingMessage, response as unknown as ServerResponse, (error?: unknown) => {

@@ -4,13 +4,13 @@ import { LeakyBucket } from '../limits/leaky-bucket.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { PendingSockets } from './pending-sockets.js';
 
-/** How many requests that prove nothing may come at once, and how many more each second, on all connections together. */
+/** How many unauthenticated requests may come at once, and how many more per second, on all connections together. */
 const RATE = { burst: 500, perSecond: 100 };
 
-/** The health checks have a rate of their own, so that nothing else delays them. */
+/** Health checks have their own rate, so that nothing else delays them. */
 const HEALTH = '/health';
 
-/** How often requests that wait are looked at, in ms. */
+/** How often waiting requests are checked, in ms. */
 const TURN_MS = 100;
 
 interface Held {
@@ -19,11 +19,11 @@ interface Held {
 }
 
 /**
- * Has requests wait that come without a valid API key, faster than {@link RATE}: each costs the CPU as much as some messages,
- * and anybody can send them without end. They wait in turn, one for each connection, and count as pending meanwhile. The
- * first request of a connection never waits: whoever sends each on a connection of its own is slowed down by that.
+ * Delays requests without a valid API key that come faster than {@link RATE}. Each costs as much CPU as several
+ * messages, and anybody can send any number of them. They wait in turn, one per connection, and count as pending
+ * meanwhile. The first request of a connection never waits: opening a connection for each is slow enough.
  */
-export class UnprovenRequests {
+export class UnauthenticatedRequests {
   private readonly known = new WeakSet<Socket>();
   private readonly queues = [new Queue(), new Queue()] as const;
 
@@ -33,7 +33,7 @@ export class UnprovenRequests {
     private readonly metrics: Pick<Metrics, 'limited'>,
   ) {}
 
-  /** A hook `onRequest` of Fastify. */
+  /** A Fastify `onRequest` hook. */
   readonly take = (request: FastifyRequest, _reply: FastifyReply, proceed: () => void): void => {
     const { socket, url = '' } = request.raw;
     const isFirst = !this.known.has(socket);
@@ -49,7 +49,7 @@ export class UnprovenRequests {
       return;
     }
     this.metrics.limited.inc({ limit: 'unproven_requests' });
-    // If there are too many connections this one may be ended, as one that does nothing.
+    // If there are too many connections, this one may be closed like an idle one.
     this.pending.release(socket);
     queue.add({
       socket,

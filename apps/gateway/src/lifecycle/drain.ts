@@ -10,20 +10,24 @@ import { Lifecycle } from './lifecycle.js';
 import { requestsOf } from '../http/http-server.js';
 import { ManagementServer } from '../http/management-server.js';
 
-/** The share of the drain window that is left to the client that is told last. */
+/** The share of the drain window that is left to the client that is asked last. */
 const LAST_SHARE = 1 / 6;
 const BATCH_EVERY_MS = 100;
 
-/** How long HTTP requests may take that are under way when all else has ended, in ms. The broker settles each within 2 s. */
+/**
+ * How long HTTP requests in progress may take after everything else has ended, in ms. The broker settles each call
+ * within 2 s.
+ */
 const REQUESTS_WITHIN_MS = 3_000;
 
-/** How long connections may then take to end, in ms. */
+/** How long HTTP connections may then take to end, in ms. */
 const CLOSED_WITHIN_MS = 2_000;
 
 /**
- * What happens between SIGTERM and the end: readiness fails at once, upgrades are accepted for the settle time and then
- * refused, clients are invited elsewhere in batches spread over the window, and whoever is left is closed with 1012.
- * HTTP requests are answered to the end, and each answer ends its connection, so that callers move as well.
+ * The time between SIGTERM and the end. Readiness fails at once. Upgrades are accepted during the settle time and then
+ * refused. Clients are asked to reconnect, in batches spread over the drain window, and those that remain are closed
+ * with 1012. HTTP requests are answered to the end, and each answer closes its connection, so that callers move as
+ * well.
  */
 @Injectable()
 export class Drain implements BeforeApplicationShutdown {
@@ -39,7 +43,7 @@ export class Drain implements BeforeApplicationShutdown {
   async beforeApplicationShutdown(): Promise<void> {
     const { settle, window } = this.config.drain;
     this.lifecycle.stage = 'settling';
-    this.logger.info({ connections: this.connections.count, settle, window }, 'stopping: not ready any more');
+    this.logger.info({ connections: this.connections.count, settle, window }, 'stopping: no longer ready');
     const server = this.adapterHost.httpAdapter.getHttpServer() as Server;
     requestsOf(server).closeEach();
     this.management.closeEach();
@@ -55,19 +59,19 @@ export class Drain implements BeforeApplicationShutdown {
     await this.endRequests(server);
   }
 
-  /** Nest stops the HTTP server next, and Node waits without end for a request that is never sent to its end. */
+  /** Nest stops the HTTP server next, and Node would wait forever for a request that is never completed. */
   private async endRequests(server: Server): Promise<void> {
     const requests = requestsOf(server);
     const end = performance.now() + REQUESTS_WITHIN_MS;
     while (requests.underWay > 0 && performance.now() < end) await sleep(BATCH_EVERY_MS / 2);
     setTimeout(() => server.closeAllConnections(), CLOSED_WITHIN_MS).unref();
-    // Nest ends idle connections next. Whatever has arrived by now is read first, and so belongs to none of these.
+    // Nest closes idle connections next. Reading what has arrived by now makes sure that none of them has a request.
     await polled();
   }
 
   /**
-   * Spreads the invitations evenly, so that the other pods meet a steady stream and no storm. Everybody has until the end:
-   * the pods that they move to may have just begun, and be slow.
+   * Spreads the invitations evenly, so that the other pods get a steady stream and not a storm. All clients have until
+   * the end, since the pods that they move to may have just started, and be slow.
    */
   private async inviteAll(connections: Connection[], window: number, end: number): Promise<void> {
     const last = window * LAST_SHARE;

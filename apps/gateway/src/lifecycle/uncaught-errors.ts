@@ -1,30 +1,27 @@
 import { pino, destination } from 'pino';
 
-/** Beyond these an error that comes again and again would fill the log. */
+/** More lines than this, from an error that repeats, would fill the log. */
 const MAX_LINES = 100;
 
-/** Credentials in a URL, and what stands in its query. */
+/** Credentials in a URL, and its query. */
 const SECRETS = /\/\/[^/\s@]+@|\?[^\s'")]+/g;
 
 /**
- * What nobody caught: each is one line of the log, at the level `fatal`, and the first has the process stop as a signal
- * does, so that its clients are moved and not cut off. Node would end the process.
+ * Logs each uncaught error as one line at the level `fatal`. The first one stops the process like a signal does, so
+ * that its clients are moved and not cut off: Node would end it at once.
  *
- * @param stop begins to stop the process, and resolves when that is done; must not throw.
+ * @param stop starts to stop the process; must not throw.
  */
 export function stopOnUncaught(stop: () => void): void {
-  // Written at once, since the process may be about to end.
+  // Written synchronously, since the process may be about to end.
   const logger = pino({}, destination({ dest: 1, sync: true }));
   let lines = 0;
-  // Rejections that nobody handles come here too.
+  // Unhandled rejections arrive here as well.
   process.on('uncaughtException', (error: unknown, origin) => {
     lines += 1;
     if (lines <= MAX_LINES) {
       try {
-        logger.fatal(
-          { err: describe(error), origin },
-          lines === 1 ? 'an uncaught error: stopping' : 'an uncaught error',
-        );
+        logger.fatal({ err: describe(error), origin }, lines === 1 ? 'uncaught error: stopping' : 'uncaught error');
       } catch {
         // There is nowhere left to write to.
       }
@@ -33,7 +30,7 @@ export function stopOnUncaught(stop: () => void): void {
   });
 }
 
-/** Without the fields that libraries add to their errors: a command of Redis, say, with all that it was to write. */
+/** Without the fields that libraries add to their errors: a Redis command, for example, with everything it was to write. */
 function describe(error: unknown): object {
   if (!(error instanceof Error)) return { type: typeof error };
   const { name, message, stack = '' } = error;

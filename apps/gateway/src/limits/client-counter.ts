@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/index.js';
 import { Tally } from './tally.js';
 
-/** A limit that has no room for another client. */
+/** A limit that leaves no room for another client. */
 export type FullLimit = 'pod_connections' | 'user_connections' | 'address_connections';
 
 export interface Newcomer {

@@ -12,10 +12,13 @@ import { connectionCost, HeldMemory, type FullShare } from './held-memory.js';
 import { Overload } from './overload.js';
 import { RateTable, type Rate } from './rate-table.js';
 
-/** The reserve for upgrades whose token was verified, as a share of the rate of all. */
+/** The part of the rate that is reserved for upgrades with a verified token. */
 const RESERVE = 0.5;
 
-/** How many tokens are verified before the rate of all is asked, as a multiple of it. A check costs less than an upgrade. */
+/**
+ * How many tokens may be verified before the shared rate applies, as a multiple of it. Verifying costs less than an
+ * upgrade.
+ */
 const TRIALS = 4;
 
 const REFUSALS: Readonly<Record<FullLimit | FullShare, [ErrorCode, string?]>> = {
@@ -28,7 +31,7 @@ const REFUSALS: Readonly<Record<FullLimit | FullShare, [ErrorCode, string?]>> = 
   anonymous_memory: ['overloaded', 'too many anonymous clients'],
 };
 
-/** Whether there is room for another connection. */
+/** Decides whether there is room for another connection, and whether upgrades come too fast. */
 @Injectable()
 export class ConnectionLimits {
   private readonly podRate: LeakyBucket;
@@ -53,7 +56,7 @@ export class ConnectionLimits {
   }
 
   /**
-   * Asked before anything else of an upgrade is looked at: if there is too much to do, a refusal must cost least.
+   * The first check of every upgrade: under overload, a refusal must be as cheap as possible.
    *
    * @throws ProtocolError `overloaded`
    */
@@ -62,8 +65,8 @@ export class ConnectionLimits {
   }
 
   /**
-   * Whether an upgrade that cannot succeed, whoever sends it, is answered. Such upgrades have a rate of their own, so that
-   * they use up nobody else's, and what is beyond it costs us no answer.
+   * Whether to answer an upgrade that cannot succeed, whoever sent it. Such upgrades have a rate of their own, so that
+   * they take nothing from valid ones. Those beyond the rate get no answer.
    */
   takeRefusal(): boolean {
     if (this.refusals.add()) return true;
@@ -72,9 +75,9 @@ export class ConnectionLimits {
   }
 
   /**
-   * Takes an upgrade that might succeed.
+   * Counts an upgrade that might succeed against its address.
    *
-   * @returns the address that its client is counted by; undefined where addresses are not told apart.
+   * @returns the address to count the client by; undefined if addresses are not told apart.
    * @throws ProtocolError `rate_limited`
    */
   takeFromAddress(request: IncomingMessage): string | undefined {
@@ -89,13 +92,13 @@ export class ConnectionLimits {
     return address;
   }
 
-  /** Whether a token may be verified before the rate of all is asked: the answer decides which rate counts. */
+  /** Whether a token may be verified before the shared rate applies. Its validity decides which rate counts. */
   takeTrial(): boolean {
     return this.trials.add();
   }
 
   /**
-   * Takes an upgrade out of the pod's rate. Nobody can use up the reserve without a valid token.
+   * Counts an upgrade against the pod's rate. Without a valid token nobody can use up the reserve.
    *
    * @param isProven whether its token was verified.
    * @throws ProtocolError `overloaded`
@@ -121,7 +124,7 @@ export class ConnectionLimits {
     throw new ProtocolError(...REFUSALS[limit]);
   }
 
-  /** A connection that takes over from another takes no more of a share: the other one ends. */
+  /** A connection that replaces another one of its session takes no additional share: the other one ends. */
   private fullShare(newcomer: Newcomer): FullShare | undefined {
     const limit = this.memory.full(newcomer, connectionCost(undefined));
     return limit !== 'memory' && this.clients.newestOf(newcomer.session) !== undefined ? undefined : limit;

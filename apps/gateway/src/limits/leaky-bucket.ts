@@ -1,6 +1,6 @@
 import { tick, TICK_MS } from './ticks.js';
 
-/** A rate with a burst: holds `burst` at first and leaks `perSecond`; `add` says whether it ran over. */
+/** A rate with a burst: the bucket holds `burst` and leaks `perSecond`. */
 export class LeakyBucket {
   private level = 0;
   private at = tick();
@@ -10,7 +10,10 @@ export class LeakyBucket {
     private readonly perSecond: number,
   ) {}
 
-  /** @returns false if there is no room for one. If there is, an amount larger than the room left is taken all the same. */
+  /**
+   * @returns false if there is no room for one. Otherwise the whole amount is taken, even if it is larger than the room
+   * left.
+   */
   add(amount = 1): boolean {
     if (!this.hasRoom) return false;
     this.level += amount;
@@ -23,7 +26,7 @@ export class LeakyBucket {
     return this.level + 1 <= this.burst;
   }
 
-  /** Takes what has happened already, even if that is too much. */
+  /** Takes what has already happened, even if it is too much. */
   pour(amount: number): void {
     this.leak();
     this.level += amount;

@@ -4,13 +4,13 @@ import { ProtocolError } from '../errors/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
 import { Tally } from './tally.js';
 
-/** The largest share of the places that one address may take. */
+/** The largest share of the places for one address. */
 const ADDRESS_SHARE = 0.25;
 
 /**
- * Upgrades whose client is being verified, which may take as long as the backend or the identity provider needs. They have
- * asked for something, so no silent connection may take their place: they have a bound of their own. Each ends when
- * its verification does, and every step of that has a time limit.
+ * Upgrades whose client is being verified, which takes as long as the backend or the identity provider needs. They have
+ * a limit of their own, so that silent connections cannot push them out. Each ends with its verification, every step of
+ * which has a time limit.
  */
 @Injectable()
 export class Verifying {
@@ -25,12 +25,12 @@ export class Verifying {
   ) {
     this.max = limits.verifying;
     this.maxPerAddress = Math.ceil(this.max * ADDRESS_SHARE);
-    metrics.gauge('holdfast_verifying', 'Upgrades whose client is being verified', () => this.count);
+    metrics.gauge('holdfast_verifying', 'Upgrades waiting for the verification of their client', () => this.count);
   }
 
   /**
-   * Every call that does not throw must be followed by {@link leave}, also if the client has gone by then: its question is
-   * still under way.
+   * Every call that does not throw must be followed by {@link leave}, even if the client has gone: its verification is
+   * still in progress.
    *
    * @param address absent if addresses are not told apart.
    * @throws ProtocolError `overloaded`

@@ -4,16 +4,16 @@ import type { Logger as PinoLogger } from 'pino';
 import pretty from 'pino-pretty';
 import type { Config } from '../config/index.js';
 
-/** Where a path ends, plain or encoded: what is behind it may hold a secret under any name. */
+/** Where a path ends, plain or percent-encoded. What follows may hold a secret under any name. */
 const PATH_END = /[?;#&=]|%(?:3f|3b|23|26|3d)/i;
 
-/** The longest part of a path that is shown if no route is known: tokens are longer. */
+/** The longest path segment that is logged if no route matches. Tokens are longer. */
 const MAX_SEGMENT = 24;
 
 /**
- * The path of a request as a log may show it, without its query, parameters and fragment.
+ * The path of a request as it may be logged: without query, parameters and fragment.
  *
- * @param isKnown whether a route answers it. If none does, any part of it may be a secret that was put in the wrong place.
+ * @param isKnown whether a route matches. If not, any segment may be a secret in the wrong place.
  */
 export function pathForLog(url: string, isKnown: boolean): string {
   const [path = ''] = url.split(PATH_END, 1);
@@ -26,7 +26,7 @@ export function pathForLog(url: string, isKnown: boolean): string {
 
 const asGiven = <T>(value: T): T => value;
 
-/** JSON in production, for people in development. No header is logged: several of them may hold a token. */
+/** JSON in production, human-readable in development. No header is logged, since several may carry a token. */
 export function logOptions({ log, mode }: Config): Params {
   return {
     pinoHttp: [
@@ -34,15 +34,18 @@ export function logOptions({ log, mode }: Config): Params {
       { level: log.level, wrapSerializers: false, serializers: { req: asGiven, res: asGiven } },
       mode === 'development' ? pretty({ singleLine: true, ignore: 'pid,hostname' }) : process.stdout,
     ],
-    // See `requestLog`: a logger of its own for each request would cost more than most requests.
+    // `requestLog` does this: a child logger for each request would cost more than most requests do.
     forRoutes: [],
   };
 }
 
-/** What says that something shared (the broker, a webhook, this pod) cannot be used now: that is logged once, not per request. */
+/**
+ * Statuses that mean that something shared (the broker, a webhook, this pod) is unavailable. That is logged once per
+ * outage and not per request.
+ */
 const OUTAGES: ReadonlySet<number> = new Set([503, 504]);
 
-/** A hook `onResponse` of Fastify that logs each request, with the `responseTime` in ms. */
+/** A Fastify `onResponse` hook that logs each request with its `responseTime` in ms. */
 export function requestLog(logger: PinoLogger) {
   return (
     { method, url, routeOptions }: FastifyRequest,
@@ -58,10 +61,10 @@ export function requestLog(logger: PinoLogger) {
   };
 }
 
-/** What Nest says of itself while it starts: for debugging only. */
+/** What Nest logs while it starts: for debugging only. */
 const STARTING = new Set(['NestFactory', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer', 'WebSocketsController']);
 
-/** Nest's logger on pino, without the lines that tell each start the same. */
+/** Nest's logger on pino, with the startup lines at level debug. */
 export class AppLogger extends Logger {
   override log(message: unknown, ...params: unknown[]): void {
     if (STARTING.has(String(params.at(-1)))) super.debug(message, ...params);

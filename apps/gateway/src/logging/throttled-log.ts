@@ -2,18 +2,24 @@
 const INTERVAL_MS = 60_000;
 
 interface Kind {
-  /** For {@link performance.now}. */
+  /** On the clock of {@link performance.now}. */
   nextAt: number;
   skipped: number;
 }
 
-/** Has one line per kind and minute logged, however often something happens. There must be few kinds. */
+/**
+ * Logs at most one line per kind and minute, however often something happens. Each kind is kept in memory, so there
+ * must be few of them.
+ */
 export class ThrottledLog {
   private readonly kinds = new Map<string, Kind>();
 
   constructor(private readonly interval = INTERVAL_MS) {}
 
-  /** @param write is called unless a line of this kind was written a moment ago, with how many have been skipped since. */
+  /**
+   * @param write is called with the number of lines skipped since the last one, unless a line of this kind was written
+   * less than a minute ago.
+   */
   write(kind: string, write: (skipped: number) => void): void {
     const now = performance.now();
     const known = this.kinds.get(kind);

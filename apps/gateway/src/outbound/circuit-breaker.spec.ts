@@ -1,24 +1,24 @@
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { BackendBreaker } from './circuit-breaker.js';
+import { CircuitBreaker } from './circuit-breaker.js';
 
 let changes: boolean[];
-let sut: BackendBreaker;
+let sut: CircuitBreaker;
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance'] });
   onTestFinished(() => void vi.useRealTimers());
   changes = [];
-  sut = new BackendBreaker((isOpen) => changes.push(isOpen));
+  sut = new CircuitBreaker((isOpen) => changes.push(isOpen));
 });
 
-function failAll(...askers: string[]): void {
-  for (const asker of askers) sut.failed(asker, 'other');
+function failAll(...callers: string[]): void {
+  for (const caller of callers) sut.failed(caller, 'other');
 }
 
 const FIVE = ['a', 'b', 'c', 'd', 'e'] as const;
 
 describe('a circuit that opens for faults of the backend only', () => {
-  it('stays closed whatever fails for a few askers while others are answered', () => {
+  it('stays closed whatever fails for a few callers while others are answered', () => {
     for (let n = 0; n < 1_000; n += 1) {
       failAll('evil', 'worse', 'worst', 'friend');
       sut.answered();
@@ -27,7 +27,7 @@ describe('a circuit that opens for faults of the backend only', () => {
     expect(changes).toEqual([]);
   });
 
-  it('stays closed for one asker who fails many times at once', () => {
+  it('stays closed for one caller who fails many times at once', () => {
     for (let n = 0; n < 1_000; n += 1) failAll('evil');
     expect(sut.isOpen).toBe(false);
   });
@@ -56,7 +56,7 @@ describe('a circuit that opens for faults of the backend only', () => {
     expect(sut.isOpen).toBe(true);
   });
 
-  it('lets a few try after a while, one question of each asker, and closes as soon as one is answered', () => {
+  it('lets a few try after a while, one question of each caller, and closes as soon as one is answered', () => {
     failAll(...FIVE);
     vi.advanceTimersByTime(1_000);
     expect(sut.refusesAll).toBe(false);
@@ -76,7 +76,7 @@ describe('a circuit that opens for faults of the backend only', () => {
     const tried: number[] = [];
     for (let second = 0; second < 40; second += 1) {
       vi.advanceTimersByTime(1_000);
-      const admitted = Array.from({ length: 20 }, (_, n) => `user-${n}`).filter((asker) => sut.admits(asker));
+      const admitted = Array.from({ length: 20 }, (_, n) => `user-${n}`).filter((caller) => sut.admits(caller));
       failAll(...admitted);
       if (admitted.length > 0) tried.push(second);
       expect(admitted.length).toBeLessThanOrEqual(5);

@@ -1,7 +1,10 @@
-/** How many askers must fail, with nobody answered in between, until the fault is taken for the backend's. */
+/** How many callers must fail, with no success in between, for the backend to be at fault. */
 const BREAK_AFTER = 5;
 
-/** One asker can cause any number of failures. Nobody else being answered for so long, in ms, makes them the backend's. */
+/**
+ * A single caller can cause any number of failures. If there was no success for this long, in ms, the backend is at
+ * fault.
+ */
 const BREAK_AFTER_FAILURES = 20;
 const BREAK_AFTER_MS = 10_000;
 
@@ -9,23 +12,23 @@ const BREAK_AFTER_MS = 10_000;
 const MIN_BREAK_MS = 1_000;
 const MAX_BREAK_MS = 10_000;
 
-/** How many questions try, in each period after the first, whether the backend is back. */
+/** How many requests per period, after the first one, may probe whether the backend is back. */
 const PROBES = 5;
 
-/** How the last question ended that somebody asked. */
+/** Why a request failed. */
 export type Fault = 'unreachable' | 'other';
 
 /**
- * Leaves a backend alone that fails, whoever asks. What it answers to one asker proves nothing: that question may be what it
- * fails at. So failures count once for each asker, and one answer to anybody clears them. Only a server that cannot be
- * reached at all is at fault by itself.
+ * Stops requests to a failing backend. A failure for one caller proves nothing, since that very request may be the
+ * cause. So failures count once per caller, and one success for anybody clears them. Only a server that cannot be
+ * reached is at fault regardless of the caller.
  */
-export class BackendBreaker {
+export class CircuitBreaker {
   private readonly failing = new Set<string>();
   private failures = 0;
   private unreachable = 0;
   private failingSince = 0;
-  /** When the present period of an open circuit ends; undefined while it is closed. */
+  /** When the current period of the open circuit ends; undefined while it is closed. */
   private periodEnd: number | undefined;
   private periodMs = MIN_BREAK_MS;
   private probesLeft = 0;
@@ -38,24 +41,24 @@ export class BackendBreaker {
     return this.periodEnd !== undefined;
   }
 
-  /** Whether nobody is let through now. */
+  /** Whether no request is let through now. */
   get refusesAll(): boolean {
     return this.periodEnd !== undefined && this.probesLeft === 0 && performance.now() < this.periodEnd;
   }
 
   /**
-   * Whether a question may be asked. While the circuit is open a few may, each of another asker, so that one whose questions
-   * always fail does not keep it open for others.
+   * Whether a request may be sent. While the circuit is open a few may, each of a different caller, so that one whose
+   * requests always fail does not keep it open for others.
    */
-  admits(asker: string): boolean {
+  admits(caller: string): boolean {
     if (this.periodEnd === undefined) return true;
     if (performance.now() >= this.periodEnd) {
       this.periodMs = Math.min(2 * this.periodMs, MAX_BREAK_MS);
       this.beginPeriod(PROBES);
     }
-    if (this.probesLeft === 0 || this.probing.has(asker)) return false;
+    if (this.probesLeft === 0 || this.probing.has(caller)) return false;
     this.probesLeft -= 1;
-    this.probing.add(asker);
+    this.probing.add(caller);
     return true;
   }
 
@@ -68,7 +71,7 @@ export class BackendBreaker {
     this.onChange(false);
   }
 
-  /** @param voter whom the failure counts for: of those who cannot be told apart one for all. */
+  /** @param voter whom the failure counts for; callers that cannot be told apart count as one. */
   failed(voter: string, fault: Fault): void {
     const now = performance.now();
     if (this.failures === 0) this.failingSince = now;
@@ -84,7 +87,7 @@ export class BackendBreaker {
   }
 
   private beginPeriod(probes: number): void {
-    // Pods that failed together do not come again together.
+    // So that pods that failed together do not retry together.
     this.periodEnd = performance.now() + this.periodMs * (0.75 + 0.25 * Math.random());
     this.probesLeft = probes;
     this.probing.clear();

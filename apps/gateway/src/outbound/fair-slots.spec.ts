@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { FairSlots, NotRunError, type Asker } from './fair-slots.js';
+import { FairSlots, NotRunError, type Caller } from './fair-slots.js';
 
 const LONG_MS = 1_000_000;
-const user = (key: string): Asker => ({ key, isProven: true });
-const stranger = (key: string): Asker => ({ key, isProven: false });
+const user = (key: string): Caller => ({ key, isProven: true });
+const stranger = (key: string): Caller => ({ key, isProven: false });
 
 /** Tasks that end when the test says so. */
 class Work {
@@ -14,15 +14,15 @@ class Work {
 
   constructor(private readonly slots: FairSlots) {}
 
-  add(asker: Asker, times = 1, within = LONG_MS): void {
+  add(caller: Caller, times = 1, within = LONG_MS): void {
     for (let time = 0; time < times; time += 1) {
       const task = (): Promise<void> => {
-        this.started.push(asker.key);
+        this.started.push(caller.key);
         return new Promise((resolve) => this.ends.push(resolve));
       };
-      void this.slots.run(asker, within, task).catch((error: unknown) => {
+      void this.slots.run(caller, within, task).catch((error: unknown) => {
         if (!(error instanceof NotRunError)) throw error;
-        this.refused.push(asker.key);
+        this.refused.push(caller.key);
       });
     }
   }
@@ -44,7 +44,7 @@ function count(list: readonly string[], key: string): number {
 }
 
 describe('slots that are shared', () => {
-  it('are all used by several, and by one asker a quarter of them', async () => {
+  it('are all used by several, and by one caller a quarter of them', async () => {
     const work = new Work(new FairSlots(8, 100));
     work.add(user('ann'), 10);
     expect(work.underWay).toBe(2);
@@ -84,7 +84,7 @@ describe('slots that are shared', () => {
     expect(work.refused).toEqual(['g']);
   });
 
-  it('are kept in part, with room to wait, from any number of askers who have not proven who they are', async () => {
+  it('are kept in part, with room to wait, from any number of callers who have not proven who they are', async () => {
     const work = new Work(new FairSlots(8, 16));
     for (let n = 0; n < 100; n += 1) work.add(stranger(`stranger-${n}`));
     expect(work.underWay).toBe(6);

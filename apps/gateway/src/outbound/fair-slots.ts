@@ -1,26 +1,26 @@
-import { Ladder } from './ladder.js';
+import { CountIndex } from './count-index.js';
 
-/** Who asks for something that there is not enough of for everybody. */
-export interface Asker {
+/** Somebody who competes for a limited resource. */
+export interface Caller {
   /** What it is counted by. */
   readonly key: string;
-  /** Whether it has proven who it is. Those who have not can make up as many keys as they like. */
+  /** Whether it has proven its identity. Those who have not can make up as many keys as they like. */
   readonly isProven: boolean;
 }
 
-/** The largest share of the slots that one asker may hold. */
-const ASKER_SHARE = 0.25;
-const MIN_PER_ASKER = 2;
+/** The largest share of the slots for one caller. */
+const CALLER_SHARE = 0.25;
+const MIN_PER_CALLER = 2;
 
-/** The largest share of the slots, and of the room to wait, that all may hold who have not proven who they are. */
+/** The largest share of the slots, and of the queue, for all callers together that have not proven their identity. */
 const UNPROVEN_SHARE = 0.75;
 
-/** A task was not run: there is no room for it, it waited for too long, or it would have failed. */
+/** A task was not run: the queue is full, it waited for too long, or it was bound to fail. */
 export class NotRunError extends Error {
   override readonly name = 'NotRunError';
 
   constructor() {
-    super('it was not run');
+    super('the task was not run');
   }
 }
 
@@ -31,7 +31,7 @@ interface Task {
   readonly until: number;
 }
 
-/** What one asker has waiting and under way; kept only while there is any. */
+/** What one caller has waiting and running; kept only while there is any. */
 interface Account {
   readonly key: string;
   readonly kind: Kind;
@@ -39,12 +39,12 @@ interface Account {
   underWay: number;
 }
 
-/** Those who have proven who they are, or those who have not. */
+/** All callers that have proven their identity, or all that have not. */
 class Kind {
-  /** Who may start a task, in turn: whoever started one goes to the end. */
+  /** Callers that may start a task, in turn: after starting one a caller goes to the end. */
   readonly turns = new Set<Account>();
-  /** By what they have waiting. */
-  readonly ladder = new Ladder<Account>();
+  /** Callers by the number of their waiting tasks. */
+  readonly index = new CountIndex<Account>();
   underWay = 0;
   waiting = 0;
 
@@ -55,21 +55,21 @@ class Kind {
 }
 
 /**
- * Runs so many tasks at once, and shares the slots and the room to wait among those who ask. Askers take turns, however
- * many tasks each has. If all places to wait are taken, the newest task of the asker with the most of them gives way, so
- * that nobody is refused because one other asks for much.
+ * Runs a limited number of tasks at once, and shares the slots and the queue fairly. Callers take turns, however many
+ * tasks each has. If the queue is full, the newest task of the caller with the most waiting tasks is dropped, so that
+ * nobody is refused because of one greedy caller.
  */
 export class FairSlots {
   private readonly accounts = new Map<string, Account>();
   private readonly proven: Kind;
   private readonly unproven: Kind;
-  private readonly maxPerAsker: number;
+  private readonly maxPerCaller: number;
 
   constructor(
     private readonly slots: number,
     private readonly maxWaiting: number,
   ) {
-    this.maxPerAsker = Math.max(MIN_PER_ASKER, Math.ceil(slots * ASKER_SHARE));
+    this.maxPerCaller = Math.max(MIN_PER_CALLER, Math.ceil(slots * CALLER_SHARE));
     this.proven = new Kind(slots, maxWaiting);
     this.unproven = new Kind(Math.ceil(slots * UNPROVEN_SHARE), Math.ceil(maxWaiting * UNPROVEN_SHARE));
   }
@@ -80,8 +80,8 @@ export class FairSlots {
    * @param within how long it may wait for its turn, in ms.
    * @throws NotRunError; otherwise what the task throws.
    */
-  async run<T>(asker: Asker, within: number, task: () => Promise<T>): Promise<T> {
-    const account = this.accountOf(asker);
+  async run<T>(caller: Caller, within: number, task: () => Promise<T>): Promise<T> {
+    const account = this.accountOf(caller);
     if (account.waiting.length > 0 || !this.mayStart(account)) await this.turnOf(account, within);
     else this.begin(account);
     try {
@@ -95,7 +95,7 @@ export class FairSlots {
     return this.proven.underWay + this.unproven.underWay;
   }
 
-  private accountOf({ key, isProven }: Asker): Account {
+  private accountOf({ key, isProven }: Caller): Account {
     let account = this.accounts.get(key);
     if (account === undefined) {
       account = { key, kind: isProven ? this.proven : this.unproven, waiting: [], underWay: 0 };
@@ -105,7 +105,7 @@ export class FairSlots {
   }
 
   private mayStart({ kind, underWay }: Account): boolean {
-    return this.underWay < this.slots && kind.underWay < kind.maxUnderWay && underWay < this.maxPerAsker;
+    return this.underWay < this.slots && kind.underWay < kind.maxUnderWay && underWay < this.maxPerCaller;
   }
 
   private turnOf(account: Account, within: number): Promise<void> {
@@ -120,13 +120,13 @@ export class FairSlots {
     });
   }
 
-  /** @returns false if there is none, and nobody has more waiting than this one would. */
+  /** @returns false if the queue is full and nobody has more waiting tasks than this caller would have. */
   private makeRoom({ kind, waiting }: Account): boolean {
     const { proven, unproven } = this;
     const isKindFull = kind.waiting >= kind.maxWaiting;
     if (!isKindFull && proven.waiting + unproven.waiting < this.maxWaiting) return true;
-    const highest = unproven.ladder.height > proven.ladder.height ? unproven : proven;
-    const hog = (isKindFull ? kind : highest).ladder.top;
+    const highest = unproven.index.height > proven.index.height ? unproven : proven;
+    const hog = (isKindFull ? kind : highest).index.top;
     if (hog === undefined || hog.waiting.length <= waiting.length + 1) return false;
     hog.waiting.pop()?.refuse(new NotRunError());
     this.waitingChanged(hog, -1);
@@ -160,7 +160,7 @@ export class FairSlots {
     }
   }
 
-  /** The asker whose turn it is, if there is a slot for one. The kind that holds less than half of the slots comes first. */
+  /** The caller whose turn it is, if a slot is free. The kind that holds fewer than half of the slots comes first. */
   private next(): Account | undefined {
     if (this.underWay >= this.slots) return undefined;
     const { proven, unproven } = this;
@@ -172,14 +172,14 @@ export class FairSlots {
   private waitingChanged(account: Account, by: 1 | -1): void {
     const { kind, waiting } = account;
     kind.waiting += by;
-    kind.ladder.move(account, waiting.length - by, waiting.length);
+    kind.index.move(account, waiting.length - by, waiting.length);
     if (waiting.length === 0) kind.turns.delete(account);
     else this.takeTurns(account);
   }
 
-  /** Whoever has as much under way as it may takes no turns until some of it has ended. */
+  /** A caller that runs as many tasks as it may takes no turns until one of them has ended. */
   private takeTurns(account: Account): void {
-    if (account.waiting.length > 0 && account.underWay < this.maxPerAsker) account.kind.turns.add(account);
+    if (account.waiting.length > 0 && account.underWay < this.maxPerCaller) account.kind.turns.add(account);
   }
 
   private forgetIfIdle({ key, waiting, underWay }: Account): void {

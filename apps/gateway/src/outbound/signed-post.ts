@@ -6,15 +6,15 @@ const MAX_ANSWER_BYTES = 65_536;
 
 export interface SignedPost {
   readonly url: string;
-  /** As the configuration has them: `whsec_` and the key in Base64. */
+  /** As configured: `whsec_` followed by the key in Base64. */
   readonly secrets: readonly string[];
   readonly type: string;
   readonly data: object;
-  /** ms for the answer. */
+  /** ms until the answer must have been read. */
   readonly timeout: number;
-  /** The same for each attempt to send the same, by which the receiver knows it again. */
+  /** The same for each attempt to send the same message, so that the receiver can recognize it. */
   readonly id?: string;
-  /** Ends it early. */
+  /** Aborts the request. */
   readonly signal?: AbortSignal;
 }
 
@@ -23,9 +23,9 @@ export function messageId(): string {
 }
 
 /**
- * Sends a message to a team's backend, as the Standard Webhooks specification has it
+ * Sends a message to a team's backend as specified by Standard Webhooks
  * (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md): signed with each of the
- * secrets, so that the receiver can change from one to the next, and with a timestamp against replays.
+ * secrets, so that they can be rotated, and with a timestamp against replays.
  *
  * @returns the body of the answer.
  * @throws OutboundError
@@ -57,7 +57,7 @@ export async function signedPost({
   });
 }
 
-/** The specification's symmetric signature, `v1`. */
+/** The symmetric signature of the specification, `v1`. */
 function signature(secret: string, content: string): string {
   const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
   return `v1,${createHmac('sha256', key).update(content).digest('base64')}`;

@@ -8,7 +8,7 @@ import { Admission, BlockedUsers, sessionOfUser, Sessions, type Identity, type S
 import { Origins } from '../auth/origins.js';
 import { offersOurs, sessionSecretOf, tokenOf } from '../auth/token-carriers.js';
 import { CONFIG, type Config } from '../config/index.js';
-import { ambiguityOf } from '../http/request-smuggling.js';
+import { smugglingRiskOf } from '../http/request-smuggling.js';
 import { ConnectionLimits } from '../limits/connection-limits.js';
 import { PendingSockets } from '../http/pending-sockets.js';
 import { Verifying } from '../limits/verifying.js';
@@ -18,19 +18,19 @@ import { Connections } from '../connection/connections.js';
 import { refuseOnSocket } from '../http/raw-refusal.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { ProtocolError } from '../errors/protocol-error.js';
-import { toldByClose } from '../errors/close-for-error.js';
+import { closeForError } from '../errors/close-for-error.js';
 
-/** Where the WebSocket is. */
+/** The path of the WebSocket. */
 export const WEBSOCKET_PATH = '/ws';
 
 const WEBSOCKET_KEY = /^[+/0-9A-Za-z]{22}==$/;
 
-/** Whether a request asks for a WebSocket; one that asks for another protocol (h2c, say) is answered as plain HTTP. */
+/** Whether a request asks for a WebSocket. One that asks for another protocol (such as h2c) is answered as plain HTTP. */
 export function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket';
 }
 
-/** Decides about each HTTP upgrade: a WebSocket, or a refusal that says why. */
+/** Decides about each HTTP upgrade: a WebSocket, or a refusal with the reason. */
 @Injectable()
 export class Upgrades {
   private readonly origins: Origins;
@@ -59,12 +59,12 @@ export class Upgrades {
     head: Buffer,
     accepted: (connection: Connection) => void,
   ): Promise<void> {
-    // While the token is verified nobody else listens: a reset would end the process.
+    // Nobody else listens while the token is verified, and a reset would end the process.
     const onEarlyError = (): void => void socket.destroy();
     socket.on('error', onEarlyError);
     const upgrade = (then: (webSocket: WebSocket) => void): void => {
       socket.off('error', onEarlyError);
-      // The answer and the first frame are one write.
+      // So that the answer and the first frame are one write.
       socket.cork();
       server.handleUpgrade(request, socket, head, then);
       socket.uncork();
@@ -79,7 +79,7 @@ export class Upgrades {
       this.limits.checkRoom({ session: presented.id, address }, this.connections.count);
       const identity = await this.verified(request, target, presented, socket, address);
       const session = sessionOfUser(presented, identity?.user);
-      // It may have begun meanwhile.
+      // The drain may have started meanwhile.
       this.checkStage();
       this.limits.checkRoom({ session: session.id, user: identity?.user, address }, this.connections.count);
       if (socket.destroyed) return;
@@ -91,23 +91,23 @@ export class Upgrades {
       });
     } catch (error) {
       if (socket.destroyed) return;
-      // Whether it reads the refusal is its own affair.
+      // Whether the client reads the refusal is up to the client.
       this.pending.release(socket);
       const { code, detail } = this.refusal(error);
-      const close = toldByClose(code);
+      const close = closeForError(code);
       if (close === undefined || !offersOurs(request.headers)) {
         this.refuse(socket, code, detail);
         return;
       }
       this.metrics.refusedUpgrades.inc({ code });
       upgrade((webSocket) => {
-        // Whatever it sends until it is gone, wrong frames too, is of no interest.
+        // Whatever it sends until it is gone does not matter, including invalid frames.
         webSocket.on('error', () => undefined).close(CLOSE[close].code, CLOSE[close].reason);
       });
     }
   }
 
-  /** Whether it is an upgrade that might succeed costs least to find out; one that cannot is refused at once. */
+  /** Checks first what is cheapest: whether the upgrade can succeed at all. If not, it is refused at once. */
   private checkedTarget(request: IncomingMessage, socket: Duplex): Target | undefined {
     try {
       const target = targetOf(request);
@@ -135,13 +135,13 @@ export class Upgrades {
   private checkRequest(request: IncomingMessage, { path }: Target): void {
     const { headers, method } = request;
     if (path !== WEBSOCKET_PATH) throw new ProtocolError('not_found', `the WebSocket is at ${WEBSOCKET_PATH}`);
-    // What follows would be read as frames by us, and as a body by whoever stands between.
+    // We would read what follows as frames, and a proxy in between as a body.
     const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
-    if (hasBody) throw new ProtocolError('invalid', 'an upgrade has no body');
-    const ambiguity = ambiguityOf(request);
-    if (ambiguity !== undefined) throw new ProtocolError('invalid', ambiguity);
-    if (request.httpVersion !== '1.1') throw new ProtocolError('invalid', 'an upgrade is a request of HTTP/1.1');
-    if (method !== 'GET') throw new ProtocolError('method_not_allowed', 'an upgrade is a GET');
+    if (hasBody) throw new ProtocolError('invalid', 'an upgrade must not have a body');
+    const risk = smugglingRiskOf(request);
+    if (risk !== undefined) throw new ProtocolError('invalid', risk);
+    if (request.httpVersion !== '1.1') throw new ProtocolError('invalid', 'an upgrade must use HTTP/1.1');
+    if (method !== 'GET') throw new ProtocolError('method_not_allowed', 'an upgrade must use GET');
     if (headers['sec-websocket-version'] !== '13') throw new ProtocolError('upgrade_required');
     if (!WEBSOCKET_KEY.test(headers['sec-websocket-key'] ?? '')) {
       throw new ProtocolError('invalid', 'Sec-WebSocket-Key must be 16 bytes in Base64');
@@ -170,7 +170,7 @@ export class Upgrades {
     }
   }
 
-  /** Without a token: anonymous where that is allowed, and otherwise nobody until the client sends `connect`. */
+  /** Without a token the client is anonymous if that is allowed, and otherwise unknown until it sends `connect`. */
   private async identify(
     { headers }: IncomingMessage,
     { query }: Target,
@@ -179,7 +179,7 @@ export class Upgrades {
   ): Promise<Identity | undefined> {
     const { cookie, anonymous } = this.config.auth;
     const token = tokenOf(headers, query, cookie);
-    // What the token proves decides which rate counts. Beyond a number of checks the common rate comes first.
+    // Whether the token is valid decides which rate counts. Beyond a number of checks, the shared rate applies first.
     const isTried = token !== undefined && this.admission.provesTokens && this.limits.takeTrial();
     if (!isTried) this.limits.takeUpgrade(false);
     const proven = await this.admission.prove(token);
@@ -191,7 +191,7 @@ export class Upgrades {
   }
 }
 
-/** The target in origin form (RFC 9112, section 3.2.1). */
+/** A target in origin form (RFC 9112, section 3.2.1). */
 interface Target {
   readonly path: string;
   readonly query: URLSearchParams;
@@ -199,7 +199,7 @@ interface Target {
 
 function targetOf(request: IncomingMessage): Target {
   const target = request.url ?? '';
-  if (!target.startsWith('/')) throw new ProtocolError('invalid', 'the request target');
+  if (!target.startsWith('/')) throw new ProtocolError('invalid', 'the request target is not valid');
   const end = target.indexOf('?');
   if (end === -1) return { path: target, query: new URLSearchParams() };
   return { path: target.slice(0, end), query: new URLSearchParams(target.slice(end)) };

@@ -6,7 +6,7 @@ import { configFile, RedisPod, startRedis } from './support/pods.js';
 const CHANNEL = 'room';
 const LIVE = `holdfast:{${CHANNEL}}:live`;
 const SIGNALS = 'holdfast:{signals}:signals';
-const WARNING = 'something in the broker cannot be used and was skipped';
+const WARNING = 'skipped invalid data from the broker';
 
 /** None of them is what a pod stores, and most would make a frame that no client can read. */
 const PAYLOADS = [

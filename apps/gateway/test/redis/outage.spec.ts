@@ -20,7 +20,7 @@ describe('a pod and its Redis', { timeout: 60_000 }, () => {
     const sut = await RedisPod.run(url, 'early');
 
     await eventually(async () => expect((await sut.health('live')).status).toBe(200));
-    await eventually(() => expect(sut.process.output()).toMatch(/broker is down: .* not ready, trying again/));
+    await eventually(() => expect(sut.process.output()).toMatch(/broker is down: .* not ready; trying again/));
     const unready = await sut.health('ready');
     expect(unready).toMatchObject({
       status: 503,

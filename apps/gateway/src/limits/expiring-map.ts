@@ -1,16 +1,17 @@
 /**
- * A bounded map that forgets what nobody used for a while. Two generations of entries are kept for that long each, and
- * what was not used in either is forgotten. If there are too many keys, a generation ends early: memory stays bounded.
+ * A bounded map that drops entries which were not used for a while. Entries live in two generations of the given
+ * duration, and are dropped if neither saw a use. With too many keys a generation ends early, so that memory stays
+ * bounded.
  */
-export class Generations<V> {
+export class ExpiringMap<V> {
   private present = new Map<string, V>();
   private before = new Map<string, V>();
   private begun = performance.now();
 
   /**
-   * @param ms for which an entry is kept at least, unless there are too many.
+   * @param ms how long an unused entry is kept at least, unless there are too many.
    * @param maxEntries of both generations.
-   * @param create makes the entry of a key that is not known.
+   * @param create makes the entry of an unknown key.
    */
   constructor(
     private readonly ms: number,

@@ -181,7 +181,7 @@ export const operations: readonly Operation[] = [
     description:
       'They are closed with 4009 and do not come back by themselves. With `until`, new ones are refused until then, or ' +
       'until the latest time that was given. The broker keeps that for pods that start later or do not reach it now, as far ' +
-      'as it keeps anything: if it may begin anew, give the user no new token either.',
+      'as it keeps anything: if it may lose its data, give the user no new token either.',
     params: userParams,
     body: { schema: disconnectBody, optional: true, example: {} },
     answer: { schema: doneAnswer, example: {} },

@@ -23,7 +23,7 @@ import type { Connection } from '../connection/connection.js';
 import { ProtocolError } from '../errors/protocol-error.js';
 import type { Request } from '../connection/request.js';
 import { KnownChannels } from './known-channels.js';
-import { quotaKeyOf, Quotas } from '../limits/quotas.js';
+import { quotaKeyOf, Quotas, type QuotaUser } from '../limits/quotas.js';
 import { Metrics } from '../metrics/metrics.js';
 import { AuthorizationWebhook } from '../auth/authorization-webhook.js';
 import { fromBroker } from '../errors/broker-errors.js';
@@ -48,7 +48,7 @@ export interface Publish {
   readonly publisher: string;
   readonly sender?: Sender;
   /** Whose quota the bytes count against; absent for the HTTP API. */
-  readonly charged?: string;
+  readonly charged?: QuotaUser;
 }
 
 /** What can be done with channels, by the protocol and by the HTTP API. */
@@ -117,17 +117,17 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     const subscribed = subscriptionsOf(connection)?.has(channel) ?? false;
     if (identity === undefined || !this.permissions.mayPublish(identity, channel, subscribed)) {
       if (!this.webhook.asksAbout('publish')) throw new ProtocolError('forbidden');
-      await this.webhook.publish({ user, client, channel }, connection.address);
+      await this.webhook.publish({ user, client, channel }, connection);
     }
     const publisher = quotaKeyOf(connection);
-    this.quotas.take(publisher, 'publishes');
-    this.checkNew(channel, publisher);
+    this.quotas.take(connection, 'publishes');
+    this.checkNew(channel, connection);
     return this.publish({
       channel,
       data,
       key,
       publisher,
-      charged: publisher,
+      charged: connection,
       sender: user === undefined ? { client } : { client, user },
     });
   }
@@ -282,17 +282,16 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
 
   /** Checked before anything starts. Otherwise a client could repeatedly start what it may not finish. */
   private checkQuotas(connection: Connection, channel: string, { since, last, presence }: SubscribeRequest): void {
-    const key = quotaKeyOf(connection);
-    if (since !== undefined || last !== undefined || presence) this.quotas.check(key, 'readBytes');
-    if (this.options(channel).presence) this.quotas.check(key, 'presenceChanges');
+    if (since !== undefined || last !== undefined || presence) this.quotas.check(connection, 'readBytes');
+    if (this.options(channel).presence) this.quotas.check(connection, 'presenceChanges');
     this.hub.checkRoom(channel, connection);
-    this.checkNew(channel, key);
+    this.checkNew(channel, connection);
   }
 
   /** A channel that was not used lately costs the broker something to set up. */
-  private checkNew(channel: string, key: string): void {
+  private checkNew(channel: string, connection: Connection): void {
     if (this.hub.has(channel) || this.known.has(channel)) return;
-    this.quotas.take(key, 'newChannels');
+    this.quotas.take(connection, 'newChannels');
     this.known.add(channel);
   }
 
@@ -327,7 +326,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
       return grant;
     }
     if (!this.webhook.asksAbout('subscribe')) throw new ProtocolError('forbidden');
-    const expiresAt = await this.webhook.subscribe({ user, client, channel }, connection.address);
+    const expiresAt = await this.webhook.subscribe({ user, client, channel }, connection);
     return { user, channel, ...(expiresAt === undefined ? {} : { expiresAt }) };
   }
 

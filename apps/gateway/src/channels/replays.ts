@@ -52,10 +52,10 @@ export class Replays {
   async start(subscription: Subscription, request: SubscribeRequest): Promise<Start> {
     const { channel, connection } = subscription;
     for (let reads = 0; reads < MAX_READS; reads += 1) {
-      const told = channel.position;
+      const delivered = channel.position;
       const start = await this.read(subscription, request);
       const { epoch, offset } = start.position;
-      const isBehind = epoch === told.epoch && offset < told.offset;
+      const isBehind = epoch === delivered.epoch && offset < delivered.offset;
       if (epoch !== channel.position.epoch || isBehind) {
         subscriptionsOf(connection)?.replays?.release(sizeOf(start.replay));
         continue;

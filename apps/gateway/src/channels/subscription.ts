@@ -68,7 +68,7 @@ export class Subscription {
   }
 
   /**
-   * Fixes where the client begins, in the epoch that the channel is in now. Only what follows is delivered.
+   * Fixes where the client starts, in the current epoch of the channel. Only what follows is delivered.
    *
    * @param replayBytes of what {@link begin} will be given, which `replays` has counted.
    */

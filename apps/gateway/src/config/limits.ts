@@ -109,6 +109,8 @@ export function limitsSchema() {
       }),
       frames: rateSchema('frames of one connection (including pings)', 2_000, 200),
       bytes: rateSchema('bytes of one connection', 8_388_608, 1_048_576, 'bytes'),
+      userFrames: rateSchema('frames of one user, on all connections together', 2_000, 200),
+      userBytes: rateSchema('bytes of one user, on all connections together', 16_777_216, 2_097_152, 'bytes'),
       publishes: rateSchema('publishes of one user or anonymous client', 500, 100),
       publishedBytes: rateSchema('bytes published by one user or anonymous client', 25_165_824, 32_768, 'bytes'),
       newChannels: rateSchema(

@@ -17,6 +17,7 @@ import type { WebSocket } from 'ws';
 import type { Identity } from '../auth/identity.js';
 import type { Config } from '../config/index.js';
 import type { Metrics } from '../metrics/metrics.js';
+import type { Sender, Senders } from '../limits/senders.js';
 import type { Backlog } from './backlog.js';
 import type { FlushSchedule } from './flush-schedule.js';
 import { LeakyBucket } from '../limits/leaky-bucket.js';
@@ -51,7 +52,7 @@ const PROTOCOL_VIOLATION = { error: 'malformed', close: CLOSE.badFraming.code } 
 
 /** What a connection knows of the channels that its client is subscribed to. */
 export interface ConnectionChannels {
-  /** Whether part of a replay is on its way: it has room of its own beside the limit. */
+  /** Whether part of a replay is in transit: it has room of its own, in addition to the limit. */
   readonly isReplaying: boolean;
   /** Bytes of replays that were read from the broker and wait to be sent. */
   readonly unsentReplay: number;
@@ -73,6 +74,7 @@ export interface ConnectionContext {
   readonly metrics: Metrics;
   readonly dispatcher: FrameReceiver;
   readonly backlog: Backlog;
+  readonly senders: Senders;
   /** Absent if the gateway sends no pings. */
   readonly liveness: Liveness | undefined;
   readonly flushes: FlushSchedule;
@@ -118,11 +120,13 @@ export class Connection {
   private closing = false;
   /** Whether reading resumes in the next turn of the event loop. */
   private resuming = false;
-  /** Whether reading is paused because the client sent too much. */
+  /** Whether reading is paused because the client, or its user, sent too much. */
   private throttled = false;
+  /** Settles when reading resumes, or the connection has ended. */
+  private reading: PromiseWithResolvers<void> | undefined;
   /** The tick of the last ping. */
   private pingedAt = 0;
-  // Ticks at which something is due; 0 where there is none.
+  // Ticks at which something is due; 0 if nothing is.
   /** By when the gateway must have sent something, so that no proxy considers the connection idle. */
   private speakBy: number;
   /** When the token expires. Before there is one: by when it must have arrived. */
@@ -148,7 +152,7 @@ export class Connection {
   ) {
     const { config } = context;
     this.outbox = new Outbox(webSocket, socket, context.flushes, context.joiner);
-    this.inbound = new InboundLimits(config.limits, socket as Socket);
+    this.inbound = new InboundLimits(config.limits, socket as Socket, this);
     this.speakBy = context.liveness === undefined ? 0 : tick() + context.liveness.pingAfter;
     if (identity === undefined) this.expiry = tickAfter(config.connection.authTimeout);
     else this.authenticated(identity);
@@ -168,6 +172,11 @@ export class Connection {
     return this.identity?.user;
   }
 
+  /** Whom it is counted for, with all other connections of the same user. */
+  get sender(): Sender {
+    return this.context.senders.of(this);
+  }
+
   get open(): boolean {
     return !this.closing;
   }
@@ -180,6 +189,7 @@ export class Connection {
   /** Takes a new identity. Its expiry replaces the previous one. */
   authenticated(identity: Identity): void {
     this.identity = identity;
+    this.inbound.forgetSender();
     this.expiry = identity.expiresAt === undefined ? 0 : tickAfter(identity.expiresAt - performance.now());
   }
 
@@ -375,7 +385,8 @@ export class Connection {
       this.close('restart');
     } else {
       if (due(this.moveAt)) this.inviteElsewhere(this.context.config.drain.window, 'age');
-      this.throttle();
+      this.throttle(now);
+      this.inbound.look();
       this.context.backlog.note(this);
       this.watch(now, readUntil);
     }
@@ -410,23 +421,46 @@ export class Connection {
     if (this.outbox.takeQuiet()) this.outbox.pushControl(PING_FRAME);
   }
 
-  /** Stops reading while too many bytes arrive, whatever they are: a frame that never ends, for example. */
-  private throttle(): void {
-    const over = this.inbound.isOverBytes();
-    if (over === this.throttled) return;
-    this.throttled = over;
-    if (over) {
-      this.context.metrics.limited.inc({ limit: 'bytes' });
-      this.pause();
-    } else {
+  /**
+   * Stops reading while too many bytes arrive, whatever they are (a frame that never ends, for example), or while the user
+   * sends too much on all connections together.
+   */
+  private throttle(now: number): void {
+    if (this.throttled) {
+      if (!this.inbound.mayResume(now)) return;
+      this.throttled = false;
       this.resume();
+      this.reading?.resolve();
+      this.reading = undefined;
+      return;
     }
+    const limit = this.inbound.takeBytes();
+    if (limit === undefined) return;
+    this.throttled = true;
+    this.context.metrics.limited.inc({ limit });
+    this.pause();
+  }
+
+  /** Counts work that this client caused and that costs the CPU as much as this number of frames. */
+  charge(frames: number): void {
+    this.inbound.charge(frames);
+    if (!this.throttled && !this.closing) this.throttle(tick());
+  }
+
+  /** Whether reading is paused because the client, or its user, sent too much. */
+  get isThrottled(): boolean {
+    return this.throttled;
+  }
+
+  /** Settles when reading resumes, or the connection has ended. */
+  get readOn(): Promise<void> {
+    return (this.reading ??= Promise.withResolvers()).promise;
   }
 
   /** @returns whether an incoming frame is within the rate. A client that sends many beyond it is closed. */
   private takeIn(): boolean {
     if (this.closing) return false;
-    if (!this.throttled) this.throttle();
+    if (!this.throttled) this.throttle(tick());
     if (this.inbound.takeFrame()) return true;
     this.context.metrics.limited.inc({ limit: 'frames' });
     if (!this.inbound.takeExcess()) this.close('abuse');
@@ -466,6 +500,7 @@ export class Connection {
   ended(code: number): void {
     this.closing = true;
     this.closeCode = code;
+    this.reading?.resolve();
     this.outbox.clear();
     this.channels?.end();
     this.context.backlog.forget(this);

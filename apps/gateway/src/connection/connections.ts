@@ -7,6 +7,7 @@ import { CONFIG, type Config } from '../config/index.js';
 import { ClientCounter } from '../limits/client-counter.js';
 import { connectionCost, HeldMemory } from '../limits/held-memory.js';
 import { Overload, type Sheddable } from '../limits/overload.js';
+import { Senders } from '../limits/senders.js';
 import { Metrics } from '../metrics/metrics.js';
 import { Backlog } from './backlog.js';
 import { Connection, type ConnectionContext } from './connection.js';
@@ -52,6 +53,7 @@ export class Connections implements ConnectionContext, Sheddable, OnModuleInit, 
     @Inject(Dispatcher) readonly dispatcher: Dispatcher,
     @Inject(HeldMemory) private readonly memory: HeldMemory,
     @Inject(ClientCounter) readonly counter: ClientCounter<Connection>,
+    @Inject(Senders) readonly senders: Senders,
     @Inject(Overload) overload: Overload,
   ) {
     this.backlog = new Backlog(memory.maxBuffered, metrics);

@@ -132,6 +132,8 @@ export class Dispatcher {
 
   private async answer(connection: Connection, request: Request): Promise<void> {
     try {
+      // It was read together with others that exceed the rate, or it costs as much as many.
+      while (connection.isThrottled && connection.open) await connection.readOn;
       if (connection.open) await this.answerOpen(connection, request);
     } finally {
       this.unanswered -= request.bytes + REQUEST_OVERHEAD;

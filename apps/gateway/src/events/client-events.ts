@@ -84,7 +84,7 @@ export class ClientEvents {
       const { changed } = await this.rooms.leave(nameOfClient(client), client, holder);
       if (changed) this.report('client.disconnected', { client, details: JSON.stringify({ user }) });
     } catch {
-      // The broker does it later, and tells.
+      // The broker does it later, and reports it.
     }
   }
 

@@ -12,9 +12,9 @@ export class LateEvents {
     @Inject(ChannelEvents) private readonly channels: ChannelEvents,
   ) {}
 
-  onBelated(...[event, room, member, count]: Parameters<BrokerEvents['onBelated']>): void {
-    const channel = occupiedChannelOf(room);
+  onBelated(...[event, name, member, count]: Parameters<BrokerEvents['onBelated']>): void {
+    const channel = occupiedChannelOf(name);
     if (channel !== undefined) this.channels.late(event, channel, count);
-    else if (isNameOfClients(room)) this.clients.late(event, member);
+    else if (isNameOfClients(name)) this.clients.late(event, member);
   }
 }

@@ -102,9 +102,9 @@ export class SessionService implements ConnectionListener {
     const presented = session === undefined ? connection.session : this.sessions.of(session);
     const applicant = { token, session: presented, address: connection.address };
     const identity = await this.authenticate(connection, applicant, request);
+    await this.makeRoom(connection, presented, identity, request);
     // A client that left meanwhile must not be registered: nobody would undo it.
     if (!connection.open) throw new ProtocolError('not_connected');
-    this.makeRoom(connection, presented, identity, request);
     this.connections.identify(connection, sessionOfUser(presented, identity.user), identity);
     this.register(connection);
     return this.welcome(connection);
@@ -137,9 +137,16 @@ export class SessionService implements ConnectionListener {
   }
 
   /** A user with too many connections may try again later. */
-  private makeRoom(connection: Connection, { id }: Session, { user }: Identity, request: Request): void {
+  private async makeRoom(
+    connection: Connection,
+    { id, client }: Session,
+    { user }: Identity,
+    request: Request,
+  ): Promise<void> {
+    const { address } = connection;
     try {
-      this.limits.checkRoom({ session: id, user, address: connection.address }, this.connections.count);
+      await this.limits.takeConnect({ user, address, client });
+      this.limits.checkRoom({ session: id, user, address }, this.connections.count);
     } catch (error) {
       request.afterAnswer(() => connection.close('overloaded'));
       throw error;

@@ -75,13 +75,13 @@ export class Drain implements BeforeApplicationShutdown {
    */
   private async inviteAll(connections: Connection[], window: number, end: number): Promise<void> {
     const last = window * LAST_SHARE;
-    let told = 0;
-    while (told < connections.length && this.connections.count > 0) {
+    let asked = 0;
+    while (asked < connections.length && this.connections.count > 0) {
       const left = Math.max(end - performance.now(), last);
       const share = window === 0 ? 1 : (window - left) / (window - last);
       const due = Math.min(connections.length, Math.ceil(connections.length * share));
-      for (; told < due; told += 1) connections[told]?.inviteElsewhere(Math.round(left), 'draining');
-      if (told < connections.length) await sleep(BATCH_EVERY_MS);
+      for (; asked < due; asked += 1) connections[asked]?.inviteElsewhere(Math.round(left), 'draining');
+      if (asked < connections.length) await sleep(BATCH_EVERY_MS);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ErrorCode } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/index.js';
@@ -11,9 +12,17 @@ import { SOCKETS } from './descriptors.js';
 import { connectionCost, HeldMemory, type FullShare } from './held-memory.js';
 import { Overload } from './overload.js';
 import { RateTable, type Rate } from './rate-table.js';
+import { CONNECT_COST, Senders, type Origin } from './senders.js';
 
 /** The part of the rate that is reserved for upgrades with a verified token. */
 const RESERVE = 0.5;
+
+/** How long a connect may wait for its turn, and how often it checks, in ms. */
+const CONNECT_WITHIN_MS = 2_000;
+const TURN_MS = 50;
+
+/** The rate of upgrades that cannot succeed, as a share of the shared rate. */
+const REFUSALS_SHARE = 0.2;
 
 /**
  * How many tokens may be verified before the shared rate applies, as a multiple of it. Verifying costs less than an
@@ -45,13 +54,14 @@ export class ConnectionLimits {
     @Inject(ClientCounter) private readonly clients: Pick<ClientCounter<never>, 'full' | 'newestOf'>,
     @Inject(Overload) private readonly overload: Overload,
     @Inject(HeldMemory) private readonly memory: HeldMemory,
+    @Inject(Senders) private readonly senders: Senders,
     @Inject(Metrics) private readonly metrics: Metrics,
   ) {
     const { perPod, perAddress } = config.limits.connectionRate;
     this.podRate = bucketOf(perPod);
     this.reserve = bucketOf(perPod, RESERVE);
     this.trials = bucketOf(perPod, TRIALS);
-    this.refusals = bucketOf(perPod);
+    this.refusals = bucketOf(perPod, REFUSALS_SHARE);
     this.addressRates = new RateTable(perAddress);
   }
 
@@ -122,6 +132,21 @@ export class ConnectionLimits {
     if (limit === undefined) return;
     this.metrics.limited.inc({ limit });
     throw new ProtocolError(...REFUSALS[limit]);
+  }
+
+  /**
+   * Counts a connect for its user. It waits while the user has sent too much.
+   *
+   * @throws ProtocolError `rate_limited` if it has waited for too long.
+   */
+  async takeConnect(origin: Origin): Promise<void> {
+    const sender = this.senders.of(origin);
+    for (let waited = 0; sender.exceeded !== undefined; waited += TURN_MS) {
+      if (waited === 0) this.metrics.limited.inc({ limit: 'user_connection_rate' });
+      if (waited >= CONNECT_WITHIN_MS) throw new ProtocolError('rate_limited');
+      await sleep(TURN_MS, undefined, { ref: false });
+    }
+    sender.pour(CONNECT_COST);
   }
 
   /** A connection that replaces another one of its session takes no additional share: the other one ends. */

@@ -26,10 +26,15 @@ export class LeakyBucket {
     return this.level + 1 <= this.burst;
   }
 
-  /** Takes what has already happened, even if it is too much. */
-  pour(amount: number): void {
+  /**
+   * Takes what has already happened, even if it is too much.
+   *
+   * @returns whether it is.
+   */
+  pour(amount: number): boolean {
     this.leak();
     this.level += amount;
+    return this.level > this.burst;
   }
 
   get isOver(): boolean {

@@ -25,8 +25,18 @@ type Buckets = { [Name in Quota]?: LeakyBucket };
 const BYTES_PER_USER = 16_384;
 const MAX_USERS = 65_536;
 
+/** How many users an address counts as: its anonymous clients together may do this many times what one user may. */
+export const ADDRESS_FACTOR = 10;
+
+/** Who uses quotas: a connection. */
+export interface QuotaUser {
+  readonly user?: string | undefined;
+  readonly client: string;
+  readonly address?: string | undefined;
+}
+
 /** Whose quotas a connection uses: its user's, or its own if it is anonymous. */
-export function quotaKeyOf({ user, client }: { readonly user?: string | undefined; readonly client: string }): string {
+export function quotaKeyOf({ user, client }: Pick<QuotaUser, 'user' | 'client'>): string {
   return user === undefined ? `client:${client}` : `user:${user}`;
 }
 
@@ -54,23 +64,34 @@ export class Quotas {
    *
    * @throws ProtocolError `rate_limited` if nothing is left.
    */
-  take(key: string, quota: Quota, amount = 1): void {
-    if (!this.bucket(key, quota).add(amount)) this.refuse(quota);
+  take(user: QuotaUser, quota: Quota, amount = 1): void {
+    this.check(user, quota);
+    this.pour(user, quota, amount);
   }
 
   /** @throws ProtocolError `rate_limited` if nothing is left. */
-  check(key: string, quota: Quota): void {
-    if (!this.bucket(key, quota).hasRoom) this.refuse(quota);
+  check(user: QuotaUser, quota: Quota): void {
+    const hasRoom = this.bucketOf(user, quota).hasRoom && (this.bucketOfAddress(user, quota)?.hasRoom ?? true);
+    if (!hasRoom) this.refuse(quota);
   }
 
   /** Counts something that has already happened, even if it exceeds the quota. */
-  pour(key: string, quota: Quota, amount: number): void {
-    this.bucket(key, quota).pour(amount);
+  pour(user: QuotaUser, quota: Quota, amount: number): void {
+    this.bucketOf(user, quota).pour(amount);
+    this.bucketOfAddress(user, quota)?.pour(amount);
   }
 
-  private bucket(key: string, quota: Quota): LeakyBucket {
+  private bucketOf(user: QuotaUser, quota: Quota): LeakyBucket {
     const { burst, perSecond } = this.limits[quota];
-    return (this.users.get(key)[quota] ??= new LeakyBucket(burst, perSecond));
+    return (this.users.get(quotaKeyOf(user))[quota] ??= new LeakyBucket(burst, perSecond));
+  }
+
+  /** Anonymous clients can get new quotas with a new session, but not a new address. */
+  private bucketOfAddress({ user, address }: QuotaUser, quota: Quota): LeakyBucket | undefined {
+    if (user !== undefined || address === undefined) return undefined;
+    const { burst, perSecond } = this.limits[quota];
+    const buckets = this.users.get(`address:${address}`);
+    return (buckets[quota] ??= new LeakyBucket(burst * ADDRESS_FACTOR, perSecond * ADDRESS_FACTOR));
   }
 
   private refuse(quota: Quota): never {

@@ -79,6 +79,8 @@ export class Upgrades {
       this.limits.checkRoom({ session: presented.id, address }, this.connections.count);
       const identity = await this.verified(request, target, presented, socket, address);
       const session = sessionOfUser(presented, identity?.user);
+      this.pending.release(socket);
+      await this.limits.takeConnect({ user: identity?.user, address, client: session.client });
       // The drain may have started meanwhile.
       this.checkStage();
       this.limits.checkRoom({ session: session.id, user: identity?.user, address }, this.connections.count);

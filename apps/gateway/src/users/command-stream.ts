@@ -11,7 +11,7 @@ export interface StoredText {
 export interface Unread {
   readonly texts: readonly StoredText[];
   /** Whether the stream is another one than before, so that `texts` is all of it. */
-  readonly anew: boolean;
+  readonly isNew: boolean;
   /** Whether the stream has dropped some that this pod has not read. */
   readonly incomplete: boolean;
   /** Call it when everything was handled. Otherwise it is read again. */
@@ -65,8 +65,8 @@ export class CommandStream {
       time: publication.time,
       heard: this.isKnown({ epoch, offset: publication.offset }),
     }));
-    const anew = epoch !== read?.epoch;
-    return { texts, anew, incomplete: !anew && !complete, done: () => this.advance({ epoch, offset }) };
+    const isNew = epoch !== read?.epoch;
+    return { texts, isNew, incomplete: !isNew && !complete, done: () => this.advance({ epoch, offset }) };
   }
 
   private isKnown(position: Position): boolean {
@@ -87,7 +87,7 @@ export class CommandStream {
   }
 }
 
-const NOTHING: Unread = { texts: [], anew: false, incomplete: false, done: () => undefined };
+const NOTHING: Unread = { texts: [], isNew: false, incomplete: false, done: () => undefined };
 
 function keyOf({ epoch, offset }: Position): string {
   return `${offset} ${epoch}`;

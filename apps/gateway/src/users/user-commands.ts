@@ -105,7 +105,7 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
     const blocks = await this.blocks.unread();
     const stored = this.parse(BLOCKS_STREAM, blockSchema, blocks.texts);
     this.apply(stored.map(({ value, time }) => ({ value: { type: 'disconnect', ...value }, time })));
-    if (blocks.anew) await this.restore(stored.map(({ value }) => value));
+    if (blocks.isNew) await this.restore(stored.map(({ value }) => value));
     blocks.done();
 
     const commands = await this.commands.unread();

@@ -26,6 +26,7 @@ import { HeldMemory } from '../../src/limits/held-memory.js';
 import { ClientCounter } from '../../src/limits/client-counter.js';
 import { Overload } from '../../src/limits/overload.js';
 import { Quotas } from '../../src/limits/quotas.js';
+import { Senders } from '../../src/limits/senders.js';
 import { Metrics } from '../../src/metrics/metrics.js';
 import { AuthorizationWebhook } from '../../src/auth/authorization-webhook.js';
 import { testConfig } from './gateway.js';
@@ -51,6 +52,7 @@ export class Pod implements ConnectionContext {
   readonly dispatcher: Dispatcher;
   readonly backlog: Backlog;
   readonly memory: HeldMemory;
+  readonly senders: Senders;
   readonly liveness: Liveness | undefined;
   readonly flushes = new FlushSchedule();
   readonly joiner = new FrameJoiner();
@@ -69,6 +71,7 @@ export class Pod implements ConnectionContext {
     this.liveness = livenessOf(config.connection.ping);
     this.memory = new HeldMemory(config, this.metrics, logger);
     const { memory } = this;
+    this.senders = new Senders(config, memory);
     const quotas = new Quotas(config, memory, this.metrics);
     const reads = new Reads(memory, quotas);
     this.backlog = new Backlog(memory.maxBuffered, this.metrics);
@@ -128,10 +131,10 @@ export class Pod implements ConnectionContext {
 
   /** The connections of a whole gateway, which this pod's do not belong to. */
   openConnections(): Connections {
-    const { config, metrics, dispatcher, memory } = this;
+    const { config, metrics, dispatcher, memory, senders } = this;
     const logger = new PinoLogger({ pinoHttp: { level: 'silent' } });
     const overload = new Overload(config, memory, metrics, logger);
-    return new Connections(config, metrics, dispatcher, memory, new ClientCounter(config), overload);
+    return new Connections(config, metrics, dispatcher, memory, new ClientCounter(config), senders, overload);
   }
 
   closed(): void {}

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Idempotency } from '../broker.js';
 
-/** What a script needs to know of a channel: the keys, and how its publications are carried. */
+/** The command that carries a publication to the pods: on a cluster, sharded publish/subscribe. */
 export type PublishCommand = 'PUBLISH' | 'SPUBLISH';
 
 /**

@@ -37,7 +37,7 @@ class Peer {
     return this.endedAt === undefined;
   }
 
-  /** Bytes arrive that are no whole frame. */
+  /** Bytes arrive that are not a whole frame. */
   trickle(): void {
     this.socket.bytesRead += 1;
   }

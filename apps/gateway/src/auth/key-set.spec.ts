@@ -120,7 +120,7 @@ describe('the keys of an issuer', () => {
     expect(problems[0]).toMatch(/^the (response|server) /);
   });
 
-  it('are not fetched from where a redirect leads', async () => {
+  it('are not fetched from the target of a redirect', async () => {
     const issuer = await Issuer.start('one');
     const other = await Issuer.start('one');
     issuer.answer = (response) => response.writeHead(302, { Location: other.url }).end();

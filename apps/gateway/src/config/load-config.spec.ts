@@ -192,7 +192,7 @@ describe('precedence', () => {
     expect(loadYaml(yaml).port).toBe(9001);
   });
 
-  it.each(['', '# nothing\n', '---\n...\n'])('is the default where the file holds nothing: %j', (yaml) => {
+  it.each(['', '# nothing\n', '---\n...\n'])('is the default if the file holds nothing: %j', (yaml) => {
     expect(loadYaml(yaml).port).toBe(8000);
   });
 });

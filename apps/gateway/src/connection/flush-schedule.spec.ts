@@ -14,12 +14,12 @@ beforeEach(() => {
   flushed = 0;
 });
 
-/** Has as many sockets flushed, each with so many frames. */
+/** Flushes this many sockets, each with this many frames. */
 function publish(sockets: number, frames = 1): void {
   for (let socket = 0; socket < sockets; socket += 1) sut.add({ waiting: frames, flush: () => void (flushed += 1) });
 }
 
-/** How many sockets are flushed in so many ms. */
+/** How many sockets are flushed in this many ms. */
 function flushedWithin(ms: number): number {
   const before = flushed;
   vi.advanceTimersByTime(ms);
@@ -50,7 +50,7 @@ describe('what is to be written', () => {
     expect(flushedWithin(0)).toBe(10);
   });
 
-  it('does not rest for a while where a rest merged nothing, and then tries it again', () => {
+  it('does not rest for a while if a rest merged nothing, and then tries it again', () => {
     publish(SOCKETS);
     vi.advanceTimersByTime(0);
     publish(SOCKETS, 1);

@@ -144,7 +144,7 @@ describe('an outbox', () => {
     expect(done).toHaveBeenCalledOnce();
   });
 
-  it('tells so too where everything was with the socket already', async () => {
+  it('calls back even if the socket already has everything', async () => {
     const { sut, socket } = outbox();
     const done = vi.fn<() => void>();
     sut.push(Buffer.from('a'));

@@ -8,7 +8,7 @@ const FINAL_PONG = 0x8a;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Reads a frame as RFC 6455, section 5.2 has it; fails where the length is not in its shortest form or not the payload's. */
+/** Reads a frame as RFC 6455, section 5.2 has it; fails if the length is not in its shortest form or not the payload's. */
 function decoded(frame: Buffer): { first: number; payload: Buffer } {
   const short = frame.readUInt8(1);
   expect(short & 0x80, 'not masked').toBe(0);

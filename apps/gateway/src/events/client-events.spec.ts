@@ -56,7 +56,7 @@ describe('a client that connects and leaves', () => {
     expect(log).toEqual(['join c', `client.connected ${who}`, 'leave c', `client.disconnected ${who}`]);
   });
 
-  it('is told of later where the broker is away for a moment, unless it has left by then', async () => {
+  it('is reported later if the broker is unavailable for a moment, unless it has left by then', async () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     const { sut, joins, log } = setUp();

@@ -4,7 +4,7 @@ import { LeakyBucket } from './leaky-bucket.js';
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
 afterEach(() => void vi.useRealTimers());
 
-/** How many of so many fit in. */
+/** How many of these fit. */
 function fill(sut: LeakyBucket, count: number): number {
   return Array.from({ length: count }, () => sut.add()).filter(Boolean).length;
 }

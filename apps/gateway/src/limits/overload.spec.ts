@@ -53,7 +53,7 @@ describe('a pod', () => {
     expect(askSome).toHaveBeenCalledTimes(10);
   });
 
-  it('asks nobody where that is what is configured', () => {
+  it('asks nobody if that is what is configured', () => {
     const { sut, askSome } = setUp({ shedShare: 0 });
     sut.memory = 1;
     for (let second = 0; second < 20; second += 1) sut.judge(second * 1_000);

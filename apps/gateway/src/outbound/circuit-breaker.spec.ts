@@ -43,7 +43,7 @@ describe('a circuit that opens for faults of the backend only', () => {
     expect(sut.admits('a')).toBe(false);
   });
 
-  it('opens when the server cannot be reached five times, whoever asks', () => {
+  it('opens when the server cannot be reached five times, for any caller', () => {
     for (let n = 0; n < 5; n += 1) sut.failed('ann', 'unreachable');
     expect(sut.isOpen).toBe(true);
   });

@@ -64,7 +64,7 @@ describe('slots that are shared', () => {
     expect(count(work.started, 'cid')).toBe(3);
   });
 
-  it('have room to wait for each: whoever has most there gives way, and then only what they asked last', async () => {
+  it('have room to wait for each: the caller with the most gives way, with what it asked last', async () => {
     const work = new Work(new FairSlots(2, 10));
     work.add(user('ann'), 30);
     await setImmediate();

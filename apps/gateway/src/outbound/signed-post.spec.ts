@@ -44,7 +44,7 @@ describe.each<[string, Verify]>([
   ['the library of Standard Webhooks', byLibrary],
   ['the Python of the docs', bySampleOfTheDocs],
 ])('a signed request, verified by %s', (_verifier, verify) => {
-  it('is taken by whoever has one of the secrets', async () => {
+  it('is taken by anyone who has one of the secrets', async () => {
     const request = await received();
     expect([OLD, NEW, webhookSecret()].map((secret) => verify(secret, request))).toEqual([true, true, false]);
   });

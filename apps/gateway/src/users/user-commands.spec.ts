@@ -93,7 +93,7 @@ const ANN = ban('ann');
 const BOB = ban('bob', 90_000);
 const BOTH = [ANN, BOB].map(({ user, until }) => ({ user, until }));
 
-describe('users who are refused', () => {
+describe('users who are blocked', () => {
   it('are known to a pod that starts later, with the time until which they are', async () => {
     const store = new MemoryStore();
     const { sut } = await startPod(store);

@@ -73,7 +73,7 @@ describe('what stands in the broker and is not of this release', { timeout: 60_0
     expect(client.of('join')).toEqual([]);
   });
 
-  it('as payload is a gap to whoever would get it, live, as a replay and in the history', async () => {
+  it('as payload is a gap for everybody who would get it, live, as a replay and in the history', async () => {
     const redis = await startRedis();
     const { sut, rejected } = await start(redis);
     const [client, other] = [await sut.connect({ sub: 'alice' }), await sut.connect({ sub: 'bob' })];

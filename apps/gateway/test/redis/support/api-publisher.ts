@@ -123,7 +123,7 @@ export class Load {
     return this.publishers.reduce((sum, { acknowledged }) => sum + acknowledged.length, 0);
   }
 
-  /** Resolves when each publisher has had so many more acknowledged. */
+  /** Resolves when each publisher has had this many more acknowledged. */
   async goesOn(count: number): Promise<void> {
     const before = this.publishers.map(({ acknowledged }) => acknowledged.length);
     await eventually(() => {

@@ -5,7 +5,7 @@ export default defineConfig({
   input: 'dist/main.js',
   platform: 'node',
   external: [
-    // Nest's adapter requires it by itself: there must not be two of them.
+    // It loads optional native addons by name.
     'ws',
     // What Nest asks for and does without.
     /^@nestjs\/(?:microservices|platform-express|platform-socket\.io)(?:\/|$)/,

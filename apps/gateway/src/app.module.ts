@@ -2,6 +2,7 @@ import { BroadcastModule, type BroadcastOptions } from '@holdfast/broadcast';
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
 import { ApiModule } from './api/api.module.js';
+import { BrokerModule } from './broker/broker.module.js';
 import { BrokerListener } from './broker-listener.js';
 import { ChannelsModule } from './channels/channels.module.js';
 import { ConfigModule, type Config } from './config/index.js';
@@ -9,16 +10,17 @@ import { DemoModule } from './demo/demo.module.js';
 import { EventsModule } from './events/events.module.js';
 import { GatewayModule } from './gateway/gateway.module.js';
 import { HealthModule } from './health/health.module.js';
+import { HttpModule } from './http/http.module.js';
 import { LimitsModule } from './limits/limits.module.js';
-import { logOptions } from './log.js';
+import { logOptions } from './logging/log.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { UsersModule } from './users/users.module.js';
 
 @Module({})
 export class AppModule {
   /**
-   * @param modules of the gateway's user.
-   * @param broadcast the broker; by default the one that the configuration names.
+   * @param modules your own modules.
+   * @param broadcast the broker; by default the configured one.
    */
   static forRoot(
     config: Config,
@@ -32,7 +34,9 @@ export class AppModule {
         LoggerModule.forRoot(logOptions(config)),
         { ...BroadcastModule.forRoot(broadcast), global: true },
         MetricsModule,
+        BrokerModule,
         LimitsModule,
+        HttpModule,
         ChannelsModule,
         EventsModule,
         GatewayModule,

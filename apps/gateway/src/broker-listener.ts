@@ -1,21 +1,21 @@
 import { BROKER, type Broker } from '@holdfast/broadcast';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { BrokerInputs } from './broker-input/broker-inputs.js';
+import { BrokerInputs } from './broker/broker-inputs.js';
 import { ChannelsService } from './channels/channels.service.js';
 import { Hub } from './channels/hub.js';
-import { BelatedEvents } from './events/belated-events.js';
+import { LateEvents } from './events/late-events.js';
 import { Moves } from './gateway/moves.js';
-import { BrokerMonitor } from './health/broker-monitor.js';
+import { BrokerMonitor } from './broker/broker-monitor.js';
 import { parseSignal } from './signals.js';
 import { UserCommands } from './users/user-commands.js';
 
-/** Starts the broker, and brings what it tells to those who wait for it. */
+/** Starts the broker, and passes its events to those that handle them. */
 @Injectable()
 export class BrokerListener implements OnApplicationBootstrap {
   constructor(
     @Inject(BROKER) private readonly broker: Broker,
     @Inject(Hub) private readonly hub: Hub,
-    @Inject(BelatedEvents) private readonly events: BelatedEvents,
+    @Inject(LateEvents) private readonly events: LateEvents,
     @Inject(UserCommands) private readonly commands: UserCommands,
     @Inject(ChannelsService) private readonly channels: ChannelsService,
     @Inject(Moves) private readonly moves: Moves,

@@ -6,19 +6,19 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
 import { createApp, startApp } from './app.js';
 import { ConfigError, EX_CONFIG, loadConfig, tellsUsersApart, watchSecrets, type Config } from './config/index.js';
-import { stopOnUncaught } from './lifecycle/last-resort.js';
+import { stopOnUncaught } from './lifecycle/uncaught-errors.js';
 
-/** What a process manager or a terminal asks a process to end with. */
+/** The signals by which a process manager or a terminal ends a process. */
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const;
 
-/** How long a stop may take beyond its settle and drain times, in ms. */
+/** How long a stop may take in addition to the settle and drain times, in ms. */
 const STOPPED_WITHIN_MS = 20_000;
 
-/** What it means that a file of secrets holds none any more. */
+/** The consequence of a secret file that is now empty. */
 const CLOSED_BY: Readonly<Record<string, string>> = {
   HOLDFAST_API_KEYS_FILE: 'the HTTP API is closed',
-  HOLDFAST_JWT_SECRET_FILE: 'no token is valid that was signed with a secret',
-  HOLDFAST_JWT_PUBLIC_KEY_FILE: 'no token is valid that was signed with a private key',
+  HOLDFAST_JWT_SECRET_FILE: 'tokens signed with a secret are no longer valid',
+  HOLDFAST_JWT_PUBLIC_KEY_FILE: 'tokens signed with a private key are no longer valid',
 };
 
 async function main(): Promise<void> {
@@ -34,7 +34,7 @@ async function main(): Promise<void> {
     const problem = change.problem ?? brokerProblem(config, variable);
     if (problem !== undefined) logger.error(problem);
     else if (change.isEmpty === true)
-      logger.warn(`${variable} is empty now: ${CLOSED_BY[variable] ?? 'it counts as unset'}`);
+      logger.warn(`${variable} is now empty: ${CLOSED_BY[variable] ?? 'it counts as unset'}`);
     else logger.log(`${variable} was read again`);
   });
   const { port } = app.getHttpServer().address() as AddressInfo;
@@ -46,21 +46,21 @@ async function main(): Promise<void> {
       'nobody can connect: set HOLDFAST_JWT_SECRET, HOLDFAST_JWT_PUBLIC_KEY or HOLDFAST_JWKS_URL, or HOLDFAST_ANONYMOUS=true',
     );
   }
-  // The one key that is printed: it was made for this process, on a developer's machine.
+  // The only key that is ever printed: it was generated for this process, on a developer's machine.
   if (generatedKey !== undefined) logger.log(`API key of this run: ${generatedKey}`);
 }
 
-/** Of a broker URL that was read again, only credentials and certificates are taken. */
+/** When a broker URL is read again, only its credentials and certificates are used. */
 function brokerProblem({ broker }: Config, variable: string): string | undefined {
   if (!variable.startsWith('HOLDFAST_BROKER')) return undefined;
   const problem = brokerUrlProblem(broker.current);
-  return problem === undefined ? undefined : `${variable}: ${problem}; the former one stays in use`;
+  return problem === undefined ? undefined : `${variable}: ${problem}; the previous URL stays in use`;
 }
 
 /**
- * What development needs and nobody configured: never a fixed default.
+ * Generates secrets that development needs and nobody configured: there is never a fixed default.
  *
- * @returns the API key, where one was made.
+ * @returns the API key, if one was generated.
  */
 function generateSecrets(config: Config): string | undefined {
   const { auth, apiKeys } = config;
@@ -71,7 +71,7 @@ function generateSecrets(config: Config): string | undefined {
   return key;
 }
 
-/** How the process ends, whatever has it end. */
+/** How the process ends, whatever the reason. */
 class Stopping {
   private app: NestFastifyApplication | undefined;
   private deadline = 0;
@@ -128,7 +128,7 @@ main().catch((error: unknown) => {
   process.exit(1);
 });
 
-/** What the system refused (a port that is in use, say) needs no stack; an error of ours does. */
+/** An error of the system (a port in use, for example) needs no stack trace. Our own does. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return 'syscall' in error ? error.message : (error.stack ?? error.message);

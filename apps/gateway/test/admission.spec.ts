@@ -129,7 +129,7 @@ describe('an upgrade that cannot succeed, whoever sends it,', () => {
 
   const kinds: Record<string, UpgradeRequest> = {
     'to a path that is not there': { path: '/nope' },
-    'to a target that is no path': { path: 'http://gateway.test/ws' },
+    'to a target that is not a path': { path: 'http://gateway.test/ws' },
     'by another method': { method: 'OPTIONS' },
     'with a body': { headers: { 'Content-Length': '1' } },
     'with two hosts': { headers: { host: 'other.test' } },
@@ -183,7 +183,7 @@ describe('those who prove who they are', () => {
     expect(statuses.slice(50).every((status) => status === 503)).toBe(true);
   });
 
-  it('have none where only the backend knows who they are, and nobody is refused for that', async () => {
+  it('have none if only the backend knows who they are, and nobody is refused for that', async () => {
     const backend = await Backend.start(() => ({ allow: true, user: 'ann' }));
     const gateway = await startGateway(
       { ...RATE, webhooks: { authorization: { actions: ['connect'] } } },

@@ -6,7 +6,7 @@ import { ERRORS, type ErrorCode, type Json } from '@holdfast/protocol';
 import { SignJWT } from 'jose';
 import { describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { HttpRoutes } from '../src/api/http-routes.js';
+import { HttpRoutes } from '../src/http/http-routes.js';
 import { operations } from '../src/api/operations.js';
 import { API_KEY, JWT_SECRET, startGateway, type TestGateway } from './support/gateway.js';
 
@@ -309,7 +309,7 @@ describe('GET /api/channels', () => {
 });
 
 describe('GET /api/channels/:channel/presence', () => {
-  it('tells who is in a channel', async () => {
+  it('lists the members of a channel', async () => {
     const sut = await startGateway();
     const alice = await connectAs(sut, 'alice');
     await alice.subscribe('chat:lobby');
@@ -319,7 +319,7 @@ describe('GET /api/channels/:channel/presence', () => {
     expect(answer.body).toMatchObject({ members: [{ client: alice.welcome.client, user: 'alice' }, {}], count: 2 });
   });
 
-  it('says where presence is off', async () => {
+  it('says if presence is off', async () => {
     const sut = await startGateway({ namespaces: { quiet: { presence: false } } });
     expect(await call(sut, '/api/channels/quiet:x/presence')).toMatchObject(refusal('presence_disabled'));
   });
@@ -366,7 +366,7 @@ describe('GET /api/channels/:channel/history', () => {
     expect(await call(sut, `/api/channels/a/history${query}`)).toMatchObject(refusal('invalid'));
   });
 
-  it('says where history is off', async () => {
+  it('says if history is off', async () => {
     const sut = await startGateway({ namespaces: { live: { history: { size: 0 } } } });
     expect(await call(sut, '/api/channels/live:x/history')).toMatchObject(refusal('history_disabled'));
   });
@@ -389,7 +389,7 @@ describe('a name in the path', () => {
     expect(await call(sut, `${path}/history`)).toMatchObject(refusal('invalid_channel'));
   });
 
-  it('is refused where its encoding is broken, without being quoted', async () => {
+  it('is refused if its encoding is broken, without being quoted', async () => {
     const sut = await startGateway();
     const answer = await call(sut, '/api/channels/a%zz/presence');
     expect(answer).toMatchObject(refusal('invalid'));
@@ -661,7 +661,7 @@ describe('without a valid API key', () => {
     );
   });
 
-  it('nothing opens where none is configured', async () => {
+  it('nothing opens if none is configured', async () => {
     const sut = await startGateway({}, { NODE_ENV: 'production', HOLDFAST_API_KEYS: '' });
     expect(await call(sut, '/api/channels', { headers: { 'X-API-Key': '' } })).toMatchObject(refusal('unauthorized'));
     expect(await call(sut, '/api/channels', { headers: { 'X-API-Key': 'undefined' } })).toMatchObject(
@@ -703,7 +703,7 @@ describe('a route that does not exist', () => {
     ['POST', '/api/channels/a%2Fb/history', 'GET, HEAD'],
     ['POST', '/api/openapi.json', 'GET, HEAD'],
     ['POST', '/health', 'GET, HEAD'],
-  ])('%s %s is 405 and tells what is there', async (method, path, allow) => {
+  ])('%s %s is 405 and lists the supported methods', async (method, path, allow) => {
     const sut = await startGateway();
     const answer = await call(sut, path, { method });
     expect(answer).toMatchObject(refusal('method_not_allowed'));
@@ -724,7 +724,7 @@ describe('a failure of the broker', () => {
     [new BrokerUnavailableError('redis://:hunter2@db'), 'unavailable', true],
     [new BrokerUnknownError('redis://:hunter2@db'), 'unknown', false],
     [new Error('redis://:hunter2@db'), 'internal', false],
-  ])('%o is told by its code and nothing else', async (error, code, retryAfter) => {
+  ])('%o is reported by its code and nothing else', async (error, code, retryAfter) => {
     const sut = await startGateway();
     const broker = brokerOf(sut);
     vi.spyOn(broker, 'publish').mockRejectedValue(error);

@@ -3,7 +3,7 @@ import { Holdfast } from '@holdfast/client';
 import { CLOSE, errorData, SUBPROTOCOL } from '@holdfast/protocol';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { sessionOf } from '../src/gateway/session.js';
+import { Sessions } from '../src/auth/session.js';
 import { Backend, webhookSecret, type Question } from './support/backend.js';
 import { connectAs, refusal } from './support/connect-as.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
@@ -21,7 +21,7 @@ const OPAQUE = { HOLDFAST_JWT_SECRET: '', HOLDFAST_ANONYMOUS: 'false' };
 
 type Authorization = Record<string, unknown>;
 
-/** A gateway where nobody may do anything but what this backend allows, asked about some actions. */
+/** A gateway that permits only what this backend allows, asked about some actions. */
 async function startAsking(
   backend: Backend,
   {
@@ -75,7 +75,7 @@ describe('the question whether a client may connect', () => {
       {
         type: 'authorize.connect',
         timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
-        data: { token: 'opaque-1', client: sessionOf(client.welcome.session).client, node: 'test-node' },
+        data: { token: 'opaque-1', client: new Sessions().of(client.welcome.session).client, node: 'test-node' },
       },
     ]);
     expect(backend.unsigned).toBe(0);
@@ -119,7 +119,7 @@ describe('the question whether a client may connect', () => {
     expect(backend.questions).toHaveLength(1);
   });
 
-  it('is asked of anonymous clients too, where those are let in', async () => {
+  it('is asked of anonymous clients too if those are let in', async () => {
     const backend = await Backend.start(() => ({ allow: true, user: 'guest-7' }));
     const gateway = await startAsking(backend, { actions: ['connect'] });
     expect((await gateway.connect()).welcome.user).toBe('guest-7');
@@ -174,7 +174,7 @@ describe('the question whether a client may connect', () => {
 });
 
 describe('the question whether a user may subscribe or publish', () => {
-  it('is asked where neither a rule nor a token permits it, for reading too', async () => {
+  it('is asked if neither a rule nor a token permits it, for reading too', async () => {
     const backend = await Backend.start(({ data }) => ({ allow: data['channel'] === CHANNEL }));
     const gateway = await startChannels(backend, { namespaces: { open: { subscribe: 'anyone', publish: 'anyone' } } });
     const ann = await connectAs(gateway, { sub: 'ann', channels: ['own:*'], publish: ['own:*'] });
@@ -220,7 +220,7 @@ describe('the question whether a user may subscribe or publish', () => {
     expect(backend.asked('authorize.publish')).toMatchObject([{ user: 'ann', channel: '@bob' }]);
   });
 
-  it('is not asked where the configuration does not say so', async () => {
+  it('is not asked if the configuration does not say so', async () => {
     const backend = await Backend.start(() => ({ allow: true }));
     const gateway = await startAsking(backend, { actions: ['publish'] });
     const ann = await connectAs(gateway, { sub: 'ann' });
@@ -386,7 +386,7 @@ describe('a backend that cannot be asked permits nothing, and clients may try ag
     expect(await metric(gateway, 'holdfast_authorization_breaker_open')).toBe(0);
   });
 
-  it('and is left alone at once if it cannot be reached, whoever asks', async () => {
+  it('and is left alone at once if it cannot be reached, for any caller', async () => {
     const backend = await Backend.start();
     const gateway = await startChannels(backend);
     const ann = await connectAs(gateway, { sub: 'ann' });
@@ -476,7 +476,7 @@ describe("one user's questions take nothing away from others", () => {
   });
 });
 
-it('no more requests are under way than the configuration says, and no more wait than four times as many', async () => {
+it('no more requests are in progress than the configuration says, and no more wait than four times as many', async () => {
   const answers: ((answer: object) => void)[] = [];
   const backend = await Backend.start((_question: Question) => new Promise<object>((resolve) => answers.push(resolve)));
   const gateway = await startChannels(backend, { concurrency: 2, timeout: 30 });

@@ -32,7 +32,7 @@ async function publishByApi({ url }: TestGateway, path: string, body: object): P
 }
 
 describe('subscribe', () => {
-  it("is answered with the channel's position: offset 0 where nothing was published yet", async () => {
+  it("is answered with the channel's position: offset 0 if nothing was published yet", async () => {
     const gateway = await startGateway();
     const client = await gateway.connect();
     const reply = await client.subscribe(CHANNEL);
@@ -147,7 +147,7 @@ describe('publish', () => {
     expect(message?.data).toEqual({ channel: CHANNEL, offset: 1, time: expect.any(Number), data: 1 });
   });
 
-  it('is refused with too_large where the broker would have to store more than maxPayload, the sender included', async () => {
+  it('is refused with too_large if the broker would have to store more than maxPayload, the sender included', async () => {
     const gateway = await startGateway({ connection: { maxPayload: 2048 } });
     const client = await connectAs(gateway, { sub: 'u'.repeat(200) });
     expect(await refusal(client.publish(CHANNEL, 'x'.repeat(1_900)))).toMatchObject({ code: 'too_large' });
@@ -156,7 +156,7 @@ describe('publish', () => {
     expect(await client.publish(CHANNEL, 'x'.repeat(1_500))).toMatchObject({ offset: 1 });
   });
 
-  it('is refused where data is nested so deep that reading or writing it could end the stack', async () => {
+  it('is refused if data is nested so deep that reading or writing it could end the stack', async () => {
     const gateway = await startGateway();
     const client = await gateway.connect();
     // A member of this name takes JSON.stringify off its fast path, which does not recurse.
@@ -257,7 +257,7 @@ describe('promise 4: idempotent publish', () => {
 });
 
 describe('joining with last', () => {
-  it('replays up to so many recent messages, behind the reply', async () => {
+  it('replays up to this many recent messages, behind the reply', async () => {
     const gateway = await startGateway();
     const client = await gateway.connect();
     const position = await publishMany(client, 5);

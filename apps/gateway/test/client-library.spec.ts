@@ -10,7 +10,7 @@ const CUTS = 3;
 /** Far enough back for a client that was away while the others went on as fast as they could. */
 const LONG_HISTORY = { namespaceDefaults: { history: { size: 10_000 } }, replay: { maxMessages: 10_000 } };
 
-/** A client with the library, and all that its application was told. */
+/** A client with the library, and everything its application received. */
 class Journal {
   readonly client: Holdfast;
   readonly messages: Message[] = [];

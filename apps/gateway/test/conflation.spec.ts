@@ -65,7 +65,7 @@ describe('promise 7: a slow consumer of a namespace that conflates', () => {
     expect(await pod.metric('holdfast_conflated_total')).toBe(0);
   });
 
-  it('is closed where that is not enough: other namespaces lose nothing', async () => {
+  it('is closed if that is not enough: other namespaces lose nothing', async () => {
     const pod = await Pod.start({ file: FILE });
     const publisher = pod.connect();
     expect((await publisher.subscribe('chat:a')).conflated).toBeUndefined();
@@ -88,7 +88,7 @@ describe('promise 7: a slow consumer of a namespace that conflates', () => {
     expect(came).toEqual(Array.from(came, (_, index) => index + 1));
   });
 
-  it('is told of a gap all the same, and of what follows it', async () => {
+  it('gets the gap all the same, and what follows it', async () => {
     const broker = new ScriptedBroker();
     const pod = await Pod.start({ broker, file: FILE });
     const client = pod.connect();

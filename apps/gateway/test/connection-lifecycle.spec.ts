@@ -3,7 +3,7 @@ import { CLOSE, errorData, SUBPROTOCOL } from '@holdfast/protocol';
 import { describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { ChannelsService } from '../src/channels/channels.service.js';
-import { Connections } from '../src/gateway/connections.js';
+import { Connections } from '../src/connection/connections.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { heapInUse } from './support/heap.js';
 import { metric } from './support/metric.js';
@@ -12,7 +12,7 @@ import { clientFrame, PING, RawSocket, TEXT } from './support/raw-socket.js';
 import { TestClient } from './support/test-client.js';
 import { secondsFromNow, signToken } from './support/tokens.js';
 
-/** Settles when a client has been sent so many pings. */
+/** Settles when a client has been sent this many pings. */
 async function pings({ webSocket }: TestClient, count: number): Promise<void> {
   for (let seen = 0; seen < count; seen += 1) await once(webSocket, 'ping');
 }
@@ -53,7 +53,7 @@ describe('a ping', () => {
     expect(await metric(sut, 'holdfast_dead_peers_total')).toBe(0);
   });
 
-  it('does not take a peer for dead whom the gateway itself does not read', async () => {
+  it('does not consider a peer dead that the gateway itself does not read', async () => {
     const sut = await startGateway({ connection: { ping: PING_EVERY_S } });
     const watch = await sut.connect();
     const client = await sut.connect();
@@ -68,7 +68,7 @@ describe('a ping', () => {
     expect(await client.request('ping')).toEqual({});
   });
 
-  it('is not sent where the configuration says 0, and clients are told an interval of their own', async () => {
+  it('is not sent if the configuration says 0, and clients get a default interval', async () => {
     const sut = await startGateway({ connection: { ping: 0 } });
     expect((await sut.connect()).welcome.ping).toBe(8_000);
   });
@@ -104,7 +104,7 @@ describe('a token', () => {
     const sut = await startGateway();
     const client = await connectAs(sut, { sub: 'ann', exp: secondsFromNow(1) });
     const ends = client.closed;
-    const ofAnother = errorData('forbidden', 'the token is of another user');
+    const ofAnother = errorData('forbidden', 'the token belongs to another user');
     for (const claims of [{ sub: 'bob' }, {}, { sub: 'ANN' }]) {
       await expect(client.request('refresh', { token: await signToken(claims) })).rejects.toEqual(ofAnother);
     }
@@ -134,7 +134,7 @@ describe('a connection of the maximum age', () => {
     expect(client.of('reconnect')).toHaveLength(1);
   });
 
-  it('is told at its own time, so that clients that came together do not leave together', async () => {
+  it('is asked at its own time, so that clients that came together do not leave together', async () => {
     const sut = await startGateway(
       { drain: { window: 30 } },
       { HOLDFAST_MAX_CONNECTION_AGE: '5', HOLDFAST_DRAIN_SECONDS: undefined },
@@ -197,7 +197,7 @@ describe('promise 7: a consumer that does not read', () => {
     expect(await metric(sut, 'holdfast_subscriptions')).toBe(1);
   });
 
-  it('is told 1013 where it reads at last', async () => {
+  it('gets 1013 once it reads', async () => {
     const sut = await startGateway({ connection: { maxBuffered: MAX_BUFFERED } });
     const slow = await sut.connect();
     await slow.subscribe('x');

@@ -25,7 +25,7 @@ import {
 import { concat, from, map, of, throwError, timer, type Observable } from 'rxjs';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { createApp } from '../src/app.js';
-import type { Connection } from '../src/gateway/connection.js';
+import type { Connection } from '../src/connection/connection.js';
 import { startGateway, testConfig, type TestGateway } from './support/gateway.js';
 import { NO_LIMITS } from './support/no-limits.js';
 import { clientFrame, RawSocket, TEXT } from './support/raw-socket.js';
@@ -170,12 +170,12 @@ describe('the requests of one connection', () => {
     for (let n = 0; n < TOTAL; n += 1) {
       client.send({ event: 'count', id: n, data: { n, channel: n % 2 === 0 ? 'even' : 'odd', padding } });
     }
-    await vi.waitFor(() => expect(lastConnection?.lanes.size).toBeGreaterThanOrEqual(256));
+    await vi.waitFor(() => expect(lastConnection?.requests.size).toBeGreaterThanOrEqual(256));
     // Time enough for more to come, were the client not held back.
     const other = await sut.connect();
     for (let round = 0; round < 100; round += 1) await other.request('ping');
     // What one read of the socket held may be above the bound, and no more.
-    expect(lastConnection?.lanes.size).toBeLessThan(256 + 65_536 / padding.length + 1);
+    expect(lastConnection?.requests.size).toBeLessThan(256 + 65_536 / padding.length + 1);
     expect(client.webSocket.bufferedAmount).toBeGreaterThan(1_000_000);
 
     gate('count').resolve();
@@ -184,14 +184,14 @@ describe('the requests of one connection', () => {
     for (const lane of [0, 1]) {
       expect(ids.filter((id) => id % 2 === lane)).toEqual(Array.from({ length: TOTAL / 2 }, (_, i) => 2 * i + lane));
     }
-    expect(lastConnection?.lanes.size).toBe(0);
+    expect(lastConnection?.requests.size).toBe(0);
   });
 
   it.each([257, 258, 259, 260])('are read on when those before are answered, %i of them two by two', async (count) => {
     await start();
     const raw = await RawSocket.webSocket(sut.port);
     raw.write(...Array.from({ length: count }, (_, id) => workFrame(id)));
-    await vi.waitFor(() => expect(lastConnection?.lanes.size).toBe(count));
+    await vi.waitFor(() => expect(lastConnection?.requests.size).toBe(count));
     gate('all').resolve();
     await raw.until((received) => received.includes(`"id":${count - 1},`));
     raw.write(workFrame(count));
@@ -447,7 +447,7 @@ describe('a @SubscribeMessage handler of a user of the code', () => {
     @Module({ providers: [Elsewhere] })
     class ElsewhereModule {}
     const app = await createApp(testConfig(), ElsewhereModule);
-    await expect(app.init()).rejects.toThrow('takes no port and no path but /ws');
+    await expect(app.init()).rejects.toThrow('must not set a port, nor a path other than /ws');
     await app.close();
   });
 });

@@ -2,10 +2,10 @@ import { Holdfast } from '@holdfast/client';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { WebSocket } from 'ws';
 import { ANONYMOUS } from '../src/auth/index.js';
-import type { Connection } from '../src/gateway/connection.js';
-import { Connections } from '../src/gateway/connections.js';
-import { newSession } from '../src/gateway/session.js';
-import { TICK_MS } from '../src/gateway/ticks.js';
+import type { Connection } from '../src/connection/connection.js';
+import type { Connections } from '../src/connection/connections.js';
+import { Sessions } from '../src/auth/session.js';
+import { TICK_MS } from '../src/limits/ticks.js';
 import { startGateway } from './support/gateway.js';
 import { ManualSocket, ManualWebSocket } from './support/manual-socket.js';
 import { metric } from './support/metric.js';
@@ -30,14 +30,14 @@ class Peer {
       return (write as (...all: unknown[]) => boolean)(chunk, ...rest);
     });
     webSocket.on('close', () => (this.endedAt = performance.now()));
-    this.connection = connections.open(webSocket as unknown as WebSocket, socket, newSession(), ANONYMOUS);
+    this.connection = connections.open(webSocket as unknown as WebSocket, socket, new Sessions().create(), ANONYMOUS);
   }
 
   get isOpen(): boolean {
     return this.endedAt === undefined;
   }
 
-  /** Bytes arrive that are no whole frame. */
+  /** Bytes arrive that are not a whole frame. */
   trickle(): void {
     this.socket.bytesRead += 1;
   }
@@ -62,7 +62,7 @@ describe('by its default settings a gateway', () => {
     vi.spyOn(performance, 'now').mockImplementation(() => clock);
     const pod = await Pod.start();
     pod.dispatcher.serve({ ping: () => ({}) });
-    connections = new Connections(pod.config, pod.metrics, pod.dispatcher, pod.memory, pod.senders);
+    connections = pod.openConnections();
     connections.onModuleInit();
     onTestFinished(() => {
       connections.onApplicationShutdown();

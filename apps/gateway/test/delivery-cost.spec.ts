@@ -33,7 +33,7 @@ async function room(gateway: TestGateway): Promise<Room> {
   return { hub: gateway.app.get(Hub), clients, writes };
 }
 
-/** Publications of one turn of the event loop, as a broker tells them. */
+/** Publications of one turn of the event loop, as a broker delivers them. */
 function publish(hub: Hub, from: number, count: number, data = 'hello'): void {
   for (let offset = from; offset < from + count; offset += 1) {
     hub.onPublication('room:1', { offset, time: 1_700_000_000_000, payload: JSON.stringify({ data }) });
@@ -55,18 +55,15 @@ describe('a delivery costs', () => {
     expect(new Set(writes.map(({ chunk }) => chunk)).size).toBe(1);
   });
 
-  it.each([20, 400])(
-    'less than that where %d come in one turn: one write for all, joined once for all',
-    async (count) => {
-      const { hub, clients, writes } = await room(await startGateway({ limits: NO_LIMITS }));
-      publish(hub, 1, count);
-      await received(clients, count);
-      expect(writes).toHaveLength(SUBSCRIBERS);
-      expect(new Set(writes.map(({ chunk }) => chunk)).size).toBe(1);
-    },
-  );
+  it.each([20, 400])('less than that if %d come in one turn: one write for all, joined once for all', async (count) => {
+    const { hub, clients, writes } = await room(await startGateway({ limits: NO_LIMITS }));
+    publish(hub, 1, count);
+    await received(clients, count);
+    expect(writes).toHaveLength(SUBSCRIBERS);
+    expect(new Set(writes.map(({ chunk }) => chunk)).size).toBe(1);
+  });
 
-  it('one write for all channels of a connection that have something to tell in one turn', async () => {
+  it('one write for all channels of a connection that have something to send in one turn', async () => {
     const gateway = await startGateway({ limits: NO_LIMITS });
     const writes = kernelWrites(gateway.app.getHttpServer());
     const client = await gateway.connect();

@@ -36,7 +36,7 @@ async function tokenOf(
 }
 
 describe('GET /demo/config', () => {
-  it.each([true, false])('tells where to chat, and whether anonymous access is on: %s', async (anonymous) => {
+  it.each([true, false])('says where to chat, and whether anonymous access is on: %s', async (anonymous) => {
     const gateway = await startDemo({}, { HOLDFAST_ANONYMOUS: String(anonymous) });
     const answer = await fetch(`${gateway.url}/demo/config`);
     expect(answer.headers.get('cache-control')).toBe('no-store');
@@ -104,7 +104,7 @@ describe('POST /demo/token', () => {
     expect(answer.headers.get('cache-control')).toBe('no-store');
   });
 
-  it('says so where there is no secret to sign with', async () => {
+  it('says so if there is no secret to sign with', async () => {
     const gateway = await startDemo();
     gateway.config.auth.jwt.secrets.replace([]);
     const answer = await post(gateway, GUEST);

@@ -75,7 +75,7 @@ describe('a backend that publishes over kept-alive connections', () => {
     expect(outcomes.filter((outcome) => outcome !== 200)).toEqual([]);
   });
 
-  it('is told by each answer, on both ports, that its connection ends, from the moment that the pod is not ready', async () => {
+  it('gets Connection: close with each answer, on both ports, from the moment that the pod is not ready', async () => {
     const sut = await startGateway({}, { HOLDFAST_SETTLE_SECONDS: '1' });
     for (const path of ['/health/live', '/nowhere', '/api/openapi.json']) {
       expect((await fetch(`${sut.url}${path}`)).headers.get('connection'), path).toBe('keep-alive');

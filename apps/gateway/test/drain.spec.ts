@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { BROKER, type Broker } from '@holdfast/broadcast';
 import { CLOSE, errorData } from '@holdfast/protocol';
 import { describe, expect, it, vi } from 'vitest';
-import { Connections } from '../src/gateway/connections.js';
+import { Connections } from '../src/connection/connections.js';
 import { API_KEY, startGateway, type TestGateway } from './support/gateway.js';
 import { metric } from './support/metric.js';
 import { RawSocket, upgradeRequest } from './support/raw-socket.js';
@@ -50,20 +50,20 @@ describe('promise 5: a pod that stops', () => {
     expect(headers.get('retry-after')).toBe('2');
     expect(await readiness(sut)).toBe(503);
     expect((await fetch(`${sut.url}/health/live`)).status).toBe(200);
-    // Who came while it settled is told like everybody.
+    // Clients that came while it settled are asked like all others.
     await late.next('reconnect');
     expect(await late.closed).toMatchObject({ code: CLOSE.restart.code });
     await stopped;
   });
 
-  it('tells its clients in batches spread over the drain window, and each how long it has', async () => {
+  it('asks its clients to leave in batches spread over the drain window, each with its deadline', async () => {
     const CLIENTS = 60;
     const sut = await startDraining(0, 3);
     const clients = await Promise.all(Array.from({ length: CLIENTS }, () => sut.connect()));
     const begun = performance.now();
     const stopped = sut.close();
     const told = (await Promise.all(clients.map((client) => toldAfter(begun, client)))).toSorted((a, b) => a - b);
-    // 5/6 of the window is for telling; the rest is left to the last one.
+    // The clients are asked within 5/6 of the window; the rest is left to the last one.
     expect(told.at(-1)).toBeGreaterThan(2_000);
     expect(told.at(-1)).toBeLessThan(3_000);
     for (let from = 0; from < 2_000; from += 500) {
@@ -102,7 +102,7 @@ describe('promise 5: a pod that stops', () => {
     for (const { end } of ends) expect(end).toBeLessThan(3_500);
   });
 
-  it('closes whoever stays beyond its time with 1012, not before', async () => {
+  it('closes clients that stay beyond its time with 1012, not before', async () => {
     const sut = await startDraining(0, 3);
     const client = await sut.connect();
     const stays = await sut.connect();

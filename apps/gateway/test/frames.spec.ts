@@ -39,7 +39,7 @@ describe('promise 8: a bad frame is answered by one error', () => {
     ['a string', '"subscribe"', errorData('malformed', 'not an object')],
     ['an array', '[{"event":"ping"}]', errorData('malformed', 'not an object')],
     ['an empty object', {}, errorData('malformed', '"event" must be a string')],
-    ['an event that is no string', { event: 7, id: 1 }, errorData('malformed', '"event" must be a string'), 1],
+    ['an event that is not a string', { event: 7, id: 1 }, errorData('malformed', '"event" must be a string'), 1],
     ['an unknown event', { event: 'fly', id: 'a' }, errorData('unknown_event'), 'a'],
     ['an unknown event without an id', { event: 'fly' }, errorData('unknown_event')],
     ['an event that every object has', { event: 'constructor', id: 1 }, errorData('unknown_event'), 1],
@@ -50,7 +50,7 @@ describe('promise 8: a bad frame is answered by one error', () => {
     ['an id that is empty', { event: 'ping', id: '' }, invalidId],
     ['an id of 65 characters', { event: 'ping', id: 'x'.repeat(65) }, invalidId],
     ['an id that is a fraction', { event: 'ping', id: 1.5 }, invalidId],
-    ['an id that is no safe integer', '{"event":"ping","id":9007199254740992}', invalidId],
+    ['an id that is not a safe integer', '{"event":"ping","id":9007199254740992}', invalidId],
     ['an id beyond every number', '{"event":"ping","id":1e999}', invalidId],
     ['an id that is an object', { event: 'ping', id: {} }, invalidId],
     ['an id that is an array', { event: 'ping', id: [1] }, invalidId],
@@ -66,11 +66,11 @@ describe('promise 8: a bad frame is answered by one error', () => {
     ],
     ['a member that no one knows', publish({ channel: 'x', data: 1, kye: 'k' }), invalid('Unrecognized key: "kye"'), 1],
     ['ping with data', { event: 'ping', id: 1, data: 7 }, expect.objectContaining({ code: 'invalid' }), 1],
-    ['a channel that is no string', channel(7), expect.objectContaining({ code: 'invalid' }), 1],
+    ['a channel that is not a string', channel(7), expect.objectContaining({ code: 'invalid' }), 1],
     ['a channel that is empty', channel(''), errorData('invalid_channel', 'channel'), 1],
     ['a channel with a space', channel('a b'), errorData('invalid_channel', 'channel'), 1],
     ['a channel with a line break', channel('a\n'), errorData('invalid_channel', 'channel'), 1],
-    ['a channel that is no ASCII', channel('zimmer:küche'), errorData('invalid_channel', 'channel'), 1],
+    ['a channel that is not ASCII', channel('zimmer:küche'), errorData('invalid_channel', 'channel'), 1],
     ['a channel of 256 characters', channel('x'.repeat(256)), errorData('invalid_channel', 'channel'), 1],
     ['a channel of no user', channel('@'), errorData('invalid_channel', 'channel'), 1],
     ['history of -1', history({ limit: -1 }), expect.objectContaining({ code: 'invalid' }), 1],
@@ -149,7 +149,7 @@ describe('promise 8: what breaks the framing ends its connection with the code o
       'too_large',
     ],
     [
-      'text that is no UTF-8',
+      'text that is not UTF-8',
       [clientFrame(TEXT, Buffer.from([0x22, 0xc3, 0x28, 0x22]))],
       CLOSE.invalidText.code,
       'malformed',
@@ -167,7 +167,7 @@ describe('promise 8: what breaks the framing ends its connection with the code o
     expect(closeCodeOf(raw.received)).toBe(code);
     expect(await metric(sut, `holdfast_bad_frames_total{code="${counted}"}`)).toBe(1);
     expect(await metric(sut, `holdfast_closes_total{code="${code}"}`)).toBe(1);
-    // What it says from here on is not heard, and it is cut where it does not go.
+    // What it says from here on is not heard, and it is cut if it does not go.
     raw.write(ping);
     await raw.closed;
     expect(raw.received.toString('latin1')).not.toContain('"reply"');
@@ -291,7 +291,7 @@ describe('promise 8: 10,000 random frames on one connection', () => {
     expect(await metric(sut, 'holdfast_channels')).toBe(0);
   });
 
-  it('end in 1008 where abuse is not asked for, and others are served', async () => {
+  it('end in 1008 if abuse is not asked for, and others are served', async () => {
     const sut = await startGateway();
     const other = await sut.connect();
     const abuser = await sut.connect();

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { CLOSE, ERRORS, SUBPROTOCOL } from '@holdfast/protocol';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Connections } from '../src/gateway/connections.js';
+import { Connections } from '../src/connection/connections.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { heapInUse } from './support/heap.js';
 import { MemorySocket } from './support/memory-socket.js';

@@ -59,7 +59,7 @@ describe('/health', () => {
     expect(await health(sut, '/health/live')).toEqual({ status: 200, body: { status: 'ok' } });
   });
 
-  it('a broker outage is unready where that is configured, and live all the same', async () => {
+  it('a broker outage is unready if that is configured, and live all the same', async () => {
     const sut = await startGateway({ health: { brokerOutage: 'unready' } });
     breakBroker(sut);
     const { status, body } = await health(sut, '/health/ready');

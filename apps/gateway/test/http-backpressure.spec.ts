@@ -115,7 +115,7 @@ describe('requests that a client sends ahead', () => {
 });
 
 describe('a client that does not read its answers', () => {
-  it('counts among those who have no request under way, on both ports', { timeout: 60_000 }, async () => {
+  it('counts among those who have no request in progress, on both ports', { timeout: 60_000 }, async () => {
     const sut = await startGateway({ limits: { pending: 10 } });
     for (const [port, path] of ports(sut)) {
       let open = 0;
@@ -138,7 +138,7 @@ describe('a client that does not read its answers', () => {
 });
 
 describe('requests that prove nothing', () => {
-  it('come no faster than a rate, and hold up neither health checks nor whoever has an API key', async () => {
+  it('come no faster than a rate, and hold up neither health checks nor anyone who has an API key', async () => {
     const sut = await startGateway();
     const flood = await RawSocket.connect(sut.port);
     const begun = performance.now();

@@ -163,7 +163,7 @@ describe('promise 8: a request that does not come to its end', () => {
   });
 });
 
-describe('promise 7: connections that are no WebSocket', () => {
+describe('promise 7: connections that are not WebSockets', () => {
   it('1,000 half-open upgrades keep nobody out, and leave nothing behind', { timeout: 60_000 }, async () => {
     const sut = await startGateway({ limits: { pending: 200, upgradeTimeout: 3 } });
     const before = await sut.connect();
@@ -191,7 +191,7 @@ describe('promise 7: connections that are no WebSocket', () => {
     });
   });
 
-  it('that wait for their next request go before one whose request is under way', async () => {
+  it('that wait for their next request go before one whose request is in progress', async () => {
     const sut = await startGateway({ limits: { pending: 5 } });
     const { ChannelsService } = await import('../src/channels/channels.service.js');
     const stored = Promise.withResolvers<{ epoch: string; offset: number }>();

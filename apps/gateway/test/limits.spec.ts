@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { CLOSE, errorData, SUBPROTOCOL } from '@holdfast/protocol';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { Connections } from '../src/gateway/connections.js';
-import { Dispatcher } from '../src/gateway/dispatcher.js';
+import { Connections } from '../src/connection/connections.js';
+import { Dispatcher } from '../src/connection/dispatcher.js';
 import { connectAs, refusal } from './support/connect-as.js';
 import { API_KEY, startGateway, type TestGateway } from './support/gateway.js';
 import { metric } from './support/metric.js';
@@ -37,7 +37,7 @@ function sessionQuery({ welcome }: TestClient): string {
 describe('promise 7: the connections of a pod', () => {
   const FILE = { limits: { connections: { perPod: 2 } } };
 
-  it('are limited: the next is told 503, and to come again', async () => {
+  it('are limited: the next is refused with 503 and asked to retry', async () => {
     const sut = await startGateway(FILE);
     const [first] = [await sut.connect(), await sut.connect()];
     const { status, headers, body } = await upgrade(sut, '/ws', { 'Sec-WebSocket-Protocol': SUBPROTOCOL });
@@ -49,7 +49,7 @@ describe('promise 7: the connections of a pod', () => {
     await expect(sut.connect()).resolves.toBeDefined();
   });
 
-  it('count once where a session takes over', async () => {
+  it('count once if a session takes over', async () => {
     const sut = await startGateway(FILE);
     const [first, second] = [await sut.connect(), await sut.connect()];
     const next = await sut.connect(sessionQuery(first));
@@ -90,7 +90,7 @@ describe('promise 7: the connections of a pod', () => {
 describe('promise 7: the connections of a user', () => {
   const FILE = { limits: { connections: { perUser: 2 } } };
 
-  it('are limited: the next is told 429, or 1013 where it could not read that', async () => {
+  it('are limited: the next gets 429, or 1013 if it could not read that', async () => {
     const sut = await startGateway(FILE);
     const [first] = [await connectAs(sut, { sub: 'ann' }), await connectAs(sut, { sub: 'ann' })];
     const path = `/ws?access_token=${await signToken({ sub: 'ann' })}`;
@@ -107,7 +107,7 @@ describe('promise 7: the connections of a user', () => {
     await vi.waitFor(() => connectAs(sut, { sub: 'ann' }), { timeout: 5_000 });
   });
 
-  it('are limited where the user is known by connect alone', async () => {
+  it('are limited if the user is known by connect alone', async () => {
     const sut = await startGateway(FILE, { HOLDFAST_ANONYMOUS: 'false' });
     const token = await signToken({ sub: 'ann' });
     const unproven = async (): Promise<TestClient> => {
@@ -161,7 +161,7 @@ describe('promise 7: the connections of an address', () => {
     await vi.waitFor(() => RawSocket.webSocket(sut.port, '/ws', from), { timeout: 5_000, interval: 200 });
   });
 
-  it('are not counted where nobody said how many proxies there are', async () => {
+  it('are not counted if nobody said how many proxies there are', async () => {
     const sut = await startGateway(FILE);
     for (let n = 0; n < 15; n += 1) await connectFrom(sut, '198.51.100.1');
     expect(await limited(sut, 'address_connections')).toBeUndefined();
@@ -181,7 +181,7 @@ describe('promise 7: what one connection asks for', () => {
     expect(await metric(sut, 'holdfast_subscriptions')).toBe(2);
   });
 
-  it('is limited in subscriptions also where it asks for all of them at once', async () => {
+  it('is limited in subscriptions even if it asks for all of them at once', async () => {
     const sut = await startGateway({ limits: { subscriptions: 5 } });
     const client = await sut.connect();
     const asked = Array.from({ length: 50 }, (_, n) => client.subscribe(`room:${n}`));
@@ -307,10 +307,10 @@ describe('promise 7: unanswered requests', () => {
       client.send({ event: 'publish', id, data: { channel: 'x', data: 'x'.repeat(60_000) } });
     }
     const [connection] = sut.app.get(Connections).all();
-    await vi.waitFor(() => expect(connection?.lanes.bytes).toBeGreaterThan(900_000));
+    await vi.waitFor(() => expect(connection?.requests.bytes).toBeGreaterThan(900_000));
     await vi.waitFor(() => expect(client.webSocket.bufferedAmount).toBeGreaterThan(0));
     // What it had read when it stopped, and no more.
-    expect(connection?.lanes.bytes).toBeLessThan(1_300_000);
+    expect(connection?.requests.bytes).toBeLessThan(1_300_000);
     answer.resolve({ epoch: 'e', offset: 1 });
     for (let id = 0; id < 200; id += 1) expect((await client.answer(id)).event).toBe('reply');
   });

@@ -2,6 +2,7 @@ import { MemoryBroker, MemoryStore } from '@holdfast/broadcast';
 import { expect, it, vi } from 'vitest';
 import { heapInUse } from './support/heap.js';
 import { NO_LIMITS } from './support/no-limits.js';
+import { subscriptionsOf } from '../src/channels/subscriptions.js';
 import { Pod, settled } from './support/pod.js';
 import { timers } from './support/timers.js';
 import { signToken } from './support/tokens.js';
@@ -84,7 +85,7 @@ it('1,000 subscriptions whose tokens end leave nothing behind', async () => {
   } finally {
     clock.mockRestore();
   }
-  for (const client of clients) expect(client.connection.subscriptions?.size).toBe(0);
+  for (const client of clients) expect(subscriptionsOf(client.connection)?.size).toBe(0);
   await settled();
   expect(clients[0]?.of('unsubscribed').map(({ data }) => data['code'])).toEqual(Array(10).fill('token_expired'));
 });

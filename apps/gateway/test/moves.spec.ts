@@ -1,9 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { MOVE_WITHIN_MS, type Connection } from '../src/gateway/connection.js';
-import { Connections } from '../src/gateway/connections.js';
+import { MOVE_WITHIN_MS, type Connection } from '../src/connection/connection.js';
+import { Connections } from '../src/connection/connections.js';
 import { Moves } from '../src/gateway/moves.js';
-import { tick, TICK_MS } from '../src/gateway/ticks.js';
+import { tick, TICK_MS } from '../src/limits/ticks.js';
 import { UsersService } from '../src/users/users.service.js';
 import { Backend } from './support/backend.js';
 import { connectAs } from './support/connect-as.js';
@@ -16,7 +16,7 @@ const CHANNEL = 'room:1';
 const GRACE_MS = 100;
 const WAIT = { timeout: 10_000, interval: 10 };
 
-/** Two pods that tell a backend who comes and goes, at once. */
+/** Two pods that report to a backend at once who comes and goes. */
 async function startTwo(backend: Backend): Promise<[TestGateway, TestGateway]> {
   const env = { HOLDFAST_WEBHOOK_SECRET: backend.secrets.join(), HOLDFAST_EVENTS_URL: backend.url };
   const types = ['client.connected', 'client.disconnected'];
@@ -30,7 +30,7 @@ async function startTwo(backend: Backend): Promise<[TestGateway, TestGateway]> {
   return [here, there];
 }
 
-/** What the backend was told of a client, in order. */
+/** The events of a client that the backend got, in order. */
 function toldOf({ questions }: Backend, client: string): string[] {
   return questions
     .flatMap(({ data }) => data['events'] as { type: string; data: { client: string } }[])
@@ -156,7 +156,7 @@ describe.each(PODS)('two connections of one session %s', (pods) => {
       expect(await membersSeenBy(observer)).not.toContain(client);
     });
 
-    it('end in a bounded time: the older is told that it was replaced', async () => {
+    it('end in a bounded time: the older one is closed as replaced', async () => {
       const backend = await Backend.start();
       const [here, there] = await startTwo(backend);
       const older = await connect(here, user);
@@ -188,7 +188,7 @@ describe.each(PODS)('two connections of one session %s', (pods) => {
 });
 
 describe('a newer connection on another pod', () => {
-  it('that came and went before anybody was told gives the client back to the older one', async () => {
+  it('that came and went before anybody learned of it gives the client back to the older one', async () => {
     const backend = await Backend.start();
     const [here, there] = await startTwo(backend);
     const older = await connectAs(here, { sub: 'ann' });
@@ -204,7 +204,7 @@ describe('a newer connection on another pod', () => {
     }, WAIT);
   });
 
-  it('is found after an outage in which nothing was told', async () => {
+  it('is found after an outage in which nothing was announced', async () => {
     const [here, there] = await startTwo(await Backend.start());
     const older = await connectAs(here, { sub: 'ann' });
     const newer = await connectAs(there, { sub: 'ann' }, older.welcome.session);

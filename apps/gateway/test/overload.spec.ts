@@ -1,13 +1,13 @@
 import { errorData, SUBPROTOCOL } from '@holdfast/protocol';
 import { describe, expect, it, vi } from 'vitest';
 import { Authenticator } from '../src/auth/index.js';
-import { Connections } from '../src/gateway/connections.js';
+import { Connections } from '../src/connection/connections.js';
 import { Overload } from '../src/limits/overload.js';
 import { startGateway } from './support/gateway.js';
 import { metric } from './support/metric.js';
 import { RawSocket, upgradeRequest } from './support/raw-socket.js';
 
-/** Keeps the event loop busy, `ms` at a time with hardly a pause, until it is told to stop. */
+/** Keeps the event loop busy, `ms` at a time with hardly a pause, until stopped. */
 function block(ms: number): () => void {
   const timer = setInterval(() => {
     const until = performance.now() + ms;
@@ -17,7 +17,7 @@ function block(ms: number): () => void {
 }
 
 describe('promise 7: a pod whose event loop is late', () => {
-  it('refuses upgrades with 503 before it reads a token, keeps whom it has, and recovers', async () => {
+  it('refuses upgrades with 503 before it reads a token, keeps its clients, and recovers', async () => {
     const sut = await startGateway({ overload: { maxEventLoopDelay: 0.1, shedAfter: 3_600 } });
     const client = await sut.connect();
     const verify = vi.spyOn(sut.app.get(Authenticator), 'connection');
@@ -32,7 +32,7 @@ describe('promise 7: a pod whose event loop is late', () => {
       expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
       expect(verify).not.toHaveBeenCalled();
       expect(await client.request('ping')).toEqual({});
-      // It serves those whom it has: it stays in service.
+      // It serves its clients: it stays in service.
       expect((await fetch(`${sut.url}/health/ready`)).status).toBe(200);
       expect(await metric(sut, 'holdfast_overloaded')).toBe(1);
       expect(await metric(sut, 'holdfast_event_loop_delay_seconds')).toBeGreaterThan(0.1);

@@ -22,7 +22,7 @@ const ROLES = {
 type Role = keyof typeof ROLES;
 const NAMES = Object.keys(ROLES) as Role[];
 
-/** A gateway with this rule for `room`, where the webhook permits everything to the user `asked`. */
+/** A gateway with this rule for `room`, in which the webhook permits everything to the user `asked`. */
 async function start(rule: object): Promise<TestGateway> {
   const backend = await Backend.start(({ data }) => ({ allow: data['user'] === 'asked' }));
   return startGateway(
@@ -45,7 +45,7 @@ async function subscribe(client: TestClient, role: Role, channel: string): Promi
   return client.subscribe(channel, { token });
 }
 
-/** `+` where it is done, `-` where it is forbidden; everything else fails the test. */
+/** `+` if it is done, `-` if it is forbidden; everything else fails the test. */
 async function mark(done: Promise<unknown>): Promise<string> {
   return done.then(
     () => '+',
@@ -142,7 +142,7 @@ describe('who may do what by the rule of the namespace', () => {
 
 describe('the HTTP API', () => {
   it.each(['granted', 'anyone'])(
-    'may do everything by its key and nothing without, where the rule is %s',
+    'may do everything by its key and nothing without, if the rule is %s',
     async (rule) => {
       const gateway = await start({ subscribe: rule, publish: rule });
       const status = async (path: string, headers: Record<string, string>, body?: object): Promise<number> => {

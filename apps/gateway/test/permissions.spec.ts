@@ -79,7 +79,7 @@ describe("a user's own channel", () => {
     ['subscribers', false, false],
     ['authenticated', false, true],
     ['anyone', true, true],
-  ])('takes direct messages of others where publish is %s: anonymous %s, a user %s', (rule, ...expected) => {
+  ])('takes direct messages of others if publish is %s: anonymous %s, a user %s', (rule, ...expected) => {
     const sut = permissions({ publish: rule }, '@');
     expect([ANONYMOUS, EVERYTHING].map((identity) => sut.mayPublish(identity, '@alice', false))).toEqual(expected);
   });

@@ -10,7 +10,7 @@ const CHANNEL = 'chat:lobby';
 const GRACE_S = 0.3;
 const FILE = { presence: { grace: GRACE_S } };
 
-/** What a client was told of who came and went: `join alice`, `leave CLIENT`. */
+/** The joins and leaves that a client received: `join alice`, `leave CLIENT`. */
 function comings({ frames }: Pick<TestClient, 'frames'>): string[] {
   return frames
     .filter(({ event }) => event === 'join' || event === 'leave')
@@ -20,13 +20,13 @@ function comings({ frames }: Pick<TestClient, 'frames'>): string[] {
     });
 }
 
-/** Waits until so many came and went. */
+/** Waits until this many came and went. */
 async function told(client: TestClient, count: number): Promise<string[]> {
   await vi.waitFor(() => expect(comings(client).length).toBeGreaterThanOrEqual(count), { timeout: 5_000, interval: 5 });
   return comings(client);
 }
 
-/** Resolves when what was told by now has certainly arrived, and a grace time has passed. */
+/** Resolves when everything sent so far has certainly arrived, and a grace time has passed. */
 async function passGrace(client: TestClient): Promise<void> {
   const begun = performance.now();
   await vi.waitFor(() => expect(performance.now() - begun).toBeGreaterThan(GRACE_S * 1_000 + 200), {
@@ -37,7 +37,7 @@ async function passGrace(client: TestClient): Promise<void> {
 }
 
 describe('presence', () => {
-  it('tells those who asked who joins and who leaves, and nobody of himself', async () => {
+  it('reports joins and leaves to clients that asked, and to none its own', async () => {
     const gateway = await startGateway(FILE);
     const watcher = await connectAs(gateway, { sub: 'watcher' });
     const other = await connectAs(gateway, { sub: 'other' });

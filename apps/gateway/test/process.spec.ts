@@ -34,7 +34,7 @@ async function takenPort(): Promise<number> {
 
 describe('a stopping process', () => {
   it.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const)(
-    'told by %s sends its clients elsewhere and exits with 0',
+    'on %s sends its clients elsewhere and exits with 0',
     async (signal) => {
       const sut = await startGatewayProcess(QUICK);
       const client = await TestClient.connect(`ws://127.0.0.1:${sut.port}/ws`);
@@ -45,7 +45,7 @@ describe('a stopping process', () => {
     },
   );
 
-  it('told a second time ends at once, and not with 0', async () => {
+  it('on a second signal ends at once, and not with 0', async () => {
     const sut = await startGatewayProcess(SLOW);
     const client = await TestClient.connect(`ws://127.0.0.1:${sut.port}/ws`);
     sut.child.kill('SIGTERM');
@@ -71,7 +71,7 @@ describe('what nobody caught', () => {
   it.each([
     ['a rejection', `Promise.reject(Object.assign(new Error(${secret}), { command: ${secret} }))`],
     ['an exception', `throw new Error(${secret})`],
-    ['what is no error', `throw ${secret}`],
+    ['what is not an error', `throw ${secret}`],
   ])('%s is one line of the log, then a drain, and the exit code 1', async (_name, code) => {
     const sut = await startGatewayProcess({ ...QUICK, NODE_ENV: 'production', ...SECRET, ...onSignal(code) });
     const client = await TestClient.connect(`ws://127.0.0.1:${sut.port}/ws`);

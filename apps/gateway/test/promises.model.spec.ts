@@ -2,7 +2,7 @@ import { MemoryBroker, MemoryStore, type Broker, type History, type Position } f
 import type { RequestEvent, Requests } from '@holdfast/protocol';
 import fc from 'fast-check';
 import { afterEach, expect, it, vi } from 'vitest';
-import { newSession, type Session } from '../src/gateway/session.js';
+import { Sessions, type Session } from '../src/auth/session.js';
 import { Pod, settled, type PodClient } from './support/pod.js';
 import { SimulatedBroker, SimulatedServer, type Queue } from './support/simulated-server.js';
 import type { Frame } from './support/test-client.js';
@@ -82,7 +82,7 @@ interface World {
   stream(channel: string): Promise<Pick<History, 'epoch' | 'offset' | 'publications'>>;
   /** Does a step that only this world knows. */
   step(channel: string, step: Step): void;
-  /** Lets everything happen that is under way, and every loss be noticed. */
+  /** Lets everything happen that is in progress, and every loss be noticed. */
   settle(channel: string): Promise<void>;
 }
 
@@ -112,14 +112,14 @@ class Ledger {
 class ModelClient {
   /** Up to where it knows of everything; kept when the connection ends. */
   position: Position | undefined;
-  /** Whether it was told that it is subscribed. */
+  /** Whether it got the reply to its subscribe. */
   subscribed = false;
   private readonly requests = new Map<number, { event: RequestEvent; data: Requests['subscribe']['data'] }>();
   /** The epochs that this subscription has left behind. */
   private readonly past = new Set<string>();
   private read = 0;
   link: PodClient | undefined;
-  private readonly session: Session = newSession();
+  private readonly session: Session = new Sessions().create();
 
   constructor(
     private readonly channel: string,
@@ -167,7 +167,7 @@ class ModelClient {
       const frame = link.frames[this.read];
       if (frame !== undefined) await this.take(frame);
     }
-    // Too slow: it is told by a close code that says "resume".
+    // Too slow: the close code says "resume".
     if (link.webSocket.closedWith === 1013) this.disconnect();
     else expect(link.webSocket.closedWith).toBeUndefined();
   }
@@ -182,7 +182,7 @@ class ModelClient {
         else this.subscribed = false;
         break;
       case 'error':
-        // The pod and the broker were in two epochs: the client is asked to come again.
+        // The pod and the broker were in two epochs: the client is asked to retry.
         expect([request?.event, data['code']]).toEqual(['subscribe', 'unavailable']);
         break;
       case 'gap':
@@ -215,7 +215,7 @@ class ModelClient {
     expect(reachesBack && missed <= MAX_REPLAY, 'recovered although it says that it is not').toBe(false);
   }
 
-  /** It was told that it is here now. */
+  /** It knows this position now. */
   private move({ epoch, offset }: Position): void {
     const { position } = this;
     if (!this.subscribed) {

@@ -87,7 +87,7 @@ describe('promise 3: who comes back within the retention gets what it missed, on
     expect(replays.some((replay = 0) => replay > 0 && replay < 500)).toBe(true);
   });
 
-  it('when nothing was missed: recovered, and an empty replay, also where no history is kept', async () => {
+  it('when nothing was missed: recovered, and an empty replay even if no history is kept', async () => {
     const gateway = await startGateway({ namespaces: { bare: { history: { size: 0 } } } });
     for (const channel of ['chat:x', 'bare:x']) {
       const client = await gateway.connect();
@@ -105,7 +105,7 @@ describe('promise 3: who comes back within the retention gets what it missed, on
     expect(await alone.subscribe('bare:alone', { since })).toMatchObject({ ...since, recovered: true, replay: 0 });
   });
 
-  it('is told the truth where the history does not reach back: recovered is false, and it goes on from the reply', async () => {
+  it('gets recovered: false if the history does not reach back, and continues from the reply', async () => {
     const gateway = await startGateway({
       namespaces: { short: { history: { size: 2 } }, bare: { history: { size: 0 } } },
     });
@@ -122,7 +122,7 @@ describe('promise 3: who comes back within the retention gets what it missed, on
     }
   });
 
-  it('is told the truth where the history passed by its ttl', async () => {
+  it('gets recovered: false if its ttl has passed', async () => {
     const gateway = await startGateway({ namespaces: { brief: { history: { ttl: 0.1 } } } });
     const publisher = await gateway.connect();
     const since = await publisher.publish('brief:x', 1);
@@ -143,7 +143,7 @@ describe('promise 3: who comes back within the retention gets what it missed, on
     ['the future', ({ epoch, offset }) => ({ epoch, offset: offset + 1 })],
     ['another epoch', ({ offset }) => ({ epoch: 'another', offset })],
     ['the future of another epoch', () => ({ epoch: 'another', offset: Number.MAX_SAFE_INTEGER })],
-  ])('is told the truth where its position is from %s', async (_what, sinceOf) => {
+  ])('gets recovered: false if its position is from %s', async (_what, sinceOf) => {
     const gateway = await startGateway();
     const client = await gateway.connect();
     const position = await publish(client, 3);
@@ -161,7 +161,7 @@ describe('promise 3: who comes back within the retention gets what it missed, on
   it.each([
     ['messages', { maxMessages: 3 }, 'x', 3],
     ['bytes', { maxBytes: 4096 }, 'x'.repeat(1_200), 3],
-  ])('is told the truth where it missed more than a replay may have: %s', async (_what, replay, data, most) => {
+  ])('gets recovered: false if it missed more than a replay may contain: %s', async (_what, replay, data, most) => {
     const gateway = await startGateway({ replay });
     const publisher = await gateway.connect();
     const { epoch } = await publish(publisher, most + 1, data);
@@ -237,7 +237,7 @@ describe('a replay', () => {
       expect(client.connection.unwritten).toBeLessThanOrEqual(65_536);
       client.socket.resumeWrites();
       client.socket.pauseWrites();
-      // In all more than the budget, but never so much at once.
+      // In all more than the budget, but never that much at once.
       const { length } = client.offsets;
       for (; published < 600 && published < Math.max(400 + length / 8, length + 50); published += 1) {
         await publisher.request('publish', { channel: CHANNEL, data: 'y'.repeat(1_000) });
@@ -291,12 +291,12 @@ describe('a replay', () => {
     expect(sent).toBeLessThan(100);
     expect(client.story).toEqual(['reply 100', ...range(1, sent).map((offset) => `message ${offset}`), 'reply']);
 
-    // Where it stopped it can be taken up again.
+    // It can be continued where it stopped.
     await client.subscribe(CHANNEL, { since: { ...since, offset: sent } });
     await vi.waitFor(() => expect(client.offsets).toEqual(range(1, 101)));
   });
 
-  it('ends with its connection, and goes on where the client comes back', async () => {
+  it('ends with its connection, and goes on if the client comes back', async () => {
     const { pod, since } = await podWithHistory(100);
     const client = pod.connect();
     client.socket.pauseWrites();

@@ -18,7 +18,7 @@ async function told(client: TestClient, event: string): Promise<unknown> {
   return (await client.next(event)).data;
 }
 
-/** Nothing more is delivered to a client that was told that its subscription is over. */
+/** Nothing more is delivered to a client that was notified of the end of its subscription. */
 async function expectSilence(gateway: TestGateway, client: TestClient, channel = CHANNEL): Promise<void> {
   const publisher = await connectAs(gateway, { sub: 'publisher', publish: ['*'] });
   await publisher.publish(channel, 'unheard');
@@ -237,7 +237,7 @@ describe('a subscription token', () => {
     expect(alice.of('unsubscribed')).toHaveLength(1);
   });
 
-  it('that is given where it is not needed ends nothing', async () => {
+  it('that is not needed ends nothing', async () => {
     const gateway = await startStrict();
     const alice = await connectAs(gateway, { sub: 'alice', channels: [CHANNEL] });
     await alice.subscribe(CHANNEL, { token: await signToken({ sub: 'alice', channel: CHANNEL, exp: 1 }) });

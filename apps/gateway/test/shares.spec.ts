@@ -6,7 +6,7 @@ import { errorData, SUBPROTOCOL } from '@holdfast/protocol';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { Hub } from '../src/channels/hub.js';
-import { Connections } from '../src/gateway/connections.js';
+import { Connections } from '../src/connection/connections.js';
 import { HeldMemory } from '../src/limits/held-memory.js';
 import { connectAs, refusal } from './support/connect-as.js';
 import { API_KEY, startGateway, testConfig, type TestGateway } from './support/gateway.js';
@@ -346,7 +346,7 @@ describe('joins and leaves', () => {
       });
     });
     expect(response.status).toBe(403);
-    expect(JSON.parse(response.body)).toEqual(errorData('forbidden', 'info: larger than presence.maxInfo, 100 bytes'));
+    expect(JSON.parse(response.body)).toEqual(errorData('forbidden', 'info exceeds presence.maxInfo (100 bytes)'));
     expect(await limited(sut, 'info')).toBe(1);
   });
 
@@ -355,11 +355,11 @@ describe('joins and leaves', () => {
     const info = 'x'.repeat(5_000);
     const clients = await Promise.all(Array.from({ length: 150 }, (_, n) => connectAs(sut, { sub: `u${n}`, info })));
     await Promise.all(clients.map((client) => client.subscribe('x')));
-    const [asker] = clients;
-    const { members, count } = await (asker ?? expect.unreachable()).request('presence', { channel: 'x' });
+    const [caller] = clients;
+    const { members, count } = await (caller ?? expect.unreachable()).request('presence', { channel: 'x' });
     expect(count).toBe(150);
     expect(members.length).toBeGreaterThan(10);
     expect(JSON.stringify(members).length).toBeLessThan(sut.config.connection.maxBuffered / 2 + 10_000);
-    expect(await asker?.request('ping')).toEqual({});
+    expect(await caller?.request('ping')).toEqual({});
   });
 });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { Connections } from '../src/gateway/connections.js';
+import { Connections } from '../src/connection/connections.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { heapInUse } from './support/heap.js';
 import { metric } from './support/metric.js';

@@ -14,7 +14,7 @@ import { secondsFromNow, signToken } from './support/tokens.js';
 
 const NOT_ANONYMOUS = { HOLDFAST_ANONYMOUS: 'false' };
 
-/** What becomes of a token: `welcome`, or the close code that a browser is told. */
+/** What becomes of a token: `welcome`, or the close code that a browser gets. */
 async function outcome({ webSocketUrl }: TestGateway, token: string): Promise<number | 'welcome'> {
   const url = `${webSocketUrl}?${new URLSearchParams({ access_token: token })}`;
   const client = new TestClient(new WebSocket(url, [SUBPROTOCOL]));
@@ -93,8 +93,8 @@ describe('a token that is not what it says', () => {
   it.each<[string, string]>([
     ['critical extensions', forge({ alg: 'HS256', crit: ['x'], x: 1 }, { sub: 'ann' }, JWT_SECRET)],
     ['a payload that is not encoded', forge({ alg: 'HS256', crit: ['b64'], b64: false }, { sub: 'ann' }, JWT_SECRET)],
-    ['a header that is no JSON', forge('{alg:HS256}', { sub: 'ann' }, JWT_SECRET)],
-    ['a payload that is no object', forge({ alg: 'HS256' }, '"ann"', JWT_SECRET)],
+    ['a header that is not JSON', forge('{alg:HS256}', { sub: 'ann' }, JWT_SECRET)],
+    ['a payload that is not an object', forge({ alg: 'HS256' }, '"ann"', JWT_SECRET)],
     ['no payload', forge({ alg: 'HS256' }, '', JWT_SECRET)],
     ['an expiry beyond all time', forge({ alg: 'HS256' }, '{"sub":"ann","exp":1e300}', JWT_SECRET)],
     ['an expiry without an end', forge({ alg: 'HS256' }, '{"sub":"ann","exp":1e999}', JWT_SECRET)],
@@ -182,7 +182,7 @@ describe('the clock tolerance', () => {
 });
 
 describe('a token whose key cannot be fetched now', () => {
-  it('is not a wrong one: the client is told to come again, by each way of telling', async () => {
+  it('is not a wrong one: the client is asked to retry, in each way', async () => {
     const issuer = await Issuer.start('one');
     const token = await issuer.sign('one', { sub: 'ann' });
     await issuer.server.stop();
@@ -225,7 +225,7 @@ describe('a token whose key cannot be fetched now', () => {
     expect(new Set(states.slice(0, -1))).toEqual(new Set([`connecting ${CLOSE.overloaded.code}`]));
   });
 
-  it('keeps nobody from waiting for long where the issuer does not answer', { timeout: 20_000 }, async () => {
+  it('keeps nobody from waiting for long if the issuer does not answer', { timeout: 20_000 }, async () => {
     const issuer = await Issuer.start('one');
     const token = await issuer.sign('one', { sub: 'ann' });
     issuer.answer = () => undefined;

@@ -27,8 +27,12 @@ async function upgrade({ port }: TestGateway, request: UpgradeRequest): Promise<
   return raw.answer();
 }
 
-/** How a client is told that speaks our protocol and is refused. */
-async function toldByClose({ webSocketUrl }: TestGateway, query: string, options: ClientOptions = {}): Promise<Closed> {
+/** How a client of our protocol is refused. */
+async function closeForError(
+  { webSocketUrl }: TestGateway,
+  query: string,
+  options: ClientOptions = {},
+): Promise<Closed> {
   const client = new TestClient(new WebSocket(`${webSocketUrl}${query}`, [SUBPROTOCOL], options));
   const closed = await client.closed;
   expect(client.frames).toEqual([]);
@@ -50,12 +54,17 @@ async function accepts({ webSocketUrl }: TestGateway, token: string): Promise<bo
   return code === 1000;
 }
 
-describe('promise 8: an upgrade that is refused is told why, in the words of the catalogue', () => {
+describe('promise 8: a refused upgrade gets an error of the catalogue', () => {
   it.each<[string, UpgradeRequest, number, unknown]>([
     ['another path', { path: '/elsewhere' }, 404, errorData('not_found', 'the WebSocket is at /ws')],
     ['a path below', { path: '/ws/more' }, 404, errorData('not_found', 'the WebSocket is at /ws')],
     ['a path that looks like a host', { path: '//ws' }, 404, errorData('not_found', 'the WebSocket is at /ws')],
-    ['a target that is no path', { path: 'http://gateway.test/ws' }, 400, errorData('invalid', 'the request target')],
+    [
+      'a target that is not a path',
+      { path: 'http://gateway.test/ws' },
+      400,
+      errorData('invalid', 'the request target is not valid'),
+    ],
     [
       'no key',
       { headers: { 'Sec-WebSocket-Key': undefined } },
@@ -74,7 +83,7 @@ describe('promise 8: an upgrade that is refused is told why, in the words of the
       400,
       errorData('invalid', 'Invalid Sec-WebSocket-Protocol header'),
     ],
-    ['another method', { method: 'POST' }, 405, errorData('method_not_allowed', 'an upgrade is a GET')],
+    ['another method', { method: 'POST' }, 405, errorData('method_not_allowed', 'an upgrade must use GET')],
     ['an old version', { headers: { 'Sec-WebSocket-Version': '8' } }, 426, errorData('upgrade_required')],
     ['no version', { headers: { 'Sec-WebSocket-Version': undefined } }, 426, errorData('upgrade_required')],
     ['a wrong token', { path: '/ws?access_token=nonsense' }, 401, errorData('unauthorized')],
@@ -90,7 +99,7 @@ describe('promise 8: an upgrade that is refused is told why, in the words of the
     await expect(sut.connect()).resolves.toBeDefined();
   });
 
-  it('says what to do where the version is missing, and which scheme a token has', async () => {
+  it('says what to do if the version is missing, and which scheme a token has', async () => {
     const sut = await startGateway();
     const { headers } = await upgrade(sut, { headers: { 'Sec-WebSocket-Version': '7' } });
     expect(headers.get('upgrade')).toBe('websocket');
@@ -145,9 +154,9 @@ describe('promise 8: an upgrade that is refused is told why, in the words of the
   it('a client that speaks our protocol is told by a close code, which a browser can read', async () => {
     const sut = await startGateway();
     const unauthorized = { code: CLOSE.unauthorized.code, reason: CLOSE.unauthorized.reason };
-    expect(await toldByClose(sut, '?access_token=nonsense')).toEqual(unauthorized);
+    expect(await closeForError(sut, '?access_token=nonsense')).toEqual(unauthorized);
     const forbidden = { code: CLOSE.forbidden.code, reason: CLOSE.forbidden.reason };
-    expect(await toldByClose(sut, '', { origin: 'https://evil.test' })).toEqual(forbidden);
+    expect(await closeForError(sut, '', { origin: 'https://evil.test' })).toEqual(forbidden);
     expect(await metric(sut, 'holdfast_refused_upgrades_total{code="unauthorized"}')).toBe(1);
     expect(await metric(sut, 'holdfast_refused_upgrades_total{code="origin_forbidden"}')).toBe(1);
     expect(await metric(sut, 'holdfast_connections')).toBe(0);
@@ -262,14 +271,14 @@ describe('an accepted upgrade', () => {
 });
 
 describe('a client without a token', () => {
-  it('is welcomed where anonymous access is on, and has no user', async () => {
+  it('is welcomed if anonymous access is on, and has no user', async () => {
     const client = await (await startGateway()).connect();
     expect(client.welcome).not.toHaveProperty('user');
     expect(client.welcome).not.toHaveProperty('expires');
     expect(client.welcome).toMatchObject({ node: 'test-node', ping: 8_000, maxPayload: 65_536, keyWindow: 300_000 });
   });
 
-  it('proves who it is by connect where anonymous access is off, and is answered what welcome holds', async () => {
+  it('proves who it is by connect if anonymous access is off, and is answered what welcome holds', async () => {
     const sut = await startGateway({}, NOT_ANONYMOUS);
     const client = await unproven(sut);
     expect(await client.refusal({ event: 'subscribe', id: 'a', data: { channel: 'x' } })).toEqual(
@@ -381,12 +390,12 @@ describe('a token', () => {
     ['that ended', { sub: 'ann', exp: secondsFromNow(-60) }],
     ['that has not begun', { sub: 'ann', nbf: secondsFromNow(60) }],
     ['for a subscription', { sub: 'ann', channel: 'chat:x' }],
-    ['whose user is no string', { sub: 7 }],
+    ['whose user is not a string', { sub: 7 }],
     ['whose user is empty', { sub: '' }],
     ['whose user has no channel of its own, being too long', { sub: '語'.repeat(30) }],
     ['whose user is not Unicode', { sub: '\ud800' }],
     ['whose channels are no list', { sub: 'ann', channels: 'chat:*' }],
-    ['whose expiry is no number', { sub: 'ann', exp: 'soon' }],
+    ['whose expiry is not a number', { sub: 'ann', exp: 'soon' }],
   ])('%s is refused', async (_name, claims) => {
     expect(await accepts(await startGateway(), await signToken(claims))).toBe(false);
   });

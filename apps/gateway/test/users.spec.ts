@@ -1,7 +1,7 @@
 import { BROKER, type Broker } from '@holdfast/broadcast';
 import { describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { Connections } from '../src/gateway/connections.js';
+import { BlockedUsers } from '../src/auth/index.js';
 import { UsersService } from '../src/users/users.service.js';
 import { connectAs, refusal } from './support/connect-as.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
@@ -100,9 +100,9 @@ describe('a ban that a pod has learned of', () => {
     const gateway = await startGateway();
     const token = await signToken({ sub: 'alice' });
     const alice = await connectAs(gateway, { sub: 'alice' });
-    const { refused } = gateway.app.get(Connections);
+    const blocked = gateway.app.get(BlockedUsers);
     // As if it had come between this and the closing of her connections.
-    refused.refuse('alice', Date.now() + 60_000, Date.now());
+    blocked.block('alice', Date.now() + 60_000, Date.now());
     expect(await refusal(alice.request('refresh', { token }))).toMatchObject({ code: 'forbidden' });
     expect(await alice.closed).toMatchObject({ code: 4009 });
   });

@@ -23,7 +23,7 @@ export const errorAnswer = z.object({
 }) satisfies z.ZodType<ErrorData>;
 
 const publishedResult = z.object({ channel: z.string(), ...positionSchema.shape });
-/** Without a channel where none could be read. */
+/** Without a channel if none could be read. */
 const failedResult = z.object({ channel: z.string().exactOptional(), error: errorAnswer });
 
 /** In the order of the request. */
@@ -59,7 +59,7 @@ export const historyAnswer = positionSchema.extend({
   publications: z.array(publicationAnswer),
 }) satisfies z.ZodType<HistoryReply>;
 
-/** `since` is the broker's clock, in ms since the Unix epoch. */
+/** `since` is by the broker's clock, in ms since the Unix epoch. */
 export const connectionsAnswer = z.object({
   connections: z.array(z.object({ client: z.string(), node: z.string(), since: z.number() })),
 });

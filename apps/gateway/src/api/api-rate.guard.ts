@@ -1,11 +1,14 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { publisherOf } from '../auth/index.js';
-import { ProtocolError } from '../gateway/protocol-error.js';
+import { ProtocolError } from '../errors/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
 import { ApiRates } from './api-rates.js';
 
-/** Bounds the requests under each API key. Stands behind the guard that knows the keys: others have no rate to use up. */
+/**
+ * Limits the requests per API key. Comes after the guard that checks the keys, so that nobody without one can use up a
+ * rate.
+ */
 @Injectable()
 export class ApiRateGuard implements CanActivate {
   constructor(

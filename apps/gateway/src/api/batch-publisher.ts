@@ -2,12 +2,12 @@ import { describeIssue, errorData, type ErrorData } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { ChannelsService } from '../channels/channels.service.js';
-import { ProtocolError } from '../gateway/protocol-error.js';
+import { ProtocolError } from '../errors/protocol-error.js';
 import type { PublishResult } from './answers.js';
 import { ApiRates } from './api-rates.js';
 import { publishBody } from './requests.js';
 
-/** Publishes many at once, each of which fails or succeeds by itself. */
+/** Publishes many messages at once. Each succeeds or fails independently. */
 @Injectable()
 export class BatchPublisher {
   constructor(
@@ -17,9 +17,10 @@ export class BatchPublisher {
   ) {}
 
   /**
-   * Each counts as a request of its API key, of which the first was counted before. Those of one channel are stored in their order, those of different channels side by side.
+   * Each message counts as a request of its API key; the first was already counted. Messages of one channel are stored
+   * in order, those of different channels side by side.
    *
-   * @returns a result for each, in their order.
+   * @returns a result for each, in order.
    */
   async publish(publications: readonly unknown[], publisher: string): Promise<PublishResult[]> {
     this.rates.pour(publisher, publications.length - 1);
@@ -55,9 +56,12 @@ export class BatchPublisher {
   }
 }
 
-/** Behind one that is to be repeated: it would overtake it, and each would wait in vain for a broker that is away. */
+/**
+ * Follows a message that is to be repeated. It would overtake that one, and also wait in vain for a broker that is
+ * unavailable.
+ */
 function skipped(publication: unknown): PublishResult {
-  return failed(publication, errorData('unavailable', 'one before it on this channel failed'));
+  return failed(publication, errorData('unavailable', 'an earlier message of this channel failed'));
 }
 
 function failed(publication: unknown, error: ErrorData): PublishResult {

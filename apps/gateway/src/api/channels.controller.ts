@@ -5,12 +5,12 @@ import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { ApiRateGuard } from './api-rate.guard.js';
 import { ApiKeyGuard, publisherOf } from '../auth/index.js';
-import { fromBroker } from '../channels/broker-errors.js';
+import { fromBroker } from '../errors/broker-errors.js';
 import { ChannelsService } from '../channels/channels.service.js';
 import { backendOf } from '../channels/reads.js';
 import type { channelsAnswer } from './answers.js';
 import { channelParams, channelsQuery, historyQuery } from './requests.js';
-import { SchemaPipe } from './schema.pipe.js';
+import { SchemaPipe } from '../http/schema.pipe.js';
 
 @Controller('api/channels')
 @UseGuards(ApiKeyGuard, ApiRateGuard)
@@ -25,7 +25,7 @@ export class ChannelsController {
   async list(
     @Query(new SchemaPipe(channelsQuery)) { prefix, after, limit = MAX_PAGE }: z.output<typeof channelsQuery>,
   ): Promise<z.output<typeof channelsAnswer>> {
-    // One more than was asked for tells whether this is the last page.
+    // One more than requested shows whether this is the last page.
     const names = await fromBroker(this.broker.channels({ prefix, after, limit: limit + 1 }));
     const channels = names.slice(0, limit);
     const next = names.length > limit ? channels.at(-1) : undefined;

@@ -1,10 +1,10 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { openApiDocument } from './openapi.js';
 
-/** Public: it says nothing about this installation. */
+/** Public, since it reveals nothing about this installation. */
 @Controller('api')
 export class OpenApiController {
-  /** Written once: everybody gets the same bytes. */
+  /** Serialized once, so that everybody gets the same bytes. */
   private readonly document = Buffer.from(JSON.stringify(openApiDocument()));
 
   @Get('openapi.json')

@@ -22,7 +22,7 @@ import {
   userParams,
 } from './requests.js';
 
-/** What the OpenAPI document says of one route. */
+/** What the OpenAPI document says about one route. */
 export interface Operation {
   readonly id: string;
   readonly method: 'get' | 'post';
@@ -36,7 +36,7 @@ export interface Operation {
   readonly query?: z.ZodType;
   readonly body?: { readonly schema: z.ZodType; readonly optional?: true; readonly example: unknown };
   readonly answer?: { readonly schema: z.ZodType; readonly example: unknown };
-  /** Beside those that every operation with a key, a body or the broker may answer. */
+  /** Besides those of every operation with a key, a body or the broker. */
   readonly errors: readonly ErrorCode[];
 }
 
@@ -181,7 +181,7 @@ export const operations: readonly Operation[] = [
     description:
       'They are closed with 4009 and do not come back by themselves. With `until`, new ones are refused until then, or ' +
       'until the latest time that was given. The broker keeps that for pods that start later or do not reach it now, as far ' +
-      'as it keeps anything: if it may begin anew, give the user no new token either.',
+      'as it keeps anything: if it may lose its data, give the user no new token either.',
     params: userParams,
     body: { schema: disconnectBody, optional: true, example: {} },
     answer: { schema: doneAnswer, example: {} },

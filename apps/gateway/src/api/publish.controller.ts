@@ -7,7 +7,7 @@ import { ApiKeyGuard, publisherOf } from '../auth/index.js';
 import { ChannelsService } from '../channels/channels.service.js';
 import type { PublishResult } from './answers.js';
 import { BatchPublisher } from './batch-publisher.js';
-import { JsonBody } from './json-body.js';
+import { JsonBody } from '../http/json-body.js';
 import { batchBody, broadcastBody, publishBody } from './requests.js';
 
 @Controller('api')

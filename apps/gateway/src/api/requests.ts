@@ -15,14 +15,14 @@ const MAX_BATCH = 1_000;
 
 export const publishBody = requestSchemas.publish;
 
-/** Channel names are checked one by one, so that a bad one does not stop the others. */
+/** Channel names are validated one by one, so that an invalid one does not stop the others. */
 export const broadcastBody = z.strictObject({
   channels: z.array(z.string()).min(1).max(MAX_BATCH),
   data: dataSchema,
   key: keySchema.optional(),
 });
 
-/** One publication of a batch, checked by {@link publishBody} when its turn comes. */
+/** One publication of a batch. {@link publishBody} validates it when its turn comes. */
 export const uncheckedPublication = z.unknown();
 export const batchBody = z.strictObject({ publications: z.array(uncheckedPublication).min(1).max(MAX_BATCH) });
 
@@ -38,15 +38,19 @@ export const disconnectBody = z
 export const channelParams = z.strictObject({ channel: channelSchema });
 export const userParams = z.strictObject({ user: userSchema });
 
-/** A whole number of a query. */
+/** A whole number in a query. */
 const numberParam = z
   .string()
-  .regex(/^\d{1,16}$/, 'expected a whole number')
+  .regex(/^\d{1,16}$/, 'must be a whole number')
   .transform(Number);
 
 export const channelsQuery = z.strictObject({
-  prefix: z.string().max(MAX_CHANNEL_LENGTH).describe('Only names that begin with it.').optional(),
-  after: z.string().max(MAX_CHANNEL_LENGTH).describe('Only names behind it: the `next` of the page before.').optional(),
+  prefix: z.string().max(MAX_CHANNEL_LENGTH).describe('Only names with this prefix.').optional(),
+  after: z
+    .string()
+    .max(MAX_CHANNEL_LENGTH)
+    .describe('Only names after this one: the `next` of the previous page.')
+    .optional(),
   limit: numberParam.pipe(pageSchema).optional(),
 });
 
@@ -65,5 +69,5 @@ export const historyQuery = z
   })
   .refine(
     (query) => (query.epoch === undefined) === (query.offset === undefined),
-    'give "epoch" and "offset", or neither',
+    '"epoch" and "offset" must be given together',
   );

@@ -7,9 +7,9 @@ import { ApiKeyGuard, publisherOf } from '../auth/index.js';
 import { ChannelsService } from '../channels/channels.service.js';
 import { UsersService } from '../users/users.service.js';
 import type { connectionsAnswer, doneAnswer } from './answers.js';
-import { JsonBody } from './json-body.js';
+import { JsonBody } from '../http/json-body.js';
 import { disconnectBody, publishToUserBody, unsubscribeBody, userParams } from './requests.js';
-import { SchemaPipe } from './schema.pipe.js';
+import { SchemaPipe } from '../http/schema.pipe.js';
 
 type Done = z.output<typeof doneAnswer>;
 

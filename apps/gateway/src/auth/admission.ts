@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, verifiesTokens, type Config } from '../config/index.js';
-import { ProtocolError } from '../gateway/protocol-error.js';
+import { ProtocolError } from '../errors/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
-import { sessionOfUser, type Session } from '../gateway/session.js';
-import { AuthorizationWebhook } from '../webhooks/authorization-webhook.js';
+import { sessionOfUser, type Session } from './session.js';
+import { AuthorizationWebhook } from './authorization-webhook.js';
 import { Authenticator } from './authenticator.js';
 import { ANONYMOUS, type Identity } from './identity.js';
 
@@ -11,13 +11,13 @@ import { ANONYMOUS, type Identity } from './identity.js';
 export interface Applicant {
   readonly session: Session;
   readonly token?: string | undefined;
-  /** The page's, where it comes from a browser. */
+  /** The page's origin, if the client is a browser. */
   readonly origin?: string | undefined;
   /** Absent if addresses are not told apart. */
   readonly address?: string | undefined;
 }
 
-/** Decides whether a client may connect, and as who: by its token, and by the webhook where that is asked. */
+/** Decides whether a client may connect, and as whom: by its token, and by the webhook if that is configured. */
 @Injectable()
 export class Admission {
   constructor(
@@ -32,9 +32,9 @@ export class Admission {
     return this.permit(applicant, await this.prove(applicant.token));
   }
 
-  /** Whether {@link prove} can say who the owner of a token is. */
+  /** Whether {@link prove} can verify tokens. */
   get provesTokens(): boolean {
-    // If nothing here verifies tokens they may be of any form: the backend knows its own.
+    // If nothing is configured that verifies tokens, they may have any form: only the backend understands them.
     return !this.webhook.asksAbout('connect') || verifiesTokens(this.config.auth.jwt);
   }
 
@@ -67,20 +67,20 @@ export class Admission {
     return this.withSize(permittedBy(permit, identity));
   }
 
-  /** Everybody who reads a list of members is sent the `info` of each. */
+  /** Everybody who reads a list of members receives the `info` of each. */
   private withSize(identity: Identity): Identity {
     if (identity.info === undefined) return identity;
     const infoBytes = Buffer.byteLength(JSON.stringify(identity.info));
     const { maxInfo } = this.config.presence;
     if (infoBytes <= maxInfo) return { ...identity, infoBytes };
     this.metrics.limited.inc({ limit: 'info' });
-    throw new ProtocolError('forbidden', `info: larger than presence.maxInfo, ${maxInfo} bytes`);
+    throw new ProtocolError('forbidden', `info exceeds presence.maxInfo (${maxInfo} bytes)`);
   }
 }
 
 type Permit = Awaited<ReturnType<AuthorizationWebhook['connect']>>;
 
-/** What the webhook says takes the place of what the token says, but for the end: the earlier one counts. */
+/** The webhook's answer overrides the token, except for the expiry: the earlier one counts. */
 function permittedBy({ user, info, channels, publish, expires }: Permit, identity: Identity): Identity {
   const expiresAt = Math.min(
     identity.expiresAt ?? Infinity,

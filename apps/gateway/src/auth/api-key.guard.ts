@@ -2,10 +2,10 @@ import { hash, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '../config/index.js';
-import { ProtocolError } from '../gateway/protocol-error.js';
+import { ProtocolError } from '../errors/protocol-error.js';
 import { bearerOf } from './token-carriers.js';
 
-/** Lets a request in that carries one of the API keys, as `Authorization: Bearer KEY` or `X-API-Key: KEY`. */
+/** Requires one of the API keys, as `Authorization: Bearer KEY` or `X-API-Key: KEY`. */
 @Injectable()
 export class ApiKeyGuard implements CanActivate {
   private readonly digests: { readonly current: readonly Buffer[] };
@@ -29,7 +29,10 @@ export class ApiKeyGuard implements CanActivate {
     return true;
   }
 
-  /** Compares digests of equal length, all of them, in constant time: neither the length nor the place of a match shows. */
+  /**
+   * Compares digests of equal length, all of them, in constant time, so that timing reveals neither the length nor the
+   * position of a match.
+   */
   private isKey(digest: Buffer): boolean {
     let found = false;
     for (const known of this.digests.current) found = timingSafeEqual(digest, known) || found;
@@ -37,13 +40,16 @@ export class ApiKeyGuard implements CanActivate {
   }
 }
 
-/** Hashed once for each request. */
+/** Each request is hashed once. */
 const publishers = new WeakMap<FastifyRequest, string>();
 
-/** Who published, where it was the API: all of one key's requests share their idempotency keys. Known behind the guard. */
+/**
+ * The publisher of a request to the API. All requests with one key share their idempotency keys. Only valid behind the
+ * guard.
+ */
 export function publisherOf(request: FastifyRequest): string {
   const publisher = publishers.get(request);
-  if (publisher === undefined) throw new Error('no API key was checked for this request');
+  if (publisher === undefined) throw new Error('publisherOf needs a request that has passed ApiKeyGuard');
   return publisher;
 }
 

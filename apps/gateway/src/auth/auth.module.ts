@@ -1,12 +1,12 @@
 import { Module } from '@nestjs/common';
-import { WebhooksModule } from '../webhooks/webhooks.module.js';
 import { Admission } from './admission.js';
 import { Authenticator } from './authenticator.js';
+import { AuthorizationWebhook } from './authorization-webhook.js';
+import { BlockedUsers } from './blocked-users.js';
 import { Permissions } from './permissions.js';
+import { Sessions } from './session.js';
 
-@Module({
-  imports: [WebhooksModule],
-  providers: [Admission, Authenticator, Permissions],
-  exports: [Admission, Authenticator, Permissions, WebhooksModule],
-})
+const providers = [Admission, Authenticator, AuthorizationWebhook, BlockedUsers, Permissions, Sessions];
+
+@Module({ providers, exports: providers })
 export class AuthModule {}

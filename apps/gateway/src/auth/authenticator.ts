@@ -5,14 +5,14 @@ import jsonwebtoken from 'jsonwebtoken';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { z } from 'zod';
 import { CONFIG, type Config } from '../config/index.js';
-import { ProtocolError } from '../gateway/protocol-error.js';
+import { ProtocolError } from '../errors/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
 import type { Identity } from './identity.js';
 import { KeySet, KeysUnavailableError } from './key-set.js';
 import { patternsSchema } from './patterns-schema.js';
 import { PUBLIC_KEY_ALGORITHMS, publicKey, secretKey, type VerificationKey } from './verification-keys.js';
 
-/** The last second that a JavaScript Date can tell. */
+/** The last second that a JavaScript Date can represent. */
 const LAST_SECOND = 8.64e12;
 
 const expirySchema = z.number().max(LAST_SECOND).optional();
@@ -33,20 +33,20 @@ const subscriptionClaims = z.object({
   exp: expirySchema,
 });
 
-/** What permits one channel to one user, or to an anonymous connection: a subscription token, or the webhook. */
+/** Permits one channel to one user or anonymous connection: from a subscription token, or from the webhook. */
 export interface SubscriptionGrant {
   readonly user?: string | undefined;
   readonly channel: string;
-  /** On the clock of `performance.now()`; absent if it does not end. */
+  /** On the clock of `performance.now()`; absent if it never expires. */
   readonly expiresAt?: number;
 }
 
-/** Verifies JSON Web Tokens (RFC 7519) with what the configuration names. */
+/** Verifies JSON Web Tokens (RFC 7519) with the configured keys. */
 @Injectable()
 export class Authenticator implements OnModuleInit {
   private readonly secrets: { readonly current: readonly VerificationKey[] };
   private readonly publicKeys: { readonly current: readonly VerificationKey[] };
-  /** What a token must say, whoever verifies it. */
+  /** Required of every token, whichever key verifies it. */
   private readonly expected: { readonly clockTolerance: number; readonly issuer?: string; readonly audience?: string };
   private readonly published: KeySet | undefined;
   private isFetchFailing = false;
@@ -74,7 +74,7 @@ export class Authenticator implements OnModuleInit {
     this.published?.prepare();
   }
 
-  /** @throws ProtocolError `unauthorized`, or `authorization_unavailable` where the token's key cannot be fetched now */
+  /** @throws ProtocolError `unauthorized`, or `authorization_unavailable` if the token's key cannot be fetched now */
   async connection(token: string): Promise<Identity> {
     const claims = parse(connectionClaims, await this.verify(token));
     const { sub, info, channels, publish, exp } = claims;
@@ -104,12 +104,15 @@ export class Authenticator implements OnModuleInit {
       if (payload !== undefined) return payload;
     }
     const payload = this.published && (await this.verifyWith(token, this.published.find, PUBLIC_KEY_ALGORITHMS));
-    // What was wrong with the token is told to nobody.
+    // The reason is not revealed.
     if (payload === undefined) throw new ProtocolError('unauthorized');
     return payload;
   }
 
-  /** As {@link verifyWith}, without the way over another thread that costs several times as much as the hash itself. */
+  /**
+   * Like {@link verifyWith}, but synchronously: the round trip through another thread costs several times as much as
+   * the hash.
+   */
   private verifyWithSecret(token: string, { key, algorithms }: VerificationKey): JWTPayload | undefined {
     try {
       const { header, payload } = jsonwebtoken.verify(token, key, {
@@ -117,15 +120,15 @@ export class Authenticator implements OnModuleInit {
         complete: true,
         ...this.expected,
       });
-      // Extensions that must be understood (RFC 7515, section 4.1.11): none are.
+      // Extensions that must be understood (RFC 7515, section 4.1.11): we support none.
       return header.crit === undefined && typeof payload === 'object' ? (payload as JWTPayload) : undefined;
     } catch {
-      // Whatever it throws is about the token: the key is one that the configuration accepts.
+      // Any error is about the token: the configuration has accepted the key.
       return undefined;
     }
   }
 
-  /** @returns nothing where this key does not make it a valid token: another may. */
+  /** @returns undefined if the token is not valid with this key. Another one may fit. */
   private async verifyWith(
     token: string,
     find: JWTVerifyGetKey,
@@ -151,11 +154,11 @@ export class Authenticator implements OnModuleInit {
     }
   }
 
-  /** What was taken although it had ended, for the sake of the issuer's clock, ends when the tolerance does. */
+  /** A token that was accepted after its expiry, thanks to the clock tolerance, ends when the tolerance does. */
   private expiry(exp: number | undefined): { expiresAt?: number } {
     if (exp === undefined) return {};
     const left = exp * 1000 - Date.now();
-    // From here on by a monotonic clock: setting the system's ends nobody, and keeps nobody.
+    // From here on a monotonic clock counts: changing the system's clock has no effect.
     return { expiresAt: performance.now() + (left > 0 ? left : left + this.config.auth.jwt.clockTolerance) };
   }
 
@@ -166,7 +169,7 @@ export class Authenticator implements OnModuleInit {
       else this.logger.debug('the keys of HOLDFAST_JWKS_URL were fetched');
     } else {
       const level = this.isFetchFailing ? 'debug' : 'warn';
-      this.logger[level]({ reason: problem }, 'the keys of HOLDFAST_JWKS_URL cannot be fetched: trying again');
+      this.logger[level]({ reason: problem }, 'the keys of HOLDFAST_JWKS_URL cannot be fetched; trying again');
     }
     this.isFetchFailing = problem !== undefined;
   }

@@ -1,6 +1,6 @@
 import type { Json } from '@holdfast/protocol';
 
-/** Who a connection is, and what its token permits. */
+/** Who a client is, and what its token permits. */
 export interface Identity {
   /** The token's `sub`; absent for an anonymous connection. */
   readonly user?: string;
@@ -8,11 +8,11 @@ export interface Identity {
   readonly info?: Json;
   /** The size of `info` as JSON, in bytes. */
   readonly infoBytes?: number;
-  /** Patterns of channels that the token lets subscribe to; `*` stands for any characters. */
+  /** Patterns of channels that the token permits to subscribe to; `*` stands for any characters. */
   readonly channels: readonly string[];
-  /** Patterns of channels that the token lets publish to. */
+  /** Patterns of channels that the token permits to publish to. */
   readonly publish: readonly string[];
-  /** When the token ends, on the clock of `performance.now()`; absent if it does not. */
+  /** When the token expires, on the clock of `performance.now()`; absent if it never does. */
   readonly expiresAt?: number;
 }
 

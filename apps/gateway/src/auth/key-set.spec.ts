@@ -71,7 +71,7 @@ describe('the keys of an issuer', () => {
     await issuer.server.stop();
     expect(await verify(sut, token)).toBe('ann');
     await vi.waitFor(() => expect(problems).toHaveLength(2));
-    expect(problems[1]).toMatch(/^it cannot be reached/);
+    expect(problems[1]).toMatch(/^the server cannot be reached/);
     expect(await verify(sut, token)).toBe('ann');
     await vi.waitFor(() => expect(performance.now() - fetched).toBeGreaterThan(1_000), { timeout: 3_000 });
     const outcomes = new Set<unknown>();
@@ -100,7 +100,7 @@ describe('the keys of an issuer', () => {
       await expect(verify(sut, token)).rejects.toBeInstanceOf(KeysUnavailableError);
     }
     expect(issuer.fetches).toBe(1);
-    expect(problems).toEqual(['it answered with status 500']);
+    expect(problems).toEqual(['the server answered with status 500']);
     issuer.answer = undefined;
     await vi.waitFor(async () => expect(await verify(sut, token)).toBe('ann'), { timeout: 3_000 });
     expect(issuer.fetches).toBe(2);
@@ -117,10 +117,10 @@ describe('the keys of an issuer', () => {
     issuer.answer = (response) => json(response, body);
     const { sut, problems } = keySet(issuer);
     await expect(verify(sut, await issuer.sign('one', CLAIMS))).rejects.toBeInstanceOf(KeysUnavailableError);
-    expect(problems[0]).toMatch(/^it answered with /);
+    expect(problems[0]).toMatch(/^the (response|server) /);
   });
 
-  it('are not fetched from where a redirect leads', async () => {
+  it('are not fetched from the target of a redirect', async () => {
     const issuer = await Issuer.start('one');
     const other = await Issuer.start('one');
     issuer.answer = (response) => response.writeHead(302, { Location: other.url }).end();

@@ -9,32 +9,31 @@ const MAX_BYTES = 262_144;
 /** A token without `kid` is tried with each key that fits, so there must not be many. */
 const MAX_KEYS = 50;
 
-/** How many tokens of unknown keys may wait for a fetch. Anybody can make one up. */
+/** How many tokens with unknown keys may wait for a fetch. Anybody can make one up. */
 const MAX_WAITING = 256;
 
-/** ms after a failed fetch until the next, at first and at most. */
+/** ms from a failed fetch to the next, at first and at most. */
 const MIN_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 60_000;
 
-/** The key of a token cannot be fetched now: whether the token is right is not known. */
+/** The key of a token cannot be fetched now, so that it is unknown whether the token is valid. */
 export class KeysUnavailableError extends Error {
   override readonly name = 'KeysUnavailableError';
 }
 
-/** In ms; the configuration says what they mean. */
+/** In ms; see the configuration for their meaning. */
 export interface KeySetOptions {
   readonly url: string;
   readonly maxAge: number;
   readonly maxStale: number;
   readonly cooldown: number;
-  /** Told of each fetch: why it failed, or undefined. */
+  /** Called after each fetch with the reason why it failed, or undefined. */
   readonly onFetched: (problem: string | undefined) => void;
 }
 
 /**
- * An issuer's public keys (JWK Set, RFC 7517, section 5), fetched when they are needed. `jose` picks the key by a
- * token's header; a key of its own in a token's header (`jwk`, `jku`, `x5u`) counts for nothing, and `kid` is compared
- * and never used otherwise.
+ * An issuer's public keys (JWK Set, RFC 7517, section 5), fetched when needed. `jose` picks the key by a token's
+ * header. Keys within a token's header (`jwk`, `jku`, `x5u`) are ignored, and `kid` is only ever compared.
  */
 export class KeySet {
   private keys: JWTVerifyGetKey | undefined;
@@ -50,7 +49,7 @@ export class KeySet {
   /**
    * The key of a token, for `jwtVerify`.
    *
-   * @throws KeysUnavailableError; JOSEError where there is no such key.
+   * @throws KeysUnavailableError; JOSEError if there is no such key.
    */
   readonly find: JWTVerifyGetKey = async (header, token) => {
     const keys = await this.usable();
@@ -59,8 +58,8 @@ export class KeySet {
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey) || header.kid === undefined) throw error;
     }
-    // The issuer may have begun to use this key since.
-    if (this.waiting >= MAX_WAITING) throw new KeysUnavailableError('too many tokens wait for the keys');
+    // The issuer may have started to use this key since.
+    if (this.waiting >= MAX_WAITING) throw new KeysUnavailableError('too many tokens are waiting for the keys');
     this.waiting += 1;
     try {
       const newer = await this.fetch();
@@ -70,7 +69,7 @@ export class KeySet {
     }
   };
 
-  /** Fetches the keys, so that they are at hand when they are needed. Whoever needs them learns why that failed. */
+  /** Fetches the keys before they are needed. Errors are reported to those who need them. */
   prepare(): void {
     this.fetch().catch(() => undefined);
   }
@@ -84,8 +83,8 @@ export class KeySet {
 
   private async fetch(): Promise<JWTVerifyGetKey> {
     if (this.fetching === undefined) {
-      // Tokens of made-up keys must not have the issuer asked without end.
-      if (performance.now() < this.notBefore) throw new KeysUnavailableError('the keys were asked for a moment ago');
+      // Tokens with made-up keys must not cause any number of fetches.
+      if (performance.now() < this.notBefore) throw new KeysUnavailableError('the keys were fetched a moment ago');
       this.fetching = this.load().finally(() => (this.fetching = undefined));
     }
     await this.fetching;
@@ -105,11 +104,9 @@ export class KeySet {
     } catch (error) {
       this.failures += 1;
       const backoff = Math.min(MIN_BACKOFF_MS * 2 ** (this.failures - 1), MAX_BACKOFF_MS);
-      // Pods that failed together do not come again together.
+      // So that pods that failed together do not retry together.
       this.notBefore = performance.now() + backoff * (0.5 + 0.5 * Math.random());
-      onFetched(
-        error instanceof OutboundError ? error.message : 'it answered with something else than a JSON Web Key Set',
-      );
+      onFetched(error instanceof OutboundError ? error.message : 'the response is not a JSON Web Key Set');
     }
   }
 }
@@ -117,6 +114,6 @@ export class KeySet {
 function parse(text: string): JWTVerifyGetKey {
   const set = JSON.parse(text) as JSONWebKeySet;
   const keys = createLocalJWKSet(set);
-  if (set.keys.length > MAX_KEYS) throw new OutboundError(`it answered with more than ${MAX_KEYS} keys`);
+  if (set.keys.length > MAX_KEYS) throw new OutboundError(`the response has more than ${MAX_KEYS} keys`);
   return keys;
 }

@@ -1,18 +1,18 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { matches } from './pattern.js';
 
-/** What browsers send (RFC 6454, section 6.2): scheme, host and perhaps a port. Anything more was not sent by one. */
+/** What browsers send (RFC 6454, section 6.2): scheme, host and perhaps a port. A browser never sends more. */
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@\\]+$/;
 
-/** What a Host header may hold: more would become a path or a user's name in the URL that it is parsed as. */
+/** What a Host header may contain: anything else would become a path or a user name in the URL that it is parsed as. */
 const HOST = /^[^\s/?#@\\]+$/;
 
 const DEFAULT_PORT = /^(https:\/\/.*):443$|^(http:\/\/.*):80$/;
 
-/** The schemes that proxies name in X-Forwarded-Proto and Forwarded; Traefik writes `wss` for the upgrade to a WebSocket. */
+/** The schemes that proxies name in X-Forwarded-Proto and Forwarded. Traefik writes `wss` for a WebSocket. */
 const TLS: ReadonlySet<string> = new Set(['https', 'wss']);
 
-/** The pages that may connect, by their origin. */
+/** The pages that may connect, by origin. */
 export class Origins {
   private readonly allowed: readonly string[];
 
@@ -22,8 +22,8 @@ export class Origins {
   }
 
   /**
-   * Whether a page of this request's origin may connect. A request without Origin does not come from a browser and is
-   * judged by its token alone; a browser always sends one (RFC 6455, section 10.2).
+   * Whether a page of this request's origin may connect. A request without Origin does not come from a browser, which
+   * always sends one (RFC 6455, section 10.2), and is judged by its token alone.
    */
   mayConnect(headers: IncomingHttpHeaders): boolean {
     if (headers.origin === undefined) return true;
@@ -35,9 +35,10 @@ export class Origins {
 }
 
 /**
- * Whether the page comes from the host that the gateway is reached at. A page that came by TLS always may: if a proxy in
- * front of us ends TLS, its request looks like any other to us. A page that came without TLS may be anybody's who sits on
- * the network, so it may not when a proxy says that the client itself uses TLS. No page can set that header.
+ * Whether the page comes from the host by which the gateway is reached. A page that was loaded over TLS may always
+ * connect: if a proxy in front of us terminates TLS, its request looks like any other to us. A page without TLS may
+ * come from anybody on the network, so it may not connect if a proxy reports that the client itself uses TLS. No page
+ * can set that header.
  */
 function isOwn(origin: string, headers: IncomingHttpHeaders): boolean {
   const [scheme = ''] = origin.split(':', 1);
@@ -46,14 +47,14 @@ function isOwn(origin: string, headers: IncomingHttpHeaders): boolean {
   return originOf(scheme, headers.host) === origin;
 }
 
-/** The origin of a host under a scheme, without the port that the scheme implies. */
+/** The origin of a host under a scheme, without the default port. */
 function originOf(scheme: string, host: string | undefined): string | undefined {
   if (host === undefined || !HOST.test(host)) return undefined;
   const url = `${scheme}://${host}`;
   return URL.canParse(url) ? new URL(url).origin : undefined;
 }
 
-/** What the outermost proxy says of the client's own connection: each that follows appends. */
+/** What the outermost proxy reports about the client's own connection. Each further proxy appends. */
 function cameByTls(headers: IncomingHttpHeaders): boolean {
   const [outermost = ''] = String(headers['x-forwarded-proto'] ?? '').split(',', 1);
   if (TLS.has(outermost.trim().toLowerCase())) return true;
@@ -61,10 +62,10 @@ function cameByTls(headers: IncomingHttpHeaders): boolean {
   return TLS.has(/(?:^|;)\s*proto="?([a-z]+)/i.exec(forwarded)?.[1]?.toLowerCase() ?? '');
 }
 
-/** Schemes and hosts have no case, and a port that the scheme implies says nothing. */
+/** Schemes and hosts are case-insensitive, and default ports are dropped. */
 function normalized(origin: string): string {
   const text = origin.toLowerCase().replace(DEFAULT_PORT, '$1$2');
-  // Of an IPv6 address there are many spellings, and browsers send one.
+  // An IPv6 address has many spellings, and browsers send only one of them.
   return text.includes('[') && URL.canParse(text) && !text.includes('*') ? (originOfUrl(text) ?? text) : text;
 }
 

@@ -5,7 +5,7 @@ export function matches(pattern: string, text: string): boolean {
   const first = parts.shift();
   if (first === undefined) return last === text;
   if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last)) return false;
-  // Taking each part at its first place leaves the most room for those that follow, so one pass decides.
+  // Taking each part at its first occurrence leaves the most room for the rest, so one pass decides.
   let at = first.length;
   const end = text.length - last.length;
   for (const part of parts) {

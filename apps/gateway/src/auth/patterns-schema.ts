@@ -1,4 +1,4 @@
 import { z } from 'zod';
 
-/** Patterns of channels, as a token's claims and the webhook's answers list them. */
+/** Patterns of channels in a token's claims and in the webhook's answers. */
 export const patternsSchema = z.array(z.string().min(1).max(255)).max(1000);

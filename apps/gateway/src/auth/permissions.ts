@@ -4,13 +4,13 @@ import { CONFIG, namespaceOptions, type Config, type NamespaceOptions } from '..
 import type { Identity } from './identity.js';
 import { matches } from './pattern.js';
 
-/** Who may subscribe and publish where: the namespace's rule, or else the token's claims. */
+/** Who may subscribe and publish where: by the namespace's rule, or else by the token's claims. */
 @Injectable()
 export class Permissions {
   constructor(@Inject(CONFIG) private readonly config: Config) {}
 
   maySubscribe(identity: Identity, channel: string): boolean {
-    // No rule and no pattern opens another user's own channel.
+    // No rule and no pattern permits another user's own channel.
     if (isUserChannel(channel)) return identity.user !== undefined && channel === userChannel(identity.user);
     return (
       allows(namespaceOptions(this.config, namespaceOf(channel)).subscribe, identity) ||

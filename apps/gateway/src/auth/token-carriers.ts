@@ -9,19 +9,19 @@ export function offeredSubprotocols(headers: IncomingHttpHeaders): readonly stri
     .filter((name) => name !== '');
 }
 
-/** Whether a client speaks our protocol, and so can be told of a refusal by a close code. */
+/** Whether a client speaks our protocol, so that it can be refused by a close code. */
 export function offersOurs(headers: IncomingHttpHeaders): boolean {
   return offeredSubprotocols(headers).includes(SUBPROTOCOL);
 }
 
-/** What the Authorization header holds under the scheme Bearer (RFC 6750, section 2.1). */
+/** The Bearer token of the Authorization header (RFC 6750, section 2.1). */
 export function bearerOf({ authorization = '' }: IncomingHttpHeaders): string | undefined {
   return /^bearer +(\S+) *$/i.exec(authorization)?.[1];
 }
 
 /**
- * The token that an upgrade carries: in the Authorization header, the query, a subprotocol or
- * the cookie that the configuration names. The first that is there counts.
+ * The token of an upgrade: from the Authorization header, the query, a subprotocol or the configured cookie, in this
+ * order.
  */
 export function tokenOf(headers: IncomingHttpHeaders, query: URLSearchParams, cookie?: string): string | undefined {
   const bearer = bearerOf(headers);
@@ -34,8 +34,8 @@ export function tokenOf(headers: IncomingHttpHeaders, query: URLSearchParams, co
 }
 
 /**
- * The session that an upgrade presents: in a subprotocol, or in the query. The query is for clients of earlier versions, and
- * will not be read any more in a later one: URLs end up in the logs of proxies.
+ * The session that an upgrade presents, in a subprotocol or in the query. The query is for older clients, and will be
+ * dropped in a later version: URLs end up in the logs of proxies.
  */
 export function sessionSecretOf(headers: IncomingHttpHeaders, query: URLSearchParams): string | undefined {
   return carriedBySubprotocol(headers, SESSION_SUBPROTOCOL_PREFIX) ?? query.get('session') ?? undefined;

@@ -1,6 +1,9 @@
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 
-/** A key, and the algorithms that it may be used with: they follow from its kind, never from a token (RFC 8725, section 3.1). */
+/**
+ * A key, and the algorithms that it may be used with. They depend on the kind of the key, and never on the token (RFC
+ * 8725, section 3.1).
+ */
 export interface VerificationKey {
   readonly key: KeyObject;
   readonly algorithms: string[];
@@ -10,7 +13,7 @@ export function secretKey(secret: string): VerificationKey {
   return { key: createSecretKey(Buffer.from(secret)), algorithms: ['HS256', 'HS384', 'HS512'] };
 }
 
-/** @param pem one that the configuration accepts. */
+/** @param pem as the configuration has accepted it. */
 export function publicKey(pem: string): VerificationKey {
   const key = createPublicKey(pem);
   return { key, algorithms: algorithmsOf(key) };
@@ -35,7 +38,7 @@ function algorithmsOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): s
   }
 }
 
-/** Every algorithm of a published key: a key set holds no secrets, so none of those of {@link secretKey}. */
+/** The algorithms for fetched keys. A key set contains no secrets, so those of {@link secretKey} are missing. */
 export const PUBLIC_KEY_ALGORITHMS = [
   'RS256',
   'RS384',

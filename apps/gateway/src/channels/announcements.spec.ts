@@ -54,7 +54,7 @@ describe('joins and leaves that were gathered', () => {
     expect(toldTo(sut)).toEqual(['join a']);
   });
 
-  it('leave whoever has a list of members, read at any time, with the right one', () => {
+  it('leave anyone who has a list of members, read at any time, with the right one', () => {
     const step = fc.record({
       client: fc.constantFrom('a', 'b', 'c'),
       details: fc.constantFrom('1', '2'),

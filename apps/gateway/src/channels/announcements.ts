@@ -4,13 +4,16 @@ export type PresenceEvent = 'join' | 'leave';
 
 /** What happened to one client since the last flush. */
 interface Change {
-  /** What listeners know of the client: its details, null if they know that it is absent, undefined if nobody knows. */
+  /**
+   * What listeners know about the client: its details, null if they know that it is absent, undefined if that is
+   * unclear.
+   */
   known: string | null | undefined;
   first: { readonly at: number; readonly event: PresenceEvent; readonly member: Member };
   last: { at: number; event: PresenceEvent; member: Member };
 }
 
-/** Something to announce, and to whom: to listeners whose list is older than `after`, and not older than `from`. */
+/** What to announce, and to whom: to listeners whose list is older than `after`, and not older than `from`. */
 export interface Announcement {
   readonly event: PresenceEvent;
   readonly member: Member;
@@ -19,19 +22,20 @@ export interface Announcement {
 }
 
 /**
- * The joins and leaves of a busy room, gathered for a moment. Each client counts once: who joins and leaves again within it is
- * not announced. Whoever builds a list of members from an answer, joins and leaves has the right one after each flush.
+ * The joins and leaves of a busy channel, gathered for a moment. Each client counts once, and one that joins and leaves
+ * within that moment is not announced. A listener that combines a list of members with joins and leaves is right after
+ * each flush.
  */
 export class Announcements {
   private changes = new Map<string, Change>();
-  /** What the last flush has left listeners with. */
+  /** What listeners know since the last flush. */
   private before = new Map<string, string | null>();
 
   get isEmpty(): boolean {
     return this.changes.size === 0;
   }
 
-  /** @param at counts events: a list that was read later holds what this one did. */
+  /** @param at counts events: a list that was read later includes this one. */
   add(event: PresenceEvent, member: Member, at: number): void {
     const { client } = member;
     const one = { at, event, member };
@@ -40,17 +44,17 @@ export class Announcements {
       change.last = one;
       return;
     }
-    // Who leaves was known until now.
+    // A client that leaves was known until now.
     const known = event === 'leave' ? member.details : this.before.get(client);
     this.changes.set(client, { known, first: one, last: one });
   }
 
-  /** Notes what was announced at once. */
-  told(event: PresenceEvent, { client, details }: Member): void {
+  /** Records what was announced immediately. */
+  markAnnounced(event: PresenceEvent, { client, details }: Member): void {
     this.before.set(client, event === 'join' ? details : null);
   }
 
-  /** Takes what is to be announced, in the order in which clients were first heard of. */
+  /** Takes what is to be announced, in the order in which clients first came up. */
   flush(): Announcement[] {
     const announcements = [...this.changes.values()].flatMap(announcementsOf);
     this.before = new Map(
@@ -62,13 +66,13 @@ export class Announcements {
 }
 
 function announcementsOf({ known, first, last }: Change): Announcement[] {
-  // Those whose list was read between the two have the first in it.
+  // A list that was read between the two events includes the first.
   const between = { ...last, from: first.at, after: last.at };
   const announced = (one: Change['last']): Announcement => ({ ...one, from: 0, after: first.at });
   const now = last.event === 'join' ? last.member.details : null;
   const rest = first === last ? [] : [between];
   if (known === now) return rest;
-  // Nobody knows whether they know the client: a join and a leave are right in both cases.
+  // It is unclear whether listeners know the client. A join and a leave are right in both cases.
   if (known === undefined && last.event === 'leave') return [announced(first), announced(last), ...rest];
   return [announced(last), ...rest];
 }

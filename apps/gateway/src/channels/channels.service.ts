@@ -17,40 +17,41 @@ import {
 } from '@holdfast/protocol';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Authenticator, Permissions, type SubscriptionGrant } from '../auth/index.js';
-import { BrokerInputs } from '../broker-input/broker-inputs.js';
+import { BrokerInputs } from '../broker/broker-inputs.js';
 import { CONFIG, namespaceOptions, type Config, type NamespaceOptions } from '../config/index.js';
-import type { Connection } from '../gateway/connection.js';
-import { ProtocolError } from '../gateway/protocol-error.js';
-import type { Request } from '../gateway/request.js';
-import { KnownChannels } from '../limits/known-channels.js';
+import type { Connection } from '../connection/connection.js';
+import { ProtocolError } from '../errors/protocol-error.js';
+import type { Request } from '../connection/request.js';
+import { KnownChannels } from './known-channels.js';
 import { quotaKeyOf, Quotas, type QuotaUser } from '../limits/quotas.js';
 import { Metrics } from '../metrics/metrics.js';
-import { AuthorizationWebhook } from '../webhooks/authorization-webhook.js';
-import { fromBroker } from './broker-errors.js';
+import { AuthorizationWebhook } from '../auth/authorization-webhook.js';
+import { fromBroker } from '../errors/broker-errors.js';
 import { Hub } from './hub.js';
 import { decodePublication, encodePayload, isNestedWithin, MAX_NESTING } from './message.js';
 import { Presence } from './presence.js';
 import { Reads, readerOf, type Reader } from './reads.js';
 import { Replays, sizeOfHistory } from './replays.js';
 import { Subscription } from './subscription.js';
+import { ownSubscriptions, subscriptionsOf } from './subscriptions.js';
 
 const DEFAULT_PAGE = 100;
 
-/** How often subscriptions are looked at whose token may have ended: it is told within a second. */
+/** How often expiring subscriptions are checked: their clients are notified within a second. */
 const EXPIRY_CHECK_MS = 500;
 
 export interface Publish {
   readonly channel: string;
   readonly data: Json;
   readonly key?: string | undefined;
-  /** Whose keys these are: a user, a client or an API key. */
+  /** Whose idempotency keys these are: a user's, a client's or an API key's. */
   readonly publisher: string;
   readonly sender?: Sender;
-  /** Whose quota its bytes count against; absent for the HTTP API. */
+  /** Whose quota the bytes count against; absent for the HTTP API. */
   readonly charged?: QuotaUser;
 }
 
-/** What can be done with channels, for the protocol and the HTTP API alike. */
+/** What can be done with channels, by the protocol and by the HTTP API. */
 @Injectable()
 export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
   private readonly expiring = new Set<Subscription>();
@@ -82,7 +83,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
 
   async publish({ channel, data, key, publisher, sender, charged }: Publish): Promise<Position> {
     if (!isNestedWithin(data, MAX_NESTING))
-      throw new ProtocolError('invalid', `data: nested deeper than ${MAX_NESTING}`);
+      throw new ProtocolError('invalid', `data is nested deeper than ${MAX_NESTING} levels`);
     const payload = encodePayload(data, sender, key);
     const bytes = Buffer.byteLength(payload);
     if (bytes > this.config.connection.maxPayload) throw new ProtocolError('too_large', 'data');
@@ -113,7 +114,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
   async publishFrom(connection: Connection, name: string, data: Json, key: string | undefined): Promise<Position> {
     const channel = this.resolve(connection, name);
     const { identity, client, user } = connection;
-    const subscribed = connection.subscriptions?.has(channel) ?? false;
+    const subscribed = subscriptionsOf(connection)?.has(channel) ?? false;
     if (identity === undefined || !this.permissions.mayPublish(identity, channel, subscribed)) {
       if (!this.webhook.asksAbout('publish')) throw new ProtocolError('forbidden');
       await this.webhook.publish({ user, client, channel }, connection);
@@ -131,20 +132,20 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     });
   }
 
-  /** @param pending is answered by what this returns; the replay follows the answer. */
+  /** @param pending is answered with what this returns. The replay follows the answer. */
   async subscribe(
     connection: Connection,
     request: SubscribeRequest,
     pending: Pick<Request, 'afterAnswer'>,
   ): Promise<SubscribeReply> {
     const channel = this.resolve(connection, request.channel);
-    if (connection.subscriptions?.has(channel)) throw new ProtocolError('already_subscribed');
+    if (subscriptionsOf(connection)?.has(channel)) throw new ProtocolError('already_subscribed');
     const options = this.options(channel);
     if (request.presence && !options.presence) throw new ProtocolError('presence_disabled');
     if (request.last !== undefined && options.history.size === 0) throw new ProtocolError('history_disabled');
     const grant = await this.authorize(connection, channel, request.token);
     if (!connection.open) throw new ProtocolError('not_subscribed');
-    if ((connection.subscriptions?.size ?? 0) >= this.config.limits.subscriptions) {
+    if ((subscriptionsOf(connection)?.size ?? 0) >= this.config.limits.subscriptions) {
       this.metrics.limited.inc({ limit: 'subscriptions' });
       throw new ProtocolError('too_many_subscriptions');
     }
@@ -158,7 +159,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
       this.broker.now(),
     );
     this.hub.add(subscription);
-    (connection.subscriptions ??= new Map()).set(channel, subscription);
+    ownSubscriptions(connection).set(channel, subscription);
     try {
       await fromBroker(subscription.channel.ready);
       const { position, recovered, replay } = await this.replays.start(subscription, request);
@@ -184,41 +185,53 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
 
   unsubscribe(connection: Connection, name: string): string {
     const channel = this.resolve(connection, name);
-    const subscription = connection.subscriptions?.get(channel);
+    const subscription = subscriptionsOf(connection)?.get(channel);
     if (subscription === undefined) throw new ProtocolError('not_subscribed');
     this.drop(subscription);
     return channel;
   }
 
-  /** Ends a subscription that its client did not ask to end. */
-  kick(subscription: Subscription, code: UnsubscribedCode): void {
+  /** Ends a subscription, and notifies its client. */
+  private kick(subscription: Subscription, code: UnsubscribedCode): void {
     this.drop(subscription);
     subscription.connection.notify('unsubscribed', { channel: subscription.channel.name, code });
   }
 
-  /** Ends what a connection's new identity does not permit any more. */
-  recheck({ identity, subscriptions }: Connection): void {
-    for (const subscription of subscriptions?.values() ?? []) {
+  /**
+   * Ends a connection's subscription to a channel, if there is one that began early enough.
+   *
+   * @param begunBy by the broker's clock, in ms since the Unix epoch.
+   */
+  kickFrom(connection: Connection, channel: string, begunBy = Infinity): void {
+    const subscription = subscriptionsOf(connection)?.get(channel);
+    if (subscription !== undefined && subscription.since <= begunBy) this.kick(subscription, 'kicked');
+  }
+
+  /** Ends subscriptions that a connection's new identity no longer permits. */
+  recheck(connection: Connection): void {
+    const { identity } = connection;
+    for (const subscription of subscriptionsOf(connection)?.values() ?? []) {
       if (subscription.grant !== undefined || identity === undefined) continue;
       if (!this.permissions.maySubscribe(identity, subscription.channel.name)) this.kick(subscription, 'forbidden');
     }
   }
 
   /**
-   * Ends what a closed connection was subscribed to.
+   * Ends the subscriptions of a closed connection.
    *
-   * @param heir the connection on which its client goes on, if it has another one.
+   * @param heir the connection on which its client continues, if there is one.
    */
   disconnected(connection: Connection, heir?: Connection): void {
-    const subscriptions = [...(connection.subscriptions?.values() ?? [])];
-    connection.subscriptions = undefined;
+    const all = subscriptionsOf(connection);
+    const subscriptions = [...(all?.values() ?? [])];
+    all?.clear();
     for (const subscription of subscriptions) this.end(subscription);
     this.presence.disconnected(connection, subscriptions, heir);
   }
 
-  /** Puts a client back among the members of a connection's channels, or of one of them. */
-  rejoin({ subscriptions }: Connection, channel?: string): void {
-    for (const subscription of subscriptions?.values() ?? []) {
+  /** Makes a client a member again of its connection's channels, or of one of them. */
+  rejoin(connection: Connection, channel?: string): void {
+    for (const subscription of subscriptionsOf(connection)?.values() ?? []) {
       if (channel === undefined || subscription.channel.name === channel) this.presence.rejoin(subscription);
     }
   }
@@ -245,7 +258,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     reader: Reader,
   ): Promise<HistoryReply> {
     if (this.options(channel).history.size === 0) throw new ProtocolError('history_disabled');
-    // As much as one answer may hold beside what else waits for its client: a page, not a close.
+    // A part of the buffer, so that the answer and other data for the client fit: a page, and not a close.
     const maxBytes = this.config.connection.maxBuffered / 2;
     const query = { since, limit, maxBytes, reverse };
     const read = (): Promise<History> => fromBroker(this.broker.history(channel, query));
@@ -258,13 +271,16 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     return { epoch, offset, publications: decoded };
   }
 
-  /** Who is in the channel that a client joins: what was announced before is in it, and not announced to this one. */
+  /**
+   * The members of a channel that a client joins. Earlier joins and leaves are in the list, and not announced to the
+   * client.
+   */
   private list(subscription: Subscription): Promise<Members> {
     subscription.listed();
     return this.presence.members(subscription.channel.name, readerOf(subscription.connection));
   }
 
-  /** Before anything is begun: what cannot be finished must not be begun, again and again. */
+  /** Checked before anything starts. Otherwise a client could repeatedly start what it may not finish. */
   private checkQuotas(connection: Connection, channel: string, { since, last, presence }: SubscribeRequest): void {
     if (since !== undefined || last !== undefined || presence) this.quotas.check(connection, 'readBytes');
     if (this.options(channel).presence) this.quotas.check(connection, 'presenceChanges');
@@ -272,7 +288,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     this.checkNew(channel, connection);
   }
 
-  /** Each channel that nobody used lately makes the broker begin something. */
+  /** A channel that was not used lately costs the broker something to set up. */
   private checkNew(channel: string, connection: Connection): void {
     if (this.hub.has(channel) || this.known.has(channel)) return;
     this.quotas.take(connection, 'newChannels');
@@ -285,16 +301,16 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
 
   private resolve({ user }: Connection, name: string): string {
     if (name !== OWN_CHANNEL_ALIAS) return name;
-    if (user === undefined) throw new ProtocolError('forbidden', 'an anonymous connection has no channel of its own');
+    if (user === undefined) throw new ProtocolError('forbidden', 'anonymous clients have no channel of their own');
     return userChannel(user);
   }
 
-  /** Reading a channel's history or members takes what subscribing takes. */
+  /** Reading a channel's history or members takes the same permission as subscribing. */
   private async checkReader(connection: Connection, channel: string): Promise<void> {
-    if (!connection.subscriptions?.has(channel)) await this.authorize(connection, channel);
+    if (!subscriptionsOf(connection)?.has(channel)) await this.authorize(connection, channel);
   }
 
-  /** @returns what grants it where neither a rule nor the connection's own token permits it. */
+  /** @returns what grants it, if neither a rule nor the connection's own token does. */
   private async authorize(
     connection: Connection,
     channel: string,
@@ -302,7 +318,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
   ): Promise<SubscriptionGrant | undefined> {
     const { identity, user, client } = connection;
     if (identity !== undefined && this.permissions.maySubscribe(identity, channel)) return undefined;
-    // Nothing opens another user's own channel.
+    // Nothing grants access to another user's own channel.
     if (namespaceOf(channel) === USER_NAMESPACE) throw new ProtocolError('forbidden');
     if (token !== undefined) {
       const grant = await this.authenticator.subscription(token);
@@ -319,9 +335,9 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     this.hub.remove(subscription);
   }
 
-  /** Ends a subscription whose connection stays. */
+  /** Ends a subscription while its connection continues. */
   private drop(subscription: Subscription): void {
-    subscription.connection.subscriptions?.delete(subscription.channel.name);
+    subscriptionsOf(subscription.connection)?.delete(subscription.channel.name);
     this.end(subscription);
     this.presence.leave(subscription);
   }
@@ -334,7 +350,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
   }
 }
 
-/** Its client was kicked while it joined, or is not permitted any more. */
+/** Its client was kicked while joining, or lost its permission. */
 function refuseEnded({ ended }: Subscription): void {
   if (ended) throw new ProtocolError('forbidden');
 }

@@ -1,10 +1,10 @@
 import { BROKER, type Broker, type BrokerEvents } from '@holdfast/broadcast';
 import { namespaceOf } from '@holdfast/protocol';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { BrokerInputs } from '../broker-input/broker-inputs.js';
+import { BrokerInputs } from '../broker/broker-inputs.js';
 import { CONFIG, namespaceOptions, type Config } from '../config/index.js';
-import type { Connection } from '../gateway/connection.js';
-import { ProtocolError } from '../gateway/protocol-error.js';
+import type { Connection } from '../connection/connection.js';
+import { ProtocolError } from '../errors/protocol-error.js';
 import { channelCost, HeldMemory, NOBODY, SUBSCRIPTION_COST } from '../limits/held-memory.js';
 import { Metrics } from '../metrics/metrics.js';
 import { LocalChannel } from './local-channel.js';
@@ -12,14 +12,14 @@ import { Presence } from './presence.js';
 import { THE_POD } from './reads.js';
 import type { Subscription } from './subscription.js';
 
-/** Hears when a channel gets its first subscriber on this pod, and when it has lost its last. */
+/** Is notified when a channel gets its first subscriber on this pod, and when it loses the last one. */
 export interface OccupancyListener {
   /** @param user whose subscription it is, if it is a user's. */
   occupied(channel: string, user: string | undefined): void;
   vacated(channel: string, user: string | undefined): void;
 }
 
-/** The channels that connections of this pod are subscribed to; the broker is asked for these and no others. */
+/** The channels that connections of this pod are subscribed to. No others are subscribed to at the broker. */
 @Injectable()
 export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSignal' | 'onInvalid' | 'onFault'> {
   private readonly channels = new Map<string, LocalChannel>();
@@ -49,9 +49,9 @@ export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSi
   }
 
   /**
-   * Whether there is room for another subscription.
+   * Checks whether there is room for another subscription.
    *
-   * @throws ProtocolError `overloaded` if there is none in the pod, or for this user.
+   * @throws ProtocolError `overloaded` if there is none on this pod, or for this user.
    */
   checkRoom(name: string, connection: Connection): void {
     const isNew = !this.channels.has(name);
@@ -66,7 +66,7 @@ export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSi
     throw new ProtocolError('overloaded', limit === 'memory' ? 'too many channels' : 'too many channels of this user');
   }
 
-  /** The channel of this name, asked of the broker if nobody here was subscribed. */
+  /** The channel of this name. Subscribes at the broker if there is no subscriber on this pod yet. */
   channel(name: string): LocalChannel {
     const known = this.channels.get(name);
     if (known !== undefined) return known;
@@ -80,7 +80,7 @@ export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSi
     );
     this.channels.set(name, channel);
     this.memory.add(NOBODY, channelCost(name), 0);
-    // Whoever waits for `ready` is told; the next one asks the broker again.
+    // Those who wait for `ready` get the error. The next subscriber tries again.
     channel.ready.catch(() => this.abandon(channel));
     return channel;
   }
@@ -133,17 +133,17 @@ export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSi
   onPresenceGap(name: string): void {
     const channel = this.channels.get(name);
     if (channel?.hasPresence !== true) return;
-    // Where the broker is away once more, it tells of another gap when it is back.
+    // If the broker is unavailable again, it reports another gap later.
     channel.list(this.presence.members(name, THE_POD)).catch(() => undefined);
   }
 
-  /** Has the broker tell no more, also where it may have begun although it did not answer in time. */
+  /** Unsubscribes at the broker, even if the subscribe did not complete in time: it may have taken effect. */
   private abandon(channel: LocalChannel): void {
-    // Another one of this name may have taken its place.
+    // A newer channel of this name may exist.
     if (this.channels.get(channel.name) !== channel) return;
     this.channels.delete(channel.name);
     this.memory.add(NOBODY, -channelCost(channel.name), 0);
-    // A broker that is away has forgotten the subscription by itself.
+    // A broker that is unavailable forgets the subscription by itself.
     this.broker.unsubscribe(channel.name).catch(() => undefined);
   }
 }

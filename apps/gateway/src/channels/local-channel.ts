@@ -1,42 +1,58 @@
 import type { Member as BrokerMember, Position, Publication } from '@holdfast/broadcast';
 import { encodeNotice, type Members } from '@holdfast/protocol';
-import type { BrokerInputs } from '../broker-input/broker-inputs.js';
+import type { BrokerInputs } from '../broker/broker-inputs.js';
 import type { NamespaceOptions } from '../config/index.js';
-import { supersedes } from '../gateway/conflation.js';
-import { textFrame } from '../gateway/web-socket-frame.js';
+import { supersedes } from '../connection/conflation.js';
+import { textFrame } from '../connection/web-socket-frame.js';
 import { Announcements, type Announcement, type PresenceEvent } from './announcements.js';
 import { decodeMember } from './member.js';
 import { encodeMessage, isReadable } from './message.js';
-import type { Subscription } from './subscription.js';
 
 type PresenceNotice = readonly [event: PresenceEvent, member: BrokerMember];
 
-/** In smaller rooms everything is announced at once. */
+/** In channels with fewer listeners everything is announced immediately. */
 const BUSY_FROM = 20;
-/** A join or leave in a quiet room is announced at once; those that follow are gathered for so long for each listener. */
+/**
+ * After a quiet time, a join or leave is announced immediately. Those that follow are gathered for this long per
+ * listener.
+ */
 const GATHER_MS_PER_LISTENER = 5;
 const MAX_GATHER_MS = 1_000;
 
-/** A channel with subscribers on this pod, and the position up to which they have been told. */
+/** A subscription, as the channel sees it. */
+interface Subscriber {
+  readonly connection: { readonly client: string };
+  /** Whether joins and leaves are reported to it. */
+  readonly presence: boolean;
+  /** How many joins and leaves the channel had seen when the list of members was read for it. */
+  readonly listedAt: number;
+  /** @param position of a publication or gap in the stream; joins and leaves have none. */
+  deliver(frame: Buffer, position?: Position): void;
+}
+
+/** A channel with subscribers on this pod, and the position up to which they were notified. */
 export class LocalChannel {
-  readonly subscriptions = new Set<Subscription>();
+  readonly subscriptions = new Set<Subscriber>();
   position: Position = { epoch: '', offset: 0 };
-  /** How many joins and leaves there were. */
+  /** The number of joins and leaves so far. */
   changes = 0;
-  /** While the room is busy: what is not announced yet. */
+  /** While the channel is busy: what is not announced yet. */
   private announcements: Announcements | undefined;
-  /** Joins and leaves that have come while the list of members is read. */
+  /** Joins and leaves that arrive while the list of members is read. */
   private waiting: PresenceNotice[] | undefined;
 
   constructor(
     readonly name: string,
     readonly options: NamespaceOptions,
-    /** Settles when the broker has begun to tell of this channel. */
+    /** Settles when the broker's subscription has taken effect. */
     readonly ready: Promise<void>,
     private readonly inputs: BrokerInputs,
   ) {}
 
-  /** Takes the position after which the broker tells; it may have told of publications or a gap since. */
+  /**
+   * Takes the position from which the broker's subscription starts. It may already have delivered publications or a
+   * gap.
+   */
   begin({ epoch, offset }: Position): void {
     const { position } = this;
     if (position.epoch === '' || position.epoch === epoch) {
@@ -45,9 +61,9 @@ export class LocalChannel {
   }
 
   /**
-   * Encodes the frame once, for all.
+   * Encodes the frame once, for all subscribers.
    *
-   * @returns whether it could be read: in the place of one that cannot, a gap is delivered.
+   * @returns false if the payload is invalid: a gap is delivered instead.
    */
   publication(publication: Publication): boolean {
     const position = { epoch: this.position.epoch, offset: publication.offset };
@@ -71,20 +87,23 @@ export class LocalChannel {
   }
 
   joined(member: BrokerMember): void {
-    this.tell('join', member);
+    this.notify('join', member);
   }
 
   left(member: BrokerMember): void {
-    this.tell('leave', member);
+    this.notify('leave', member);
   }
 
-  /** Whether somebody here is told of joins and leaves. */
+  /** Whether any subscriber wants joins and leaves. */
   get hasPresence(): boolean {
     for (const { presence } of this.subscriptions) if (presence) return true;
     return false;
   }
 
-  /** Tells the whole list. Joins and leaves follow it that come while it is read: it may be older than they are. */
+  /**
+   * Sends the whole list. Joins and leaves that arrive while it is read are sent after it: the list may be older than
+   * they are.
+   */
   async list(reading: Promise<Members>): Promise<void> {
     const waiting: PresenceNotice[] = [];
     this.waiting = waiting;
@@ -92,19 +111,19 @@ export class LocalChannel {
     this.announcements = undefined;
     try {
       const members = await reading;
-      // Another one was asked for meanwhile, which knows more.
+      // Another list was requested meanwhile, which is newer.
       if (this.waiting !== waiting) return;
       const frame = textFrame(encodeNotice('members', { channel: this.name, ...members }));
       for (const subscription of this.subscriptions) if (subscription.presence) subscription.deliver(frame);
     } finally {
       if (this.waiting === waiting) {
         this.waiting = undefined;
-        for (const notice of waiting) this.tell(...notice);
+        for (const notice of waiting) this.notify(...notice);
       }
     }
   }
 
-  private tell(...[event, member]: PresenceNotice): void {
+  private notify(...[event, member]: PresenceNotice): void {
     if (this.waiting !== undefined) {
       this.waiting.push([event, member]);
       return;
@@ -121,11 +140,11 @@ export class LocalChannel {
     const listeners = this.announce([{ event, member, from: 0, after: this.changes }]);
     if (listeners < BUSY_FROM) return;
     this.announcements = new Announcements();
-    this.announcements.told(event, member);
+    this.announcements.markAnnounced(event, member);
     this.gather(listeners);
   }
 
-  /** Tells at the end of the moment what happened within it, and gathers on while there is something to tell. */
+  /** Announces at the end of the interval what happened within it, and continues while there is something to announce. */
   private gather(listeners: number): void {
     const ms = Math.min(MAX_GATHER_MS, listeners * GATHER_MS_PER_LISTENER);
     setTimeout(() => {
@@ -135,7 +154,7 @@ export class LocalChannel {
     }, ms).unref();
   }
 
-  /** @returns how many listeners there are. */
+  /** @returns the number of listeners. */
   private announce(announcements: readonly Announcement[]): number {
     const frames: Buffer[] = [];
     let listeners = 0;
@@ -144,7 +163,7 @@ export class LocalChannel {
       listeners += 1;
       for (const [index, { event, member, from, after }] of announcements.entries()) {
         const { listedAt, connection } = subscription;
-        // A client knows of itself: its own join is in the list that it was answered with.
+        // A client is not notified of itself: its own join is in the list of its answer.
         if (listedAt < from || listedAt >= after || connection.client === member.client) continue;
         const frame = (frames[index] ??= textFrame(
           encodeNotice(event, { channel: this.name, member: decodeMember(member) ?? { client: member.client } }),

@@ -1,7 +1,7 @@
 import type { Member as BrokerMember } from '@holdfast/broadcast';
 import { dataSchema, type Member } from '@holdfast/protocol';
 import { z } from 'zod';
-import type { Connection } from '../gateway/connection.js';
+import type { Connection } from '../connection/connection.js';
 import { isNestedWithin, MAX_NESTING } from './message.js';
 
 const detailsSchema = z.object({
@@ -9,12 +9,12 @@ const detailsSchema = z.object({
   info: dataSchema.refine((info) => isNestedWithin(info, MAX_NESTING)).exactOptional(),
 });
 
-/** A connection as the broker keeps it among a channel's members. */
+/** A connection as the broker stores it among a channel's members. */
 export function encodeMember({ client, identity }: Connection): BrokerMember {
   return { client, details: JSON.stringify({ user: identity?.user, info: identity?.info }) };
 }
 
-/** @returns undefined for one whose details no pod of this release has written. */
+/** @returns undefined for a member with invalid details. */
 export function decodeMember({ client, details }: BrokerMember): Member | undefined {
   try {
     const { data } = detailsSchema.safeParse(JSON.parse(details));

@@ -1,7 +1,7 @@
 import type { Publication as StoredPublication } from '@holdfast/broadcast';
 import type { Json, Publication, Sender } from '@holdfast/protocol';
 
-/** How deep arrays and objects of published data may be nested: JSON.stringify recurses, and the stack ends somewhere. */
+/** How deep arrays and objects in published data may be nested: JSON.stringify is recursive, and the stack is limited. */
 export const MAX_NESTING = 128;
 
 export function isNestedWithin(data: Json, levels: number): boolean {
@@ -11,31 +11,31 @@ export function isNestedWithin(data: Json, levels: number): boolean {
 
 type Payload = Pick<Publication, 'data' | 'sender' | 'key'>;
 
-/** What every payload begins with: the frame is put together as text, and goes on behind the brace. */
+/** The start of every payload. A frame is assembled as text, and continues after the brace. */
 const BEGINNING = '{"data":';
 
-/** What the broker stores of a publication beside its position and time: the rest of the `message` frame, as JSON. */
+/** What the broker stores besides position and time: the rest of the `message` frame, as JSON. */
 export function encodePayload(data: Json, sender?: Sender, key?: string): string {
   return JSON.stringify({ data, sender, key });
 }
 
 /**
- * Whether the payload is one of ours: {@link encodeMessage} would make a frame that no client can read of any other. It is
- * parsed, once per publication and pod and not per subscriber: about 1 µs, and nothing less makes sure of it.
+ * Whether the payload is one of ours. From any other, {@link encodeMessage} would make a frame that no client can read.
+ * It is parsed once per publication and pod, which takes about 1 µs. Nothing less is safe.
  */
 export function isReadable({ payload }: StoredPublication): boolean {
   return parsePayload(payload) !== undefined;
 }
 
 /**
- * The `message` frame of a publication that {@link isReadable}, the same bytes live and replayed. Put together as text, since
- * the payload is JSON already and a channel name holds nothing that JSON would escape.
+ * The `message` frame of a publication that {@link isReadable}: the same bytes live and replayed. Assembled as text,
+ * since the payload already is JSON, and no character of a channel name needs escaping.
  */
 export function encodeMessage(channel: string, { offset, time, payload }: StoredPublication): string {
   return `{"event":"message","data":{"channel":"${channel}","offset":${offset},"time":${time},${payload.slice(1)}}`;
 }
 
-/** A stored publication as the history shows it; undefined if its payload is not one of ours. */
+/** A stored publication as the history shows it; undefined if its payload is invalid. */
 export function decodePublication({ offset, time, payload }: StoredPublication): Publication | undefined {
   const parsed = parsePayload(payload);
   if (parsed === undefined || !isNestedWithin(parsed.data, MAX_NESTING)) return undefined;
@@ -43,7 +43,7 @@ export function decodePublication({ offset, time, payload }: StoredPublication):
   return { offset, data, time, ...(sender === undefined ? {} : { sender }), ...(key === undefined ? {} : { key }) };
 }
 
-/** By hand, as it is on the way of each message. */
+/** Without a schema, since it runs for each message. */
 function parsePayload(payload: string): Payload | undefined {
   if (!payload.startsWith(BEGINNING)) return undefined;
   let parsed: Payload;
@@ -55,7 +55,7 @@ function parsePayload(payload: string): Payload | undefined {
   const { sender, key } = parsed;
   if (sender !== undefined && !isSender(sender)) return undefined;
   if (key !== undefined && typeof key !== 'string') return undefined;
-  // They would take the place of those in the frame.
+  // They would override those of the frame.
   return 'channel' in parsed || 'offset' in parsed || 'time' in parsed ? undefined : parsed;
 }
 

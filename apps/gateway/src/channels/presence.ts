@@ -2,24 +2,23 @@ import { BROKER, type Broker, type Members as StoredMembers } from '@holdfast/br
 import type { Members } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
-import { BrokerInputs } from '../broker-input/broker-inputs.js';
+import { BrokerInputs } from '../broker/broker-inputs.js';
+import { retryWhile } from '../broker/retry.js';
 import { CONFIG, type Config } from '../config/index.js';
-import type { Connection } from '../gateway/connection.js';
+import type { Connection } from '../connection/connection.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { Quotas } from '../limits/quotas.js';
-import { fromBroker } from './broker-errors.js';
-import { departed } from './departure.js';
+import { fromBroker } from '../errors/broker-errors.js';
+import { departed } from '../connection/departure.js';
 import { decodeMember, encodeMember } from './member.js';
 import { Reads, type Reader } from './reads.js';
 import type { Subscription } from './subscription.js';
+import { subscriptionsOf } from './subscriptions.js';
 
-/** How long until the broker is asked again that could not be asked, in ms. */
-const RETRY_MS = 1_000;
-
-/** Who is in a channel. */
+/** Membership of channels. */
 @Injectable()
 export class Presence {
-  /** Those that are put back just now. */
+  /** Subscriptions whose client is being made a member again. */
   private readonly rejoining = new Set<Subscription>();
 
   constructor(
@@ -36,7 +35,7 @@ export class Presence {
   async members(channel: string, reader: Reader): Promise<Members> {
     const query = {
       limit: this.config.presence.maxMembers,
-      // As much as one answer may hold beside what else waits for its client.
+      // A part of the buffer, so that the answer and other data for the client fit.
       maxBytes: this.config.connection.maxBuffered / 2,
     };
     const read = (): Promise<StoredMembers> => fromBroker(this.broker.members(channel, query));
@@ -55,7 +54,7 @@ export class Presence {
     this.quotas.take(connection, 'presenceChanges');
     subscription.joined = true;
     await fromBroker(this.broker.join(channel.name, encodeMember(connection), connection.id));
-    // It ended meanwhile, and was taken out of the channel before it was in.
+    // It ended meanwhile, so its leave came before the join.
     if (subscription.ended) this.leave(subscription);
   }
 
@@ -69,46 +68,46 @@ export class Presence {
   }
 
   /**
-   * Puts a client back among the members by the connection that it still has, as often as it takes.
+   * Makes a client a member again by the connection that it still has, with as many attempts as needed.
    *
-   * @param former the subscription of its other connection, which is over.
+   * @param former the ended subscription of its other connection.
    */
   rejoin(subscription: Subscription, former?: Subscription): void {
     if (!subscription.joined || subscription.ended || this.rejoining.has(subscription)) return;
     this.rejoining.add(subscription);
     this.rejoinUntilDone(subscription, former)
-      .catch((error: unknown) => this.logger.error({ err: error }, 'a client could not be put back among the members'))
+      .catch((error: unknown) => this.logger.error({ err: error }, 'a client could not rejoin a channel'))
       .finally(() => this.rejoining.delete(subscription));
   }
 
   private async rejoinUntilDone(subscription: Subscription, former: Subscription | undefined): Promise<void> {
     const { connection, channel } = subscription;
-    while (!subscription.ended) {
-      try {
-        await this.broker.join(channel.name, encodeMember(connection), connection.id);
-        // It ended meanwhile, and was taken out of the channel before it was in.
-        if (subscription.ended) this.leave(subscription);
-        return;
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
-      }
+    const joined = await retryWhile(
+      () => !subscription.ended,
+      () => this.broker.join(channel.name, encodeMember(connection), connection.id),
+    );
+    if (joined === undefined) {
+      if (former !== undefined) this.leaveAs(former);
+      return;
     }
-    if (former !== undefined) this.leaveAs(former);
+    // It ended meanwhile, so its leave came before the join.
+    if (subscription.ended) this.leave(subscription);
   }
 
   private leaveAs({ connection, channel }: Subscription): void {
     this.broker.leave(channel.name, connection.client, connection.id).catch((error: unknown) => {
-      // Its lease runs out; and when the broker is away there is one of these for each member that leaves.
-      this.logger.debug({ err: error, ...connection.logFields }, 'a leave was lost');
+      // The lease of the member expires anyway. During an outage of the broker this happens for each member that
+      // leaves.
+      this.logger.debug({ err: error, ...connection.logFields }, 'a leave could not be sent to the broker');
     });
   }
 
   /**
-   * Takes a closed connection out of its channels: at once where its client does not come back, and else after a grace
-   * time in which its session may come back on another connection. On the way down nobody leaves: clients come back
-   * elsewhere under their session, and the leases of those that do not run out.
+   * Removes a closed connection from its channels: at once if its client will not come back, or else after a grace
+   * time, during which its session may come back on another connection. While this pod stops nobody is removed: clients
+   * come back elsewhere under their session, and the leases of all others expire.
    *
-   * @param heir the connection on which its client goes on, if it has another one.
+   * @param heir the connection on which its client continues, if there is one.
    */
   disconnected(connection: Connection, subscriptions: readonly Subscription[], heir: Connection | undefined): void {
     const joined: Subscription[] = [];
@@ -127,9 +126,9 @@ function sizeOf({ members }: StoredMembers): number {
   return members.reduce((sum, { client, details }) => sum + client.length + details.length, 0);
 }
 
-/** The subscription of the client's other connection by which it stays a member, if there is one. */
+/** The subscription of the client's other connection that keeps it a member, if there is one. */
 function inPlaceOf({ connection, channel }: Subscription, other: Connection | undefined): Subscription | undefined {
   if (other === undefined || !other.open || other.client !== connection.client) return undefined;
-  const subscription = other.subscriptions?.get(channel.name);
+  const subscription = subscriptionsOf(other)?.get(channel.name);
   return subscription?.joined && !subscription.ended ? subscription : undefined;
 }

@@ -1,37 +1,37 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Connection } from '../gateway/connection.js';
-import { ProtocolError } from '../gateway/protocol-error.js';
+import type { Connection } from '../connection/connection.js';
+import { ProtocolError } from '../errors/protocol-error.js';
 import { HeldMemory } from '../limits/held-memory.js';
 import { quotaKeyOf, Quotas, type QuotaUser } from '../limits/quotas.js';
 
-/** What all reads under way may take of the memory limit. */
+/** The share of the memory limit for all reads in progress. */
 const SHARE = 1 / 16;
-/** A read is in memory about so many times: as the broker's answer, as objects, as JSON and as a frame. */
+/** About how many copies of a read are in memory: the broker's answer, objects, JSON and a frame. */
 const COPIES = 4;
-/** The smallest size, in bytes, that a read is expected to have. */
+/** The smallest size, in bytes, that is expected of a read. */
 const MIN_EXPECTED = 16_384;
-/** How much of the expectation remains after a smaller read. */
+/** How much of the expectation is left after a smaller read. */
 const DECAY = 0.95;
 const MIN_AT_ONCE = 4;
 const MAX_AT_ONCE = 256;
-/** How many reads of one reader are under way at once. */
+/** How many reads of one reader may be in progress at once. */
 const OF_ONE_READER = 4;
 /** After each of them, as many bytes per ms pass before the reader's next: 8 MiB/s for all of them together. */
 const PACE = 2_048;
 
-/** Who reads: all of a user's connections are one. */
+/** Who reads. All connections of a user are one reader. */
 export interface Reader {
   readonly key: string;
   /** False once nobody waits for the answer any more. */
   readonly open: boolean;
-  /** Whose quota `readBytes` counts what is read; absent for those who are trusted. */
+  /** Whose quota `readBytes` the bytes count against; absent for trusted readers. */
   readonly charged?: QuotaUser;
 }
 
-/** The gateway itself, for whoever it serves. */
+/** The gateway itself. */
 export const THE_POD: Reader = { key: '', open: true };
 
-/** A client that waits for the answer as long as its connection is open. */
+/** A client. It waits for the answer as long as its connection is open. */
 export function readerOf(connection: Connection): Reader {
   return {
     key: quotaKeyOf(connection),
@@ -42,7 +42,7 @@ export function readerOf(connection: Connection): Reader {
   };
 }
 
-/** A backend: trusted, so that only its turns are limited. */
+/** A backend. It is trusted, so only the number of its reads at once is limited. */
 export function backendOf(apiKey: string): Reader {
   return { key: apiKey, open: true };
 }
@@ -54,14 +54,14 @@ interface Turns {
 
 /**
  * Reads from the broker whose answers are far larger than their requests: histories, replays, lists of members. Few of
- * them are under way at once, fewer where they are large, and readers take turns: one who asks for much waits for
- * itself. What a read brought is charged afterwards, when its size is known.
+ * them run at once, and fewer if they are large. Readers take turns, so that one who asks for a lot delays only itself.
+ * The bytes are charged afterwards, when they are known.
  */
 @Injectable()
 export class Reads {
   private running = 0;
   private readonly readers = new Map<string, Turns>();
-  /** Those who wait, in the order of their turns. */
+  /** Readers that wait, in the order of their turns. */
   private readonly queue = new Map<string, Turns>();
   private expected = MIN_EXPECTED;
   private readonly room: number;
@@ -76,7 +76,7 @@ export class Reads {
   /**
    * Reads when it is this reader's turn.
    *
-   * @param sizeOf about how many bytes an answer has.
+   * @param sizeOf the approximate size of an answer, in bytes.
    * @throws ProtocolError `rate_limited` while the reader's earlier reads have cost too much.
    */
   async run<T>(reader: Reader, read: () => Promise<T>, sizeOf: (answer: T) => number): Promise<T> {
@@ -128,7 +128,7 @@ export class Reads {
       if (this.running >= this.atOnce) return;
       if (turns.running >= OF_ONE_READER) continue;
       const begin = turns.waiting.shift();
-      // Behind the others, if more of its reads wait.
+      // If more of its reads wait, it goes to the end.
       this.queue.delete(key);
       if (turns.waiting.length > 0) this.queue.set(key, turns);
       if (begin === undefined) continue;

@@ -2,12 +2,12 @@
 const REPLAYS_AT_ONCE = 4;
 
 /**
- * What is replayed to one connection: a client that asks for much and reads nothing costs so much and no more. What is
- * beyond it waits until it has read; a client that never does is ended by its pings.
+ * What is replayed to one connection: a client that asks for a lot and reads nothing costs this much and no more.
+ * Further replays wait until it has read. A client that never does is closed for its unanswered pings.
  */
 export class ReplayBudget {
   private used = 0;
-  /** The part of it for replays that are not read yet. */
+  /** The part of it for replays that have not been read yet. */
   private reserved = 0;
   private ended = false;
   private waiting: (() => void)[] = [];
@@ -19,12 +19,12 @@ export class ReplayBudget {
     return this.used > 0;
   }
 
-  /** Bytes that were read, and wait to be sent. */
+  /** Bytes that were read and wait to be sent. */
   get unsent(): number {
     return this.used - this.reserved;
   }
 
-  /** Waits for room for a replay of any size; {@link settle} says how large it is. */
+  /** Waits for room for a replay of any size. {@link settle} then reports its actual size. */
   async reserve(): Promise<void> {
     while (!this.ended && this.used + this.maxBytes > REPLAYS_AT_ONCE * this.maxBytes) {
       await new Promise<void>((resolve) => this.waiting.push(resolve));
@@ -38,13 +38,13 @@ export class ReplayBudget {
     this.release(this.maxBytes - bytes);
   }
 
-  /** So many bytes are sent, or will never be. */
+  /** These bytes were sent, or never will be. */
   release(bytes: number): void {
     this.used -= bytes;
     this.wake();
   }
 
-  /** The connection is closed: nobody waits for it any more. */
+  /** The connection is closed, so nobody needs to wait any more. */
   end(): void {
     this.ended = true;
     this.wake();

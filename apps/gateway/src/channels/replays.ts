@@ -1,19 +1,20 @@
 import { BROKER, type Broker, type History, type HistoryQuery, type Publication } from '@holdfast/broadcast';
 import type { Position, SubscribeRequest } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
-import { BrokerInputs } from '../broker-input/broker-inputs.js';
+import { BrokerInputs } from '../broker/broker-inputs.js';
 import { CONFIG, type Config } from '../config/index.js';
-import type { Connection } from '../gateway/connection.js';
-import { ProtocolError } from '../gateway/protocol-error.js';
-import { textFrame } from '../gateway/web-socket-frame.js';
-import { fromBroker } from './broker-errors.js';
+import type { Connection } from '../connection/connection.js';
+import { ProtocolError } from '../errors/protocol-error.js';
+import { textFrame } from '../connection/web-socket-frame.js';
+import { fromBroker } from '../errors/broker-errors.js';
 import type { LocalChannel } from './local-channel.js';
 import { encodeMessage, isReadable } from './message.js';
 import { ReplayBudget } from './replay-budget.js';
 import { readerOf, Reads } from './reads.js';
 import type { Subscription } from './subscription.js';
+import { ownSubscriptions, subscriptionsOf } from './subscriptions.js';
 
-/** Where a subscription begins, and what it is sent first. */
+/** Where a subscription starts, and what is sent first. */
 export interface Start {
   readonly position: Position;
   /** What follows the answer, up to the position. */
@@ -22,16 +23,16 @@ export interface Start {
   readonly recovered?: boolean;
 }
 
-/** What a read costs beside its payloads, and each of these beside its text. */
+/** What a read costs besides its payloads, and each payload besides its text. */
 const OVERHEAD = 128;
 
-/** How often the stream is read while it and this pod's place in it do not fit together. */
+/** How often the stream is read while it does not match this pod's position in it. */
 const MAX_READS = 4;
 
-/** Finds what a resuming or joining client is to be sent. The replay is fixed here, before the answer. */
+/** Determines what a resuming or joining client is sent. The replay is fixed before the answer. */
 @Injectable()
 export class Replays {
-  /** Publications that were looked at before: many clients resume with the same ones. */
+  /** Publications that were already validated: many clients resume with the same ones. */
   private readonly readable = new WeakSet<Publication>();
 
   constructor(
@@ -42,24 +43,24 @@ export class Replays {
   ) {}
 
   /**
-   * Fixes where the subscription begins. What the broker told while the stream was read waits in the subscription, and
-   * follows on without a hole only where it is of the same epoch; a broker that has just lost its primary may also
-   * answer with less than it told before. Then the stream is read again.
+   * Determines where the subscription starts. What the broker delivered while the stream was read waits in the
+   * subscription. It continues without a gap only if it is of the same epoch. A broker that has just lost its primary
+   * may also return less than it delivered before. In both cases the stream is read again.
    *
-   * @throws ProtocolError `unavailable` when they still do not fit: the client comes again.
+   * @throws ProtocolError `unavailable` if they still do not match. The client then tries again.
    */
   async start(subscription: Subscription, request: SubscribeRequest): Promise<Start> {
-    const { channel } = subscription;
+    const { channel, connection } = subscription;
     for (let reads = 0; reads < MAX_READS; reads += 1) {
-      const told = channel.position;
+      const delivered = channel.position;
       const start = await this.read(subscription, request);
       const { epoch, offset } = start.position;
-      const isBehind = epoch === told.epoch && offset < told.offset;
+      const isBehind = epoch === delivered.epoch && offset < delivered.offset;
       if (epoch !== channel.position.epoch || isBehind) {
-        subscription.connection.replays?.release(sizeOf(start.replay));
+        subscriptionsOf(connection)?.replays?.release(sizeOf(start.replay));
         continue;
       }
-      subscription.startAt(start.position, sizeOf(start.replay));
+      subscription.startAt(start.position, sizeOf(start.replay), subscriptionsOf(connection)?.replays);
       return start;
     }
     throw new ProtocolError('unavailable');
@@ -71,7 +72,7 @@ export class Replays {
       return { position, replay: [], recovered: true };
     }
     if (since === undefined && last === undefined) return { position, replay: [] };
-    const budget = (connection.replays ??= new ReplayBudget(this.config.replay.maxBytes));
+    const budget = (ownSubscriptions(connection).replays ??= new ReplayBudget(this.config.replay.maxBytes));
     await budget.reserve();
     let bytes = 0;
     try {
@@ -89,7 +90,7 @@ export class Replays {
   private async resume(channel: LocalChannel, connection: Connection, since: Position): Promise<Start> {
     const { position } = channel;
     const { maxMessages, maxBytes } = this.config.replay;
-    // Too much, whatever the broker has of it: after a long outage many are so far behind.
+    // Too much in any case, and after a long outage many clients are this far behind.
     if (since.epoch === position.epoch && position.offset - since.offset > maxMessages) {
       return { position, replay: [], recovered: false };
     }
@@ -109,7 +110,7 @@ export class Replays {
     const { epoch, offset, publications } = history;
     const replay: Buffer[] = [];
     let bytes = 0;
-    // Fewer where they are large: joining asks for what there is, a resume needs all of it.
+    // Fewer if they are large: joining takes what fits, while a resume needs everything.
     for (const publication of publications) {
       const frame = this.frameOf(channel, publication);
       if (frame === undefined) continue;
@@ -120,7 +121,7 @@ export class Replays {
     return { position: { epoch, offset }, replay: replay.toReversed() };
   }
 
-  /** The very frame of the live message; undefined if nobody could read it. */
+  /** The same frame as the live message; undefined if the payload is invalid. */
   private frameOf({ name }: LocalChannel, publication: Publication): Buffer | undefined {
     if (!this.readable.has(publication)) {
       if (!isReadable(publication)) {
@@ -137,7 +138,7 @@ export class Replays {
   }
 }
 
-/** Each publication has some overhead: even an empty history is not for nothing. */
+/** Even an empty history has a cost. */
 export function sizeOfHistory({ publications }: History): number {
   return publications.reduce((sum, { payload }) => sum + payload.length + OVERHEAD, OVERHEAD);
 }

@@ -1,8 +1,9 @@
 import type { Position } from '@holdfast/protocol';
 import type { SubscriptionGrant } from '../auth/index.js';
-import { withoutSuperseded } from '../gateway/conflation.js';
-import type { Connection } from '../gateway/connection.js';
+import { withoutSuperseded } from '../connection/conflation.js';
+import type { Connection } from '../connection/connection.js';
 import type { LocalChannel } from './local-channel.js';
+import type { ReplayBudget } from './replay-budget.js';
 
 interface Waiting {
   readonly frame: Buffer;
@@ -10,49 +11,54 @@ interface Waiting {
 }
 
 /**
- * One connection's place in one channel. Live frames wait until the answer and its replay are through:
- * {@link startAt} fixes where the answer leaves the client, {@link begin} sends what follows it.
+ * One connection's subscription to one channel. Live frames wait until the answer and its replay are sent: {@link
+ * startAt} fixes the position that the answer leads to, {@link begin} sends what follows.
  */
 export class Subscription {
-  /** Whether it is over: unsubscribed, kicked or its connection closed. */
+  /** Whether it has ended: unsubscribed, kicked or its connection closed. */
   ended = false;
-  /** Whether its connection was put among the channel's members. */
+  /** Whether its client was made a member of the channel. */
   joined = false;
-  /** What the client has got, or was told to do without, by the answer and its replay. */
+  /** What the answer and its replay cover. */
   private start: Position | undefined;
   /** Absent once live. */
   private waiting: Waiting[] | undefined = [];
   private waitingBytes = 0;
-  /** How many joins and leaves the channel had seen when its list of members was read for this one. */
+  /** How many joins and leaves the channel had seen when the list of members was read for this subscription. */
   listedAt = Infinity;
   /** What is still to be replayed. */
   private replayBytes = 0;
+  private replays: ReplayBudget | undefined;
 
   constructor(
     readonly connection: Connection,
     readonly channel: LocalChannel,
-    /** Whether the client asked to hear of joins and leaves. */
+    /** Whether the client asked for joins and leaves. */
     readonly presence: boolean,
-    /** What permits it, where the connection's own identity does not. */
+    /** What permits it, if the connection's own identity does not. */
     readonly grant: SubscriptionGrant | undefined,
-    /** When it began, by the broker's clock in ms since the Unix epoch. */
+    /** When it started, by the broker's clock in ms since the Unix epoch. */
     readonly since: number,
   ) {}
 
-  /** @param position where the frame leaves the client in the stream; joins and leaves have none. */
+  /** @param position of a publication or gap in the stream; joins and leaves have none. */
   deliver(frame: Buffer, position?: Position): void {
     if (this.ended || (position !== undefined && this.isBehindStart(position))) return;
     if (this.waiting === undefined) {
       this.connection.send(frame);
       return;
     }
-    // One that is closing is told nothing more, and must not pile up until it is closed.
+    // A closing connection gets nothing more, and nothing must pile up until it is closed.
     if (!this.connection.open) return;
     this.waiting.push({ frame, position });
     this.holdBack(frame.length);
   }
 
-  /** Forgets what waits and a later frame supersedes. @returns how many frames that were. */
+  /**
+   * Drops waiting frames that a later one supersedes.
+   *
+   * @returns how many.
+   */
   conflate(): number {
     if (this.waiting === undefined) return 0;
     const before = this.waiting;
@@ -62,22 +68,23 @@ export class Subscription {
   }
 
   /**
-   * Fixes where the client begins, in the epoch that the channel is in now. Only what follows is delivered.
+   * Fixes where the client starts, in the current epoch of the channel. Only what follows is delivered.
    *
-   * @param replayBytes of what {@link begin} will be given.
+   * @param replayBytes of what {@link begin} will be given, which `replays` has counted.
    */
-  startAt(start: Position, replayBytes = 0): void {
+  startAt(start: Position, replayBytes = 0, replays?: ReplayBudget): void {
     this.start = start;
     this.replayBytes = replayBytes;
+    this.replays = replays;
     if (this.ended) this.releaseReplay(replayBytes);
-    // What waits of another epoch came before this one.
+    // Waiting frames of another epoch are older than this one.
     this.waiting = this.waiting?.filter(
       ({ position }) => position === undefined || (position.epoch === start.epoch && !this.isBehindStart(position)),
     );
     this.holdBack(sizeOf(this.waiting ?? []) - this.waitingBytes);
   }
 
-  /** Sends the replay as fast as the client takes it, then what waited behind it, and goes live. */
+  /** Sends the replay as fast as the client takes it, then what waited, and goes live. */
   begin(replay: readonly Buffer[]): void {
     const room = this.connection.replayRoom;
     let batch = replay;
@@ -109,7 +116,7 @@ export class Subscription {
     step();
   }
 
-  /** Its list of members is read from now on: joins and leaves before are in it. */
+  /** Its list of members is read from now on: earlier joins and leaves are in it. */
   listed(): void {
     this.listedAt = this.channel.changes;
   }
@@ -128,7 +135,7 @@ export class Subscription {
 
   private releaseReplay(bytes: number): void {
     this.replayBytes -= bytes;
-    this.connection.replays?.release(bytes);
+    this.replays?.release(bytes);
   }
 
   private isBehindStart({ epoch, offset }: Position): boolean {

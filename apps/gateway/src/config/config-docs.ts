@@ -1,6 +1,6 @@
 import { describeConfig, expectationOf, pathName, settingsOf, type Description } from './description.js';
 
-/** A configuration file, shown in the docs. */
+/** A configuration file for the docs. */
 export const EXAMPLE = `\
 allowedOrigins:
   - https://chat.example.com
@@ -28,28 +28,28 @@ const INTRODUCTION = `\
 
 <!-- Generated from the schema in apps/gateway/src/config by its generate.ts: edit that. -->
 
-The gateway reads variables of its environment, and a YAML file that \`HOLDFAST_CONFIG\` names. A variable wins over the
-file, the file over the default. An empty variable counts as unset. In the file every member is optional;
+The gateway reads environment variables, and the YAML file named by \`HOLDFAST_CONFIG\`. Variables take precedence over the
+file, and the file over the defaults. An empty variable counts as unset. Every member of the file is optional;
 \`apps/gateway/config.schema.json\` is its JSON Schema (draft-07).
 
-Whatever is wrong is told at once when the gateway starts, each with the variable or path and what was expected, never
-with the value; it then exits with code 78 (\`EX_CONFIG\`). That includes unknown members of the file and unknown
-\`HOLDFAST_*\` variables. Those that Kubernetes sets for Services are ignored, but a Service named \`holdfast\` overwrites
+At startup the gateway reports everything that is wrong, each with the variable or path and the expected value, but never
+the actual one. It then exits with code 78 (\`EX_CONFIG\`). Unknown members of the file are errors, and so are unknown
+\`HOLDFAST_*\` variables. Those that Kubernetes sets for Services are ignored, but a Service named \`holdfast\` overrides
 \`HOLDFAST_PORT\` unless the pod has \`enableServiceLinks: false\`.
 
-Durations are in seconds, fractions allowed.
+Durations are in seconds; fractions are allowed.
 
 ## Secrets
 
-Secrets stand in variables, never in the file. Instead of each there can be one with \`_FILE\` at its end, the path of a
-UTF-8 file that holds the value, such as a mounted Kubernetes Secret; a newline at its end does not count. Such a file is
-read again when it changes: a valid value is used from then on, another is logged and the one before it stays.
+Secrets are set by variables, never in the file. Each can be replaced by a variable ending in \`_FILE\` with the path of a
+UTF-8 file that contains the value, such as a mounted Kubernetes Secret. A trailing newline is ignored. The file is reloaded
+when it changes: a valid value takes effect at once, and an invalid one is logged and ignored.
 `;
 
 const NAMESPACES = `\
-The part of a channel's name before its first \`:\` is its namespace. Each has the options of \`namespaceDefaults\`, except
-for those that \`namespaces\` sets under its name. \`@\` is the namespace of all users' own channels, and has no \`subscribe\`:
-nobody but its user subscribes to one.
+The namespace of a channel is the part of its name before the first \`:\`. Namespaces have the options of
+\`namespaceDefaults\`, unless \`namespaces\` overrides them. \`@\` is the namespace of all users' own channels. It has no
+\`subscribe\`, since only its user may subscribe to such a channel.
 `;
 
 /** docs/configuration.md, in Markdown. */

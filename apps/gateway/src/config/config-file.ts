@@ -4,7 +4,7 @@ import { readTextFile, unreadable, type ReadFile } from './read-file.js';
 /** The variable that names the configuration file. */
 export const CONFIG_VARIABLE = 'HOLDFAST_CONFIG';
 
-/** The members of the YAML 1.2 file at `path`, not validated yet; none where it cannot be used. */
+/** The members of the YAML 1.2 file at `path`, not validated yet; none if it cannot be used. */
 export function readConfigFile(
   path: string,
   readFile: ReadFile = readTextFile,
@@ -17,7 +17,7 @@ export function readConfigFile(
   }
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false, stringKeys: true, logLevel: 'error' });
-  // Their messages quote the file: only code and place are told.
+  // Their messages quote the file, so only code and position are reported.
   const problems = [...document.errors, ...document.warnings].map(({ code, pos: [offset] }) => {
     const { line, col } = lineCounter.linePos(offset);
     return `${CONFIG_VARIABLE}: expected valid YAML, see line ${line}, column ${col} of the file (${code})`;
@@ -38,8 +38,8 @@ export function readConfigFile(
   return { members: { ...members }, problems };
 }
 
-/** zod drops a record's member of this name without a word. */
+/** zod silently drops a member of a record with this name. */
 function refuseProto(name: unknown, value: unknown): unknown {
-  if (name === '__proto__') throw new RangeError('__proto__ is no member');
+  if (name === '__proto__') throw new RangeError('__proto__ is not allowed as a member');
   return value;
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CONFIG_SCHEMA, type Mode } from './schema.js';
 import { settingMeta, type SettingMeta } from './setting.js';
 
-/** The configuration's schema in JSON Schema form (draft-07), with {@link SettingMeta} beside the keywords. */
+/** The configuration's schema as JSON Schema (draft-07), with {@link SettingMeta} next to the keywords. */
 export interface Description extends Partial<SettingMeta> {
   readonly type?: 'object' | 'array' | 'string' | 'boolean' | 'number' | 'integer';
   readonly properties?: Readonly<Record<string, Description>>;
@@ -16,7 +16,7 @@ export interface Description extends Partial<SettingMeta> {
   readonly default?: string | number | boolean | object;
 }
 
-/** One setting and where it stands in the configuration file. */
+/** One setting and its path in the configuration file. */
 export interface DescribedSetting {
   readonly path: readonly string[];
   readonly description: Description;
@@ -30,13 +30,13 @@ export function describeConfig(mode: Mode): Description {
   }) as Description;
 }
 
-/** Everything that can be set, in the schema's order; a record such as `namespaces` counts as one. */
+/** All settings, in the schema's order. A record such as `namespaces` counts as one. */
 export function settingsOf(description: Description, path: readonly string[] = []): DescribedSetting[] {
   if (description.properties === undefined) return [{ path, description }];
   return Object.entries(description.properties).flatMap(([name, member]) => settingsOf(member, [...path, name]));
 }
 
-/** The description of the setting or section at `path`, or of the setting that holds it, and the path of that. */
+/** The description of the setting or section at `path`, or of the setting that contains it, with its path. */
 export function descriptionAt(root: Description, path: readonly PropertyKey[]): DescribedSetting {
   let description = root;
   const found: string[] = [];
@@ -54,7 +54,7 @@ function memberOf({ properties, additionalProperties }: Description, name: strin
   return additionalProperties === false ? undefined : additionalProperties;
 }
 
-/** What a value must be, in words that never hold one. */
+/** What a value must be, in words that never contain a value. */
 export function expectationOf(description: Description): string {
   const { expected, type, unit, minimum, maximum, minLength, maxLength } = description;
   if (expected !== undefined) return expected;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CONFIG_SCHEMA } from './schema.js';
 import { settingMeta } from './setting.js';
 
-/** The JSON Schema (draft-07) of the configuration file: without the secrets, which have no place in it. */
+/** The JSON Schema (draft-07) of the configuration file. Secrets are missing, since the file must not contain them. */
 export function configFileSchema(): object {
   return z.toJSONSchema(CONFIG_SCHEMA.production, {
     target: 'draft-07',

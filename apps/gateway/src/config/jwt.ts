@@ -22,8 +22,8 @@ export function jwtSchema() {
           .prefault([]),
         {
           description:
-            'What tokens are signed with (HS256, HS384, HS512). All of them verify: put the new one beside the old one ' +
-            'to rotate.',
+            'Secrets that tokens are signed with (HS256, HS384, HS512). A token may use any of them: to rotate, add ' +
+            'the new one next to the old one.',
           env: 'HOLDFAST_JWT_SECRET',
           file: true,
           secret: true,
@@ -39,8 +39,8 @@ export function jwtSchema() {
           .transform((keys = []) => new Reloadable(keys)),
         {
           description:
-            'What tokens are verified with that were signed with their private keys (RS, PS, ES, EdDSA). All of them ' +
-            'verify: put the new one behind the old one to rotate.',
+            'Public keys that verify tokens (RS, PS, ES, EdDSA). A token may use any of them: to rotate, add the ' +
+            'new one after the old one.',
           env: 'HOLDFAST_JWT_PUBLIC_KEY',
           file: true,
           expected: PUBLIC_KEYS,
@@ -50,24 +50,24 @@ export function jwtSchema() {
         .strictObject({
           url: setting(httpUrl().exactOptional(), {
             description:
-              "Where the issuer publishes its public keys, as a JSON Web Key Set (RFC 7517): an OpenID provider's `jwks_uri`.",
+              "The URL of the issuer's public keys, a JSON Web Key Set (RFC 7517): an OpenID provider's `jwks_uri`.",
             env: 'HOLDFAST_JWKS_URL',
             expected: HTTP_URL,
           }),
           maxAge: setting(seconds(1, 86_400).prefault(600), {
-            description: 'The age at which the keys are fetched again, while they go on being used.',
+            description: 'The age at which the keys are fetched again. They remain in use meanwhile.',
             unit: 'seconds',
           }),
           maxStale: setting(seconds(1, 604_800).prefault(3_600), {
             description:
-              'The age up to which the keys are used while they cannot be fetched again: so long may a key count that the ' +
-              'issuer has withdrawn.',
+              'The age up to which the keys are used if they cannot be fetched again. A key that the issuer has ' +
+              'withdrawn may be accepted for this long.',
             unit: 'seconds',
           }),
           cooldown: setting(seconds(0.1, 3_600).prefault(10), {
             description:
-              'How long after a fetch a token of an unknown key does not cause another; until then it is refused as ' +
-              'something to try again.',
+              'How long after a fetch a token with an unknown key causes no other fetch. Until then its client is ' +
+              'refused, and may try again.',
             unit: 'seconds',
           }),
         })
@@ -80,10 +80,10 @@ export function jwtSchema() {
         description: 'The `iss` claim that every token must have.',
       }),
       audience: setting(z.string().min(1).max(255).exactOptional(), {
-        description: 'What the `aud` claim of every token must hold.',
+        description: 'What the `aud` claim of every token must contain.',
       }),
       clockTolerance: setting(seconds(0, 300).prefault(5), {
-        description: "How far the issuer's clock may be from ours when `exp` and `nbf` are checked.",
+        description: "How far the issuer's clock may differ from ours when `exp` and `nbf` are checked.",
         unit: 'seconds',
       }),
     })
@@ -92,7 +92,7 @@ export function jwtSchema() {
 
 export type JwtSettings = z.output<ReturnType<typeof jwtSchema>>;
 
-/** Whether there is anything that a token could be verified with. */
+/** Whether anything is configured that can verify a token. */
 export function verifiesTokens({ secrets, publicKeys, jwks }: JwtSettings): boolean {
   return secrets.current.length > 0 || publicKeys.current.length > 0 || jwks.url !== undefined;
 }

@@ -192,7 +192,7 @@ describe('precedence', () => {
     expect(loadYaml(yaml).port).toBe(9001);
   });
 
-  it.each(['', '# nothing\n', '---\n...\n'])('is the default where the file holds nothing: %j', (yaml) => {
+  it.each(['', '# nothing\n', '---\n...\n'])('is the default if the file holds nothing: %j', (yaml) => {
     expect(loadYaml(yaml).port).toBe(8000);
   });
 });
@@ -329,8 +329,8 @@ log: loud
     };
     expect(load(links).port).toBe(8000);
     expect(problemsOf(() => load({ ...links, HOLDFAST_PORT: 'tcp://10.0.0.1:80' }))).toEqual([
-      'HOLDFAST_PORT: expected a whole number from 0 to 65535, not the address of a Service, which Kubernetes sets ' +
-        'unless the pod has enableServiceLinks: false',
+      'HOLDFAST_PORT: expected a whole number from 0 to 65535; Kubernetes has set it to the address of a Service: set ' +
+        'enableServiceLinks: false in the pod',
     ]);
   });
 

@@ -8,31 +8,31 @@ import { Reloadable } from './reloadable.js';
 import { CONFIG_SCHEMA, type Settings } from './schema.js';
 import { parseFile, parseText, readVariables, serviceLinkHint, type Variable } from './variables.js';
 
-/** Both modes have the same settings: only defaults differ. */
+/** Both modes have the same settings and differ only in defaults. */
 const DESCRIPTION = describeConfig('production');
 const SETTINGS = settingsOf(DESCRIPTION);
 
-/** A file that a `HOLDFAST_*_FILE` variable names. */
+/** A file named by a `HOLDFAST_*_FILE` variable. */
 export interface SecretFile {
   readonly variable: string;
   readonly path: string;
   /**
-   * Takes the file's present text.
+   * Takes the file's current text.
    *
-   * @returns whether it differs from the text before.
-   * @throws ConfigError when it is not valid; the value before it stays.
+   * @returns whether it has changed.
+   * @throws ConfigError if it is not valid; the previous value stays.
    */
   readonly reload: (text: string) => boolean;
 }
 
 /** Durations in ms, sizes in bytes. */
 export interface Config extends Settings {
-  /** What {@link watchSecrets} reads again. */
+  /** The files that {@link watchSecrets} reloads. */
   readonly secretFiles: readonly SecretFile[];
 }
 
 /**
- * The configuration of the environment, of the file that `HOLDFAST_CONFIG` names, and of the defaults, in this order of
+ * The configuration from the environment, the file named by `HOLDFAST_CONFIG` and the defaults, in this order of
  * precedence.
  *
  * @throws ConfigError with everything that is wrong.
@@ -89,7 +89,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, readFile: ReadFile = readText
   return { ...config, secretFiles };
 }
 
-/** Takes what must not stand there out of the file's members, and names it. */
+/** Removes secrets from the file's members, and reports them. */
 function takeSecrets(members: object): string[] {
   const problems: string[] = [];
   for (const { path, description } of SETTINGS) {
@@ -100,7 +100,7 @@ function takeSecrets(members: object): string[] {
   return problems;
 }
 
-/** Says what was expected where, never what was found. */
+/** Reports the expected value, never the actual one. */
 function problemsOf(variables: readonly Variable[]) {
   return (issue: z.core.$ZodIssue): string[] => {
     const { path, description } = descriptionAt(DESCRIPTION, issue.path);
@@ -130,7 +130,7 @@ function getAt(root: unknown, path: readonly string[]): unknown {
   return path.reduce((value, name) => (isObject(value) ? value[name] : undefined), root);
 }
 
-/** Leaves alone what stands where a section should: validation refuses it. */
+/** Leaves anything other than a section in its place alone: validation refuses it. */
 function setAt(root: object, path: readonly string[], value: unknown): void {
   const [name, ...rest] = path;
   if (name === undefined || !isObject(root)) return;
@@ -145,6 +145,6 @@ function setAt(root: object, path: readonly string[], value: unknown): void {
 
 function reloadableAt(settings: Settings, path: readonly string[]): Reloadable<unknown> {
   const value = getAt(settings, path);
-  if (!(value instanceof Reloadable)) throw new TypeError(`${pathName(path)} is read once: it cannot be reloaded`);
+  if (!(value instanceof Reloadable)) throw new TypeError(`${pathName(path)} cannot be reloaded`);
   return value;
 }

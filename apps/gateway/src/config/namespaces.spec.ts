@@ -17,7 +17,7 @@ namespaces:
   1: { presence: true }
 `);
 
-  it('has its own options where it sets them, else the defaults', () => {
+  it('has its own options if it sets them, else the defaults', () => {
     expect(namespaceOptions(sut, 'chat')).toEqual({
       history: { size: 5, ttl: 60_000 },
       positionTtl: 604_800_000,

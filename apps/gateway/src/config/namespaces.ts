@@ -5,16 +5,19 @@ import { seconds, setting, settingMeta } from './setting.js';
 
 const NAMESPACE_NAME = 'a namespace: channel characters (A-Z a-z 0-9 _ - . / % #) without ":", or @';
 
-/** Who may do it: whoever was granted it (by a claim, a subscription token), any user, or anonymous clients too. */
+/**
+ * Who may do it: clients that were granted it (by a claim or a subscription token), any user, or also anonymous
+ * clients.
+ */
 const SUBSCRIBE = ['granted', 'authenticated', 'anyone'] as const;
 const PUBLISH = ['granted', 'subscribers', 'authenticated', 'anyone'] as const;
 
 const historyOptions = {
   size: setting(z.int().min(0).max(10_000).prefault(100), {
-    description: 'How many publications of a channel are kept for those who come back or join; 0 keeps none.',
+    description: 'How many publications of a channel are kept for clients that resume or join; 0 keeps none.',
   }),
   ttl: setting(seconds(0.1, 31_536_000).prefault(300), {
-    description: 'For how long a publication is kept.',
+    description: 'How long a publication is kept.',
     unit: 'seconds',
   }),
 };
@@ -23,27 +26,27 @@ function otherOptions(development: boolean) {
   return {
     positionTtl: setting(seconds(0.1, 31_536_000).prefault(604_800), {
       description:
-        "For how long a channel's epoch and offset outlive its last publication and subscriber: at least `history.ttl`. " +
+        "How long a channel's epoch and offset outlive its last publication and subscriber; at least `history.ttl`. " +
         'If nothing was ever published, at most 30 seconds.',
       unit: 'seconds',
     }),
     presence: setting(z.boolean().prefault(development), {
-      description: 'Whether subscribers may ask who is in a channel, and be told who joins and leaves.',
+      description: 'Whether subscribers may list the members of a channel, and be notified of joins and leaves.',
     }),
     conflate: setting(z.boolean().prefault(false), {
       description:
-        'Whether only the latest message of a channel matters: a slow consumer is then spared those before it, and is ' +
-        'closed only where that is not enough.',
+        'Whether only the latest message of a channel matters. A slow consumer then gets the latest one instead of ' +
+        'all, and is closed only if that is not enough.',
     }),
     subscribe: setting(z.enum(SUBSCRIBE).prefault(development ? 'anyone' : 'granted'), {
       description:
-        'Who may subscribe: whoever was `granted` it by a token, every `authenticated` user, or `anyone`. ' +
-        "Nobody but its user subscribes to a user's own channel.",
+        'Who may subscribe: clients to which a token has `granted` it, every `authenticated` user, or `anyone`. ' +
+        "Only its user can subscribe to a user's own channel.",
     }),
     publish: setting(z.enum(PUBLISH).prefault(development ? 'anyone' : 'granted'), {
       description:
-        "Who may publish: whoever was `granted` it by a token, the channel's `subscribers`, every `authenticated` " +
-        'user, or `anyone`. The HTTP API always may.',
+        "Who may publish: clients to which a token has `granted` it, the channel's `subscribers`, every " +
+        '`authenticated` user, or `anyone`. The HTTP API always may.',
     }),
   };
 }
@@ -52,7 +55,7 @@ type Unset<Shape> = {
   [Name in keyof Shape]: Shape[Name] extends z.ZodPrefault<infer Value> ? z.ZodExactOptional<Value> : never;
 };
 
-/** The same settings without their defaults, so that what is absent can be told from what is set. */
+/** The same settings without their defaults, so that absent ones can be told apart. */
 function unset<Shape extends Record<string, z.ZodPrefault<z.ZodType>>>(shape: Shape): Unset<Shape> {
   const settings = Object.entries(shape).map(([name, schema]) => {
     const meta = settingMeta.get(schema);
@@ -79,9 +82,9 @@ export function namespacesSchema(development: boolean) {
 type NamespaceDefaults = z.output<ReturnType<typeof namespaceDefaultsSchema>>;
 type NamespaceOverrides = z.output<ReturnType<typeof namespacesSchema>>;
 
-/** What a namespace does with its channels. Durations in ms. */
+/** The options of a namespace for its channels. Durations in ms. */
 export interface NamespaceOptions extends NamespaceDefaults {
-  /** `history` and `positionTtl` in the broker's words, made once for all its messages. */
+  /** `history` and `positionTtl` for the broker, converted once for all messages. */
   readonly stream: StreamOptions;
 }
 
@@ -90,7 +93,7 @@ interface ResolvedNamespaces {
   readonly namespaces: ReadonlyMap<string, NamespaceOptions>;
 }
 
-/** The complete options of each namespace that has its own, always of `@`, and those of all others. */
+/** The complete options of each namespace with its own (always including `@`), and those of all others. */
 export function resolveNamespaces(defaults: NamespaceDefaults, overrides: NamespaceOverrides): ResolvedNamespaces {
   const resolve = (override: NamespaceOverrides[string] = {}): NamespaceOptions => {
     const options = { ...defaults, ...override, history: { ...defaults.history, ...override.history } };
@@ -101,13 +104,13 @@ export function resolveNamespaces(defaults: NamespaceDefaults, overrides: Namesp
     namespaceDefaults: resolve(),
     namespaces: new Map([
       ...Object.entries(overrides).map(([name, override]) => [name, resolve(override)] as const),
-      // Its user may subscribe without being granted it, and nobody else may, whatever the defaults say.
+      // Its user may subscribe without a grant, and nobody else may, whatever the defaults say.
       [USER_NAMESPACE, { ...resolve(overrides[USER_NAMESPACE]), subscribe: 'granted' }],
     ]),
   };
 }
 
-/** The options of a namespace as `namespaceOf` names it; the same object each time. */
+/** The options of a namespace by its `namespaceOf` name. Returns the same object each time. */
 export function namespaceOptions(
   { namespaceDefaults, namespaces }: ResolvedNamespaces,
   name: string,
@@ -115,7 +118,7 @@ export function namespaceOptions(
   return namespaces.get(name) ?? namespaceDefaults;
 }
 
-/** What contradicts itself, as the path below the configuration's root and a message. */
+/** Contradictions, each with the path below the configuration's root and a message. */
 export function* namespaceContradictions(
   defaults: NamespaceDefaults,
   overrides: NamespaceOverrides,

@@ -7,15 +7,15 @@ const CURVES = new Set<string | undefined>(['prime256v1', 'secp384r1', 'secp521r
 
 const PEM = /-----BEGIN PUBLIC KEY-----[^-]*-----END PUBLIC KEY-----/g;
 
-/** The PEM blocks of a text that {@link arePublicKeys} took. */
+/** The PEM blocks of a text accepted by {@link arePublicKeys}. */
 export function splitPublicKeys(text: string): readonly string[] {
   return text.match(PEM) ?? [];
 }
 
-/** Whether the signatures of JWTs (RFC 7518, section 3; RFC 8037) can be verified with this text. */
+/** Whether this text can verify the signatures of JWTs (RFC 7518, section 3; RFC 8037). */
 export function arePublicKeys(text: string): boolean {
   const keys = splitPublicKeys(text);
-  // Nothing but public keys: createPublicKey takes a private key too, which has no business here.
+  // Only public keys: createPublicKey also accepts a private key, which must never be configured here.
   return keys.length > 0 && text.replace(PEM, '').trim() === '' && keys.every(isPublicKey);
 }
 

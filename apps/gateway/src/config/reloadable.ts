@@ -1,6 +1,6 @@
 /**
- * A value that may be replaced while the gateway runs: read `current` at each use. It is a new object after each
- * change. It does not show in logs or JSON.
+ * A value that may change while the gateway runs. Read `current` at each use: it is a new object after each change. The
+ * value does not appear in logs or JSON.
  */
 export class Reloadable<T> {
   #current: T;
@@ -13,7 +13,7 @@ export class Reloadable<T> {
     return this.#current;
   }
 
-  /** What is made of the value: once for each, when it is asked for. */
+  /** A value derived from this one, computed once per change when it is needed. */
   derive<U>(make: (value: T) => U): { readonly current: U } {
     let made: { readonly from: T; readonly result: U } | undefined;
     const current = (): U => {

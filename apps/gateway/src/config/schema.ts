@@ -20,10 +20,10 @@ function whenValid(...members: string[]) {
 }
 
 /**
- * The one description of the configuration: the typed configuration, the file's JSON Schema, the reading of variables,
- * the errors and the docs all follow from it. The mode picks some of the defaults.
+ * The single description of the configuration. The typed configuration, the file's JSON Schema, the variables, the
+ * errors and the docs are all derived from it. The mode selects some of the defaults.
  *
- * Patterns must suit RE2 too (no lookaround): Helm checks the chart's values by this schema.
+ * Patterns must also be valid in RE2 (no lookaround), since Helm validates the chart's values with this schema.
  */
 function configSchema({ development }: { development: boolean }) {
   return z
@@ -56,7 +56,7 @@ function configSchema({ development }: { development: boolean }) {
           .optional()
           .transform((name) => name ?? hostname()),
         {
-          description: 'The name of this pod, which clients are shown.',
+          description: 'The name of this pod. Clients see it.',
           env: 'HOLDFAST_NODE',
           otherwise: "the host's name, which is the pod's",
         },
@@ -82,7 +82,7 @@ function configSchema({ development }: { development: boolean }) {
             anonymous: setting(z.boolean().exactOptional(), {
               description: 'Whether clients without a token may connect.',
               env: 'HOLDFAST_ANONYMOUS',
-              otherwise: '`false`; in development `true` unless something is set that tokens are verified with',
+              otherwise: '`false`; in development `true` unless something is configured that verifies tokens',
             }),
             cookie: setting(
               z
@@ -107,8 +107,7 @@ function configSchema({ development }: { development: boolean }) {
           .transform((keys) => new Reloadable(keys))
           .prefault([]),
         {
-          description:
-            'What the HTTP API is called with. In development one is generated and printed where none is set.',
+          description: 'The keys of the HTTP API. In development, one is generated and printed if none is set.',
           env: 'HOLDFAST_API_KEYS',
           file: true,
           secret: true,
@@ -127,9 +126,8 @@ function configSchema({ development }: { development: boolean }) {
           .prefault([]),
         {
           description:
-            'The origins whose pages may connect; where there are none, those of the host that the gateway is reached at. ' +
-            '`*.` stands for one or more labels of a host, `*` for every origin. In a variable separated by commas or ' +
-            'lines.',
+            "Origins whose pages may connect; by default only the gateway's own. `*.` stands for one or more labels " +
+            'of a host, `*` for every origin. In a variable, separated by commas or lines.',
           env: 'HOLDFAST_ALLOWED_ORIGINS',
           expected: ORIGINS,
         },
@@ -139,13 +137,13 @@ function configSchema({ development }: { development: boolean }) {
           .strictObject({
             settle: setting(seconds(0, 600).prefault(development ? 0 : 15), {
               description:
-                'How long a stopping pod goes on accepting connections after it failed readiness: one readiness period and a ' +
-                'little more, until every proxy has noticed.',
+                'How long a stopping pod continues to accept connections after it has failed readiness: one ' +
+                'readiness period and a little more, until every proxy has noticed.',
               env: 'HOLDFAST_SETTLE_SECONDS',
               unit: 'seconds',
             }),
             window: setting(seconds(0, 3_600).prefault(development ? 2 : 30), {
-              description: 'The time over which its clients are then told, in batches, to connect elsewhere.',
+              description: 'The time over which its clients are then asked, in batches, to connect elsewhere.',
               env: 'HOLDFAST_DRAIN_SECONDS',
               unit: 'seconds',
             }),
@@ -158,18 +156,19 @@ function configSchema({ development }: { development: boolean }) {
           .strictObject({
             ping: setting(seconds(0, 3_600).prefault(8), {
               description:
-                'The silence after which a client pings the gateway (`welcome.ping`), and the gateway, a little later, a client ' +
-                'that does not. With the default a dead path is noticed within 15 seconds. 0: the gateway sends no pings.',
+                'The silence after which a client pings the gateway (`welcome.ping`), and a little later the ' +
+                'gateway pings a client that has not. With the default, a dead path is noticed within 15 seconds. ' +
+                '0: the gateway sends no pings.',
               unit: 'seconds',
             }),
             maxAge: setting(seconds(0, 604_800).prefault(0), {
               description:
-                'The age at which a connection is asked to reconnect, jittered, so that new pods fill up; 0 never asks.',
+                'The age, with jitter, at which a client is asked to reconnect, so that new pods fill up; 0: never.',
               env: 'HOLDFAST_MAX_CONNECTION_AGE',
               unit: 'seconds',
             }),
             authTimeout: setting(seconds(0.1, 60).prefault(5), {
-              description: 'Within which a connection that came without a token must send one.',
+              description: 'The time within which a connection without a token must send one.',
               unit: 'seconds',
             }),
             maxPayload: setting(z.int().min(1_024).max(16_777_216).prefault(65_536), {
@@ -178,7 +177,8 @@ function configSchema({ development }: { development: boolean }) {
             }),
             maxBuffered: setting(z.int().min(1_024).max(268_435_456).prefault(1_048_576), {
               description:
-                'What may wait to be sent to one connection before it is closed with 1013: at least twice `maxPayload`.',
+                'How much may wait to be sent to one connection before it is closed with 1013; at least twice ' +
+                '`maxPayload`.',
               unit: 'bytes',
             }),
             concurrency: setting(z.int().min(1).max(1_024).prefault(16), {
@@ -188,17 +188,17 @@ function configSchema({ development }: { development: boolean }) {
               z
                 .strictObject({
                   burst: setting(z.int().min(0).max(100_000).prefault(100), {
-                    description: 'How many bad frames at once are answered before a connection is closed with 1008.',
+                    description: 'How many bad frames at once are answered before the connection is closed with 1008.',
                   }),
                   perSecond: setting(z.number().min(0).max(10_000).prefault(10), {
-                    description: 'How many more of them are forgiven each second.',
+                    description: 'How many more of them are tolerated each second.',
                   }),
                 })
                 .prefault({}),
-              { description: 'Frames that are no valid request.' },
+              { description: 'Frames that are not a valid request.' },
             ),
           })
-          // A message as large as a frame may be is larger by what the gateway adds.
+          // The largest message needs more room than the largest frame, because of what the gateway adds.
           .refine(({ maxPayload, maxBuffered }) => 2 * maxPayload <= maxBuffered, {
             path: ['maxBuffered'],
             error: 'expected at least twice connection.maxPayload',
@@ -206,7 +206,9 @@ function configSchema({ development }: { development: boolean }) {
           .prefault({}),
         { description: 'Each WebSocket.' },
       ),
-      limits: setting(limitsSchema(), { description: 'What one peer, one user and all together may ask of a pod.' }),
+      limits: setting(limitsSchema(), {
+        description: 'How much one peer, one user and all together may ask of a pod.',
+      }),
       overload: setting(overloadSchema(), {
         description: 'When a pod refuses upgrades with 503, and asks clients to connect elsewhere.',
       }),
@@ -214,18 +216,18 @@ function configSchema({ development }: { development: boolean }) {
         z
           .strictObject({
             maxMessages: setting(z.int().min(1).max(10_000).prefault(1_000), {
-              description: 'How many missed messages are replayed at most.',
+              description: 'The most missed messages that are replayed.',
             }),
             maxBytes: setting(z.int().min(1_024).max(268_435_456).prefault(1_048_576), {
-              description: 'How much is replayed at most.',
+              description: 'The most bytes that are replayed.',
               unit: 'bytes',
             }),
           })
           .prefault({}),
-        { description: 'Of one subscription; a client that missed more reloads its state instead.' },
+        { description: 'Replay for one subscription. A client that has missed more reloads its state instead.' },
       ),
       keyWindow: setting(seconds(1, 86_400).prefault(300), {
-        description: 'For how long a publish may be repeated under its key without being stored twice.',
+        description: 'How long a publish may be repeated under its key without being stored twice.',
         unit: 'seconds',
       }),
       presence: setting(
@@ -233,16 +235,16 @@ function configSchema({ development }: { development: boolean }) {
           .strictObject({
             grace: setting(seconds(0, 300).prefault(5), {
               description:
-                'How long a client whose connection broke off stays a member, so that it can come back without a flicker.',
+                'How long a client stays a member after its connection broke, so that it can come back unnoticed.',
               unit: 'seconds',
             }),
             maxMembers: setting(z.int().min(1).max(10_000).prefault(200), {
-              description: 'How many members a list names at most; its count is that of all.',
+              description: 'The most members that a list contains. Its count is that of all members.',
             }),
             maxInfo: setting(z.int().min(0).max(65_536).prefault(4_096), {
               description:
-                "The largest `info` of a token (or of the authorization webhook's answer), as JSON. A client with a larger " +
-                'one is refused.',
+                'The largest `info` of a token, or of an answer of the authorization webhook, as JSON. Clients with ' +
+                'a larger one are refused.',
               unit: 'bytes',
             }),
           })
@@ -254,7 +256,8 @@ function configSchema({ development }: { development: boolean }) {
       }),
       namespaces: setting(namespacesSchema(development).prefault({}), {
         description:
-          "What differs from `namespaceDefaults`, by the namespace's name; `@` is that of all users' own channels.",
+          "Options that differ from `namespaceDefaults`, by namespace; `@` is the namespace of all users' own " +
+          'channels.',
       }),
       api: setting(
         z
@@ -275,8 +278,8 @@ function configSchema({ development }: { development: boolean }) {
           .strictObject({
             brokerOutage: setting(z.enum(['degraded', 'unready']).prefault('degraded'), {
               description:
-                'What `/health/ready` says while the broker is away: `degraded` (200, clients stay and wait) or `unready` ' +
-                '(503, which takes every pod out of service at once).',
+                'What `/health/ready` reports while the broker is unavailable: `degraded` (200, clients stay ' +
+                'connected and wait) or `unready` (503, which takes every pod out of service at once).',
             }),
           })
           .prefault({}),
@@ -286,7 +289,7 @@ function configSchema({ development }: { development: boolean }) {
         z
           .strictObject({
             level: setting(z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).prefault('info'), {
-              description: 'The least severe level that is logged.',
+              description: 'The least severe level to log.',
               env: 'HOLDFAST_LOG_LEVEL',
             }),
           })
@@ -334,5 +337,5 @@ export const CONFIG_SCHEMA = {
   production: configSchema({ development: false }),
 } satisfies Record<Mode, unknown>;
 
-/** The configuration as the schema gives it. Durations in ms, sizes in bytes. */
+/** The configuration as parsed by the schema. Durations in ms, sizes in bytes. */
 export type Settings = z.output<(typeof CONFIG_SCHEMA)[Mode]>;

@@ -1,19 +1,19 @@
 import { z } from 'zod';
 
-/** What the schema knows of a setting beyond its type. */
+/** What the schema knows about a setting besides its type. */
 export interface SettingMeta {
   /** For operators: what it does, in one or two sentences. */
   readonly description: string;
   /** The environment variable that sets it. */
   readonly env?: string;
-  /** It may also stand in the file that the variable `${env}_FILE` names, and is read again when that file changes. */
+  /** It may also be in the file named by the variable `${env}_FILE`, which is reloaded when it changes. */
   readonly file?: true;
-  /** It has no place in the configuration file, which ends up in ConfigMaps and repositories. */
+  /** It must not be in the configuration file, which ends up in ConfigMaps and repositories. */
   readonly secret?: true;
   readonly unit?: 'seconds' | 'bytes';
-  /** What a value must be, where the type does not say it; follows "expected". */
+  /** What a value must be, if the type does not tell; follows "expected". */
   readonly expected?: string;
-  /** The default in words, where it is not a constant. */
+  /** The default in words, if it is not a constant. */
   readonly otherwise?: string;
 }
 
@@ -25,8 +25,8 @@ export function setting<S extends z.ZodType>(schema: S, meta: SettingMeta): S {
 }
 
 /**
- * A duration: in seconds (fractions allowed) in the configuration file and in variables, for people; in ms in the typed
- * configuration, as everywhere in the code.
+ * A duration. In seconds (with fractions) in the configuration file and in variables, for people; in ms in the typed
+ * configuration, like everywhere in the code.
  */
 export function seconds(min: number, max: number) {
   return z

@@ -5,26 +5,26 @@ import { unreadable, type ReadFile } from './read-file.js';
 
 const PREFIX = 'HOLDFAST_';
 
-/** Those of the `holdfast` command, which may run in the same environment. */
+/** Variables of the `holdfast` command, which may run in the same environment. */
 const CLI_PREFIX = 'HOLDFAST_CLI_';
 
-/** Set by Kubernetes for each Service whose name begins with "holdfast", unless the pod has `enableServiceLinks: false`. */
+/** Set by Kubernetes for each Service whose name starts with "holdfast", unless the pod has `enableServiceLinks: false`. */
 const SERVICE_LINK =
   /^HOLDFAST_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$/;
 
 const SERVICE_ADDRESS = /^(?:tcp|udp|sctp):\/\//;
 
-/** A variable that is set, and the setting that it sets. */
+/** A variable that is set, and its setting. */
 export interface Variable {
   readonly name: string;
   readonly setting: DescribedSetting;
-  /** Its text, or that of the file that it names. */
+  /** Its value, or the content of the file that it names. */
   readonly text: string;
   /** The file that it names. */
   readonly file?: string;
 }
 
-/** Reads the variables of these settings. An empty variable counts as unset, as templates often leave them. */
+/** Reads the variables of these settings. An empty variable counts as unset, since templates often leave them. */
 export function readVariables(
   env: NodeJS.ProcessEnv,
   settings: readonly DescribedSetting[],
@@ -70,18 +70,18 @@ function suggestion(name: string, known: ReadonlySet<string>): string {
   return match === undefined ? '' : `, did you mean ${PREFIX}${match}?`;
 }
 
-/** Why a variable has a value that nobody set, where that is so; follows what was expected of it. */
+/** Why a variable has a value that nobody set, if so. Follows the expected value. */
 export function serviceLinkHint({ name, text }: Variable): string {
   if (!name.endsWith('_PORT') || !SERVICE_ADDRESS.test(text)) return '';
-  return ', not the address of a Service, which Kubernetes sets unless the pod has enableServiceLinks: false';
+  return '; Kubernetes has set it to the address of a Service: set enableServiceLinks: false in the pod';
 }
 
-/** What a file of secrets holds: none if it is empty, so that whoever takes the last one out takes it back. */
+/** The value of a secret file. An empty file means no secrets, so that removing the last one revokes it. */
 export function parseFile(text: string, description: Description): unknown {
   return description.type === 'array' && text.trim() === '' ? [] : parseText(text, description);
 }
 
-/** The text as the value that its setting takes in the file, or as it is where it is none: then validation refuses it. */
+/** The text as a value of its setting's type, or unchanged if it is not one: then validation refuses it. */
 export function parseText(text: string, { type }: Description): unknown {
   switch (type) {
     case 'integer':

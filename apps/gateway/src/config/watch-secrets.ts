@@ -3,21 +3,21 @@ import { ConfigError } from './config-error.js';
 import type { Config, SecretFile } from './load-config.js';
 import { decodeText, unreadable } from './read-file.js';
 
-/** A secret file changed: its value is the current one now, or was refused for `problem` and the value before it stays. */
+/** A secret file has changed. Its value is in use now, or was refused for `problem` and the previous one stays. */
 export interface SecretChange {
   readonly variable: string;
   /** What was expected, never the value. */
   readonly problem?: string;
-  /** Whether the file holds nothing now, so that the setting counts as unset. */
+  /** Whether the file is now empty, so that the setting counts as unset. */
   readonly isEmpty?: true;
 }
 
 /**
- * Reads the secret files again every `interval` ms: Kubernetes swaps a symbolic link somewhere above them, which
+ * Reads the secret files again every `interval` ms: Kubernetes swaps a symbolic link in a parent directory, which
  * fs.watch does not notice. Does not keep the process alive.
  *
- * @param onChange called once for each change, and once for each new problem; must not throw.
- * @returns how to stop it.
+ * @param onChange is called once for each change, and once for each new problem; must not throw.
+ * @returns a function that stops it.
  */
 export function watchSecrets(
   { secretFiles }: Pick<Config, 'secretFiles'>,

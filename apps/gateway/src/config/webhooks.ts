@@ -3,15 +3,15 @@ import { HTTP_URL, httpUrl } from './http-url.js';
 import { Reloadable } from './reloadable.js';
 import { seconds, setting } from './setting.js';
 
-/** What the authorisation webhook can be asked about. */
+/** What the authorization webhook can be asked about. */
 const AUTHORIZED_ACTIONS = ['connect', 'subscribe', 'publish'] as const;
 export type AuthorizedAction = (typeof AUTHORIZED_ACTIONS)[number];
 
-/** What the event webhook can be told. */
+/** What the event webhook can receive. */
 const EVENT_TYPES = ['client.connected', 'client.disconnected', 'channel.occupied', 'channel.vacated'] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
-/** As the Standard Webhooks specification has them: 24 to 64 bytes in Base64 behind a prefix. */
+/** As specified by Standard Webhooks: 24 to 64 bytes in Base64 after a prefix. */
 const SECRETS = 'whsec_ followed by 24 to 64 bytes in Base64 each, separated by commas or lines';
 const SECRET = /^whsec_([A-Za-z0-9+/]+={0,2})$/;
 
@@ -33,7 +33,8 @@ export function webhooksSchema() {
           .prefault([]),
         {
           description:
-            'What requests to the backend are signed with, by each of them: put the new one beside the old one to rotate.',
+            'Secrets that sign requests to the backend. Each of them adds a signature: to rotate, add the new one ' +
+            'next to the old one.',
           env: 'HOLDFAST_WEBHOOK_SECRET',
           file: true,
           secret: true,
@@ -43,14 +44,14 @@ export function webhooksSchema() {
       authorization: z
         .strictObject({
           url: setting(httpUrl().exactOptional(), {
-            description: 'Where the backend is asked who may connect, subscribe and publish.',
+            description: 'The URL to ask who may connect, subscribe and publish.',
             env: 'HOLDFAST_AUTHORIZATION_URL',
             expected: HTTP_URL,
           }),
           actions: setting(z.array(z.enum(AUTHORIZED_ACTIONS)).prefault([...AUTHORIZED_ACTIONS]), {
             description:
-              'What it is asked about: `connect` for every connection; `subscribe` and `publish` where neither a rule nor a ' +
-              'token permits it.',
+              'What to ask it about: `connect` for every connection, `subscribe` and `publish` if neither a rule ' +
+              'nor a token permits it.',
             expected: `a list of ${AUTHORIZED_ACTIONS.join(', ')}`,
           }),
           timeout: setting(seconds(0.05, 30).prefault(2), {
@@ -59,12 +60,13 @@ export function webhooksSchema() {
           }),
           concurrency: setting(z.int().min(1).max(10_000).prefault(64), {
             description:
-              'How many requests of one pod are under way at once; four times as many may wait. One user has at most a ' +
-              'quarter of them, and whoever has not proven who they are three quarters together.',
+              'How many requests of one pod may be in progress; four times as many may wait. One user has at most a ' +
+              'quarter of them, and all clients without a proven identity together three quarters.',
           }),
           cache: setting(seconds(0, 3_600).prefault(5), {
             description:
-              'For how long an answer about a subscribe or a publish holds for the same user and channel; 0: not.',
+              'How long an answer about a subscribe or publish is reused for the same user and channel; 0: not at ' +
+              'all.',
             unit: 'seconds',
           }),
         })
@@ -72,16 +74,16 @@ export function webhooksSchema() {
       events: z
         .strictObject({
           url: setting(httpUrl().exactOptional(), {
-            description: 'Where the backend is told of events.',
+            description: 'The URL to send events to.',
             env: 'HOLDFAST_EVENTS_URL',
             expected: HTTP_URL,
           }),
           types: setting(z.array(z.enum(EVENT_TYPES)).prefault([...EVENT_TYPES]), {
-            description: 'What it is told of.',
+            description: 'Which events to send.',
             expected: `a list of ${EVENT_TYPES.join(', ')}`,
           }),
           maxBatch: setting(z.int().min(1).max(1_000).prefault(100), {
-            description: 'How many events one request holds at most.',
+            description: 'The most events in one request.',
           }),
           maxDelay: setting(seconds(0, 60).prefault(1), {
             description: 'How long an event waits for others to fill a request.',
@@ -89,15 +91,15 @@ export function webhooksSchema() {
           }),
           maxQueued: setting(z.int().min(1).max(1_000_000).prefault(10_000), {
             description:
-              'How many events of one pod wait at most while the backend is away; beyond, the oldest of whoever caused most ' +
-              'of them are dropped.',
+              'The most events of one pod that wait while the backend is unavailable. With more, the oldest events ' +
+              'of the user with the most are dropped.',
           }),
           timeout: setting(seconds(0.05, 60).prefault(5), {
             description: 'How long the backend may take to answer.',
             unit: 'seconds',
           }),
           retryFor: setting(seconds(0, 86_400).prefault(900), {
-            description: 'For how long a request that fails is sent again, before its events are dropped.',
+            description: 'How long a failed request is retried before its events are dropped.',
             unit: 'seconds',
           }),
         })

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { Controller, Get, Header, HttpCode, Inject, Post } from '@nestjs/common';
 import { SignJWT } from 'jose';
 import { z } from 'zod';
-import { JsonBody } from '../api/json-body.js';
+import { JsonBody } from '../http/json-body.js';
 import { CONFIG, type Config } from '../config/index.js';
-import { ProtocolError } from '../gateway/protocol-error.js';
+import { ProtocolError } from '../errors/protocol-error.js';
 
 const NAMESPACE = 'chat';
 const ROOMS = ['lobby', 'random', 'help'];
@@ -13,7 +13,7 @@ const TOKEN_SECONDS = 3600;
 
 const guestSchema = z.strictObject({ name: z.string().trim().min(1).max(40), secret: z.string().min(16).max(100) });
 
-/** What the chat page needs of a backend: where to chat, and a token for a guest. */
+/** What the chat page needs from a backend: where to chat, and a token for a guest. */
 @Controller('demo')
 export class DemoController {
   constructor(@Inject(CONFIG) private readonly config: Config) {}
@@ -24,7 +24,7 @@ export class DemoController {
     return { namespace: NAMESPACE, rooms: ROOMS, anonymous: this.config.auth.anonymous };
   }
 
-  /** Lets anybody chat under any name; the page's secret proves that a returning guest is the same. */
+  /** Lets anybody chat under any name. The page's secret proves that a returning guest is the same. */
   @Post('token')
   @HttpCode(200)
   @Header('Cache-Control', 'no-store')
@@ -32,7 +32,8 @@ export class DemoController {
     @JsonBody(guestSchema) guest: z.output<typeof guestSchema>,
   ): Promise<{ token: string; user: string; expires: number }> {
     const [secret] = this.config.auth.jwt.secrets.current;
-    if (secret === undefined) throw new ProtocolError('not_found', 'the demo needs HOLDFAST_JWT_SECRET');
+    if (secret === undefined)
+      throw new ProtocolError('not_found', 'the demo needs a secret to sign tokens with: set HOLDFAST_JWT_SECRET');
     const user = `guest-${createHash('sha256').update(guest.secret).digest('base64url').slice(0, 12)}`;
     const { issuer, audience } = this.config.auth.jwt;
     const jwt = new SignJWT({

@@ -7,7 +7,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import { DemoController } from './demo.controller.js';
 
-/** Serves the chat page at `/`. Only where the configuration asks for it: everybody may take a token here. */
+/** Serves the chat page at `/`. Only if the configuration enables it, since it gives a token to everybody. */
 @Module({ controllers: [DemoController] })
 export class DemoModule implements OnModuleInit {
   constructor(@Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost<FastifyAdapter>) {}
@@ -19,16 +19,16 @@ export class DemoModule implements OnModuleInit {
     const fastify = this.adapterHost.httpAdapter.getInstance();
     const options: FastifyStaticOptions = {
       root,
-      // Files are known at start, so that every other path is answered by the catalogue.
+      // The files are known at startup, so that every other path gets an error of the catalogue.
       wildcard: false,
       index: ['index.html'],
-      // Names of assets hold a hash of their content; the page itself must be asked for each time.
+      // Names of assets contain a hash of their content. The page itself must be revalidated each time.
       setHeaders: (response, path) => {
         const isAsset = path.startsWith(join(root, 'assets', sep));
         response.header('Cache-Control', isAsset ? 'public, max-age=31536000, immutable' : 'no-cache');
       },
     };
-    // To wait for it would start Fastify before Nest has told it how errors are answered. Nest waits for it later.
+    // Waiting for it would start Fastify before Nest has set the error handler. Nest waits for it later.
     fastify.register(fastifyStatic, options).after((error) => {
       if (error) throw error;
     });

@@ -1,32 +1,31 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { nameOfOccupied } from '../broker/reserved-names.js';
+import { retryWhile } from '../broker/retry.js';
 import { Hub, type OccupancyListener } from '../channels/hub.js';
 import { CONFIG, type Config, type EventType } from '../config/index.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { EventWebhook } from './event-webhook.js';
-import { roomOfChannel, ROOMS, type Rooms } from './rooms.js';
-
-/** How long until the broker is asked again that could not be asked, in ms. */
-const RETRY_MS = 1_000;
+import { ROOMS, type Rooms } from './rooms.js';
 
 interface Occupancy {
-  /** Whether this pod is to be among those with subscribers of the channel. */
+  /** Whether this pod should be among those with subscribers of the channel. */
   wanted: boolean;
   /** Whether it is. */
   held: boolean;
-  /** Who came or went last, if it is a user. */
+  /** The user who caused the last change, if known. */
   user: string | undefined;
   isSettling: boolean;
   timer: NodeJS.Timeout | undefined;
 }
 
 /**
- * Tells when a channel gets its first subscriber in the whole cluster, and when it has lost its last one for longer than the
+ * Reports when a channel gets its first subscriber in the whole cluster, and when it has had none for longer than the
  * grace time of presence.
  */
 @Injectable()
 export class ChannelEvents implements OccupancyListener, OnModuleInit {
-  /** Names of pods may not differ. */
+  /** Random, since names of pods may not be unique. */
   private readonly pod = randomUUID();
   private readonly channels = new Map<string, Occupancy>();
 
@@ -39,7 +38,7 @@ export class ChannelEvents implements OccupancyListener, OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    if (this.webhook.tells('channel.occupied', 'channel.vacated')) this.hub.listen(this);
+    if (this.webhook.reports('channel.occupied', 'channel.vacated')) this.hub.listen(this);
   }
 
   occupied(channel: string, user: string | undefined): void {
@@ -59,21 +58,21 @@ export class ChannelEvents implements OccupancyListener, OnModuleInit {
     if (occupancy === undefined) return;
     occupancy.user = user;
     occupancy.timer = setTimeout(() => {
-      // On the way down subscribers come back elsewhere, and the lease of this pod ends where they do not.
+      // While this pod stops, subscribers come back elsewhere. For those that do not, its lease ends.
       if (this.lifecycle.stage === 'draining') return;
       occupancy.wanted = false;
       this.settleSoon(channel, occupancy);
     }, this.config.presence.grace).unref();
   }
 
-  /** As the broker tells, of whichever pod. */
-  belated(event: 'join' | 'leave', channel: string, count: number): void {
-    if (event === 'join' && count === 1) this.tell('channel.occupied', channel);
-    if (event === 'leave' && count === 0) this.tell('channel.vacated', channel);
+  /** Reports a late change of any pod, as the broker delivers it. */
+  late(event: 'join' | 'leave', channel: string, count: number): void {
+    if (event === 'join' && count === 1) this.report('channel.occupied', channel);
+    if (event === 'leave' && count === 0) this.report('channel.vacated', channel);
   }
 
   private settleSoon(channel: string, occupancy: Occupancy): void {
-    // What fails is tried again.
+    // Failures are retried.
     this.settle(channel, occupancy).catch(() => (occupancy.isSettling = false));
   }
 
@@ -81,12 +80,11 @@ export class ChannelEvents implements OccupancyListener, OnModuleInit {
   private async settle(channel: string, occupancy: Occupancy): Promise<void> {
     if (occupancy.isSettling) return;
     occupancy.isSettling = true;
-    while (occupancy.wanted !== occupancy.held) {
-      try {
-        await (occupancy.wanted ? this.join(channel, occupancy) : this.leave(channel, occupancy));
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
-      }
+    const isUnsettled = (): boolean => occupancy.wanted !== occupancy.held;
+    while (isUnsettled()) {
+      await retryWhile(isUnsettled, () =>
+        occupancy.wanted ? this.join(channel, occupancy) : this.leave(channel, occupancy),
+      );
     }
     occupancy.isSettling = false;
     if (!occupancy.wanted) this.channels.delete(channel);
@@ -94,22 +92,22 @@ export class ChannelEvents implements OccupancyListener, OnModuleInit {
 
   private async join(channel: string, occupancy: Occupancy): Promise<void> {
     const { changed, count } = await this.rooms.join(
-      roomOfChannel(channel),
+      nameOfOccupied(channel),
       { client: this.pod, details: '' },
       this.pod,
     );
     occupancy.held = true;
-    if (changed && count === 1) this.tell('channel.occupied', channel, occupancy.user);
+    if (changed && count === 1) this.report('channel.occupied', channel, occupancy.user);
   }
 
   private async leave(channel: string, occupancy: Occupancy): Promise<void> {
-    // Where it fails the broker does it later, and tells.
+    // If it fails, the broker does it later and reports it.
     occupancy.held = false;
-    const { changed, count } = await this.rooms.leave(roomOfChannel(channel), this.pod, this.pod);
-    if (changed && count === 0) this.tell('channel.vacated', channel, occupancy.user);
+    const { changed, count } = await this.rooms.leave(nameOfOccupied(channel), this.pod, this.pod);
+    if (changed && count === 0) this.report('channel.vacated', channel, occupancy.user);
   }
 
-  private tell(type: EventType, channel: string, user?: string): void {
+  private report(type: EventType, channel: string, user?: string): void {
     this.webhook.add(type, this.rooms.now(), { channel }, user);
   }
 }

@@ -3,8 +3,8 @@ import { CLOSE } from '@holdfast/protocol';
 import { PinoLogger } from 'nestjs-pino';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { testConfig } from '../../test/support/gateway.js';
-import { BrokerInputs } from '../broker-input/broker-inputs.js';
-import type { Connection } from '../gateway/connection.js';
+import { BrokerInputs } from '../broker/broker-inputs.js';
+import type { Connection } from '../connection/connection.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { Metrics } from '../metrics/metrics.js';
 import { ClientEvents } from './client-events.js';
@@ -28,8 +28,8 @@ function setUp() {
       return { changed: true, count: 0 };
     },
   };
-  const webhook: Pick<EventWebhook, 'add' | 'tells'> = {
-    tells: () => true,
+  const webhook: Pick<EventWebhook, 'add' | 'reports'> = {
+    reports: () => true,
     add: (type, _time, data) => void log.push(`${type} ${JSON.stringify(data)}`),
   };
   const inputs = new BrokerInputs(new Metrics(), new PinoLogger({ pinoHttp: { level: 'silent' } }));
@@ -56,7 +56,7 @@ describe('a client that connects and leaves', () => {
     expect(log).toEqual(['join c', `client.connected ${who}`, 'leave c', `client.disconnected ${who}`]);
   });
 
-  it('is told of later where the broker is away for a moment, unless it has left by then', async () => {
+  it('is reported later if the broker is unavailable for a moment, unless it has left by then', async () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     const { sut, joins, log } = setUp();

@@ -1,27 +1,27 @@
 import type { Member } from '@holdfast/broadcast';
 import { Inject, Injectable } from '@nestjs/common';
-import { BrokerInputs } from '../broker-input/broker-inputs.js';
-import { departed } from '../channels/departure.js';
+import { BrokerInputs } from '../broker/broker-inputs.js';
+import { nameOfClient } from '../broker/reserved-names.js';
+import { retryWhile } from '../broker/retry.js';
+import { departed } from '../connection/departure.js';
 import { decodeMember } from '../channels/member.js';
 import { CONFIG, type Config, type EventType } from '../config/index.js';
-import type { Connection } from '../gateway/connection.js';
+import type { Connection } from '../connection/connection.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { EventWebhook } from './event-webhook.js';
-import { roomOfClient, ROOMS, type Rooms } from './rooms.js';
-
-/** How long until the broker is asked again that could not be asked, in ms. */
-const RETRY_MS = 1_000;
+import { ROOMS, type Rooms } from './rooms.js';
 
 /**
- * Tells which clients come and go, in the whole cluster: a client that moves from one connection to another, or comes back
- * within the grace time of presence, did neither. The broker's presence knows, as it does for the members of a channel.
+ * Reports which clients come and go, in the whole cluster. A client that moves from one connection to another, or comes
+ * back within the grace time of presence, does neither. The broker's presence decides, as it does for the members of a
+ * channel.
  */
 @Injectable()
 export class ClientEvents {
   private readonly isOn: boolean;
-  /** What is under way, by the connection's id. */
+  /** Joins in progress, by the connection's id. */
   private readonly joining = new Map<string, Promise<void>>();
-  /** By a connection's id: that of the one whose place it takes, until the broker knows. */
+  /** By a connection's id: the id of the one that it replaces, until the broker knows. */
   private readonly inherited = new Map<string, string>();
 
   constructor(
@@ -31,7 +31,7 @@ export class ClientEvents {
     @Inject(EventWebhook) private readonly webhook: EventWebhook,
     @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
   ) {
-    this.isOn = webhook.tells('client.connected', 'client.disconnected');
+    this.isOn = webhook.reports('client.connected', 'client.disconnected');
   }
 
   connected(connection: Connection): void {
@@ -44,7 +44,7 @@ export class ClientEvents {
   }
 
   disconnected(connection: Connection): void {
-    // On the way down clients come back elsewhere, and the lease of this pod ends for the others.
+    // While this pod stops, clients come back elsewhere. For those that do not, its lease ends.
     if (!this.isOn || this.lifecycle.stage === 'draining') return;
     departed(connection, this.config.presence.grace, () => {
       // The broker does it later, and reports it.
@@ -52,31 +52,28 @@ export class ClientEvents {
     });
   }
 
-  /** A client goes on by its older connection, since the newer one has gone first. */
+  /** A client continues on its older connection, since the newer one ended first. */
   handOver(newer: Connection, older: Connection): void {
     if (!this.isOn) return;
     this.inherited.set(older.id, newer.id);
     this.connected(older);
   }
 
-  /** As the broker tells, of whichever pod. */
-  belated(event: 'join' | 'leave', member: Member): void {
-    this.tell(event === 'join' ? 'client.connected' : 'client.disconnected', member);
+  /** Reports a late change of any pod, as the broker delivers it. */
+  late(event: 'join' | 'leave', member: Member): void {
+    this.report(event === 'join' ? 'client.connected' : 'client.disconnected', member);
   }
 
   private async join(connection: Connection): Promise<void> {
     const { client, user, id } = connection;
     const member = { client, details: JSON.stringify({ user }) };
-    while (connection.open) {
-      try {
-        const { changed } = await this.rooms.join(roomOfClient(client), member, id);
-        this.inherited.delete(id);
-        if (changed) this.tell('client.connected', member);
-        return;
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
-      }
-    }
+    const joined = await retryWhile(
+      () => connection.open,
+      () => this.rooms.join(nameOfClient(client), member, id),
+    );
+    if (joined === undefined) return;
+    this.inherited.delete(id);
+    if (joined.changed) this.report('client.connected', member);
   }
 
   private async leave({ client, user, id }: Connection): Promise<void> {
@@ -84,16 +81,16 @@ export class ClientEvents {
     const holder = this.inherited.get(id) ?? id;
     this.inherited.delete(id);
     try {
-      const { changed } = await this.rooms.leave(roomOfClient(client), client, holder);
-      if (changed) this.tell('client.disconnected', { client, details: JSON.stringify({ user }) });
+      const { changed } = await this.rooms.leave(nameOfClient(client), client, holder);
+      if (changed) this.report('client.disconnected', { client, details: JSON.stringify({ user }) });
     } catch {
-      // The broker does it later, and tells.
+      // The broker does it later, and reports it.
     }
   }
 
-  private tell(type: EventType, member: Member): void {
+  private report(type: EventType, member: Member): void {
     const decoded = decodeMember(member);
-    if (decoded === undefined) this.inputs.invalid('details', roomOfClient(member.client));
+    if (decoded === undefined) this.inputs.invalid('details', nameOfClient(member.client));
     else this.webhook.add(type, this.rooms.now(), decoded, decoded.user);
   }
 }

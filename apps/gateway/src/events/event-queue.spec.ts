@@ -19,7 +19,7 @@ describe('events that wait', () => {
     expect(sut.size).toBe(0);
   });
 
-  it('are dropped of whoever has most, the oldest first, where there are too many', () => {
+  it('are dropped if there are too many: the oldest of the owner with the most', () => {
     const sut = new EventQueue(6);
     let dropped = 0;
     for (const [owner, count] of [

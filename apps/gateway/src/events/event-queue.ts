@@ -1,7 +1,7 @@
 import type { EventType } from '../config/index.js';
-import { Ladder } from '../limits/ladder.js';
+import { CountIndex } from '../outbound/count-index.js';
 
-/** What all waiting events may take, in bytes of JSON. */
+/** The limit of all waiting events, in bytes of JSON. */
 const MAX_BYTES = 16_777_216;
 
 export interface WebhookEvent {
@@ -12,7 +12,7 @@ export interface WebhookEvent {
   readonly data: object;
 }
 
-/** An event, and who caused it: a user, or all of those together who are not known. */
+/** An event and who caused it: a user, or everybody whose identity is unknown. */
 export interface QueuedEvent {
   readonly event: WebhookEvent;
   readonly owner: string;
@@ -24,13 +24,13 @@ interface Share {
 }
 
 /**
- * Events that wait, the oldest first. Where there are too many the oldest of whoever has most of them goes, so that nobody's
- * events are lost because somebody else causes many.
+ * Waiting events, the oldest first. If there are too many, the oldest event of the owner with the most events is
+ * dropped, so that nobody loses events because somebody else causes many.
  */
 export class EventQueue {
   private readonly events = new Map<QueuedEvent, number>();
   private readonly shares = new Map<string, Share>();
-  private readonly ladder = new Ladder<Share>();
+  private readonly index = new CountIndex<Share>();
   private bytes = 0;
 
   constructor(
@@ -42,7 +42,7 @@ export class EventQueue {
     return this.events.size;
   }
 
-  /** @returns how many events had to go. */
+  /** @returns how many events were dropped. */
   add(queued: QueuedEvent): number {
     const { owner, event } = queued;
     let share = this.shares.get(owner);
@@ -54,10 +54,10 @@ export class EventQueue {
     this.events.set(queued, size);
     this.bytes += size;
     share.events.add(queued);
-    this.ladder.move(share, share.events.size - 1, share.events.size);
+    this.index.move(share, share.events.size - 1, share.events.size);
     let dropped = 0;
     while (this.events.size > this.max || this.bytes > this.maxBytes) {
-      const [oldest] = this.ladder.top?.events ?? [];
+      const [oldest] = this.index.top?.events ?? [];
       if (oldest === undefined) break;
       this.remove(oldest);
       dropped += 1;
@@ -65,7 +65,7 @@ export class EventQueue {
     return dropped;
   }
 
-  /** Takes out the oldest. */
+  /** Removes and returns the oldest. */
   take(count: number): QueuedEvent[] {
     const taken: QueuedEvent[] = [];
     for (const queued of this.events.keys()) {
@@ -76,7 +76,7 @@ export class EventQueue {
     return taken;
   }
 
-  /** The oldest event of some, picked at random, who are not among these; it stays where it is. */
+  /** The oldest event of some randomly chosen owners that are not among these. The events stay in the queue. */
   ofOthers(owners: ReadonlySet<string>, count: number): QueuedEvent[] {
     const found: QueuedEvent[] = [];
     let skipped = Math.floor(Math.random() * Math.max(1, this.shares.size - owners.size - count));
@@ -99,7 +99,7 @@ export class EventQueue {
     this.events.delete(queued);
     this.bytes -= size;
     share.events.delete(queued);
-    this.ladder.move(share, share.events.size + 1, share.events.size);
+    this.index.move(share, share.events.size + 1, share.events.size);
     if (share.events.size === 0) this.shares.delete(queued.owner);
   }
 }

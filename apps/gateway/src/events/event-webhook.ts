@@ -4,58 +4,58 @@ import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, type Config, type EventType } from '../config/index.js';
 import { Metrics } from '../metrics/metrics.js';
 import { OutboundError } from '../outbound/request.js';
-import { ThrottledLog } from '../throttled-log.js';
-import { messageId, signedPost } from '../webhooks/signed-post.js';
+import { ThrottledLog } from '../logging/throttled-log.js';
+import { messageId, signedPost } from '../outbound/signed-post.js';
 import { EventQueue, type QueuedEvent } from './event-queue.js';
 import { piecesOf, type Piece } from './pieces.js';
 import { RefusedEvents } from './refused-events.js';
 
-/** ms until a request that failed is sent again, at first and at most. */
+/** ms until a failed request is retried, at first and at most. */
 const MIN_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 30_000;
 
-/** How long a pod that stops goes on sending what waits, in ms, and how often it tries. */
+/** How long a stopping pod continues to send waiting events, in ms, and how often it tries. */
 const FLUSH_WITHIN_MS = 3_000;
 const FLUSH_EVERY_MS = 250;
 
 /**
- * So many failures of a request, and it is found out whether one of its events is the cause; one less if the backend has taken
- * something lately, in ms.
+ * After this many failures of a request, its events are tried in parts, to find out whether one of them is the cause.
+ * After one failure less if the backend has accepted something lately, in ms.
  */
 const SIFT_AFTER = 3;
 const LATELY_MS = 30_000;
 
-/** How many requests it takes at most to see whether the backend takes anything. */
+/** How many requests it takes at most to see whether the backend accepts anything. */
 const PROBES = 8;
 const PROBED_OTHERS = 2;
 
-/** For how many timeouts of the backend it goes on although nothing is taken. */
+/** How many timeouts of the backend may pass before giving up if nothing is accepted. */
 const SIFT_TIMEOUTS = 3;
 
-/** How many refused pieces are sent again between two requests of new events. */
+/** How many refused parts are sent again between two requests with new events. */
 const REFUSED_AT_ONCE = 8;
 
-/** The owner of all events whose cause is not known: anonymous clients, and pods that are gone. */
+/** The owner of all events without a known user: of anonymous clients, and of pods that are gone. */
 const UNKNOWN_OWNER = '';
 
 /**
- * Tells a team's backend what happens: in batches, one request at a time, so that events come in order. Whoever tells an
- * event never waits; what the backend does not take within bounds is dropped and counted. An event that the backend
- * refuses, whatever the reason, holds up those of others only until that is known.
+ * Sends events to a team's backend: in batches and one request at a time, so that they arrive in order. Adding an event
+ * never waits. What the backend does not accept within limits is dropped and counted. If it refuses an event, for
+ * whatever reason, others are delayed only until that event is identified.
  */
 @Injectable()
 export class EventWebhook implements OnApplicationShutdown {
   private readonly waiting: EventQueue;
   private readonly refused: RefusedEvents;
-  /** Aborted when this pod stops: nothing waits for others any more. */
+  /** Aborted when this pod stops: from then on nothing waits for more events. */
   private readonly stopping = new AbortController();
-  /** Aborted when everything must have been sent. */
+  /** Aborted when the time to send events is over. */
   private readonly timeUp = new AbortController();
   private isFailing = false;
   private readonly log = new ThrottledLog();
   private wake: (() => void) | undefined;
   private sending: Promise<void> | undefined;
-  /** By `performance.now()`. */
+  /** On the clock of `performance.now()`. */
   private lastTaken = -Infinity;
 
   constructor(
@@ -66,28 +66,28 @@ export class EventWebhook implements OnApplicationShutdown {
     const { maxQueued, retryFor } = config.webhooks.events;
     this.waiting = new EventQueue(maxQueued);
     this.refused = new RefusedEvents(retryFor, (events) => {
-      this.logger.warn({ events }, 'events were dropped: the backend refuses them, and takes others');
+      this.logger.warn({ events }, 'events were dropped: the backend refuses them, but accepts others');
       this.dropped(events);
     });
     metrics.gauge(
       'holdfast_events_waiting',
-      'Events that wait to be sent to the webhook',
+      'Events waiting to be sent to the event webhook',
       () => this.waiting.size + this.refused.size,
     );
   }
 
-  /** Whether the backend wants to know of one of these. */
-  tells(...types: EventType[]): boolean {
-    const { url, types: told } = this.config.webhooks.events;
-    return url !== undefined && types.some((type) => told.includes(type));
+  /** Whether the backend wants any of these. */
+  reports(...types: EventType[]): boolean {
+    const { url, types: wanted } = this.config.webhooks.events;
+    return url !== undefined && types.some((type) => wanted.includes(type));
   }
 
   /**
    * @param time in ms since the Unix epoch, by the broker's clock.
-   * @param user who caused it, if that is known: whoever causes many events loses their own first.
+   * @param user who caused it, if known: users who cause many events lose their own first.
    */
   add(type: EventType, time: number, data: object, user?: string): void {
-    if (!this.tells(type)) return;
+    if (!this.reports(type)) return;
     const owner = user === undefined ? UNKNOWN_OWNER : `user:${user}`;
     const queued = { owner, event: { id: messageId(), type, timestamp: new Date(time).toISOString(), data } };
     if (owner !== UNKNOWN_OWNER && this.refused.isSuspect(owner)) {
@@ -96,12 +96,12 @@ export class EventWebhook implements OnApplicationShutdown {
       const dropped = this.waiting.add(queued);
       if (dropped > 0) this.dropped(dropped);
     }
-    // The first of a batch, and the last.
+    // Wakes the sender for the first of a batch, and for the last.
     if (this.waiting.size <= 1 || this.waiting.size >= this.config.webhooks.events.maxBatch) this.wake?.();
     this.sending ??= this.send().finally(() => (this.sending = undefined));
   }
 
-  /** Sends what waits, for a while. Nothing happens on this pod any more. */
+  /** Sends what waits, for a limited time. Nothing else happens on this pod any more. */
   async onApplicationShutdown(): Promise<void> {
     this.stopping.abort();
     const timer = setTimeout(() => this.timeUp.abort(), FLUSH_WITHIN_MS);
@@ -123,13 +123,13 @@ export class EventWebhook implements OnApplicationShutdown {
     }
   }
 
-  /** Until there is a whole batch, or the first event has waited for long enough. */
+  /** Waits until a batch is complete, or the first event has waited for long enough. */
   private async untilDue(): Promise<void> {
     const { maxBatch, maxDelay } = this.config.webhooks.events;
     if (this.waiting.size < maxBatch) await this.pause(maxDelay);
   }
 
-  /** Until {@link wake} is called, the time is up or the pod stops. */
+  /** Waits until {@link wake} is called, the time is up or the pod stops. */
   private async pause(ms: number): Promise<void> {
     const woken = new Promise<void>((resolve) => (this.wake = resolve));
     const timer = new AbortController();
@@ -139,7 +139,7 @@ export class EventWebhook implements OnApplicationShutdown {
     this.wake = undefined;
   }
 
-  /** Sends it until the backend has taken it, or the time is up. */
+  /** Sends events until the backend has accepted them, or the time is up. */
   private async deliver(events: readonly QueuedEvent[]): Promise<void> {
     const until = performance.now() + this.config.webhooks.events.retryFor;
     const id = messageId();
@@ -151,7 +151,7 @@ export class EventWebhook implements OnApplicationShutdown {
         return;
       }
       const reason = failure.message;
-      if (!this.isFailing) this.logger.warn({ reason }, 'the event webhook failed: trying again');
+      if (!this.isFailing) this.logger.warn({ reason }, 'the event webhook failed; trying again');
       this.isFailing = true;
       const isAlive = performance.now() - this.lastTaken < LATELY_MS;
       const isDue = attempt + 1 >= (isAlive ? SIFT_AFTER - 1 : SIFT_AFTER);
@@ -170,9 +170,10 @@ export class EventWebhook implements OnApplicationShutdown {
   }
 
   /**
-   * Finds out whether the backend takes parts of what it refused, or events of others. If it takes none it is at fault itself.
+   * Finds out whether the backend accepts parts of what it refused, or events of others. If it accepts nothing, the
+   * backend itself is at fault.
    *
-   * @returns whether it has taken any. What it refused is kept for later.
+   * @returns whether it has accepted any. What it refused is kept for later.
    */
   private async sift(events: readonly QueuedEvent[]): Promise<boolean> {
     const pieces = piecesOf(events, PROBES);
@@ -192,7 +193,7 @@ export class EventWebhook implements OnApplicationShutdown {
       goesOn = failure?.wasSent !== false && !isHopeless && !this.timeUp.signal.aborted;
     };
     for (const piece of [...others.map((other) => [other]), ...pieces]) await probe(piece);
-    // It may be that it takes small requests only.
+    // It may accept only small requests.
     for (const piece of isTaken ? [] : pieces.slice(-PROBED_OTHERS)) await probe(piece.slice(0, 1));
     if (!isTaken) return false;
     for (const piece of piecesOf([...left], PROBES)) this.refused.add(piece);
@@ -214,7 +215,7 @@ export class EventWebhook implements OnApplicationShutdown {
     if (isLastTry && (this.timeUp.signal.aborted || this.waiting.size === 0)) this.refused.clear();
   }
 
-  /** @returns why the backend did not take it; undefined if it did. */
+  /** @returns why the backend did not accept them; undefined if it did. */
   private async post(events: readonly QueuedEvent[], id = messageId()): Promise<OutboundError | undefined> {
     const { webhooks } = this.config;
     const { url = '', timeout } = webhooks.events;
@@ -236,13 +237,13 @@ export class EventWebhook implements OnApplicationShutdown {
       this.metrics.eventRequestsFailed.inc();
       if (error instanceof OutboundError) return error;
       this.logger.error({ err: error }, 'events could not be sent');
-      return new OutboundError('an error of the gateway');
+      return new OutboundError('an internal error');
     }
   }
 
   private pauseAfter(attempt: number): number {
     if (this.stopping.signal.aborted) return FLUSH_EVERY_MS;
-    // Pods that failed together do not come again together.
+    // So that pods that failed together do not retry together.
     return Math.min(MIN_BACKOFF_MS * 2 ** attempt, MAX_BACKOFF_MS) * (0.5 + 0.5 * Math.random());
   }
 

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { ChannelsModule } from '../channels/channels.module.js';
 import { LifecycleModule } from '../lifecycle/lifecycle.module.js';
-import { BelatedEvents } from './belated-events.js';
+import { LateEvents } from './late-events.js';
 import { ChannelEvents } from './channel-events.js';
 import { ClientEvents } from './client-events.js';
 import { EventWebhook } from './event-webhook.js';
@@ -9,7 +9,7 @@ import { roomsProvider } from './rooms.js';
 
 @Module({
   imports: [ChannelsModule, LifecycleModule],
-  providers: [BelatedEvents, ChannelEvents, ClientEvents, EventWebhook, roomsProvider],
-  exports: [BelatedEvents, ClientEvents],
+  providers: [LateEvents, ChannelEvents, ClientEvents, EventWebhook, roomsProvider],
+  exports: [LateEvents, ClientEvents],
 })
 export class EventsModule {}

@@ -1,13 +1,13 @@
 import type { QueuedEvent } from './event-queue.js';
 
-/** A part of a request that was refused. */
+/** A part of a refused request. */
 export type Piece = readonly QueuedEvent[];
 
-/** Cuts events into at most `count` pieces, in such a way that those of one owner are apart from those of others. */
+/** Splits events into at most `count` pieces, so that events of different owners are apart. */
 export function piecesOf(events: Piece, count: number): Piece[] {
   const byOwner = Map.groupBy(events, ({ owner }) => owner);
   const pieces: QueuedEvent[][] = [];
-  // More owners than pieces share some.
+  // If there are more owners than pieces, some share one.
   for (const own of byOwner.values()) {
     if (pieces.length < count) pieces.push([...own]);
     else smallest(pieces)?.push(...own);

@@ -3,31 +3,34 @@ import { piecesOf, type Piece } from './pieces.js';
 /** How many refused events are kept. */
 const MAX_KEPT = 1_000;
 
-/** How often the backend must refuse one event, and take others in between, until it is dropped. */
+/** How often the backend must refuse one event, and accept others in between, until it is dropped. */
 const MAX_REFUSALS = 3;
 
 /** ms until a refused event is sent again, at first and at most. */
 const MIN_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 30_000;
 
-/** For how long events of an owner are sent apart from others after one was dropped, in ms, and how many are remembered. */
+/**
+ * How long an owner's events are sent apart from others after one was dropped, in ms, and how many owners are
+ * remembered.
+ */
 const SUSPECT_MS = 60_000;
 const MAX_SUSPECTS = 1_000;
 
 interface Refused {
   readonly piece: Piece;
-  /** By `performance.now()`. */
+  /** On the clock of `performance.now()`. */
   readonly until: number;
   readonly dueAt: number;
   readonly tries: number;
   readonly refusals: number;
-  /** How much the backend had taken when it refused this. */
+  /** How much the backend had accepted when it refused this. */
   readonly takenBefore: number;
 }
 
 /**
- * Events that a backend refuses while it takes others. They are sent again apart from those, in ever smaller pieces, until
- * it is known which ones it does not take.
+ * Events that a backend refuses while it accepts others. They are sent again apart from those, in smaller and smaller
+ * pieces, until it is known which ones it does not accept.
  */
 export class RefusedEvents {
   private kept: Refused[] = [];
@@ -50,12 +53,12 @@ export class RefusedEvents {
     return this.kept.reduce((least, { dueAt }) => Math.min(least, dueAt), Infinity) - performance.now();
   }
 
-  /** The backend has taken something: whatever it refuses now is not refused because it is away. */
+  /** The backend has accepted something: if it refuses something now, that is not because it is unavailable. */
   backendTook(): void {
     this.taken += 1;
   }
 
-  /** Whether events of this owner are better sent apart from those of others. */
+  /** Whether events of this owner are better sent apart from others. */
   isSuspect(owner: string): boolean {
     const until = this.suspects.get(owner);
     if (until === undefined) return false;
@@ -70,7 +73,7 @@ export class RefusedEvents {
   }
 
   /**
-   * Takes out a piece that is due. What becomes of it is reported by {@link backendTook} or {@link refused}.
+   * Takes out a piece that is due. Its result is reported by {@link backendTook} or {@link refused}.
    *
    * @param isLastTry whether all are due.
    */
@@ -101,7 +104,7 @@ export class RefusedEvents {
     this.keep({ piece, until, dueAt, tries: tries + 1, refusals: counts, takenBefore: this.taken });
   }
 
-  /** Gives up all that is left. */
+  /** Gives up everything that is left. */
   clear(): void {
     if (this.count > 0) this.dropped(this.count);
     this.kept = [];

@@ -3,8 +3,8 @@ import { BROKER, type Broker } from '@holdfast/broadcast';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { z } from 'zod';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
-import type { Connection } from './connection.js';
-import { Connections } from './connections.js';
+import type { Connection } from '../connection/connection.js';
+import { Connections } from '../connection/connections.js';
 
 /** ms for which announcements are gathered: a pod that takes over thousands of clients sends few signals. */
 const GATHER_MS = 1_000;
@@ -12,30 +12,29 @@ const GATHER_MS = 1_000;
 const CHUNK = 500;
 /** ms between two signals that name all connections, after an outage. */
 const PAUSE_MS = 100;
-/** How many departures are kept while the broker is away. */
+/** How many ended connections are remembered while the broker is unavailable. */
 const MAX_WAITING = 10_000;
 
-/** A connection: the id of its session, its own id, and since when it exists by the broker's clock. */
+/** A connection: the id of its session, its own id, and when it started by the broker's clock. */
 const entrySchema = z.tuple([z.string(), z.string(), z.number()]);
 type Entry = z.output<typeof entrySchema>;
 
 export const movesSignalSchema = z.object({
   type: z.literal('moves'),
-  /** Tells the pods apart. */
+  /** Identifies the pod. */
   from: z.string(),
-  /** Connections that are new: older ones of their sessions are left. */
+  /** New connections: older ones of their sessions are left. */
   opened: z.array(entrySchema),
-  /** Connections that go on: whoever has a newer one of their sessions says so. */
+  /** Connections that continue: a pod with a newer one of the session answers. */
   open: z.array(entrySchema),
-  /** Connections that have ended: an older one of their sessions takes their place. */
+  /** Connections that have ended: an older one of the session replaces each. */
   left: z.array(entrySchema),
 });
 export type MovesSignal = z.output<typeof movesSignalSchema>;
 
 /**
- * Sees to it that a move of a client from one pod to another has an end. The pods tell each other of connections that
- * came under a session that existed: a pod with an older connection of the session closes it after a while, or puts it
- * back in its place if the newer one goes first.
+ * Completes moves of clients from one pod to another. Pods announce connections under a session that existed before. A
+ * pod with an older connection of that session closes it after a while, or reinstates it if the newer one ends first.
  */
 @Injectable()
 export class Moves implements OnApplicationShutdown {
@@ -58,7 +57,7 @@ export class Moves implements OnApplicationShutdown {
     clearTimeout(this.timer);
   }
 
-  /** @param putBack is called with a connection whose newer one, on another pod, has gone. */
+  /** @param putBack is called with a connection whose newer one, on another pod, has ended. */
   listen(putBack: (connection: Connection) => void): void {
     this.putBack = putBack;
   }
@@ -69,7 +68,7 @@ export class Moves implements OnApplicationShutdown {
     this.sendLater();
   }
 
-  /** Announces that a connection goes on, in case that there is a newer one. */
+  /** Announces that a connection continues, in case there is a newer one. */
   announceAgain(connection: Connection): void {
     this.again.add(connection);
     this.sendLater();
@@ -84,7 +83,7 @@ export class Moves implements OnApplicationShutdown {
     this.sendLater();
   }
 
-  /** What others announced may have been lost: names all connections, whoever has newer ones answers. */
+  /** Names all connections, since announcements may have been lost. Pods with newer ones answer. */
   async announceAll(): Promise<void> {
     const all = this.connections.all().filter(({ identity }) => identity !== undefined);
     for (let start = 0; start < all.length && !this.stopped; start += CHUNK) {
@@ -106,7 +105,7 @@ export class Moves implements OnApplicationShutdown {
     }
   }
 
-  /** A member has left a channel in which its client may still be, by an older connection of this pod. */
+  /** A member has left a channel. Its client may still be there, by an older connection of this pod. */
   memberLeft(client: string, rejoin: (connection: Connection) => void): void {
     const connection = this.connections.moving.get(client);
     if (connection?.open) rejoin(connection);
@@ -119,9 +118,9 @@ export class Moves implements OnApplicationShutdown {
     else if (answers) this.putBack(own);
   }
 
-  /** This pod's newest connection of a session, if it is another one. */
+  /** This pod's newest connection of a session, unless it is the given one. */
   private find(session: string, id: string): Connection | undefined {
-    const own = this.connections.census.newestOf(session);
+    const own = this.connections.counter.newestOf(session);
     return own === undefined || own.id === id || !own.open || own.identity === undefined ? undefined : own;
   }
 
@@ -144,7 +143,7 @@ export class Moves implements OnApplicationShutdown {
       try {
         await this.signal(next);
       } catch {
-        // Who is connected is announced when the broker is back; who has gone is not.
+        // Open connections are announced again after the outage, but ended ones are not.
         this.gone = [...next.left, ...left, ...this.gone].slice(-MAX_WAITING);
         if (this.gone.length > 0) this.sendLater();
         return;

@@ -7,9 +7,9 @@ import {
   type HealthIndicatorResult,
 } from '@nestjs/terminus';
 import { CONFIG, type Config } from '../config/index.js';
-import { Connections } from '../gateway/connections.js';
+import { Connections } from '../connection/connections.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
-import { BrokerMonitor } from './broker-monitor.js';
+import { BrokerMonitor } from '../broker/broker-monitor.js';
 import { HealthExceptionFilter } from './health-exception.filter.js';
 
 @Controller('health')
@@ -32,7 +32,7 @@ export class HealthController {
     return this.health.check([() => this.stage(), () => this.brokerStatus(), () => this.node()]);
   }
 
-  /** That this answers is all there is to say: a broker outage is no reason to restart a pod that holds connections. */
+  /** Answering is enough: an outage of the broker is no reason to restart a pod that holds connections. */
   @Get('live')
   @Header('Cache-Control', 'no-store')
   live(): { status: 'ok' } {
@@ -54,9 +54,11 @@ export class HealthController {
   private brokerStatus(): HealthIndicatorResult {
     const health = this.broker.health();
     const indicator = this.indicators.check('broker');
-    // A pod that has never had a broker has no clients who could wait for it.
+    // A pod that never had a broker has no clients that could wait for it.
     if (!this.monitor.hasBegun) {
-      return indicator.down({ reason: health.status === 'up' ? 'it is being read' : health.reason });
+      return indicator.down({
+        reason: health.status === 'up' ? 'it is up, and its state is being loaded' : health.reason,
+      });
     }
     if (health.status === 'up') return indicator.up();
     const { reason } = health;

@@ -1,15 +1,12 @@
 import { Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
-import { GatewayModule } from '../gateway/gateway.module.js';
+import { ConnectionModule } from '../connection/connection.module.js';
 import { LifecycleModule } from '../lifecycle/lifecycle.module.js';
-import { BrokerMonitor } from './broker-monitor.js';
 import { HealthController } from './health.controller.js';
 
 @Module({
-  // A pod that is not ready is no error to log with each probe.
-  imports: [TerminusModule.forRoot({ logger: false }), GatewayModule, LifecycleModule],
+  // A pod that is not ready is not an error worth logging at each probe.
+  imports: [TerminusModule.forRoot({ logger: false }), ConnectionModule, LifecycleModule],
   controllers: [HealthController],
-  providers: [BrokerMonitor],
-  exports: [BrokerMonitor],
 })
 export class HealthModule {}

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 
 /**
- * `starting` until everything listens · `ready` · `settling`: not ready any more but still accepting, since proxies go on
- * choosing this pod for a while · `draining`: upgrades are refused and clients are invited elsewhere.
+ * `starting` until everything listens · `ready` · `settling`: no longer ready but still accepting, since proxies keep
+ * choosing this pod for a while · `draining`: upgrades are refused and clients are asked to reconnect.
  */
 export type Stage = 'starting' | 'ready' | 'settling' | 'draining';
 
-/** Where this process stands in its life; readiness and the upgrade handler look here. */
+/** The stage of this process. Readiness and upgrades depend on it. */
 @Injectable()
 export class Lifecycle {
   stage: Stage = 'starting';

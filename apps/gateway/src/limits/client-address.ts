@@ -2,17 +2,18 @@ import type { IncomingMessage } from 'node:http';
 import proxyAddr from '@fastify/proxy-addr';
 import ipaddr from 'ipaddr.js';
 
-/** What belongs to one customer as a rule (RFC 6177): a client picks its addresses in there as it likes. */
+/** Usually one customer's network (RFC 6177): a client picks any address within it. */
 const IPV6_PREFIX = 64;
 
 /**
- * The address that a request came from, by which its client is counted: of IPv6 the /64 network.
+ * The address to count the client of a request by. For IPv6 it is the /64 network.
  *
- * @param trustedHops how many proxies before us add to X-Forwarded-For; what stands there beyond them is hearsay.
+ * @param trustedHops how many proxies in front of the gateway append to X-Forwarded-For. Entries beyond them are not
+ * trusted.
  */
 export function clientAddress(request: IncomingMessage, trustedHops: number): string {
   const hops = proxyAddr.all(request, (_address, hop) => hop < trustedHops);
-  // An entry that is no address was made up, or says nothing: then the proxy that passed it on is who we know.
+  // An entry that is not an address is made up or meaningless. Then the proxy that passed it on counts as the client.
   for (const hop of hops.toReversed()) {
     const address = canonical(hop);
     if (address !== undefined) return address;
@@ -20,7 +21,7 @@ export function clientAddress(request: IncomingMessage, trustedHops: number): st
   return 'unknown';
 }
 
-/** Ranges of addresses that belong to nodes, pods and proxies, and to clients only within a network of one's own. */
+/** Ranges of addresses that belong to nodes, pods and proxies, and to clients only within one's own network. */
 const PRIVATE: ReadonlySet<string> = new Set([
   'private',
   'loopback',
@@ -30,7 +31,7 @@ const PRIVATE: ReadonlySet<string> = new Set([
   'unspecified',
 ]);
 
-/** @param address as {@link clientAddress} gives it; one that is unknown counts as private. */
+/** @param address a result of {@link clientAddress}; an unknown one counts as private. */
 export function isPrivate(address: string): boolean {
   const [bare = ''] = address.split('/', 1);
   return !ipaddr.isValid(bare) || PRIVATE.has(ipaddr.parse(bare).range());
@@ -44,7 +45,7 @@ function canonical(text: string | undefined): string | undefined {
   return `${ipaddr.IPv6.networkAddressFromCIDR(`${withoutZone(bare)}/${IPV6_PREFIX}`).toString()}/${IPV6_PREFIX}`;
 }
 
-/** Some proxies add the port: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */
+/** Some proxies append the port: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */
 function withoutPort(text: string): string {
   return /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(text)?.[1] ?? /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ?? text;
 }

@@ -3,11 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ErrorCode } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/index.js';
-import { Connections } from '../gateway/connections.js';
-import { LeakyBucket } from '../gateway/leaky-bucket.js';
-import { ProtocolError } from '../gateway/protocol-error.js';
+import { LeakyBucket } from './leaky-bucket.js';
+import { ProtocolError } from '../errors/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
-import type { FullLimit, Newcomer } from './census.js';
+import { ClientCounter, type FullLimit, type Newcomer } from './client-counter.js';
 import { clientAddress, isPrivate } from './client-address.js';
 import { SOCKETS } from './descriptors.js';
 import { connectionCost, HeldMemory, type FullShare } from './held-memory.js';
@@ -15,17 +14,20 @@ import { Overload } from './overload.js';
 import { RateTable, type Rate } from './rate-table.js';
 import { CONNECT_COST, Senders, type Origin } from './senders.js';
 
-/** The reserve for upgrades whose token was verified, as a share of the rate of all. */
+/** The part of the rate that is reserved for upgrades with a verified token. */
 const RESERVE = 0.5;
 
-/** How long a connect may wait for its turn, and how often it looks, in ms. */
+/** How long a connect may wait for its turn, and how often it checks, in ms. */
 const CONNECT_WITHIN_MS = 2_000;
 const TURN_MS = 50;
 
-/** The rate of upgrades that cannot succeed, as a share of the rate of all. */
+/** The rate of upgrades that cannot succeed, as a share of the shared rate. */
 const REFUSALS_SHARE = 0.2;
 
-/** How many tokens are verified before the rate of all is asked, as a multiple of it. A check costs less than an upgrade. */
+/**
+ * How many tokens may be verified before the shared rate applies, as a multiple of it. Verifying costs less than an
+ * upgrade.
+ */
 const TRIALS = 4;
 
 const REFUSALS: Readonly<Record<FullLimit | FullShare, [ErrorCode, string?]>> = {
@@ -38,7 +40,7 @@ const REFUSALS: Readonly<Record<FullLimit | FullShare, [ErrorCode, string?]>> = 
   anonymous_memory: ['overloaded', 'too many anonymous clients'],
 };
 
-/** Whether there is room for another connection. */
+/** Decides whether there is room for another connection, and whether upgrades come too fast. */
 @Injectable()
 export class ConnectionLimits {
   private readonly podRate: LeakyBucket;
@@ -49,7 +51,7 @@ export class ConnectionLimits {
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    @Inject(Connections) private readonly connections: Connections,
+    @Inject(ClientCounter) private readonly clients: Pick<ClientCounter<never>, 'full' | 'newestOf'>,
     @Inject(Overload) private readonly overload: Overload,
     @Inject(HeldMemory) private readonly memory: HeldMemory,
     @Inject(Senders) private readonly senders: Senders,
@@ -64,7 +66,7 @@ export class ConnectionLimits {
   }
 
   /**
-   * Asked before anything else of an upgrade is looked at: if there is too much to do, a refusal must cost least.
+   * The first check of every upgrade: under overload, a refusal must be as cheap as possible.
    *
    * @throws ProtocolError `overloaded`
    */
@@ -73,8 +75,8 @@ export class ConnectionLimits {
   }
 
   /**
-   * Whether an upgrade that cannot succeed, whoever sends it, is answered. Such upgrades have a rate of their own, so that
-   * they use up nobody else's, and what is beyond it costs us no answer.
+   * Whether to answer an upgrade that cannot succeed, whoever sent it. Such upgrades have a rate of their own, so that
+   * they take nothing from valid ones. Those beyond the rate get no answer.
    */
   takeRefusal(): boolean {
     if (this.refusals.add()) return true;
@@ -83,9 +85,9 @@ export class ConnectionLimits {
   }
 
   /**
-   * Takes an upgrade that might succeed.
+   * Counts an upgrade that might succeed against its address.
    *
-   * @returns the address that its client is counted by; undefined where addresses are not told apart.
+   * @returns the address to count the client by; undefined if addresses are not told apart.
    * @throws ProtocolError `rate_limited`
    */
   takeFromAddress(request: IncomingMessage): string | undefined {
@@ -100,13 +102,13 @@ export class ConnectionLimits {
     return address;
   }
 
-  /** Whether a token may be verified before the rate of all is asked: the answer decides which rate counts. */
+  /** Whether a token may be verified before the shared rate applies. Its validity decides which rate counts. */
   takeTrial(): boolean {
     return this.trials.add();
   }
 
   /**
-   * Takes an upgrade out of the pod's rate. Nobody can use up the reserve without a valid token.
+   * Counts an upgrade against the pod's rate. Without a valid token nobody can use up the reserve.
    *
    * @param isProven whether its token was verified.
    * @throws ProtocolError `overloaded`
@@ -117,20 +119,23 @@ export class ConnectionLimits {
     throw new ProtocolError('overloaded', 'too many upgrades');
   }
 
-  /** @throws ProtocolError `overloaded` or `too_many_connections` */
-  checkRoom(newcomer: Newcomer): void {
-    if (this.connections.count >= SOCKETS.webSockets) {
+  /**
+   * @param open how many connections there are.
+   * @throws ProtocolError `overloaded` or `too_many_connections`
+   */
+  checkRoom(newcomer: Newcomer, open: number): void {
+    if (open >= SOCKETS.webSockets) {
       this.metrics.limited.inc({ limit: 'descriptors' });
       throw new ProtocolError('overloaded', 'too many connections');
     }
-    const limit = this.connections.census.full(newcomer) ?? this.fullShare(newcomer);
+    const limit = this.clients.full(newcomer) ?? this.fullShare(newcomer);
     if (limit === undefined) return;
     this.metrics.limited.inc({ limit });
     throw new ProtocolError(...REFUSALS[limit]);
   }
 
   /**
-   * Counts a connect for its user. While the user has sent too much it waits.
+   * Counts a connect for its user. It waits while the user has sent too much.
    *
    * @throws ProtocolError `rate_limited` if it has waited for too long.
    */
@@ -144,10 +149,10 @@ export class ConnectionLimits {
     sender.pour(CONNECT_COST);
   }
 
-  /** A connection that takes over from another takes no more of a share: the other one ends. */
+  /** A connection that replaces another one of its session takes no additional share: the other one ends. */
   private fullShare(newcomer: Newcomer): FullShare | undefined {
     const limit = this.memory.full(newcomer, connectionCost(undefined));
-    return limit !== 'memory' && this.connections.census.newestOf(newcomer.session) !== undefined ? undefined : limit;
+    return limit !== 'memory' && this.clients.newestOf(newcomer.session) !== undefined ? undefined : limit;
   }
 }
 

@@ -1,6 +1,5 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
-import type { Identity } from '../auth/identity.js';
 import { CONFIG, tellsUsersApart, type Config } from '../config/index.js';
 import { Metrics } from '../metrics/metrics.js';
 import { processMemory } from './process-memory.js';
@@ -9,30 +8,38 @@ const MIB = 2 ** 20;
 
 /** What an idle gateway takes of its heap. */
 const BASE = 48 * MIB;
-/** The rest of the heap is for what comes and goes, and for garbage that is not collected yet. */
+/** The rest of the heap is for short-lived objects and garbage that is not collected yet. */
 const HELD_SHARE = 0.6;
 const MIN_HELD = 8 * MIB;
 
-/** The share of the memory limit that may wait to be sent. */
+/** The share of the memory limit that data waiting to be sent may take. */
 const BUFFERED_SHARE = 1 / 8;
 const ANONYMOUS_SHARE = 0.75;
 
-/** In bytes: measured on the memory and the Redis broker, with presence, plus a quarter. */
+/** In bytes, measured on the memory and the Redis broker with presence, plus a quarter. */
 const CONNECTION = 10_240;
 const SUBSCRIPTION = 512;
 const CHANNEL = 1_024;
-/** A channel's name is kept in several places. */
+/** The name of a channel is kept in several places. */
 const COPIES_OF_NAME = 4;
-/** A user's claims are kept as objects: about twice their text. */
+/** A user's claims are kept as objects, about twice the size of their JSON. */
 const COPIES_OF_CLAIMS = 2;
 
+/** The claims of an identity that take memory. */
+interface Claims {
+  /** The size of `info` as JSON, in bytes. */
+  readonly infoBytes?: number;
+  readonly channels: readonly string[];
+  readonly publish: readonly string[];
+}
+
 /** What a connection counts for, in bytes. */
-export function connectionCost(identity: Identity | undefined): number {
-  if (identity === undefined) return CONNECTION;
-  let claims = identity.infoBytes ?? 0;
-  for (const pattern of identity.channels) claims += pattern.length;
-  for (const pattern of identity.publish) claims += pattern.length;
-  return CONNECTION + COPIES_OF_CLAIMS * claims;
+export function connectionCost(claims: Claims | undefined): number {
+  if (claims === undefined) return CONNECTION;
+  let bytes = claims.infoBytes ?? 0;
+  for (const pattern of claims.channels) bytes += pattern.length;
+  for (const pattern of claims.publish) bytes += pattern.length;
+  return CONNECTION + COPIES_OF_CLAIMS * bytes;
 }
 
 export const SUBSCRIPTION_COST = SUBSCRIPTION;
@@ -41,22 +48,22 @@ export function channelCost(name: string): number {
   return CHANNEL + COPIES_OF_NAME * name.length;
 }
 
-/** Who something counts for: a user, or an anonymous client and its address if that is known. */
+/** Whose share something counts against: a user's, or an anonymous client's and its address if that is known. */
 export interface Holder {
   readonly user?: string | undefined;
   readonly address?: string | undefined;
 }
 
-/** For what is no one's share. */
+/** For what counts against nobody's share. */
 export const NOBODY: Holder = {};
 
-/** A limit that has no room. */
+/** A limit that leaves no room. */
 export type FullShare = 'memory' | 'user_memory' | 'address_memory' | 'anonymous_memory';
 
 /**
- * The memory that connections, subscriptions and channels take for as long as they last. Counts of them say little about
- * memory: each has a cost in bytes, and all costs together stay within a limit that follows from the container's memory.
- * So every limit can be reached at the same time, and the process lives.
+ * The memory that connections, subscriptions and channels hold for as long as they exist. Their numbers say little
+ * about memory, so each has a cost in bytes, and the sum stays within a limit derived from the container's memory. All
+ * limits can be reached at the same time without running out of memory.
  */
 @Injectable()
 export class HeldMemory implements OnModuleInit {
@@ -66,7 +73,7 @@ export class HeldMemory implements OnModuleInit {
   readonly maxBuffered: number;
   /** Of the container or the machine, in bytes. */
   readonly total: number;
-  /** While memory is short, nothing new is taken whatever the costs say. Set by the overload check. */
+  /** While memory is short, nothing new is accepted whatever the costs say. Set by the overload check. */
   isShort = false;
 
   private used = 0;
@@ -94,13 +101,17 @@ export class HeldMemory implements OnModuleInit {
     const { limit, maxBuffered, total } = this;
     this.metrics.gauge(
       'holdfast_held_bytes',
-      'What connections, subscriptions and channels count for',
+      'Estimated memory of connections, subscriptions and channels',
       () => this.used,
     );
-    this.metrics.gauge('holdfast_held_limit_bytes', 'What they may count for', () => limit);
+    this.metrics.gauge(
+      'holdfast_held_limit_bytes',
+      'Limit of the estimated memory of connections, subscriptions and channels',
+      () => limit,
+    );
     this.metrics.gauge(
       'holdfast_buffered_limit_bytes',
-      'What may wait to be sent to all connections',
+      'Limit of the bytes waiting to be sent to all connections',
       () => maxBuffered,
     );
     this.logger.info(
@@ -111,14 +122,14 @@ export class HeldMemory implements OnModuleInit {
         connections: Math.floor(limit / CONNECTION),
         channels: Math.floor(limit / (SUBSCRIPTION + CHANNEL)),
       },
-      'limits that follow from memory, in bytes, and about how many idle connections or channels that is',
+      'limits derived from memory, in bytes, and the approximate number of idle connections or channels that fit',
     );
   }
 
   /**
-   * Which limit has no room for so many bytes, if any.
+   * The limit that leaves no room for these bytes, if any.
    *
-   * @param share what counts for the holder's share: the whole cost of a channel, though others may use it too.
+   * @param share what counts against the holder's share: the whole cost of a channel, even if others use it too.
    */
   full({ user, address }: Holder, bytes: number, share = bytes): FullShare | undefined {
     if (this.isShort || this.used + bytes > this.limit) return 'memory';
@@ -130,7 +141,7 @@ export class HeldMemory implements OnModuleInit {
     return isFull ? 'address_memory' : undefined;
   }
 
-  /** Counts bytes, or with negative numbers gives them back. The parameters are those of {@link full}. */
+  /** Adds bytes, or returns them if negative. The parameters are those of {@link full}. */
   add({ user, address }: Holder, bytes: number, share = bytes): void {
     this.used += bytes;
     if (user !== undefined) {

@@ -3,20 +3,20 @@ import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** Pages of files (Node itself, say) are not in it: the kernel drops them when memory is short. */
+/** Excludes file pages (Node itself, for example), which the kernel drops when memory is short. */
 const STATUS = '/proc/self/status';
 const ANONYMOUS_MEMORY = /^RssAnon:\s+(\d+) kB$/m;
 
-/** Among cgroup v2's figures: the kernel's buffers count against the container too. */
+/** The statistics of cgroup v2: the kernel's socket buffers count against the container too. */
 const CGROUP_MEMORY = '/sys/fs/cgroup/memory.stat';
 const SOCKET_MEMORY = /^sock (\d+)$/m;
 
 /**
- * What this process uses of its memory and of its heap. Garbage does not count: V8 lets it pile up while there is room, and
- * keeps the room when it has collected it.
+ * How much of its memory and heap this process uses. Garbage does not count: V8 lets it pile up while there is room,
+ * and keeps the room after collecting it.
  */
 export class MemoryInUse {
-  /** Of the heap, in bytes, after the last full collection; undefined before the first. */
+  /** Bytes of the heap in use after the last full collection; undefined before the first. */
   private live: number | undefined;
   private collectedAt = performance.now();
   private readonly collections = new PerformanceObserver((list) => {
@@ -31,12 +31,12 @@ export class MemoryInUse {
     this.collections.disconnect();
   }
 
-  /** The share of the heap's limit that was in use after the last full collection. */
+  /** The share of the heap limit that was in use after the last full collection. */
   get heapShare(): number {
     return (this.live ?? 0) / getHeapStatistics().heap_size_limit;
   }
 
-  /** Bytes of the container's memory that are in use. Rejects if no file can be opened. */
+  /** Bytes of the container's memory in use. Rejects if no file can be opened. */
   async total(): Promise<number> {
     const [status, cgroup] = await Promise.all([textOf(STATUS), textOf(CGROUP_MEMORY)]);
     const anonymous = ANONYMOUS_MEMORY.exec(status)?.[1];
@@ -47,8 +47,8 @@ export class MemoryInUse {
   }
 
   /**
-   * Collects garbage if V8 has not done so for `ms`. A pod that refuses everything because its memory was full allocates
-   * little, and might never find out that it is not full any more.
+   * Collects garbage if V8 has not done so for `ms`. A pod that refuses everything because its memory was full
+   * allocates little, and might never find out that there is room again.
    */
   collectAfter(ms: number): void {
     if (performance.now() - this.collectedAt < ms) return;
@@ -68,7 +68,7 @@ function isFullCollection(entry: PerformanceEntry): boolean {
   return kind === constants.NODE_PERFORMANCE_GC_MAJOR;
 }
 
-/** Empty if there is no such file. */
+/** Empty if the file does not exist. */
 async function textOf(path: string): Promise<string> {
   return readFile(path, 'utf8').catch(() => '');
 }

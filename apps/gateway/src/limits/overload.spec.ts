@@ -1,20 +1,20 @@
 import { PinoLogger } from 'nestjs-pino';
 import { describe, expect, it, vi } from 'vitest';
 import type { Config } from '../config/index.js';
-import type { Connections } from '../gateway/connections.js';
 import { Metrics } from '../metrics/metrics.js';
 import type { HeldMemory } from './held-memory.js';
-import { Overload } from './overload.js';
+import { Overload, type Sheddable } from './overload.js';
 
 const LIMITS = { maxEventLoopDelay: 200, maxMemory: 0.8, shedAfter: 5_000, shedShare: 0.01 };
 
 function setUp(overload: Partial<typeof LIMITS> = {}, count = 250) {
-  const askSome = vi.fn<Connections['askSome']>((many) => many);
-  const connections = { count, askSome } as unknown as Connections;
+  const askSome = vi.fn<Sheddable['askSome']>((many) => many);
   const config = { overload: { ...LIMITS, ...overload } } as Config;
   const logger = new PinoLogger({ pinoHttp: { level: 'silent' } });
   const held = { isShort: false, total: 1 } as HeldMemory;
-  return { sut: new Overload(config, connections, held, new Metrics(), logger), askSome, held };
+  const sut = new Overload(config, held, new Metrics(), logger);
+  sut.shedFrom({ count, askSome });
+  return { sut, askSome, held };
 }
 
 describe('a pod', () => {
@@ -53,7 +53,7 @@ describe('a pod', () => {
     expect(askSome).toHaveBeenCalledTimes(10);
   });
 
-  it('asks nobody where that is what is configured', () => {
+  it('asks nobody if that is what is configured', () => {
     const { sut, askSome } = setUp({ shedShare: 0 });
     sut.memory = 1;
     for (let second = 0; second < 20; second += 1) sut.judge(second * 1_000);

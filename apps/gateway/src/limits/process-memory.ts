@@ -1,18 +1,18 @@
 import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 
-/** What this process may use, in bytes. */
+/** The memory that this process may use, in bytes. */
 export interface ProcessMemory {
   /** The container's limit, or else the machine's memory. */
   readonly total: number;
-  /** What of the JavaScript heap is for objects that stay: the old generation. */
+  /** The part of the JavaScript heap for long-lived objects: the old generation. */
   readonly heap: number;
 }
 
 const MIB = 2 ** 20;
 const OLD_SPACE_SIZE = /--max[-_]old[-_]space[-_]size=(\d+)/g;
 
-/** V8 adds the young generation to its limit: three semi-spaces of 1/128 of the old one each, but of 32 MiB at most. */
+/** V8 adds the young generation to its limit: three semi-spaces of 1/128 of the old generation each, at most 32 MiB. */
 const YOUNG_SHARE = 3 / 128;
 const MAX_YOUNG = 96 * MIB;
 

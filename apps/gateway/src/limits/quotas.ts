@@ -1,14 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/index.js';
-import type { Connection } from '../gateway/connection.js';
-import { LeakyBucket } from '../gateway/leaky-bucket.js';
-import { ProtocolError } from '../gateway/protocol-error.js';
+import { LeakyBucket } from './leaky-bucket.js';
+import { ProtocolError } from '../errors/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
-import { Generations } from './generations.js';
+import { ExpiringMap } from './expiring-map.js';
 import { HeldMemory } from './held-memory.js';
 import { emptyAfter } from './rate-table.js';
 
-/** The settings below `limits` that each user has: their labels in the metrics, and what there is too much of. */
+/** Settings below `limits` that apply per user: the label in the metrics, and what is reported as exceeded. */
 const QUOTAS = {
   publishes: { limit: 'publishes', detail: undefined },
   publishedBytes: { limit: 'published_bytes', detail: 'bytes published' },
@@ -19,31 +18,35 @@ const QUOTAS = {
 
 type Quota = keyof typeof QUOTAS;
 
-/** Only those that a user has used. */
+/** Only those that the user has needed so far. */
 type Buckets = { [Name in Quota]?: LeakyBucket };
 
-/** The memory limit allows one user for this many bytes of it: their buckets take a sixteenth at most. */
+/** The memory limit allows one user per this many bytes: their buckets take at most a sixteenth of it. */
 const BYTES_PER_USER = 16_384;
 const MAX_USERS = 65_536;
 
-/** How many users an address counts as: that many times its anonymous clients may do together what one user may do. */
+/** How many users an address counts as: its anonymous clients together may do this many times what one user may. */
 export const ADDRESS_FACTOR = 10;
 
 /** Who uses quotas: a connection. */
-export type QuotaUser = Pick<Connection, 'user' | 'client' | 'address'>;
+export interface QuotaUser {
+  readonly user?: string | undefined;
+  readonly client: string;
+  readonly address?: string | undefined;
+}
 
-/** Whose quotas a connection uses: those of its user, or its own if it is anonymous. */
-export function quotaKeyOf({ user, client }: QuotaUser): string {
+/** Whose quotas a connection uses: its user's, or its own if it is anonymous. */
+export function quotaKeyOf({ user, client }: Pick<QuotaUser, 'user' | 'client'>): string {
   return user === undefined ? `client:${client}` : `user:${user}`;
 }
 
 /**
- * What each user may make this pod and its broker do. Some costs are known only when they have arisen: they are counted
- * then, and what comes next is refused until they have leaked away.
+ * How much each user may ask of this pod and its broker. Some costs are known only afterwards: they are counted then,
+ * and further requests are refused until they have drained.
  */
 @Injectable()
 export class Quotas {
-  private readonly users: Generations<Buckets>;
+  private readonly users: ExpiringMap<Buckets>;
   private readonly limits: Config['limits'];
 
   constructor(
@@ -53,11 +56,11 @@ export class Quotas {
   ) {
     this.limits = limits;
     const ms = Math.max(...(Object.keys(QUOTAS) as Quota[]).map((quota) => emptyAfter(limits[quota])));
-    this.users = new Generations(ms, Math.min(MAX_USERS, total / BYTES_PER_USER), () => ({}));
+    this.users = new ExpiringMap(ms, Math.min(MAX_USERS, total / BYTES_PER_USER), () => ({}));
   }
 
   /**
-   * Takes an amount of a quota. The last one may take more than is left: no single request is larger than a frame.
+   * Takes an amount of a quota. The last one may exceed what is left, since no single request is larger than a frame.
    *
    * @throws ProtocolError `rate_limited` if nothing is left.
    */
@@ -72,7 +75,7 @@ export class Quotas {
     if (!hasRoom) this.refuse(quota);
   }
 
-  /** Counts what has happened, whether there was room for it or not. */
+  /** Counts something that has already happened, even if it exceeds the quota. */
   pour(user: QuotaUser, quota: Quota, amount: number): void {
     this.bucketOf(user, quota).pour(amount);
     this.bucketOfAddress(user, quota)?.pour(amount);
@@ -83,7 +86,7 @@ export class Quotas {
     return (this.users.get(quotaKeyOf(user))[quota] ??= new LeakyBucket(burst, perSecond));
   }
 
-  /** Anonymous clients are whom they say they are: a new session has new quotas, but not a new address. */
+  /** Anonymous clients can get new quotas with a new session, but not a new address. */
   private bucketOfAddress({ user, address }: QuotaUser, quota: Quota): LeakyBucket | undefined {
     if (user !== undefined || address === undefined) return undefined;
     const { burst, perSecond } = this.limits[quota];

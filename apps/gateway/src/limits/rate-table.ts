@@ -1,7 +1,7 @@
-import { LeakyBucket } from '../gateway/leaky-bucket.js';
-import { Generations } from './generations.js';
+import { LeakyBucket } from './leaky-bucket.js';
+import { ExpiringMap } from './expiring-map.js';
 
-/** How many buckets are kept at most: some 10 MB. */
+/** The most buckets that are kept: about 10 MB. */
 const MAX_BUCKETS = 65_536;
 
 export interface Rate {
@@ -9,29 +9,29 @@ export interface Rate {
   readonly perSecond: number;
 }
 
-/** How long a full bucket takes to run empty, in ms: it then says no more than a new one. */
+/** How long a full bucket takes to drain, in ms. After that it equals a new one. */
 export function emptyAfter({ burst, perSecond }: Rate): number {
   return (burst / perSecond) * 1_000;
 }
 
-/** A rate for each of many keys. Under a flood of keys some of them get a new burst, and memory stays. */
+/** A rate for each of many keys. Under a flood of keys some get a new burst, and memory stays bounded. */
 export class RateTable {
-  private readonly buckets: Generations<LeakyBucket>;
+  private readonly buckets: ExpiringMap<LeakyBucket>;
 
   constructor(rate: Rate, maxBuckets = MAX_BUCKETS) {
-    this.buckets = new Generations(emptyAfter(rate), maxBuckets, () => new LeakyBucket(rate.burst, rate.perSecond));
+    this.buckets = new ExpiringMap(emptyAfter(rate), maxBuckets, () => new LeakyBucket(rate.burst, rate.perSecond));
   }
 
   get size(): number {
     return this.buckets.size;
   }
 
-  /** @returns false when this one is too many of its key. */
+  /** @returns false if this one exceeds the rate of its key. */
   add(key: string): boolean {
     return this.buckets.get(key).add();
   }
 
-  /** Counts what happens whether there is room for it or not: what comes next waits for it. */
+  /** Counts something that happens whether there is room for it or not. What follows has to wait for it. */
   pour(key: string, amount: number): void {
     this.buckets.get(key).pour(amount);
   }

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/index.js';
-import { LeakyBucket } from '../gateway/leaky-bucket.js';
-import { Generations } from './generations.js';
+import { ExpiringMap } from './expiring-map.js';
 import { HeldMemory } from './held-memory.js';
+import { LeakyBucket } from './leaky-bucket.js';
 import { ADDRESS_FACTOR } from './quotas.js';
 import { emptyAfter } from './rate-table.js';
 
@@ -11,11 +11,11 @@ export const CONNECT_COST = 10;
 /** What a request to the authorization webhook costs the CPU, in frames. */
 export const QUESTION_COST = 10;
 
-/** A burst is spread: this share of it may come at once, and the rest at this multiple of the rate. */
+/** A burst is spread out: this share of it may come at once, and the rest at this multiple of the rate. */
 const PACE_BURST = 0.05;
 const PACE_RATE = 2.5;
 
-/** The memory limit allows for one sender per this many bytes of it: all of them take a fiftieth at most. */
+/** The memory limit allows one sender per this many bytes: all of them take at most a fiftieth of it. */
 const BYTES_PER_SENDER = 16_384;
 const MAX_SENDERS = 65_536;
 
@@ -31,7 +31,7 @@ export interface Origin {
   readonly client: string;
 }
 
-/** What all connections of one sender have sent. Beyond its rates none of them is read until enough has leaked away. */
+/** What all connections of one sender have sent. If it exceeds its rates, none of them is read until enough has drained. */
 export class Sender {
   private readonly frames: LeakyBucket;
   private readonly pace: LeakyBucket;
@@ -46,7 +46,7 @@ export class Sender {
     this.bytes = new LeakyBucket(userBytes.burst * factor, userBytes.perSecond * factor);
   }
 
-  /** Counts frames, or what takes as much of the CPU. */
+  /** Counts frames, or work that costs the CPU as much. */
   pour(frames: number): void {
     this.frames.pour(frames);
     this.pace.pour(frames);
@@ -58,8 +58,8 @@ export class Sender {
   }
 
   /**
-   * One connection per tick: much may wait in the kernel for each, and all of it is read at once. There must be room for
-   * more than one request, or it would be stopped again by the first.
+   * One connection per tick: a lot may wait in the kernel for each, and all of it is read at once. There must be room for
+   * more than one request, or the first one would pause the connection again.
    */
   mayResume(now: number): boolean {
     if (now === this.resumedAt || !this.pace.isHalfEmpty) return false;
@@ -71,12 +71,12 @@ export class Sender {
 /** A user, the anonymous clients of one address, or one anonymous client if addresses are not told apart. */
 @Injectable()
 export class Senders {
-  private readonly senders: Generations<Sender>;
+  private readonly senders: ExpiringMap<Sender>;
 
   constructor(@Inject(CONFIG) { limits }: Config, @Inject(HeldMemory) { total }: HeldMemory) {
     const ms = 2 * Math.max(emptyAfter(limits.userFrames), emptyAfter(limits.userBytes));
     const max = Math.min(MAX_SENDERS, total / BYTES_PER_SENDER);
-    this.senders = new Generations(ms, max, (key) => new Sender(limits, key.startsWith(ADDRESS) ? ADDRESS_FACTOR : 1));
+    this.senders = new ExpiringMap(ms, max, (key) => new Sender(limits, key.startsWith(ADDRESS) ? ADDRESS_FACTOR : 1));
   }
 
   of({ user, address, client }: Origin): Sender {

@@ -1,4 +1,4 @@
-/** How many there are of each key. What has no key is not counted. */
+/** Counts things per key. Things without a key are not counted. */
 export class Tally {
   private readonly counts = new Map<string, number>();
 

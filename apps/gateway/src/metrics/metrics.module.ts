@@ -1,9 +1,7 @@
 import { Global, Module } from '@nestjs/common';
-import { BrokerInputs } from '../broker-input/broker-inputs.js';
-import { ManagementServer } from './management-server.js';
 import { Metrics } from './metrics.js';
 
-/** Global, since everything counts. */
+/** Global, since every folder counts. */
 @Global()
-@Module({ providers: [BrokerInputs, Metrics, ManagementServer], exports: [BrokerInputs, Metrics, ManagementServer] })
+@Module({ providers: [Metrics], exports: [Metrics] })
 export class MetricsModule {}

@@ -1,14 +1,17 @@
-/** Scrapes within this many times as long as the last one took share its result: they take a tenth of a core at most. */
+/** A result is shared for this many times as long as its scrape took, so that scrapes take at most a tenth of a core. */
 const SHARED_FOR = 10;
 
-/** Collects the metrics for everybody who asks at about the same time: no proof is needed to ask, and each time costs some ms. */
+/**
+ * Collects the metrics once for everybody who asks at about the same time. Asking needs no credentials, and each scrape
+ * takes some milliseconds.
+ */
 export class SharedScrape {
   private latest: Promise<string> | undefined;
   private validUntil = Infinity;
 
   constructor(private readonly collect: () => Promise<string>) {}
 
-  /** Rejects if the metrics cannot be collected; the next call tries again. */
+  /** Rejects if the metrics cannot be collected. The next call tries again. */
   get(): Promise<string> {
     if (this.latest === undefined || performance.now() > this.validUntil) this.latest = this.scrape();
     return this.latest;

@@ -1,4 +1,4 @@
-/** A request of ours that got no answer that could be used. The message is fit for a log: it holds no URL and no text of the peer. */
+/** A request of ours got no usable answer. The message may be logged: it contains no URL and no text of the peer. */
 export class OutboundError extends Error {
   override readonly name = 'OutboundError';
 
@@ -11,7 +11,7 @@ export class OutboundError extends Error {
   }
 }
 
-/** What the system and Node call the failure to reach a server. */
+/** Error codes of the system and of Node for a server that cannot be reached. */
 const UNREACHABLE: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'EHOSTUNREACH',
@@ -25,17 +25,17 @@ export interface OutboundRequest {
   readonly method: 'GET' | 'POST';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** ms for all of it, the reading of the answer included. */
+  /** ms for the whole request, including the reading of the answer. */
   readonly timeout: number;
-  /** The largest answer, in bytes. */
+  /** The largest answer that is read, in bytes. */
   readonly maxBytes: number;
-  /** Ends it early. */
+  /** Aborts the request. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Asks a server that the configuration names, within bounds of time and size. A redirect is no answer: it would lead to
- * where nobody meant to send anything.
+ * Sends a request to a server named in the configuration, with limits of time and size. Redirects are not followed:
+ * they could lead anywhere.
  *
  * @returns the body of a 2xx answer.
  * @throws OutboundError for everything else.
@@ -56,15 +56,15 @@ export async function request(
     });
     if (!answer.ok) {
       await answer.body?.cancel();
-      throw new OutboundError(`it answered with status ${answer.status}`);
+      throw new OutboundError(`the server answered with status ${answer.status}`);
     }
     return await textOf(answer, maxBytes);
   } catch (error) {
     if (error instanceof OutboundError) throw error;
     if (timeUp.aborted) throw new OutboundError(`no answer within ${timeout} ms`);
-    if (signal.aborted) throw new OutboundError('it was given up');
+    if (signal.aborted) throw new OutboundError('the request was aborted');
     const code = codeOf(error);
-    throw new OutboundError(`it cannot be reached${code === '' ? '' : ` (${code})`}`, !UNREACHABLE.has(code));
+    throw new OutboundError(`the server cannot be reached${code === '' ? '' : ` (${code})`}`, !UNREACHABLE.has(code));
   }
 }
 
@@ -73,13 +73,13 @@ async function textOf({ body }: Response, maxBytes: number): Promise<string> {
   let size = 0;
   for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
     size += chunk.length;
-    if (size > maxBytes) throw new OutboundError(`it answered with more than ${maxBytes} bytes`);
+    if (size > maxBytes) throw new OutboundError(`the response is larger than ${maxBytes} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();
 }
 
-/** What the system or Node said, as `ECONNREFUSED`, or nothing: messages would hold the address. */
+/** The code that the system or Node reported, such as `ECONNREFUSED`, or nothing. Messages would contain the address. */
 function codeOf(error: unknown): string {
   const cause = error instanceof Error ? (error.cause ?? error) : undefined;
   return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';

@@ -4,23 +4,23 @@ export interface StoredText {
   readonly text: string;
   /** The broker's clock when it was stored, in ms since the Unix epoch. */
   readonly time: number;
-  /** Whether a signal has brought it to this pod, so that it is done. */
+  /** Whether a signal has already brought it to this pod, so that it is done. */
   readonly heard: boolean;
 }
 
 export interface Unread {
   readonly texts: readonly StoredText[];
-  /** Whether the stream is another one than at the last reading, so that `texts` is all of it. */
-  readonly anew: boolean;
-  /** Whether the stream has forgotten some before this pod has read them. */
+  /** Whether the stream is another one than before, so that `texts` is all of it. */
+  readonly isNew: boolean;
+  /** Whether the stream has dropped some that this pod has not read. */
   readonly incomplete: boolean;
-  /** To be called when all has been done; otherwise it is read again. */
+  /** Call it when everything was handled. Otherwise it is read again. */
   readonly done: () => void;
 }
 
 /**
- * A stream of the broker that every pod follows by reading it now and then, while signals bring the same sooner. Each
- * entry counts once on a pod, whichever way it comes.
+ * A stream of the broker that every pod reads periodically, while signals bring the same entries sooner. Each entry
+ * counts once per pod, whichever way it comes.
  */
 export class CommandStream {
   private read: Position | undefined;
@@ -29,7 +29,7 @@ export class CommandStream {
 
   constructor(
     private readonly broker: Broker,
-    /** No name of a channel, so that no client and no call of the API gets at it. */
+    /** Not a channel name, so that no client and no call of the API gets at it. */
     private readonly name: string,
     private readonly options: StreamOptions,
   ) {}
@@ -38,7 +38,11 @@ export class CommandStream {
     return this.broker.publish({ channel: this.name, payload: text, stream: this.options, idempotency });
   }
 
-  /** Notes that a signal has brought the entry at `position`. @returns whether it is new to this pod. */
+  /**
+   * Records that a signal has brought the entry at `position`.
+   *
+   * @returns whether it is new to this pod.
+   */
   hear(position: Position): boolean {
     if (this.isKnown(position)) return false;
     this.heard.add(keyOf(position));
@@ -46,7 +50,7 @@ export class CommandStream {
     return true;
   }
 
-  /** What this pod has not read yet. Rejects as the methods of {@link Broker} do. */
+  /** What this pod has not read yet. Rejects like the methods of {@link Broker}. */
   async unread(): Promise<Unread> {
     const { broker, name, read } = this;
     const limit = this.options.historySize;
@@ -61,8 +65,8 @@ export class CommandStream {
       time: publication.time,
       heard: this.isKnown({ epoch, offset: publication.offset }),
     }));
-    const anew = epoch !== read?.epoch;
-    return { texts, anew, incomplete: !anew && !complete, done: () => this.advance({ epoch, offset }) };
+    const isNew = epoch !== read?.epoch;
+    return { texts, isNew, incomplete: !isNew && !complete, done: () => this.advance({ epoch, offset }) };
   }
 
   private isKnown(position: Position): boolean {
@@ -71,7 +75,7 @@ export class CommandStream {
     return this.heard.has(keyOf(position));
   }
 
-  /** Has read up to `position`, and what signals have brought right behind it. */
+  /** Everything up to `position` was read. Also skips what signals have brought right after it. */
   private advance({ epoch, offset }: Position): void {
     let last = this.read?.epoch === epoch ? Math.max(offset, this.read.offset) : offset;
     while (this.heard.delete(keyOf({ epoch, offset: last + 1 }))) last += 1;
@@ -83,7 +87,7 @@ export class CommandStream {
   }
 }
 
-const NOTHING: Unread = { texts: [], anew: false, incomplete: false, done: () => undefined };
+const NOTHING: Unread = { texts: [], isNew: false, incomplete: false, done: () => undefined };
 
 function keyOf({ epoch, offset }: Position): string {
   return `${offset} ${epoch}`;

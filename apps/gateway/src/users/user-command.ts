@@ -1,9 +1,9 @@
 import { channelSchema, userSchema } from '@holdfast/protocol';
 import { z } from 'zod';
 
-/** A user who may not connect until a time in ms since the Unix epoch, as the stream of refusals holds it. */
-export const refusalSchema = z.object({ user: userSchema, until: z.number() });
-export type Refusal = z.output<typeof refusalSchema>;
+/** A user who may not connect until a time in ms since the Unix epoch, as it is stored in the stream of blocks. */
+export const blockSchema = z.object({ user: userSchema, until: z.number() });
+export type Block = z.output<typeof blockSchema>;
 
 /** What the HTTP API does to a user, wherever the user is connected. */
 export const userCommandSchema = z.discriminatedUnion('type', [
@@ -12,7 +12,7 @@ export const userCommandSchema = z.discriminatedUnion('type', [
 ]);
 export type UserCommand = z.output<typeof userCommandSchema>;
 
-/** A command as a signal brings it. An older release does not say where it is stored. */
+/** A command in a signal. Older releases do not say where it is stored. */
 export const userSignalSchema = z.intersection(
   userCommandSchema,
   z.object({ stored: z.object({ epoch: z.string(), offset: z.number() }).optional() }),

@@ -1,12 +1,11 @@
 import { MemoryBroker, MemoryStore, type Broker } from '@holdfast/broadcast';
 import { PinoLogger } from 'nestjs-pino';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { BrokerInputs } from '../broker-input/broker-inputs.js';
+import { BrokerInputs } from '../broker/broker-inputs.js';
 import type { ChannelsService } from '../channels/channels.service.js';
-import type { Subscription } from '../channels/subscription.js';
-import type { Connection } from '../gateway/connection.js';
-import type { Connections } from '../gateway/connections.js';
-import { RefusedUsers } from '../gateway/refused-users.js';
+import type { Connection } from '../connection/connection.js';
+import type { Connections } from '../connection/connections.js';
+import { BlockedUsers } from '../auth/index.js';
 import { Metrics } from '../metrics/metrics.js';
 import type { UserCommand } from './user-command.js';
 import { UserCommands } from './user-commands.js';
@@ -33,7 +32,7 @@ async function startBroker(store: MemoryStore): Promise<Broker> {
 interface TestPod {
   readonly sut: UserCommands;
   readonly broker: Broker;
-  readonly refused: RefusedUsers;
+  readonly blocked: BlockedUsers;
   /** What was done: `close USER`, `kick CHANNEL`. */
   readonly log: string[];
   /** Connects a user who subscribes to a channel. */
@@ -43,19 +42,25 @@ interface TestPod {
 /** A pod that hears no signals. */
 async function startPod(store: MemoryStore): Promise<TestPod> {
   const broker = await startBroker(store);
-  const refused = new RefusedUsers();
+  const blocked = new BlockedUsers();
   const list: Connection[] = [];
+  const subscribed = new Map<Connection, { channel: string; since: number }>();
   const log: string[] = [];
-  const connections: Pick<Connections, 'refused' | 'all' | 'ofUser'> = {
-    refused,
+  const connections: Pick<Connections, 'all' | 'ofUser'> = {
     all: () => [...list],
     ofUser: (user) => list.filter((connection) => connection.user === user),
   };
-  const channels: Pick<ChannelsService, 'kick'> = { kick: ({ channel }) => void log.push(`kick ${channel.name}`) };
+  const channels: Pick<ChannelsService, 'kickFrom'> = {
+    kickFrom(connection, channel, begunBy = Infinity) {
+      const subscription = subscribed.get(connection);
+      if (subscription?.channel === channel && subscription.since <= begunBy) log.push(`kick ${channel}`);
+    },
+  };
   const logger = new PinoLogger({ pinoHttp: { level: 'silent' } });
   const sut = new UserCommands(
     broker,
     connections as Connections,
+    blocked,
     channels as ChannelsService,
     new BrokerInputs(new Metrics(), logger),
     logger,
@@ -63,13 +68,13 @@ async function startPod(store: MemoryStore): Promise<TestPod> {
   return {
     sut,
     broker,
-    refused,
+    blocked,
     log,
     connect(user, channel = 'news') {
       const since = broker.now();
-      const subscription = { channel: { name: channel }, since } as Subscription;
-      const subscriptions = new Map([[channel, subscription]]);
-      list.push({ user, since, subscriptions, close: () => void log.push(`close ${user}`) } as unknown as Connection);
+      const connection = { user, since, close: () => void log.push(`close ${user}`) } as unknown as Connection;
+      subscribed.set(connection, { channel, since });
+      list.push(connection);
     },
   };
 }
@@ -88,7 +93,7 @@ const ANN = ban('ann');
 const BOB = ban('bob', 90_000);
 const BOTH = [ANN, BOB].map(({ user, until }) => ({ user, until }));
 
-describe('users who are refused', () => {
+describe('users who are blocked', () => {
   it('are known to a pod that starts later, with the time until which they are', async () => {
     const store = new MemoryStore();
     const { sut } = await startPod(store);
@@ -96,7 +101,7 @@ describe('users who are refused', () => {
     await sut.store(BOB);
     const other = await startPod(store);
     await other.sut.load();
-    expect(other.refused.list()).toEqual(BOTH);
+    expect(other.blocked.list()).toEqual(BOTH);
   });
 
   it('are given back by the pods to a broker that has lost them, once', async () => {
@@ -105,10 +110,10 @@ describe('users who are refused', () => {
     for (const { sut } of [one, other]) sut.hear(ANN);
     other.sut.hear(BOB);
     for (const { sut } of [one, other, one]) await sut.load();
-    expect(one.refused.list()).toEqual(BOTH);
+    expect(one.blocked.list()).toEqual(BOTH);
     const newcomer = await startPod(store);
     await newcomer.sut.load();
-    expect(newcomer.refused.list()).toEqual(BOTH);
+    expect(newcomer.blocked.list()).toEqual(BOTH);
     const stream = await newcomer.broker.history('!refusals', { limit: 10 });
     expect(stream.publications).toHaveLength(2);
   });
@@ -127,7 +132,7 @@ describe('users who are refused', () => {
     await vi.advanceTimersByTimeAsync(10_000);
     const other = await startPod(store);
     await other.sut.load();
-    expect(other.refused.list()).toEqual([{ user: 'ann', until: command.until }]);
+    expect(other.blocked.list()).toEqual([{ user: 'ann', until: command.until }]);
   });
 });
 
@@ -143,7 +148,7 @@ describe('what a pod learns late', () => {
     await here.sut.store({ type: 'unsubscribe', user: 'dan', channel: 'other' });
     await sut.sut.load();
     expect(sut.log).toEqual(['close ann', 'close bob', 'kick news']);
-    expect(sut.refused.has('ann')).toBe(true);
+    expect(sut.blocked.has('ann')).toBe(true);
   });
 
   it('leaves alone who has come back since', async () => {
@@ -204,7 +209,7 @@ describe('what a pod learns late', () => {
     for (const payload of texts) await sut.broker.publish({ channel: '!user-commands', payload, stream });
     await sut.sut.load();
     expect(sut.log).toEqual(['close ann']);
-    expect(sut.refused.list()).toEqual([{ user: 'ann', until: ANN.until }]);
+    expect(sut.blocked.list()).toEqual([{ user: 'ann', until: ANN.until }]);
   });
 
   it('is looked for without reading it all again', async () => {
@@ -225,23 +230,23 @@ describe('the time of a ban', () => {
     ['back', -3_600_000],
   ])("is not changed by the pod's clock when that is set %s for a moment", async (_where, ms) => {
     const store = new MemoryStore();
-    const { sut, refused } = await startPod(store);
+    const { sut, blocked } = await startPod(store);
     sut.hear(ban('ann'));
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ms });
     onTestFinished(() => void vi.useRealTimers());
-    refused.forget();
-    expect(refused.has('ann')).toBe(true);
+    blocked.removeExpired();
+    expect(blocked.has('ann')).toBe(true);
     await sut.load();
     vi.useRealTimers();
-    expect(refused.has('ann')).toBe(true);
-    expect(refused.list()).toHaveLength(1);
+    expect(blocked.has('ann')).toBe(true);
+    expect(blocked.list()).toHaveLength(1);
   });
 
   it("is the broker's, for a pod whose clock is wrong", () => {
-    const sut = new RefusedUsers();
+    const sut = new BlockedUsers();
     const brokerNow = Date.now() - 3_600_000;
-    sut.refuse('ann', brokerNow + 60_000, brokerNow);
-    sut.refuse('bob', brokerNow - 1, brokerNow);
+    sut.block('ann', brokerNow + 60_000, brokerNow);
+    sut.block('bob', brokerNow - 1, brokerNow);
     expect(sut.has('ann')).toBe(true);
     expect(sut.has('bob')).toBe(false);
   });

@@ -2,46 +2,46 @@ import { BROKER, type Broker, type Position, type StreamOptions } from '@holdfas
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import type { z } from 'zod';
-import { BrokerInputs } from '../broker-input/broker-inputs.js';
-import { fromBroker } from '../channels/broker-errors.js';
+import { BlockedUsers } from '../auth/index.js';
+import { BrokerInputs } from '../broker/broker-inputs.js';
+import { fromBroker } from '../errors/broker-errors.js';
+import { BLOCKS_STREAM, USER_COMMANDS_STREAM } from '../broker/reserved-names.js';
 import { ChannelsService } from '../channels/channels.service.js';
-import type { Connection } from '../gateway/connection.js';
-import { Connections } from '../gateway/connections.js';
+import { Connections } from '../connection/connections.js';
 import { CommandStream, type StoredText, type Unread } from './command-stream.js';
-import { refusalSchema, userCommandSchema, type Refusal, type UserCommand, type UserSignal } from './user-command.js';
+import { blockSchema, userCommandSchema, type Block, type UserCommand, type UserSignal } from './user-command.js';
 
-/** The longest time for which a user may be refused: 30 days. */
-export const MAX_REFUSAL_MS = 30 * 86_400_000;
+/** The longest time for which a user may be blocked: 30 days. */
+export const MAX_BLOCK_MS = 30 * 86_400_000;
 
 /**
- * ms for which a command is kept that has no end of its own. A pod that is cut off from the broker for longer learns of
- * bans that still hold, and not of what else was done to users.
+ * How long commands without an end of their own are kept, in ms. A pod that is cut off from the broker for longer
+ * learns only of blocks that are still valid.
  */
 const COMMAND_TTL_MS = 86_400_000;
 
-/** Bans have a stream of their own, so that no number of other commands pushes one out. */
-const REFUSALS = '!refusals';
-const COMMANDS = '!user-commands';
+/** How many commands a stream keeps. */
 const HISTORY_SIZE = 10_000;
 
-/** ms between two looks for commands whose signals were lost. */
+/** ms between two reads of commands whose signals were lost. */
 const INTERVAL = 10_000;
 
-/** What is to be done to one user who may have come back since. */
+/** What to do to one user, who may have come back since. */
 interface Orders {
-  /** Connections are closed that began by this time. */
+  /** Connections that started by this time are closed. */
   closeUntil: number;
-  /** By channel: subscriptions are ended that began by this time. */
+  /** By channel: subscriptions that started by this time are ended. */
   readonly unsubscribeUntil: Map<string, number>;
 }
 
 /**
- * What the HTTP API does to users, on this pod. Commands come as signals, and stand in streams of the broker for pods that
- * start later or did not hear the signal: those apply them to connections and subscriptions that began before.
+ * Applies to this pod what the HTTP API does to users. Commands arrive as signals, and are also stored in streams of
+ * the broker, for pods that start later or miss the signal. Those apply them to connections and subscriptions that
+ * started earlier.
  */
 @Injectable()
 export class UserCommands implements OnModuleInit, OnApplicationShutdown {
-  private readonly refusals: CommandStream;
+  private readonly blocks: CommandStream;
   private readonly commands: CommandStream;
   private timer: NodeJS.Timeout | undefined;
   private loading: Promise<void> | undefined;
@@ -49,17 +49,21 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
   constructor(
     @Inject(BROKER) private readonly broker: Broker,
     @Inject(Connections) private readonly connections: Connections,
+    @Inject(BlockedUsers) private readonly blocked: BlockedUsers,
     @Inject(ChannelsService) private readonly channels: ChannelsService,
     @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
     @InjectPinoLogger(UserCommands.name) private readonly logger: PinoLogger,
   ) {
-    this.refusals = new CommandStream(broker, REFUSALS, keptFor(MAX_REFUSAL_MS));
-    this.commands = new CommandStream(broker, COMMANDS, keptFor(COMMAND_TTL_MS));
+    this.blocks = new CommandStream(broker, BLOCKS_STREAM, keptFor(MAX_BLOCK_MS));
+    this.commands = new CommandStream(broker, USER_COMMANDS_STREAM, keptFor(COMMAND_TTL_MS));
   }
 
   onModuleInit(): void {
     // If the broker is away, the next look is when it is back.
-    this.timer = setInterval(() => void this.load().catch(() => undefined), INTERVAL);
+    this.timer = setInterval(() => {
+      this.blocked.removeExpired();
+      this.load().catch(() => undefined);
+    }, INTERVAL);
   }
 
   onApplicationShutdown(): void {
@@ -70,45 +74,45 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
   async store(command: UserCommand): Promise<Position | undefined> {
     const { epoch, offset, duplicate } = await fromBroker(
       command.type === 'disconnect' && command.until !== undefined
-        ? this.storeRefusal({ user: command.user, until: command.until })
+        ? this.storeBlock({ user: command.user, until: command.until })
         : this.commands.append(JSON.stringify(command)),
     );
     return duplicate ? undefined : { epoch, offset };
   }
 
-  /** Does what a signal brings, unless it was read before. */
+  /** Applies a command from a signal, unless it was already read. */
   hear(signal: UserSignal): void {
     const { stored, user } = signal;
-    const isRefusal = signal.type === 'disconnect' && signal.until !== undefined;
-    if (stored !== undefined && !(isRefusal ? this.refusals : this.commands).hear(stored)) return;
+    const isBlock = signal.type === 'disconnect' && signal.until !== undefined;
+    if (stored !== undefined && !(isBlock ? this.blocks : this.commands).hear(stored)) return;
     if (signal.type === 'disconnect') {
-      if (signal.until !== undefined) this.connections.refused.refuse(user, signal.until, this.broker.now());
+      if (signal.until !== undefined) this.blocked.block(user, signal.until, this.broker.now());
       for (const connection of this.connections.ofUser(user)) connection.close('disconnected');
     } else {
-      for (const connection of this.connections.ofUser(user)) this.unsubscribe(connection, signal.channel, Infinity);
+      for (const connection of this.connections.ofUser(user)) this.channels.kickFrom(connection, signal.channel);
     }
   }
 
   /**
-   * Does what this pod has not heard of, and gives a broker that has lost them the bans that this pod knows. Rejects as
-   * the methods of {@link Broker} do.
+   * Applies commands that this pod has missed, and restores the blocks that it knows to a broker that has lost them.
+   * Rejects like the methods of {@link Broker}.
    */
   load(): Promise<void> {
     return (this.loading ??= this.read().finally(() => (this.loading = undefined)));
   }
 
   private async read(): Promise<void> {
-    const refusals = await this.refusals.unread();
-    const refused = this.parse(REFUSALS, refusalSchema, refusals.texts);
-    this.apply(refused.map(({ value, time }) => ({ value: { type: 'disconnect', ...value }, time })));
-    if (refusals.anew) await this.restore(refused.map(({ value }) => value));
-    refusals.done();
+    const blocks = await this.blocks.unread();
+    const stored = this.parse(BLOCKS_STREAM, blockSchema, blocks.texts);
+    this.apply(stored.map(({ value, time }) => ({ value: { type: 'disconnect', ...value }, time })));
+    if (blocks.isNew) await this.restore(stored.map(({ value }) => value));
+    blocks.done();
 
     const commands = await this.commands.unread();
     this.warnIfIncomplete(commands);
     this.apply(
       this.parse(
-        COMMANDS,
+        USER_COMMANDS_STREAM,
         userCommandSchema,
         commands.texts.filter(({ heard }) => !heard),
       ),
@@ -116,7 +120,7 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
     commands.done();
   }
 
-  /** What other releases store may be something that this one does not know. */
+  /** Other releases may store commands that this one does not know. */
   private parse<T>(name: string, schema: z.ZodType<T>, texts: readonly StoredText[]): { value: T; time: number }[] {
     const parsed: { value: T; time: number }[] = [];
     for (const { text, time } of texts) {
@@ -127,7 +131,7 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
     return parsed;
   }
 
-  /** Looks at each connection once, however many commands there are. */
+  /** Checks each connection once, however many commands there are. */
   private apply(commands: readonly { readonly value: UserCommand; readonly time: number }[]): void {
     if (commands.length === 0) return;
     const now = this.broker.now();
@@ -138,8 +142,8 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
       if (value.type === 'unsubscribe') {
         orders.unsubscribeUntil.set(value.channel, Math.max(time, orders.unsubscribeUntil.get(value.channel) ?? time));
       } else {
-        if (value.until !== undefined) this.connections.refused.refuse(value.user, value.until, now);
-        // Nobody who is refused may be connected, whenever the connection began.
+        if (value.until !== undefined) this.blocked.block(value.user, value.until, now);
+        // Nobody who is blocked may be connected, whenever the connection started.
         orders.closeUntil = Math.max(orders.closeUntil, (value.until ?? 0) > now ? Infinity : time);
       }
     }
@@ -147,32 +151,27 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
       const orders = connection.user === undefined ? undefined : ordersOf.get(connection.user);
       if (orders === undefined) continue;
       if (connection.since <= orders.closeUntil) connection.close('disconnected');
-      else for (const order of orders.unsubscribeUntil) this.unsubscribe(connection, ...order);
+      else for (const order of orders.unsubscribeUntil) this.channels.kickFrom(connection, ...order);
     }
   }
 
-  private unsubscribe({ subscriptions }: Connection, channel: string, begunBy: number): void {
-    const subscription = subscriptions?.get(channel);
-    if (subscription !== undefined && subscription.since <= begunBy) this.channels.kick(subscription, 'kicked');
-  }
-
-  /** Stores the bans that a new stream lacks. */
-  private async restore(stored: readonly Refusal[]): Promise<void> {
+  /** Stores the blocks that are missing in a new stream. */
+  private async restore(stored: readonly Block[]): Promise<void> {
     const keys = new Set(stored.map(keyOf));
-    for (const refusal of this.connections.refused.list()) {
-      if (!keys.has(keyOf(refusal))) await this.storeRefusal(refusal);
+    for (const block of this.blocked.list()) {
+      if (!keys.has(keyOf(block))) await this.storeBlock(block);
     }
   }
 
-  /** Once, however many pods do so. */
-  private storeRefusal(refusal: Refusal): ReturnType<CommandStream['append']> {
-    const key = keyOf(refusal);
-    const window = Math.max(refusal.until - this.broker.now(), 1);
-    return this.refusals.append(JSON.stringify(refusal), { publisher: 'gateway', key, fingerprint: key, window });
+  /** Stored once, however many pods do it. */
+  private storeBlock(block: Block): ReturnType<CommandStream['append']> {
+    const key = keyOf(block);
+    const window = Math.max(block.until - this.broker.now(), 1);
+    return this.blocks.append(JSON.stringify(block), { publisher: 'gateway', key, fingerprint: key, window });
   }
 
   private warnIfIncomplete({ incomplete }: Unread): void {
-    if (incomplete) this.logger.warn('user commands were given that are forgotten: this pod was away for too long');
+    if (incomplete) this.logger.warn('user commands were missed: this pod was cut off from the broker for too long');
   }
 }
 
@@ -180,7 +179,7 @@ function keptFor(ms: number): StreamOptions {
   return { historySize: HISTORY_SIZE, historyTtl: ms, positionTtl: ms };
 }
 
-function keyOf({ user, until }: Refusal): string {
+function keyOf({ user, until }: Block): string {
   return `${until} ${user}`;
 }
 

@@ -1,8 +1,8 @@
 import { BROKER, type Broker, type Connection as RegisteredConnection } from '@holdfast/broadcast';
 import { Inject, Injectable } from '@nestjs/common';
-import { fromBroker } from '../channels/broker-errors.js';
-import { ProtocolError } from '../gateway/protocol-error.js';
-import { MAX_REFUSAL_MS, UserCommands } from './user-commands.js';
+import { fromBroker } from '../errors/broker-errors.js';
+import { ProtocolError } from '../errors/protocol-error.js';
+import { MAX_BLOCK_MS, UserCommands } from './user-commands.js';
 import type { UserCommand, UserSignal } from './user-command.js';
 
 /** What the HTTP API does to users, wherever they are connected. */
@@ -20,8 +20,8 @@ export class UsersService {
   /**
    * Closes all connections of a user.
    *
-   * @param until refuses new ones until this time in ms since the Unix epoch, by the broker's clock.
-   * @throws ProtocolError `invalid` if `until` is over or too far away, `unavailable`, `unknown`
+   * @param until blocks new ones until this time in ms since the Unix epoch, by the broker's clock.
+   * @throws ProtocolError `invalid` if `until` is in the past or too far away, `unavailable`, `unknown`
    */
   async disconnect(user: string, until: number | undefined): Promise<void> {
     if (until !== undefined) this.checkTime(until);
@@ -33,14 +33,14 @@ export class UsersService {
     await this.command({ type: 'unsubscribe', user, channel });
   }
 
-  /** A time in seconds, the likeliest mistake, is in the past as ms. */
+  /** A time in seconds, the most likely mistake, is in the past as ms. */
   private checkTime(until: number): void {
     const now = this.broker.now();
-    if (until <= now) throw new ProtocolError('invalid', 'until: must be in the future, in ms since the Unix epoch');
-    if (until > now + MAX_REFUSAL_MS) throw new ProtocolError('invalid', 'until: expected at most 30 days from now');
+    if (until <= now) throw new ProtocolError('invalid', '"until" must be in the future, in ms since the Unix epoch');
+    if (until > now + MAX_BLOCK_MS) throw new ProtocolError('invalid', '"until" must be at most 30 days from now');
   }
 
-  /** Stored first: a pod that does not hear the signal finds it there. */
+  /** Stored first, so that a pod that misses the signal finds it. */
   private async command(command: UserCommand): Promise<void> {
     const stored = await this.commands.store(command);
     const signal: UserSignal = { ...command, stored };

@@ -26,7 +26,7 @@ interface Result {
 }
 
 /**
- * OK, or where the suite does not judge. NON-STRICT, which RFC 6455 permits: invalid UTF-8 is noticed at the end of a message
+ * OK, or if the suite does not judge. NON-STRICT, which RFC 6455 permits: invalid UTF-8 is noticed at the end of a message
  * and not within it, and what a bad frame follows at once is not echoed any more.
  */
 const GOOD = new Set(['OK', 'NON-STRICT', 'INFORMATIONAL']);

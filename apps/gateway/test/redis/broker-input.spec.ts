@@ -6,7 +6,7 @@ import { configFile, RedisPod, startRedis } from './support/pods.js';
 const CHANNEL = 'room';
 const LIVE = `holdfast:{${CHANNEL}}:live`;
 const SIGNALS = 'holdfast:{signals}:signals';
-const WARNING = 'something in the broker cannot be used and was skipped';
+const WARNING = 'skipped invalid data from the broker';
 
 /** None of them is what a pod stores, and most would make a frame that no client can read. */
 const PAYLOADS = [
@@ -73,7 +73,7 @@ describe('what stands in the broker and is not of this release', { timeout: 60_0
     expect(client.of('join')).toEqual([]);
   });
 
-  it('as payload is a gap to whoever would get it, live, as a replay and in the history', async () => {
+  it('as payload is a gap for everybody who would get it, live, as a replay and in the history', async () => {
     const redis = await startRedis();
     const { sut, rejected } = await start(redis);
     const [client, other] = [await sut.connect({ sub: 'alice' }), await sut.connect({ sub: 'bob' })];

@@ -19,7 +19,7 @@ function channelOf(index: number): string {
   return CHANNELS[index % CHANNELS.length] ?? '';
 }
 
-/** Who a client was told has joined or left, since a number of frames. */
+/** The joins and leaves that a client received, since a number of frames. */
 function presenceSince({ frames }: TestClient, start: number): string[] {
   return frames.slice(start).flatMap(({ event, data }) => {
     if (event !== 'join' && event !== 'leave') return [];
@@ -109,7 +109,7 @@ describe('kill -9 of a gateway process', { timeout: 180_000 }, () => {
     const leaves = CHANNELS.map((channel) =>
       (lost.get(channel) ?? []).map(({ welcome }) => `leave ${welcome.client}`).toSorted(),
     );
-    // Where a busy machine has them come back later than that, they may have been swept out, and have joined anew.
+    // If a busy machine has them come back later than that, they may have been swept out, and have joined again.
     const returned = comings().map((events) => (back < SOON ? events : withoutReturns(events)));
     expect(returned.map((events) => events.toSorted())).toEqual(leaves);
     await annotate(

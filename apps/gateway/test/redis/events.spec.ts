@@ -15,7 +15,7 @@ function storyOf({ questions }: Backend): string[] {
 }
 
 describe('kill -9 of a gateway process', { timeout: 90_000 }, () => {
-  it('is told by the pods that are left: who did not come back, and what nobody is subscribed to any more', async ({
+  it('is reported by the remaining pods: clients that did not come back, and channels without subscribers', async ({
     annotate,
   }) => {
     const redis = await startRedis();
@@ -48,7 +48,7 @@ describe('kill -9 of a gateway process', { timeout: 90_000 }, () => {
     await annotate(`told ${Math.round(performance.now() - killed)} ms after the crash`);
     expect(storyOf(backend).slice(before.length).toSorted()).toEqual(after.toSorted());
 
-    // What is told next is all that follows.
+    // What is reported next is all that follows.
     await back.close();
     await eventually(() => expect(storyOf(backend).at(-1)).toBe('channel.vacated room:moves'), 15_000);
     expect(storyOf(backend).slice(before.length + after.length)).toEqual([

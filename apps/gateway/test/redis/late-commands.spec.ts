@@ -40,7 +40,7 @@ it(
     expect(await ann?.closed).toMatchObject({ code: 4009 });
     expect(await bob?.closed).toMatchObject({ code: 4009 });
     expect((await cid?.next('unsubscribed'))?.data).toEqual({ channel: 'chat:lobby', code: 'kicked' });
-    // Whoever comes back is not disturbed again, and whom nothing was done to was not.
+    // Whoever comes back is not disturbed again, and neither are others.
     const again = await sut.connect({ sub: 'bob' });
     await cid?.subscribe('chat:lobby');
     const token = await signToken({ sub: 'dan' });

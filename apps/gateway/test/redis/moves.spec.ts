@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { eventually } from '../../../../libs/broadcast/test/support/redis-servers.js';
-import { MOVE_WITHIN_MS } from '../../src/gateway/connection.js';
+import { MOVE_WITHIN_MS } from '../../src/connection/connection.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
 import { RedisPod, startPods, startRedis } from './support/pods.js';
 

@@ -20,7 +20,7 @@ describe('a pod and its Redis', { timeout: 60_000 }, () => {
     const sut = await RedisPod.run(url, 'early');
 
     await eventually(async () => expect((await sut.health('live')).status).toBe(200));
-    await eventually(() => expect(sut.process.output()).toMatch(/broker is down: .* not ready, trying again/));
+    await eventually(() => expect(sut.process.output()).toMatch(/broker is down: .* not ready; trying again/));
     const unready = await sut.health('ready');
     expect(unready).toMatchObject({
       status: 503,
@@ -74,7 +74,7 @@ describe('a pod and its Redis', { timeout: 60_000 }, () => {
     expect(back.outcome.epoch).not.toBe(epoch);
     await annotate(`refused within ${Math.round(longest)} ms, back ${Math.round(back.ms)} ms after Redis`);
     await eventually(() => expect(client.of('message').at(-1)?.data).toMatchObject({ data: 'after' }));
-    // What Redis did not keep is told before anything new.
+    // Losses in Redis are reported before anything new.
     expect(client.frames.findIndex(({ event }) => event === 'gap')).toBeGreaterThan(0);
     expect(client.frames.findIndex(({ event }) => event === 'gap')).toBeLessThan(
       client.frames.findIndex(({ data }) => data['data'] === 'after'),
@@ -111,7 +111,7 @@ describe('a pod and its Redis', { timeout: 60_000 }, () => {
     expect((await sut.api(`channels/${CHANNEL}/presence`)).body).toMatchObject({ count: 1 });
   });
 
-  it('that goes away takes the pod out of service where that is configured, and no socket with it', async () => {
+  it('that goes away takes the pod out of service if that is configured, and no socket with it', async () => {
     const redis = await startRedis();
     const HOLDFAST_CONFIG = await configFile({ health: { brokerOutage: 'unready' } });
     const sut = await RedisPod.start(redis.url, 'pod', { HOLDFAST_CONFIG });

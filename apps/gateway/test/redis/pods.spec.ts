@@ -128,7 +128,7 @@ describe('two gateway processes on one Redis', { timeout: 60_000 }, () => {
     expect((await later.api('channels/!refusals/history')).body).toMatchObject({ code: 'invalid_channel' });
   });
 
-  it('a user who is refused stays refused when Redis has lost everything: the pods tell it again', async () => {
+  it('a blocked user stays blocked when Redis has lost everything: the pods store the block again', async () => {
     const [here, there] = await startTwo();
     const until = Date.now() + 600_000;
     expect((await here.api('users/ann/disconnect', { until })).status).toBe(200);
@@ -145,7 +145,7 @@ describe('two gateway processes on one Redis', { timeout: 60_000 }, () => {
     expect((await later.connect({ sub: 'bob' })).welcome.user).toBe('bob');
   });
 
-  it('who asked for presence is told the whole list again when its pod may have missed something', async () => {
+  it('a client that asked for presence gets the whole list again when its pod may have missed something', async () => {
     const [here, there] = await startTwo();
     const watcher = await here.connect({ sub: 'watcher' });
     await watcher.subscribe(CHANNEL, { presence: true });

@@ -50,7 +50,7 @@ describe('the password in the file of the broker URL', { timeout: 60_000 }, () =
     await reconnect();
     await arrives('with the new one');
 
-    // And where the old one is taken away first: an outage, which ends when the file is read.
+    // And if the old one is taken away first: an outage, which ends when the file is read.
     await setPasswords(redis, NEWEST);
     await reconnect();
     await eventually(async () =>

@@ -58,7 +58,7 @@ export class Backend {
     return this.questions.filter((question) => question.type === type).map(({ data }) => data);
   }
 
-  /** By the library that receivers are told to use. */
+  /** By the library that receivers are advised to use. */
   private verify({ headers, body }: Received): Question | undefined {
     for (const secret of this.secrets) {
       try {

@@ -1,6 +1,6 @@
 import { vi } from 'vitest';
-import { Connection } from '../../src/gateway/connection.js';
-import { textFrame } from '../../src/gateway/web-socket-frame.js';
+import { Connection } from '../../src/connection/connection.js';
+import { textFrame } from '../../src/connection/web-socket-frame.js';
 
 /** A binary frame of a server (RFC 6455, section 5.2). */
 function binaryFrame(data: Buffer): Buffer {

@@ -14,7 +14,7 @@ export interface GatewayProcess {
   readonly url: string;
   /** Everything that it has written to standard output and standard error. */
   output(): string;
-  /** Settles with the exit code when it has ended; null where a signal ended it. */
+  /** Settles with the exit code when it has ended; null if a signal ended it. */
   readonly exited: Promise<number | null>;
   /** Sends a signal and waits for the end. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;

@@ -6,7 +6,7 @@ import { stringify } from 'yaml';
 import { createApp, startApp } from '../../src/app.js';
 import { loadConfig, type Config } from '../../src/config/index.js';
 import { readTextFile } from '../../src/config/read-file.js';
-import { ManagementServer } from '../../src/metrics/management-server.js';
+import { ManagementServer } from '../../src/http/management-server.js';
 import { TestClient } from './test-client.js';
 
 export const JWT_SECRET = 'a-secret-of-the-tests-of-32-bytes-or-more';

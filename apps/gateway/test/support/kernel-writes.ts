@@ -3,7 +3,7 @@ import type { Server, Socket } from 'node:net';
 /** One call of the kernel's write or writev. */
 export interface KernelWrite {
   readonly socket: Socket;
-  /** The very buffer that was written; absent where it was another kind of write. */
+  /** The very buffer that was written; absent if it was another kind of write. */
   readonly chunk?: Buffer;
 }
 

@@ -54,7 +54,7 @@ export class ManualWebSocket extends EventEmitter {
 
   resume(): void {}
 
-  /** @param code that of the client's close frame, 1006 where the connection broke. */
+  /** @param code that of the client's close frame, 1006 if the connection broke. */
   ended(code: number): void {
     if (this.readyState === WebSocket.CLOSED) return;
     this.readyState = WebSocket.CLOSED;

@@ -11,7 +11,7 @@ export class MemorySocket extends Duplex {
     return Buffer.concat(this.chunks.splice(0));
   }
 
-  /** The peer says so much at once. */
+  /** The peer says that much at once. */
   feed(bytes: Buffer): void {
     this.bytesRead += bytes.length;
     this.push(bytes);

@@ -1,4 +1,4 @@
-/** What the configuration file says where a test sends more than any client should. */
+/** Settings for tests that send more than any client should. */
 export const NO_LIMITS = {
   subscriptions: 1_000_000,
   channels: 1_000_000,

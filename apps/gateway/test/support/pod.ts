@@ -5,25 +5,30 @@ import { PinoLogger } from 'nestjs-pino';
 import { onTestFinished } from 'vitest';
 import type { WebSocket } from 'ws';
 import { ANONYMOUS, Authenticator, Permissions, type Identity } from '../../src/auth/index.js';
-import { BrokerInputs } from '../../src/broker-input/broker-inputs.js';
+import { BrokerInputs } from '../../src/broker/broker-inputs.js';
 import { ChannelsService } from '../../src/channels/channels.service.js';
 import { Hub } from '../../src/channels/hub.js';
 import { Presence } from '../../src/channels/presence.js';
 import { Reads } from '../../src/channels/reads.js';
 import { Replays } from '../../src/channels/replays.js';
 import type { Config } from '../../src/config/index.js';
-import { Backlog } from '../../src/gateway/backlog.js';
-import { ChannelRequests } from '../../src/gateway/channel-requests.js';
-import { Connection, type ConnectionContext } from '../../src/gateway/connection.js';
-import { Dispatcher } from '../../src/gateway/dispatcher.js';
-import { livenessOf, type Liveness } from '../../src/gateway/liveness.js';
-import { newSession, type Session } from '../../src/gateway/session.js';
+import { Backlog } from '../../src/connection/backlog.js';
+import { ChannelRequests } from '../../src/channels/channel-requests.js';
+import { Connection, type ConnectionContext } from '../../src/connection/connection.js';
+import { Connections } from '../../src/connection/connections.js';
+import { Dispatcher } from '../../src/connection/dispatcher.js';
+import { FlushSchedule } from '../../src/connection/flush-schedule.js';
+import { FrameJoiner } from '../../src/connection/outbox.js';
+import { livenessOf, type Liveness } from '../../src/connection/liveness.js';
+import { Sessions, type Session } from '../../src/auth/session.js';
 import { Lifecycle } from '../../src/lifecycle/lifecycle.js';
 import { HeldMemory } from '../../src/limits/held-memory.js';
+import { ClientCounter } from '../../src/limits/client-counter.js';
+import { Overload } from '../../src/limits/overload.js';
 import { Quotas } from '../../src/limits/quotas.js';
 import { Senders } from '../../src/limits/senders.js';
 import { Metrics } from '../../src/metrics/metrics.js';
-import { AuthorizationWebhook } from '../../src/webhooks/authorization-webhook.js';
+import { AuthorizationWebhook } from '../../src/auth/authorization-webhook.js';
 import { testConfig } from './gateway.js';
 import { NO_LIMITS } from './no-limits.js';
 import { ManualSocket, ManualWebSocket } from './manual-socket.js';
@@ -51,6 +56,8 @@ export class Pod implements ConnectionContext {
   readonly senders: Senders;
   readonly throttled = new Set<Connection>();
   readonly liveness: Liveness | undefined;
+  readonly flushes = new FlushSchedule();
+  readonly joiner = new FrameJoiner();
   readonly hub: Hub;
   readonly inputs: BrokerInputs;
   readonly channels: ChannelsService;
@@ -125,6 +132,14 @@ export class Pod implements ConnectionContext {
     return new PodClient(this, `${this.config.node}-${this.connections}`, session, identity);
   }
 
+  /** The connections of a whole gateway, which this pod's do not belong to. */
+  openConnections(): Connections {
+    const { config, metrics, dispatcher, memory, senders } = this;
+    const logger = new PinoLogger({ pinoHttp: { level: 'silent' } });
+    const overload = new Overload(config, memory, metrics, logger);
+    return new Connections(config, metrics, dispatcher, memory, new ClientCounter(config), senders, overload);
+  }
+
   closed(): void {}
 
   /** A number that /metrics shows. */
@@ -144,7 +159,7 @@ export class PodClient {
   private readonly answers = new Map<number, (frame: Frame) => void>();
   private lastId = 0;
 
-  constructor(pod: Pod, id: string, session = newSession(), identity: Identity = ANONYMOUS) {
+  constructor(pod: Pod, id: string, session = new Sessions().create(), identity: Identity = ANONYMOUS) {
     this.socket = new ManualSocket((text) => this.take(text));
     this.connection = new Connection(id, session, identity, this.webSocket as unknown as WebSocket, this.socket, pod);
     this.connection.onDisconnect(() => {

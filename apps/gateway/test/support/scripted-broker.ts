@@ -33,7 +33,7 @@ export interface Call<T> {
   reject(error: Error): void;
 }
 
-/** A broker that does nothing by itself: the test answers each subscribe and history, and tells what it pleases. */
+/** A broker that does nothing by itself: the test answers each subscribe and history, and sends any event. */
 export class ScriptedBroker implements Broker {
   readonly capabilities = { history: true, presence: true, idempotency: true };
   /** Calls that the test has not answered yet, the oldest first. */

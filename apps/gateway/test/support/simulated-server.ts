@@ -21,7 +21,7 @@ interface Stream {
   log: Publication[];
 }
 
-/** Where something waits for the test to let it happen. */
+/** A point at which something waits until the test lets it happen. */
 export type Queue = 'commands' | 'answers' | 'events';
 
 /** The streams that simulated brokers share. */
@@ -56,7 +56,7 @@ export class SimulatedServer {
     log.splice(0, Math.max(0, log.length - size));
   }
 
-  /** Begins the stream anew. Each broker carries nothing more of it until it notices. */
+  /** Starts a new epoch of the stream. Each broker carries nothing more of it until it notices. */
   failOver(channel: string): void {
     const stream = this.stream(channel);
     Object.assign(stream, { epoch: this.nextEpoch(), offset: 0, log: [] });
@@ -71,7 +71,7 @@ export class SimulatedServer {
 
 /**
  * One pod's connection to the server. Nothing happens by itself: a command reaches the server, its answer comes back,
- * and what the server tells arrives, each when the test says so, and each of these in its own order. As with Redis,
+ * and what the server sends arrives, each when the test says so, and each of these in its own order. As with Redis,
  * the answer to a subscribe comes with the events.
  */
 export class SimulatedBroker implements Broker {
@@ -79,7 +79,7 @@ export class SimulatedBroker implements Broker {
   private readonly queues: Record<Queue, (() => void)[]> = { commands: [], answers: [], events: [] };
   /** What the server carries to this pod, for which of the pod's subscriptions. */
   private readonly carried = new Map<string, { readonly subscription: number; intact: boolean }>();
-  /** The present subscription of each channel: what was told for an earlier one is kept back. */
+  /** The present subscription of each channel: what belongs to an earlier one is kept back. */
   private readonly subscriptions = new Map<string, number>();
   private lastSubscription = 0;
   private tell: BrokerEvents | undefined;
@@ -112,7 +112,7 @@ export class SimulatedBroker implements Broker {
     if (carried !== undefined) carried.intact = false;
   }
 
-  /** The pod notices that it missed something: it is told of the gap, and of what follows it. */
+  /** The pod notices that it missed something: the gap and what follows are delivered. */
   notice(channel: string): void {
     const carried = this.carried.get(channel);
     if (carried === undefined || carried.intact) return;

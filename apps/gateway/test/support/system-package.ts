@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
 /**
- * The path of a program that npm cannot bring, installed from Debian's packages where it is missing and we may.
+ * The path of a program that npm cannot bring, installed from Debian's packages if it is missing and we may.
  *
- * @throws Error that says what to install, where we may not.
+ * @throws Error that says what to install, if we may not.
  */
 export function systemProgram(
   path: string,

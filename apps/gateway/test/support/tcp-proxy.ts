@@ -8,7 +8,7 @@ export interface TcpProxy {
   target: number;
   /** Cuts every connection without a word, as a failing network or machine does. */
   cut(): void;
-  /** From now on nothing passes on the connections that there are, and neither end is told: packets vanish. */
+  /** From now on nothing passes on the connections that there are, and neither end notices: packets vanish. */
   vanish(): void;
 }
 

@@ -14,7 +14,7 @@ export interface Acknowledged extends Position {
   readonly text: string;
 }
 
-interface Refusal {
+interface Block {
   readonly ms: number;
   readonly body: Record<string, unknown>;
 }
@@ -22,7 +22,7 @@ interface Refusal {
 /** Publishes numbered messages through a pod's API, to each channel in turn, and repeats what fails under its key. */
 class ApiPublisher {
   readonly acknowledged: Acknowledged[] = [];
-  readonly refusals: Refusal[] = [];
+  readonly refusals: Block[] = [];
   private stopped = false;
   private abandoned = false;
   private running: Promise<void> = Promise.resolve();
@@ -123,7 +123,7 @@ export class Load {
     return this.publishers.reduce((sum, { acknowledged }) => sum + acknowledged.length, 0);
   }
 
-  /** Resolves when each publisher has had so many more acknowledged. */
+  /** Resolves when each publisher has had this many more acknowledged. */
   async goesOn(count: number): Promise<void> {
     const before = this.publishers.map(({ acknowledged }) => acknowledged.length);
     await eventually(() => {

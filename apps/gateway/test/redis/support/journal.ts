@@ -12,7 +12,7 @@ interface Told extends Position {
   readonly text?: unknown;
 }
 
-/** A client with the library, and what its application was told of one channel. */
+/** A client with the library, and what its application received of one channel. */
 export class Journal {
   readonly client: Holdfast;
   readonly told: Told[] = [];
@@ -38,7 +38,7 @@ export class Journal {
     this.start = await ready;
   }
 
-  /** The last one that the application was told. */
+  /** The last one that the application received. */
   get position(): Position {
     const position = this.told.at(-1) ?? this.start;
     if (position === undefined) throw new Error('not subscribed yet');
@@ -56,7 +56,7 @@ export class Journal {
   }
 
   /**
-   * Promises 1, 2 and 4: offsets follow each other, nothing is told twice, and whatever was acknowledged was told, or
+   * Promises 1, 2 and 4: offsets follow each other, nothing is delivered twice, and everything acknowledged was delivered, or
    * a gap in its place.
    */
   expectHonest(acknowledged: readonly Acknowledged[]): void {

@@ -7,7 +7,7 @@ import { configFile, type RedisPod } from './pods.js';
 
 export const CHANNELS = ['chat:one', 'chat:two', 'chat:three'] as const;
 
-/** On each pod, so many stay and as many come back on the other one. */
+/** On each pod, this many stay and as many come back on the other one. */
 const CLIENTS = 12;
 /** Messages of each publisher before and after the fault. */
 const SOME = 30;
@@ -45,7 +45,7 @@ export async function degraded(pods: readonly RedisPod[]): Promise<void> {
  * where it resumed elsewhere; sockets that stay, publishes that are refused in time and can be retried, and everything back
  * by itself.
  *
- * @returns what each client was told.
+ * @returns what each client received.
  */
 export async function survive(
   [here, there]: readonly [RedisPod, RedisPod],
@@ -86,12 +86,12 @@ export async function survive(
   return journals;
 }
 
-/** Asserts that nobody was told of a loss. */
+/** Asserts that no client got a gap. */
 export function expectLossless(journals: readonly Journal[]): void {
   for (const { gaps } of journals) expect(gaps).toBe(0);
 }
 
-/** Asserts that everybody was told that the stream began anew. */
+/** Asserts that every client learned of the new epoch. */
 export function expectTold(journals: readonly Journal[]): void {
   for (const { gaps } of journals) expect(gaps).toBeGreaterThanOrEqual(1);
 }

@@ -1,9 +1,0 @@
-import { Body } from '@nestjs/common';
-import type { z } from 'zod';
-import { JsonBodyPipe } from './json-body.pipe.js';
-import { SchemaPipe } from './schema.pipe.js';
-
-/** The request's body, read as JSON and checked. */
-export function JsonBody(schema: z.ZodType): ParameterDecorator {
-  return Body(JsonBodyPipe, new SchemaPipe(schema));
-}

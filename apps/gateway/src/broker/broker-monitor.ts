@@ -1,0 +1,77 @@
+import { BROKER, type Broker, type BrokerHealth } from '@holdfast/broadcast';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
+
+/** ms between two checks. */
+const INTERVAL = 500;
+
+/** Watches the broker for as long as the pod runs. Remembers whether it was ever up, and logs each change. */
+@Injectable()
+export class BrokerMonitor implements OnApplicationShutdown {
+  private state: 'unknown' | 'up' | 'down' = 'unknown';
+  private begun = false;
+  private stopped = false;
+  private timer: NodeJS.Timeout | undefined;
+  private onUp: () => Promise<void> = async () => {};
+
+  constructor(
+    @Inject(BROKER) private readonly broker: Broker,
+    @InjectPinoLogger(BrokerMonitor.name) private readonly logger: PinoLogger,
+  ) {}
+
+  /** Whether the broker was ever up. Until then this pod cannot serve anybody. */
+  get hasBegun(): boolean {
+    return this.begun;
+  }
+
+  /**
+   * Starts to watch. Call it after the broker was started.
+   *
+   * @param onUp is called each time the broker comes up. The broker counts as down until it has resolved.
+   */
+  async watch(onUp: () => Promise<void>): Promise<void> {
+    this.onUp = onUp;
+    // A broker that is still connecting is not down yet.
+    if (this.broker.health().status === 'up') await this.look();
+    this.lookLater();
+  }
+
+  onApplicationShutdown(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+  }
+
+  private lookLater(): void {
+    if (this.stopped) return;
+    this.timer = setTimeout(() => {
+      this.look()
+        .catch((error: unknown) => this.logger.error({ err: error }, 'the state of the broker could not be checked'))
+        .finally(() => this.lookLater())
+        .catch(() => undefined);
+    }, INTERVAL);
+  }
+
+  private async look(): Promise<void> {
+    const health = await this.health();
+    if (health.status === this.state) return;
+    if (health.status === 'down') {
+      const consequence = this.begun ? 'clients stay connected and publishes are refused' : 'this pod is not ready';
+      this.logger.warn({ reason: health.reason }, `the broker is down: ${consequence}; trying again`);
+    } else if (this.state === 'down') {
+      this.logger.info('the broker is up');
+    }
+    this.state = health.status;
+    this.begun ||= health.status === 'up';
+  }
+
+  private async health(): Promise<BrokerHealth> {
+    const health = this.broker.health();
+    if (health.status === 'down' || this.state === 'up') return health;
+    try {
+      await this.onUp();
+      return health;
+    } catch (error) {
+      return { status: 'down', reason: error instanceof Error ? error.message : 'it does not answer' };
+    }
+  }
+}

@@ -1,0 +1,8 @@
+import { Global, Module } from '@nestjs/common';
+import { BrokerInputs } from './broker-inputs.js';
+import { BrokerMonitor } from './broker-monitor.js';
+
+/** Global, since every folder that reads from the broker rejects what it cannot use. */
+@Global()
+@Module({ providers: [BrokerInputs, BrokerMonitor], exports: [BrokerInputs, BrokerMonitor] })
+export class BrokerModule {}

@@ -1,0 +1,212 @@
+import {
+  decodeRequest,
+  encodeError,
+  encodeReply,
+  errorData,
+  EVENTS_WITH_ID,
+  isBadFrame,
+  OWN_CHANNEL_ALIAS,
+  requestSchemas,
+  type RequestEvent,
+  type RequestId,
+  type Requests,
+  userChannel,
+} from '@holdfast/protocol';
+import { Inject, Injectable } from '@nestjs/common';
+import type { WsMessageHandler } from '@nestjs/common';
+import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
+import { isObservable, lastValueFrom } from 'rxjs';
+import type { z } from 'zod';
+import { CONFIG, type Config } from '../config/index.js';
+import { HeldMemory } from '../limits/held-memory.js';
+import { Metrics } from '../metrics/metrics.js';
+import { checked } from '../errors/checked.js';
+import type { Connection } from './connection.js';
+import { ProtocolError } from '../errors/protocol-error.js';
+import { currentRequest, Request } from './request.js';
+
+/** With this many unanswered requests a connection is not read until half of them are answered. */
+const MAX_UNANSWERED = 256;
+
+/** The same limit in bytes. A single larger request counts as well. */
+const MAX_UNANSWERED_BYTES = 1_048_576;
+
+/** What an unanswered request takes besides its frame. */
+const REQUEST_OVERHEAD = 1_024;
+
+/** The share of the memory limit that the unanswered requests of all connections may take. */
+const UNANSWERED_SHARE = 1 / 16;
+
+/** The events that a client may send before it has proven its identity. */
+const BEFORE_CONNECT: ReadonlySet<string> = new Set(['connect', 'ping']);
+
+/** Errors that a correct client never gets. */
+const INVALID: ReadonlySet<string> = new Set(['invalid', 'invalid_channel']);
+
+/**
+ * Answers a request of the protocol, whose data has been validated. If it throws a ProtocolError, the client gets that,
+ * and `internal` for any other error.
+ */
+export type Handler<E extends RequestEvent> = (
+  connection: Connection,
+  data: Requests[E]['data'],
+  request: Request,
+) => Requests[E]['reply'] | Promise<Requests[E]['reply']>;
+
+/** How an event of the protocol is answered. */
+interface Served {
+  readonly schema: z.ZodType;
+  readonly handler: (connection: Connection, data: unknown, request: Request) => unknown;
+}
+
+/** Passes each frame to its handler and sends the answer, in order per connection and channel. */
+@Injectable()
+export class Dispatcher {
+  /** Handlers of the protocol's own events. They bypass Nest, whose dispatch costs more than most of them do. */
+  private readonly served = new Map<string, Served>();
+  /** Events of custom gateways, with the index of their handler in {@link Connection.handlers}. */
+  private readonly events = new Map<string, number>();
+  /** What the unanswered requests of all connections take, in bytes. */
+  private unanswered = 0;
+  private readonly maxUnanswered: number;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(Metrics) private readonly metrics: Metrics,
+    @Inject(HeldMemory) { total }: HeldMemory,
+    @InjectPinoLogger(Dispatcher.name) private readonly logger: PinoLogger,
+  ) {
+    this.maxUnanswered = total * UNANSWERED_SHARE;
+  }
+
+  /** Registers handlers of the protocol's events; called while the application is built. */
+  serve(handlers: { readonly [E in RequestEvent]?: Handler<E> }): void {
+    for (const [event, handler] of Object.entries(handlers) as [RequestEvent, Served['handler']][]) {
+      this.served.set(event, { schema: requestSchemas[event], handler });
+    }
+  }
+
+  /** Stores what Nest bound for this connection. Called once per gateway class, always in the same order. */
+  bind(connection: Connection, handlers: readonly WsMessageHandler[]): void {
+    for (const { message, callback } of handlers) {
+      if (!this.events.has(message)) this.events.set(message, connection.handlers.length);
+      connection.handlers.push(callback as Connection['handlers'][number]);
+    }
+  }
+
+  /** @param within whether the frame is within its connection's rate. */
+  receive(connection: Connection, text: string, within = true): void {
+    this.metrics.totals.framesIn += 1;
+    const frame = decodeRequest(text);
+    if (isBadFrame(frame)) {
+      connection.refuseFrame(errorData(frame.code, frame.detail), frame.id);
+      return;
+    }
+    const { event, data, id } = frame;
+    if (!within) {
+      this.metrics.refusedRequests.inc({ event: this.knows(event) ? event : 'unknown', code: 'rate_limited' });
+      connection.sendText(encodeError(errorData('rate_limited'), id));
+    } else if (!this.knows(event)) {
+      connection.refuseFrame(errorData('unknown_event'), id);
+    } else if (id === undefined && EVENTS_WITH_ID.has(event)) {
+      connection.refuseFrame(errorData('id_required'));
+    } else if (id !== undefined && connection.requests.has(id)) {
+      connection.refuseFrame(errorData('id_reused'), id);
+    } else if (connection.identity === undefined && !BEFORE_CONNECT.has(event)) {
+      connection.refuseFrame(errorData('not_connected'), id);
+    } else if (event === 'ping' && data === undefined) {
+      // After everything that is answered in this turn, but before anything that takes longer: a late answer looks like
+      // a dead path.
+      if (id !== undefined) setImmediate(answerPing, connection, id);
+    } else {
+      this.unanswered += text.length + REQUEST_OVERHEAD;
+      connection.requests.add(
+        queueKeyOf(connection, data),
+        new Request(frame, text.length),
+        this.config.connection.concurrency,
+        (request) => this.answer(connection, request),
+      );
+      if (this.isBehind(connection, 1)) connection.pause();
+    }
+  }
+
+  private async answer(connection: Connection, request: Request): Promise<void> {
+    try {
+      // It was read together with others that exceed the rate, or it costs as much as many.
+      while (connection.isThrottled && connection.open) await connection.readOn;
+      if (connection.open) await this.answerOpen(connection, request);
+    } finally {
+      this.unanswered -= request.bytes + REQUEST_OVERHEAD;
+    }
+  }
+
+  private async answerOpen(connection: Connection, request: Request): Promise<void> {
+    const { event, id } = request.frame;
+    const reply = await this.handle(connection, request);
+    if (request.refusal !== undefined) {
+      this.metrics.refusedRequests.inc({ event, code: request.refusal.code });
+      if (INVALID.has(request.refusal.code)) connection.refuseFrame(request.refusal, id);
+      else connection.sendText(encodeError(request.refusal, id));
+    } else if (reply !== undefined) {
+      connection.sendText(reply);
+    }
+    request.answered();
+    if (!this.isBehind(connection, 0.5)) connection.resumeSoon();
+  }
+
+  /**
+   * Whether a connection has used at least this share of the unanswered requests, or bytes of them, that it may have.
+   * While all connections together have too many, it may have one at a time.
+   */
+  private isBehind({ requests }: Connection, share: number): boolean {
+    return (
+      (this.unanswered > this.maxUnanswered && requests.size > 1) ||
+      requests.size >= MAX_UNANSWERED * share ||
+      requests.bytes >= Math.max(MAX_UNANSWERED_BYTES, this.config.connection.maxPayload) * share
+    );
+  }
+
+  /** @returns the encoded reply, if one is wanted. */
+  private async handle(connection: Connection, request: Request): Promise<string | undefined> {
+    const { event, data, id } = request.frame;
+    try {
+      const served = this.served.get(event);
+      const result =
+        served === undefined
+          ? await currentRequest.run(request, () => this.callGateway(connection, request))
+          : await served.handler(connection, checked(served.schema, data), request);
+      return id === undefined ? undefined : encodeReply(id, result === undefined ? {} : result);
+    } catch (error) {
+      if (error instanceof ProtocolError) {
+        request.refusal = errorData(error.code, error.detail);
+        return undefined;
+      }
+      // A built-in handler failed, one of Nest's filters did, or what a handler returned is not JSON.
+      this.logger.error({ err: error, event, ...connection.logFields }, 'a request could not be answered');
+      request.refusal = errorData('internal');
+      return undefined;
+    }
+  }
+
+  /** Calls a handler of a custom gateway, as Nest bound it. */
+  private async callGateway(connection: Connection, { frame: { event, data } }: Request): Promise<unknown> {
+    const returned: unknown = await connection.handlers[this.events.get(event) ?? -1]?.(data, event);
+    return isObservable(returned) ? await lastValueFrom(returned, { defaultValue: undefined }) : returned;
+  }
+
+  private knows(event: string): boolean {
+    return this.served.has(event) || this.events.has(event);
+  }
+}
+
+function answerPing(connection: Connection, id: RequestId): void {
+  connection.sendText(encodeReply(id, {}));
+}
+
+/** Requests for one channel keep their order, and so do those that name no channel. */
+function queueKeyOf(connection: Connection, data: unknown): string {
+  if (typeof data !== 'object' || data === null || !('channel' in data) || typeof data.channel !== 'string') return '';
+  return data.channel === OWN_CHANNEL_ALIAS && connection.user !== undefined
+    ? userChannel(connection.user)
+    : data.channel;
+}

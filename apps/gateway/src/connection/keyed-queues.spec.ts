@@ -1,0 +1,104 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { KeyedQueues } from './keyed-queues.js';
+import { Request } from './request.js';
+
+/** Work that ends when the test says so. */
+class Workshop {
+  readonly begun: unknown[] = [];
+  private readonly ends = new Map<unknown, () => void>();
+
+  readonly work = ({ frame: { id } }: Request): Promise<void> => {
+    this.begun.push(id);
+    return new Promise((resolve) => this.ends.set(id, resolve));
+  };
+
+  get running(): unknown[] {
+    return [...this.ends.keys()];
+  }
+
+  async end(id: unknown): Promise<void> {
+    this.ends.get(id)?.();
+    this.ends.delete(id);
+    // Settled promises are passed on in microtasks.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function request(id: number): Request {
+  return new Request({ event: 'work', id });
+}
+
+describe('queues', () => {
+  it('begin at once, the next of a key when the one before has ended', async () => {
+    const sut = new KeyedQueues();
+    const shop = new Workshop();
+    for (const id of [1, 2]) sut.add('a', request(id), 16, shop.work);
+    sut.add('b', request(3), 16, shop.work);
+    expect(shop.begun).toEqual([1, 3]);
+    await shop.end(3);
+    expect(shop.begun).toEqual([1, 3]);
+    await shop.end(1);
+    expect(shop.begun).toEqual([1, 3, 2]);
+  });
+
+  it('know which ids are unanswered, and how many', async () => {
+    const sut = new KeyedQueues();
+    const shop = new Workshop();
+    expect(sut.has(1)).toBe(false);
+    for (const id of [1, 2]) sut.add('a', request(id), 16, shop.work);
+    expect([sut.has(1), sut.has(2), sut.has(3), sut.size]).toEqual([true, true, false, 2]);
+    await shop.end(1);
+    expect([sut.has(1), sut.has(2), sut.size]).toEqual([false, true, 1]);
+    await shop.end(2);
+    expect([sut.has(2), sut.size]).toEqual([false, 0]);
+  });
+
+  it('in any order of requests and ends keep their own order, run up to the bound, and leave nothing undone', async () => {
+    const step = fc.oneof(
+      fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd') }),
+      fc.record({ endOf: fc.nat({ max: 10 }) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 4 }),
+        fc.array(step, { maxLength: 40 }),
+        async (concurrency, steps) => {
+          const sut = new KeyedQueues();
+          const shop = new Workshop();
+          const lanes = new Map<string, number[]>();
+          let id = 0;
+          let ended = 0;
+          const check = (): void => {
+            expect(shop.running.length).toBeLessThanOrEqual(concurrency);
+            // Work that can begin has begun: no place is left free while a key waits.
+            const withWork = [...lanes.values()].filter((ids) => ids.some((one) => sut.has(one))).length;
+            expect(shop.running.length).toBe(Math.min(concurrency, withWork));
+            expect(sut.size).toBe(id - ended);
+          };
+          const end = async (which: number): Promise<void> => {
+            const one = shop.running[which % Math.max(1, shop.running.length)];
+            if (one === undefined) return;
+            ended += 1;
+            await shop.end(one);
+          };
+          for (const one of steps) {
+            if ('endOf' in one) {
+              await end(one.endOf);
+            } else {
+              id += 1;
+              lanes.set(one.key, [...(lanes.get(one.key) ?? []), id]);
+              sut.add(one.key, request(id), concurrency, shop.work);
+            }
+            check();
+          }
+          while (shop.running.length > 0) await end(0);
+          expect(sut.size).toBe(0);
+          expect(shop.begun).toHaveLength(id);
+          for (const ids of lanes.values()) expect(shop.begun.filter((one) => ids.includes(Number(one)))).toEqual(ids);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});

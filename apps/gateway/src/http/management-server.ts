@@ -1,0 +1,90 @@
+import { once } from 'node:events';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { errorData, ERRORS, type ErrorCode } from '@holdfast/protocol';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
+import { CONFIG, type Config } from '../config/index.js';
+import { smugglingRiskOf } from './request-smuggling.js';
+import { SOCKETS } from '../limits/descriptors.js';
+import { createHttpServer, requestsOf } from './http-server.js';
+import { PendingSockets } from './pending-sockets.js';
+import { Metrics } from '../metrics/metrics.js';
+import { SharedScrape } from '../metrics/shared-scrape.js';
+
+/** For Prometheus and people. Nobody else should connect. */
+const MAX_PENDING = 100;
+
+/** How long a request in progress may take when the process ends, in ms. */
+const REQUESTS_WITHIN_MS = 1_000;
+
+const SECURITY_HEADERS = {
+  'Cache-Control': 'no-store',
+  'Content-Security-Policy': "default-src 'none'",
+  'X-Content-Type-Options': 'nosniff',
+};
+
+/** Serves /metrics on its own port, which no ingress leads to. */
+@Injectable()
+export class ManagementServer implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly server: Server;
+  private readonly scrape: SharedScrape;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(Metrics) private readonly metrics: Metrics,
+    @InjectPinoLogger(ManagementServer.name) private readonly logger: PinoLogger,
+  ) {
+    this.scrape = new SharedScrape(() => metrics.registry.metrics());
+    this.server = createHttpServer(config, (request, response) => {
+      this.answer(request, response).catch((error: unknown) => {
+        this.logger.error({ err: error }, 'the metrics could not be collected');
+        if (response.headersSent) response.destroy();
+        else this.refuse(response, 'internal');
+      });
+    });
+    this.server.maxConnections = Math.min(SOCKETS.management, Number.MAX_SAFE_INTEGER);
+    new PendingSockets(this.server, Math.min(MAX_PENDING, SOCKETS.managementPending), metrics);
+  }
+
+  /** The port that it listens on. The configuration may have left the choice to the system. */
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.server.listen(this.config.managementPort);
+    await once(this.server, 'listening');
+  }
+
+  /** From now on each answer closes its connection. */
+  closeEach(): void {
+    requestsOf(this.server).closeEach();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    const closed = once(this.server, 'close');
+    this.server.close();
+    const timer = setTimeout(() => this.server.closeAllConnections(), REQUESTS_WITHIN_MS);
+    await closed;
+    clearTimeout(timer);
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+    const risk = smugglingRiskOf(request);
+    if (risk !== undefined) return this.refuse(response.setHeader('Connection', 'close'), 'invalid', risk);
+    const [path] = (request.url ?? '').split('?');
+    if (path !== '/metrics') return this.refuse(response, 'not_found', 'the metrics are at /metrics');
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return this.refuse(response.setHeader('Allow', 'GET, HEAD'), 'method_not_allowed');
+    }
+    const body = await this.scrape.get();
+    response.writeHead(200, { 'Content-Type': this.metrics.registry.contentType }).end(body);
+  }
+
+  private refuse(response: ServerResponse, code: ErrorCode, detail?: string): void {
+    response.writeHead(ERRORS[code].status, { 'Content-Type': 'application/json' });
+    response.end(JSON.stringify(errorData(code, detail)));
+  }
+}

@@ -1,0 +1,92 @@
+import type { Server } from 'node:http';
+import { setImmediate as polled, setTimeout as sleep } from 'node:timers/promises';
+import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
+import { CONFIG, type Config } from '../config/index.js';
+import { CLOSE_WITHIN_MS, type Connection } from '../connection/connection.js';
+import { Connections } from '../connection/connections.js';
+import { Lifecycle } from './lifecycle.js';
+import { requestsOf } from '../http/http-server.js';
+import { ManagementServer } from '../http/management-server.js';
+
+/** The share of the drain window that is left to the client that is asked last. */
+const LAST_SHARE = 1 / 6;
+const BATCH_EVERY_MS = 100;
+
+/**
+ * How long HTTP requests in progress may take after everything else has ended, in ms. The broker settles each call
+ * within 2 s.
+ */
+const REQUESTS_WITHIN_MS = 3_000;
+
+/** How long HTTP connections may then take to end, in ms. */
+const CLOSED_WITHIN_MS = 2_000;
+
+/**
+ * The time between SIGTERM and the end. Readiness fails at once. Upgrades are accepted during the settle time and then
+ * refused. Clients are asked to reconnect, in batches spread over the drain window, and those that remain are closed
+ * with 1012. HTTP requests are answered to the end, and each answer closes its connection, so that callers move as
+ * well.
+ */
+@Injectable()
+export class Drain implements BeforeApplicationShutdown {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(Connections) private readonly connections: Connections,
+    @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
+    @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
+    @Inject(ManagementServer) private readonly management: ManagementServer,
+    @InjectPinoLogger(Drain.name) private readonly logger: PinoLogger,
+  ) {}
+
+  async beforeApplicationShutdown(): Promise<void> {
+    const { settle, window } = this.config.drain;
+    this.lifecycle.stage = 'settling';
+    this.logger.info({ connections: this.connections.count, settle, window }, 'stopping: no longer ready');
+    const server = this.adapterHost.httpAdapter.getHttpServer() as Server;
+    requestsOf(server).closeEach();
+    this.management.closeEach();
+    await sleep(settle);
+
+    this.lifecycle.stage = 'draining';
+    const end = performance.now() + window;
+    await this.inviteAll(this.connections.all(), window, end);
+    await this.untilNoneIsLeft(end - performance.now());
+    for (const connection of this.connections.all()) connection.close('restart');
+    await this.untilNoneIsLeft(2 * CLOSE_WITHIN_MS);
+    this.logger.info('drained');
+    await this.endRequests(server);
+  }
+
+  /** Nest stops the HTTP server next, and Node would wait forever for a request that is never completed. */
+  private async endRequests(server: Server): Promise<void> {
+    const requests = requestsOf(server);
+    const end = performance.now() + REQUESTS_WITHIN_MS;
+    while (requests.underWay > 0 && performance.now() < end) await sleep(BATCH_EVERY_MS / 2);
+    setTimeout(() => server.closeAllConnections(), CLOSED_WITHIN_MS).unref();
+    // Nest closes idle connections next. Reading what has arrived by now makes sure that none of them has a request.
+    await polled();
+  }
+
+  /**
+   * Spreads the invitations evenly, so that the other pods get a steady stream and not a storm. All clients have until
+   * the end, since the pods that they move to may have just started, and be slow.
+   */
+  private async inviteAll(connections: Connection[], window: number, end: number): Promise<void> {
+    const last = window * LAST_SHARE;
+    let asked = 0;
+    while (asked < connections.length && this.connections.count > 0) {
+      const left = Math.max(end - performance.now(), last);
+      const share = window === 0 ? 1 : (window - left) / (window - last);
+      const due = Math.min(connections.length, Math.ceil(connections.length * share));
+      for (; asked < due; asked += 1) connections[asked]?.inviteElsewhere(Math.round(left), 'draining');
+      if (asked < connections.length) await sleep(BATCH_EVERY_MS);
+    }
+  }
+
+  private async untilNoneIsLeft(ms: number): Promise<void> {
+    const end = performance.now() + ms;
+    while (this.connections.count > 0 && performance.now() < end) await sleep(BATCH_EVERY_MS / 2);
+  }
+}

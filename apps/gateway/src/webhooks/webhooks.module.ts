@@ -1,5 +1,0 @@
-import { Module } from '@nestjs/common';
-import { AuthorizationWebhook } from './authorization-webhook.js';
-
-@Module({ providers: [AuthorizationWebhook], exports: [AuthorizationWebhook] })
-export class WebhooksModule {}

@@ -155,7 +155,7 @@ describe('through the Service with sessionAffinity.mode=clientIP', () => {
 
   it('each address stays on its pod', async () => {
     const all = await Promise.all(clients.names.map((client) => clients.connect(client, url(), { times: 20 })));
-    for (const told of all) expect(new Set(reached).size).toBe(1);
+    for (const reached of all) expect(new Set(reached).size).toBe(1);
     console.log(`clientIP: ${clients.names.length} addresses on ${new Set(all.flat()).size} pods`);
     expect(new Set(all.flat()).size).toBeGreaterThan(1);
   });

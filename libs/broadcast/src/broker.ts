@@ -247,18 +247,3 @@ export interface Broker {
   /** Carries an opaque text to every pod, this one included. */
   signal(signal: string): Promise<void>;
 }
-
-/** The broker refused or could not be asked: nothing was stored. */
-export class BrokerUnavailableError extends Error {
-  override readonly name = 'BrokerUnavailableError';
-}
-
-/** The broker did not answer in time: it may have been stored. */
-export class BrokerUnknownError extends Error {
-  override readonly name = 'BrokerUnknownError';
-}
-
-/** The key was used before, by the same publisher and on the same channel, with other data. */
-export class KeyConflictError extends Error {
-  override readonly name = 'KeyConflictError';
-}

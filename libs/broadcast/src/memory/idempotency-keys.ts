@@ -1,4 +1,5 @@
-import { KeyConflictError, type Idempotency, type Position } from '../broker.js';
+import type { Idempotency, Position } from '../broker.js';
+import { KeyConflictError } from '../errors.js';
 import { ExpiryQueue, type Expiring } from './expiry-queue.js';
 
 interface KnownKey extends Expiring {

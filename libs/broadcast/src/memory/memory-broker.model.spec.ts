@@ -1,13 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import {
-  KeyConflictError,
-  UNPUBLISHED_TTL,
-  type BrokerEvents,
-  type HistoryQuery,
-  type Position,
-  type Publication,
-} from '../broker.js';
+import { UNPUBLISHED_TTL, type BrokerEvents, type HistoryQuery, type Position, type Publication } from '../broker.js';
+import { KeyConflictError } from '../errors.js';
 import { MemoryBroker } from './memory-broker.js';
 import { MemoryStore } from './memory-store.js';
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { BrokerUnavailableError, UNPUBLISHED_TTL, type StreamOptions } from '../broker.js';
+import { UNPUBLISHED_TTL, type StreamOptions } from '../broker.js';
+import { BrokerUnavailableError } from '../errors.js';
 import { heapUsed } from '../testing/heap-used.js';
 import { Pod } from '../testing/pod.js';
 import { MemoryBroker } from './memory-broker.js';

@@ -1,21 +1,21 @@
-import {
-  BrokerUnavailableError,
-  type Broker,
-  type BrokerEvents,
-  type BrokerHealth,
-  type ChannelsQuery,
-  type Connection,
-  type History,
-  type HistoryQuery,
-  type Member,
-  type Members,
-  type MembersQuery,
-  type MembershipChange,
-  type Position,
-  type PublishRequest,
-  type PublishResult,
-  type StreamOptions,
+import type {
+  Broker,
+  BrokerEvents,
+  BrokerHealth,
+  ChannelsQuery,
+  Connection,
+  History,
+  HistoryQuery,
+  Member,
+  Members,
+  MembersQuery,
+  MembershipChange,
+  Position,
+  PublishRequest,
+  PublishResult,
+  StreamOptions,
 } from '../broker.js';
+import { BrokerUnavailableError } from '../errors.js';
 import { shieldedEvents } from '../shielded-events.js';
 import { MemoryStore } from './memory-store.js';
 import { sortedPage } from './sorted-page.js';

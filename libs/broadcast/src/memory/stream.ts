@@ -7,7 +7,7 @@ import {
   type StreamOptions,
 } from '../broker.js';
 import type { Expiring } from './expiry-queue.js';
-import { pageOf, PublicationLog } from './publication-log.js';
+import { pageOf, PublicationLog } from '../delivery/publication-log.js';
 
 /** A channel's stream, from its first use until its position expires. */
 export class Stream implements Expiring {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { BrokerUnknownError, type BrokerEvents, type Connection, type Member, type Position } from '../broker.js';
+import type { BrokerEvents, Connection, Member, Position } from '../broker.js';
+import { BrokerUnknownError } from '../errors.js';
 
 /** A whole number of at most 2^53 - 1, as the scripts write it. */
 const wholeNumber = z

@@ -1,48 +1,47 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  BrokerUnavailableError,
-  KeyConflictError,
-  type Broker,
-  type BrokerEvents,
-  type BrokerHealth,
-  type ChannelsQuery,
-  type Connection as ClientConnection,
-  type History,
-  type HistoryQuery,
-  type Member,
-  type Members,
-  type MembersQuery,
-  type MembershipChange,
-  type Position,
-  type PublishRequest,
-  type PublishResult,
-  type StreamOptions,
+import type {
+  Broker,
+  BrokerEvents,
+  BrokerHealth,
+  ChannelsQuery,
+  Connection as ClientConnection,
+  History,
+  HistoryQuery,
+  Member,
+  Members,
+  MembersQuery,
+  MembershipChange,
+  Position,
+  PublishRequest,
+  PublishResult,
+  StreamOptions,
 } from '../broker.js';
-import { Calls } from '../calls.js';
+import { BrokerUnavailableError, KeyConflictError } from '../errors.js';
+import { Calls } from '../call-deadlines.js';
 import { shieldedEvents } from '../shielded-events.js';
 import { steadyNow } from '../steady-clock.js';
-import { sizeArgument, ttlArgument } from './arguments.js';
-import { ChannelList } from './channel-list.js';
-import { ClusterTopology } from './cluster-topology.js';
+import { sizeArgument, ttlArgument } from './client/arguments.js';
+import { ChannelList } from './stores/channel-list.js';
+import { ClusterTopology } from './topology/cluster-topology.js';
 import { positionIn, RedisInput } from './input.js';
-import { Names, SIGNALS_TAG } from './names.js';
-import { PodIndex } from './pod-index.js';
-import { PodLease } from './pod-lease.js';
-import { PodStore, UNSWEPT_TTL } from './pod-store.js';
-import { Presence } from './presence.js';
-import { RecentBudget } from './recent-publications.js';
-import type { NodeEvents } from './redis-node.js';
-import { ConnectionRegistry } from './registry.js';
-import { Router } from './router.js';
+import { Names, SIGNALS_TAG } from './keyspace.js';
+import { PodIndex } from '../membership/pod-index.js';
+import { PodLease } from '../membership/pod-lease.js';
+import { PodStore, UNSWEPT_TTL } from './stores/pod-store.js';
+import { Presence } from './stores/presence-store.js';
+import { RecentBudget } from '../delivery/recent-publications.js';
+import type { NodeEvents } from './topology/redis-node.js';
+import { ConnectionRegistry } from './stores/connection-store.js';
+import { Router } from './topology/router.js';
 import { SCRIPTS } from './scripts/index.js';
-import { SignalListener } from './signal-listener.js';
-import { SingleTopology } from './single-topology.js';
-import { StreamReader } from './stream-reader.js';
-import { Subscriptions } from './subscriptions.js';
-import type { Topology } from './topology.js';
-import { Touches } from './touches.js';
-import { Upkeep } from './upkeep.js';
+import { SignalListener } from './pubsub/signal-listener.js';
+import { SingleTopology } from './topology/single-topology.js';
+import { StreamReader } from '../delivery/history-reader.js';
+import { Subscriptions } from '../delivery/subscriptions.js';
+import type { Topology } from './topology/topology.js';
+import { Touches } from './pubsub/attachments.js';
+import { Upkeep } from '../membership/upkeep.js';
 import { presentSettings } from './url.js';
 
 const NOT_RUNNING = 'the Redis broker is not running';
@@ -79,7 +78,7 @@ export class RedisBroker implements Broker {
 
   /**
    * @param url tells the present one: new connections take credentials and TLS from it, all else stays as it was first.
-   * @throws RedisUrlError
+   * @throws BrokerUrlError
    */
   constructor(url: () => string) {
     const settings = presentSettings(url);

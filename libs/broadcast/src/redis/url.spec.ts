@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseRedisUrl, presentSettings, RedisUrlError } from './url.js';
+import { BrokerUrlError } from '../errors.js';
+import { parseRedisUrl, presentSettings } from './url.js';
 
 const DEFAULTS = {
   mode: 'standalone',
@@ -60,7 +61,7 @@ describe('a Redis URL', () => {
     ['redis://', 'expected HOST or HOST:PORT'],
     ['rediss://h?tlsCa=/nowhere/ca.pem', 'tlsCa: the file cannot be read'],
   ])('%s is refused', (url, message) => {
-    expect(() => parseRedisUrl(url)).toThrow(new RedisUrlError(message));
+    expect(() => parseRedisUrl(url)).toThrow(new BrokerUrlError(message));
   });
 
   it.each([
@@ -72,7 +73,7 @@ describe('a Redis URL', () => {
     'redis://h?prefix=hunter2{&db=1',
     'redis:hunter2',
   ])('%s is refused without repeating what may be a secret', (url) => {
-    expect(() => parseRedisUrl(url)).toThrow(RedisUrlError);
+    expect(() => parseRedisUrl(url)).toThrow(BrokerUrlError);
     expect(() => parseRedisUrl(url)).not.toThrow(/hunter2/);
   });
 });
@@ -102,6 +103,6 @@ describe('the settings of a URL that changes', () => {
   });
 
   it('must be usable in the beginning', () => {
-    expect(() => presentSettings(() => 'redis://')).toThrow(RedisUrlError);
+    expect(() => presentSettings(() => 'redis://')).toThrow(BrokerUrlError);
   });
 });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
-import type { Address } from './address.js';
+import { BrokerUrlError } from '../errors.js';
+import type { Address } from './client/address.js';
 
 export type RedisMode = 'standalone' | 'sentinel' | 'cluster';
 
@@ -27,11 +28,6 @@ export interface RedisSettings {
   readonly wait: number;
   /** ms for which they are waited for. */
   readonly waitTimeout: number;
-}
-
-/** A Redis URL that cannot be used. The message names the part, never its value: it may be a password. */
-export class RedisUrlError extends Error {
-  override readonly name = 'RedisUrlError';
 }
 
 const MODES: ReadonlyMap<string, readonly [mode: RedisMode, tls: boolean]> = new Map([
@@ -67,35 +63,35 @@ const COMMON_PARAMETERS = ['prefix', 'wait', 'waitTimeout'];
 const TLS_PARAMETERS = ['tlsCa', 'tlsCert', 'tlsKey', 'tlsServerName'];
 
 /**
- * @throws RedisUrlError
+ * @throws BrokerUrlError
  */
 export function parseRedisUrl(url: string): RedisSettings {
   const [, scheme = '', userInfo, hosts = '', path = '', query = ''] = URL_PARTS.exec(url) ?? [];
   const [mode, isTls] = MODES.get(scheme.toLowerCase()) ?? [];
   if (mode === undefined || isTls === undefined) {
-    throw new RedisUrlError('expected SCHEME://USER:PASSWORD@HOST:PORT; special characters percent-encoded');
+    throw new BrokerUrlError('expected SCHEME://USER:PASSWORD@HOST:PORT; special characters percent-encoded');
   }
   const parameters = parseQuery(query, [...PARAMETERS[mode], ...COMMON_PARAMETERS, ...(isTls ? TLS_PARAMETERS : [])]);
   const integer = (name: string, fallback: number, max: number): number => {
     const text = parameters.get(name) ?? `${fallback}`;
     const value = Number(text);
-    if (!/^\d+$/.test(text) || value > max) throw new RedisUrlError(`${name}: expected an integer from 0 to ${max}`);
+    if (!/^\d+$/.test(text) || value > max) throw new BrokerUrlError(`${name}: expected an integer from 0 to ${max}`);
     return value;
   };
   const prefix = parameters.get('prefix') ?? 'holdfast';
   // Braces would decide the slot of every key on a cluster.
   if (!/^[^{}\s]{1,64}$/.test(prefix)) {
-    throw new RedisUrlError('prefix: expected 1 to 64 characters without braces and spaces');
+    throw new BrokerUrlError('prefix: expected 1 to 64 characters without braces and spaces');
   }
   const isSentinel = mode === 'sentinel';
   const segment = decode('path', path);
   if (mode === 'standalone' && segment !== '') {
-    if (parameters.has('db')) throw new RedisUrlError('db: given twice, in the path and as a parameter');
+    if (parameters.has('db')) throw new BrokerUrlError('db: given twice, in the path and as a parameter');
     parameters.set('db', segment);
   }
-  if (isSentinel && segment === '') throw new RedisUrlError('expected the name of the primary as path: …/mymaster');
+  if (isSentinel && segment === '') throw new BrokerUrlError('expected the name of the primary as path: …/mymaster');
   if (mode === 'cluster' && segment !== '')
-    throw new RedisUrlError('a cluster has only one database: expected no path');
+    throw new BrokerUrlError('a cluster has only one database: expected no path');
   return {
     mode,
     addresses: parseHosts(hosts, isSentinel ? SENTINEL_PORT : PORT, mode),
@@ -115,7 +111,7 @@ export function parseRedisUrl(url: string): RedisSettings {
  * their files hold them now, so that they can be rotated while connections are open. A URL that cannot be used changes
  * nothing.
  *
- * @throws RedisUrlError where it cannot be used from the beginning.
+ * @throws BrokerUrlError where it cannot be used from the beginning.
  */
 export function presentSettings(url: () => string): RedisSettings {
   const first = parseRedisUrl(url());
@@ -124,7 +120,7 @@ export function presentSettings(url: () => string): RedisSettings {
     try {
       latest = parseRedisUrl(url());
     } catch (error) {
-      if (!(error instanceof RedisUrlError)) throw error;
+      if (!(error instanceof BrokerUrlError)) throw error;
     }
     return latest;
   };
@@ -148,9 +144,9 @@ function parseQuery(query: string, known: readonly string[]): Map<string, string
     if (!known.includes(name)) {
       // Whoever left the value without a name may have written a password here.
       const shown = /^[a-z]{1,32}$/i.test(name) ? name : '';
-      throw new RedisUrlError(`unknown parameter ${shown}; known here: ${known.join(', ')}`);
+      throw new BrokerUrlError(`unknown parameter ${shown}; known here: ${known.join(', ')}`);
     }
-    if (parameters.has(name)) throw new RedisUrlError(`${name}: given twice`);
+    if (parameters.has(name)) throw new BrokerUrlError(`${name}: given twice`);
     parameters.set(name, value);
   }
   return parameters;
@@ -161,11 +157,11 @@ function parseHosts(hosts: string, port: number, mode: RedisMode): Address[] {
     const [, ipv6, name, digits] = HOST.exec(text) ?? [];
     const host = ipv6 ?? name;
     const number = digits === undefined ? port : Number(digits);
-    if (host === undefined || number < 1 || number > MAX_PORT) throw new RedisUrlError('expected HOST or HOST:PORT');
+    if (host === undefined || number < 1 || number > MAX_PORT) throw new BrokerUrlError('expected HOST or HOST:PORT');
     return { host, port: number };
   });
   if (mode === 'standalone' && addresses.length > 1) {
-    throw new RedisUrlError('several hosts: expected redis+sentinel:// or redis+cluster://');
+    throw new BrokerUrlError('several hosts: expected redis+sentinel:// or redis+cluster://');
   }
   return addresses;
 }
@@ -184,7 +180,7 @@ function decode(part: string, text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw new RedisUrlError(`${part}: not percent-encoded correctly`);
+    throw new BrokerUrlError(`${part}: not percent-encoded correctly`);
   }
 }
 
@@ -195,7 +191,7 @@ function tlsOptions(parameters: ReadonlyMap<string, string>): ConnectionOptions 
     try {
       return readFileSync(path);
     } catch {
-      throw new RedisUrlError(`${name}: the file cannot be read`);
+      throw new BrokerUrlError(`${name}: the file cannot be read`);
     }
   };
   const [ca, cert, key] = [file('tlsCa'), file('tlsCert'), file('tlsKey')];

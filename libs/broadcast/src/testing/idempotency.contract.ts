@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { KeyConflictError, type Idempotency } from '../broker.js';
+import type { Idempotency } from '../broker.js';
+import { KeyConflictError } from '../errors.js';
 import type { Cluster } from './describe-broker.js';
 import { LASTING, until } from './pod.js';
 

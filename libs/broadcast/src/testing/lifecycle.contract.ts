@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BrokerUnavailableError } from '../broker.js';
+import { BrokerUnavailableError } from '../errors.js';
 import { CALLS } from './calls.js';
 import type { Cluster } from './describe-broker.js';
 import { LASTING, until } from './pod.js';

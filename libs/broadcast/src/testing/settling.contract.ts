@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BrokerUnavailableError, BrokerUnknownError, CALL_LIMIT, LIFECYCLE_LIMIT, type Broker } from '../broker.js';
+import { CALL_LIMIT, LIFECYCLE_LIMIT, type Broker } from '../broker.js';
+import { BrokerUnavailableError, BrokerUnknownError } from '../errors.js';
 import { CALLS, READING } from './calls.js';
 import type { BrokerServer } from './describe-broker.js';
 import { LASTING, Pod } from './pod.js';

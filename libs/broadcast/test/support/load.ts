@@ -1,16 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import {
-  BrokerUnavailableError,
-  BrokerUnknownError,
-  type Broker,
-  type BrokerEvents,
-  type BrokerInput,
-  type Position,
-  type Publication,
-  type PublishResult,
-  type StreamOptions,
+import type {
+  Broker,
+  BrokerEvents,
+  BrokerInput,
+  Position,
+  Publication,
+  PublishResult,
+  StreamOptions,
 } from '../../src/broker.js';
+import { BrokerUnavailableError, BrokerUnknownError } from '../../src/errors.js';
 import { eventually } from './redis-servers.js';
 
 export const STREAM: StreamOptions = { historySize: 10_000, historyTtl: 600_000, positionTtl: 600_000 };

@@ -1,9 +1,9 @@
-import { BrokerUnavailableError, BrokerUnknownError } from '../../src/broker.js';
-import { Holdings, type Held, type HoldingsStore, type PutBack } from '../../src/redis/holdings.js';
-import type { PodIndexKind } from '../../src/redis/names.js';
-import { PodIndex, type IndexStore } from '../../src/redis/pod-index.js';
-import { LEASE, PodLease, type Heartbeat, type LeaseStore } from '../../src/redis/pod-lease.js';
-import { Upkeep, type SweepStore } from '../../src/redis/upkeep.js';
+import { BrokerUnavailableError, BrokerUnknownError } from '../../src/errors.js';
+import { Holdings, type Held, type HoldingsStore, type PutBack } from '../../src/membership/leased-entries.js';
+import type { PodIndexKind } from '../../src/redis/keyspace.js';
+import { PodIndex, type IndexStore } from '../../src/membership/pod-index.js';
+import { LEASE, PodLease, type Heartbeat, type LeaseStore } from '../../src/membership/pod-lease.js';
+import { Upkeep, type SweepStore } from '../../src/membership/upkeep.js';
 
 const CLAIM = 10_000;
 const PAGE = 50;

@@ -5,7 +5,7 @@ import { PROBE } from './probe.js';
 import { PUBLISH } from './publish.js';
 import { CONNECTIONS, REGISTER, REMOVE, REREGISTER, SWEEP_USER, UNREGISTER } from './registry.js';
 import type { Script } from './script.js';
-import { RELEASE, TOUCH } from './touch.js';
+import { RELEASE, TOUCH } from './attach.js';
 
 export type { Script } from './script.js';
 

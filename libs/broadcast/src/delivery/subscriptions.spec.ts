@@ -1,0 +1,132 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { BrokerEvents, Position, StreamOptions } from '../broker.js';
+import type { Connection } from '../redis/client/connection.js';
+import { RecentBudget } from './recent-publications.js';
+import type { StreamReader } from './history-reader.js';
+import type { Subscription } from './subscription.js';
+import { Subscriptions } from './subscriptions.js';
+import type { Topology } from '../redis/topology/topology.js';
+import type { Touches } from '../redis/pubsub/attachments.js';
+
+const OPTIONS: StreamOptions = { historySize: 10, historyTtl: 1_000, positionTtl: 1_000 };
+const START: Position = { epoch: 'e', offset: 0 };
+
+const connection = {} as Partial<Connection> as Connection;
+
+describe('subscriptions', () => {
+  const calls: string[] = [];
+  const delivered: number[] = [];
+  const asked: string[] = [];
+  const touches = {
+    ask: async (subscription: Subscription) => {
+      asked.push(subscription.channel);
+      if (subscription.connection === undefined) calls.push('subscribe');
+      subscription.connection = connection;
+      return START;
+    },
+    release: async (subscription: Subscription) => {
+      subscription.connection = undefined;
+      calls.push('unsubscribe');
+    },
+  } as Partial<Touches> as Touches;
+  let sut: Subscriptions;
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    calls.length = 0;
+    delivered.length = 0;
+    const events = {
+      onPublication: (_, { offset }) => delivered.push(offset),
+    } as Partial<BrokerEvents> as BrokerEvents;
+    const topology = { isMoving: () => false } as Partial<Topology> as Topology;
+    sut = new Subscriptions(topology, touches, {
+      events,
+      reader: {} as StreamReader,
+      budget: new RecentBudget(),
+      now: () => 0,
+    });
+    sut.start();
+  });
+  afterEach(() => {
+    sut.close();
+    vi.useRealTimers();
+  });
+
+  it('outlive their last subscriber for a while, so that coming back costs nothing', async () => {
+    await sut.subscribe('a', OPTIONS);
+    await sut.unsubscribe('a');
+    await vi.advanceTimersByTimeAsync(2_000);
+    await sut.subscribe('a', OPTIONS);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(calls).toEqual(['subscribe']);
+    await sut.unsubscribe('a');
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(calls).toEqual(['subscribe', 'unsubscribe']);
+    expect(sut.stream('a')).toBeUndefined();
+  });
+
+  it('begin again also where that meets the end of the former one', async () => {
+    await sut.subscribe('a', OPTIONS);
+    await sut.unsubscribe('a');
+    vi.advanceTimersByTime(3_000);
+    // The end has its turn after this call.
+    const again = sut.subscribe('a', OPTIONS);
+    expect(await again).toEqual(START);
+    expect(calls).toEqual(['subscribe', 'unsubscribe', 'subscribe']);
+    sut.receive(connection, 'a', 'pe 1 0 x');
+    expect(delivered).toEqual([1]);
+  });
+
+  it('tell nothing while nobody is subscribed, and go on without a hole', async () => {
+    await sut.subscribe('a', OPTIONS);
+    sut.receive(connection, 'a', 'pe 1 0 x');
+    await sut.unsubscribe('a');
+    sut.receive(connection, 'a', 'pe 2 0 x');
+    expect(await sut.subscribe('a', OPTIONS)).toEqual({ epoch: 'e', offset: 2 });
+    sut.receive(connection, 'a', 'pe 3 0 x');
+    expect(delivered).toEqual([1, 3]);
+  });
+
+  it('ask the server for nothing while nothing comes, however many they are', async () => {
+    for (let index = 0; index < 500; index += 1) await sut.subscribe(`idle ${index}`, OPTIONS);
+    asked.length = 0;
+    await vi.advanceTimersByTimeAsync(30 * 60_000);
+    expect(asked).toEqual([]);
+  });
+
+  it('keep their positions from expiring, long before the server would forget them', async () => {
+    await sut.subscribe('a', OPTIONS);
+    asked.length = 0;
+    await vi.advanceTimersByTimeAsync(2 * 3_600_000);
+    expect(asked.length).toBeGreaterThanOrEqual(1);
+    expect(asked.length).toBeLessThan(5);
+  });
+
+  it('compare their position with the server 30 s after their last message, once', async () => {
+    for (const channel of ['quiet', 'busy', 'idle']) await sut.subscribe(channel, OPTIONS);
+    asked.length = 0;
+    sut.receive(connection, 'quiet', 'pe 1 0 x');
+    for (let offset = 1; offset <= 10; offset += 1) {
+      sut.receive(connection, 'busy', `pe ${offset} 0 x`);
+      await vi.advanceTimersByTimeAsync(10_000);
+      expect(asked).toEqual(offset < 3 ? [] : ['quiet']);
+    }
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(asked).toEqual(['quiet', 'busy']);
+  });
+
+  it('compare their position soon where what was published here does not come', async () => {
+    for (const channel of ['lost', 'heard']) await sut.subscribe(channel, OPTIONS);
+    asked.length = 0;
+    for (const channel of ['lost', 'heard']) sut.published(channel, { epoch: 'e', offset: 1 });
+    sut.receive(connection, 'heard', 'pe 1 0 x');
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(asked).toEqual(['lost']);
+  });
+
+  it('hear only the connection that serves them now', async () => {
+    await sut.subscribe('a', OPTIONS);
+    sut.receive({} as Connection, 'a', 'pe 1 0 x');
+    expect(delivered).toEqual([]);
+  });
+});

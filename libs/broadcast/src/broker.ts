@@ -5,7 +5,7 @@ export interface Position {
 }
 
 /** What a broker keeps and carries. `payload` is opaque to it. */
-export interface Publication {
+export interface StoredPublication {
   readonly offset: number;
   /** The broker's clock, in ms since the Unix epoch. */
   readonly time: number;
@@ -73,7 +73,7 @@ export interface HistoryQuery {
 
 /** The position is the channel's present one. A channel without a stream has offset 0, in an epoch of no use to anyone. */
 export interface History extends Position {
-  readonly publications: readonly Publication[];
+  readonly publications: readonly StoredPublication[];
   /**
    * Whether nothing between `since` and the first of `publications` is missing: the epoch is the same, the offset is
    * not from the future and the history reaches back to it. True without `since`. Where false, `publications` holds
@@ -92,7 +92,7 @@ export interface ChannelsQuery {
 }
 
 /** Someone in a channel. `details` is opaque to the broker. */
-export interface Member {
+export interface ChannelMember {
   readonly client: string;
   readonly details: string;
 }
@@ -104,9 +104,9 @@ export interface MembersQuery {
   readonly maxBytes?: number | undefined;
 }
 
-export interface Members {
+export interface MemberList {
   /** At most as many as were asked for, in the order in which they joined. */
-  readonly members: readonly Member[];
+  readonly members: readonly ChannelMember[];
   /** All of them. */
   readonly count: number;
 }
@@ -120,7 +120,7 @@ export interface MembershipChange {
 }
 
 /** A client's connection, as the registry knows it. `holder` tells two connections of one client apart. */
-export interface Connection {
+export interface RegisteredConnection {
   readonly client: string;
   readonly holder: string;
   readonly user: string;
@@ -138,11 +138,11 @@ export interface BrokerEvents {
    * A publication on a subscribed channel. Offsets follow each other without a hole, beginning after the position that
    * `subscribe` gave or `onGap` announced.
    */
-  onPublication(channel: string, publication: Publication): void;
+  onPublication(channel: string, publication: StoredPublication): void;
   /** What lies between the last publication and `position` is lost, or the stream began anew. */
   onGap(channel: string, position: Position): void;
-  onJoin(channel: string, member: Member): void;
-  onLeave(channel: string, member: Member): void;
+  onJoin(channel: string, member: ChannelMember): void;
+  onLeave(channel: string, member: ChannelMember): void;
   /** Joins or leaves of a subscribed channel may not have been told: `members` has the whole list. */
   onPresenceGap(channel: string): void;
   /**
@@ -150,7 +150,7 @@ export interface BrokerEvents {
    * leave could not be done at its time, or it was brought back to a broker that had lost it. Told to one pod, subscribed or
    * not, beside `onJoin` and `onLeave`.
    */
-  onBelated(event: 'join' | 'leave', channel: string, member: Member, count: number): void;
+  onLateMembership(event: 'join' | 'leave', channel: string, member: ChannelMember, count: number): void;
   /** A signal of any pod, this one included. */
   onSignal(signal: string): void;
   /**
@@ -233,16 +233,16 @@ export interface Broker {
    * Puts a member into a channel. A client that is in it already changes hands without a word, unless its details
    * changed: those are announced by `onJoin`.
    */
-  join(channel: string, member: Member, holder: string): Promise<MembershipChange>;
+  join(channel: string, member: ChannelMember, holder: string): Promise<MembershipChange>;
   /** Takes a client out of a channel, unless another holder has it by now. */
   leave(channel: string, client: string, holder: string): Promise<MembershipChange>;
-  members(channel: string, query: MembersQuery): Promise<Members>;
+  members(channel: string, query: MembersQuery): Promise<MemberList>;
 
   /** Notes that a user's client is connected here; a later holder of the same client takes its place. */
-  register(connection: Connection): Promise<void>;
+  register(connection: RegisteredConnection): Promise<void>;
   /** Forgets a client, unless another holder has it by now. */
   unregister(user: string, client: string, holder: string): Promise<void>;
-  connections(user: string): Promise<readonly Connection[]>;
+  connections(user: string): Promise<readonly RegisteredConnection[]>;
 
   /** Carries an opaque text to every pod, this one included. */
   signal(signal: string): Promise<void>;

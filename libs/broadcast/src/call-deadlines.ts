@@ -14,7 +14,7 @@ interface Pending {
  * Settles every call of a broker within {@link CALL_LIMIT}, whatever it waits for, and with an error of the contract or
  * none. All calls have the same limit, so they are due in the order in which they began, and one timer serves them all.
  */
-export class Calls {
+export class CallDeadlines {
   readonly #pending = new Set<Pending>();
   readonly #onFault: (error: unknown) => void;
   #timer: NodeJS.Timeout | undefined;

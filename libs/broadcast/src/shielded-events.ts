@@ -45,9 +45,9 @@ export function shieldedEvents(events: BrokerEvents): BrokerEvents {
         failed(error);
       }
     },
-    onBelated(event, channel, member, count) {
+    onLateMembership(event, channel, member, count) {
       try {
-        events.onBelated(event, channel, member, count);
+        events.onLateMembership(event, channel, member, count);
       } catch (error) {
         failed(error);
       }

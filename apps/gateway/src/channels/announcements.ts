@@ -1,4 +1,4 @@
-import type { Member } from '@holdfast/broadcast';
+import type { ChannelMember } from '@holdfast/broadcast';
 
 export type PresenceEvent = 'join' | 'leave';
 
@@ -6,14 +6,14 @@ export type PresenceEvent = 'join' | 'leave';
 interface Change {
   /** What listeners know of the client: its details, null if they know that it is absent, undefined if nobody knows. */
   known: string | null | undefined;
-  first: { readonly at: number; readonly event: PresenceEvent; readonly member: Member };
-  last: { at: number; event: PresenceEvent; member: Member };
+  first: { readonly at: number; readonly event: PresenceEvent; readonly member: ChannelMember };
+  last: { at: number; event: PresenceEvent; member: ChannelMember };
 }
 
 /** Something to announce, and to whom: to listeners whose list is older than `after`, and not older than `from`. */
 export interface Announcement {
   readonly event: PresenceEvent;
-  readonly member: Member;
+  readonly member: ChannelMember;
   readonly from: number;
   readonly after: number;
 }
@@ -32,7 +32,7 @@ export class Announcements {
   }
 
   /** @param at counts events: a list that was read later holds what this one did. */
-  add(event: PresenceEvent, member: Member, at: number): void {
+  add(event: PresenceEvent, member: ChannelMember, at: number): void {
     const { client } = member;
     const one = { at, event, member };
     const change = this.changes.get(client);
@@ -46,7 +46,7 @@ export class Announcements {
   }
 
   /** Notes what was announced at once. */
-  told(event: PresenceEvent, { client, details }: Member): void {
+  told(event: PresenceEvent, { client, details }: ChannelMember): void {
     this.before.set(client, event === 'join' ? details : null);
   }
 

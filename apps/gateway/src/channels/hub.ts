@@ -21,7 +21,9 @@ export interface OccupancyListener {
 
 /** The channels that connections of this pod are subscribed to; the broker is asked for these and no others. */
 @Injectable()
-export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSignal' | 'onInvalid' | 'onFault'> {
+export class Hub
+  implements OnModuleInit, Omit<BrokerEvents, 'onLateMembership' | 'onSignal' | 'onInvalid' | 'onFault'>
+{
   private readonly channels = new Map<string, LocalChannel>();
   private subscriptions = 0;
   private listener: OccupancyListener | undefined;

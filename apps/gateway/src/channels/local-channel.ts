@@ -1,4 +1,4 @@
-import type { Member as BrokerMember, Position, Publication } from '@holdfast/broadcast';
+import type { ChannelMember, Position, StoredPublication } from '@holdfast/broadcast';
 import { encodeNotice, type Members } from '@holdfast/protocol';
 import type { BrokerInputs } from '../broker-input/broker-inputs.js';
 import type { NamespaceOptions } from '../config/index.js';
@@ -9,7 +9,7 @@ import { decodeMember } from './member.js';
 import { encodeMessage, isReadable } from './message.js';
 import type { Subscription } from './subscription.js';
 
-type PresenceNotice = readonly [event: PresenceEvent, member: BrokerMember];
+type PresenceNotice = readonly [event: PresenceEvent, member: ChannelMember];
 
 /** In smaller rooms everything is announced at once. */
 const BUSY_FROM = 20;
@@ -49,7 +49,7 @@ export class LocalChannel {
    *
    * @returns whether it could be read: in the place of one that cannot, a gap is delivered.
    */
-  publication(publication: Publication): boolean {
+  publication(publication: StoredPublication): boolean {
     const position = { epoch: this.position.epoch, offset: publication.offset };
     if (!isReadable(publication)) {
       this.inputs.invalid('payload', this.name);
@@ -70,11 +70,11 @@ export class LocalChannel {
     for (const subscription of this.subscriptions) subscription.deliver(frame, position);
   }
 
-  joined(member: BrokerMember): void {
+  joined(member: ChannelMember): void {
     this.tell('join', member);
   }
 
-  left(member: BrokerMember): void {
+  left(member: ChannelMember): void {
     this.tell('leave', member);
   }
 

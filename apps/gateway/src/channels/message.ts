@@ -1,4 +1,4 @@
-import type { Publication as StoredPublication } from '@holdfast/broadcast';
+import type { StoredPublication } from '@holdfast/broadcast';
 import type { Json, Publication, Sender } from '@holdfast/protocol';
 
 /** How deep arrays and objects of published data may be nested: JSON.stringify recurses, and the stack ends somewhere. */

@@ -1,4 +1,4 @@
-import { BROKER, type Broker, type Members as StoredMembers } from '@holdfast/broadcast';
+import { BROKER, type Broker, type MemberList } from '@holdfast/broadcast';
 import type { Members } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
@@ -39,7 +39,7 @@ export class Presence {
       // As much as one answer may hold beside what else waits for its client.
       maxBytes: this.config.connection.maxBuffered / 2,
     };
-    const read = (): Promise<StoredMembers> => fromBroker(this.broker.members(channel, query));
+    const read = (): Promise<MemberList> => fromBroker(this.broker.members(channel, query));
     const { members, count } = await this.reads.run(reader, read, sizeOf);
     const decoded = members.flatMap((member) => {
       const known = decodeMember(member);
@@ -123,7 +123,7 @@ export class Presence {
   }
 }
 
-function sizeOf({ members }: StoredMembers): number {
+function sizeOf({ members }: MemberList): number {
   return members.reduce((sum, { client, details }) => sum + client.length + details.length, 0);
 }
 

@@ -1,4 +1,4 @@
-import { BROKER, type Broker, type History, type HistoryQuery, type Publication } from '@holdfast/broadcast';
+import { BROKER, type Broker, type History, type HistoryQuery, type StoredPublication } from '@holdfast/broadcast';
 import type { Position, SubscribeRequest } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { BrokerInputs } from '../broker-input/broker-inputs.js';
@@ -32,7 +32,7 @@ const MAX_READS = 4;
 @Injectable()
 export class Replays {
   /** Publications that were looked at before: many clients resume with the same ones. */
-  private readonly readable = new WeakSet<Publication>();
+  private readonly readable = new WeakSet<StoredPublication>();
 
   constructor(
     @Inject(BROKER) private readonly broker: Broker,
@@ -121,7 +121,7 @@ export class Replays {
   }
 
   /** The very frame of the live message; undefined if nobody could read it. */
-  private frameOf({ name }: LocalChannel, publication: Publication): Buffer | undefined {
+  private frameOf({ name }: LocalChannel, publication: StoredPublication): Buffer | undefined {
     if (!this.readable.has(publication)) {
       if (!isReadable(publication)) {
         this.inputs.invalid('payload', name);

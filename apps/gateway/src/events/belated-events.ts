@@ -12,7 +12,7 @@ export class BelatedEvents {
     @Inject(ChannelEvents) private readonly channels: ChannelEvents,
   ) {}
 
-  onBelated(...[event, room, member, count]: Parameters<BrokerEvents['onBelated']>): void {
+  onBelated(...[event, room, member, count]: Parameters<BrokerEvents['onLateMembership']>): void {
     const channel = channelOfRoom(room);
     if (channel !== undefined) this.channels.belated(event, channel, count);
     else if (isRoomOfClients(room)) this.clients.belated(event, member);

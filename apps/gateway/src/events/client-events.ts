@@ -1,4 +1,4 @@
-import type { Member } from '@holdfast/broadcast';
+import type { ChannelMember } from '@holdfast/broadcast';
 import { Inject, Injectable } from '@nestjs/common';
 import { BrokerInputs } from '../broker-input/broker-inputs.js';
 import { departed } from '../channels/departure.js';
@@ -60,7 +60,7 @@ export class ClientEvents {
   }
 
   /** As the broker tells, of whichever pod. */
-  belated(event: 'join' | 'leave', member: Member): void {
+  belated(event: 'join' | 'leave', member: ChannelMember): void {
     this.tell(event === 'join' ? 'client.connected' : 'client.disconnected', member);
   }
 
@@ -91,7 +91,7 @@ export class ClientEvents {
     }
   }
 
-  private tell(type: EventType, member: Member): void {
+  private tell(type: EventType, member: ChannelMember): void {
     const decoded = decodeMember(member);
     if (decoded === undefined) this.inputs.invalid('details', roomOfClient(member.client));
     else this.webhook.add(type, this.rooms.now(), decoded, decoded.user);

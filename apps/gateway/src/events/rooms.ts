@@ -43,7 +43,7 @@ export const roomsProvider: FactoryProvider<Rooms> = {
       onJoin: nothing,
       onLeave: nothing,
       onPresenceGap: nothing,
-      onBelated: nothing,
+      onLateMembership: nothing,
       onSignal: nothing,
       onInvalid: nothing,
       onFault: nothing,

@@ -1,4 +1,4 @@
-import { BROKER, type Broker, type Connection as RegisteredConnection } from '@holdfast/broadcast';
+import { BROKER, type Broker, type RegisteredConnection } from '@holdfast/broadcast';
 import { Inject, Injectable } from '@nestjs/common';
 import { fromBroker } from '../channels/broker-errors.js';
 import { ProtocolError } from '../gateway/protocol-error.js';

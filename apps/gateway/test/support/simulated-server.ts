@@ -2,13 +2,13 @@ import type {
   Broker,
   BrokerEvents,
   BrokerHealth,
-  Connection,
+  RegisteredConnection,
   History,
   HistoryQuery,
-  Members,
+  MemberList,
   MembershipChange,
   Position,
-  Publication,
+  StoredPublication,
   PublishRequest,
   PublishResult,
   StreamOptions,
@@ -18,7 +18,7 @@ interface Stream {
   epoch: string;
   offset: number;
   size: number;
-  log: Publication[];
+  log: StoredPublication[];
 }
 
 /** Where something waits for the test to let it happen. */
@@ -100,7 +100,7 @@ export class SimulatedBroker implements Broker {
     for (const queue of ['commands', 'answers', 'events'] as const) while (this.step(queue));
   }
 
-  carry(channel: string, publication: Publication): void {
+  carry(channel: string, publication: StoredPublication): void {
     if (this.carried.get(channel)?.intact === true) {
       this.event(channel, (events) => events.onPublication(channel, publication));
     }
@@ -188,15 +188,15 @@ export class SimulatedBroker implements Broker {
     return { changed: false, count: 0 };
   }
 
-  async members(): Promise<Members> {
+  async members(): Promise<MemberList> {
     return { members: [], count: 0 };
   }
 
-  async register(_connection: Connection): Promise<void> {}
+  async register(_connection: RegisteredConnection): Promise<void> {}
 
   async unregister(): Promise<void> {}
 
-  async connections(): Promise<readonly Connection[]> {
+  async connections(): Promise<readonly RegisteredConnection[]> {
     return [];
   }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { BrokerEvents, History, HistoryQuery, Position, Publication, StreamOptions } from '../broker.js';
+import type { BrokerEvents, History, HistoryQuery, Position, StoredPublication, StreamOptions } from '../broker.js';
 import { Stream } from '../memory/stream.js';
 import { ChannelStream } from './channel-feed.js';
 import { RecentBudget } from './recent-publications.js';
@@ -12,7 +12,7 @@ const OPTIONS: StreamOptions = { historySize: 5, historyTtl: 1_000_000, position
 /** The stream on the server, and the wire, on which messages are late or get lost. */
 class Server extends StreamReader {
   readonly published: (Position & { readonly payload: string })[] = [];
-  readonly wire: { readonly epoch: string; readonly publication: Publication }[] = [];
+  readonly wire: { readonly epoch: string; readonly publication: StoredPublication }[] = [];
   reads = 0;
   #epochs = 1;
   #stream: Stream;
@@ -53,7 +53,7 @@ class Server extends StreamReader {
   }
 }
 
-type Told = { readonly gap: Position } | { readonly publication: Publication };
+type Told = { readonly gap: Position } | { readonly publication: StoredPublication };
 
 function subscriber(server: Server): { sut: ChannelStream; told: Told[] } {
   const told: Told[] = [];

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BrokerEvents, History, HistoryQuery, Position, Publication, StreamOptions } from '../broker.js';
+import type { BrokerEvents, History, HistoryQuery, Position, StoredPublication, StreamOptions } from '../broker.js';
 import { RecentPublications, type RecentBudget } from './recent-publications.js';
 import type { Page, StreamReader } from './history-reader.js';
 
@@ -22,7 +22,7 @@ const MAX_FORMER = 8;
 
 interface Held {
   readonly epoch: string;
-  readonly publication: Publication;
+  readonly publication: StoredPublication;
   /** The read that was the last to begin before it came. */
   readonly read: number;
 }
@@ -83,7 +83,7 @@ export class ChannelStream {
   }
 
   /** A publication from the wire. */
-  receive(epoch: string, publication: Publication): void {
+  receive(epoch: string, publication: StoredPublication): void {
     const position = this.#position;
     if (this.#former.includes(epoch)) return;
     if (position === undefined || this.#repair !== undefined) {
@@ -194,7 +194,7 @@ export class ChannelStream {
     this.#recent.prepend(publications.toReversed(), isAll, present);
   }
 
-  #hold(epoch: string, publication: Publication): void {
+  #hold(epoch: string, publication: StoredPublication): void {
     if (this.#held.length >= MAX_HELD || this.#heldLength > MAX_HELD_LENGTH) {
       this.#held = [];
       this.#heldLength = 0;
@@ -301,7 +301,7 @@ export class ChannelStream {
     }
   }
 
-  #deliver(epoch: string, publication: Publication): void {
+  #deliver(epoch: string, publication: StoredPublication): void {
     const { events, now } = this.#context;
     this.#position = { epoch, offset: publication.offset };
     this.#recent.append(publication, this.options, now());

@@ -1,7 +1,7 @@
-import type { History, HistoryQuery, Position, Publication } from '../broker.js';
+import type { History, HistoryQuery, Position, StoredPublication } from '../broker.js';
 import { sizeArgument } from '../redis/client/arguments.js';
 import { ANSWERS, wholeNumberIn, type RedisInput } from '../redis/input.js';
-import type { Names } from '../redis/keyspace.js';
+import type { Keyspace } from '../redis/keyspace.js';
 import { ReadBudget } from './read-budget.js';
 import { CALL_TIMEOUT, type Call, type Router } from '../redis/topology/router.js';
 import { SCRIPTS } from '../redis/scripts/index.js';
@@ -24,13 +24,13 @@ interface Flight {
 /** Reads a channel's stream from Redis. */
 export class StreamReader {
   readonly #router: Router;
-  readonly #names: Names;
+  readonly #names: Keyspace;
   readonly #nextEpoch: () => string;
   readonly #input: RedisInput;
   readonly #flights = new Map<string, Flight>();
   readonly #budget = new ReadBudget();
 
-  constructor(router: Router, names: Names, input: RedisInput, nextEpoch: () => string) {
+  constructor(router: Router, names: Keyspace, input: RedisInput, nextEpoch: () => string) {
     this.#router = router;
     this.#input = input;
     this.#names = names;
@@ -84,7 +84,7 @@ export class StreamReader {
     const answer = await this.#budget.run(bytes, deadline, async () => this.#router.run(call));
     const [epoch, offset, oldest, entries] = this.#input.answer(ANSWERS.history, answer, channel);
     const position = { epoch, offset };
-    const publications: Publication[] = [];
+    const publications: StoredPublication[] = [];
     for (const entry of entries) {
       const publication = publicationIn(entry);
       if (publication === undefined) this.#input.publication(channel);
@@ -112,7 +112,7 @@ export class StreamReader {
 }
 
 /** By hand, as there may be thousands. @returns undefined for what no script has stored. */
-function publicationIn(entry: unknown): Publication | undefined {
+function publicationIn(entry: unknown): StoredPublication | undefined {
   if (!Array.isArray(entry)) return undefined;
   const [id, fields] = entry as unknown[];
   if (typeof id !== 'string' || !Array.isArray(fields)) return undefined;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Publication } from '../broker.js';
+import type { StoredPublication } from '../broker.js';
 import { heapUsed } from '../testing/heap-used.js';
 import { PublicationLog } from './publication-log.js';
 
@@ -16,7 +16,7 @@ describe('PublicationLog', () => {
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 60 }), fc.integer({ min: 1, max: 1e9 }), (operations, start) => {
         const sut = new PublicationLog();
-        let list: Publication[] = [];
+        let list: StoredPublication[] = [];
         let offset = start;
         for (const step of operations) {
           if ('append' in step) {

@@ -1,4 +1,4 @@
-import type { Publication } from '../broker.js';
+import type { StoredPublication } from '../broker.js';
 import { withinBytes } from '../within-bytes.js';
 
 const SMALLEST_CAPACITY = 4;
@@ -9,7 +9,7 @@ const SMALLEST_CAPACITY = 4;
  */
 export class PublicationLog {
   /** Its length is 0 or a power of two. */
-  #slots: (Publication | undefined)[] = [];
+  #slots: (StoredPublication | undefined)[] = [];
   #head = 0;
   #length = 0;
   #units = 0;
@@ -23,11 +23,11 @@ export class PublicationLog {
     return this.#length;
   }
 
-  get oldest(): Publication | undefined {
+  get oldest(): StoredPublication | undefined {
     return this.#slots[this.#head];
   }
 
-  append(publication: Publication): void {
+  append(publication: StoredPublication): void {
     if (this.#length === this.#slots.length) this.#resize(Math.max(this.#length * 2, SMALLEST_CAPACITY));
     this.#slots[this.#slot(this.#length)] = publication;
     this.#length += 1;
@@ -49,9 +49,9 @@ export class PublicationLog {
   }
 
   /** Those with offsets from `first` to `last`, oldest first. */
-  range(first: number, last: number): Publication[] {
+  range(first: number, last: number): StoredPublication[] {
     const origin = this.oldest?.offset ?? 0;
-    const publications: Publication[] = [];
+    const publications: StoredPublication[] = [];
     for (let index = Math.max(first - origin, 0); index <= last - origin && index < this.#length; index += 1) {
       const publication = this.#slots[this.#slot(index)];
       if (publication !== undefined) publications.push(publication);
@@ -72,7 +72,7 @@ export class PublicationLog {
   }
 
   #resize(capacity: number): void {
-    const slots = Array.from<Publication | undefined>({ length: capacity });
+    const slots = Array.from<StoredPublication | undefined>({ length: capacity });
     for (let index = 0; index < this.#length; index += 1) slots[index] = this.#slots[this.#slot(index)];
     this.#slots = slots;
     this.#head = 0;
@@ -80,6 +80,6 @@ export class PublicationLog {
 }
 
 /** As many as a `HistoryQuery.maxBytes` permits. */
-export function pageOf(publications: readonly Publication[], maxBytes = Infinity): readonly Publication[] {
+export function pageOf(publications: readonly StoredPublication[], maxBytes = Infinity): readonly StoredPublication[] {
   return withinBytes(publications, maxBytes, ({ payload }) => Buffer.byteLength(payload), 1);
 }

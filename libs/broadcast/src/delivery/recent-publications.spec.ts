@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { History, Publication, StreamOptions } from '../broker.js';
+import type { History, StoredPublication, StreamOptions } from '../broker.js';
 import { RecentBudget, RecentPublications } from './recent-publications.js';
 
 const OPTIONS: StreamOptions = { historySize: 10_000, historyTtl: 1_000, positionTtl: 1_000 };
 const EPOCH = 'e';
 
-function publication(offset: number, payload = 'x', time = 0): Publication {
+function publication(offset: number, payload = 'x', time = 0): StoredPublication {
   return { offset, time, payload };
 }
 

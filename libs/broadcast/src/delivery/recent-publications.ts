@@ -1,4 +1,4 @@
-import type { History, HistoryQuery, Position, Publication, StreamOptions } from '../broker.js';
+import type { History, HistoryQuery, Position, StoredPublication, StreamOptions } from '../broker.js';
 import { pageOf, PublicationLog } from './publication-log.js';
 
 /** Of one channel. */
@@ -44,7 +44,7 @@ export class RecentPublications {
     this.#filled = false;
   }
 
-  append(publication: Publication, options: StreamOptions, now: number): void {
+  append(publication: StoredPublication, options: StreamOptions, now: number): void {
     this.#add(publication);
     this.#expire(options, now);
     while (this.#log.length > 0 && this.#isFull()) {
@@ -59,7 +59,7 @@ export class RecentPublications {
    * @param older oldest first.
    * @param isAll whether there is nothing before that.
    */
-  prepend(older: readonly Publication[], isAll: boolean, position: Position): void {
+  prepend(older: readonly StoredPublication[], isAll: boolean, position: Position): void {
     this.#filled = true;
     const next = this.oldest(position);
     const fitting = older.filter(({ offset }) => offset < next);
@@ -110,7 +110,7 @@ export class RecentPublications {
     return this.#log.length > MAX_PUBLICATIONS || this.#length > MAX_LENGTH || this.#budget.used > this.#budget.limit;
   }
 
-  #add(publication: Publication): void {
+  #add(publication: StoredPublication): void {
     this.#log.append(publication);
     this.#length += publication.payload.length;
     this.#budget.used += publication.payload.length;

@@ -6,7 +6,7 @@ import type { PodIndex } from './pod-index.js';
 import { Rotation } from './rotation.js';
 
 /** A client that this pod holds. */
-export interface Held {
+export interface LeasedEntry {
   readonly holder: string;
   /** Whether the store may have it. */
   stored?: boolean;
@@ -14,8 +14,8 @@ export interface Held {
   former?: this | undefined;
 }
 
-/** Where the entries are kept. Calls for one group are made one at a time, except for {@link Holdings.write}. */
-export interface HoldingsStore<Entry extends Held> {
+/** Where the entries are kept. Calls for one group are made one at a time, except for {@link LeasedEntries.write}. */
+export interface LeasedEntryStore<Entry extends LeasedEntry> {
   /** Puts clients back into a group, except those that a later holder has by now. */
   putBack(group: string, entries: readonly (readonly [client: string, entry: Entry])[]): Promise<PutBack>;
   /** Takes clients out that the store says this pod holds. */
@@ -60,10 +60,10 @@ const PROLONG_BATCH = 100;
  * and brought in line when its group has its turn, whatever happened to it since then. So what waits is never more than what
  * the server may have of this pod.
  */
-export class Holdings<Entry extends Held> {
+export class LeasedEntries<Entry extends LeasedEntry> {
   /** What a group is. */
   readonly kind: PodIndexKind;
-  readonly #store: HoldingsStore<Entry>;
+  readonly #store: LeasedEntryStore<Entry>;
   readonly #index: PodIndex;
   readonly #groups = new Map<string, Map<string, Entry>>();
   readonly #rotation = new Rotation(this.#groups);
@@ -74,7 +74,7 @@ export class Holdings<Entry extends Held> {
   readonly #queue = new KeyedQueue(async (group, failures) => this.#settle(group, failures), CONCURRENCY);
   #losses = 0;
 
-  constructor(kind: PodIndexKind, store: HoldingsStore<Entry>, index: PodIndex) {
+  constructor(kind: PodIndexKind, store: LeasedEntryStore<Entry>, index: PodIndex) {
     this.kind = kind;
     this.#store = store;
     this.#index = index;
@@ -206,7 +206,7 @@ export class Holdings<Entry extends Held> {
     }
   }
 
-  /** As {@link HoldingsStore.sweep}. */
+  /** As {@link LeasedEntryStore.sweep}. */
   async sweep(group: string, dead: string): Promise<boolean> {
     return this.#store.sweep(group, dead);
   }

@@ -1,5 +1,5 @@
 import { BrokerUnavailableError } from '../errors.js';
-import type { Held, Holdings } from './leased-entries.js';
+import type { LeasedEntry, LeasedEntries } from './leased-entries.js';
 import { KeyedQueue } from './keyed-queue.js';
 import { POD_INDEX_KINDS, type PodIndexKind } from '../redis/keyspace.js';
 import type { IndexStore, PodIndex } from './pod-index.js';
@@ -30,7 +30,7 @@ export interface UpkeepOptions {
   readonly pod: string;
   readonly store: SweepStore & Pick<IndexStore, 'page'>;
   readonly index: PodIndex;
-  readonly holdings: readonly Holdings<Held>[];
+  readonly holdings: readonly LeasedEntries<LeasedEntry>[];
   /** What the server may have lost of this pod's is there again. Must not throw. */
   readonly onRestored: () => void;
 }
@@ -156,7 +156,7 @@ export class Upkeep {
     return false;
   }
 
-  async #sweepGroups(held: Holdings<Held>, dead: string, round: SweepRound): Promise<void> {
+  async #sweepGroups(held: LeasedEntries<LeasedEntry>, dead: string, round: SweepRound): Promise<void> {
     const { store } = this.#options;
     const groups = await store.page(dead, held.kind, round.after);
     const last = groups.at(-1);

@@ -1,10 +1,10 @@
-import type { Connection } from '../broker.js';
+import type { RegisteredConnection } from '../broker.js';
 
 /** Which connections each user has. */
 export class ConnectionRegistry {
-  readonly #users = new Map<string, Map<string, Connection>>();
+  readonly #users = new Map<string, Map<string, RegisteredConnection>>();
 
-  register(connection: Connection): void {
+  register(connection: RegisteredConnection): void {
     const clients = this.#users.get(connection.user);
     if (clients === undefined) this.#users.set(connection.user, new Map([[connection.client, connection]]));
     else clients.set(connection.client, connection);
@@ -17,7 +17,7 @@ export class ConnectionRegistry {
     if (clients.size === 0) this.#users.delete(user);
   }
 
-  connections(user: string): Connection[] {
+  connections(user: string): RegisteredConnection[] {
     return [...(this.#users.get(user)?.values() ?? [])];
   }
 }

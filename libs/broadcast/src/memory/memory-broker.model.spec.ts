@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { UNPUBLISHED_TTL, type BrokerEvents, type HistoryQuery, type Position, type Publication } from '../broker.js';
+import {
+  UNPUBLISHED_TTL,
+  type BrokerEvents,
+  type HistoryQuery,
+  type Position,
+  type StoredPublication,
+} from '../broker.js';
 import { KeyConflictError } from '../errors.js';
 import { MemoryBroker } from './memory-broker.js';
 import { MemoryStore } from './memory-store.js';
@@ -18,7 +24,7 @@ const STREAMS = [
 interface ModelStream extends Position {
   offset: number;
   options: (typeof STREAMS)[number];
-  kept: Publication[];
+  kept: StoredPublication[];
   lastUse: number;
 }
 
@@ -118,7 +124,7 @@ class Run implements BrokerEvents {
     }
   }
 
-  onPublication(channel: string, publication: Publication): void {
+  onPublication(channel: string, publication: StoredPublication): void {
     expect(this.#online).toContain(channel);
     this.#receive(channel, publication);
   }
@@ -130,7 +136,7 @@ class Run implements BrokerEvents {
   onJoin(): void {}
   onLeave(): void {}
   onPresenceGap(): void {}
-  onBelated(): void {}
+  onLateMembership(): void {}
   onSignal(): void {}
   onInvalid(): void {}
   onFault(error: unknown): void {
@@ -140,7 +146,7 @@ class Run implements BrokerEvents {
     });
   }
 
-  #receive(channel: string, { offset, payload }: Publication): void {
+  #receive(channel: string, { offset, payload }: StoredPublication): void {
     const { epoch, offset: last } = this.#client.get(channel) ?? { epoch: '', offset: -1 };
     expect(offset).toBe(last + 1);
     this.#client.set(channel, { epoch, offset });

@@ -3,11 +3,11 @@ import type {
   BrokerEvents,
   BrokerHealth,
   ChannelsQuery,
-  Connection,
+  RegisteredConnection,
   History,
   HistoryQuery,
-  Member,
-  Members,
+  ChannelMember,
+  MemberList,
   MembersQuery,
   MembershipChange,
   Position,
@@ -116,7 +116,7 @@ export class MemoryBroker implements Broker {
     return sortedPage(this.#store.streams.subscribed, prefix, after, limit);
   }
 
-  async join(channel: string, member: Member, holder: string): Promise<MembershipChange> {
+  async join(channel: string, member: ChannelMember, holder: string): Promise<MembershipChange> {
     this.#running();
     const { presence, streams } = this.#store;
     const changed = presence.join(channel, member, holder);
@@ -133,12 +133,12 @@ export class MemoryBroker implements Broker {
     return { changed: member !== undefined, count: presence.count(channel) };
   }
 
-  async members(channel: string, query: MembersQuery): Promise<Members> {
+  async members(channel: string, query: MembersQuery): Promise<MemberList> {
     this.#running();
     return this.#store.presence.members(channel, query);
   }
 
-  async register(connection: Connection): Promise<void> {
+  async register(connection: RegisteredConnection): Promise<void> {
     this.#running();
     this.#store.connections.register(connection);
   }
@@ -148,7 +148,7 @@ export class MemoryBroker implements Broker {
     this.#store.connections.unregister(user, client, holder);
   }
 
-  async connections(user: string): Promise<readonly Connection[]> {
+  async connections(user: string): Promise<readonly RegisteredConnection[]> {
     this.#running();
     return this.#store.connections.connections(user);
   }

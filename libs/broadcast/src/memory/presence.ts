@@ -1,8 +1,8 @@
-import type { Member, Members, MembersQuery } from '../broker.js';
+import type { ChannelMember, MemberList, MembersQuery } from '../broker.js';
 import { withinBytes } from '../within-bytes.js';
 
 interface Lease {
-  readonly member: Member;
+  readonly member: ChannelMember;
   readonly holder: string;
 }
 
@@ -12,7 +12,7 @@ export class Presence {
   readonly #channels = new Map<string, Map<string, Lease>>();
 
   /** Returns whether the member is new, or has new details. */
-  join(channel: string, member: Member, holder: string): boolean {
+  join(channel: string, member: ChannelMember, holder: string): boolean {
     let leases = this.#channels.get(channel);
     if (leases === undefined) {
       leases = new Map();
@@ -24,7 +24,7 @@ export class Presence {
   }
 
   /** Returns who left: nobody, where the holder has not got the client. */
-  leave(channel: string, client: string, holder: string): Member | undefined {
+  leave(channel: string, client: string, holder: string): ChannelMember | undefined {
     const leases = this.#channels.get(channel);
     const lease = leases?.get(client);
     if (leases === undefined || lease?.holder !== holder) return undefined;
@@ -37,9 +37,9 @@ export class Presence {
     return this.#channels.get(channel)?.size ?? 0;
   }
 
-  members(channel: string, { limit, maxBytes = Infinity }: MembersQuery): Members {
+  members(channel: string, { limit, maxBytes = Infinity }: MembersQuery): MemberList {
     const leases = this.#channels.get(channel);
-    const members: Member[] = [];
+    const members: ChannelMember[] = [];
     for (const { member } of leases?.values() ?? []) {
       if (members.length >= limit) break;
       members.push(member);
@@ -48,6 +48,6 @@ export class Presence {
   }
 }
 
-function sizeOf({ client, details }: Member): number {
+function sizeOf({ client, details }: ChannelMember): number {
   return Buffer.byteLength(JSON.stringify({ client, details }));
 }

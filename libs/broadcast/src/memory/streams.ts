@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { BrokerEvents, Publication, StreamOptions } from '../broker.js';
+import type { BrokerEvents, StoredPublication, StreamOptions } from '../broker.js';
 import { ExpiryQueue } from './expiry-queue.js';
 import { Stream } from './stream.js';
 
@@ -73,7 +73,7 @@ export class Streams {
     this.#expiry.schedule(stream, stream.expires);
   }
 
-  append(channel: string, payload: string, options: StreamOptions, now: number): [Stream, Publication] {
+  append(channel: string, payload: string, options: StreamOptions, now: number): [Stream, StoredPublication] {
     const stream = this.#open(channel, options, now);
     stream.offset += 1;
     const publication = { offset: stream.offset, time: now, payload };

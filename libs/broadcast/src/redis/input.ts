@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { BrokerEvents, Connection, Member, Position } from '../broker.js';
+import type { BrokerEvents, RegisteredConnection, ChannelMember, Position } from '../broker.js';
 import { BrokerUnknownError } from '../errors.js';
 
 /** A whole number of at most 2^53 - 1, as the scripts write it. */
@@ -10,7 +10,7 @@ const wholeNumber = z
   .refine(Number.isSafeInteger);
 const count = z.int().min(0);
 
-const memberSchema = z.object({ client: z.string(), details: z.string() }) satisfies z.ZodType<Member>;
+const memberSchema = z.object({ client: z.string(), details: z.string() }) satisfies z.ZodType<ChannelMember>;
 
 const connectionSchema = z.object({
   client: z.string(),
@@ -18,7 +18,7 @@ const connectionSchema = z.object({
   user: z.string(),
   node: z.string(),
   since: z.number(),
-}) satisfies z.ZodType<Connection>;
+}) satisfies z.ZodType<RegisteredConnection>;
 
 /** What the scripts and commands answer, by what is asked. */
 export const ANSWERS = {
@@ -67,13 +67,13 @@ export class RedisInput {
   }
 
   /** @param text what was told of a member of a room; undefined is returned for what is none. */
-  member(text: string, room: string): Member | undefined {
+  member(text: string, room: string): ChannelMember | undefined {
     const member = parseMember(text);
     if (member === undefined) this.#report('member', room);
     return member;
   }
 
-  connection(text: string, user: string): Connection | undefined {
+  connection(text: string, user: string): RegisteredConnection | undefined {
     const parsed = connectionSchema.safeParse(parseJson(text));
     if (!parsed.success) this.#report('connection', user);
     return parsed.data;
@@ -104,7 +104,7 @@ export function wholeNumberIn(text: string): number | undefined {
   return /^\d+$/.test(text) && Number.isSafeInteger(number) ? number : undefined;
 }
 
-export function parseMember(text: string): Member | undefined {
+export function parseMember(text: string): ChannelMember | undefined {
   return memberSchema.safeParse(parseJson(text)).data;
 }
 

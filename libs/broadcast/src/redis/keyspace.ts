@@ -8,7 +8,7 @@ export type PublishCommand = 'PUBLISH' | 'SPUBLISH';
  * The names of keys and of channels on the server. All that belongs together has one hash tag, so that one script can
  * work on it on a cluster.
  */
-export class Names {
+export class Keyspace {
   readonly publishCommand: PublishCommand;
   readonly #prefix: string;
   /** Publish/subscribe knows no databases. */
@@ -76,7 +76,7 @@ export class Names {
   }
 
   /** The channel on the server that carries a channel's publications, joins and leaves. */
-  wire(channel: string): string {
+  pubSubChannel(channel: string): string {
     return `${this.#wirePrefix}${channel}${WIRE_SUFFIX}`;
   }
 

@@ -5,11 +5,11 @@ import type {
   BrokerEvents,
   BrokerHealth,
   ChannelsQuery,
-  Connection as ClientConnection,
+  RegisteredConnection,
   History,
   HistoryQuery,
-  Member,
-  Members,
+  ChannelMember,
+  MemberList,
   MembersQuery,
   MembershipChange,
   Position,
@@ -18,14 +18,14 @@ import type {
   StreamOptions,
 } from '../broker.js';
 import { BrokerUnavailableError, KeyConflictError } from '../errors.js';
-import { Calls } from '../call-deadlines.js';
+import { CallDeadlines } from '../call-deadlines.js';
 import { shieldedEvents } from '../shielded-events.js';
 import { steadyNow } from '../steady-clock.js';
 import { sizeArgument, ttlArgument } from './client/arguments.js';
 import { ChannelList } from './stores/channel-list.js';
 import { ClusterTopology } from './topology/cluster-topology.js';
 import { positionIn, RedisInput } from './input.js';
-import { Names, SIGNALS_TAG } from './keyspace.js';
+import { Keyspace, SIGNALS_TAG } from './keyspace.js';
 import { PodIndex } from '../membership/pod-index.js';
 import { PodLease } from '../membership/pod-lease.js';
 import { PodStore, UNSWEPT_TTL } from './stores/pod-store.js';
@@ -55,7 +55,7 @@ const CLOSE_TIMEOUT = 2_000;
  */
 export class RedisBroker implements Broker {
   readonly capabilities = { history: true, presence: true, idempotency: true };
-  readonly #names: Names;
+  readonly #names: Keyspace;
   readonly #topology: Topology;
   readonly #router: Router;
   readonly #reader: StreamReader;
@@ -69,7 +69,7 @@ export class RedisBroker implements Broker {
   readonly #upkeep: Upkeep;
   readonly #channels: ChannelList;
   readonly #input = new RedisInput((kind, name) => this.#events?.onInvalid(kind, name));
-  readonly #calls = new Calls((error) => this.#events?.onFault(error));
+  readonly #calls = new CallDeadlines((error) => this.#events?.onFault(error));
   readonly #epochPrefix = randomBytes(12).toString('base64url');
   readonly #replicationIds = new Set<string>();
   #epochs = 0;
@@ -84,7 +84,7 @@ export class RedisBroker implements Broker {
     const settings = presentSettings(url);
     const pod = randomBytes(9).toString('base64url');
     const clustered = settings.mode === 'cluster';
-    this.#names = new Names(settings.prefix, settings.db, clustered);
+    this.#names = new Keyspace(settings.prefix, settings.db, clustered);
     const nodeEvents = this.#nodeEvents();
     this.#topology = clustered
       ? new ClusterTopology(settings, this.#names, pod, nodeEvents, () => this.#attach())
@@ -110,7 +110,7 @@ export class RedisBroker implements Broker {
       ttl: UNSWEPT_TTL,
       now: (): number => this.now(),
     };
-    this.#presence = new Presence(membership, this.#input, (...belated) => this.#events?.onBelated(...belated));
+    this.#presence = new Presence(membership, this.#input, (...belated) => this.#events?.onLateMembership(...belated));
     this.#registry = new ConnectionRegistry(membership, this.#input);
     this.#upkeep = new Upkeep({
       pod,
@@ -188,7 +188,7 @@ export class RedisBroker implements Broker {
     return this.#read(async () => this.#channels.page(query));
   }
 
-  async join(channel: string, member: Member, holder: string): Promise<MembershipChange> {
+  async join(channel: string, member: ChannelMember, holder: string): Promise<MembershipChange> {
     return this.#write(async () => this.#presence.join(channel, member, holder));
   }
 
@@ -196,11 +196,11 @@ export class RedisBroker implements Broker {
     return this.#write(async () => this.#presence.leave(channel, client, holder));
   }
 
-  async members(channel: string, query: MembersQuery): Promise<Members> {
+  async members(channel: string, query: MembersQuery): Promise<MemberList> {
     return this.#read(async () => this.#presence.members(channel, query));
   }
 
-  async register(connection: ClientConnection): Promise<void> {
+  async register(connection: RegisteredConnection): Promise<void> {
     return this.#write(async () => this.#registry.register(connection));
   }
 
@@ -208,7 +208,7 @@ export class RedisBroker implements Broker {
     return this.#write(async () => this.#registry.unregister(user, client, holder));
   }
 
-  async connections(user: string): Promise<readonly ClientConnection[]> {
+  async connections(user: string): Promise<readonly RegisteredConnection[]> {
     return this.#read(async () => {
       const alive = this.#pods.alive().then((pods) => (pod: string) => pods.has(pod));
       return this.#registry.connections(user, alive);
@@ -233,7 +233,7 @@ export class RedisBroker implements Broker {
       args: [
         this.#nextEpoch(),
         names.publishCommand,
-        names.wire(channel),
+        names.pubSubChannel(channel),
         payload,
         sizeArgument(stream.historySize),
         ttlArgument(stream.historyTtl),
@@ -322,7 +322,7 @@ export class RedisBroker implements Broker {
       onJoin: (channel, member) => this.#events?.onJoin(channel, member),
       onLeave: (channel, member) => this.#events?.onLeave(channel, member),
       onPresenceGap: (channel) => this.#events?.onPresenceGap(channel),
-      onBelated: (...belated) => this.#events?.onBelated(...belated),
+      onLateMembership: (...belated) => this.#events?.onLateMembership(...belated),
       onSignal: (signal) => this.#events?.onSignal(signal),
       onInvalid: (kind, name) => this.#events?.onInvalid(kind, name),
       onFault: (error) => this.#events?.onFault(error),

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Connection } from '../broker.js';
+import type { RegisteredConnection } from '../broker.js';
 import type { Cluster } from './describe-broker.js';
 import { LASTING, until } from './pod.js';
 
-function connection(client: string, holder: string, user = 'ann'): Connection {
+function connection(client: string, holder: string, user = 'ann'): RegisteredConnection {
   return { client, holder, user, node: `node of ${holder}`, since: 1_700_000_000_000 };
 }
 

@@ -5,9 +5,9 @@ import type {
   BrokerInput,
   HistoryQuery,
   Idempotency,
-  Member,
+  ChannelMember,
   Position,
-  Publication,
+  StoredPublication,
   PublishResult,
   StreamOptions,
 } from '../broker.js';
@@ -30,7 +30,7 @@ export class Pod implements BrokerEvents {
   readonly signals: string[] = [];
   readonly invalid: string[] = [];
   readonly faults: unknown[] = [];
-  readonly #publications = new Map<string, Publication[]>();
+  readonly #publications = new Map<string, StoredPublication[]>();
   #open = false;
 
   constructor(readonly broker: Broker) {}
@@ -50,7 +50,7 @@ export class Pod implements BrokerEvents {
   }
 
   /** What was delivered on a channel. */
-  delivered(channel: string): readonly Publication[] {
+  delivered(channel: string): readonly StoredPublication[] {
     return this.#publications.get(channel) ?? [];
   }
 
@@ -82,7 +82,7 @@ export class Pod implements BrokerEvents {
     });
   }
 
-  onPublication(channel: string, publication: Publication): void {
+  onPublication(channel: string, publication: StoredPublication): void {
     const delivered = this.#publications.get(channel);
     if (delivered === undefined) this.#publications.set(channel, [publication]);
     else delivered.push(publication);
@@ -92,11 +92,11 @@ export class Pod implements BrokerEvents {
     this.gaps.push(`${channel} ${epoch} ${offset}`);
   }
 
-  onJoin(channel: string, { client, details }: Member): void {
+  onJoin(channel: string, { client, details }: ChannelMember): void {
     this.presence.push(`${channel} + ${client} ${details}`);
   }
 
-  onLeave(channel: string, { client, details }: Member): void {
+  onLeave(channel: string, { client, details }: ChannelMember): void {
     this.presence.push(`${channel} - ${client} ${details}`);
   }
 
@@ -104,7 +104,7 @@ export class Pod implements BrokerEvents {
     this.presenceGaps.push(channel);
   }
 
-  onBelated(event: 'join' | 'leave', channel: string, { client, details }: Member, count: number): void {
+  onLateMembership(event: 'join' | 'leave', channel: string, { client, details }: ChannelMember, count: number): void {
     this.belated.push(`${channel} ${event} ${client} ${details} of ${count}`);
   }
 

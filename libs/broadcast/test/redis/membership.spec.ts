@@ -123,7 +123,7 @@ describe('three pods with many members', { timeout: 120_000 }, () => {
       onJoin: () => {},
       onLeave: (_, { client }) => left.push(client),
       onPresenceGap: () => {},
-      onBelated: (event, _, { client }) => event === 'leave' && left.push(client),
+      onLateMembership: (event, _, { client }) => event === 'leave' && left.push(client),
       onSignal: () => {},
       onInvalid: () => {},
       onFault: () => {},

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { History, Member, Position } from '../../src/broker.js';
+import type { History, ChannelMember, Position } from '../../src/broker.js';
 import { BrokerUnavailableError } from '../../src/errors.js';
 import { createBroker } from '../../src/create-broker.js';
 import { Load, STREAM, Subscriber } from '../support/load.js';
@@ -322,7 +322,7 @@ describe('Redis that is not there', { timeout: 60_000 }, () => {
   });
 });
 
-function member(client: string): Member {
+function member(client: string): ChannelMember {
   return { client, details: '{}' };
 }
 

@@ -5,7 +5,7 @@ import type {
   BrokerEvents,
   BrokerInput,
   Position,
-  Publication,
+  StoredPublication,
   PublishResult,
   StreamOptions,
 } from '../../src/broker.js';
@@ -15,7 +15,7 @@ import { eventually } from './redis-servers.js';
 export const STREAM: StreamOptions = { historySize: 10_000, historyTtl: 600_000, positionTtl: 600_000 };
 
 type Told =
-  | { readonly kind: 'publication'; readonly publication: Publication; readonly at: number }
+  | { readonly kind: 'publication'; readonly publication: StoredPublication; readonly at: number }
   | { readonly kind: 'gap'; readonly position: Position; readonly at: number };
 
 interface Acknowledged extends PublishResult {
@@ -67,7 +67,7 @@ export class Subscriber implements BrokerEvents {
     return (this.told.get(channel) ?? []).flatMap((told) => (told.kind === 'gap' ? [told.position] : []));
   }
 
-  onPublication(channel: string, publication: Publication): void {
+  onPublication(channel: string, publication: StoredPublication): void {
     this.#tell(channel, { kind: 'publication', publication, at: performance.now() });
   }
 
@@ -87,7 +87,7 @@ export class Subscriber implements BrokerEvents {
     this.presenceGaps.push(channel);
   }
 
-  onBelated(event: 'join' | 'leave', channel: string, { client }: { client: string }, count: number): void {
+  onLateMembership(event: 'join' | 'leave', channel: string, { client }: { client: string }, count: number): void {
     this.belated.push(`${channel} ${event} ${client} of ${count}`);
   }
 

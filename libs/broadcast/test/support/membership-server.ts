@@ -1,5 +1,10 @@
 import { BrokerUnavailableError, BrokerUnknownError } from '../../src/errors.js';
-import { Holdings, type Held, type HoldingsStore, type PutBack } from '../../src/membership/leased-entries.js';
+import {
+  LeasedEntries,
+  type LeasedEntry,
+  type LeasedEntryStore,
+  type PutBack,
+} from '../../src/membership/leased-entries.js';
 import type { PodIndexKind } from '../../src/redis/keyspace.js';
 import { PodIndex, type IndexStore } from '../../src/membership/pod-index.js';
 import { LEASE, PodLease, type Heartbeat, type LeaseStore } from '../../src/membership/pod-lease.js';
@@ -81,9 +86,9 @@ export class MembershipServer {
 }
 
 /** One pod's membership on such a server: what RedisBroker is made of, less Redis. */
-export class MembershipPod implements LeaseStore, IndexStore, SweepStore, HoldingsStore<Held> {
+export class MembershipPod implements LeaseStore, IndexStore, SweepStore, LeasedEntryStore<LeasedEntry> {
   readonly index = new PodIndex(this);
-  readonly rooms = new Holdings<Held>('rooms', this, this.index);
+  readonly rooms = new LeasedEntries<LeasedEntry>('rooms', this, this.index);
   readonly lease: PodLease;
   readonly upkeep: Upkeep;
   restored = 0;
@@ -203,7 +208,7 @@ export class MembershipPod implements LeaseStore, IndexStore, SweepStore, Holdin
     this.server.names(this.name, kind).clear();
   }
 
-  async putBack(group: string, entries: readonly (readonly [string, Held])[]): Promise<PutBack> {
+  async putBack(group: string, entries: readonly (readonly [string, LeasedEntry])[]): Promise<PutBack> {
     return this.server.call(this.server.latency, group, () => {
       for (const [client] of entries) {
         this.server.puts.push(client);

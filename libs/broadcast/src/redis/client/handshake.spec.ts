@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseInfo, unfitness } from './handshake.js';
+import { parseInfo, incompatibility } from './handshake.js';
 
 const FIT = { redis_version: '7.0.15', loading: '0', cluster_enabled: '0', role: 'master' };
 
@@ -10,7 +10,7 @@ function infoOf(fields: Readonly<Record<string, string>>): ReadonlyMap<string, s
 
 describe('a server', () => {
   it.each([{}, { redis_version: '7.2.4' }, { redis_version: '10.0.0' }])('with %j is fit', (fields) => {
-    expect(unfitness(infoOf(fields), false)).toBeUndefined();
+    expect(incompatibility(infoOf(fields), false)).toBeUndefined();
   });
 
   it.each([
@@ -20,10 +20,10 @@ describe('a server', () => {
     [{ role: 'slave' }, 'the server is a replica'],
     [{ cluster_enabled: '1' }, 'this is a node of a cluster: expected redis+cluster://'],
   ])('with %j is not', (fields, problem) => {
-    expect(unfitness(infoOf(fields), false)).toBe(problem);
+    expect(incompatibility(infoOf(fields), false)).toBe(problem);
   });
 
   it('that is no node of a cluster does not pass for one', () => {
-    expect(unfitness(infoOf({}), true)).toBe('this is no node of a cluster');
+    expect(incompatibility(infoOf({}), true)).toBe('this is no node of a cluster');
   });
 });

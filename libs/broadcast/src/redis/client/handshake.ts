@@ -13,7 +13,7 @@ const OLDEST_MAJOR = 7;
  *
  * @throws BrokerUnavailableError which says why it is not.
  */
-export async function greet(connection: Connection, clustered: boolean): Promise<string> {
+export async function handshake(connection: Connection, clustered: boolean): Promise<string> {
   try {
     // Each by itself: before 7.0 INFO takes one section only.
     const sections = ['server', 'replication', 'persistence', 'cluster'];
@@ -22,7 +22,7 @@ export async function greet(connection: Connection, clustered: boolean): Promise
       ...sections.map(async (section) => connection.send(TIMEOUT, 'info', section)),
     ]);
     const info = parseInfo(texts.join('\r\n'));
-    const problem = unfitness(info, clustered);
+    const problem = incompatibility(info, clustered);
     if (problem !== undefined) throw new BrokerUnavailableError(problem);
     // A proxy in between may speak less than its server.
     if (!Array.isArray(hello) || hello[hello.indexOf('proto') + 1] !== 3) {
@@ -45,7 +45,7 @@ export function parseInfo(text: string): ReadonlyMap<string, string> {
 }
 
 /** Why a server with this INFO cannot be used; undefined where it can. */
-export function unfitness(info: ReadonlyMap<string, string>, clustered: boolean): string | undefined {
+export function incompatibility(info: ReadonlyMap<string, string>, clustered: boolean): string | undefined {
   const version = info.get('redis_version') ?? 'unknown';
   if (!(Number.parseInt(version, 10) >= OLDEST_MAJOR)) return `Redis 7.0 or later is needed, this is ${version}`;
   if (info.get('loading') === '1') return 'the server is loading its data';

@@ -4,7 +4,7 @@ import { sizeArgument, ttlArgument } from '../client/arguments.js';
 import type { Connection } from '../client/connection.js';
 import { positionIn, type RedisInput } from '../input.js';
 import { tagSlot } from '../topology/key-slot.js';
-import type { Names } from '../keyspace.js';
+import type { Keyspace } from '../keyspace.js';
 import { CALL_TIMEOUT, type Router } from '../topology/router.js';
 import { SCRIPTS } from '../scripts/index.js';
 import type { Subscription } from '../../delivery/subscription.js';
@@ -37,12 +37,12 @@ interface Touch {
 export class Touches {
   readonly #topology: Topology;
   readonly #router: Router;
-  readonly #names: Names;
+  readonly #names: Keyspace;
   readonly #nextEpoch: () => string;
   readonly #input: RedisInput;
   readonly #waiting = new Map<Connection, Touch[]>();
 
-  constructor(topology: Topology, router: Router, names: Names, input: RedisInput, nextEpoch: () => string) {
+  constructor(topology: Topology, router: Router, names: Keyspace, input: RedisInput, nextEpoch: () => string) {
     this.#topology = topology;
     this.#input = input;
     this.#router = router;
@@ -93,7 +93,7 @@ export class Touches {
     subscription.connection = undefined;
     if (connection?.open !== true) return;
     const sharded = this.#names.publishCommand === 'SPUBLISH';
-    const wire = this.#names.wire(channel);
+    const wire = this.#names.pubSubChannel(channel);
     const keys = this.#keys(channel);
     const ttl = ttlArgument(options.positionTtl);
     const args = [sharded ? 'SHARDNUMSUB' : 'NUMSUB', wire, ttl, Math.min(ttl, UNPUBLISHED_TTL)];
@@ -124,7 +124,7 @@ export class Touches {
     const subscribed = new Map<Subscription, Promise<unknown>>();
     const command = this.#names.publishCommand === 'SPUBLISH' ? 'ssubscribe' : 'subscribe';
     for (const group of this.#groups(missing)) {
-      const wires = group.map(({ channel }) => this.#names.wire(channel));
+      const wires = group.map(({ channel }) => this.#names.pubSubChannel(channel));
       const acknowledged = connection.send(timeout, command, ...wires);
       for (const subscription of group) {
         // At once, not when it is acknowledged: messages may come in the same piece as the acknowledgement.

@@ -1,10 +1,10 @@
-import type { Member, Publication } from '../../broker.js';
+import type { ChannelMember, StoredPublication } from '../../broker.js';
 import { parseMember } from '../input.js';
 
 /** What the scripts publish on a channel: `pEPOCH OFFSET TIME PAYLOAD`, or `j` or `l` with a member as JSON. */
 export type Message =
-  | { readonly kind: 'publication'; readonly epoch: string; readonly publication: Publication }
-  | { readonly kind: 'join' | 'leave'; readonly member: Member };
+  | { readonly kind: 'publication'; readonly epoch: string; readonly publication: StoredPublication }
+  | { readonly kind: 'join' | 'leave'; readonly member: ChannelMember };
 
 const PUBLICATION = /^p(\S+) (\d+) (\d+) /;
 

@@ -1,5 +1,5 @@
 import type { Connection } from '../client/connection.js';
-import { SIGNALS_TAG, type Names } from '../keyspace.js';
+import { SIGNALS_TAG, type Keyspace } from '../keyspace.js';
 import { CALL_TIMEOUT } from '../topology/router.js';
 import type { Topology } from '../topology/topology.js';
 
@@ -11,12 +11,12 @@ const MOVED_PAUSE = 50;
 /** Listens to signals, on the one node that carries them. */
 export class SignalListener {
   readonly #topology: Topology;
-  readonly #names: Names;
+  readonly #names: Keyspace;
   #connection: Connection | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(topology: Topology, names: Names) {
+  constructor(topology: Topology, names: Keyspace) {
     this.#topology = topology;
     this.#names = names;
   }

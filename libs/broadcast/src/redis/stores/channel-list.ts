@@ -1,17 +1,17 @@
 import type { ChannelsQuery } from '../../broker.js';
 import { ANSWERS, type RedisInput } from '../input.js';
-import { podTag, type Names } from '../keyspace.js';
+import { podTag, type Keyspace } from '../keyspace.js';
 import type { PodStore } from './pod-store.js';
 import type { Router } from '../topology/router.js';
 
 /** Lists channels, from what each pod that is alive has noted. */
 export class ChannelList {
   readonly #router: Router;
-  readonly #names: Names;
+  readonly #names: Keyspace;
   readonly #pods: PodStore;
   readonly #input: RedisInput;
 
-  constructor(router: Router, names: Names, pods: PodStore, input: RedisInput) {
+  constructor(router: Router, names: Keyspace, pods: PodStore, input: RedisInput) {
     this.#input = input;
     this.#router = router;
     this.#names = names;

@@ -1,29 +1,34 @@
-import type { Connection } from '../../broker.js';
-import { Holdings, type Held, type HoldingsStore, type PutBack } from '../../membership/leased-entries.js';
+import type { RegisteredConnection } from '../../broker.js';
+import {
+  LeasedEntries,
+  type LeasedEntry,
+  type LeasedEntryStore,
+  type PutBack,
+} from '../../membership/leased-entries.js';
 import { ANSWERS, type RedisInput } from '../input.js';
 import { userTag } from '../keyspace.js';
 import type { MembershipContext } from './presence-store.js';
 import { SCRIPTS } from '../scripts/index.js';
 
-interface HeldConnection extends Held {
-  readonly connection: Connection;
+interface HeldConnection extends LeasedEntry {
+  readonly connection: RegisteredConnection;
   /** By the server's clock, once it has answered; until then by this pod's idea of it. */
   since: number;
 }
 
 /** Which connections each user has, on all pods. */
-export class ConnectionRegistry implements HoldingsStore<HeldConnection> {
-  readonly holdings: Holdings<HeldConnection>;
+export class ConnectionRegistry implements LeasedEntryStore<HeldConnection> {
+  readonly holdings: LeasedEntries<HeldConnection>;
   readonly #context: MembershipContext;
   readonly #input: RedisInput;
 
   constructor(context: MembershipContext, input: RedisInput) {
     this.#context = context;
     this.#input = input;
-    this.holdings = new Holdings('users', this, context.index);
+    this.holdings = new LeasedEntries('users', this, context.index);
   }
 
-  async register(connection: Connection): Promise<void> {
+  async register(connection: RegisteredConnection): Promise<void> {
     const { user, client, holder } = connection;
     const held = { connection, holder, since: this.#context.now() };
     this.holdings.hold(user, client, held);
@@ -40,7 +45,7 @@ export class ConnectionRegistry implements HoldingsStore<HeldConnection> {
     await this.holdings.remove(user, client, holder, async () => this.#unregister(user, client, holder));
   }
 
-  async connections(user: string, isAlive: Promise<(pod: string) => boolean>): Promise<Connection[]> {
+  async connections(user: string, isAlive: Promise<(pod: string) => boolean>): Promise<RegisteredConnection[]> {
     const [entries, alive] = await Promise.all([this.#entries(user), isAlive]);
     return entries.filter(({ pod }) => alive(pod)).map(({ connection }) => connection);
   }
@@ -107,12 +112,12 @@ export class ConnectionRegistry implements HoldingsStore<HeldConnection> {
   }
 
   /** Of pods that are dead as well. */
-  async #entries(user: string): Promise<{ pod: string; connection: Connection }[]> {
+  async #entries(user: string): Promise<{ pod: string; connection: RegisteredConnection }[]> {
     const { router, names } = this.#context;
     const keys = [names.connections(user)];
     const found = await router.run({ tag: userTag(user), script: SCRIPTS.CONNECTIONS, keys });
     const answer = this.#input.answer(ANSWERS.connections, found, user);
-    const entries: { pod: string; connection: Connection }[] = [];
+    const entries: { pod: string; connection: RegisteredConnection }[] = [];
     for (let index = 0; index + 1 < answer.length; index += 2) {
       const [pod = '', text = ''] = answer.slice(index, index + 2);
       const connection = this.#input.connection(text, user);

@@ -1,5 +1,5 @@
 import { ANSWERS, type RedisInput } from '../input.js';
-import type { PodIndexKind, Names } from '../keyspace.js';
+import type { PodIndexKind, Keyspace } from '../keyspace.js';
 import { podTag, PODS_TAG } from '../keyspace.js';
 import type { IndexStore } from '../../membership/pod-index.js';
 import { LEASE, type Heartbeat, type LeaseStore } from '../../membership/pod-lease.js';
@@ -20,12 +20,12 @@ const PAGE = 50;
 /** What Redis keeps about pods: their leases, and what each of them has. */
 export class PodStore implements LeaseStore, IndexStore, SweepStore {
   readonly #router: Router;
-  readonly #names: Names;
+  readonly #names: Keyspace;
   readonly #pod: string;
 
   readonly #input: RedisInput;
 
-  constructor(router: Router, names: Names, pod: string, input: RedisInput) {
+  constructor(router: Router, names: Keyspace, pod: string, input: RedisInput) {
     this.#router = router;
     this.#input = input;
     this.#names = names;

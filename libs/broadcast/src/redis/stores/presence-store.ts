@@ -1,25 +1,30 @@
-import type { BrokerEvents, Member, Members, MembersQuery, MembershipChange } from '../../broker.js';
+import type { BrokerEvents, ChannelMember, MemberList, MembersQuery, MembershipChange } from '../../broker.js';
 import { BrokerUnavailableError } from '../../errors.js';
 import { sizeArgument } from '../client/arguments.js';
-import { Holdings, type Held, type HoldingsStore, type PutBack } from '../../membership/leased-entries.js';
+import {
+  LeasedEntries,
+  type LeasedEntry,
+  type LeasedEntryStore,
+  type PutBack,
+} from '../../membership/leased-entries.js';
 import { ANSWERS, type RedisInput } from '../input.js';
-import type { Names } from '../keyspace.js';
+import type { Keyspace } from '../keyspace.js';
 import type { PodIndex } from '../../membership/pod-index.js';
 import type { Router } from '../topology/router.js';
 import { SCRIPTS } from '../scripts/index.js';
 
 export interface MembershipContext {
   readonly router: Router;
-  readonly names: Names;
+  readonly names: Keyspace;
   readonly index: PodIndex;
   /** This pod's id. */
   readonly pod: string;
-  /** ms for which what nobody sweeps up is kept; {@link Holdings.prolong} must have been round by then. */
+  /** ms for which what nobody sweeps up is kept; {@link LeasedEntries.prolong} must have been round by then. */
   readonly ttl: number;
   readonly now: () => number;
 }
 
-interface HeldMember extends Held {
+interface HeldMember extends LeasedEntry {
   readonly told: string;
   /** By the server's clock, once it has answered; until then by this pod's idea of it. */
   since: number;
@@ -29,20 +34,20 @@ interface HeldMember extends Held {
 const SWEEP = 200;
 
 /** Who is in which room. */
-export class Presence implements HoldingsStore<HeldMember> {
-  readonly holdings: Holdings<HeldMember>;
+export class Presence implements LeasedEntryStore<HeldMember> {
+  readonly holdings: LeasedEntries<HeldMember>;
   readonly #context: MembershipContext;
   readonly #input: RedisInput;
-  readonly #onBelated: BrokerEvents['onBelated'];
+  readonly #onBelated: BrokerEvents['onLateMembership'];
 
-  constructor(context: MembershipContext, input: RedisInput, onBelated: BrokerEvents['onBelated']) {
+  constructor(context: MembershipContext, input: RedisInput, onBelated: BrokerEvents['onLateMembership']) {
     this.#context = context;
     this.#input = input;
     this.#onBelated = onBelated;
-    this.holdings = new Holdings('rooms', this, context.index);
+    this.holdings = new LeasedEntries('rooms', this, context.index);
   }
 
-  async join(channel: string, { client, details }: Member, holder: string): Promise<MembershipChange> {
+  async join(channel: string, { client, details }: ChannelMember, holder: string): Promise<MembershipChange> {
     const { holdings } = this;
     const held = { told: JSON.stringify({ client, details }), holder, since: this.#context.now() };
     holdings.hold(channel, client, held);
@@ -58,7 +63,7 @@ export class Presence implements HoldingsStore<HeldMember> {
     return this.holdings.remove(channel, client, holder, async () => this.#leave(channel, client, holder));
   }
 
-  async members(channel: string, { limit, maxBytes = Infinity }: MembersQuery): Promise<Members> {
+  async members(channel: string, { limit, maxBytes = Infinity }: MembersQuery): Promise<MemberList> {
     const { router, names } = this.#context;
     const answer = await router.run({
       tag: channel,
@@ -77,7 +82,7 @@ export class Presence implements HoldingsStore<HeldMember> {
       tag: channel,
       script: SCRIPTS.REJOIN,
       keys: this.#keys(channel, pod),
-      args: [pod, names.membersOfPod(channel), ttl, names.publishCommand, names.wire(channel), ...members],
+      args: [pod, names.membersOfPod(channel), ttl, names.publishCommand, names.pubSubChannel(channel), ...members],
     });
     const [own, total, ...announced] = this.#input.answer(ANSWERS.putBack, answer, channel);
     for (let index = 0; index + 1 < announced.length; index += 2) {
@@ -93,7 +98,7 @@ export class Presence implements HoldingsStore<HeldMember> {
       tag: channel,
       script: SCRIPTS.EVICT,
       keys: this.#keys(channel, pod),
-      args: [pod, names.publishCommand, names.wire(channel), ...clients],
+      args: [pod, names.publishCommand, names.pubSubChannel(channel), ...clients],
     });
     this.#reportLeaves(channel, this.#input.answer(ANSWERS.leaves, answer, channel));
   }
@@ -117,7 +122,7 @@ export class Presence implements HoldingsStore<HeldMember> {
       tag: channel,
       script: SCRIPTS.SWEEP_ROOM,
       keys: this.#keys(channel, dead),
-      args: [dead, SWEEP, names.publishCommand, names.wire(channel)],
+      args: [dead, SWEEP, names.publishCommand, names.pubSubChannel(channel)],
     });
     const [swept, ...left] = this.#input.answer(ANSWERS.sweep, answer, channel);
     this.#reportLeaves(channel, left);
@@ -136,7 +141,16 @@ export class Presence implements HoldingsStore<HeldMember> {
       tag: channel,
       script: SCRIPTS.JOIN,
       keys: this.#keys(channel, pod),
-      args: [client, holder, pod, told, names.membersOfPod(channel), ttl, names.publishCommand, names.wire(channel)],
+      args: [
+        client,
+        holder,
+        pod,
+        told,
+        names.membersOfPod(channel),
+        ttl,
+        names.publishCommand,
+        names.pubSubChannel(channel),
+      ],
     });
     const [changed, count, since] = this.#input.answer(ANSWERS.join, answer, channel);
     held.since = since;
@@ -149,7 +163,7 @@ export class Presence implements HoldingsStore<HeldMember> {
       tag: channel,
       script: SCRIPTS.LEAVE,
       keys: [names.members(channel), names.memberOrder(channel)],
-      args: [client, holder, names.membersOfPod(channel), names.publishCommand, names.wire(channel)],
+      args: [client, holder, names.membersOfPod(channel), names.publishCommand, names.pubSubChannel(channel)],
     });
     const [changed, count] = this.#input.answer(ANSWERS.leave, answer, channel);
     return { changed: changed === 1, count };

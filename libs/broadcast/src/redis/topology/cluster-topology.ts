@@ -4,7 +4,7 @@ import { BrokerUnavailableError } from '../../errors.js';
 import { addressText, parseAddress, type Address } from '../client/address.js';
 import { Connection } from '../client/connection.js';
 import { SLOTS, tagInSlot, tagSlot } from './key-slot.js';
-import type { Names } from '../keyspace.js';
+import type { Keyspace } from '../keyspace.js';
 import { RedisNode, type NodeEvents } from './redis-node.js';
 import type { Topology } from './topology.js';
 import type { RedisSettings } from '../url.js';
@@ -25,7 +25,7 @@ interface View {
 /** The primaries of a cluster, asked every second who serves which slot. */
 export class ClusterTopology implements Topology {
   readonly #settings: RedisSettings;
-  readonly #names: Names;
+  readonly #names: Keyspace;
   readonly #pod: string;
   readonly #events: NodeEvents;
   readonly #onChange: () => void;
@@ -42,7 +42,7 @@ export class ClusterTopology implements Topology {
   #wake: () => void = () => {};
 
   /** @param onChange called when slots are served by other nodes. */
-  constructor(settings: RedisSettings, names: Names, pod: string, events: NodeEvents, onChange: () => void) {
+  constructor(settings: RedisSettings, names: Keyspace, pod: string, events: NodeEvents, onChange: () => void) {
     this.#settings = settings;
     this.#names = names;
     this.#pod = pod;

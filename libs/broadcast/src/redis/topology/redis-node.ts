@@ -1,8 +1,8 @@
 import type { Address } from '../client/address.js';
 import { Connection } from '../client/connection.js';
-import { greet } from '../client/handshake.js';
+import { handshake } from '../client/handshake.js';
 import { Link } from '../client/link.js';
-import type { Names } from '../keyspace.js';
+import type { Keyspace } from '../keyspace.js';
 import { Pipeline } from '../client/pipeline.js';
 import { Probe } from './probe.js';
 import type { RedisSettings } from '../url.js';
@@ -24,7 +24,7 @@ export interface NodeEvents {
 
 export interface NodeOptions {
   readonly settings: RedisSettings;
-  readonly names: Names;
+  readonly names: Keyspace;
   /** This pod's id. */
   readonly pod: string;
   readonly events: NodeEvents;
@@ -51,7 +51,7 @@ export class RedisNode {
     const open = async (): Promise<Connection> => {
       const { credentials, tls } = settings;
       const connection = await Connection.open({ address: await locate(), credentials, db, tls });
-      connection.replicationId = await greet(connection, mode === 'cluster');
+      connection.replicationId = await handshake(connection, mode === 'cluster');
       return connection;
     };
     this.commands = new Link(open, (connection) => {

@@ -1,5 +1,5 @@
 import type { Address } from '../client/address.js';
-import type { Names } from '../keyspace.js';
+import type { Keyspace } from '../keyspace.js';
 import { RedisNode, type NodeEvents } from './redis-node.js';
 import { Sentinels } from './sentinels.js';
 import type { Topology } from './topology.js';
@@ -12,7 +12,7 @@ export class SingleTopology implements Topology {
   readonly #node: RedisNode;
   readonly #sentinels: Sentinels | undefined;
 
-  constructor(settings: RedisSettings, names: Names, pod: string, events: NodeEvents) {
+  constructor(settings: RedisSettings, names: Keyspace, pod: string, events: NodeEvents) {
     const [address] = settings.addresses;
     if (address === undefined) throw new Error('settings without an address');
     const sentinels = settings.mode === 'sentinel' ? new Sentinels(settings) : undefined;

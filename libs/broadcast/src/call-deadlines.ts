@@ -1,35 +1,38 @@
 import { CALL_LIMIT } from './broker.js';
 import { BrokerUnavailableError, BrokerUnknownError, KeyConflictError } from './errors.js';
 
-/** ms that are left for the answer to get to whoever called. */
+/** ms left for the answer to reach the caller. */
 const MARGIN = 100;
 
+/** ms within which a single step of a call (a command, a read) has to be settled: enough is left for what follows it. */
+export const STEP_TIMEOUT = CALL_LIMIT - 300;
+
 interface Pending {
-  /** For {@link performance.now}. */
+  /** As {@link performance.now}. */
   readonly due: number;
-  late(): void;
+  expire(): void;
 }
 
 /**
- * Settles every call of a broker within {@link CALL_LIMIT}, whatever it waits for, and with an error of the contract or
- * none. All calls have the same limit, so they are due in the order in which they began, and one timer serves them all.
+ * Settles every call of a broker within {@link CALL_LIMIT}, whatever it waits for, and only with errors of the contract. All
+ * calls have the same limit, so they are due in the order in which they began, and one timer serves them all.
  */
 export class CallDeadlines {
   readonly #pending = new Set<Pending>();
   readonly #onFault: (error: unknown) => void;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param onFault is given each error that is none of the contract: a fault of the broker. */
+  /** @param onFault receives each error that the contract does not allow: a bug in the broker. */
   constructor(onFault: (error: unknown) => void) {
     this.#onFault = onFault;
   }
 
-  /** Of a call that changes nothing: it fails as BrokerUnavailableError only. */
+  /** For a call that changes nothing: it can only fail with BrokerUnavailableError. */
   async reading<T>(work: () => Promise<T>): Promise<T> {
     return this.#settle(work, (reason) => new BrokerUnavailableError(reason));
   }
 
-  /** Of a call that changes something: once it has begun, only the work itself knows that nothing was done. */
+  /** For a call that changes something: once it has begun, only the work itself knows that nothing was done. */
   async writing<T>(work: () => Promise<T>): Promise<T> {
     return this.#settle(work, (reason) => new BrokerUnknownError(reason));
   }
@@ -38,7 +41,7 @@ export class CallDeadlines {
     return new Promise((resolve, reject) => {
       const pending: Pending = {
         due: performance.now() + CALL_LIMIT - MARGIN,
-        late: () => reject(failure('no answer in time')),
+        expire: () => reject(failure('no answer in time')),
       };
       this.#pending.add(pending);
       if (this.#timer === undefined) this.#wait(pending.due);
@@ -52,7 +55,7 @@ export class CallDeadlines {
     if (error instanceof BrokerUnavailableError || error instanceof KeyConflictError) return error;
     if (error instanceof BrokerUnknownError) return failure(error.message);
     this.#onFault(error);
-    return failure('a fault of the broker');
+    return failure('internal error of the broker');
   }
 
   #wait(due: number): void {
@@ -68,7 +71,7 @@ export class CallDeadlines {
         return;
       }
       this.#pending.delete(pending);
-      pending.late();
+      pending.expire();
     }
   }
 }

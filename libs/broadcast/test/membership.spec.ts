@@ -62,7 +62,7 @@ describe('what a pod has on a server', () => {
     expect(server.swept).toEqual([]);
     expect(server.puts).toHaveLength(1_000);
     expect(server.mostAtATime, 'calls at a time').toBeLessThan(50);
-    expect(server.names('here', 'rooms').size).toBe(1_000);
+    expect(server.names('here', 'presence').size).toBe(1_000);
     expect(here.restored).toBe(1);
   });
 
@@ -80,7 +80,7 @@ describe('what a pod has on a server', () => {
     await pass(20);
     server.isAway = false;
     for (const pod of pods) pod.lease.onConnected(false);
-    for (const pod of pods) pod.upkeep.hurry();
+    for (const pod of pods) pod.upkeep.retryNow();
     await restored(here, 1_000);
     await pass(30);
     expect(server.lapses.length).toBeGreaterThanOrEqual(2);
@@ -152,7 +152,7 @@ describe('what a pod has on a server', () => {
     expect(here.rooms.backlog).toBe(100);
     await pass(60);
     server.isAway = false;
-    here.upkeep.hurry();
+    here.upkeep.retryNow();
     await pass(30);
     expect([here.rooms.backlog, server.count('here')]).toEqual([0, 0]);
     expect(server.removals).toHaveLength(100);
@@ -197,10 +197,10 @@ describe('what a pod has on a server', () => {
     server.dead.add('room');
     await here.leave('room', 'ann').catch(() => undefined);
     await pass(60);
-    expect([...server.names('here', 'rooms')]).toEqual(['room']);
+    expect([...server.names('here', 'presence')]).toEqual(['room']);
     server.dead.clear();
     await pass(60);
-    expect([...server.names('here', 'rooms')]).toEqual([]);
+    expect([...server.names('here', 'presence')]).toEqual([]);
   });
 
   it('takes what it should not have out of a server that lost the removal', async () => {
@@ -209,12 +209,12 @@ describe('what a pod has on a server', () => {
     await here.leave('room', 'ann');
     server.clients('room').set('ann', 'here');
     server.clients('elsewhere').set('bob', 'here');
-    server.names('here', 'rooms').add('elsewhere');
+    server.names('here', 'presence').add('elsewhere');
     server.names('here', 'channels').add('unwanted');
     here.lease.onConnected(true);
     await pass(20);
     expect(server.count('here')).toBe(0);
-    expect(server.names('here', 'rooms').size + server.names('here', 'channels').size).toBe(0);
+    expect(server.names('here', 'presence').size + server.names('here', 'channels').size).toBe(0);
   });
 
   it('is swept up in steps after its pod died', async () => {
@@ -228,7 +228,7 @@ describe('what a pod has on a server', () => {
     expect(new Set(server.swept).size).toBe(400);
     expect(server.mostAtATime).toBeLessThan(60);
     expect([...server.pods.keys()]).toEqual(['here']);
-    expect(server.names('dead', 'rooms').size).toBe(0);
+    expect(server.names('dead', 'presence').size).toBe(0);
   });
 
   it('is no longer swept up when its pod is back, and is complete then', async () => {
@@ -239,12 +239,12 @@ describe('what a pod has on a server', () => {
     while (server.swept.length === 0) await pass(0.5);
     const again = new MembershipPod(server, 'back');
     pods.push(again);
-    for (let index = 0; index < 1_000; index += 1) again.rooms.hold(`back-${index}`, `c${index}`, { holder: 'h' });
+    for (let index = 0; index < 1_000; index += 1) again.rooms.add(`back-${index}`, `c${index}`, { holder: 'h' });
     again.start();
     await pass(300);
     expect(server.swept.length).toBeLessThan(200);
     expect(server.count('back')).toBe(1_000);
-    expect(server.names('back', 'rooms').size).toBe(1_000);
+    expect(server.names('back', 'presence').size).toBe(1_000);
     expect(here.lease.problem).toBeUndefined();
   });
 });
@@ -271,7 +271,7 @@ describe('the index of a pod', () => {
     const actions: Record<string, () => unknown> = {
       add: () => index.add('channels', 'name'),
       remove: () => index.remove('channels', 'name'),
-      lost: () => index.lost(),
+      lost: () => index.markLost(),
       wait: async () => vi.advanceTimersByTimeAsync(SECOND / 2),
       settle: async () => vi.advanceTimersByTimeAsync(10 * SECOND),
       away: () => (server.isAway = true),

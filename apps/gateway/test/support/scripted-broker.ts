@@ -1,18 +1,19 @@
-import type {
-  Broker,
-  BrokerEvents,
-  BrokerHealth,
-  RegisteredConnection,
-  History,
-  HistoryQuery,
-  ChannelMember,
-  MemberList,
-  MembershipChange,
-  Position,
-  StoredPublication,
-  PublishRequest,
-  PublishResult,
-  StreamOptions,
+import {
+  MemoryBroker,
+  type Broker,
+  type BrokerEvents,
+  type BrokerHealth,
+  type RegisteredConnection,
+  type History,
+  type HistoryQuery,
+  type ChannelMember,
+  type MemberList,
+  type MembershipChange,
+  type Position,
+  type StoredPublication,
+  type PublishRequest,
+  type PublishResult,
+  type StreamOptions,
 } from '@holdfast/broadcast';
 
 export const EPOCH = 'E';
@@ -35,7 +36,7 @@ export interface Call<T> {
 
 /** A broker that does nothing by itself: the test answers each subscribe and history, and tells what it pleases. */
 export class ScriptedBroker implements Broker {
-  readonly capabilities = { history: true, presence: true, idempotency: true };
+  readonly capabilities = new MemoryBroker().capabilities;
   /** Calls that the test has not answered yet, the oldest first. */
   readonly subscribes: Call<Position>[] = [];
   readonly histories: (Call<History> & { readonly query: HistoryQuery })[] = [];

@@ -1,17 +1,18 @@
-import type {
-  Broker,
-  BrokerEvents,
-  BrokerHealth,
-  RegisteredConnection,
-  History,
-  HistoryQuery,
-  MemberList,
-  MembershipChange,
-  Position,
-  StoredPublication,
-  PublishRequest,
-  PublishResult,
-  StreamOptions,
+import {
+  MemoryBroker,
+  type Broker,
+  type BrokerEvents,
+  type BrokerHealth,
+  type RegisteredConnection,
+  type History,
+  type HistoryQuery,
+  type MemberList,
+  type MembershipChange,
+  type Position,
+  type StoredPublication,
+  type PublishRequest,
+  type PublishResult,
+  type StreamOptions,
 } from '@holdfast/broadcast';
 
 interface Stream {
@@ -75,7 +76,7 @@ export class SimulatedServer {
  * the answer to a subscribe comes with the events.
  */
 export class SimulatedBroker implements Broker {
-  readonly capabilities = { history: true, presence: true, idempotency: true };
+  readonly capabilities = new MemoryBroker().capabilities;
   private readonly queues: Record<Queue, (() => void)[]> = { commands: [], answers: [], events: [] };
   /** What the server carries to this pod, for which of the pod's subscriptions. */
   private readonly carried = new Map<string, { readonly subscription: number; intact: boolean }>();

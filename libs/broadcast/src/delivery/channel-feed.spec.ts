@@ -3,24 +3,21 @@ import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { BrokerEvents, History, HistoryQuery, Position, StoredPublication, StreamOptions } from '../broker.js';
 import { Stream } from '../memory/stream.js';
-import { ChannelStream } from './channel-feed.js';
+import { ChannelFeed } from './channel-feed.js';
 import { RecentBudget } from './recent-publications.js';
-import { StreamReader, type Page } from './history-reader.js';
+import { HistoryReader, type HistoryPage, type HistoryStore } from './history-reader.js';
 
 const OPTIONS: StreamOptions = { historySize: 5, historyTtl: 1_000_000, positionTtl: 1_000_000 };
 
-/** The stream on the server, and the wire, on which messages are late or get lost. */
-class Server extends StreamReader {
+/** The stream on the server, and the messages under way, which may be late or lost. */
+class Server implements HistoryStore {
   readonly published: (Position & { readonly payload: string })[] = [];
-  readonly wire: { readonly epoch: string; readonly publication: StoredPublication }[] = [];
+  readonly messages: { readonly epoch: string; readonly publication: StoredPublication }[] = [];
   reads = 0;
   #epochs = 1;
   #stream: Stream;
 
   constructor(options = OPTIONS) {
-    // What reads a real server is overridden.
-    const nothing = undefined as never;
-    super(nothing, nothing, nothing, nothing);
     this.#stream = new Stream('a', 'epoch 1', options, 0);
   }
 
@@ -35,7 +32,7 @@ class Server extends StreamReader {
     stream.log.append(publication);
     stream.trim(1);
     this.published.push({ ...stream.position, payload: publication.payload });
-    this.wire.push({ epoch: stream.epoch, publication });
+    this.messages.push({ epoch: stream.epoch, publication });
   }
 
   beginAnew(): void {
@@ -43,7 +40,7 @@ class Server extends StreamReader {
     this.#stream = new Stream('a', `epoch ${this.#epochs}`, OPTIONS, 0);
   }
 
-  override async read(_: string, query: HistoryQuery): Promise<Page> {
+  async read(_: string, query: HistoryQuery): Promise<HistoryPage> {
     this.reads += 1;
     await setImmediate();
     const history = this.#stream.history(query);
@@ -55,13 +52,18 @@ class Server extends StreamReader {
 
 type Told = { readonly gap: Position } | { readonly publication: StoredPublication };
 
-function subscriber(server: Server): { sut: ChannelStream; told: Told[] } {
+function subscriber(server: Server): { sut: ChannelFeed; told: Told[] } {
   const told: Told[] = [];
   const events = {
     onPublication: (_, publication) => told.push({ publication }),
     onGap: (_, gap) => told.push({ gap }),
   } as Partial<BrokerEvents> as BrokerEvents;
-  const sut = new ChannelStream('a', OPTIONS, { events, reader: server, budget: new RecentBudget(), now: () => 2 });
+  const sut = new ChannelFeed('a', OPTIONS, {
+    events,
+    reader: new HistoryReader(server),
+    budget: new RecentBudget(),
+    now: () => 2,
+  });
   return { sut, told };
 }
 
@@ -102,22 +104,22 @@ describe('a channel, as its subscribers see it,', () => {
       const start = server.position;
       sut.begin(start);
       const deliver = (): void => {
-        const message = server.wire.shift();
+        const message = server.messages.shift();
         if (message !== undefined) sut.receive(message.epoch, message.publication);
       };
       for (const next of steps) {
         if (next === 'publish') server.publish();
         else if (next === 'deliver') deliver();
-        else if (next === 'lose') server.wire.shift();
+        else if (next === 'lose') server.messages.shift();
         else if (next === 'begin anew') server.beginAnew();
         else if (next === 'wait') await setImmediate();
         else {
           // The answer comes behind what was sent before it, on the same connection.
-          while (server.wire.length > 0) deliver();
+          while (server.messages.length > 0) deliver();
           void sut.reconcile(server.position);
         }
       }
-      while (server.wire.length > 0) deliver();
+      while (server.messages.length > 0) deliver();
       await sut.reconcile(server.position);
       check(start, told, server);
     });
@@ -130,7 +132,7 @@ describe('a channel, as its subscribers see it,', () => {
     server.publish();
     const position = server.position;
     server.publish();
-    for (const { epoch, publication } of server.wire) sut.receive(epoch, publication);
+    for (const { epoch, publication } of server.messages) sut.receive(epoch, publication);
     sut.begin(position);
     expect(told).toMatchObject([{ publication: { offset: 2 } }]);
     expect(server.reads).toBe(0);
@@ -145,7 +147,7 @@ describe('a channel, as its subscribers see it,', () => {
     server.beginAnew();
     await sut.reconcile(server.position);
     server.publish();
-    for (const { epoch, publication } of server.wire) sut.receive(epoch, publication);
+    for (const { epoch, publication } of server.messages) sut.receive(epoch, publication);
     await sut.reconcile({ epoch: start.epoch, offset: 9 });
     check(start, told, server);
     expect(told).toHaveLength(2);
@@ -157,7 +159,7 @@ describe('a channel, as its subscribers see it,', () => {
     const { sut, told } = subscriber(server);
     sut.begin(server.position);
     for (let count = 0; count < 3; count += 1) server.publish();
-    for (const { epoch, publication } of [...server.wire, ...server.wire]) sut.receive(epoch, publication);
+    for (const { epoch, publication } of [...server.messages, ...server.messages]) sut.receive(epoch, publication);
     expect(told).toHaveLength(3);
     expect(server.reads).toBe(0);
   });
@@ -165,11 +167,11 @@ describe('a channel, as its subscribers see it,', () => {
   it('answers resumes from what came by, and asks the server once for what is older', async () => {
     const server = new Server();
     for (let count = 0; count < 4; count += 1) server.publish();
-    server.wire.splice(0);
+    server.messages.splice(0);
     const { sut } = subscriber(server);
     sut.begin(server.position);
     server.publish();
-    for (const { epoch, publication } of server.wire) sut.receive(epoch, publication);
+    for (const { epoch, publication } of server.messages) sut.receive(epoch, publication);
     const { epoch } = server.position;
     const resume = async (offset: number, of = epoch): Promise<History> =>
       sut.history({ since: { epoch: of, offset }, limit: 10 });
@@ -202,7 +204,7 @@ describe('a channel, as its subscribers see it,', () => {
       sut.history({ since: { ...since, offset }, limit: 10 }),
     );
     await setImmediate();
-    for (const { epoch, publication } of server.wire) sut.receive(epoch, publication);
+    for (const { epoch, publication } of server.messages) sut.receive(epoch, publication);
     for (const [offset, { complete, publications }] of (await Promise.all(resumes)).entries()) {
       expect(complete).toBe(true);
       expect(publications).toHaveLength(3 - offset);

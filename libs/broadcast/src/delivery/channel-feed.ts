@@ -1,79 +1,79 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrokerEvents, History, HistoryQuery, Position, StoredPublication, StreamOptions } from '../broker.js';
+import type { HistoryPage, HistoryReader } from './history-reader.js';
 import { RecentPublications, type RecentBudget } from './recent-publications.js';
-import type { Page, StreamReader } from './history-reader.js';
 
-/** How many publications one read brings, and how many bytes of payloads. */
+/** Publications, and bytes of payloads, per read. */
 const PAGE = 1_000;
 const PAGE_BYTES = 1_048_576;
-/** Bytes that one read brings into this pod's memory of a channel: many channels are read after a pod has died. */
+/** Bytes that one read brings into this pod's memory of a channel: after a pod has died, many channels are read. */
 const FILL_BYTES = 262_144;
-/** What is held back while a hole is filled, in number and UTF-16 code units; what is beyond is read from the stream. */
+/** Publications, and UTF-16 code units, held back while a gap is repaired. Beyond that they are read from the server. */
 const MAX_HELD = 1_000;
 const MAX_HELD_LENGTH = 4_194_304;
-/** ms until a read that failed is tried again. */
+/** ms before a failed read is retried. */
 const RETRY_PAUSE = 500;
-/** Reads after which a hole that the server knows nothing about is given up: some seconds. */
+/** Reads before a gap that the server knows nothing about is given up: several seconds. */
 const MAX_READS = 12;
-/** ms for which a resume waits for what this pod is about to hear, before Redis is asked. */
+/** ms for which a resume waits for messages that are about to arrive, before it asks the server. */
 const PATIENCE = 200;
-/** Epochs that are remembered as over. */
-const MAX_FORMER = 8;
+/** How many ended epochs are remembered. */
+const MAX_ENDED_EPOCHS = 8;
 
 interface Held {
   readonly epoch: string;
   readonly publication: StoredPublication;
-  /** The read that was the last to begin before it came. */
+  /** The last read that had begun when it arrived. */
   readonly read: number;
 }
 
-export interface ChannelStreamContext {
+export interface FeedContext {
   readonly events: BrokerEvents;
-  readonly reader: StreamReader;
+  readonly reader: HistoryReader;
   readonly budget: RecentBudget;
   readonly now: () => number;
 }
 
 /**
- * Hands out what comes on one channel in order, without a hole: what is missing is read from the stream first, and what
- * cannot be had is told as a gap.
+ * Delivers the publications of one channel in order and without gaps: missing ones are read from the server first, and
+ * those that cannot be recovered are reported as a gap.
  */
-export class ChannelStream {
-  /** Whether someone is to be told. */
+export class ChannelFeed {
+  /** Whether events are reported. */
   active = false;
-  readonly #context: ChannelStreamContext;
+  readonly #context: FeedContext;
   readonly #recent: RecentPublications;
   #position: Position | undefined;
-  /** Epochs that were left: they do not come back, but a server that was demoted may still speak of them. */
-  #former: readonly string[] = [];
+  /** Epochs that have ended. They do not return, but a demoted server may still send their messages. */
+  #endedEpochs: readonly string[] = [];
   #held: Held[] = [];
   #heldLength = 0;
-  /** Whether something was dropped that should have been held. */
+  /** Whether publications were dropped that should have been held. */
   #overflowed = false;
   #repair: Promise<void> | undefined;
   #reads = 0;
-  /** Ends repairs that were overtaken. */
+  /** Counts restarts: a repair of an earlier generation stops. */
   #generation = 0;
   #fill: Promise<void> | undefined;
-  /** The last offset of this epoch that a publisher on this pod was answered. */
+  /** The last offset of this epoch that was returned to a publisher on this pod. */
   #published = 0;
   #changed: PromiseWithResolvers<void> | undefined;
 
   constructor(
     readonly channel: string,
     public options: StreamOptions,
-    context: ChannelStreamContext,
+    context: FeedContext,
   ) {
     this.#context = context;
     this.#recent = new RecentPublications(context.budget);
   }
 
-  /** What was handed out last; undefined until it has begun. */
+  /** The last position delivered; undefined until the feed has begun. */
   get position(): Position | undefined {
     return this.#position;
   }
 
-  /** Goes on after this position, whatever was before. What came after it meanwhile follows at once. */
+  /** Continues after this position, whatever came before. Publications that have already arrived follow at once. */
   begin(position: Position): void {
     this.#generation += 1;
     this.#repair = undefined;
@@ -82,10 +82,10 @@ export class ChannelStream {
     this.#release();
   }
 
-  /** A publication from the wire. */
+  /** A publication has arrived. */
   receive(epoch: string, publication: StoredPublication): void {
     const position = this.#position;
-    if (this.#former.includes(epoch)) return;
+    if (this.#endedEpochs.includes(epoch)) return;
     if (position === undefined || this.#repair !== undefined) {
       this.#hold(epoch, publication);
     } else if (epoch !== position.epoch || publication.offset > position.offset + 1) {
@@ -96,29 +96,29 @@ export class ChannelStream {
     }
   }
 
-  /** Whether it has not reached the server's position. */
+  /** Whether this feed has not reached the server's position. */
   isBehind({ epoch, offset }: Position): boolean {
     const position = this.#position;
-    if (position === undefined || this.#former.includes(epoch)) return false;
+    if (position === undefined || this.#endedEpochs.includes(epoch)) return false;
     return epoch !== position.epoch || offset > position.offset;
   }
 
-  /** Takes the server's word on the present position. Resolves when what was missing is handed out, or told. */
+  /** Catches up with the server's position. Resolves when what was missing is delivered, or reported as a gap. */
   async reconcile(position: Position): Promise<void> {
-    // What is being read now may be older than the server's word.
+    // The read in progress may be older than this position.
     if (this.#repair !== undefined) await this.#repair;
     if (this.isBehind(position)) this.#startRepair();
     await this.#repair;
   }
 
-  /** A publisher on this pod was answered so. */
+  /** A publish on this pod has returned this position. */
   published({ epoch, offset }: Position): void {
     if (epoch === this.#position?.epoch) this.#published = Math.max(this.#published, offset);
   }
 
   /**
-   * A resume is answered from what is known here, as far as that reaches: whatever follows the answer's position is
-   * handed out as well, or told as a gap.
+   * Answers a resume from memory as far as that reaches. What follows the position of the answer is delivered as well, or
+   * reported as a gap.
    */
   async history(query: HistoryQuery): Promise<History> {
     const { reader } = this.#context;
@@ -127,7 +127,7 @@ export class ChannelStream {
     const resume = { since, limit, maxBytes };
     const deadline = performance.now() + PATIENCE;
     while (this.#expects(since) && performance.now() < deadline) await this.#change();
-    // What a publisher was answered and did not come by is lost on its way.
+    // What was stored but has not arrived is lost.
     if (this.#published > (this.#position?.offset ?? Infinity)) this.#startRepair();
     const known = this.#known(resume);
     if (known !== undefined) return known;
@@ -140,19 +140,19 @@ export class ChannelStream {
     return this.#known(resume) ?? reader.resumed(this.channel, since, limit, maxBytes);
   }
 
-  /** Nothing is handed out any more, until it begins again. */
+  /** Delivers nothing until it begins again. */
   end(): void {
     this.active = false;
     this.#generation += 1;
     this.#repair = undefined;
     this.#position = undefined;
-    this.#former = [];
+    this.#endedEpochs = [];
     this.#held = [];
     this.#recent.reset({ epoch: '', offset: 0 });
-    this.#changes();
+    this.#notifyChange();
   }
 
-  /** Whether more is on its way here: read from the server, or told already to a publisher here or to a client elsewhere. */
+  /** Whether more is about to arrive: it is being read, or a publisher here or a client elsewhere already knows of it. */
   #expects({ epoch, offset }: Position): boolean {
     const position = this.#position;
     if (position === undefined) return false;
@@ -160,19 +160,19 @@ export class ChannelStream {
     return epoch === position.epoch && offset > position.offset;
   }
 
-  /** Resolves when it has got further, or after a while. */
+  /** Resolves when the position has changed, or after a while. */
   async #change(): Promise<void> {
     if (this.#changed === undefined) {
       this.#changed = Promise.withResolvers();
       const { promise } = this.#changed;
-      // A pod that was busy first takes what has come in meanwhile.
-      const timer = setTimeout(() => setImmediate(() => this.#changes()), PATIENCE);
+      // A busy pod first processes what has arrived in the meantime.
+      const timer = setTimeout(() => setImmediate(() => this.#notifyChange()), PATIENCE);
       promise.finally(() => clearTimeout(timer)).catch(() => undefined);
     }
     await this.#changed.promise;
   }
 
-  #changes(): void {
+  #notifyChange(): void {
     this.#changed?.resolve();
     this.#changed = undefined;
   }
@@ -183,7 +183,7 @@ export class ChannelStream {
     return this.#recent.after(query, position, this.options, this.#context.now());
   }
 
-  /** Reads as much as may be kept here, so that all who come next are answered from it. */
+  /** Reads as much as may be kept in memory, so that the next resumes are answered from it. */
   async #fillRecent(position: Position): Promise<void> {
     const since = { epoch: position.epoch, offset: this.#recent.oldest(position) };
     const query = { since, limit: PAGE, maxBytes: FILL_BYTES, reverse: true };
@@ -204,7 +204,7 @@ export class ChannelStream {
     this.#heldLength += publication.payload.length;
   }
 
-  /** Hands out what was held as if it came now. */
+  /** Processes the held publications as if they arrived now. */
   #release(): void {
     const held = this.#held;
     const overflowed = this.#overflowed;
@@ -221,13 +221,13 @@ export class ChannelStream {
       if (this.#repair !== repair) return;
       this.#repair = undefined;
       this.#release();
-      this.#changes();
+      this.#notifyChange();
     });
     this.#repair = repair;
   }
 
   async #repairAll(generation: number): Promise<void> {
-    for (let fruitless = 0; generation === this.#generation;) {
+    for (let idleReads = 0; generation === this.#generation;) {
       const position = this.#position;
       if (position === undefined) return;
       this.#overflowed = false;
@@ -236,21 +236,21 @@ export class ChannelStream {
       const read = await this.#read(position);
       if (generation !== this.#generation) return;
       if (read === undefined) continue;
-      if (this.#former.includes(read.history.epoch) && fruitless < MAX_READS) {
-        fruitless += 1;
+      if (this.#endedEpochs.includes(read.history.epoch) && idleReads < MAX_READS) {
+        idleReads += 1;
         await pause();
         continue;
       }
       const before = this.#position;
       this.#adopt(read);
       if (!this.#needsMore(read)) return;
-      fruitless = this.#position === before ? fruitless + 1 : 0;
-      if (fruitless >= MAX_READS) this.#giveUp();
-      else if (fruitless > 0) await pause();
+      idleReads = this.#position === before ? idleReads + 1 : 0;
+      if (idleReads >= MAX_READS) this.#giveUp();
+      else if (idleReads > 0) await pause();
     }
   }
 
-  async #read(since: Position): Promise<Page | undefined> {
+  async #read(since: Position): Promise<HistoryPage | undefined> {
     try {
       return await this.#context.reader.read(this.channel, { since, limit: PAGE, maxBytes: PAGE_BYTES });
     } catch {
@@ -259,8 +259,8 @@ export class ChannelStream {
     }
   }
 
-  /** Hands out what was read and what was held, in order, and tells what is missing and cannot come any more. */
-  #adopt({ history: { epoch, offset, publications }, isAll }: Page): void {
+  /** Delivers in order what was read and what was held, and reports as a gap what cannot arrive any more. */
+  #adopt({ history: { epoch, offset, publications }, isAll }: HistoryPage): void {
     const covered = isAll ? offset : (publications.at(-1)?.offset ?? offset);
     const available = new Map(publications.map((publication) => [publication.offset, publication]));
     for (const held of this.#held) {
@@ -268,7 +268,7 @@ export class ChannelStream {
     }
     this.#held = this.#held.filter((held) => held.epoch !== epoch && held.read >= this.#reads);
     const sorted = [...available.values()].toSorted((one, other) => one.offset - other.offset);
-    if (epoch !== this.#position?.epoch) this.#tellGap({ epoch, offset: Math.max((sorted[0]?.offset ?? 1) - 1, 0) });
+    if (epoch !== this.#position?.epoch) this.#reportGap({ epoch, offset: Math.max((sorted[0]?.offset ?? 1) - 1, 0) });
     for (const publication of sorted) {
       const last = this.#position?.offset ?? 0;
       if (publication.offset <= last) continue;
@@ -277,23 +277,23 @@ export class ChannelStream {
           this.#held.push({ epoch, publication, read: this.#reads });
           continue;
         }
-        this.#tellGap({ epoch, offset: publication.offset - 1 });
+        this.#reportGap({ epoch, offset: publication.offset - 1 });
       }
       this.#deliver(epoch, publication);
     }
-    if ((this.#position?.offset ?? 0) < covered) this.#tellGap({ epoch, offset: covered });
+    if ((this.#position?.offset ?? 0) < covered) this.#reportGap({ epoch, offset: covered });
   }
 
-  #needsMore({ isAll }: Page): boolean {
+  #needsMore({ isAll }: HistoryPage): boolean {
     return !isAll || this.#held.length > 0 || this.#overflowed;
   }
 
-  /** The server does not know what it sent: it is not the one that sent it. */
+  /** The server does not know what was sent: another server sent it. */
   #giveUp(): void {
     const [first] = this.#held.toSorted((one, other) => one.publication.offset - other.publication.offset);
     if (first === undefined) return;
     const { epoch, publication } = first;
-    this.#tellGap({ epoch, offset: publication.offset - 1 });
+    this.#reportGap({ epoch, offset: publication.offset - 1 });
     const held = this.#held.filter((other) => other.epoch === epoch);
     this.#held = [];
     for (const { publication: next } of held.toSorted((a, b) => a.publication.offset - b.publication.offset)) {
@@ -305,27 +305,27 @@ export class ChannelStream {
     const { events, now } = this.#context;
     this.#position = { epoch, offset: publication.offset };
     this.#recent.append(publication, this.options, now());
-    this.#changes();
+    this.#notifyChange();
     if (this.active) events.onPublication(this.channel, publication);
   }
 
-  #tellGap(position: Position): void {
+  #reportGap(position: Position): void {
     this.#move(position);
     if (this.active) this.#context.events.onGap(this.channel, position);
   }
 
   #move(position: Position): void {
     const last = this.#position?.epoch ?? position.epoch;
-    this.#former = this.#former.filter((epoch) => epoch !== position.epoch);
-    if (last !== position.epoch) this.#former = [...this.#former, last].slice(-MAX_FORMER);
+    this.#endedEpochs = this.#endedEpochs.filter((epoch) => epoch !== position.epoch);
+    if (last !== position.epoch) this.#endedEpochs = [...this.#endedEpochs, last].slice(-MAX_ENDED_EPOCHS);
     this.#position = position;
     this.#published = 0;
     this.#recent.reset(position);
-    this.#changes();
+    this.#notifyChange();
   }
 }
 
-/** Jitter: after an outage many channels are repaired at the same time. */
+/** With jitter: after an outage many channels are repaired at the same time. */
 async function pause(): Promise<void> {
   await sleep(RETRY_PAUSE * (0.5 + Math.random()), undefined, { ref: false });
 }

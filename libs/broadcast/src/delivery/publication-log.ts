@@ -4,17 +4,17 @@ import { withinBytes } from '../within-bytes.js';
 const SMALLEST_CAPACITY = 4;
 
 /**
- * A stream's kept publications: a ring buffer, so that neither appending nor trimming moves the others. Their offsets
- * follow each other without a hole.
+ * The kept publications of a stream, in a ring buffer: neither appending nor trimming moves the others. Their offsets are
+ * consecutive.
  */
 export class PublicationLog {
-  /** Its length is 0 or a power of two. */
+  /** The capacity is 0 or a power of two. */
   #slots: (StoredPublication | undefined)[] = [];
   #head = 0;
   #length = 0;
   #units = 0;
 
-  /** The lengths of all payloads together. */
+  /** The total length of all payloads, in UTF-16 code units. */
   get units(): number {
     return this.#units;
   }
@@ -34,7 +34,7 @@ export class PublicationLog {
     this.#units += publication.payload.length;
   }
 
-  /** Drops the oldest beyond `size`, and those of `time` and before. Returns how many. */
+  /** Drops the oldest beyond `size`, and those of `time` and before. @returns how many. */
   trim(size: number, time: number): number {
     const length = this.#length;
     for (let oldest = this.oldest; oldest !== undefined; oldest = this.oldest) {
@@ -48,7 +48,7 @@ export class PublicationLog {
     return length - this.#length;
   }
 
-  /** Those with offsets from `first` to `last`, oldest first. */
+  /** The publications with offsets from `first` to `last`, oldest first. */
   range(first: number, last: number): StoredPublication[] {
     const origin = this.oldest?.offset ?? 0;
     const publications: StoredPublication[] = [];
@@ -63,7 +63,7 @@ export class PublicationLog {
     return (this.#head + index) & (this.#slots.length - 1);
   }
 
-  /** Begins at a quarter, not at half: an append after a trim should not make it grow again. */
+  /** At a quarter, not at half: an append after a trim should not make it grow again. */
   #shrink(): void {
     let capacity = this.#slots.length;
     while (capacity > SMALLEST_CAPACITY && this.#length <= capacity / 4) capacity /= 2;
@@ -79,7 +79,7 @@ export class PublicationLog {
   }
 }
 
-/** As many as a `HistoryQuery.maxBytes` permits. */
+/** As many publications as `HistoryQuery.maxBytes` permits. */
 export function pageOf(publications: readonly StoredPublication[], maxBytes = Infinity): readonly StoredPublication[] {
   return withinBytes(publications, maxBytes, ({ payload }) => Buffer.byteLength(payload), 1);
 }

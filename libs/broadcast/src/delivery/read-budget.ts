@@ -6,8 +6,8 @@ interface Waiting {
 }
 
 /**
- * How many bytes of histories may be on their way from Redis to this pod at a time. What is beyond waits for its turn: it
- * would take memory here, and hold up the answers to publishes behind it.
+ * Limits how many bytes of histories are in flight from the server to this pod. Other reads wait for their turn: they would
+ * take memory here and delay the answers to publishes behind them.
  */
 export class ReadBudget {
   readonly #limit: number;
@@ -19,11 +19,11 @@ export class ReadBudget {
   }
 
   /**
-   * Reads when it is its turn.
+   * Runs a read when it is its turn.
    *
-   * @param bytes that it may bring; one that may bring more than all is read alone.
-   * @param deadline for {@link performance.now}.
-   * @throws BrokerUnavailableError when its turn has not come by then.
+   * @param bytes that the read may return at most. A read larger than the whole budget runs alone.
+   * @param deadline as {@link performance.now}.
+   * @throws BrokerUnavailableError if its turn has not come by then.
    */
   async run<T>(bytes: number, deadline: number, read: () => Promise<T>): Promise<T> {
     const share = Math.min(bytes, this.#limit);

@@ -1,23 +1,24 @@
 import type { History, HistoryQuery, Position, StoredPublication, StreamOptions } from '../broker.js';
+import { isInStream, queriedRange } from './completeness.js';
 import { pageOf, PublicationLog } from './publication-log.js';
 
-/** Of one channel. */
+/** Limits of one channel, in publications and in UTF-16 code units. */
 const MAX_PUBLICATIONS = 1_024;
 const MAX_LENGTH = 1_048_576;
 
-/** What all channels of a pod may keep together, in UTF-16 code units. */
+/** What all channels of a pod may keep in total, in UTF-16 code units. */
 export class RecentBudget {
   used = 0;
 
   constructor(readonly limit = 33_554_432) {}
 }
 
-/** A subscribed channel's recent publications, kept on the pod so that most resumes ask Redis for nothing. */
+/** The recent publications of a subscribed channel, kept on the pod so that most resumes need no read from the server. */
 export class RecentPublications {
   readonly #budget: RecentBudget;
   #log = new PublicationLog();
   #length = 0;
-  /** Whether the history on the server holds nothing older. */
+  /** Whether the server's history holds nothing older. */
   #isAll = false;
   #filled = false;
 
@@ -25,17 +26,17 @@ export class RecentPublications {
     this.#budget = budget;
   }
 
-  /** Whether it is worth asking for what is older. */
+  /** Whether reading older publications is worthwhile. */
   get canBeFilled(): boolean {
     return !this.#isAll && !this.#filled;
   }
 
-  /** The first offset that is known, or the next one. */
+  /** The first offset in memory, or the next offset if there is none. */
   oldest(position: Position): number {
     return this.#log.oldest?.offset ?? position.offset + 1;
   }
 
-  /** Begins anew after this position. */
+  /** Starts again after this position. */
   reset({ offset }: Position): void {
     this.#budget.used -= this.#length;
     this.#length = 0;
@@ -54,10 +55,10 @@ export class RecentPublications {
   }
 
   /**
-   * Puts what is older before what there is.
+   * Adds older publications before the present ones.
    *
    * @param older oldest first.
-   * @param isAll whether there is nothing before that.
+   * @param isAll whether the server has nothing before them.
    */
   prepend(older: readonly StoredPublication[], isAll: boolean, position: Position): void {
     this.#filled = true;
@@ -77,7 +78,7 @@ export class RecentPublications {
     }
   }
 
-  /** What follows `since`, up to the position; undefined where that is not all known here. */
+  /** What follows `since`, up to the position; undefined if not all of that is in memory. */
   after(
     { since, limit, maxBytes }: HistoryQuery & { readonly since: Position },
     position: Position,
@@ -85,19 +86,15 @@ export class RecentPublications {
     now: number,
   ): History | undefined {
     this.#expire(options, now);
-    const oldest = this.oldest(position);
-    const isSameEpoch = since.epoch === position.epoch;
-    // Another pod was told of it before this one: what came up to there is for the server to say.
-    if (isSameEpoch && since.offset > position.offset) return undefined;
-    const first = since.offset + 1;
-    const complete = isSameEpoch && first >= oldest;
+    // Another pod has delivered a publication that has not arrived here: only the server knows what precedes it.
+    if (since.epoch === position.epoch && !isInStream(since, position)) return undefined;
+    const { first, last, complete } = queriedRange({ since }, { ...position, oldest: this.oldest(position) });
     if (!complete && !this.#isAll) return undefined;
-    const start = complete ? first : oldest;
-    const last = Math.min(position.offset, start + limit - 1);
-    return { ...position, publications: pageOf(this.#log.range(start, last), maxBytes), complete };
+    const publications = this.#log.range(first, Math.min(last, first + limit - 1));
+    return { ...position, publications: pageOf(publications, maxBytes), complete };
   }
 
-  /** What the server has forgotten as well. */
+  /** Drops what the server has dropped as well. */
   #expire({ historySize, historyTtl }: StreamOptions, now: number): void {
     for (;;) {
       const { oldest, length } = this.#log;

@@ -1,35 +1,44 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { BrokerEvents, Position, StreamOptions } from '../broker.js';
-import type { Connection } from '../redis/client/connection.js';
 import { RecentBudget } from './recent-publications.js';
-import type { StreamReader } from './history-reader.js';
+import { HistoryReader } from './history-reader.js';
 import type { Subscription } from './subscription.js';
-import { Subscriptions } from './subscriptions.js';
-import type { Topology } from '../redis/topology/topology.js';
-import type { Touches } from '../redis/pubsub/attachments.js';
+import { Subscriptions, type ChannelMessage } from './subscriptions.js';
+import type { Attachments } from './attachments.js';
 
 const OPTIONS: StreamOptions = { historySize: 10, historyTtl: 1_000, positionTtl: 1_000 };
 const START: Position = { epoch: 'e', offset: 0 };
 
-const connection = {} as Partial<Connection> as Connection;
+const SOURCE = { name: 'serves the channels' };
+type Source = typeof SOURCE;
+
+function publication(offset: number): ChannelMessage {
+  return { kind: 'publication', epoch: 'e', publication: { offset, time: 0, payload: 'x' } };
+}
 
 describe('subscriptions', () => {
   const calls: string[] = [];
   const delivered: number[] = [];
   const asked: string[] = [];
-  const touches = {
-    ask: async (subscription: Subscription) => {
-      asked.push(subscription.channel);
-      if (subscription.connection === undefined) calls.push('subscribe');
-      subscription.connection = connection;
-      return START;
+  const position = async (subscription: Subscription<Source>): Promise<Position> => {
+    asked.push(subscription.channel);
+    if (subscription.source === undefined) calls.push('attach');
+    subscription.source = SOURCE;
+    return START;
+  };
+  const attachments: Attachments<Source> = {
+    sourceOf: () => SOURCE,
+    isMoving: () => false,
+    refresh: () => {},
+    attach: position,
+    position,
+    detach: async (subscription) => {
+      subscription.source = undefined;
+      calls.push('detach');
     },
-    release: async (subscription: Subscription) => {
-      subscription.connection = undefined;
-      calls.push('unsubscribe');
-    },
-  } as Partial<Touches> as Touches;
-  let sut: Subscriptions;
+    keptFor: () => 4 * 3_600_000,
+  };
+  let sut: Subscriptions<Source>;
 
   beforeEach(() => {
     vi.useFakeTimers();
@@ -38,10 +47,9 @@ describe('subscriptions', () => {
     const events = {
       onPublication: (_, { offset }) => delivered.push(offset),
     } as Partial<BrokerEvents> as BrokerEvents;
-    const topology = { isMoving: () => false } as Partial<Topology> as Topology;
-    sut = new Subscriptions(topology, touches, {
+    sut = new Subscriptions(attachments, {
       events,
-      reader: {} as StreamReader,
+      reader: new HistoryReader({ read: async () => Promise.reject(new Error('not expected')) }),
       budget: new RecentBudget(),
       now: () => 0,
     });
@@ -58,11 +66,11 @@ describe('subscriptions', () => {
     await vi.advanceTimersByTimeAsync(2_000);
     await sut.subscribe('a', OPTIONS);
     await vi.advanceTimersByTimeAsync(10_000);
-    expect(calls).toEqual(['subscribe']);
+    expect(calls).toEqual(['attach']);
     await sut.unsubscribe('a');
     await vi.advanceTimersByTimeAsync(10_000);
-    expect(calls).toEqual(['subscribe', 'unsubscribe']);
-    expect(sut.stream('a')).toBeUndefined();
+    expect(calls).toEqual(['attach', 'detach']);
+    expect(sut.feed('a')).toBeUndefined();
   });
 
   it('begin again also where that meets the end of the former one', async () => {
@@ -72,18 +80,18 @@ describe('subscriptions', () => {
     // The end has its turn after this call.
     const again = sut.subscribe('a', OPTIONS);
     expect(await again).toEqual(START);
-    expect(calls).toEqual(['subscribe', 'unsubscribe', 'subscribe']);
-    sut.receive(connection, 'a', 'pe 1 0 x');
+    expect(calls).toEqual(['attach', 'detach', 'attach']);
+    sut.receive(SOURCE, 'a', publication(1));
     expect(delivered).toEqual([1]);
   });
 
   it('tell nothing while nobody is subscribed, and go on without a hole', async () => {
     await sut.subscribe('a', OPTIONS);
-    sut.receive(connection, 'a', 'pe 1 0 x');
+    sut.receive(SOURCE, 'a', publication(1));
     await sut.unsubscribe('a');
-    sut.receive(connection, 'a', 'pe 2 0 x');
+    sut.receive(SOURCE, 'a', publication(2));
     expect(await sut.subscribe('a', OPTIONS)).toEqual({ epoch: 'e', offset: 2 });
-    sut.receive(connection, 'a', 'pe 3 0 x');
+    sut.receive(SOURCE, 'a', publication(3));
     expect(delivered).toEqual([1, 3]);
   });
 
@@ -105,9 +113,9 @@ describe('subscriptions', () => {
   it('compare their position with the server 30 s after their last message, once', async () => {
     for (const channel of ['quiet', 'busy', 'idle']) await sut.subscribe(channel, OPTIONS);
     asked.length = 0;
-    sut.receive(connection, 'quiet', 'pe 1 0 x');
+    sut.receive(SOURCE, 'quiet', publication(1));
     for (let offset = 1; offset <= 10; offset += 1) {
-      sut.receive(connection, 'busy', `pe ${offset} 0 x`);
+      sut.receive(SOURCE, 'busy', publication(offset));
       await vi.advanceTimersByTimeAsync(10_000);
       expect(asked).toEqual(offset < 3 ? [] : ['quiet']);
     }
@@ -119,14 +127,14 @@ describe('subscriptions', () => {
     for (const channel of ['lost', 'heard']) await sut.subscribe(channel, OPTIONS);
     asked.length = 0;
     for (const channel of ['lost', 'heard']) sut.published(channel, { epoch: 'e', offset: 1 });
-    sut.receive(connection, 'heard', 'pe 1 0 x');
+    sut.receive(SOURCE, 'heard', publication(1));
     await vi.advanceTimersByTimeAsync(3_000);
     expect(asked).toEqual(['lost']);
   });
 
   it('hear only the connection that serves them now', async () => {
     await sut.subscribe('a', OPTIONS);
-    sut.receive({} as Connection, 'a', 'pe 1 0 x');
+    sut.receive({ name: 'another one' }, 'a', publication(1));
     expect(delivered).toEqual([]);
   });
 });

@@ -1,15 +1,20 @@
-/** ms after which a key that failed is tried again for the first time; doubles with each failure. */
+/** ms before a failed key is retried for the first time; doubles with each failure. */
 const FIRST_PAUSE = 1_000;
 const LONGEST_PAUSE = 30_000;
-/** ms between two looks at what waits to be tried again. */
+/** ms between two checks for keys that are due again. */
 const TICK = 250;
 
-/** One turn of a key. @returns whether the key needs another turn. Failures of it in a row are counted. */
+/**
+ * One turn of a key.
+ *
+ * @param failures how many turns of this key have failed in a row.
+ * @returns whether the key needs another turn.
+ */
 export type Turn = (key: string, failures: number) => Promise<boolean>;
 
 /**
- * Does work for keys, in turns. A key is in the queue once, however often it is added, and has one turn at a time; a key that
- * is added during its turn gets another one. A failed key waits apart, up to 30 s, and holds up no other key.
+ * Runs work for keys in turns. A key is queued once, however often it is added, and has one turn at a time. A key that is
+ * added during its turn gets another one. A failed key waits up to 30 s and delays no other key.
  */
 export class KeyedQueue {
   readonly #turn: Turn;
@@ -17,7 +22,7 @@ export class KeyedQueue {
   readonly #ready = new Set<string>();
   readonly #active = new Set<string>();
   readonly #again = new Set<string>();
-  /** When each key that failed is due, for {@link performance.now}. */
+  /** When each failed key is due, as {@link performance.now}. */
   readonly #waiting = new Map<string, number>();
   readonly #failures = new Map<string, number>();
   #drained: (() => void)[] = [];
@@ -36,7 +41,7 @@ export class KeyedQueue {
     return this.#ready.size + this.#active.size + this.#waiting.size;
   }
 
-  /** Begins a turn when the caller has finished, so that several changes of one key share it. */
+  /** The turn begins when the caller has finished, so that several changes of one key share it. */
   add(key: string): void {
     if (this.#closed || this.#waiting.has(key)) return;
     if (this.#active.has(key)) this.#again.add(key);
@@ -44,8 +49,8 @@ export class KeyedQueue {
     this.#schedule();
   }
 
-  /** Tries what failed again at once: the cause may be gone. */
-  hurry(): void {
+  /** Retries failed keys at once: the cause may be gone. */
+  retryNow(): void {
     for (const key of this.#waiting.keys()) this.#ready.add(key);
     this.#waiting.clear();
     this.#schedule();
@@ -57,7 +62,7 @@ export class KeyedQueue {
     await new Promise<void>((resolve) => this.#drained.push(resolve));
   }
 
-  /** Begins no other turn. Resolves when those that are under way have ended. */
+  /** Begins no more turns. Resolves when the running ones have ended. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -86,7 +91,7 @@ export class KeyedQueue {
       if (this.#active.size >= this.#concurrency) return;
       this.#ready.delete(key);
       this.#active.add(key);
-      // What fails within a turn is postponed there.
+      // A failed turn is handled in there.
       this.#take(key).catch(() => undefined);
     }
   }

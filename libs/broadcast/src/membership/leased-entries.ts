@@ -1,74 +1,73 @@
 import { BrokerUnavailableError } from '../errors.js';
 import { firstOf } from './first-of.js';
 import { KeyedQueue } from './keyed-queue.js';
-import type { PodIndexKind } from '../redis/keyspace.js';
-import type { PodIndex } from './pod-index.js';
+import type { PodIndex, PodIndexKind } from './pod-index.js';
 import { Rotation } from './rotation.js';
 
-/** A client that this pod holds. */
+/** What this pod keeps on the server for one of its clients, for as long as the pod's lease lasts. */
 export interface LeasedEntry {
   readonly holder: string;
-  /** Whether the store may have it. */
-  stored?: boolean;
-  /** What the store may have of the client until this is written. */
-  former?: this | undefined;
+  /** Whether the store may have the entry. */
+  isStored?: boolean;
+  /** What the store may have for the client until this entry is written. */
+  previous?: this | undefined;
 }
 
-/** Where the entries are kept. Calls for one group are made one at a time, except for {@link LeasedEntries.write}. */
+/** Stores the entries. There is one call for a group at a time, except for those in {@link LeasedEntries.write}. */
 export interface LeasedEntryStore<Entry extends LeasedEntry> {
-  /** Puts clients back into a group, except those that a later holder has by now. */
-  putBack(group: string, entries: readonly (readonly [client: string, entry: Entry])[]): Promise<PutBack>;
-  /** Takes clients out that the store says this pod holds. */
+  /** Restores the entries of a group, except those that a later holder has taken over. */
+  restore(group: string, entries: readonly (readonly [client: string, entry: Entry])[]): Promise<Restored>;
+  /** Removes clients from a group, if they still belong to this pod. */
   remove(group: string, clients: readonly string[]): Promise<void>;
-  /** The clients of a group that the store says this pod holds. */
+  /** The clients of a group that belong to this pod, according to the store. */
   stored(group: string): Promise<string[]>;
-  /** Keeps a group from expiring. @returns whether the store has it. */
+  /** Keeps a group from expiring. @returns whether the store has the group. */
   prolong(group: string): Promise<boolean>;
-  /** Takes some of what a dead pod held out of a group. @returns whether there may be more. */
+  /** Removes some clients of a dead pod from a group. @returns whether there may be more of them. */
   sweep(group: string, dead: string): Promise<boolean>;
 }
 
-export interface PutBack {
-  /** How many of the clients this pod has now. */
+export interface Restored {
+  /** How many of the clients belong to this pod now. */
   readonly own: number;
-  /** How many clients of this pod, at most, the group has after it. */
+  /** How many clients of this pod the group has now, at most. */
   readonly total: number;
 }
 
-/** What has to be done about one group. */
+/** The work that is left for one group. */
 interface Pending {
-  /** Clients that the store may not have as they are here: it is decided at the time whether to put or to remove them. */
+  /** Clients whose entry in the store may differ from the one here. Whether to restore or to remove them is decided when their turn comes. */
   readonly clients: Set<string>;
-  /** Whether the store may have clients that are not held here. */
-  mayHaveStrays: boolean;
-  /** How many are known to be there rightly; NaN if that cannot be said. */
+  /** Whether the store may have clients of this pod that are not here. */
+  mayHaveOrphans: boolean;
+  /** How many clients are known to be in the store correctly; NaN if unknown. */
   own: number;
 }
 
-/** Clients put back or removed by one command at most. */
+/** Clients per command, at most. */
 const BATCH = 50;
-/** Groups worked on at a time. */
+/** Groups processed at a time. */
 const CONCURRENCY = 32;
 /** Groups prolonged at a time. */
 const PROLONG_BATCH = 100;
 
 /**
- * The clients that this pod holds on the server, in groups, each for one holder. They live as long as the pod's lease, and
- * are brought back to a server that has lost them.
+ * The entries of this pod's clients, in groups. On the server they live as long as the pod's lease, and a server that has lost
+ * them gets them back.
  *
- * What is held here is what is wanted there. If a write failed, or the server may have lost it, the client is noted once,
- * and brought in line when its group has its turn, whatever happened to it since then. So what waits is never more than what
- * the server may have of this pod.
+ * The entries here are the desired state. If a write fails, or the server may have lost it, the client is noted once and
+ * reconciled when its group has its turn, whatever has happened to it since. So the backlog is never larger than what the
+ * server may have of this pod.
  */
 export class LeasedEntries<Entry extends LeasedEntry> {
-  /** What a group is. */
+  /** What the groups are. */
   readonly kind: PodIndexKind;
   readonly #store: LeasedEntryStore<Entry>;
   readonly #index: PodIndex;
   readonly #groups = new Map<string, Map<string, Entry>>();
   readonly #rotation = new Rotation(this.#groups);
   readonly #pending = new Map<string, Pending>();
-  /** Groups in the index that are not in use since the last {@link tidy}, and since the one before. */
+  /** Groups in the index that became unused since the last {@link pruneIndex}, and before it. */
   #vacated = new Set<string>();
   #vacatedBefore = new Set<string>();
   readonly #queue = new KeyedQueue(async (group, failures) => this.#settle(group, failures), CONCURRENCY);
@@ -84,48 +83,48 @@ export class LeasedEntries<Entry extends LeasedEntry> {
     return this.#groups.keys();
   }
 
-  /** How many clients wait to be put or removed. */
+  /** How many clients wait to be reconciled. */
   get backlog(): number {
     let count = 0;
     for (const { clients } of this.#pending.values()) count += clients.size;
     return count;
   }
 
-  held(group: string, client: string): Entry | undefined {
+  get(group: string, client: string): Entry | undefined {
     return this.#groups.get(group)?.get(client);
   }
 
-  /** Holds a client here only; and its group in the pod's index, so that whoever sweeps up after this pod finds it. */
-  hold(group: string, client: string, entry: Entry): void {
+  /** Adds an entry here, not yet in the store; and its group to the pod's index, so that a pod that sweeps this one finds it. */
+  add(group: string, client: string, entry: Entry): void {
     const clients = this.#groups.get(group) ?? new Map<string, Entry>();
     const former = clients.get(client);
-    if (former !== undefined) entry.former = former.stored === true ? former : former.former;
+    if (former !== undefined) entry.previous = former.isStored === true ? former : former.previous;
     clients.set(client, entry);
     this.#groups.set(group, clients);
     this.#index.add(this.kind, group);
   }
 
-  /** Holds what was held before an entry that could not be written. */
-  restoreFormer(group: string, client: string, entry: Entry): void {
-    if (this.held(group, client) !== entry || entry.stored === true) return;
-    if (entry.former === undefined) {
+  /** Returns to the previous entry, because this one could not be written. */
+  rollBack(group: string, client: string, entry: Entry): void {
+    if (this.get(group, client) !== entry || entry.isStored === true) return;
+    if (entry.previous === undefined) {
       this.#forget(group, client);
       this.#release(group);
-    } else this.#groups.get(group)?.set(client, entry.former);
+    } else this.#groups.get(group)?.set(client, entry.previous);
   }
 
   /**
-   * Holds a client no more if it still has this holder, and has that written. If it fails, it is done later.
+   * Removes an entry if it still belongs to this holder, and writes the removal. A removal that fails is retried later.
    *
-   * @throws whatever `write` throws.
+   * @throws what `write` throws.
    */
   async remove<T>(group: string, client: string, holder: string, write: () => Promise<T>): Promise<T> {
     const entry = this.#take(group, client, holder);
     try {
       return await write();
     } catch (error) {
-      // Otherwise there is nothing to remove: so what waits is never more than what was once written.
-      if (entry?.stored === true || entry?.former?.stored === true) this.reconcile(group, client);
+      // An entry that was never written needs no removal: this bounds the backlog.
+      if (entry?.isStored === true || entry?.previous?.isStored === true) this.reconcile(group, client);
       throw error;
     } finally {
       this.#release(group);
@@ -133,35 +132,35 @@ export class LeasedEntries<Entry extends LeasedEntry> {
   }
 
   /**
-   * Has a held entry written, and notes what came of it.
+   * Writes an entry and records the outcome.
    *
-   * @throws whatever `write` throws: the entry is still held then.
+   * @throws what `write` throws; the entry stays here.
    */
   async write<T>(group: string, client: string, entry: Entry, write: () => Promise<T>): Promise<T> {
     const losses = this.#losses;
     try {
       const result = await write();
-      entry.stored = true;
-      entry.former = undefined;
-      if (losses === this.#losses && this.held(group, client) === entry) this.#settled(group, client);
+      entry.isStored = true;
+      entry.previous = undefined;
+      if (losses === this.#losses && this.get(group, client) === entry) this.#settled(group, client);
       return result;
     } catch (error) {
-      if (!(error instanceof BrokerUnavailableError)) entry.stored = true;
+      if (!(error instanceof BrokerUnavailableError)) entry.isStored = true;
       throw error;
     } finally {
-      // It may have been removed, or replaced, while it was being written.
-      if (entry.stored === true && this.held(group, client) !== entry) this.reconcile(group, client);
+      // It may have been removed or replaced while it was being written.
+      if (entry.isStored === true && this.get(group, client) !== entry) this.reconcile(group, client);
     }
   }
 
-  /** The store may not have a client as it is here. */
+  /** The store's entry for a client may differ from the one here. */
   reconcile(group: string, client: string): void {
     this.#pendingOf(group).clients.add(client);
     this.#queue.add(group);
   }
 
-  /** The store may have lost all that was written until now, or that it was removed. */
-  lost(): void {
+  /** The store may have lost any write or removal so far. */
+  markLost(): void {
     this.#losses += 1;
     for (const [group, held] of this.#groups) {
       const { clients } = this.#pendingOf(group);
@@ -172,32 +171,32 @@ export class LeasedEntries<Entry extends LeasedEntry> {
   }
 
   /**
-   * Takes groups out of the index in which nothing has been left since the last call. Not at once: the server may lose the
-   * removal of the last client, and the group has to be found then.
+   * Removes groups from the index that have been unused since the last call. Not at once: the server may lose the removal of
+   * the last client, and then the group has to be found.
    */
-  tidy(): void {
+  pruneIndex(): void {
     for (const group of this.#vacatedBefore) if (!this.#isInUse(group)) this.#index.remove(this.kind, group);
     this.#vacatedBefore = this.#vacated;
     this.#vacated = new Set();
   }
 
   /** The store may have clients of this pod in a group. */
-  checkStrays(group: string): void {
+  checkOrphans(group: string): void {
     if (this.#groups.has(group) && this.#pending.has(group)) return;
     this.#check(group);
   }
 
-  /** Tries at once again what failed. */
-  hurry(): void {
-    this.#queue.hurry();
+  /** Retries at once what failed. */
+  retryNow(): void {
+    this.#queue.retryNow();
   }
 
-  /** Resolves when each group that had something to be done has had a turn. */
-  async tried(): Promise<void> {
+  /** Resolves when each group with work left has had a turn. */
+  async attempted(): Promise<void> {
     await this.#queue.drained();
   }
 
-  /** Keeps some of the groups from expiring; all of them after `steps` calls. What fails has its next turn in the next round. */
+  /** Keeps some of the groups from expiring; all of them after `steps` calls. A failed one is retried in the next round. */
   async prolong(steps: number): Promise<void> {
     const groups = this.#rotation.next(steps);
     for (let start = 0; start < groups.length; start += PROLONG_BATCH) {
@@ -216,14 +215,14 @@ export class LeasedEntries<Entry extends LeasedEntry> {
   }
 
   #take(group: string, client: string, holder: string): Entry | undefined {
-    const entry = this.held(group, client);
+    const entry = this.get(group, client);
     if (entry?.holder === holder) {
       this.#forget(group, client);
       return entry;
     }
-    if (entry?.former?.holder !== holder) return undefined;
-    const { former } = entry;
-    entry.former = undefined;
+    if (entry?.previous?.holder !== holder) return undefined;
+    const { previous: former } = entry;
+    entry.previous = undefined;
     return former;
   }
 
@@ -235,7 +234,7 @@ export class LeasedEntries<Entry extends LeasedEntry> {
     if (pending !== undefined) pending.own = NaN;
   }
 
-  /** Has a group taken out of the index, {@link tidy} after next, if it is not in use. */
+  /** Lets the {@link pruneIndex} after next remove a group from the index if it is not in use. */
   #release(group: string): void {
     if (this.#isInUse(group)) return;
     this.#vacatedBefore.delete(group);
@@ -249,16 +248,16 @@ export class LeasedEntries<Entry extends LeasedEntry> {
   #pendingOf(group: string): Pending {
     const known = this.#pending.get(group);
     if (known !== undefined) return known;
-    const pending = { clients: new Set<string>(), mayHaveStrays: false, own: NaN };
+    const pending = { clients: new Set<string>(), mayHaveOrphans: false, own: NaN };
     this.#pending.set(group, pending);
-    // Until it is done, also if nothing is held: whoever sweeps up after this pod has to find it.
+    // Until it is done, even if no entry is left: a pod that sweeps this one has to find the group.
     this.#index.add(this.kind, group);
     return pending;
   }
 
   #check(group: string): void {
     const pending = this.#pendingOf(group);
-    pending.mayHaveStrays = true;
+    pending.mayHaveOrphans = true;
     pending.own = 0;
     this.#queue.add(group);
   }
@@ -273,7 +272,7 @@ export class LeasedEntries<Entry extends LeasedEntry> {
   #isDone(group: string): boolean {
     const pending = this.#pending.get(group);
     if (pending === undefined) return true;
-    if (pending.clients.size > 0 || pending.mayHaveStrays) return false;
+    if (pending.clients.size > 0 || pending.mayHaveOrphans) return false;
     this.#pending.delete(group);
     this.#release(group);
     return true;
@@ -283,61 +282,61 @@ export class LeasedEntries<Entry extends LeasedEntry> {
   async #settle(group: string, failures: number): Promise<boolean> {
     const pending = this.#pending.get(group);
     if (pending === undefined) return false;
-    if (pending.clients.size > 0) await this.#bringInLine(group, pending, failures);
-    else await this.#findStrays(group, pending);
+    if (pending.clients.size > 0) await this.#reconcileSome(group, pending, failures);
+    else await this.#findOrphans(group, pending);
     return !this.#isDone(group);
   }
 
-  async #bringInLine(group: string, { clients }: Pending, failures: number): Promise<void> {
+  async #reconcileSome(group: string, { clients }: Pending, failures: number): Promise<void> {
     const losses = this.#losses;
-    // Fewer after each failure, until what can be done is done.
+    // Fewer after each failure, so that one bad client does not block the others.
     const batch = firstOf(clients, Math.max(1, BATCH >> failures));
-    const puts: (readonly [string, Entry])[] = [];
+    const restored: (readonly [string, Entry])[] = [];
     const removals: string[] = [];
     for (const client of batch) {
-      // Behind the others, if it fails.
+      // To the end, in case it fails.
       clients.delete(client);
       clients.add(client);
-      const entry = this.held(group, client);
+      const entry = this.get(group, client);
       if (entry === undefined) removals.push(client);
-      else puts.push([client, entry]);
+      else restored.push([client, entry]);
     }
-    if (puts.length > 0) await this.#putBack(group, puts);
+    if (restored.length > 0) await this.#restore(group, restored);
     if (removals.length > 0) await this.#store.remove(group, removals);
-    // The store may have lost it again.
+    // The store may have lost them again.
     if (losses !== this.#losses) return;
-    for (const [client, entry] of puts) if (this.held(group, client) === entry) clients.delete(client);
-    for (const client of removals) if (this.held(group, client) === undefined) clients.delete(client);
+    for (const [client, entry] of restored) if (this.get(group, client) === entry) clients.delete(client);
+    for (const client of removals) if (this.get(group, client) === undefined) clients.delete(client);
   }
 
-  async #putBack(group: string, entries: readonly (readonly [string, Entry])[]): Promise<void> {
+  async #restore(group: string, entries: readonly (readonly [string, Entry])[]): Promise<void> {
     const losses = this.#losses;
-    let stored = true;
+    let isStored = true;
     try {
-      const { own, total } = await this.#store.putBack(group, entries);
+      const { own, total } = await this.#store.restore(group, entries);
       const pending = this.#pending.get(group);
       if (losses !== this.#losses || pending === undefined) return;
       pending.own += own;
-      if (pending.clients.size === entries.length && total <= pending.own) pending.mayHaveStrays = false;
+      if (pending.clients.size === entries.length && total <= pending.own) pending.mayHaveOrphans = false;
     } catch (error) {
-      stored = !(error instanceof BrokerUnavailableError);
+      isStored = !(error instanceof BrokerUnavailableError);
       throw error;
     } finally {
-      if (stored) for (const [, entry] of entries) entry.stored = true;
+      if (isStored) for (const [, entry] of entries) entry.isStored = true;
     }
   }
 
-  async #findStrays(group: string, pending: Pending): Promise<void> {
+  async #findOrphans(group: string, pending: Pending): Promise<void> {
     const losses = this.#losses;
     const stored = await this.#store.stored(group);
     if (losses !== this.#losses) return;
-    pending.mayHaveStrays = false;
-    for (const client of stored) if (this.held(group, client) === undefined) pending.clients.add(client);
+    pending.mayHaveOrphans = false;
+    for (const client of stored) if (this.get(group, client) === undefined) pending.clients.add(client);
   }
 
   async #prolong(group: string): Promise<void> {
     if (await this.#store.prolong(group)) return;
-    // Expired, evicted or deleted by someone.
+    // It expired, was evicted or was deleted.
     for (const client of this.#groups.get(group)?.keys() ?? []) this.reconcile(group, client);
   }
 }

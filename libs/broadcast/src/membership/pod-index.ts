@@ -1,37 +1,40 @@
 import { firstOf } from './first-of.js';
 import { KeyedQueue } from './keyed-queue.js';
-import { POD_INDEX_KINDS, type PodIndexKind } from '../redis/keyspace.js';
+
+export const POD_INDEX_KINDS = ['channels', 'presence', 'users'] as const;
+/** Names of channels that the pod is subscribed to, of channels in which it has members, of users who are connected to it. */
+export type PodIndexKind = (typeof POD_INDEX_KINDS)[number];
 
 export interface IndexStore {
-  /** Adds and removes names of this pod's. No name is in both lists. */
+  /** Adds and removes names of this pod. No name is in both lists. */
   write(kind: PodIndexKind, added: readonly string[], removed: readonly string[]): Promise<void>;
   /** Keeps this pod's names from expiring. */
   keep(kind: PodIndexKind): Promise<void>;
-  /** A page of a pod's names, in their order. @param after the last name of the page before; '' for the first page. */
+  /** A page of a pod's names, in order. @param after the last name of the previous page; '' for the first page. */
   page(pod: string, kind: PodIndexKind, after: string): Promise<string[]>;
-  /** Forgets all names of this pod's. */
+  /** Removes all names of this pod. */
   clear(kind: PodIndexKind): Promise<void>;
 }
 
-/** Names written by one command at most. */
+/** Names per command, at most. */
 const BATCH = 500;
 
 interface Names {
   readonly wanted: Set<string>;
-  /** Names that the store may not have as wanted. */
+  /** Names whose state in the store may differ from what is wanted. */
   readonly unwritten: Set<string>;
 }
 
 /**
- * Which channels, rooms and users a pod has, kept on the server: for the list of channels, and for those who sweep up after
- * the pod. Of each kind one write is under way at a time, and takes with it all that changed since the last one; a name that
- * changes meanwhile is written once more. What fails is tried again.
+ * What a pod has, kept on the server: for the list of channels, and for the pods that sweep this one when it is dead. One
+ * write of each kind runs at a time, with everything that has changed since the last one. A name that changes during the
+ * write is written again. A failed write is retried.
  */
 export class PodIndex {
   readonly #store: IndexStore;
   readonly #names: Readonly<Record<PodIndexKind, Names>> = {
     channels: { wanted: new Set(), unwritten: new Set() },
-    rooms: { wanted: new Set(), unwritten: new Set() },
+    presence: { wanted: new Set(), unwritten: new Set() },
     users: { wanted: new Set(), unwritten: new Set() },
   };
   readonly #queue: KeyedQueue;
@@ -57,13 +60,13 @@ export class PodIndex {
     if (this.#names[kind].wanted.delete(name)) this.#changed(kind, name);
   }
 
-  /** The store has a name that this pod does not want. */
-  removeStray(kind: PodIndexKind, name: string): void {
+  /** The store has a name that this pod does not have. */
+  removeOrphan(kind: PodIndexKind, name: string): void {
     if (!this.has(kind, name)) this.#changed(kind, name);
   }
 
-  /** The store may have lost all of it. */
-  lost(): void {
+  /** The store may have lost all names. */
+  markLost(): void {
     for (const kind of POD_INDEX_KINDS) {
       const { wanted, unwritten } = this.#names[kind];
       for (const name of wanted) unwritten.add(name);
@@ -71,21 +74,21 @@ export class PodIndex {
     }
   }
 
-  /** Writes at once what could not be written. */
-  hurry(): void {
-    this.#queue.hurry();
+  /** Retries failed writes at once. */
+  retryNow(): void {
+    this.#queue.retryNow();
   }
 
   async prolong(): Promise<void> {
     await Promise.allSettled(POD_INDEX_KINDS.map(async (kind) => this.#store.keep(kind)));
   }
 
-  /** Writes nothing more. */
+  /** Stops writing. */
   async close(): Promise<void> {
     await this.#queue.close();
   }
 
-  /** Of a pod that goes: it has no channels and users any more. What it leaves in rooms is swept up later. */
+  /** For a pod that stops: it has no channels and users any more. Its members are swept later. */
   async withdraw(): Promise<void> {
     await Promise.allSettled([this.#store.clear('channels'), this.#store.clear('users')]);
   }
@@ -99,7 +102,7 @@ export class PodIndex {
     const { wanted, unwritten } = this.#names[kind];
     const batch = firstOf(unwritten, BATCH);
     if (batch.length === 0) return false;
-    // Not after the write: a name that changes meanwhile has to stay.
+    // Before the write: a name that changes during it has to stay.
     for (const name of batch) unwritten.delete(name);
     const added = batch.filter((name) => wanted.has(name));
     const removed = batch.filter((name) => !wanted.has(name));

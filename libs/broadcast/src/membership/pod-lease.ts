@@ -5,38 +5,38 @@ export const LEASE = 15_000;
 const INTERVAL = 5_000;
 const RETRY_INTERVAL = 1_000;
 
-/** What a heartbeat finds out. */
+/** The result of a heartbeat. */
 export interface Heartbeat {
   /**
-   * Names this lease, from its beginning until the store forgets it or another pod begins to sweep it up. It is the nonce of
-   * the heartbeat that began it. So a loss is noticed even if the answer that would have reported it first never came.
+   * Identifies this lease until the store forgets it or another pod begins to sweep it: the nonce of the heartbeat that began
+   * it. So a loss is noticed even if the answer that would have reported it first did not arrive.
    */
   readonly birth: string;
-  /** Whether another pod is still sweeping this one up. */
-  readonly contested: boolean;
-  /** Dead pods that this one is to sweep up. */
+  /** Whether another pod is still sweeping this one. */
+  readonly isContested: boolean;
+  /** Dead pods that this one has to sweep. */
   readonly dead: readonly string[];
 }
 
 export interface LeaseStore {
-  /** Prolongs the lease by {@link LEASE}. @param nonce never used before by this pod. */
+  /** Renews the lease for {@link LEASE}. @param nonce that this pod has never used before. */
   beat(nonce: string): Promise<Heartbeat>;
 }
 
 /** The calls are synchronous and must not throw. */
 export interface LeaseEvents {
-  /** The store does not know this pod any more, or not yet. */
+  /** The store did not know this pod. */
   onForgotten(): void;
   /**
-   * What was written until now may be lost, and is to be written again; what is written from now on is not.
+   * All writes so far may be lost and have to be repeated; later ones are safe.
    *
-   * @param isFirst whether the pod has only just begun.
+   * @param isFirst whether the pod has only just started.
    */
   onLost(isFirst: boolean): void;
   onDead(pods: readonly string[]): void;
 }
 
-/** Says that this pod is alive, and nothing else: no other work can delay a heartbeat. */
+/** Sends heartbeats, and does nothing else: no other work can delay a heartbeat. */
 export class PodLease {
   readonly #store: LeaseStore;
   readonly #events: LeaseEvents;
@@ -44,7 +44,7 @@ export class PodLease {
   #beats = 0;
   #birth: string | undefined;
   #isFirst = true;
-  /** Whether the store may have lost what was written. */
+  /** Whether the store may have lost writes. */
   #doubtful = false;
 
   constructor(store: LeaseStore, events: LeaseEvents) {
@@ -52,7 +52,7 @@ export class PodLease {
     this.#events = events;
   }
 
-  /** Why this pod does not count yet; undefined if it does. */
+  /** Why this pod does not count as alive yet; undefined if it does. */
   get problem(): string | undefined {
     return this.#birth === undefined ? 'not announced to the other pods yet' : undefined;
   }
@@ -61,35 +61,35 @@ export class PodLease {
     this.#repeater.start();
   }
 
-  /** The store can be asked again. @param hasLost whether it may have lost what this pod wrote. */
+  /** The store can be reached again. @param hasLost whether it may have lost this pod's writes. */
   onConnected(hasLost: boolean): void {
     if (hasLost) this.#doubtful = true;
     this.#repeater.wake();
   }
 
-  /** The lease runs out by itself. */
+  /** Lets the lease expire. */
   async close(): Promise<void> {
     await this.#repeater.close();
   }
 
-  /** @returns ms until the next one: counted from when this one was sent, however long its answer takes. */
+  /** @returns ms until the next heartbeat, counted from when this one was sent, however long the answer takes. */
   async #beat(): Promise<number> {
     const sent = performance.now();
     this.#beats += 1;
     try {
-      const { birth, contested, dead } = await this.#store.beat(`${this.#beats}`);
+      const { birth, isContested, dead } = await this.#store.beat(`${this.#beats}`);
       if (birth !== this.#birth) {
         this.#birth = birth;
         this.#doubtful = true;
         this.#events.onForgotten();
       }
-      // What is put back now might still be swept up.
-      if (contested) return RETRY_INTERVAL;
+      // What is restored now might still be swept.
+      if (isContested) return RETRY_INTERVAL;
       this.#reportLoss();
       if (dead.length > 0) this.#events.onDead(dead);
       return Math.max(0, INTERVAL - (performance.now() - sent));
     } catch {
-      // Even if the store is away for a moment only: leases must not lapse.
+      // Soon, as the store may be unavailable for a moment only: the lease must not lapse.
       return RETRY_INTERVAL;
     }
   }

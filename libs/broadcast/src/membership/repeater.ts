@@ -1,13 +1,13 @@
-/** Repeats one piece of work, never twice at a time. */
+/** Repeats some work, one run at a time. */
 export class Repeater {
   readonly #work: () => Promise<number>;
   #running: Promise<void> | undefined;
   #closed = false;
-  /** Whether the next pause is left out. */
+  /** Whether the next pause is skipped. */
   #isHurried = false;
   #endPause: () => void = () => {};
 
-  /** @param work must not reject. Resolves to the ms until it is due again. */
+  /** @param work must not reject. It resolves to the ms until the next run. */
   constructor(work: () => Promise<number>) {
     this.#work = work;
   }
@@ -16,7 +16,7 @@ export class Repeater {
     this.#running ??= this.#run();
   }
 
-  /** Repeats it at once, or as soon as it has ended. */
+  /** Runs it at once, or as soon as the current run has ended. */
   wake(): void {
     this.#isHurried = true;
     this.#endPause();

@@ -1,4 +1,4 @@
-/** Goes round and round the entries of a map, some at a time, so that each has its turn in the same interval. */
+/** Cycles through the entries of a map, some at a time, so that each has its turn at the same interval. */
 export class Rotation<Key, Value> {
   readonly #map: ReadonlyMap<Key, Value>;
   #round: Iterator<[Key, Value]>;
@@ -8,7 +8,7 @@ export class Rotation<Key, Value> {
     this.#round = map.entries();
   }
 
-  /** The next ones, so many that all have had their turn after `steps` calls. */
+  /** The next entries: all have had their turn after `steps` calls. */
   next(steps: number): [Key, Value][] {
     const count = Math.ceil(this.#map.size / steps);
     const entries: [Key, Value][] = [];

@@ -1,23 +1,33 @@
 import { createHash } from 'node:crypto';
 import type { Idempotency } from '../broker.js';
+import type { PodIndexKind } from '../membership/pod-index.js';
 
-/** What a script needs to know of a channel: the keys, and how its publications are carried. */
+/** The command that publishes on the server's channels: on a cluster they are sharded. */
 export type PublishCommand = 'PUBLISH' | 'SPUBLISH';
 
+export const SIGNALS_TAG = 'signals';
+const PUB_SUB_SUFFIX = '}:live';
+
+/** The hash tag of all pods' leases. */
+export const PODS_TAG = 'pods';
+
+/** `rooms` was the name of presence when the key was introduced; pods of two releases work side by side. */
+const INDEX_KEYS: Readonly<Record<PodIndexKind, string>> = { channels: 'channels', presence: 'rooms', users: 'users' };
+
 /**
- * The names of keys and of channels on the server. All that belongs together has one hash tag, so that one script can
- * work on it on a cluster.
+ * Names the keys and the pub/sub channels on the server. Whatever belongs together has the same hash tag, so that on a cluster
+ * one script can use it.
  */
 export class Keyspace {
   readonly publishCommand: PublishCommand;
   readonly #prefix: string;
-  /** Publish/subscribe knows no databases. */
-  readonly #wirePrefix: string;
+  /** Pub/sub is not separated by database. */
+  readonly #pubSubPrefix: string;
 
   constructor(prefix: string, db: number, sharded: boolean) {
     this.publishCommand = sharded ? 'SPUBLISH' : 'PUBLISH';
     this.#prefix = `${prefix}:{`;
-    this.#wirePrefix = db === 0 ? this.#prefix : `${prefix}.${db}:{`;
+    this.#pubSubPrefix = db === 0 ? this.#prefix : `${prefix}.${db}:{`;
   }
 
   meta(channel: string): string {
@@ -41,7 +51,7 @@ export class Keyspace {
     return `${this.#prefix}${channel}}:order`;
   }
 
-  /** The clients that a pod holds in a channel: this, and the pod's id. */
+  /** The prefix of the clients that a pod has in a channel; followed by the pod's id. */
   membersOfPod(channel: string): string {
     return `${this.#prefix}${channel}}:pod:`;
   }
@@ -55,59 +65,53 @@ export class Keyspace {
     return `${this.#prefix}${PODS_TAG}}:pods`;
   }
 
-  /** The name of each pod's lease. */
+  /** The birth of each pod's lease. */
   get births(): string {
     return `${this.#prefix}${PODS_TAG}}:births`;
   }
 
-  /** Since when pods have been able to send heartbeats without a break. */
+  /** Since when heartbeats have arrived without a break. */
   get watch(): string {
     return `${this.#prefix}${PODS_TAG}}:watch`;
   }
 
-  /** Who sweeps up after a pod: this, and the pod's id. */
+  /** The prefix of the claims to sweep a pod; followed by the pod's id. */
   get sweeps(): string {
     return `${this.#prefix}${PODS_TAG}}:sweep:`;
   }
 
-  /** What a pod holds: names of its channels, of its rooms (where it has members), of its users. */
   podIndex(pod: string, kind: PodIndexKind): string {
-    return `${this.#prefix}${podTag(pod)}}:${kind}`;
+    return `${this.#prefix}${podTag(pod)}}:${INDEX_KEYS[kind]}`;
   }
 
-  /** The channel on the server that carries a channel's publications, joins and leaves. */
+  /** The pub/sub channel for a channel's publications, joins and leaves. */
   pubSubChannel(channel: string): string {
-    return `${this.#wirePrefix}${channel}${WIRE_SUFFIX}`;
+    return `${this.#pubSubPrefix}${channel}${PUB_SUB_SUFFIX}`;
   }
 
-  /** The opposite of {@link wire}; undefined for what is none. */
-  channelOf(wire: string): string | undefined {
-    if (!wire.endsWith(WIRE_SUFFIX) || !wire.startsWith(this.#wirePrefix)) return undefined;
-    return wire.slice(this.#wirePrefix.length, -WIRE_SUFFIX.length);
+  /** The opposite of {@link pubSubChannel}; undefined for other pub/sub channels. */
+  channelOf(pubSubChannel: string): string | undefined {
+    if (!pubSubChannel.endsWith(PUB_SUB_SUFFIX) || !pubSubChannel.startsWith(this.#pubSubPrefix)) return undefined;
+    return pubSubChannel.slice(this.#pubSubPrefix.length, -PUB_SUB_SUFFIX.length);
   }
 
+  /** The pub/sub channel of signals. */
   get signals(): string {
-    return `${this.#wirePrefix}${SIGNALS_TAG}}:signals`;
+    return `${this.#pubSubPrefix}${SIGNALS_TAG}}:signals`;
   }
 
-  /** What a pod's probe writes, in the slot of a hash tag. */
+  /** The keys that a pod's probe writes, in the slot of a hash tag. */
   probeKeys(tag: string, pod: string): [hash: string, stream: string] {
     return [`${this.#prefix}${tag}}:probe:${pod}`, `${this.#prefix}${tag}}:probe:${pod}:log`];
   }
 
+  /** The pub/sub channel of a pod's probe. */
   probe(tag: string, pod: string): string {
-    return `${this.#wirePrefix}${tag}}:probe:${pod}`;
+    return `${this.#pubSubPrefix}${tag}}:probe:${pod}`;
   }
 }
 
-export const POD_INDEX_KINDS = ['channels', 'rooms', 'users'] as const;
-export type PodIndexKind = (typeof POD_INDEX_KINDS)[number];
-
-export const PODS_TAG = 'pods';
-export const SIGNALS_TAG = 'signals';
-const WIRE_SUFFIX = '}:live';
-
-/** Without braces, which user ids may hold. */
+/** Without braces, which user ids may contain. */
 export function userTag(user: string): string {
   return encodeURIComponent(user.toWellFormed());
 }

@@ -10,23 +10,23 @@ export interface Credentials {
   readonly password?: string;
 }
 
-/** What a broker URL says of a Redis. */
+/** The settings in a broker URL of Redis. */
 export interface RedisSettings {
   readonly mode: RedisMode;
-  /** The server; or all known sentinels; or some nodes of the cluster. */
+  /** The server, the known sentinels, or some nodes of the cluster. */
   readonly addresses: readonly Address[];
   readonly credentials: Credentials;
-  /** The name under which the sentinels know the primary. Only with `sentinel`. */
+  /** The sentinels' name for the primary. Only with `sentinel`. */
   readonly primaryName: string;
   readonly sentinelCredentials: Credentials;
   readonly db: number;
   /** Present for TLS. */
   readonly tls: ConnectionOptions | undefined;
-  /** What all keys and channels on the server begin with. */
+  /** The prefix of all keys and pub/sub channels on the server. */
   readonly prefix: string;
   /** How many replicas must confirm a publish before it is answered. */
   readonly wait: number;
-  /** ms for which they are waited for. */
+  /** ms to wait for them. */
   readonly waitTimeout: number;
 }
 
@@ -39,7 +39,7 @@ const MODES: ReadonlyMap<string, readonly [mode: RedisMode, tls: boolean]> = new
   ['rediss+cluster', ['cluster', true]],
 ]);
 
-/** The schemes that {@link parseRedisUrl} takes. */
+/** The schemes that {@link parseRedisUrl} accepts. */
 export const REDIS_SCHEMES: readonly string[] = [...MODES.keys()];
 
 const URL_PARTS = /^([a-z+]+):\/\/(?:([^@/?#]*)@)?([^@/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/i;
@@ -48,10 +48,10 @@ const HOST = /^(?:\[([0-9a-f:.%]+)\]|([^:[\]\s]+))(?::(\d{1,5}))?$/i;
 const PORT = 6379;
 const SENTINEL_PORT = 26_379;
 const MAX_PORT = 65_535;
-/** Redis databases are numbered; 16 of them unless configured otherwise. */
+/** Redis has 16 databases by default, more if configured. */
 const MAX_DB = 65_535;
 const MAX_WAIT = 100;
-/** A publish is settled within 2 s, whatever the replicas do. */
+/** Leaves time to settle a publish within 2 s. */
 const MAX_WAIT_TIMEOUT = 1_000;
 
 const PARAMETERS: Readonly<Record<RedisMode, readonly string[]>> = {
@@ -79,7 +79,7 @@ export function parseRedisUrl(url: string): RedisSettings {
     return value;
   };
   const prefix = parameters.get('prefix') ?? 'holdfast';
-  // Braces would decide the slot of every key on a cluster.
+  // On a cluster, braces in the prefix would put all keys into one slot.
   if (!/^[^{}\s]{1,64}$/.test(prefix)) {
     throw new BrokerUrlError('prefix: expected 1 to 64 characters without braces and spaces');
   }
@@ -107,11 +107,10 @@ export function parseRedisUrl(url: string): RedisSettings {
 }
 
 /**
- * The settings of a URL that may change: credentials and TLS are at any time those of the present one, and certificates as
- * their files hold them now, so that they can be rotated while connections are open. A URL that cannot be used changes
- * nothing.
+ * The settings of a URL that may change. Credentials and TLS are always those of the current URL, with the current contents of
+ * certificate files, so that they can be rotated while connections are open. A URL that cannot be used changes nothing.
  *
- * @throws BrokerUrlError where it cannot be used from the beginning.
+ * @throws BrokerUrlError if the first URL cannot be used.
  */
 export function presentSettings(url: () => string): RedisSettings {
   const first = parseRedisUrl(url());
@@ -142,7 +141,7 @@ function parseQuery(query: string, known: readonly string[]): Map<string, string
   const parameters = new Map<string, string>();
   for (const [name, value] of new URLSearchParams(query)) {
     if (!known.includes(name)) {
-      // Whoever left the value without a name may have written a password here.
+      // Something else than a name may be a misplaced password.
       const shown = /^[a-z]{1,32}$/i.test(name) ? name : '';
       throw new BrokerUrlError(`unknown parameter ${shown}; known here: ${known.join(', ')}`);
     }

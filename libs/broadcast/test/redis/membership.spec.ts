@@ -76,7 +76,7 @@ describe('the lease of a pod', () => {
     expect((await beat('dead')).contested).toBe(true);
     expect(await claim('here')).toBe(0);
     expect((await beat('dead')).contested).toBe(false);
-    expect(await redis.admin.eval(SCRIPTS.BURY.body, 2, 'pods', 'births', 'dead', 'sweep:')).toBe(0);
+    expect(await redis.admin.eval(SCRIPTS.FORGET.body, 2, 'pods', 'births', 'dead', 'sweep:')).toBe(0);
     expect(await redis.admin.zscore('pods', 'dead')).not.toBeNull();
   });
 });

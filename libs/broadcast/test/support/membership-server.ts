@@ -3,10 +3,9 @@ import {
   LeasedEntries,
   type LeasedEntry,
   type LeasedEntryStore,
-  type PutBack,
+  type Restored,
 } from '../../src/membership/leased-entries.js';
-import type { PodIndexKind } from '../../src/redis/keyspace.js';
-import { PodIndex, type IndexStore } from '../../src/membership/pod-index.js';
+import { PodIndex, type IndexStore, type PodIndexKind } from '../../src/membership/pod-index.js';
 import { LEASE, PodLease, type Heartbeat, type LeaseStore } from '../../src/membership/pod-lease.js';
 import { Upkeep, type SweepStore } from '../../src/membership/upkeep.js';
 
@@ -88,7 +87,7 @@ export class MembershipServer {
 /** One pod's membership on such a server: what RedisBroker is made of, less Redis. */
 export class MembershipPod implements LeaseStore, IndexStore, SweepStore, LeasedEntryStore<LeasedEntry> {
   readonly index = new PodIndex(this);
-  readonly rooms = new LeasedEntries<LeasedEntry>('rooms', this, this.index);
+  readonly rooms = new LeasedEntries<LeasedEntry>('presence', this, this.index);
   readonly lease: PodLease;
   readonly upkeep: Upkeep;
   restored = 0;
@@ -103,14 +102,14 @@ export class MembershipPod implements LeaseStore, IndexStore, SweepStore, Leased
       pod: name,
       store: this,
       index: this.index,
-      holdings: [this.rooms],
+      entries: [this.rooms],
       onRestored: () => {
         this.restored += 1;
       },
     });
     this.lease = new PodLease(this, {
       onForgotten: () => {},
-      onLost: (isFirst) => this.upkeep.lost(isFirst),
+      onLost: (isFirst) => this.upkeep.restoreAll(isFirst),
       onDead: (pods) => this.upkeep.sweep(pods),
     });
   }
@@ -126,13 +125,13 @@ export class MembershipPod implements LeaseStore, IndexStore, SweepStore, Leased
 
   async join(room: string, client: string, holder = 'h'): Promise<void> {
     const entry = { holder };
-    this.rooms.hold(room, client, entry);
+    this.rooms.add(room, client, entry);
     try {
       await this.rooms.write(room, client, entry, async () =>
         this.server.call(this.server.latency, room, () => this.server.clients(room).set(client, this.name)),
       );
     } catch (error) {
-      if (error instanceof BrokerUnavailableError) this.rooms.restoreFormer(room, client, entry);
+      if (error instanceof BrokerUnavailableError) this.rooms.rollBack(room, client, entry);
       throw error;
     }
   }
@@ -158,7 +157,7 @@ export class MembershipPod implements LeaseStore, IndexStore, SweepStore, Leased
         lease.birth = '';
         dead.push(pod);
       }
-      return { birth, contested: server.isClaimed(name), dead };
+      return { birth, isContested: server.isClaimed(name), dead };
     });
     if (this.lostAnswers === 0) return heartbeat;
     this.lostAnswers -= 1;
@@ -176,13 +175,13 @@ export class MembershipPod implements LeaseStore, IndexStore, SweepStore, Leased
     });
   }
 
-  async strike(dead: string, kind: PodIndexKind, groups: readonly string[]): Promise<void> {
+  async removeSwept(dead: string, kind: PodIndexKind, groups: readonly string[]): Promise<void> {
     await this.server.call(this.server.latency, undefined, () => {
       for (const group of groups) this.server.names(dead, kind).delete(group);
     });
   }
 
-  async bury(dead: string): Promise<void> {
+  async forget(dead: string): Promise<void> {
     await this.server.call(this.server.latency, undefined, () => {
       this.server.claims.delete(dead);
       if ((this.server.pods.get(dead)?.ends ?? 0) <= Date.now()) this.server.pods.delete(dead);
@@ -208,7 +207,7 @@ export class MembershipPod implements LeaseStore, IndexStore, SweepStore, Leased
     this.server.names(this.name, kind).clear();
   }
 
-  async putBack(group: string, entries: readonly (readonly [string, LeasedEntry])[]): Promise<PutBack> {
+  async restore(group: string, entries: readonly (readonly [string, LeasedEntry])[]): Promise<Restored> {
     return this.server.call(this.server.latency, group, () => {
       for (const [client] of entries) {
         this.server.puts.push(client);

@@ -1,4 +1,4 @@
-/** Where a server listens. */
+/** The address of a server. */
 export interface Address {
   readonly host: string;
   readonly port: number;
@@ -8,7 +8,7 @@ export function addressText({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Reads what Redis writes, `host:port` where the host may hold colons itself. */
+/** Parses `host:port` as Redis writes it: the host itself may contain colons. */
 export function parseAddress(text: string): Address | undefined {
   const colon = text.lastIndexOf(':');
   const port = Number(text.slice(colon + 1));

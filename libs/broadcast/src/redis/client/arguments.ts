@@ -1,8 +1,8 @@
-/** So large that it means for ever, and still exact in Lua. */
+/** Large enough to mean forever, and still exact in Lua. */
 const MAX_TTL = 1e13;
 const MAX_SIZE = 1e9;
 
-/** A time to live for a script: whole ms. */
+/** A time to live as scripts expect it: whole ms. */
 export function ttlArgument(ttl: number): number {
   return Math.max(1, Math.min(Math.ceil(ttl), MAX_TTL));
 }

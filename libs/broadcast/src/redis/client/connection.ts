@@ -13,26 +13,26 @@ export interface ConnectionTarget {
   readonly tls: RedisSettings['tls'];
 }
 
-/** ms until a connection attempt is given up. */
+/** ms before a connection attempt is given up. */
 const OPEN_TIMEOUT = 2_000;
 
 type ConnectionListener = (channel: string, text: string) => void;
 
 /**
- * One connection to one server, from its opening to its end: it never reconnects, and a command is sent once or not at
- * all. It speaks RESP3, so that a connection with subscriptions takes every other command too, and its answers and
- * messages keep the order in which the server wrote them.
+ * One connection to one server, from its opening to its end. It never reconnects, and sends a command once or not at all. With
+ * RESP3 a connection that has subscriptions accepts every other command too, and its answers and messages keep the order in
+ * which the server wrote them.
  */
 export class Connection {
   readonly name: string;
-  /** Of the server, when the connection was opened. */
+  /** The server's replication id when the connection was opened. */
   replicationId = '';
   onMessage: ConnectionListener = () => {};
-  /** Called when the server took a sharded subscription away: its slot has moved. */
+  /** Called when the server has ended a sharded subscription: its slot has moved. */
   onUnsubscribed: () => void = () => {};
   /** Called once. */
   onClose: () => void = () => {};
-  /** Called with what {@link onMessage} or {@link onUnsubscribed} threw: a fault that costs that message only. */
+  /** Called with an error thrown by {@link onMessage} or {@link onUnsubscribed}. Only that message is lost. */
   onFault: (error: unknown) => void = () => {};
   readonly #client: Redis;
   #open = true;
@@ -40,18 +40,18 @@ export class Connection {
   private constructor(name: string, client: Redis) {
     this.name = name;
     this.#client = client;
-    const hears = (channel: string, text: string): void => this.#shielded(() => this.onMessage(channel, text));
+    const onMessage = (channel: string, text: string): void => this.#shielded(() => this.onMessage(channel, text));
     client.on('end', () => this.#ended());
-    // After an error nothing that is read can be trusted, and the network reports it by closing as well.
+    // After an error no input can be trusted; a network error closes the connection anyway.
     client.on('error', () => this.close());
-    client.on('message', hears);
-    client.on('smessage', hears);
+    client.on('message', onMessage);
+    client.on('smessage', onMessage);
     client.on('moved', () => this.#shielded(() => this.onUnsubscribed()));
     guardStream(client.stream);
   }
 
   /**
-   * @throws BrokerUnavailableError which says why, without secrets.
+   * @throws BrokerUnavailableError with the reason, without secrets.
    */
   static async open({ address, credentials, db, tls }: ConnectionTarget): Promise<Connection> {
     const client = new Redis({
@@ -96,8 +96,8 @@ export class Connection {
   }
 
   /**
-   * Sends one command. Rejects with {@link RedisReplyError} where Redis answers with an error, with
-   * BrokerUnavailableError where it was not sent, and with BrokerUnknownError where no answer came.
+   * Sends one command. Rejects with {@link RedisReplyError} if Redis answers with an error, with BrokerUnavailableError if it was
+   * not sent, and with BrokerUnknownError if no answer arrived.
    *
    * @param timeout ms
    */
@@ -105,7 +105,7 @@ export class Connection {
     if (!this.#open) throw new BrokerUnavailableError('the connection to Redis is lost');
     const command = new Command(name, [...args], { replyEncoding: 'utf8' });
     command.setTimeout(timeout);
-    // `sendCommand` rejects at once, and says so in no other way, when the socket takes no more.
+    // If the socket accepts no more, `sendCommand` rejects with the same error as for a lost answer.
     const written = this.#client.stream.writable;
     try {
       return await this.#client.sendCommand(command);
@@ -117,7 +117,7 @@ export class Connection {
   }
 
   /**
-   * Runs a script, also on a server that has forgotten it. Rejects as {@link send} does.
+   * Runs a script, even if the server has forgotten it. Rejects as {@link send} does.
    *
    * @param tail the number of keys, the keys and the arguments.
    */
@@ -130,7 +130,7 @@ export class Connection {
     }
   }
 
-  /** Has all that `write` sends leave in one piece. */
+  /** Sends all commands of `write` in one piece. */
   together(write: () => void): void {
     const { stream } = this.#client;
     stream.cork();
@@ -141,13 +141,13 @@ export class Connection {
     }
   }
 
-  /** At once: what is not answered yet is rejected. */
+  /** Closes at once: commands without an answer are rejected. */
   close(): void {
     end(this.#client);
     this.#ended();
   }
 
-  /** ioredis must not be thrown at: it would end the connection, or the process. */
+  /** An error thrown into ioredis would end the connection, or the process. */
   #shielded(listener: () => void): void {
     if (!this.#open) return;
     try {
@@ -164,13 +164,13 @@ export class Connection {
   }
 }
 
-/** Not with QUIT: a server that does not answer would keep it open. */
+/** Without QUIT: a server that does not answer would keep the connection open. */
 function end(client: Redis): void {
   client.disconnect();
   (client.stream as Redis['stream'] | undefined)?.destroy();
 }
 
-/** Error messages of the network and of TLS hold addresses and names of certificates, those of Redis arguments. */
+/** Only the code: messages of the network and TLS contain addresses and names of certificates, those of Redis arguments. */
 function failureOf(error: unknown): string {
   if (!(error instanceof Error)) return 'the connection failed';
   if (error.name === 'ReplyError') return new RedisReplyError(replyError(error.message).code).message;

@@ -4,18 +4,18 @@ import { RedisReplyError } from './errors.js';
 import { SCRIPTS } from '../scripts/index.js';
 
 const TIMEOUT = 2_000;
-/** The first one with sharded publish/subscribe, and whose scripts answer errors under their own code. */
+/** The first version with sharded pub/sub, and with scripts whose errors keep their own code. */
 const OLDEST_MAJOR = 7;
 
 /**
- * Makes sure that the server is one to work with, and brings it the scripts. Returns its replication id, which changes
- * where data may have been lost.
+ * Checks that the server can be used, and loads the scripts.
  *
- * @throws BrokerUnavailableError which says why it is not.
+ * @returns its replication id, which changes if data may have been lost.
+ * @throws BrokerUnavailableError with the reason why it cannot be used.
  */
 export async function handshake(connection: Connection, clustered: boolean): Promise<string> {
   try {
-    // Each by itself: before 7.0 INFO takes one section only.
+    // One by one: before 7.0 INFO takes a single section.
     const sections = ['server', 'replication', 'persistence', 'cluster'];
     const [hello, ...texts] = await Promise.all([
       connection.send(TIMEOUT, 'hello'),
@@ -24,7 +24,7 @@ export async function handshake(connection: Connection, clustered: boolean): Pro
     const info = parseInfo(texts.join('\r\n'));
     const problem = incompatibility(info, clustered);
     if (problem !== undefined) throw new BrokerUnavailableError(problem);
-    // A proxy in between may speak less than its server.
+    // A proxy may support less than the server behind it.
     if (!Array.isArray(hello) || hello[hello.indexOf('proto') + 1] !== 3) {
       throw new BrokerUnavailableError('the server does not speak RESP3');
     }
@@ -44,13 +44,15 @@ export function parseInfo(text: string): ReadonlyMap<string, string> {
   return new Map(fields.flatMap(([name, value]) => (name && value !== undefined ? [[name, value] as const] : [])));
 }
 
-/** Why a server with this INFO cannot be used; undefined where it can. */
+/** Why a server with this INFO cannot be used; undefined if it can. */
 export function incompatibility(info: ReadonlyMap<string, string>, clustered: boolean): string | undefined {
   const version = info.get('redis_version') ?? 'unknown';
-  if (!(Number.parseInt(version, 10) >= OLDEST_MAJOR)) return `Redis 7.0 or later is needed, this is ${version}`;
+  if (!(Number.parseInt(version, 10) >= OLDEST_MAJOR)) return `Redis 7.0 or later is required, this is ${version}`;
   if (info.get('loading') === '1') return 'the server is loading its data';
   if ((info.get('cluster_enabled') === '1') !== clustered) {
-    return clustered ? 'this is no node of a cluster' : 'this is a node of a cluster: expected redis+cluster://';
+    return clustered
+      ? 'the server is not a node of a cluster'
+      : 'the server is a node of a cluster: use redis+cluster://';
   }
   if (info.get('role') !== 'master') return 'the server is a replica';
   return undefined;

@@ -4,7 +4,7 @@ import type { Connection } from './connection.js';
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 1_000;
 
-/** Keeps one connection open: opens another one when it is lost, after a pause that grows to 1 s. */
+/** Keeps one connection open: reopens it when it is lost, after a pause that grows to 1 s. */
 export class Link {
   /** Why there is no connection. */
   problem = 'not connected yet';
@@ -16,7 +16,7 @@ export class Link {
   #running: Promise<void> | undefined;
 
   /**
-   * @param open rejects with an Error that says why, without secrets.
+   * @param open rejects with an Error that has the reason, without secrets.
    */
   constructor(open: () => Promise<Connection>, onUp: (connection: Connection) => void) {
     this.#open = open;
@@ -31,7 +31,7 @@ export class Link {
     this.#running ??= this.#run();
   }
 
-  /** Gives the connection up, and opens another. */
+  /** Closes the connection and opens another one. */
   reset(reason: string): void {
     this.#resetReason = reason;
     this.#connection?.close();

@@ -2,16 +2,16 @@ import type { Duplex } from 'node:stream';
 import * as dataHandlerModule from 'ioredis/built/DataHandler.js';
 
 /**
- * ioredis rethrows what goes wrong behind its parser with `process.nextTick`, where nobody can catch it: a null that answers
- * no command, or a push without a name, would end the process. Here it is what an unreadable byte is already: a fatal
- * error of that connection, which emits `error` and ends.
+ * ioredis rethrows errors behind its parser with `process.nextTick`, where they cannot be caught: a null without a command, or a
+ * push without a name, would end the process. This turns them into what an unreadable byte is already: a fatal error of that
+ * connection, which emits `error` and ends.
  */
 interface Internals {
   dispatch(work: () => void): void;
   returnFatalError(error: Error): void;
 }
 
-/** An array, set, map or push with this many digits of members, 10 million or more: the parser would allocate all at once. */
+/** Longer lengths of an array, set, map or push, from 10 million on, are refused: the parser would allocate all of it at once. */
 const MAX_LENGTH_DIGITS = 7;
 const AGGREGATES = Array.from(Buffer.from('*~%>'));
 const [CR, LF, ZERO, NINE] = [13, 10, 48, 57];
@@ -28,13 +28,13 @@ prototype.dispatch = function dispatch(this: Internals, work: () => void): void 
 /**
  * Ends a connection whose server announces an absurdly long answer, before ioredis sees it.
  *
- * @param stream of a client that is connected.
+ * @param stream of a connected client.
  */
 export function guardStream(stream: Duplex): void {
   const parse = stream.listeners('data')[0] as ((data: Buffer) => void) | undefined;
   if (parse === undefined) return;
   stream.removeListener('data', parse);
-  // ioredis listens for the first error only.
+  // ioredis only listens for the first error.
   stream.on('error', () => undefined);
   stream.prependListener('data', (data: Buffer) => {
     if (announcesTooMuch(data)) stream.destroy(new Error('an answer is too long'));
@@ -42,7 +42,7 @@ export function guardStream(stream: Duplex): void {
   });
 }
 
-/** Nothing that Holdfast stores or sends holds a line break, so that a length at the start of a line is one. */
+/** Nothing that Holdfast stores or sends contains a line break, so a length at the start of a line is really a length. */
 export function announcesTooMuch(data: Buffer): boolean {
   return AGGREGATES.some((type) => {
     for (let at = data.indexOf(type); at !== -1; at = data.indexOf(type, at + 1)) {
@@ -59,7 +59,7 @@ function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= ZERO && byte <= NINE;
 }
 
-/** CommonJS seen from here: depending on who loads it, the class is the default of the module or of its default. */
+/** CommonJS interop: depending on the loader, the class is the default of the module or of its default. */
 function constructorOf(loaded: unknown): { prototype: Internals } {
   const inner = (loaded as { default: unknown }).default;
   return (typeof inner === 'function' ? inner : (inner as { default: unknown }).default) as { prototype: Internals };

@@ -4,9 +4,9 @@ import type { Link } from './link.js';
 
 export interface Request {
   readonly command: readonly (string | number)[];
-  /** For {@link performance.now}: when it must have been settled. */
+  /** When it must be settled, as {@link performance.now}. */
   readonly deadline: number;
-  /** Whether the slot is only on its way to this node. */
+  /** Whether the slot is still moving to this node. */
   readonly asking: boolean;
 }
 
@@ -15,16 +15,16 @@ interface Queued extends Request {
   readonly reject: (error: unknown) => void;
 }
 
-/** How many replicas must confirm what was sent together, and for how many ms they are waited for. */
+/** How many replicas must confirm each write to the socket, and within how many ms. */
 export interface Confirmation {
   readonly replicas: number;
   readonly timeout: number;
 }
 
-/** ms beyond the timeout of WAIT until its answer is missed. */
+/** ms beyond the timeout of WAIT before its answer counts as missing. */
 const GRACE = 300;
 
-/** Sends what comes within one turn of the event loop in one piece. */
+/** Sends the requests of one turn of the event loop in one write. */
 export class Pipeline {
   readonly #link: Link;
   readonly #confirmation: Confirmation;
@@ -73,7 +73,7 @@ export class Pipeline {
         settle(answers[index], confirmed, replicas).then(resolve, reject);
       });
     });
-    // The server answers nothing else meanwhile: one at a time, so that nothing waits for more than one.
+    // During WAIT the server answers nothing else: one at a time, so that no request waits for more than one of them.
     await confirmed?.catch(() => undefined);
   }
 }

@@ -1,113 +1,159 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { UNPUBLISHED_TTL, type Position, type StreamOptions } from '../../broker.js';
+import { STEP_TIMEOUT } from '../../call-deadlines.js';
+import type { Attachments } from '../../delivery/attachments.js';
+import type { Subscription } from '../../delivery/subscription.js';
 import { BrokerUnavailableError } from '../../errors.js';
 import { sizeArgument, ttlArgument } from '../client/arguments.js';
 import type { Connection } from '../client/connection.js';
+import { brokerError, REDIRECTIONS, RedisReplyError } from '../client/errors.js';
 import { positionIn, type RedisInput } from '../input.js';
-import { tagSlot } from '../topology/key-slot.js';
 import type { Keyspace } from '../keyspace.js';
-import { CALL_TIMEOUT, type Router } from '../topology/router.js';
 import { SCRIPTS } from '../scripts/index.js';
-import type { Subscription } from '../../delivery/subscription.js';
+import { tagSlot } from '../topology/key-slot.js';
+import type { Router } from '../topology/router.js';
 import type { Topology } from '../topology/topology.js';
 
 /**
- * ms for which a position outlives a pod that was subscribed and died, at least. So long that keeping the positions of
- * idle channels costs next to nothing.
+ * ms for which a position outlives a subscribed pod that died, at least. Long enough that keeping the positions of idle
+ * channels costs almost nothing.
  */
 const POSITION_LEASE = 14_400_000;
-/** How many may be asked for at a time, without the server being given more time for them. */
+/** How many channels may be attached at a time before the server gets more time to answer. */
 const FEW = 20;
-/** ms for the answers to many; the server may have several pods to serve at a time. */
+/** ms for the answers to many; the server may be busy with several pods. */
 const LONG_TIMEOUT = 5_000;
-/** ms in which other pods come back as well, with the members that they hold. */
+/** ms in which other pods reconnect as well, and restore their members. */
 const SETTLING = 1_000;
+/** ms before a redirected attachment is retried. */
+const RETRY_PAUSE = 40;
 
-interface Touch {
-  readonly subscription: Subscription;
-  /** Whether to tell how the history is kept. */
+interface Request {
+  readonly subscription: Subscription<Connection>;
+  /** Whether to set how the history is kept. */
   readonly begins: boolean;
   readonly resolve: (position: Position) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
- * Subscribes, and asks for positions, on the connection that the publications come on: whatever comes behind the answer
- * follows the position. All that is asked for within one turn of the event loop goes in one piece.
+ * Subscribes and asks for positions on the connection that the publications arrive on: what arrives after the answer follows
+ * the position. All requests of one turn of the event loop leave in one write.
  */
-export class Touches {
+export class RedisAttachments implements Attachments<Connection> {
   readonly #topology: Topology;
   readonly #router: Router;
-  readonly #names: Keyspace;
+  readonly #keyspace: Keyspace;
   readonly #nextEpoch: () => string;
   readonly #input: RedisInput;
-  readonly #waiting = new Map<Connection, Touch[]>();
+  readonly #waiting = new Map<Connection, Request[]>();
 
-  constructor(topology: Topology, router: Router, names: Keyspace, input: RedisInput, nextEpoch: () => string) {
+  constructor(topology: Topology, router: Router, keyspace: Keyspace, input: RedisInput, nextEpoch: () => string) {
     this.#topology = topology;
     this.#input = input;
     this.#router = router;
-    this.#names = names;
+    this.#keyspace = keyspace;
     this.#nextEpoch = nextEpoch;
   }
 
+  sourceOf(channel: string): Connection | undefined {
+    return this.#topology.nodeOf(channel)?.subscriber.connection;
+  }
+
+  isMoving(channel: string): boolean {
+    return this.#topology.isMoving(channel);
+  }
+
+  refresh(): void {
+    this.#topology.refresh();
+  }
+
+  /** Follows the slot if it moves. */
+  async attach(subscription: Subscription<Connection>, deadline: number): Promise<Position> {
+    for (;;) {
+      try {
+        return await this.#ask(subscription, true);
+      } catch (error) {
+        const isRedirected = error instanceof RedisReplyError && REDIRECTIONS.has(error.code);
+        if (!isRedirected || performance.now() + RETRY_PAUSE > deadline) throw brokerError(error);
+        await sleep(RETRY_PAUSE);
+      }
+    }
+  }
+
+  async position(subscription: Subscription<Connection>): Promise<Position> {
+    try {
+      return await this.#ask(subscription, false);
+    } catch (error) {
+      if (!(error instanceof RedisReplyError)) throw error;
+      if (error.code === 'ASK') return this.#askElsewhere(subscription);
+      this.#topology.refresh();
+      throw brokerError(error);
+    }
+  }
+
+  /** Unsubscribes. The position expires after its ttl, unless another pod is subscribed. */
+  async detach(subscription: Subscription<Connection>): Promise<void> {
+    const { channel, source, options } = subscription;
+    subscription.source = undefined;
+    if (source?.open !== true) return;
+    const sharded = this.#keyspace.publishCommand === 'SPUBLISH';
+    const pubSubChannel = this.#keyspace.pubSubChannel(channel);
+    const keys = this.#keys(channel);
+    const ttl = ttlArgument(options.positionTtl);
+    const args = [sharded ? 'SHARDNUMSUB' : 'NUMSUB', pubSubChannel, ttl, Math.min(ttl, UNPUBLISHED_TTL)];
+    const unsubscribed = source.send(STEP_TIMEOUT, sharded ? 'sunsubscribe' : 'unsubscribe', pubSubChannel);
+    const detached = source.run(STEP_TIMEOUT, SCRIPTS.DETACH, [keys.length, ...keys, ...args]);
+    // If it fails, the lease of the position runs out by itself.
+    await Promise.allSettled([unsubscribed, detached]);
+  }
+
+  keptFor({ offset }: Position, { positionTtl }: StreamOptions): number {
+    return offset > 0 ? Math.max(positionTtl, POSITION_LEASE) : POSITION_LEASE;
+  }
+
   /**
-   * The present position, from the connection that serves the channel now; subscribes there where it is not yet.
+   * Asks for the position on the connection that serves the channel now, and subscribes there first if necessary.
    *
-   * @param begins whether to tell how the history is kept.
+   * @param begins whether to set how the history is kept.
    * @throws RedisReplyError
    * @throws BrokerUnavailableError
    * @throws BrokerUnknownError
    */
-  async ask(subscription: Subscription, begins: boolean): Promise<Position> {
-    const connection = this.#topology.nodeOf(subscription.channel)?.subscriber.connection;
+  async #ask(subscription: Subscription<Connection>, begins: boolean): Promise<Position> {
+    const connection = this.sourceOf(subscription.channel);
     if (connection === undefined) throw new BrokerUnavailableError(this.#topology.problem ?? 'not connected');
     return new Promise((resolve, reject) => {
-      const touch = { subscription, begins, resolve, reject };
+      const request = { subscription, begins, resolve, reject };
       const waiting = this.#waiting.get(connection);
       if (waiting !== undefined) {
-        waiting.push(touch);
+        waiting.push(request);
         return;
       }
-      this.#waiting.set(connection, [touch]);
+      this.#waiting.set(connection, [request]);
       setImmediate(() => {
-        const touches = this.#waiting.get(connection) ?? [];
+        const requests = this.#waiting.get(connection) ?? [];
         this.#waiting.delete(connection);
-        connection.together(() => this.#send(connection, touches));
+        connection.together(() => this.#send(connection, requests));
       });
     });
   }
 
-  /** The same of a channel whose keys have moved, while its slot and with it the subscription have not yet. */
-  async askElsewhere(subscription: Subscription): Promise<Position> {
+  /** For a channel whose keys have moved before its slot, and with it the subscription, has. */
+  async #askElsewhere(subscription: Subscription<Connection>): Promise<Position> {
     const { channel } = subscription;
     const keys = this.#keys(channel);
     const args = this.#arguments(subscription, false);
-    const position = positionIn(await this.#router.run({ tag: channel, script: SCRIPTS.TOUCH, keys, args }));
+    const position = positionIn(await this.#router.run({ tag: channel, script: SCRIPTS.ATTACH, keys, args }));
     if (position === undefined) throw this.#input.badAnswer(channel);
     return position;
   }
 
-  /** Unsubscribes, and has the position expire in time where nobody else is subscribed. */
-  async release(subscription: Subscription): Promise<void> {
-    const { channel, connection, options } = subscription;
-    subscription.connection = undefined;
-    if (connection?.open !== true) return;
-    const sharded = this.#names.publishCommand === 'SPUBLISH';
-    const wire = this.#names.pubSubChannel(channel);
-    const keys = this.#keys(channel);
-    const ttl = ttlArgument(options.positionTtl);
-    const args = [sharded ? 'SHARDNUMSUB' : 'NUMSUB', wire, ttl, Math.min(ttl, UNPUBLISHED_TTL)];
-    const ended = connection.send(CALL_TIMEOUT, sharded ? 'sunsubscribe' : 'unsubscribe', wire);
-    const released = connection.run(CALL_TIMEOUT, SCRIPTS.RELEASE, [keys.length, ...keys, ...args]);
-    // Where it fails the position's lease runs out by itself.
-    await Promise.allSettled([ended, released]);
-  }
-
-  #send(connection: Connection, touches: readonly Touch[]): void {
-    const timeout = touches.length > FEW ? LONG_TIMEOUT : CALL_TIMEOUT;
-    const subscribed = this.#subscribe(connection, touches, timeout);
-    for (const { subscription, begins, resolve, reject } of touches) {
-      const answer = this.#touch(connection, subscription, begins, timeout);
+  #send(connection: Connection, requests: readonly Request[]): void {
+    const timeout = requests.length > FEW ? LONG_TIMEOUT : STEP_TIMEOUT;
+    const subscribed = this.#subscribe(connection, requests, timeout);
+    for (const { subscription, begins, resolve, reject } of requests) {
+      const answer = this.#attach(connection, subscription, begins, timeout);
       Promise.all([answer, subscribed.get(subscription)]).then(([position]) => resolve(position), reject);
     }
   }
@@ -115,28 +161,28 @@ export class Touches {
   /** Subscribes what is not subscribed on this connection. */
   #subscribe(
     connection: Connection,
-    touches: readonly Touch[],
+    requests: readonly Request[],
     timeout: number,
-  ): ReadonlyMap<Subscription, Promise<unknown>> {
-    const missing = touches
+  ): ReadonlyMap<Subscription<Connection>, Promise<unknown>> {
+    const missing = requests
       .map(({ subscription }) => subscription)
-      .filter((subscription) => subscription.connection !== connection || subscription.doubtful);
-    const subscribed = new Map<Subscription, Promise<unknown>>();
-    const command = this.#names.publishCommand === 'SPUBLISH' ? 'ssubscribe' : 'subscribe';
+      .filter((subscription) => subscription.source !== connection || subscription.isDoubtful);
+    const subscribed = new Map<Subscription<Connection>, Promise<unknown>>();
+    const command = this.#keyspace.publishCommand === 'SPUBLISH' ? 'ssubscribe' : 'subscribe';
     for (const group of this.#groups(missing)) {
-      const wires = group.map(({ channel }) => this.#names.pubSubChannel(channel));
-      const acknowledged = connection.send(timeout, command, ...wires);
+      const pubSubChannels = group.map(({ channel }) => this.#keyspace.pubSubChannel(channel));
+      const acknowledged = connection.send(timeout, command, ...pubSubChannels);
       for (const subscription of group) {
-        // At once, not when it is acknowledged: messages may come in the same piece as the acknowledgement.
-        subscription.connection = connection;
-        subscription.doubtful = false;
+        // Not only when it is acknowledged: messages may arrive in the same chunk as the acknowledgement.
+        subscription.source = connection;
+        subscription.isDoubtful = false;
         subscribed.set(subscription, acknowledged);
       }
       acknowledged.then(
         () => doubtPresence(group),
         () => {
           for (const subscription of group) {
-            if (subscription.connection === connection) subscription.connection = undefined;
+            if (subscription.source === connection) subscription.source = undefined;
           }
         },
       );
@@ -144,49 +190,44 @@ export class Touches {
     return subscribed;
   }
 
-  /** What can be subscribed to by one command. */
-  #groups(subscriptions: readonly Subscription[]): Iterable<readonly Subscription[]> {
+  /** Channels that one command can subscribe to. */
+  #groups(subscriptions: readonly Subscription<Connection>[]): Iterable<readonly Subscription<Connection>[]> {
     if (subscriptions.length === 0) return [];
-    if (this.#names.publishCommand === 'PUBLISH') return [subscriptions];
+    if (this.#keyspace.publishCommand === 'PUBLISH') return [subscriptions];
     return Map.groupBy(subscriptions, ({ channel }) => tagSlot(channel)).values();
   }
 
-  async #touch(
+  async #attach(
     connection: Connection,
-    subscription: Subscription,
+    subscription: Subscription<Connection>,
     begins: boolean,
     timeout: number,
   ): Promise<Position> {
     const keys = this.#keys(subscription.channel);
     const tail = [keys.length, ...keys, ...this.#arguments(subscription, begins)];
-    const answer = await connection.run(timeout, SCRIPTS.TOUCH, tail);
+    const answer = await connection.run(timeout, SCRIPTS.ATTACH, tail);
     const position = positionIn(answer);
     if (position !== undefined && (answer as unknown[])[0] === subscription.channel) return position;
-    // An answer to something else: from here on none can be trusted.
+    // The answer to another command: from here on no answer can be trusted.
     connection.close();
     throw new BrokerUnavailableError('the connection was out of step');
   }
 
   #keys(channel: string): string[] {
-    return [this.#names.meta(channel), this.#names.log(channel)];
+    return [this.#keyspace.meta(channel), this.#keyspace.log(channel)];
   }
 
-  #arguments({ channel, options, stream }: Subscription, begins: boolean): (string | number)[] {
+  #arguments({ channel, options, feed }: Subscription<Connection>, begins: boolean): (string | number)[] {
     const { historySize, historyTtl, positionTtl } = options;
-    const { epoch = '', offset = 0 } = stream.position ?? {};
+    const { epoch = '', offset = 0 } = feed.position ?? {};
     const args = [channel, this.#nextEpoch(), POSITION_LEASE, ttlArgument(positionTtl), epoch, offset];
     return begins ? [...args, sizeArgument(historySize), ttlArgument(historyTtl)] : args;
   }
 }
 
-/** ms for which a position is kept after it was asked for, whatever happens to those who asked. */
-export function keptFor({ offset }: Position, { positionTtl }: StreamOptions): number {
-  return offset > 0 ? Math.max(positionTtl, POSITION_LEASE) : POSITION_LEASE;
-}
-
-/** Of those that were subscribed before. */
-function doubtPresence(subscriptions: readonly Subscription[]): void {
+/** Joins and leaves may be lost on channels that were attached before. */
+function doubtPresence(subscriptions: readonly Subscription<Connection>[]): void {
   for (const subscription of subscriptions) {
-    if (subscription.stream.position !== undefined) subscription.doubtPresence(SETTLING);
+    if (subscription.feed.position !== undefined) subscription.doubtPresence(SETTLING);
   }
 }

@@ -1,15 +1,14 @@
-import type { ChannelMember, StoredPublication } from '../../broker.js';
+import type { ChannelMessage } from '../../delivery/subscriptions.js';
 import { parseMember } from '../input.js';
-
-/** What the scripts publish on a channel: `pEPOCH OFFSET TIME PAYLOAD`, or `j` or `l` with a member as JSON. */
-export type Message =
-  | { readonly kind: 'publication'; readonly epoch: string; readonly publication: StoredPublication }
-  | { readonly kind: 'join' | 'leave'; readonly member: ChannelMember };
 
 const PUBLICATION = /^p(\S+) (\d+) (\d+) /;
 
-/** Undefined for what no script has published: whoever may use the server may write anything on its channels. */
-export function parseMessage(text: string): Message | undefined {
+/**
+ * Parses what the scripts publish on a channel: `pEPOCH OFFSET TIME PAYLOAD`, or `j` or `l` with a member as JSON.
+ *
+ * @returns undefined for anything else: every user of the server can write to its channels.
+ */
+export function parseMessage(text: string): ChannelMessage | undefined {
   if (text.startsWith('p')) {
     const [head, epoch, offsetText, timeText] = PUBLICATION.exec(text) ?? [];
     if (head === undefined || epoch === undefined) return undefined;

@@ -1,39 +1,39 @@
+import { STEP_TIMEOUT } from '../../call-deadlines.js';
 import type { Connection } from '../client/connection.js';
 import { SIGNALS_TAG, type Keyspace } from '../keyspace.js';
-import { CALL_TIMEOUT } from '../topology/router.js';
 import type { Topology } from '../topology/topology.js';
 
-/** ms until it is tried again. */
+/** ms before a failed subscription is retried. */
 const RETRY_PAUSE = 500;
-/** ms in which notices of moved slots are gathered. */
+/** ms in which notices of moved slots are collected. */
 const MOVED_PAUSE = 50;
 
-/** Listens to signals, on the one node that carries them. */
+/** Subscribes to signals on the node that serves them. */
 export class SignalListener {
   readonly #topology: Topology;
-  readonly #names: Keyspace;
+  readonly #keyspace: Keyspace;
   #connection: Connection | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(topology: Topology, names: Keyspace) {
+  constructor(topology: Topology, keyspace: Keyspace) {
     this.#topology = topology;
-    this.#names = names;
+    this.#keyspace = keyspace;
   }
 
-  /** Subscribes where it is not yet. */
+  /** Subscribes if it is not subscribed yet. */
   attach(): void {
     const connection = this.#topology.nodeOf(SIGNALS_TAG)?.subscriber.connection;
     if (connection !== undefined && connection !== this.#connection) this.#subscribe(connection);
   }
 
-  /** The server may have ended the subscription, if it was on this connection. */
+  /** The server may have ended subscriptions on this connection. */
   doubt(connection: Connection): void {
-    if (connection === this.#connection) this.#again(MOVED_PAUSE);
+    if (connection === this.#connection) this.#retryIn(MOVED_PAUSE);
   }
 
-  hears(connection: Connection, wire: string): boolean {
-    return connection === this.#connection && wire === this.#names.signals;
+  isSignal(connection: Connection, pubSubChannel: string): boolean {
+    return connection === this.#connection && pubSubChannel === this.#keyspace.signals;
   }
 
   close(): void {
@@ -43,19 +43,19 @@ export class SignalListener {
 
   #subscribe(connection: Connection): void {
     this.#connection = connection;
-    const command = this.#names.publishCommand === 'SPUBLISH' ? 'ssubscribe' : 'subscribe';
-    connection.send(CALL_TIMEOUT, command, this.#names.signals).catch(() => {
+    const command = this.#keyspace.publishCommand === 'SPUBLISH' ? 'ssubscribe' : 'subscribe';
+    connection.send(STEP_TIMEOUT, command, this.#keyspace.signals).catch(() => {
       this.#topology.refresh();
-      this.#again(RETRY_PAUSE);
+      this.#retryIn(RETRY_PAUSE);
     });
   }
 
-  #again(pause: number): void {
+  #retryIn(pause: number): void {
     if (this.#timer !== undefined || this.#closed) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       const connection = this.#topology.nodeOf(SIGNALS_TAG)?.subscriber.connection;
-      // A new one is subscribed to when it comes.
+      // Without a connection there is nothing to do: a new one subscribes.
       if (connection !== undefined) this.#subscribe(connection);
     }, pause);
   }

@@ -2,12 +2,12 @@ import { Script } from './script.js';
 import { STREAM } from './stream.js';
 
 /**
- * A subscriber asks for the present position, and keeps it from expiring. KEYS: meta, log. ARGV: the channel, answered
- * as it is; the next epoch; ms for which it need not come again; the position's ttl; the position that it has seen. A
- * server that is behind what was seen has lost it, whatever its replication id says. When the subscription begins, how
- * the history is kept is told as well. Only reads if there is nothing to change and at least half of the time is left.
+ * Returns the current position to a subscriber, and keeps it from expiring. KEYS: meta, log. ARGV: the channel, which is
+ * returned unchanged; the next epoch; ms for which the position is kept; the position's ttl; the position that the subscriber
+ * has seen; when the subscription begins, also the size and ttl of the history. A server that is behind the seen position has
+ * lost data, whatever its replication id is. Writes only if something changes, or half of the time has passed.
  */
-export const TOUCH = new Script(
+export const ATTACH = new Script(
   STREAM,
   `
 local channel, epoch, lease, positionTtl, seenEpoch, seenOffset = unpack(ARGV)
@@ -41,10 +41,10 @@ return {channel, stream.e, text(stream.o)}
 );
 
 /**
- * A subscriber has left. KEYS: meta, log. ARGV: NUMSUB or SHARDNUMSUB; the channel on the server; the position's ttl,
- * which begins now if nobody else is subscribed; the same if nothing was published.
+ * A pod has unsubscribed. KEYS: meta, log. ARGV: NUMSUB or SHARDNUMSUB; the pub/sub channel; the position's ttl, which begins
+ * now unless another pod is subscribed; its ttl if nothing was published.
  */
-export const RELEASE = new Script(`
+export const DETACH = new Script(`
 if redis.call('PUBSUB', ARGV[1], ARGV[2])[2] > 0 then return 0 end
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('HSET', KEYS[1], 's', 0)

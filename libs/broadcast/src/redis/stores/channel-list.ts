@@ -1,33 +1,30 @@
 import type { ChannelsQuery } from '../../broker.js';
-import { ANSWERS, type RedisInput } from '../input.js';
-import { podTag, type Keyspace } from '../keyspace.js';
-import type { PodStore } from './pod-store.js';
-import type { Router } from '../topology/router.js';
+import { ANSWERS } from '../input.js';
+import { podTag } from '../keyspace.js';
+import type { StoreContext } from './context.js';
+import type { RedisPodStore } from './pod-store.js';
 
-/** Lists channels, from what each pod that is alive has noted. */
+/** Lists channels from the indexes of all live pods. */
 export class ChannelList {
-  readonly #router: Router;
-  readonly #names: Keyspace;
-  readonly #pods: PodStore;
-  readonly #input: RedisInput;
+  readonly #context: StoreContext;
+  readonly #pods: RedisPodStore;
 
-  constructor(router: Router, names: Keyspace, pods: PodStore, input: RedisInput) {
-    this.#input = input;
-    this.#router = router;
-    this.#names = names;
+  constructor(context: StoreContext, pods: RedisPodStore) {
+    this.#context = context;
     this.#pods = pods;
   }
 
   async page({ prefix = '', after = '', limit }: ChannelsQuery): Promise<string[]> {
     if (limit < 1) return [];
+    const { router, keyspace, input } = this.#context;
     const pods = await this.#pods.alive();
-    // Whatever sorts before the prefix begins with it no more than what sorts behind it does.
+    // A name that sorts before the prefix cannot begin with it, so that the later of the two is where to start.
     const start = after >= prefix && after !== '' ? `(${after}` : `[${prefix}`;
     const pages = await Promise.all(
       [...pods].map(async (pod) => {
-        const key = this.#names.podIndex(pod, 'channels');
+        const key = keyspace.podIndex(pod, 'channels');
         const range = ['zrange', key, start === '[' ? '-' : start, '+', 'bylex', 'limit', 0, limit] as const;
-        return this.#input.answer(ANSWERS.names, await this.#router.command(podTag(pod), ...range), pod);
+        return input.answer(ANSWERS.names, await router.command(podTag(pod), ...range), pod);
       }),
     );
     const names = new Set(pages.flat().filter((name) => name.startsWith(prefix)));

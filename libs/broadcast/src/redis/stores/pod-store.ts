@@ -1,91 +1,90 @@
-import { ANSWERS, type RedisInput } from '../input.js';
-import type { PodIndexKind, Keyspace } from '../keyspace.js';
-import { podTag, PODS_TAG } from '../keyspace.js';
-import type { IndexStore } from '../../membership/pod-index.js';
+import type { IndexStore, PodIndexKind } from '../../membership/pod-index.js';
 import { LEASE, type Heartbeat, type LeaseStore } from '../../membership/pod-lease.js';
-import type { Router } from '../topology/router.js';
-import { SCRIPTS } from '../scripts/index.js';
 import type { SweepStore } from '../../membership/upkeep.js';
+import { ANSWERS } from '../input.js';
+import { PODS_TAG, podTag } from '../keyspace.js';
+import { SCRIPTS } from '../scripts/index.js';
+import { UNSWEPT_TTL, type StoreContext } from './context.js';
 
-/** ms for which keys are kept that nobody sweeps up, as no pod is left. */
-export const UNSWEPT_TTL = 3_600_000;
-/** ms for which one pod has the task to sweep up after another; prolonged at each step. */
+/** ms for which one pod claims to sweep another; renewed at each step. */
 const CLAIM = 10_000;
-/** ms without a heartbeat of any pod after which the server counts as having been away. */
+/** ms without a heartbeat of any pod after which the server counts as having been unreachable. */
 const AWAY = 7_000;
-/** ms after the end of a lease for which what the pod wrote cannot have expired. */
+/** ms after the end of a lease for which the pod's keys cannot have expired. */
 const SAFE = UNSWEPT_TTL / 2;
 const PAGE = 50;
 
-/** What Redis keeps about pods: their leases, and what each of them has. */
-export class PodStore implements LeaseStore, IndexStore, SweepStore {
-  readonly #router: Router;
-  readonly #names: Keyspace;
-  readonly #pod: string;
+/** Stores the leases of pods, and what each of them has. */
+export class RedisPodStore implements LeaseStore, IndexStore, SweepStore {
+  readonly #context: StoreContext;
 
-  readonly #input: RedisInput;
-
-  constructor(router: Router, names: Keyspace, pod: string, input: RedisInput) {
-    this.#router = router;
-    this.#input = input;
-    this.#names = names;
-    this.#pod = pod;
+  constructor(context: StoreContext) {
+    this.#context = context;
   }
 
   async beat(nonce: string): Promise<Heartbeat> {
-    const { pods, births, watch, sweeps } = this.#names;
-    const answer = await this.#router.run({
+    const { router, keyspace, input, pod } = this.#context;
+    const { pods, births, watch, sweeps } = keyspace;
+    const answer = await router.run({
       tag: PODS_TAG,
       script: SCRIPTS.HEARTBEAT,
       keys: [pods, births, watch],
-      args: [this.#pod, `${this.#pod}.${nonce}`, LEASE, sweeps, CLAIM, AWAY, SAFE],
+      args: [pod, `${pod}.${nonce}`, LEASE, sweeps, CLAIM, AWAY, SAFE],
     });
-    const [birth, contested, ...dead] = this.#input.answer(ANSWERS.heartbeat, answer, 'pods');
-    return { birth, contested: contested === 1, dead };
+    const [birth, isContested, ...dead] = input.answer(ANSWERS.heartbeat, answer, 'pods');
+    return { birth, isContested: isContested === 1, dead };
   }
 
-  /** Which pods are alive now. */
+  /** The pods that are alive now. */
   async alive(): Promise<ReadonlySet<string>> {
-    const answer = await this.#router.run({ tag: PODS_TAG, script: SCRIPTS.ALIVE, keys: [this.#names.pods] });
-    return new Set(this.#input.answer(ANSWERS.names, answer, 'pods'));
+    const { router, keyspace, input } = this.#context;
+    const answer = await router.run({ tag: PODS_TAG, script: SCRIPTS.ALIVE, keys: [keyspace.pods] });
+    return new Set(input.answer(ANSWERS.names, answer, 'pods'));
   }
 
   async claim(dead: string): Promise<boolean> {
-    const args = [dead, this.#pod, this.#names.sweeps, CLAIM];
-    return (await this.#router.run({ tag: PODS_TAG, script: SCRIPTS.CLAIM, keys: [this.#names.pods], args })) === 1;
+    const { router, keyspace, pod } = this.#context;
+    const args = [dead, pod, keyspace.sweeps, CLAIM];
+    return (await router.run({ tag: PODS_TAG, script: SCRIPTS.CLAIM, keys: [keyspace.pods], args })) === 1;
   }
 
-  async strike(dead: string, kind: PodIndexKind, groups: readonly string[]): Promise<void> {
-    await this.#router.command(podTag(dead), 'zrem', this.#names.podIndex(dead, kind), ...groups);
+  async removeSwept(dead: string, kind: PodIndexKind, groups: readonly string[]): Promise<void> {
+    const { router, keyspace } = this.#context;
+    await router.command(podTag(dead), 'zrem', keyspace.podIndex(dead, kind), ...groups);
   }
 
-  async bury(dead: string): Promise<void> {
-    // Before the claim ends: if the pod comes back, it writes its index when nobody clears it any more.
-    await this.#router.command(podTag(dead), 'del', this.#names.podIndex(dead, 'channels'));
-    const { pods, births, sweeps } = this.#names;
-    await this.#router.run({ tag: PODS_TAG, script: SCRIPTS.BURY, keys: [pods, births], args: [dead, sweeps] });
+  async forget(dead: string): Promise<void> {
+    const { router, keyspace } = this.#context;
+    // Before the claim ends: a pod that returns writes its index only when nobody deletes it any more.
+    await router.command(podTag(dead), 'del', keyspace.podIndex(dead, 'channels'));
+    const { pods, births, sweeps } = keyspace;
+    await router.run({ tag: PODS_TAG, script: SCRIPTS.FORGET, keys: [pods, births], args: [dead, sweeps] });
   }
 
   async write(kind: PodIndexKind, added: readonly string[], removed: readonly string[]): Promise<void> {
-    const key = this.#names.podIndex(this.#pod, kind);
-    const tag = podTag(this.#pod);
+    const { router, keyspace, pod } = this.#context;
+    const key = keyspace.podIndex(pod, kind);
+    const tag = podTag(pod);
     const writes: Promise<unknown>[] = [];
-    if (added.length > 0) writes.push(this.#router.command(tag, 'zadd', key, ...added.flatMap((name) => [0, name])));
-    if (removed.length > 0) writes.push(this.#router.command(tag, 'zrem', key, ...removed));
+    if (added.length > 0) writes.push(router.command(tag, 'zadd', key, ...added.flatMap((name) => [0, name])));
+    if (removed.length > 0) writes.push(router.command(tag, 'zrem', key, ...removed));
     await Promise.all(writes);
   }
 
   async keep(kind: PodIndexKind): Promise<void> {
-    await this.#router.command(podTag(this.#pod), 'pexpire', this.#names.podIndex(this.#pod, kind), UNSWEPT_TTL);
+    const { router, keyspace, pod } = this.#context;
+    await router.command(podTag(pod), 'pexpire', keyspace.podIndex(pod, kind), UNSWEPT_TTL);
   }
 
   async page(pod: string, kind: PodIndexKind, after: string): Promise<string[]> {
+    const { router, keyspace, input } = this.#context;
     const start = after === '' ? '-' : `(${after}`;
-    const range = ['zrange', this.#names.podIndex(pod, kind), start, '+', 'bylex', 'limit', 0, PAGE] as const;
-    return this.#input.answer(ANSWERS.names, await this.#router.command(podTag(pod), ...range), 'pods');
+    const range = ['zrange', keyspace.podIndex(pod, kind), start, '+', 'bylex', 'limit', 0, PAGE] as const;
+    return input.answer(ANSWERS.names, await router.command(podTag(pod), ...range), 'pods');
   }
 
   async clear(kind: PodIndexKind): Promise<void> {
-    await this.#router.command(podTag(this.#pod), 'del', this.#names.podIndex(this.#pod, kind));
+    const { router, keyspace, pod } = this.#context;
+    await router.command(podTag(pod), 'del', keyspace.podIndex(pod, kind));
   }
 }

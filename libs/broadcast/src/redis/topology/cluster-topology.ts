@@ -11,21 +11,21 @@ import type { RedisSettings } from '../url.js';
 
 const INTERVAL = 1_000;
 const TIMEOUT = 1_000;
-/** ms between two looks at least. */
+/** ms between two checks, at least. */
 const SPACING = 50;
 
 interface View {
-  /** The cluster's count of elections, as this node knows it. */
+  /** The cluster's epoch, as this node knows it. */
   readonly age: number;
   readonly primaries: readonly { readonly address: Address; readonly ranges: readonly (readonly [number, number])[] }[];
-  /** The slots that leave or enter this node. */
+  /** The slots that are moving from or to this node. */
   readonly moving: readonly number[];
 }
 
-/** The primaries of a cluster, asked every second who serves which slot. */
+/** The primaries of a cluster. Every second it asks them for the assignment of slots. */
 export class ClusterTopology implements Topology {
   readonly #settings: RedisSettings;
-  readonly #names: Keyspace;
+  readonly #keyspace: Keyspace;
   readonly #pod: string;
   readonly #events: NodeEvents;
   readonly #onChange: () => void;
@@ -41,10 +41,10 @@ export class ClusterTopology implements Topology {
   #running: Promise<void> | undefined;
   #wake: () => void = () => {};
 
-  /** @param onChange called when slots are served by other nodes. */
-  constructor(settings: RedisSettings, names: Keyspace, pod: string, events: NodeEvents, onChange: () => void) {
+  /** @param onChange called when other nodes serve some slots. */
+  constructor(settings: RedisSettings, keyspace: Keyspace, pod: string, events: NodeEvents, onChange: () => void) {
     this.#settings = settings;
-    this.#names = names;
+    this.#keyspace = keyspace;
     this.#pod = pod;
     this.#events = events;
     this.#onChange = onChange;
@@ -97,7 +97,7 @@ export class ClusterTopology implements Topology {
       const woken = new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
-      await this.#look().catch((error: unknown) => this.#events.onFault(error));
+      await this.#check().catch((error: unknown) => this.#events.onFault(error));
       if (signal.aborted) return;
       await sleep(SPACING);
       const pause = new AbortController();
@@ -106,7 +106,7 @@ export class ClusterTopology implements Topology {
     }
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     const views = await this.#views();
     if (this.#stop.signal.aborted) return;
     this.#moving = new Set(views.flatMap(({ moving }) => moving));
@@ -115,7 +115,7 @@ export class ClusterTopology implements Topology {
       this.#problem = `no node of the cluster answers: ${this.#seedProblem}`;
       return;
     }
-    // A node that was cut off for a while still believes what was true before.
+    // A node that was isolated for a while has an outdated view.
     if (latest.age < this.#age) return;
     this.#age = latest.age;
     this.#adopt(latest);
@@ -126,7 +126,7 @@ export class ClusterTopology implements Topology {
     const views = await Promise.all(known.map(async (connection) => viewOf(connection).catch(() => undefined)));
     const answered = views.filter((view) => view !== undefined);
     if (answered.length > 0) return answered;
-    // Nobody is left who could know better: it may even be another cluster by now.
+    // No known node is left to contradict: it may even be another cluster by now.
     this.#age = 0;
     return this.#viewOfSeeds();
   }
@@ -144,7 +144,7 @@ export class ClusterTopology implements Topology {
           connection.close();
         }
       } catch (error) {
-        // The next one may answer.
+        // The next seed may answer.
         this.#seedProblem = error instanceof Error ? error.message : this.#seedProblem;
       }
     }
@@ -177,7 +177,7 @@ export class ClusterTopology implements Topology {
     if (known !== undefined) return known;
     const node: RedisNode = new RedisNode({
       settings: this.#settings,
-      names: this.#names,
+      keyspace: this.#keyspace,
       pod: this.#pod,
       events: this.#events,
       locate: async () => address,
@@ -215,12 +215,12 @@ async function viewOf(connection: Connection): Promise<View> {
     connection.send(TIMEOUT, 'cluster', 'nodes'),
   ]);
   const { success, data } = viewSchema.safeParse(answers);
-  if (!success) throw new BrokerUnavailableError(`${connection.name}: answered no view of the cluster`);
+  if (!success) throw new BrokerUnavailableError(`${connection.name}: the cluster's view does not match the schema`);
   const [slots, info, nodes] = data;
   const asked = parseAddress(connection.name)?.host ?? '';
   const ranges = new Map<string, { address: Address; ranges: [number, number][] }>();
   for (const [first, last, [host, port]] of slots) {
-    // A node that does not know its own address leaves it to us: it is where we asked.
+    // A node that does not know its own address leaves it empty: it is the address of this connection.
     const address = { host: host === '' || host === null ? asked : host, port };
     const name = addressText(address);
     const entry = ranges.get(name) ?? { address, ranges: [] };

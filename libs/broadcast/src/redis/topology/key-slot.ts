@@ -1,13 +1,13 @@
 export const SLOTS = 16_384;
 
-/** CRC-16/XMODEM, as the Redis Cluster specification prescribes it. */
+/** CRC-16/XMODEM, as in the Redis Cluster specification. */
 const CRC_TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
   let crc = byte << 8;
   for (let bit = 0; bit < 8; bit += 1) crc = (crc & 0x8000) === 0 ? crc << 1 : (crc << 1) ^ 0x1021;
   return crc;
 });
 
-/** The slot of every key and sharded channel that has this text as its hash tag. */
+/** The slot of every key and sharded channel with this hash tag. */
 export function tagSlot(tag: string): number {
   let crc = 0;
   for (const byte of Buffer.from(hashed(tag)))
@@ -17,7 +17,7 @@ export function tagSlot(tag: string): number {
 
 const TAGS = new Map<number, string>();
 
-/** A hash tag that falls into a slot. */
+/** A hash tag in this slot. */
 export function tagInSlot(slot: number): string {
   let tag = TAGS.get(slot);
   for (let number = 0; tag === undefined; number += 1) {

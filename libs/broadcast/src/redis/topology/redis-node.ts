@@ -2,46 +2,32 @@ import type { Address } from '../client/address.js';
 import { Connection } from '../client/connection.js';
 import { handshake } from '../client/handshake.js';
 import { Link } from '../client/link.js';
-import type { Keyspace } from '../keyspace.js';
 import { Pipeline } from '../client/pipeline.js';
-import { Probe } from './probe.js';
+import { Probe, type ProbeEvents, type ProbeOptions } from './probe.js';
 import type { RedisSettings } from '../url.js';
 
-/** What a node tells. The calls are synchronous and must not throw. */
-export interface NodeEvents {
-  /** The commands connection is new. */
+/** The calls are synchronous and must not throw. */
+export interface NodeEvents extends ProbeEvents {
+  /** The connection for commands is new. */
   onCommandsUp(connection: Connection): void;
-  /** The subscriber connection is new: nothing is subscribed on it. */
-  onSubscriberUp(node: RedisNode, connection: Connection): void;
-  onMessage(connection: Connection, wire: string, text: string): void;
-  /** Subscriptions on it were taken away, or the probe was sent elsewhere: slots have moved. */
-  onSlotsMoved(connection: Connection): void;
-  /** ms by which the server's clock is ahead of this pod's. */
-  onClock(lead: number): void;
-  /** A call above threw. */
-  onFault(error: unknown): void;
+  /** The connection for subscriptions is new: nothing is subscribed on it. */
+  onSubscriberUp(): void;
+  onMessage(connection: Connection, pubSubChannel: string, text: string): void;
 }
 
-export interface NodeOptions {
+export interface NodeOptions extends ProbeOptions {
   readonly settings: RedisSettings;
-  readonly names: Keyspace;
-  /** This pod's id. */
-  readonly pod: string;
   readonly events: NodeEvents;
-  /** Where the server is now. */
+  /** The current address of the server. */
   readonly locate: () => Promise<Address>;
-  /** A hash tag that the node serves, if there is one. */
-  readonly probeTag: () => string | undefined;
-  /** Whether another server has taken the place of this one, by the word of those who decide it. */
-  readonly isReplaced: (current: string) => Promise<boolean>;
 }
 
-/** A primary: one connection for commands, another one for subscriptions, and the probe that watches them. */
+/** A primary: a connection for commands, another one for subscriptions, and the probe that monitors them. */
 export class RedisNode {
   readonly commands: Link;
   readonly subscriber: Link;
   readonly requests: Pipeline;
-  /** Publishes have a pipeline of their own, as they may have to wait for replicas. */
+  /** A separate pipeline, because publishes may have to wait for replicas. */
   readonly publishes: Pipeline;
   readonly #probe: Probe;
 
@@ -60,19 +46,19 @@ export class RedisNode {
     });
     this.subscriber = new Link(open, (connection) => {
       connection.onFault = (error) => events.onFault(error);
-      connection.onMessage = (wire, text) => {
-        if (!this.#probe.hears(wire, text)) events.onMessage(connection, wire, text);
+      connection.onMessage = (pubSubChannel, text) => {
+        if (!this.#probe.takeMessage(pubSubChannel, text)) events.onMessage(connection, pubSubChannel, text);
       };
       connection.onUnsubscribed = () => events.onSlotsMoved(connection);
-      events.onSubscriberUp(this, connection);
-      this.#probe.hurry();
+      events.onSubscriberUp();
+      this.#probe.runNow();
     });
     this.requests = new Pipeline(this.commands);
     this.publishes = new Pipeline(this.commands, { replicas: wait, timeout: waitTimeout });
-    this.#probe = new Probe(this, options);
+    this.#probe = new Probe(this.commands, this.subscriber, options);
   }
 
-  /** Why the node cannot be used now; undefined where it can. */
+  /** Why the node cannot be used now; undefined if it can. */
   get problem(): string | undefined {
     if (this.commands.connection === undefined) return this.commands.problem;
     return this.subscriber.connection === undefined ? this.subscriber.problem : this.#probe.refusal;
@@ -84,9 +70,9 @@ export class RedisNode {
     this.#probe.start();
   }
 
-  /** Has the probe look at once. */
-  suspect(): void {
-    this.#probe.hurry();
+  /** Runs the probe at once. */
+  check(): void {
+    this.#probe.runNow();
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 import type { RedisReplyError } from '../client/errors.js';
 
-/** What to do about it, by the code that Redis answers a write with. */
+/** What to do, by the error code of a refused write. */
 const ADVICE: Readonly<Record<string, string>> = {
   BUSY: 'a script of another application is running',
   ERR: 'most likely the user lacks a right that scripts need: see docs/brokers.md',
@@ -11,7 +11,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   READONLY: 'it is a replica',
 };
 
-/** Why a server that answers cannot be used, for people. */
+/** Explains to operators why a server that answers cannot be used. */
 export function refusalOf({ code }: RedisReplyError): string {
   const advice = ADVICE[code];
   return `Redis refuses writes with ${code}${advice === undefined ? '' : `: ${advice}`}`;

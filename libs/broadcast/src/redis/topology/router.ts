@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { STEP_TIMEOUT } from '../../call-deadlines.js';
 import { BrokerUnavailableError } from '../../errors.js';
 import { brokerError, RedisReplyError, WRONG_SERVER } from '../client/errors.js';
 import type { RedisInput } from '../input.js';
-import type { RedisNode } from './redis-node.js';
 import type { Script } from '../scripts/index.js';
+import type { RedisNode } from './redis-node.js';
 import type { Topology } from './topology.js';
 
-/** ms within which a command is settled, so that the call that needs it is within its limit. */
-export const CALL_TIMEOUT = 1_700;
 const RETRY_PAUSE = 40;
 
 export interface Call {
@@ -16,15 +15,15 @@ export interface Call {
   readonly script: Script;
   readonly keys: readonly string[];
   readonly args?: readonly (string | number)[];
-  /** Whether replicas have to confirm it, where they are asked to. */
+  /** Whether replicas have to confirm it, if the URL asks for that. */
   readonly confirmed?: boolean;
-  /** For {@link performance.now}: when it must be settled, if that is earlier than usual. */
+  /** When it must be settled, if earlier than usual; as {@link performance.now}. */
   readonly deadline?: number;
 }
 
 type Command = readonly (string | number)[];
 
-/** Brings commands to the node that serves their keys, and goes where that one redirects them. */
+/** Sends commands to the node that serves their keys, and follows redirections. */
 export class Router {
   readonly #topology: Topology;
   readonly #input: RedisInput;
@@ -38,9 +37,8 @@ export class Router {
    * @throws BrokerUnavailableError
    * @throws BrokerUnknownError
    */
-  async run({ tag, script, keys, args = [], confirmed = false, deadline = Infinity }: Call): Promise<unknown> {
-    const tail = [keys.length, ...keys, ...args];
-    return this.#send(tag, ['evalsha', script.sha, ...tail], confirmed, ['eval', script.body, ...tail], deadline);
+  async run({ tag, script, keys, args = [], confirmed = false, deadline }: Call): Promise<unknown> {
+    return this.#send(tag, ['evalsha', script.sha, keys.length, ...keys, ...args], confirmed, deadline, script);
   }
 
   /**
@@ -48,13 +46,19 @@ export class Router {
    * @throws BrokerUnknownError
    */
   async command(tag: string, ...command: Command): Promise<unknown> {
-    return this.#send(tag, command, false, command);
+    return this.#send(tag, command);
   }
 
-  /** @param full the same for a server that has forgotten its scripts. */
-  async #send(tag: string, short: Command, confirmed: boolean, full: Command, latest = Infinity): Promise<unknown> {
-    const deadline = Math.min(performance.now() + CALL_TIMEOUT, latest);
-    let command = short;
+  /** @param script that the command runs, in case that the server has forgotten it. */
+  async #send(
+    tag: string,
+    shortest: Command,
+    confirmed = false,
+    latest = Infinity,
+    script?: Script,
+  ): Promise<unknown> {
+    const deadline = Math.min(performance.now() + STEP_TIMEOUT, latest);
+    let command = shortest;
     let redirected: RedisNode | undefined;
     let asking = false;
     for (;;) {
@@ -69,11 +73,11 @@ export class Router {
         asking = false;
         switch (error.code) {
           case 'NOSCRIPT':
-            command = full;
+            if (script !== undefined) command = ['eval', script.body, ...shortest.slice(2)];
             break;
           case 'ASK':
           case 'MOVED':
-            // Refused, and told where to: this is no second attempt at something that may have been done.
+            // Refused and redirected: following it does not repeat anything that may have been done.
             this.#topology.refresh();
             redirected = this.#topology.redirect(error.target ?? '');
             asking = error.code === 'ASK' && redirected !== undefined;

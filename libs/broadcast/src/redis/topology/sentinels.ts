@@ -8,7 +8,7 @@ const TIMEOUT = 1_000;
 
 const primarySchema = z.tuple([z.string().min(1), z.coerce.number<string>().int().min(1).max(65_535)]);
 
-/** Those who know which server is the primary. One of them is asked, the next one when it does not answer. */
+/** Asks sentinels for the primary: always the same one, and the next one if it does not answer. */
 export class Sentinels {
   readonly #settings: RedisSettings;
   #addresses: Address[];
@@ -21,9 +21,9 @@ export class Sentinels {
   }
 
   /**
-   * Where the primary is, by the word of the first sentinel that knows it.
+   * The address of the primary, from the first sentinel that knows it.
    *
-   * @throws BrokerUnavailableError when none does.
+   * @throws BrokerUnavailableError if none does.
    */
   async primary(): Promise<Address> {
     let problem = 'no sentinel answers';
@@ -32,26 +32,26 @@ export class Sentinels {
         return await this.#ask();
       } catch (error) {
         if (error instanceof BrokerUnavailableError) problem = `sentinel ${error.message}`;
-        this.#turn();
+        this.#skip();
         if (attempt === this.#addresses.length - 1) break;
       }
     }
     throw new BrokerUnavailableError(problem);
   }
 
-  /** Whether a sentinel names another server. Not where none can be asked: the server is all there is to go by. */
+  /** Whether a sentinel names another server. False if no sentinel answers: then the server itself has to be trusted. */
   async isReplaced(current: string): Promise<boolean> {
     try {
       return addressText(await this.#ask()) !== current;
     } catch {
-      this.#turn();
+      this.#skip();
       return false;
     }
   }
 
   close(): void {
     this.#closed = true;
-    this.#turn();
+    this.#skip();
   }
 
   async #ask(): Promise<Address> {
@@ -59,7 +59,7 @@ export class Sentinels {
     const { primaryName } = this.#settings;
     const answer = await connection.send(TIMEOUT, 'sentinel', 'get-master-addr-by-name', primaryName);
     const address = primarySchema.safeParse(answer);
-    if (!address.success) throw new BrokerUnavailableError(`${connection.name}: knows no primary of this name`);
+    if (!address.success) throw new BrokerUnavailableError(`${connection.name}: does not know a primary of this name`);
     const [host, port] = address.data;
     return { host, port };
   }
@@ -75,8 +75,8 @@ export class Sentinels {
     return connection;
   }
 
-  /** The next one is asked from now on. */
-  #turn(): void {
+  /** Asks the next sentinel from now on. */
+  #skip(): void {
     this.#connection?.then(
       (connection) => connection.close(),
       () => undefined,

@@ -7,19 +7,19 @@ import type { RedisSettings } from '../url.js';
 
 const PROBE_TAG = 'probe';
 
-/** One server serves everything; it is where the URL says, or where the sentinels say. */
+/** One server serves everything. Its address comes from the URL, or from the sentinels. */
 export class SingleTopology implements Topology {
   readonly #node: RedisNode;
   readonly #sentinels: Sentinels | undefined;
 
-  constructor(settings: RedisSettings, names: Keyspace, pod: string, events: NodeEvents) {
+  constructor(settings: RedisSettings, keyspace: Keyspace, pod: string, events: NodeEvents) {
     const [address] = settings.addresses;
     if (address === undefined) throw new Error('settings without an address');
     const sentinels = settings.mode === 'sentinel' ? new Sentinels(settings) : undefined;
     this.#sentinels = sentinels;
     this.#node = new RedisNode({
       settings,
-      names,
+      keyspace,
       pod,
       events,
       locate: async (): Promise<Address> => sentinels?.primary() ?? address,
@@ -58,6 +58,6 @@ export class SingleTopology implements Topology {
   }
 
   refresh(): void {
-    this.#node.suspect();
+    this.#node.check();
   }
 }

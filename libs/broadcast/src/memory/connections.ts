@@ -1,7 +1,7 @@
 import type { RegisteredConnection } from '../broker.js';
 
-/** Which connections each user has. */
-export class ConnectionRegistry {
+/** The connections of users. */
+export class MemoryConnections {
   readonly #users = new Map<string, Map<string, RegisteredConnection>>();
 
   register(connection: RegisteredConnection): void {

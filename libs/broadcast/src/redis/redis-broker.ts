@@ -198,7 +198,9 @@ export class RedisBroker implements Broker {
   async history(channel: string, query: HistoryQuery): Promise<History> {
     return this.#read(async () => {
       const feed = this.#subscriptions.feed(channel);
-      return feed === undefined ? (await this.#reader.shared(channel, query)).history : feed.history(query);
+      if (feed?.active === true) return feed.history(query);
+      // A feed without subscribers may be behind, and nobody would receive what follows the answer.
+      return (await this.#reader.shared(channel, query)).history;
     });
   }
 

@@ -50,13 +50,7 @@ export class Router {
   }
 
   /** @param script that the command runs, in case that the server has forgotten it. */
-  async #send(
-    tag: string,
-    shortest: Command,
-    confirmed = false,
-    latest = Infinity,
-    script?: Script,
-  ): Promise<unknown> {
+  async #send(tag: string, shortest: Command, confirmed = false, latest = Infinity, script?: Script): Promise<unknown> {
     const deadline = Math.min(performance.now() + STEP_TIMEOUT, latest);
     let command = shortest;
     let redirected: RedisNode | undefined;

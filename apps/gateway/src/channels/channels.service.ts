@@ -83,7 +83,8 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
   async publish({ channel, data, key, publisher, sender, charged }: Publish): Promise<Position> {
     if (!isNestedWithin(data, MAX_NESTING))
       throw new ProtocolError('invalid', `data: nested deeper than ${MAX_NESTING}`);
-    const payload = encodePayload(data, sender, key);
+    const json = JSON.stringify(data);
+    const payload = encodePayload(json, sender, key);
     const bytes = Buffer.byteLength(payload);
     if (bytes > this.config.connection.maxPayload) throw new ProtocolError('too_large', 'data');
     if (charged !== undefined) this.quotas.take(charged, 'publishedBytes', bytes);
@@ -99,7 +100,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
               idempotency: {
                 publisher,
                 key,
-                fingerprint: hash('sha1', JSON.stringify(data), 'base64url'),
+                fingerprint: hash('sha1', json, 'base64url'),
                 window: this.config.keyWindow,
               },
             }),

@@ -14,9 +14,14 @@ type Payload = Pick<Publication, 'data' | 'sender' | 'key'>;
 /** What every payload begins with: the frame is put together as text, and goes on behind the brace. */
 const BEGINNING = '{"data":';
 
-/** What the broker stores of a publication beside its position and time: the rest of the `message` frame, as JSON. */
-export function encodePayload(data: Json, sender?: Sender, key?: string): string {
-  return JSON.stringify({ data, sender, key });
+/**
+ * What the broker stores of a publication beside its position and time: the rest of the `message` frame, as JSON.
+ *
+ * @param json the data as JSON.
+ */
+export function encodePayload(json: string, sender?: Sender, key?: string): string {
+  if (sender === undefined && key === undefined) return `${BEGINNING}${json}}`;
+  return `${BEGINNING}${json},${JSON.stringify({ sender, key }).slice(1)}`;
 }
 
 /**

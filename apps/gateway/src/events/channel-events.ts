@@ -1,10 +1,11 @@
+import { BROKER } from '@holdfast/broadcast';
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { Hub, type OccupancyListener } from '../channels/hub.js';
 import { CONFIG, type Config, type EventType } from '../config/index.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { EventWebhook } from './event-webhook.js';
-import { roomOfChannel, ROOMS, type Rooms } from './rooms.js';
+import { roomOfChannel, type Rooms } from './rooms.js';
 
 /** How long until the broker is asked again that could not be asked, in ms. */
 const RETRY_MS = 1_000;
@@ -31,7 +32,7 @@ export class ChannelEvents implements OccupancyListener, OnModuleInit {
   private readonly channels = new Map<string, Occupancy>();
 
   constructor(
-    @Inject(ROOMS) private readonly rooms: Rooms,
+    @Inject(BROKER) private readonly rooms: Rooms,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Hub) private readonly hub: Hub,
     @Inject(Lifecycle) private readonly lifecycle: Lifecycle,

@@ -1,4 +1,4 @@
-import type { ChannelMember } from '@holdfast/broadcast';
+import { BROKER, type ChannelMember } from '@holdfast/broadcast';
 import { Inject, Injectable } from '@nestjs/common';
 import { BrokerInputs } from '../broker-input/broker-inputs.js';
 import { departed } from '../channels/departure.js';
@@ -7,7 +7,7 @@ import { CONFIG, type Config, type EventType } from '../config/index.js';
 import type { Connection } from '../gateway/connection.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { EventWebhook } from './event-webhook.js';
-import { roomOfClient, ROOMS, type Rooms } from './rooms.js';
+import { roomOfClient, type Rooms } from './rooms.js';
 
 /** How long until the broker is asked again that could not be asked, in ms. */
 const RETRY_MS = 1_000;
@@ -25,7 +25,7 @@ export class ClientEvents {
   private readonly inherited = new Map<string, string>();
 
   constructor(
-    @Inject(ROOMS) private readonly rooms: Rooms,
+    @Inject(BROKER) private readonly rooms: Rooms,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
     @Inject(EventWebhook) private readonly webhook: EventWebhook,

@@ -5,11 +5,10 @@ import { BelatedEvents } from './belated-events.js';
 import { ChannelEvents } from './channel-events.js';
 import { ClientEvents } from './client-events.js';
 import { EventWebhook } from './event-webhook.js';
-import { roomsProvider } from './rooms.js';
 
 @Module({
   imports: [ChannelsModule, LifecycleModule],
-  providers: [BelatedEvents, ChannelEvents, ClientEvents, EventWebhook, roomsProvider],
+  providers: [BelatedEvents, ChannelEvents, ClientEvents, EventWebhook],
   exports: [BelatedEvents, ClientEvents],
 })
 export class EventsModule {}

@@ -1,5 +1,4 @@
-import { BROKER, MemoryBroker, type Broker } from '@holdfast/broadcast';
-import type { FactoryProvider } from '@nestjs/common';
+import type { BrokerClock, Presence } from '@holdfast/broadcast';
 
 /** Rooms of the broker's presence that are no channels: their names begin with what no channel name holds. */
 const CLIENTS = '!clients:';
@@ -25,29 +24,4 @@ export function channelOfRoom(room: string): string | undefined {
 }
 
 /** Who is where in the cluster. */
-export type Rooms = Pick<Broker, 'join' | 'leave' | 'now'>;
-export const ROOMS = Symbol('ROOMS');
-
-const nothing = (): void => {};
-
-/** The broker; or where it keeps no presence, what this pod alone knows. */
-export const roomsProvider: FactoryProvider<Rooms> = {
-  provide: ROOMS,
-  inject: [BROKER],
-  async useFactory(broker: Broker) {
-    if (broker.capabilities.presence) return broker;
-    const own = new MemoryBroker();
-    await own.start({
-      onPublication: nothing,
-      onGap: nothing,
-      onJoin: nothing,
-      onLeave: nothing,
-      onPresenceGap: nothing,
-      onLateMembership: nothing,
-      onSignal: nothing,
-      onInvalid: nothing,
-      onFault: nothing,
-    });
-    return own;
-  },
-};
+export type Rooms = Pick<Presence, 'join' | 'leave'> & BrokerClock;

@@ -10,7 +10,7 @@ export default defineConfig({
   test: {
     globalSetup: './report/global-setup.ts',
     reporters: ['default', '../.ci/summary-reporter.ts'],
-    // Machines of continuous integration stand still for a moment now and then; what fails twice is broken.
+    // Machines of continuous integration stall now and then. The summary names what passed only the second time.
     retry: process.env['CI'] ? 1 : 0,
     testTimeout: 300_000,
     hookTimeout: 240_000,

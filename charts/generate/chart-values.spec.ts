@@ -4,7 +4,7 @@ import { valuesSchema } from './values-schema.ts';
 import { valuesTable } from './values-table.ts';
 
 const YAML = `\
-# What nobody needs to know.
+# Not part of the output.
 
 ## Names
 
@@ -57,7 +57,7 @@ describe('values.yaml', () => {
     });
   });
 
-  it('becomes tables for people', () => {
+  it('becomes tables for the README', () => {
     expect(valuesTable(values)).toBe(`\
 ### Names
 
@@ -79,9 +79,9 @@ describe('values.yaml', () => {
   it.each([
     ['has no comment', 'a: 1', 'values.yaml: a has no comment'],
     ['has no type', '# Why.\na: null', 'values.yaml: a needs a type in @schema'],
-    ['has hints that are none', '# @schema minimum 0\na: 1', 'values.yaml: a: @schema is no mapping'],
-    ['is no mapping', '- a', 'values.yaml: expected a YAML mapping'],
-  ])('is refused where a value %s', (_, text, message) => {
+    ['has invalid hints', '# @schema minimum 0\na: 1', 'values.yaml: a: @schema is not a mapping'],
+    ['is not a mapping', '- a', 'values.yaml: expected a YAML mapping'],
+  ])('is refused if a value %s', (_, text, message) => {
     expect(() => valuesSchema(readChartValues(text), {})).toThrow(message);
   });
 });

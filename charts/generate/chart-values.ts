@@ -1,16 +1,16 @@
 import { isMap, isScalar, LineCounter, parseDocument, type Pair, type YAMLMap } from 'yaml';
 
-/** A value of the chart, as values.yaml tells of it. */
+/** A value of the chart, as documented in values.yaml. */
 export interface ChartValue {
   readonly name: string;
   readonly default: unknown;
-  /** In Markdown; why it is what it is. */
+  /** In Markdown. */
   readonly description: string;
-  /** JSON Schema keywords beyond what the default implies: those of its `@schema` comment. */
+  /** JSON Schema keywords from its `@schema` comment, in addition to those that the default implies. */
   readonly hints: Readonly<Record<string, unknown>>;
-  /** The section of the README that it begins. */
+  /** The section of the README that begins with this value. */
   readonly section: string | undefined;
-  /** Those of a mapping; none where anything may stand in it. */
+  /** The members of a mapping; empty if the mapping may contain anything. */
   readonly members: readonly ChartValue[];
 }
 
@@ -20,7 +20,7 @@ const SECTION = /^#\s+/;
 /**
  * Reads values.yaml.
  *
- * @throws Error where a value has no description, or its type cannot be known.
+ * @throws Error if the file is not a mapping.
  */
 export function readChartValues(text: string): ChartValue[] {
   const lineCounter = new LineCounter();
@@ -71,7 +71,7 @@ function commentsAbove(lines: readonly string[], line: number): string[] {
   return comments;
 }
 
-/** The heading `## …` between the value before and the one at `line`. */
+/** The heading `## …` between the previous value and the one at `line`. */
 function sectionAbove(lines: readonly string[], line: number): string | undefined {
   for (let index = line - 2; index >= 0; index--) {
     const text = lines[index] ?? '';
@@ -84,6 +84,7 @@ function sectionAbove(lines: readonly string[], line: number): string | undefine
 
 function readHints(path: readonly string[], text: string): object {
   const { contents, errors } = parseDocument(text);
-  if (errors.length > 0 || !isMap(contents)) throw new Error(`values.yaml: ${path.join('.')}: @schema is no mapping`);
+  if (errors.length > 0 || !isMap(contents))
+    throw new Error(`values.yaml: ${path.join('.')}: @schema is not a mapping`);
   return contents.toJSON() as object;
 }

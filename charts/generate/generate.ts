@@ -1,5 +1,5 @@
 /**
- * Writes the chart's files that follow from its values.yaml, or with `--check` fails where they are not up to date.
+ * Generates the chart's files from its values.yaml, or with `--check` fails if they are not up to date.
  * For developers: it needs the repository and its formatter.
  */
 import { readFile, writeFile } from 'node:fs/promises';
@@ -18,7 +18,7 @@ const values = readChartValues(await read('charts/holdfast/values.yaml'));
 const gatewayConfig = JSON.parse(await read('apps/gateway/config.schema.json')) as object;
 const { version } = parse(await read('charts/holdfast/Chart.yaml')) as { version: string };
 
-/** What stands in braces in readme.md. */
+/** The values of the placeholders in readme.md. */
 const PLACES: Readonly<Record<string, string>> = {
   version,
   presets: `https://raw.githubusercontent.com/holdfast/holdfast/v${version}/charts/holdfast/presets`,
@@ -26,7 +26,7 @@ const PLACES: Readonly<Record<string, string>> = {
 };
 const readme = (await read('charts/generate/readme.md')).replaceAll(/\{\{(\w+)\}\}/g, (_, place: string) => {
   const text = PLACES[place];
-  if (text === undefined) throw new Error(`charts/generate/readme.md: nothing is known of {{${place}}}`);
+  if (text === undefined) throw new Error(`charts/generate/readme.md: unknown placeholder {{${place}}}`);
   return text;
 });
 

@@ -1,8 +1,8 @@
 import type { ChartValue } from './chart-values.ts';
 
 /**
- * The chart's values.schema.json. Draft-07: what Helm 3 before 3.18 knows. Nothing but what values.yaml names may be set, so that
- * a typo is refused.
+ * The chart's values.schema.json, in draft-07 for Helm 3 before 3.18. Only values in values.yaml may be set, so that
+ * misspelt names are refused.
  *
  * @param gatewayConfig the JSON Schema of the gateway's configuration file.
  */
@@ -14,7 +14,7 @@ export function valuesSchema(values: readonly ChartValue[], gatewayConfig: objec
     type: 'object',
     properties: {
       ...membersOf(values),
-      global: { type: 'object', description: 'Helm gives every subchart the global values of its parent.' },
+      global: { type: 'object', description: 'Helm passes the global values of a parent chart to every subchart.' },
       enabled: { type: 'boolean', description: 'For the condition of a parent chart.' },
     },
     additionalProperties: false,
@@ -39,7 +39,7 @@ function schemaOf(value: ChartValue, path: readonly string[]): object {
   };
 }
 
-/** Whether anything may stand in it: a plain value, or a mapping that Kubernetes defines. */
+/** Whether it is a plain value, or a mapping with any members, such as one defined by Kubernetes. */
 export function isOpen({ hints, members }: ChartValue): boolean {
   return members.length === 0 || hints['additionalProperties'] !== undefined;
 }

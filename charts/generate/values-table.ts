@@ -11,7 +11,7 @@ export function valuesTable(values: readonly ChartValue[]): string {
       sections.push(`### ${value.section}\n`);
     }
     rows.push(...rowsOf(value, []));
-    // A section's table is complete once the next section begins.
+    // Rewritten for each value, because the end of a section is only known when the next one begins.
     sections[sections.length - 1] = `${sections.at(-1)?.split('\n', 1)[0]}\n\n${table(rows)}`;
   }
   return sections.join('\n');

@@ -24,7 +24,7 @@ function deployment(replicas: number, managedFields: readonly object[]) {
 }
 
 describe('autoscaling', () => {
-  it('goes up at once, and down by one pod per stop of a pod', async () => {
+  it('scales up at once, and down by one pod in the time that a pod takes to stop', async () => {
     const timeouts = { preStop: 5, settle: 10, drain: 60 };
     const manifests = await render({ autoscaling: { enabled: true }, timeouts });
     const { minReplicas, maxReplicas, metrics, behavior } = manifests.get('HorizontalPodAutoscaler').spec;
@@ -37,7 +37,7 @@ describe('autoscaling', () => {
     expect(behavior.scaleDown.policies).toEqual([{ type: 'Pods', value: 1, periodSeconds: 75 }]);
   });
 
-  it('steps down no more slowly than Kubernetes allows', async () => {
+  it('uses at most the longest period that Kubernetes allows', async () => {
     const manifests = await render({ autoscaling: { enabled: true }, timeouts: { drain: 3600 } });
     const { behavior } = manifests.get('HorizontalPodAutoscaler').spec;
     expect(behavior.scaleDown.policies[0].periodSeconds).toBe(1800);
@@ -52,7 +52,7 @@ describe('autoscaling', () => {
     expect([manifests.find(kind).length, manifests.find(other).length]).toEqual([1, 0]);
   });
 
-  it('by KEDA counts the connections of this release', async () => {
+  it('with KEDA counts the connections of this release', async () => {
     const autoscaling = { enabled: true, provider: 'keda', keda: { prometheus: 'http://prometheus' } };
     const { spec } = (await render({ autoscaling })).get('ScaledObject');
     expect(spec).toMatchObject({ minReplicaCount: 3, maxReplicaCount: 10 });
@@ -64,7 +64,7 @@ describe('autoscaling', () => {
     });
   });
 
-  it('refuses what contradicts itself', async () => {
+  it('refuses contradictory values', async () => {
     expect(await refusal({ autoscaling: { enabled: true, minReplicas: 11 } })).toContain(
       'autoscaling.maxReplicas: expected at least',
     );
@@ -77,7 +77,7 @@ describe('autoscaling', () => {
   });
 });
 
-describe('switching autoscaling on', () => {
+describe('enabling autoscaling', () => {
   const values = { autoscaling: { enabled: true } };
 
   it.each([
@@ -95,24 +95,21 @@ describe('switching autoscaling on', () => {
     expect((await render(values, { args })).deployment.spec.replicas).toBe(replicas);
   });
 
-  it('leaves `replicas` out of a new release', async () => {
+  it('omits `replicas` in a new release', async () => {
     expect((await render(values, { args: await fakeCluster([]) })).deployment.spec).not.toHaveProperty('replicas');
   });
 });
 
-describe('switching autoscaling off', () => {
-  it.each(['test-holdfast', 'keda-hpa-test-holdfast'])(
-    'is refused where it would lower the count of %s',
-    async (name) => {
-      const args = await fakeCluster([deployment(7, [SCALE]), { kind: 'HorizontalPodAutoscaler', metadata: { name } }]);
-      const said = await refusal({ replicaCount: 3 }, { args });
-      expect(said).toContain('replicaCount: the autoscaler runs 7 pods');
-      expect(said).toContain('kubectl scale deployment/test-holdfast --namespace test-ns --replicas=3');
-      expect((await render({ replicaCount: 7 }, { args })).deployment.spec.replicas).toBe(7);
-    },
-  );
+describe('disabling autoscaling', () => {
+  it.each(['test-holdfast', 'keda-hpa-test-holdfast'])('is refused if it would lower the count of %s', async (name) => {
+    const args = await fakeCluster([deployment(7, [SCALE]), { kind: 'HorizontalPodAutoscaler', metadata: { name } }]);
+    const said = await refusal({ replicaCount: 3 }, { args });
+    expect(said).toContain('replicaCount: the autoscaler runs 7 pods');
+    expect(said).toContain('kubectl scale deployment/test-holdfast --namespace test-ns --replicas=3');
+    expect((await render({ replicaCount: 7 }, { args })).deployment.spec.replicas).toBe(7);
+  });
 
-  it('by one provider comes before the other: KEDA would refuse it otherwise', async () => {
+  it('is required before changing the provider, because KEDA would refuse it otherwise', async () => {
     const autoscaling = { enabled: true, provider: 'keda', keda: { prometheus: 'http://prometheus' } };
     const hpa = { kind: 'HorizontalPodAutoscaler', metadata: { name: 'test-holdfast' } };
     const args = await fakeCluster([deployment(7, [SCALE]), hpa]);
@@ -121,14 +118,14 @@ describe('switching autoscaling off', () => {
     );
   });
 
-  it('does not stand in the way of lowering replicaCount where there is no autoscaler', async () => {
+  it('allows a lower replicaCount if there is no autoscaler', async () => {
     const args = await fakeCluster([deployment(7, [SCALE])]);
     expect((await render({ replicaCount: 3 }, { args })).deployment.spec.replicas).toBe(3);
   });
 });
 
 describe('the PodDisruptionBudget', () => {
-  it('lets drains take one pod at a time, and pods that are not ready at once', async () => {
+  it('lets a drain evict one pod at a time, and pods that are not ready at once', async () => {
     const { deployment: gateway, ...manifests } = await render().then((all) => ({
       deployment: all.deployment,
       budget: all.get('PodDisruptionBudget').spec,

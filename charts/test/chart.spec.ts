@@ -33,7 +33,7 @@ function preStopSeconds({ deployment }: Manifests): number {
 }
 
 describe('the chart', () => {
-  it('lints without a complaint', async () => {
+  it('passes helm lint', async () => {
     const said = await helm(['lint', '--strict', CHART]);
     expect(said).not.toMatch(/\[(WARNING|ERROR)\]/);
   });
@@ -55,7 +55,7 @@ describe('the chart', () => {
     expect(named.toSorted()).toEqual(used.map(({ image }: { image: string }) => image).toSorted());
   });
 
-  it('packages nothing but itself', async () => {
+  it('packages only its own files', async () => {
     const folder = await temporaryFolder();
     const said = await helm(['package', CHART, '--destination', folder]);
     expect(said).toContain('holdfast-0.1.0.tgz');
@@ -63,31 +63,34 @@ describe('the chart', () => {
     expect(manifests.all).toHaveLength((await render()).all.length);
   });
 
-  it.each(['1.29.9', '1.28.0'])('refuses Kubernetes %s, which does not know the preStop sleep', async (kubeVersion) => {
-    expect(await refusal({}, { kubeVersion })).toContain('which is incompatible with Kubernetes');
-  });
+  it.each(['1.29.9', '1.28.0'])(
+    'refuses Kubernetes %s, which does not support the preStop sleep',
+    async (kubeVersion) => {
+      expect(await refusal({}, { kubeVersion })).toContain('which is incompatible with Kubernetes');
+    },
+  );
 
-  it.each(['1.30.0', '1.30.4-gke.1', '1.37.2'])('takes Kubernetes %s', async (kubeVersion) => {
+  it.each(['1.30.0', '1.30.4-gke.1', '1.37.2'])('accepts Kubernetes %s', async (kubeVersion) => {
     expect((await render({}, { kubeVersion })).deployment.kind).toBe('Deployment');
   });
 });
 
 describe('a parent chart', () => {
-  it('can have it as a subchart, with global values and a condition', async () => {
+  it('can use it as a subchart, with global values and a condition', async () => {
     const chart = await parentChart({ global: { region: 'eu' }, holdfast: { enabled: true, replicaCount: 4 } });
     expect((await render({}, { chart })).deployment.spec.replicas).toBe(4);
   });
 
-  it('can switch it off', async () => {
+  it('can disable it', async () => {
     expect((await render({}, { chart: await parentChart({ holdfast: { enabled: false } }) })).all).toEqual([]);
   });
 
-  it('is told of a typo', async () => {
+  it('gets an error for a misspelt value', async () => {
     const chart = await parentChart({ holdfast: { replicas: 4 } });
     expect(await refusal({}, { chart })).toContain("additional properties 'replicas' not allowed");
   });
 
-  it('passes large numbers on as they are', async () => {
+  it('passes large numbers unchanged', async () => {
     const chart = await parentChart({ holdfast: { config: { connection: { maxBuffered: 268_435_456 } } } });
     expect((await render({}, { chart })).yaml).toContain('maxBuffered: 268435456\n');
   });
@@ -96,7 +99,7 @@ describe('a parent chart', () => {
 describe('preset', async () => {
   const presets = (await readdir(join(CHART, 'presets'))).map((file) => file.replace('.yaml', ''));
 
-  it('of each kind there is', () => {
+  it('files are the expected ones', () => {
     expect(presets.toSorted()).toEqual(['aks', 'development', 'eks', 'gitops', 'gke', 'spot']);
   });
 
@@ -104,12 +107,12 @@ describe('preset', async () => {
     expect((await render({}, withPreset(preset))).deployment.kind).toBe('Deployment');
   });
 
-  it.each(presets)('%s is told of in the README', async (preset) => {
+  it.each(presets)('%s is listed in the README', async (preset) => {
     const readme = await readFile(join(CHART, 'README.md'), 'utf8');
     expect(readme.includes(`presets/${preset}.yaml`)).toBe(true);
   });
 
-  it('spot fits into the 15 s that GKE gives', async () => {
+  it('spot fits into the 15 s that GKE allows', async () => {
     const { deployment } = await render({}, withPreset('spot'));
     expect(deployment.spec.template.spec.terminationGracePeriodSeconds).toBeLessThanOrEqual(15);
   });
@@ -120,7 +123,7 @@ describe('preset', async () => {
     expect(first.find('Secret')).toEqual([]);
   });
 
-  it('development is one small pod without Redis, which everybody may use', async () => {
+  it('development is one small pod without Redis, open to everybody', async () => {
     const manifests = await render({}, withPreset('development'));
     expect(manifests.find('Deployment')).toHaveLength(1);
     expect(manifests.deployment.spec.replicas).toBe(1);

@@ -20,42 +20,42 @@ function notes(values: object): Promise<string> {
 const PUBLIC_BEHIND = (trustedHops: number): Limits => ({ trustedHops, privateAddresses: false });
 
 describe('limits per client address', () => {
-  it.each(INGRESS_CONTROLLERS)('are on behind %s, which adds the address that it sees', async (controller) => {
+  it.each(INGRESS_CONTROLLERS)('are enabled behind %s, which adds the address that it sees', async (controller) => {
     expect(await limitsOf({ ingress: ingressOf(controller) })).toEqual(PUBLIC_BEHIND(controller === 'gke' ? 2 : 1));
   });
 
   it.each<[GatewayController, Limits | undefined]>([
     ['envoy', PUBLIC_BEHIND(1)],
     ['gke', PUBLIC_BEHIND(2)],
-    // Nobody knows what it adds.
+    // It is unknown what it adds.
     ['', undefined],
   ])('behind a Gateway of %j are %j', async (controller, expected) => {
     expect(await limitsOf({ gateway: gatewayOf(controller) })).toEqual(expected);
   });
 
   it.each<[string, object, Limits | undefined]>([
-    ['that only the cluster reaches', {}, undefined],
+    ['that is only reachable in the cluster', {}, undefined],
     ['that hides the addresses of clients', { service: { type: 'LoadBalancer' } }, undefined],
     ['of node ports that hide them', { service: { type: 'NodePort', externalTrafficPolicy: 'Cluster' } }, undefined],
-    ['that keeps them', { service: { type: 'LoadBalancer', externalTrafficPolicy: 'Local' } }, PUBLIC_BEHIND(0)],
+    ['that preserves them', { service: { type: 'LoadBalancer', externalTrafficPolicy: 'Local' } }, PUBLIC_BEHIND(0)],
     [
-      'of node ports that keep them',
+      'of node ports that preserve them',
       { service: { type: 'NodePort', externalTrafficPolicy: 'Local' } },
       PUBLIC_BEHIND(0),
     ],
-  ])('of a Service %s are as it is', async (_what, values, expected) => {
+  ])('of a Service %s follow from it', async (_what, values, expected) => {
     expect(await limitsOf(values)).toEqual(expected);
   });
 
-  it('are off where some clients come one way and some another', async () => {
+  it('are disabled if clients take different paths', async () => {
     expect(await limitsOf({ ingress: ingressOf('nginx'), gateway: gatewayOf('gke') })).toBeUndefined();
     expect(await limitsOf({ ingress: ingressOf('nginx'), gateway: gatewayOf('') })).toBeUndefined();
-    // They could pass by the controller, and send any header.
+    // Clients could bypass the controller, and send any header.
     expect(await limitsOf({ ingress: ingressOf('nginx'), service: { type: 'LoadBalancer' } })).toBeUndefined();
     expect(await limitsOf({ ingress: ingressOf('nginx'), gateway: gatewayOf('envoy') })).toEqual(PUBLIC_BEHIND(1));
   });
 
-  it('are as the configuration says where it says something', async () => {
+  it('can be overridden by the configuration', async () => {
     const ingress = ingressOf('nginx');
     expect(await limitsOf({ ingress, config: { limits: { trustedHops: 2 } } })).toEqual({ trustedHops: 2 });
     expect(await limitsOf({ ingress, config: { limits: { privateAddresses: true } } })).toEqual({
@@ -70,7 +70,7 @@ describe('limits per client address', () => {
     });
   });
 
-  it('are told of at the end of an installation, with what to do behind a CDN', async () => {
+  it('are mentioned in the notes, with advice for CDNs', async () => {
     expect(await notes({ ingress: ingressOf('nginx') })).toContain('clientAddresses.derive=false');
     expect(await notes({})).not.toContain('clientAddresses');
   });

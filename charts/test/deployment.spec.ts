@@ -11,7 +11,7 @@ describe('the Deployment', () => {
     });
   });
 
-  it('satisfies the Pod Security Standard "restricted", as do all pods of the chart', async () => {
+  it('complies with the Pod Security Standard "restricted", like all pods of the chart', async () => {
     const manifests = await render();
     const pods = [...manifests.find('Deployment').map(({ spec }) => spec.template.spec), manifests.get('Pod').spec];
     expect(pods).toHaveLength(3);
@@ -31,7 +31,7 @@ describe('the Deployment', () => {
     }
   });
 
-  it('asks the event loop whether it lives, and the gateway whether it is ready', async () => {
+  it('checks liveness on the event loop, and readiness on the gateway', async () => {
     const [container] = (await render()).deployment.spec.template.spec.containers;
     expect(container).toMatchObject({
       livenessProbe: {
@@ -84,7 +84,7 @@ describe('the Deployment', () => {
     );
   });
 
-  it('keeps its selector, whatever changes', async () => {
+  it('never changes its selector', async () => {
     const selector = {
       'app.kubernetes.io/component': 'gateway',
       'app.kubernetes.io/instance': 'test',
@@ -111,9 +111,9 @@ describe('the Deployment', () => {
 });
 
 describe('labels', () => {
-  it.each(['commonLabels', 'podLabels'])('of %s cannot be those that select pods', async (path) => {
+  it.each(['commonLabels', 'podLabels'])('of %s cannot replace those that select pods', async (path) => {
     expect(await refusal({ [path]: { 'app.kubernetes.io/component': 'ws' } })).toContain(
-      `${path}: expected without app.kubernetes.io/component, which selects the pods`,
+      `${path}: must not contain app.kubernetes.io/component, which selects the pods`,
     );
   });
 });
@@ -135,7 +135,7 @@ describe('the names', () => {
     }
   });
 
-  it('say in which namespace each object is, for those who apply what `helm template` renders', async () => {
+  it('include the namespace of each object, so that the output of `helm template` can be applied', async () => {
     for (const { metadata } of (await render()).all) expect(metadata.namespace).toBe('test-ns');
   });
 });

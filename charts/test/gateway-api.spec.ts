@@ -14,14 +14,14 @@ describe('the HTTPRoute', () => {
     expect((await render()).find('HTTPRoute')).toEqual([]);
   });
 
-  it.each(GATEWAY_CONTROLLERS)('leads to /ws and nothing else, for %j', async (controller) => {
+  it.each(GATEWAY_CONTROLLERS)('routes only /ws, for %j', async (controller) => {
     const manifests = await render({ gateway: gatewayOf(controller) });
     expect(pathsOf(route(manifests))).toEqual(['Exact /ws']);
     expect(route(manifests).spec.rules).toHaveLength(1);
     expect(route(manifests).spec.rules[0].backendRefs).toEqual([{ name: NAME, port: 80 }]);
   });
 
-  it('leads to the chat page and the API where asked', async () => {
+  it('routes the chat page and the API if enabled', async () => {
     const manifests = await render({ gateway: gatewayOf(''), ingress: { exposeApi: true }, config: { demo: true } });
     expect(pathsOf(route(manifests))).toEqual([
       'Exact /ws',
@@ -32,7 +32,7 @@ describe('the HTTPRoute', () => {
     ]);
   });
 
-  it('belongs to listeners, and to host names', async () => {
+  it('has listeners and host names', async () => {
     const manifests = await render({ gateway: gatewayOf('') });
     expect(route(manifests).spec).toMatchObject({
       parentRefs: [{ name: 'public', namespace: 'gateways', sectionName: 'https' }],
@@ -43,27 +43,27 @@ describe('the HTTPRoute', () => {
   });
 
   it('is refused without a Gateway', async () => {
-    expect(await refusal({ gateway: { enabled: true } })).toContain('an HTTPRoute belongs to a Gateway. Name it');
+    expect(await refusal({ gateway: { enabled: true } })).toContain('an HTTPRoute needs a Gateway. Name it');
     expect(await refusal({ gateway: { parentRefs: [{ namespace: 'gateways' }] } })).toContain('parentRefs');
   });
 
-  it('takes annotations', async () => {
+  it('accepts annotations', async () => {
     const manifests = await render({ gateway: gatewayOf('', { annotations: { 'example.com/key': 'value' } }) });
     expect(route(manifests).metadata.annotations).toEqual({ 'example.com/key': 'value' });
   });
 
-  it('switches off the limits of a request, which is as long as its WebSocket', async () => {
+  it('disables the time limit of a request, which lasts as long as its WebSocket', async () => {
     expect(route(await render({ gateway: gatewayOf('') })).spec.rules[0].timeouts).toEqual({
       request: '0s',
       backendRequest: '0s',
     });
   });
 
-  it('refuses a controller that it does not know', async () => {
+  it('refuses an unknown controller', async () => {
     expect(await refusal({ gateway: { controller: 'istio' } })).toContain('controller');
   });
 
-  it('leads http to https from the listeners that it is told', async () => {
+  it('redirects http to https on the configured listeners', async () => {
     expect((await render({ gateway: gatewayOf('') })).find('HTTPRoute', `${NAME}-redirect`)).toEqual([]);
     const manifests = await render({
       gateway: gatewayOf('', { redirectParentRefs: [{ name: 'public', sectionName: 'http' }] }),
@@ -96,21 +96,21 @@ describe('the policies of GKE', () => {
       targetRef: target,
       default: { config: { type: 'HTTP', httpHealthCheck: { port: 8000, requestPath: '/health/ready' } } },
     });
-    // A limit of the route would be another than the policy's.
+    // A limit on the route would differ from the policy's.
     expect(route(manifests).spec.rules[0]).not.toHaveProperty('timeouts');
   });
 
   it.each([
     ['clientIP', { type: 'CLIENT_IP' }],
     ['cookie', { type: 'GENERATED_COOKIE', cookieTtlSec: 0 }],
-  ])('have the affinity %s', async (mode, expected) => {
+  ])('support the affinity %s', async (mode, expected) => {
     const manifests = await render({ gateway: gatewayOf('gke'), sessionAffinity: { mode } });
     expect(manifests.get('GCPBackendPolicy').spec.default.sessionAffinity).toEqual(expected);
   });
 
-  it('refuse a draining beyond an hour', async () => {
+  it('refuse a drain of more than an hour', async () => {
     expect(await refusal({ gateway: gatewayOf('gke'), timeouts: { drain: 3_600, read: 7_200 } })).toContain(
-      'timeouts.preStop + settle + drain: gke takes at most 3600 seconds',
+      'timeouts.preStop + settle + drain: gke supports at most 3600 seconds',
     );
   });
 
@@ -121,7 +121,7 @@ describe('the policies of GKE', () => {
 });
 
 describe('the policy of Envoy Gateway', () => {
-  it('raises the limit on silence', async () => {
+  it('raises the idle timeout', async () => {
     const { spec } = (await render({ gateway: gatewayOf('envoy'), timeouts: { read: 60, send: 120 } })).get(
       'BackendTrafficPolicy',
     );
@@ -134,7 +134,7 @@ describe('the policy of Envoy Gateway', () => {
   it.each([
     [99_999, '99999s'],
     [100_000, '27h46m40s'],
-  ])('writes %i s as Gateway API wants it', async (read, expected) => {
+  ])('formats %i s for Gateway API', async (read, expected) => {
     const { spec } = (await render({ gateway: gatewayOf('envoy'), timeouts: { read } })).get('BackendTrafficPolicy');
     expect(spec.timeout.http.streamIdleTimeout).toBe(expected);
   });

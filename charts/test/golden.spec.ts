@@ -22,7 +22,7 @@ describe('golden renders', () => {
         tls: tlsOf(controller),
         sessionAffinity: { mode },
       });
-      await expect(told(manifests)).toMatchFileSnapshot(`golden/ingress-${controller}-${mode}.yaml`);
+      await expect(described(manifests)).toMatchFileSnapshot(`golden/ingress-${controller}-${mode}.yaml`);
     });
   });
 
@@ -38,7 +38,7 @@ describe('golden renders', () => {
           sessionAffinity: { mode },
         });
         const file = `golden/gateway-${controller === '' ? 'any' : controller}-${mode}.yaml`;
-        await expect(told(manifests)).toMatchFileSnapshot(file);
+        await expect(described(manifests)).toMatchFileSnapshot(file);
       },
     );
   });
@@ -50,7 +50,7 @@ function tlsOf(controller: IngressController): object {
 }
 
 /** The objects that a controller reads, without what is the same in every object of the chart. */
-function told({ all }: Manifests): string {
+function described({ all }: Manifests): string {
   const kinds = new Set([
     'Service',
     'Ingress',

@@ -24,7 +24,7 @@ describe('Helm 3', () => {
     if ('missing' in helm3) skip(helm3.missing);
   });
 
-  it('lints without a complaint', async () => {
+  it('passes helm lint', async () => {
     expect(await helm(['lint', '--strict', CHART], '', 'helm3')).not.toMatch(/\[(WARNING|ERROR)\]/);
   });
 
@@ -42,8 +42,8 @@ describe('Helm 3', () => {
   });
 
   it.each([
-    ['a typo', { replicas: 4 }, 'replicas'],
-    ['a typo in the configuration', { config: { drane: {} } }, 'drane'],
+    ['a misspelt name', { replicas: 4 }, 'replicas'],
+    ['a misspelt name in the configuration', { config: { drane: {} } }, 'drane'],
     ['a contradiction', { terminationGracePeriodSeconds: 5 }, 'terminationGracePeriodSeconds: expected at least 60'],
   ])('refuses %s', async (_, values, message) => {
     expect(await refusal(values, { kubeVersion, helm: 'helm3' })).toContain(message);

@@ -21,16 +21,16 @@ describe('the Ingress', () => {
     expect((await render()).find('Ingress')).toEqual([]);
   });
 
-  it('refuses a controller that it does not know', async () => {
+  it('refuses an unknown controller', async () => {
     expect(await refusal({ ingress: { enabled: true, controller: 'kong' } })).toContain('controller');
   });
 
   describe.each(INGRESS_CONTROLLERS)('for %s', (controller) => {
-    it('leads to /ws and nothing else', async () => {
+    it('routes only /ws', async () => {
       expect(pathsOf(await render({ ingress: ingressOf(controller) }))).toEqual(['Exact /ws']);
     });
 
-    it('has strings for annotations, which alone Kubernetes takes', async () => {
+    it('renders annotations as strings, as Kubernetes requires', async () => {
       const manifests = await render({
         ingress: ingressOf(controller),
         sessionAffinity: { mode: 'cookie' },
@@ -42,7 +42,7 @@ describe('the Ingress', () => {
       expect(values.filter((value) => typeof value !== 'string')).toEqual([]);
     });
 
-    it('lets the user have the last word in its annotations', async () => {
+    it("gives precedence to the user's annotations", async () => {
       const own = annotations(await render({ ingress: ingressOf(controller), tls: { enabled: true } }));
       const [key = 'example.com/key'] = Object.keys(own);
       const manifests = await render({
@@ -53,21 +53,21 @@ describe('the Ingress', () => {
     });
   });
 
-  it('leads to the chat page where it is served, by its own paths and not by /', async () => {
+  it('routes the chat page if it is enabled, by its own paths and not by /', async () => {
     const demo = ['Exact /ws', 'Exact /', 'Prefix /assets', 'Prefix /demo'];
     expect(pathsOf(await render({ ingress: ingressOf('nginx'), config: { demo: true } }))).toEqual(demo);
     const config = { mode: 'development' };
     expect(pathsOf(await render({ ingress: ingressOf('nginx'), config }))).toEqual(demo);
   });
 
-  it('leads to the API only where asked', async () => {
+  it('routes the API only if enabled', async () => {
     expect(pathsOf(await render({ ingress: ingressOf('nginx', { exposeApi: true }) }))).toEqual([
       'Exact /ws',
       'Prefix /api',
     ]);
   });
 
-  it('has its routes at every host, or at any', async () => {
+  it('routes every configured host, or any host', async () => {
     const [one, two] = await rulesOf(['a.example.com', '*.example.org']);
     expect([one?.host, two?.host]).toEqual(['a.example.com', '*.example.org']);
     expect(two?.http).toEqual(one?.http);
@@ -88,7 +88,7 @@ describe('the Ingress', () => {
     expect(ingress(manifests).spec.ingressClassName).toBe('internal');
   });
 
-  it('for gke has its class in the annotation that alone is read there', async () => {
+  it('for gke has its class in an annotation, the only place where GKE reads it', async () => {
     const manifests = await render({ ingress: ingressOf('gke') });
     expect(annotations(manifests)['kubernetes.io/ingress.class']).toBe('gce');
     expect(ingress(manifests).spec).not.toHaveProperty('ingressClassName');
@@ -96,7 +96,7 @@ describe('the Ingress', () => {
     expect(annotations(internal)['kubernetes.io/ingress.class']).toBe('gce-internal');
   });
 
-  it("for f5 needs a host: its controller rejects others' Ingress", async () => {
+  it('for f5 needs a host: its controller rejects an Ingress without one', async () => {
     expect(await refusal({ ingress: { enabled: true, controller: 'f5' } })).toContain('ingress.hosts: F5');
   });
 });
@@ -132,16 +132,16 @@ describe('timeouts.read and timeouts.send', () => {
     ['haproxy-ingress', { 'haproxy-ingress.github.io/timeout-tunnel': '1800s' }],
     ['alb', { 'alb.ingress.kubernetes.io/load-balancer-attributes': 'idle_timeout.timeout_seconds=1800' }],
     ['azure', { 'appgw.ingress.kubernetes.io/request-timeout': '1800' }],
-  ] as const)('are taken for %s, the longer one where there is one limit', async (controller, expected) => {
+  ] as const)('are used for %s; the longer one if there is only one limit', async (controller, expected) => {
     expect(annotations(await render({ ingress: ingressOf(controller), timeouts }))).toMatchObject(expected);
   });
 
-  it('are taken for haproxy, at the Service', async () => {
+  it('are used for haproxy, on the Service', async () => {
     const { metadata } = (await render({ ingress: ingressOf('haproxy'), timeouts })).get('Service', NAME);
     expect(metadata.annotations?.['haproxy.org/backend-config-snippet']).toBe('timeout tunnel 1800s');
   });
 
-  it('are taken for gke, in the BackendConfig that the Service names', async () => {
+  it('are used for gke, in the BackendConfig that the Service names', async () => {
     const manifests = await render({ ingress: ingressOf('gke'), timeouts });
     expect(manifests.get('BackendConfig', NAME).spec.timeoutSec).toBe(1_800);
     const { metadata } = manifests.get('Service', NAME);
@@ -154,11 +154,11 @@ describe('timeouts.read and timeouts.send', () => {
   it.each([
     ['alb', 4_000],
     ['azure', 86_400],
-  ] as const)('are refused for %s beyond its %i s', async (controller, maximum) => {
+  ] as const)('are refused for %s above %i s', async (controller, maximum) => {
     const limit = { ingress: ingressOf(controller), timeouts: { send: maximum } };
     await expect(render(limit)).resolves.toBeDefined();
     expect(await refusal({ ...limit, timeouts: { send: maximum + 1 } })).toContain(
-      `timeouts.read and timeouts.send: ${controller} takes at most ${maximum} seconds, and this is ${maximum + 1}`,
+      `timeouts.read and timeouts.send: ${controller} supports at most ${maximum} seconds, but this is ${maximum + 1}`,
     );
   });
 
@@ -168,7 +168,7 @@ describe('timeouts.read and timeouts.send', () => {
 });
 
 describe('the health check of a cloud', () => {
-  it('asks whether the pod takes connections, at the port of the pod', async () => {
+  it("checks whether the pod accepts connections, on the pod's port", async () => {
     expect(annotations(await render({ ingress: ingressOf('alb') }))).toMatchObject({
       'alb.ingress.kubernetes.io/healthcheck-path': '/health/ready',
       'alb.ingress.kubernetes.io/target-type': 'ip',
@@ -184,7 +184,7 @@ describe('the health check of a cloud', () => {
     });
   });
 
-  it('of Google never waits longer than its interval', async () => {
+  it('of Google never has a timeout longer than its interval', async () => {
     const readiness = { periodSeconds: 2, timeoutSeconds: 5 };
     const manifests = await render({ ingress: ingressOf('gke'), probes: { readiness } });
     expect(manifests.get('BackendConfig').spec.healthCheck).toMatchObject({ checkIntervalSec: 2, timeoutSec: 2 });
@@ -207,13 +207,13 @@ describe("a cloud's draining", () => {
     });
   });
 
-  it.each(['gke', 'alb', 'azure'] as const)('is refused for %s beyond its hour', async (controller) => {
+  it.each(['gke', 'alb', 'azure'] as const)('is refused for %s above an hour', async (controller) => {
     expect(
       await refusal({
         ingress: ingressOf(controller),
         timeouts: { preStop: 1, settle: 10, drain: 3_600, read: 4_000 },
       }),
-    ).toContain(`timeouts.preStop + settle + drain: ${controller} takes at most 3600 seconds, and this is 3611`);
+    ).toContain(`timeouts.preStop + settle + drain: ${controller} supports at most 3600 seconds, but this is 3611`);
   });
 });
 
@@ -222,12 +222,12 @@ describe('TLS', () => {
     expect(ingress(await render({ ingress: ingressOf('nginx') })).spec).not.toHaveProperty('tls');
   });
 
-  it('is by an existing secret', async () => {
+  it('uses an existing secret', async () => {
     const manifests = await render({ ingress: ingressOf('nginx'), tls: { enabled: true, secretName: 'mine' } });
     expect(ingress(manifests).spec.tls).toEqual([{ hosts: ['ws.example.com'], secretName: 'mine' }]);
   });
 
-  it("is by the controller's own certificate where no secret is named", async () => {
+  it("uses the controller's own certificate if no secret is named", async () => {
     const tls = { enabled: true };
     expect(ingress(await render({ ingress: ingressOf('nginx'), tls })).spec.tls).toEqual([
       { hosts: ['ws.example.com'] },
@@ -236,7 +236,7 @@ describe('TLS', () => {
   });
 
   it.each(['gke', 'azure'] as const)(
-    'of %s may be by annotations, which a tls section would overrule',
+    'for %s has no tls section, which would override certificates from annotations',
     async (controller) => {
       const manifests = await render({ ingress: ingressOf(controller), tls: { enabled: true } });
       expect(ingress(manifests).spec).not.toHaveProperty('tls');
@@ -246,7 +246,7 @@ describe('TLS', () => {
   it.each([
     ['clusterIssuer', 'cert-manager.io/cluster-issuer'],
     ['issuer', 'cert-manager.io/issuer'],
-  ])("is by cert-manager's %s", async (kind, annotation) => {
+  ])("uses cert-manager's %s", async (kind, annotation) => {
     const certManager = { [kind]: 'letsencrypt' };
     const manifests = await render({ ingress: ingressOf('nginx'), tls: { enabled: true, certManager } });
     expect(annotations(manifests)[annotation]).toBe('letsencrypt');
@@ -257,19 +257,19 @@ describe('TLS', () => {
 
   it('refuses two issuers', async () => {
     expect(await refusal({ tls: { certManager: { clusterIssuer: 'a', issuer: 'b' } } })).toContain(
-      'exclude each other',
+      'are mutually exclusive',
     );
   });
 
-  it('needs something that ends it', async () => {
+  it('needs something that terminates it', async () => {
     expect(await refusal({ tls: { enabled: true } })).toContain('Set ingress.enabled or gateway.enabled');
   });
 
   it.each([{ secretName: 'mine' }, { certManager: { issuer: 'letsencrypt' } }])(
-    'of an ALB is not by secrets of the cluster: %j is refused',
+    'for an ALB does not use secrets of the cluster: %j is refused',
     async (values) => {
       expect(await refusal({ ingress: ingressOf('alb'), tls: { enabled: true, ...values } })).toContain(
-        'an ALB takes certificates from ACM',
+        'an ALB uses certificates from ACM',
       );
     },
   );

@@ -11,10 +11,10 @@ import { CHART, render } from './support/helm.ts';
 const { kubeconform, kubernetesSchemas, customSchemas } = inject('tools');
 const versions = 'path' in kubernetesSchemas ? readdirSync(kubernetesSchemas.path) : [];
 
-/** Kinds whose definitions are in no package. */
+/** Kinds whose definitions are not published in a package. */
 const UNKNOWN = ['BackendConfig', 'FrontendConfig', 'GCPBackendPolicy', 'HealthCheckPolicy', 'Middleware'];
 
-/** What the chart renders: by default, by each preset, for each way of traffic, and with everything on. */
+/** Everything that the chart renders: by default, with each preset, for each kind of ingress, and with every option enabled. */
 async function renderAll(): Promise<string> {
   const golden = fileURLToPath(new URL('golden', import.meta.url));
   const presets = readdirSync(join(CHART, 'presets')).map((file) => join(CHART, 'presets', file));
@@ -28,7 +28,7 @@ async function renderAll(): Promise<string> {
   return all.join('\n---\n');
 }
 
-/** What Kubernetes of that version would say of these objects. */
+/** The errors that Kubernetes of that version would report for these objects. */
 async function problems(yaml: string, version: string, skip: TestContext['skip']): Promise<string[]> {
   if ('missing' in kubeconform) return skip(kubeconform.missing);
   if ('missing' in kubernetesSchemas) return skip(kubernetesSchemas.missing);
@@ -51,20 +51,20 @@ describe('Kubernetes', { timeout: 60_000 }, () => {
   let all: Promise<string> | undefined;
 
   it.for(versions.length > 0 ? versions : ['of each version'])(
-    '%s takes what the chart renders',
+    '%s accepts what the chart renders',
     async (version, { skip }) => {
       expect(await problems(await (all ??= renderAll()), version, skip)).toEqual([]);
     },
   );
 
   it.for([
-    ['of ours', { sidecars: [{ name: 'a', image: 'a:1', imagePulPolicy: 'Always' }] }, 'imagePulPolicy'],
+    ['in a core object', { sidecars: [{ name: 'a', image: 'a:1', imagePulPolicy: 'Always' }] }, 'imagePulPolicy'],
     [
-      "of an operator's",
+      "in an operator's object",
       { metrics: { serviceMonitor: { enabled: true, relabelings: [{ akshun: 'drop' }] } } },
       'akshun',
     ],
-  ] as const)('would not take a typo %s', async ([, values, typo], { skip }) => {
+  ] as const)('would refuse a misspelt name %s', async ([, values, typo], { skip }) => {
     const { yaml } = await render(values);
     expect(await problems(yaml, versions[0] ?? '', skip)).toEqual([expect.stringContaining(typo)]);
   });

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { CHART, render } from './support/helm.ts';
 
 describe('the ServiceMonitor', () => {
-  it('finds the headless Service and no other', async () => {
+  it('selects only the headless Service', async () => {
     const manifests = await render({ metrics: { serviceMonitor: { enabled: true } } });
     const { selector, endpoints } = manifests.get('ServiceMonitor').spec;
     const found = manifests
@@ -35,7 +35,7 @@ describe('alerts and dashboards', async () => {
   );
 
   it.each(['files/alerts.yaml', 'files/dashboards/holdfast.json'])(
-    'of %s ask for metrics that the gateway has',
+    'in %s use metrics that the gateway exports',
     async (file) => {
       const asked = new Set((await readFile(join(CHART, file), 'utf8')).match(/\bholdfast_\w+/g));
       expect(asked.size).toBeGreaterThan(0);

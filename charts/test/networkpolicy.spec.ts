@@ -8,7 +8,7 @@ function networkPolicy(values: object = {}): object {
 }
 
 describe('the NetworkPolicy', () => {
-  it('lets in whom it names and the test, to the one port; out to DNS and the bundled Redis', async () => {
+  it('allows ingress from the configured peers and the test to one port, and egress to DNS and the bundled Redis', async () => {
     const manifests = await render(networkPolicy());
     const { spec } = manifests.get('NetworkPolicy', 'test-holdfast');
     const redis = manifests.get('Deployment', 'test-holdfast-redis').spec.selector;
@@ -38,7 +38,7 @@ describe('the NetworkPolicy', () => {
     expect(labels).toMatchObject(spec.ingress[0].from[0].podSelector.matchLabels);
   });
 
-  it('lets only the gateway reach the bundled Redis, and that nobody', async () => {
+  it('allows only the gateway to reach the bundled Redis, and Redis to reach nothing', async () => {
     const manifests = await render(networkPolicy());
     const redis = manifests.get('Deployment', 'test-holdfast-redis').spec;
     expect(manifests.get('NetworkPolicy', 'test-holdfast-redis').spec).toEqual({
@@ -53,17 +53,17 @@ describe('the NetworkPolicy', () => {
     ['rediss://user:p@ss:1@redis.example:6380/1?db=2', [6380]],
     ['redis+sentinel://:p@a:26379,b:26380,c:26379/primary?x=y:1', [26_379, 26_380]],
     ['amqp://rabbit:5672', [5672]],
-  ])('lets out to the ports of the broker %s', async (url, ports) => {
+  ])('allows egress to the ports of the broker %s', async (url, ports) => {
     const { spec } = (await render({ ...networkPolicy(), broker: { url } })).get('NetworkPolicy');
     expect(spec.egress[1]).toEqual({ ports: ports.map((port) => ({ port })) });
   });
 
-  it('lets out to no broker where there is none', async () => {
+  it('allows no egress to a broker if there is none', async () => {
     const values = { ...networkPolicy(), redis: { enabled: false }, replicaCount: 1 };
     expect((await render(values)).get('NetworkPolicy').spec.egress).toHaveLength(1);
   });
 
-  it('refuses to shut everybody out', async () => {
-    expect(await refusal({ networkPolicy: { enabled: true } })).toContain('networkPolicy: nobody could connect');
+  it('refuses to block every client', async () => {
+    expect(await refusal({ networkPolicy: { enabled: true } })).toContain('networkPolicy: no client could connect');
   });
 });

@@ -8,8 +8,8 @@ const notes = (values: object): Promise<string> =>
     JSON.stringify(values),
   ).then((output) => output.slice(output.indexOf('\nNOTES:')));
 
-describe('what Helm prints about the way to the gateway', () => {
-  it('is a port forward where nothing leads in', async () => {
+describe('what Helm prints about reaching the gateway', () => {
+  it('is a port forward if nothing exposes it', async () => {
     expect(await notes({})).toContain('kubectl --namespace test-ns port-forward service/test-holdfast 8000:80');
   });
 
@@ -28,53 +28,51 @@ describe('what Helm prints about the way to the gateway', () => {
     ['AWSALB', 'alb'],
     ['ApplicationGatewayAffinity', 'azure'],
   ] as const)('names the cookie, %s for %s', async (cookie, controller) => {
-    const told = await notes({ ingress: ingressOf(controller), sessionAffinity: { mode: 'cookie' } });
-    expect(told).toContain(`the cookie "${cookie}"`);
+    const output = await notes({ ingress: ingressOf(controller), sessionAffinity: { mode: 'cookie' } });
+    expect(output).toContain(`the cookie "${cookie}"`);
   });
 
-  const LIMIT = 'remembers 100 addresses for each pod and node';
-  const NOTHING = 'sessionAffinity.mode=clientIP does nothing for clients that come through';
+  const LIMIT = 'remembers 100 addresses per pod and node';
+  const NOTHING = 'sessionAffinity.mode=clientIP has no effect for clients that come through';
 
-  it('warns of how few addresses clientIP remembers', async () => {
-    const told = await notes({ sessionAffinity: { mode: 'clientIP' } });
-    expect(told).toContain(LIMIT);
-    expect(told).not.toContain(NOTHING);
+  it('warns of the limited number of addresses with clientIP', async () => {
+    const output = await notes({ sessionAffinity: { mode: 'clientIP' } });
+    expect(output).toContain(LIMIT);
+    expect(output).not.toContain(NOTHING);
     expect(await notes({})).not.toContain(LIMIT);
   });
 
-  it('warns of clientIP behind a proxy that dials pods', async () => {
+  it('warns of clientIP behind a proxy that connects to pods directly', async () => {
     const sessionAffinity = { mode: 'clientIP' };
     expect(await notes({ ingress: ingressOf('traefik'), sessionAffinity })).toContain(`${NOTHING} traefik`);
     expect(await notes({ gateway: gatewayOf(''), sessionAffinity })).toContain(`${NOTHING} the Gateway`);
-    // These have an affinity of that kind themselves.
+    // These implement client IP affinity themselves.
     expect(await notes({ ingress: ingressOf('gke'), sessionAffinity })).not.toContain(NOTHING);
     expect(await notes({ gateway: gatewayOf('envoy'), sessionAffinity })).not.toContain(NOTHING);
   });
 
-  const NEVER = 'written from its documentation and was never run';
+  const NEVER = 'written from its documentation and have never been run';
 
-  it.each(['nginx', 'traefik'] as const)('says nothing against %s, which was run', async (controller) => {
+  it.each(['nginx', 'traefik'] as const)('does not warn of %s, which was run', async (controller) => {
     expect(await notes({ ingress: ingressOf(controller) })).not.toContain(NEVER);
   });
 
   it.each(['haproxy', 'haproxy-ingress', 'gke', 'alb', 'azure', 'f5'] as const)(
-    'warns of %s, which never was',
+    'warns of %s, which was never run',
     async (controller) => {
-      expect(await notes({ ingress: ingressOf(controller) })).toContain(
-        `What is rendered for ${controller} is ${NEVER}`,
-      );
+      expect(await notes({ ingress: ingressOf(controller) })).toContain(`The settings for ${controller} were ${NEVER}`);
     },
   );
 
-  it("tells of an ALB's readiness gates", async () => {
+  it("mentions an ALB's readiness gates", async () => {
     expect(await notes({ ingress: ingressOf('alb') })).toContain(
       'kubectl label namespace test-ns elbv2.k8s.aws/pod-readiness-gate-inject=enabled',
     );
   });
 
-  it("tells at which age Google's load balancer cuts a connection", async () => {
+  it("mentions the age at which Google's load balancer ends a connection", async () => {
     expect(await notes({ gateway: gatewayOf('gke'), timeouts: { read: 1_800 } })).toContain(
-      'cuts every connection at the age of 1800 s, busy or not. The gateway asks each to move by 1590 s.',
+      'ends every connection at the age of 1800 s, idle or not. The gateway moves each before the age of 1590 s.',
     );
   });
 });

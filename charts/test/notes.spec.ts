@@ -11,14 +11,14 @@ async function notes(values: object = {}): Promise<string> {
 const MEMORY = { redis: { enabled: false }, replicaCount: 1 };
 
 describe('the notes', () => {
-  it('tell the next commands', async () => {
+  it('list the next commands', async () => {
     const said = await notes();
     expect(said).toContain('kubectl --namespace test-ns rollout status deployment/test-holdfast\n');
     expect(said).toContain('helm --namespace test-ns test test\n');
     expect(said).toContain('kubectl --namespace test-ns port-forward service/test-holdfast 8000:80\n');
   });
 
-  it('tell how to read what was generated, and not what it is', async () => {
+  it('show how to read generated secrets, but not the secrets', async () => {
     const said = await notes();
     expect(said).toContain(
       `get secret test-holdfast --output 'go-template={{index .data "jwt-secret" | base64decode}}'`,
@@ -27,33 +27,33 @@ describe('the notes', () => {
     expect(said).not.toMatch(/[A-Za-z0-9]{32}/);
   });
 
-  it('do not tell how to read what is elsewhere', async () => {
+  it('do not show how to read secrets of others', async () => {
     const said = await notes({ auth: { jwtSecret: { existingSecret: 'a' }, apiKeys: { enabled: false } } });
     expect(said).not.toContain('get secret');
   });
 
   it.each([
     ['the bundled Redis', {}, 'The bundled Redis is for evaluation: one pod, no replica, no persistence.'],
-    ['a single pod', { ...MEMORY, broker: { url: 'redis://r' } }, 'With one pod, clients wait'],
-    ['the memory broker', MEMORY, 'The broker is the memory of the one pod'],
-    ['development', { config: { mode: 'development' } }, 'config.mode is development: everybody may do everything'],
+    ['a single pod', { ...MEMORY, broker: { url: 'redis://r' } }, 'With one pod, clients are disconnected'],
+    ['the memory broker', MEMORY, 'The broker is the memory of the single pod'],
+    ['development', { config: { mode: 'development' } }, 'config.mode is development: everybody has all permissions'],
     [
       'anonymous clients',
       { config: { auth: { anonymous: true } } },
       'config.auth.anonymous: clients without a token may connect',
     ],
-    ['a gateway that lets nobody in', { auth: { jwtSecret: { enabled: false } } }, 'Nobody can connect'],
+    ['a gateway that nobody can connect to', { auth: { jwtSecret: { enabled: false } } }, 'Nobody can connect'],
     [
-      'secrets among the values',
+      'secrets in values',
       { auth: { apiKeys: { value: 'k'.repeat(16) } } },
-      'Secrets in values are kept in every revision',
+      'Secrets in values are stored in every revision',
     ],
   ])('warn of %s', async (_, values, warning) => {
     expect(await notes(values)).toContain(`\n  - ${warning}`);
   });
 
-  it('warn of nothing where nothing is risky', async () => {
+  it('have no warnings if nothing is risky', async () => {
     const auth = { jwtSecret: { existingSecret: 'a' }, apiKeys: { existingSecret: 'a' } };
-    expect(await notes({ broker: { existingSecret: 'b' }, auth })).not.toContain('Mind:');
+    expect(await notes({ broker: { existingSecret: 'b' }, auth })).not.toContain('Warnings:');
   });
 });

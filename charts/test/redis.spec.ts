@@ -7,7 +7,7 @@ async function checksum(values: object): Promise<string> {
 }
 
 describe('the bundled Redis', () => {
-  it('runs once, never twice at a time, and is told from the gateway', async () => {
+  it('runs once, never twice at a time, and has other labels than the gateway', async () => {
     const manifests = await render();
     const { spec } = manifests.get('Deployment', 'test-holdfast-redis');
     expect(spec).toMatchObject({ replicas: 1, strategy: { type: 'Recreate' } });
@@ -18,7 +18,7 @@ describe('the bundled Redis', () => {
     );
   });
 
-  it('keeps below the memory limit of its pod, and evicts nothing', async () => {
+  it('stays below the memory limit of its pod, and evicts nothing', async () => {
     const manifests = await render();
     const config = manifests.get('ConfigMap', 'test-holdfast-redis').data?.['redis.conf'];
     expect(config).toContain(`\nmaxmemory ${Math.floor(0.6 * 256 * 2 ** 20)}\n`);
@@ -38,7 +38,7 @@ describe('the bundled Redis', () => {
     );
   });
 
-  it('needs a limit', async () => {
+  it('requires a memory limit', async () => {
     expect(await refusal({ redis: { resources: { limits: null } } })).toContain(
       'redis.resources.limits.memory: expected a quantity',
     );
@@ -65,7 +65,7 @@ describe('the bundled Redis', () => {
     expect(await checksum({ redis: { maxmemoryPercentage: 50 } })).not.toBe(before);
   });
 
-  it('gives way to a broker that a variable names, such as one that a secret store mounts', async () => {
+  it('is not installed if a variable sets the broker, such as one that a secret store mounts', async () => {
     const extraEnv = [{ name: 'HOLDFAST_BROKER_FILE', value: '/mnt/secrets/broker' }];
     const manifests = await render({ extraEnv });
     expect(manifests.yaml).not.toContain('test-holdfast-redis');
@@ -73,7 +73,7 @@ describe('the bundled Redis', () => {
     expect(JSON.stringify(manifests.deployment)).not.toContain('broker-url');
   });
 
-  it('gives way to a broker of your own', async () => {
+  it('is not installed if a broker is configured', async () => {
     for (const broker of [{ url: 'redis://redis.example' }, { existingSecret: 'mine' }]) {
       expect((await render({ broker })).yaml).not.toContain('test-holdfast-redis');
     }
@@ -89,10 +89,12 @@ describe('the memory broker', () => {
     ['two pods', { broker: { url: 'memory:' }, replicaCount: 2 }],
     ['an autoscaler', { redis: { enabled: false }, replicaCount: 1, autoscaling: { enabled: true } }],
   ])('is refused for %s', async (_, values) => {
-    expect(await refusal(values)).toContain('replicaCount: the memory broker reaches only its own pod. Set broker.url');
+    expect(await refusal(values)).toContain(
+      'replicaCount: the memory broker only works with a single pod. Set broker.url',
+    );
   });
 
-  it('serves one', async () => {
+  it('is used by a single pod', async () => {
     const { deployment } = await render({ redis: { enabled: false }, replicaCount: 1 });
     expect(JSON.stringify(deployment)).not.toContain('HOLDFAST_BROKER');
   });

@@ -20,7 +20,7 @@ function broker(url: string): object {
 }
 
 describe('secrets', () => {
-  it('are generated, as long as the gateway wants them', async () => {
+  it('are generated, long enough for the gateway', async () => {
     const secrets = decode(await render());
     expect(secrets).toEqual({
       'jwt-secret': expect.stringMatching(/^[A-Za-z0-9]{48}$/),
@@ -29,7 +29,7 @@ describe('secrets', () => {
     expect(secrets['jwt-secret']).not.toBe(secrets['api-keys']);
   });
 
-  it('lead to the bundled Redis with its password', async () => {
+  it('contain the URL of the bundled Redis with its password', async () => {
     const { 'redis-password': password, 'broker-url': url } = decode(await render(), 'test-holdfast-redis');
     expect(password).toMatch(/^[A-Za-z0-9]{32}$/);
     expect(url).toBe(`redis://:${password}@test-holdfast-redis:6379`);
@@ -52,7 +52,7 @@ describe('secrets', () => {
     });
   });
 
-  it('are completed by an upgrade that needs more of them', async () => {
+  it('are completed by an upgrade that needs more keys', async () => {
     const args = await fakeCluster([
       { kind: 'Secret', metadata: { name: 'test-holdfast' }, data: encode({ 'jwt-secret': 'old' }) },
     ] as never);
@@ -62,7 +62,7 @@ describe('secrets', () => {
     });
   });
 
-  it('go away with the release', async () => {
+  it('are removed with the release', async () => {
     for (const { metadata } of (await render()).find('Secret')) {
       expect(metadata.annotations?.['helm.sh/resource-policy']).toBeUndefined();
     }
@@ -82,7 +82,7 @@ describe('secrets', () => {
     );
   });
 
-  it('stand nowhere but in Secrets', async () => {
+  it('appear only in Secrets', async () => {
     const values = {
       auth: { jwtSecret: { value: 'j'.repeat(32) }, apiKeys: { value: 'k'.repeat(16) } },
       broker: { url: 'redis://user:password@redis.example' },
@@ -103,7 +103,7 @@ describe('secrets', () => {
     expect(await checksum({})).toBe(await checksum({}));
   });
 
-  it('leave nothing to mount where there are none', async () => {
+  it('are not mounted if there are none', async () => {
     const { deployment } = await render({
       replicaCount: 1,
       redis: { enabled: false },
@@ -124,13 +124,13 @@ describe('secrets', () => {
       { jwtSecret: { value: 'j'.repeat(32), existingSecret: 'mine' } },
       'auth.jwtSecret: expected value or existingSecret, not both',
     ],
-  ])('refuse %s, without telling it', async (_, auth, message) => {
+  ])('refuse %s, without printing it', async (_, auth, message) => {
     const said = await refusal({ auth });
     expect(said).toContain(message);
     expect(said).not.toMatch(/short|jjj|kkk/);
   });
 
-  it('must exist where none may be generated', async () => {
+  it('must exist if none may be generated', async () => {
     const said = await refusal({ auth: { generate: false } });
     expect(said).toContain('auth.jwtSecret.existingSecret: expected the name of a Secret');
     expect(said).toContain('auth.apiKeys.existingSecret: expected the name of a Secret');
@@ -143,7 +143,7 @@ describe('secrets', () => {
       { data: { 'jwt-secret': { key: 'a' }, 'api-keys': { key: 'a' } } },
       'externalSecret.store.name: expected',
     ],
-    ['data', { store: { name: 'vault' } }, 'externalSecret.data: expected where jwt-secret'],
+    ['data', { store: { name: 'vault' } }, 'externalSecret.data: expected a remoteRef for jwt-secret'],
     [
       'each of them',
       { store: { name: 'vault' }, data: { 'jwt-secret': { key: 'a' } } },
@@ -161,7 +161,7 @@ describe('secrets', () => {
     };
     const auth = { jwtSecret: { value: 'j'.repeat(32) } };
     const said = await refusal({ externalSecret, auth, broker: { url: 'redis://redis.example' } });
-    expect(said).toContain('auth.jwtSecret.value: externalSecret fills the Secret');
-    expect(said).toContain('broker.url: externalSecret fills the Secret');
+    expect(said).toContain('auth.jwtSecret.value: externalSecret creates the Secret');
+    expect(said).toContain('broker.url: externalSecret creates the Secret');
   });
 });

@@ -4,13 +4,13 @@ import { refusal, render } from './support/helm.ts';
 const SERVICE = 'test-holdfast';
 
 describe('the Service', () => {
-  it('leads port 80 to the WebSocket and the API, never to the management port', async () => {
+  it('maps port 80 to the WebSocket and the API, never to the management port', async () => {
     const { spec } = (await render()).get('Service', SERVICE);
     expect(spec).toMatchObject({ type: 'ClusterIP', ports: [{ name: 'http', port: 80, targetPort: 'http' }] });
     expect(spec.ports).toHaveLength(1);
   });
 
-  it('takes another port, which the routes follow', async () => {
+  it('accepts another port, which the routes use', async () => {
     const manifests = await render({
       service: { port: 8080 },
       gateway: { enabled: true, parentRefs: [{ name: 'public' }] },
@@ -19,17 +19,17 @@ describe('the Service', () => {
     expect(manifests.get('HTTPRoute').spec.rules[0].backendRefs[0].port).toBe(8080);
   });
 
-  it('has no annotations of its own', async () => {
+  it('has no annotations by default', async () => {
     expect((await render()).get('Service', SERVICE).metadata.annotations).toBeUndefined();
   });
 
-  it('takes annotations', async () => {
+  it('accepts annotations', async () => {
     const annotations = { 'service.beta.kubernetes.io/aws-load-balancer-type': 'external' };
     const manifests = await render({ service: { type: 'LoadBalancer', annotations } });
     expect(manifests.get('Service', SERVICE).metadata.annotations).toEqual(annotations);
   });
 
-  it('has the annotations that its ingress controller reads there, of which the user may have others', async () => {
+  it('has the annotations that its ingress controller reads there, which the user can override', async () => {
     const manifests = await render({
       ingress: { enabled: true, controller: 'haproxy' },
       sessionAffinity: { mode: 'cookie' },
@@ -41,7 +41,7 @@ describe('the Service', () => {
     });
   });
 
-  it.each(['Cluster', 'Local'])('takes externalTrafficPolicy %s', async (externalTrafficPolicy) => {
+  it.each(['Cluster', 'Local'])('accepts externalTrafficPolicy %s', async (externalTrafficPolicy) => {
     const manifests = await render({ service: { type: 'LoadBalancer', externalTrafficPolicy } });
     expect(manifests.get('Service', SERVICE).spec.externalTrafficPolicy).toBe(externalTrafficPolicy);
   });
@@ -51,13 +51,13 @@ describe('the Service', () => {
     expect(manifests.get('Service', SERVICE).spec).not.toHaveProperty('externalTrafficPolicy');
   });
 
-  it('refuses externalTrafficPolicy where no traffic comes from outside', async () => {
+  it('refuses externalTrafficPolicy if no traffic comes from outside', async () => {
     expect(await refusal({ service: { externalTrafficPolicy: 'Local' } })).toContain(
       'service.externalTrafficPolicy: a Service of type ClusterIP takes no traffic from outside',
     );
   });
 
-  it('refuses another externalTrafficPolicy', async () => {
+  it('refuses an unknown externalTrafficPolicy', async () => {
     expect(await refusal({ service: { type: 'NodePort', externalTrafficPolicy: 'local' } })).toContain(
       'externalTrafficPolicy',
     );

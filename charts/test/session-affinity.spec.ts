@@ -30,7 +30,7 @@ describe('sessionAffinity.mode', () => {
     expect((await render()).get('Service', SERVICE).spec).not.toHaveProperty('sessionAffinity');
   });
 
-  it('refuses a word that it does not know', async () => {
+  it('refuses an unknown mode', async () => {
     expect(await refusal({ sessionAffinity: { mode: 'sticky' } })).toContain('mode');
   });
 
@@ -40,7 +40,7 @@ describe('sessionAffinity.mode', () => {
     expect(spec.sessionAffinityConfig.clientIP.timeoutSeconds).toBe(10_800);
   });
 
-  it('clientIP takes another time, up to the day that Kubernetes allows', async () => {
+  it('clientIP accepts another timeout, up to the day that Kubernetes allows', async () => {
     const sessionAffinity = { mode: 'clientIP', clientIP: { timeoutSeconds: 86_400 } };
     const { spec } = (await render({ sessionAffinity })).get('Service', SERVICE);
     expect(spec.sessionAffinityConfig.clientIP.timeoutSeconds).toBe(86_400);
@@ -52,9 +52,9 @@ describe('sessionAffinity.mode', () => {
     expect((await withCookie('nginx')).get('Service', SERVICE).spec).not.toHaveProperty('sessionAffinity');
   });
 
-  it('cookie needs something that sets one', async () => {
+  it('cookie needs a proxy that sets it', async () => {
     expect(await refusal({ sessionAffinity: { mode: 'cookie' } })).toContain(
-      'a Service knows no cookies; a proxy sets them. Set ingress.enabled or gateway.enabled',
+      'a Service does not support cookies; a proxy sets them. Set ingress.enabled or gateway.enabled',
     );
   });
 
@@ -66,7 +66,7 @@ describe('sessionAffinity.mode', () => {
 });
 
 describe('sessionAffinity.cookie', () => {
-  it.each(INGRESS_CONTROLLERS)('is taken as it is by default for %s', async (controller) => {
+  it.each(INGRESS_CONTROLLERS)('has defaults that work for %s', async (controller) => {
     await expect(withCookie(controller)).resolves.toBeDefined();
   });
 
@@ -75,7 +75,7 @@ describe('sessionAffinity.cookie', () => {
     ['traefik', 'traefik.ingress.kubernetes.io/service.sticky.cookie.name'],
     ['haproxy', 'haproxy.org/cookie-persistence'],
     ['haproxy-ingress', 'haproxy-ingress.github.io/session-cookie-name'],
-  ] as const)('takes a name for %s', async (controller, annotation) => {
+  ] as const)('has a configurable name for %s', async (controller, annotation) => {
     expect(annotationsOf(await withCookie(controller))[annotation]).toBe('route');
     expect(annotationsOf(await withCookie(controller, { name: 'pod' }))[annotation]).toBe('pod');
   });
@@ -83,16 +83,16 @@ describe('sessionAffinity.cookie', () => {
   it.each([
     ['nginx', 'nginx.ingress.kubernetes.io/session-cookie-max-age'],
     ['traefik', 'traefik.ingress.kubernetes.io/service.sticky.cookie.maxage'],
-  ] as const)('takes an age for %s, and by default lasts as long as the browser', async (controller, annotation) => {
+  ] as const)('has a configurable age for %s, and is a session cookie by default', async (controller, annotation) => {
     expect(annotationsOf(await withCookie(controller))).not.toHaveProperty([annotation]);
-    // As a number of more than six digits, which Helm would print as 3.1536e+07.
+    // Helm would print a number of more than six digits as 3.1536e+07.
     expect(annotationsOf(await withCookie(controller, { maxAge: 31_536_000 }))[annotation]).toBe('31536000');
   });
 
   it.each([
     ['nginx', 'nginx.ingress.kubernetes.io/session-cookie-samesite', ['Lax', 'Strict', 'None']],
     ['traefik', 'traefik.ingress.kubernetes.io/service.sticky.cookie.samesite', ['lax', 'strict', 'none']],
-  ] as const)('takes SameSite for %s', async (controller, annotation, [lax, strict, none]) => {
+  ] as const)('has a configurable SameSite for %s', async (controller, annotation, [lax, strict, none]) => {
     expect(annotationsOf(await withCookie(controller))[annotation]).toBe(lax);
     expect(annotationsOf(await withCookie(controller, { sameSite: 'Strict' }))[annotation]).toBe(strict);
     expect(annotationsOf(await withCookie(controller, { sameSite: 'None', secure: true }))[annotation]).toBe(none);
@@ -101,7 +101,7 @@ describe('sessionAffinity.cookie', () => {
   it.each([
     ['nginx', 'nginx.ingress.kubernetes.io/session-cookie-secure'],
     ['traefik', 'traefik.ingress.kubernetes.io/service.sticky.cookie.secure'],
-  ] as const)('is for TLS only where there is TLS, or as it is told, for %s', async (controller, annotation) => {
+  ] as const)('is Secure if there is TLS, unless configured otherwise, for %s', async (controller, annotation) => {
     const tls = { enabled: true };
     expect(annotationsOf(await withCookie(controller))[annotation]).toBe('false');
     expect(annotationsOf(await withCookie(controller, {}, { tls }))[annotation]).toBe('true');
@@ -109,7 +109,7 @@ describe('sessionAffinity.cookie', () => {
     expect(annotationsOf(await withCookie(controller, { secure: false }, { tls }))[annotation]).toBe('false');
   });
 
-  it('of haproxy-ingress has its attributes among keywords', async () => {
+  it('of haproxy-ingress has its attributes in keywords', async () => {
     const keywords = 'haproxy-ingress.github.io/session-cookie-keywords';
     const sameSite = 'haproxy-ingress.github.io/session-cookie-same-site';
     expect(annotationsOf(await withCookie('haproxy-ingress'))).not.toHaveProperty([keywords]);
@@ -118,7 +118,7 @@ describe('sessionAffinity.cookie', () => {
     );
     const crossSite = annotationsOf(await withCookie('haproxy-ingress', { secure: true, sameSite: 'None' }));
     expect(crossSite[sameSite]).toBe('true');
-    // The key above adds Secure itself.
+    // The same-site key adds Secure itself.
     expect(crossSite).not.toHaveProperty([keywords]);
   });
 
@@ -129,7 +129,7 @@ describe('sessionAffinity.cookie', () => {
     );
   });
 
-  it('of Google and AWS takes an age', async () => {
+  it('of Google and AWS has a configurable age', async () => {
     const gke = await withCookie('gke', { maxAge: 3_600 });
     expect(gke.get('BackendConfig').spec.sessionAffinity.affinityCookieTtlSec).toBe(3_600);
     const alb = annotationsOf(await withCookie('alb', { maxAge: 3_600 }));
@@ -138,7 +138,7 @@ describe('sessionAffinity.cookie', () => {
     );
   });
 
-  it('of Envoy Gateway takes all, and an age of any number of digits', async () => {
+  it('of Envoy Gateway supports all settings, and an age of any number of digits', async () => {
     expect(await envoyCookie({})).toEqual({ name: 'route', ttl: '0s', attributes: { SameSite: 'Lax' } });
     expect(await envoyCookie({ name: 'pod', maxAge: 604_800, secure: true, sameSite: 'None' })).toEqual({
       name: 'pod',
@@ -163,7 +163,7 @@ describe('sessionAffinity.cookie', () => {
     ['azure', { maxAge: 60 }],
     ['azure', { secure: true }],
     ['azure', { sameSite: 'Strict' }],
-  ] as const)('is refused for %s where the controller has no setting for %j', async (controller, cookie) => {
+  ] as const)('is refused for %s, which has no setting for %j', async (controller, cookie) => {
     expect(await refusalOfCookie(controller, cookie)).toContain(
       `sessionAffinity.cookie.${Object.keys(cookie)[0]}: ${controller} has no setting for it.`,
     );
@@ -172,13 +172,16 @@ describe('sessionAffinity.cookie', () => {
   it.each([
     ['gke', 1_209_601],
     ['alb', 604_801],
-  ] as const)('is refused for %s where it is to live longer than the balancer allows', async (controller, maxAge) => {
-    expect(await refusalOfCookie(controller, { maxAge })).toContain(
-      `sessionAffinity.cookie.maxAge: ${controller} takes at most ${maxAge - 1} seconds`,
-    );
-  });
+  ] as const)(
+    'is refused for %s if it should live longer than the load balancer allows',
+    async (controller, maxAge) => {
+      expect(await refusalOfCookie(controller, { maxAge })).toContain(
+        `sessionAffinity.cookie.maxAge: ${controller} supports at most ${maxAge - 1} seconds`,
+      );
+    },
+  );
 
-  it('of a Gateway at Google has a name that cannot be chosen', async () => {
+  it('of a Google Gateway has a fixed name', async () => {
     const sessionAffinity = { mode: 'cookie', cookie: { name: 'pod' } };
     expect(await refusal({ gateway: gatewayOf('gke'), sessionAffinity })).toContain('sessionAffinity.cookie.name: gke');
   });
@@ -198,33 +201,36 @@ describe('sessionAffinity.cookie', () => {
   );
 });
 
-describe("the age at which Google's load balancer cuts a connection", () => {
+describe("the age at which Google's load balancer ends a connection", () => {
   it.each([
     ['an Ingress', { ingress: ingressOf('gke') }],
     ['a Gateway', { gateway: gatewayOf('gke') }],
-  ])('is one that the gateway moves its clients before, for %s', async (_, values) => {
+  ])('is above the age at which the gateway moves its clients, for %s', async (_, values) => {
     const manifests = await render({ ...values, timeouts: { read: 7_200, drain: 60 } });
     expect(ageOf(manifests)).toBe(6_420);
     expect(ageOf(manifests)).toBeLessThan(7_200 - 60);
   });
 
-  it('leaves other controllers without such an age', async () => {
+  it('does not apply to other controllers', async () => {
     expect(ageOf(await render({ ingress: ingressOf('nginx') }))).toBeUndefined();
     expect(ageOf(await render())).toBeUndefined();
   });
 
-  it("is kept away from by the user's own age too", async () => {
+  it('does not change a lower age that the user configured', async () => {
     const connection = { maxAge: 1_800 };
     expect(ageOf(await render({ ingress: ingressOf('gke'), config: { connection } }))).toBe(1_800);
   });
 
-  it.each([0, 3_570, 3_600, 86_400])('refuses an age of %i s, at which the balancer would be first', async (maxAge) => {
-    expect(await refusal({ ingress: ingressOf('gke'), config: { connection: { maxAge } } })).toContain(
-      "config.connection.maxAge: Google's load balancer cuts every connection at the age of timeouts.read (3600 s)",
-    );
-  });
+  it.each([0, 3_570, 3_600, 86_400])(
+    'refuses a maxAge of %i s, because the load balancer would be first',
+    async (maxAge) => {
+      expect(await refusal({ ingress: ingressOf('gke'), config: { connection: { maxAge } } })).toContain(
+        "config.connection.maxAge: Google's load balancer ends every connection at the age of timeouts.read (3600 s)",
+      );
+    },
+  );
 
-  it('refuses a limit that leaves no time to move', async () => {
+  it('refuses a timeout that leaves no time to move', async () => {
     expect(await refusal({ ingress: ingressOf('gke'), timeouts: { read: 30 } })).toContain('raise timeouts.read');
   });
 });

@@ -45,7 +45,7 @@ async function deploy(config: SkaffoldConfig): Promise<Manifests> {
   );
 }
 
-/** The value that a path such as `image.tag` names in the chart; undefined where it has none. */
+/** The chart's value at a path such as `image.tag`; undefined if there is none. */
 function chartValue(path: string): unknown {
   const values: unknown = parse(readFileSync(`${ROOT}/charts/holdfast/values.yaml`, 'utf8'));
   return path.split('.').reduce((value, key) => (value as Record<string, unknown> | undefined)?.[key], values);
@@ -67,7 +67,7 @@ describe.each(PROFILES.map((profiles) => ({ profiles, name: profiles.join(',') |
       if (target !== undefined) expect(readFileSync(`${ROOT}/${dockerfile}`, 'utf8')).toContain(` AS ${target}\n`);
     });
 
-    it('sets values that the chart has', () => {
+    it('sets values that exist in the chart', () => {
       const paths = Object.keys({ ...release.setValueTemplates, ...release.setValues });
       expect(paths.length).toBeGreaterThan(0);
       for (const path of paths) expect(chartValue(path), path).toBeDefined();
@@ -80,7 +80,7 @@ describe.each(PROFILES.map((profiles) => ({ profiles, name: profiles.join(',') |
       expect(image).toBe(`${artifact.image}${pinned}`);
     });
 
-    it('verifies what it deploys', async () => {
+    it('verifies the deployed release', async () => {
       const manifests = await deploy(config);
       const { container: test, executionMode } = only(config.verify);
       const args = Object.fromEntries(test.args.map((arg) => arg.replace('--', '').split('=', 2)));
@@ -116,7 +116,7 @@ describe('the inner loop', () => {
     expect(profile?.activation).toEqual([{ command: 'dev' }]);
   });
 
-  it('syncs the sources of the gateway and of what it imports, to where the image has them', () => {
+  it("syncs the sources of the gateway and its dependencies to the image's folders", () => {
     for (const { src, dest } of artifact.sync?.manual ?? []) {
       const files = globSync(src, { cwd: ROOT });
       expect(files.length, src).toBeGreaterThan(0);
@@ -126,7 +126,7 @@ describe('the inner loop', () => {
     expect(readFileSync(`${ROOT}/Dockerfile`, 'utf8')).toContain('WORKDIR /app');
   });
 
-  it('lets files be written, and forwards port 8000', async () => {
+  it('allows files to be written, and forwards port 8000', async () => {
     const manifests = await deploy(config);
     const [container] = manifests.deployment.spec.template.spec.containers;
     expect(container.securityContext.readOnlyRootFilesystem).toBe(false);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { refusal, render } from './support/helm.ts';
 
 describe('a stopping pod', () => {
-  it('gets as long as preStop, settle, drain and margin take together', async () => {
+  it('has a grace period of preStop, settle, drain and margin together', async () => {
     const manifests = await render({ timeouts: { preStop: 3, settle: 10.2, drain: 20, margin: 4 } });
     const pod = manifests.deployment.spec.template.spec;
     expect(pod.terminationGracePeriodSeconds).toBe(38);
@@ -10,7 +10,7 @@ describe('a stopping pod', () => {
     expect(manifests.get('ConfigMap', 'test-holdfast').data?.['config.yaml']).toContain('settle: 10.2\n  window: 20\n');
   });
 
-  it('may get more, never less', async () => {
+  it('can have more time, never less', async () => {
     const { deployment } = await render({ terminationGracePeriodSeconds: 60 });
     expect(deployment.spec.template.spec.terminationGracePeriodSeconds).toBe(60);
     expect(await refusal({ terminationGracePeriodSeconds: 59 })).toContain(
@@ -23,7 +23,7 @@ describe('a stopping pod', () => {
     expect(deployment.spec.template.spec.containers[0]).not.toHaveProperty('lifecycle');
   });
 
-  it('settles for as long as proxies take to notice', async () => {
+  it('settles at least as long as proxies take to notice', async () => {
     expect(await refusal({ timeouts: { settle: 9.9 } })).toContain(
       'timeouts.settle: expected at least 10 s, which is probes.readiness.periodSeconds × failureThreshold',
     );
@@ -35,7 +35,7 @@ describe('a stopping pod', () => {
     ['drain', { settle: 5 }, 'use timeouts.settle and timeouts.drain'],
     ['port', 9000, 'use service.port'],
     ['managementPort', 9001, 'it is 8001'],
-  ])('is not told otherwise by config.%s', async (member, value, message) => {
+  ])('cannot be configured by config.%s', async (member, value, message) => {
     const said = await refusal({ config: { [member]: value } });
     expect(said).toContain(`config.${member}: the chart sets it`);
     expect(said).toContain(message);

@@ -13,11 +13,11 @@ const CASES: Readonly<Record<string, ValueCase>> = { ...core, ...traffic };
 describe('each value', async () => {
   const chartValues = readChartValues(await readFile(join(CHART, 'values.yaml'), 'utf8'));
 
-  it('is tried here', () => {
+  it('has a test case', () => {
     expect(Object.keys(CASES).toSorted()).toEqual(pathsOf(chartValues).toSorted());
   });
 
-  it.concurrent.each(Object.entries(CASES))('%s does what it is for', async (path, example) => {
+  it.concurrent.each(Object.entries(CASES))('%s has its effect', async (path, example) => {
     const { value, with: others = {} } = example;
     const values = set(others, path.split('.'), value);
     if ('refused' in example) {

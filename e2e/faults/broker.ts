@@ -24,7 +24,7 @@ async function redisPod(scene: Scene): Promise<{ name: string; address: string; 
 
 export const BROKER: readonly Fault[] = [
   {
-    name: 'Redis killed, and back without its data',
+    name: 'Redis killed and restarted without its data',
     cost: 'gap',
     async inject(scene) {
       const before = await redisPod(scene);
@@ -37,7 +37,7 @@ export const BROKER: readonly Fault[] = [
     },
   },
   {
-    name: `Redis unreachable for ${UNREACHABLE_SECONDS} s by one pod, and for ${SILENT_SECONDS} s by all`,
+    name: `Redis unreachable for ${UNREACHABLE_SECONDS} s from one pod, and for ${SILENT_SECONDS} s from all`,
     cost: 'pause',
     async inject(scene) {
       const namespace = scene.release.namespace.name;

@@ -21,8 +21,8 @@ function wrongClock(name: string, clockOffset: number): Fault {
 }
 
 export const ENVIRONMENT: readonly Fault[] = [
-  wrongClock('clients and tokens a minute ahead', CLOCK_OFFSET_SECONDS),
-  wrongClock('clients and tokens a minute behind', -CLOCK_OFFSET_SECONDS),
+  wrongClock('clocks of clients and tokens a minute ahead', CLOCK_OFFSET_SECONDS),
+  wrongClock('clocks of clients and tokens a minute behind', -CLOCK_OFFSET_SECONDS),
   {
     name: 'the ingress controller restarted',
     cost: 'reconnect',

@@ -47,10 +47,10 @@ export function expectSurvived(fault: Fault, report: RunReport, watch: PodWatch)
   const { cost } = fault;
   const { verdict, burst } = report;
   const { examples } = verdict;
-  const { lost, doubled, misordered, wrong, behind, disconnected, unsound, mostGaps, toldAsLost } = verdict;
-  expect({ lost, doubled, misordered, wrong, behind, disconnected, unsound, examples }).toEqual({
+  const { lost, duplicated, misordered, wrong, behind, disconnected, unsound, mostGaps, reportedLost } = verdict;
+  expect({ lost, duplicated, misordered, wrong, behind, disconnected, unsound, examples }).toEqual({
     lost: 0,
-    doubled: 0,
+    duplicated: 0,
     misordered: 0,
     wrong: 0,
     behind: 0,
@@ -65,7 +65,7 @@ export function expectSurvived(fault: Fault, report: RunReport, watch: PodWatch)
       clientsWithGaps: verdict.clients,
     });
   } else {
-    expect({ mostGaps, toldAsLost }).toEqual({ mostGaps: 0, toldAsLost: 0 });
+    expect({ mostGaps, reportedLost }).toEqual({ mostGaps: 0, reportedLost: 0 });
   }
   if (cost === 'nothing') expect(report.publishers.failedFirst, 'no publish has to be repeated').toEqual({});
   fault.expect?.(report, watch);

@@ -67,7 +67,7 @@ export const ROLLOUTS: readonly Fault[] = [
     },
   },
   {
-    name: 'new pods that fill up by the age of connections',
+    name: 'new pods filled up by the maximum age of connections',
     cost: 'nothing',
     values: { config: { connection: { maxAge: MAX_AGE_SECONDS } } },
     movesClients: true,

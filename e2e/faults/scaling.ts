@@ -26,7 +26,7 @@ const VALUES: Values = {
 
 export const SCALING: readonly Fault[] = [
   {
-    name: 'the autoscaler adding pods by CPU load, and taking them away one by one',
+    name: 'the autoscaler adding pods by CPU load, and removing them one by one',
     cost: 'nothing',
     values: VALUES,
     async inject(scene, watch, load) {

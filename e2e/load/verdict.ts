@@ -23,12 +23,12 @@ export interface Verdict {
   readonly delivered: number;
   /** Acknowledged, never delivered, and nobody was told. */
   readonly lost: number;
-  readonly doubled: number;
+  readonly duplicated: number;
   readonly misordered: number;
   /** Delivered with another content than was acknowledged at this position. */
   readonly wrong: number;
   /** Acknowledged and not delivered, but the client was told of a gap in its place. */
-  readonly toldAsLost: number;
+  readonly reportedLost: number;
   /** The most gaps that one client was told. */
   readonly mostGaps: number;
   readonly clientsWithGaps: number;
@@ -52,7 +52,7 @@ export interface Verdict {
 const MAX_EXAMPLES = 10;
 
 /**
- * Judges the journals of a run: promises 1 to 5 of the design.
+ * Judges the journals of a run: promises 1 to 5 of docs/promises.md.
  *
  * @param from when the run began, and `to` when it ended, in ms since the Unix epoch.
  */
@@ -69,7 +69,7 @@ export function judge(
       examples.push(`${journal.kind} client ${journal.id}, ${journal.channel}: ${text}`);
   };
 
-  const sum = { delivered: 0, lost: 0, doubled: 0, misordered: 0, wrong: 0, toldAsLost: 0 };
+  const sum = { delivered: 0, lost: 0, duplicated: 0, misordered: 0, wrong: 0, reportedLost: 0 };
   let mostGaps = 0;
   let clientsWithGaps = 0;
   let behind = 0;
@@ -85,7 +85,7 @@ export function judge(
   for (const journal of journals) {
     const expected = byChannel.get(journal.channel) ?? [];
     const stream = judgeStream(journal, expected, (text) => example(journal, text));
-    for (const name of ['delivered', 'lost', 'doubled', 'misordered', 'wrong', 'toldAsLost'] as const) {
+    for (const name of ['delivered', 'lost', 'duplicated', 'misordered', 'wrong', 'reportedLost'] as const) {
       sum[name] += stream[name];
     }
     mostGaps = Math.max(mostGaps, stream.gaps);
@@ -190,10 +190,10 @@ export function worstBurst(
 interface StreamVerdict {
   delivered: number;
   lost: number;
-  doubled: number;
+  duplicated: number;
   misordered: number;
   wrong: number;
-  toldAsLost: number;
+  reportedLost: number;
   gaps: number;
 }
 
@@ -203,7 +203,7 @@ function judgeStream(
   acknowledged: readonly Acknowledged[],
   example: (text: string) => void,
 ): StreamVerdict {
-  const verdict = { delivered: 0, lost: 0, doubled: 0, misordered: 0, wrong: 0, toldAsLost: 0, gaps: 0 };
+  const verdict = { delivered: 0, lost: 0, duplicated: 0, misordered: 0, wrong: 0, reportedLost: 0, gaps: 0 };
   if (start === undefined) {
     verdict.lost = acknowledged.length;
     example('never subscribed');
@@ -224,7 +224,7 @@ function judgeStream(
     verdict.delivered += 1;
     const place = placeOf(entry);
     if (places.has(place) || texts.has(`${entry.epoch} ${entry.text}`)) {
-      verdict.doubled += 1;
+      verdict.duplicated += 1;
       example(`"${entry.text}" twice, at ${describe(entry)}`);
     } else if (entry.epoch !== at.epoch || entry.offset !== at.offset + 1) {
       verdict.misordered += 1;
@@ -242,7 +242,7 @@ function judgeStream(
   for (const publish of acknowledged) {
     if (places.has(placeOf(publish)) || isBefore(publish, start)) continue;
     if (gaps.some((gap) => covers(gap, publish))) {
-      verdict.toldAsLost += 1;
+      verdict.reportedLost += 1;
     } else {
       verdict.lost += 1;
       example(`"${publish.text}" lost, at ${describe(publish)}`);

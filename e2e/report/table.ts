@@ -4,28 +4,28 @@ const COLUMNS = [
   'Fault',
   'Messages',
   'Lost',
-  'Doubled',
+  'Duplicated',
   'Out of order',
-  'Told as lost',
-  'Without a socket, library',
-  'Without a socket, plain',
+  'Reported as lost',
+  'No socket, library',
+  'No socket, plain',
   'Moves per client',
   'Delivery p50 / p99 / max',
 ] as const;
 
-/** A Markdown table with a line for each fault. */
+/** A Markdown table with one row per fault. */
 export function table(records: readonly FaultRecord[]): string {
   const rows = records.map(({ fault, report: { verdict } }) => {
-    const { acknowledged, lost, doubled, misordered, toldAsLost, interruption, moves, latency, clients } = verdict;
+    const { acknowledged, lost, duplicated, misordered, reportedLost, interruption, moves, latency, clients } = verdict;
     return [
       fault,
       acknowledged,
       lost,
-      doubled,
+      duplicated,
       misordered,
       verdict.clientsWithGaps === 0
         ? 0
-        : `${toldAsLost}, a gap told to ${verdict.clientsWithGaps} of ${clients} clients`,
+        : `${reportedLost}, a gap reported to ${verdict.clientsWithGaps} of ${clients} clients`,
       interrupted(interruption.library),
       interrupted(interruption.plain),
       moves.mean.toFixed(2),
@@ -36,6 +36,6 @@ export function table(records: readonly FaultRecord[]): string {
 }
 
 function interrupted({ clients, p50, max }: { clients: number; p50: number; max: number }): string {
-  if (clients === 0) return 'nobody';
+  if (clients === 0) return 'none';
   return `${clients} clients, ${p50 > 0 ? `half of all ${Math.round(p50)} ms or more, ` : ''}at most ${Math.round(max)} ms`;
 }

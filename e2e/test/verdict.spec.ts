@@ -45,7 +45,7 @@ function judged(acknowledged: readonly Acknowledged[], changes: Changes): Verdic
   return judge([journal(changes)], acknowledged, TIMES);
 }
 
-const FINE = { lost: 0, doubled: 0, misordered: 0, wrong: 0, behind: 0, disconnected: 0, unsound: 0, mostGaps: 0 };
+const FINE = { lost: 0, duplicated: 0, misordered: 0, wrong: 0, behind: 0, disconnected: 0, unsound: 0, mostGaps: 0 };
 
 describe('the judge of a run', () => {
   const all = published(5);
@@ -72,20 +72,20 @@ describe('the judge of a run', () => {
 
   it('counts a message in whose place a gap was told as told', () => {
     const entries = everything.toSpliced(2, 1, gap('a', 3));
-    expect(judged(all, { told: entries })).toMatchObject({ ...FINE, toldAsLost: 1, mostGaps: 1 });
+    expect(judged(all, { told: entries })).toMatchObject({ ...FINE, reportedLost: 1, mostGaps: 1 });
   });
 
   it('counts what an ended epoch took along as told, and what the next one lost as lost', () => {
     const next = published(3, 'b');
     const entries = [...everything.slice(0, 3), gap('b', 0), ...next.toSpliced(1, 1).map((publish) => told(publish))];
-    expect(judged([...all, ...next], { told: entries })).toMatchObject({ toldAsLost: 2, lost: 1, mostGaps: 1 });
+    expect(judged([...all, ...next], { told: entries })).toMatchObject({ reportedLost: 2, lost: 1, mostGaps: 1 });
   });
 
   it.each([
     ['at its own position again', [...everything, second]],
     ['at another position', [...everything, { ...second, offset: 6 }]],
   ])('finds a message that came twice, %s', (_, entries) => {
-    expect(judged(all, { told: entries })).toMatchObject({ doubled: 1 });
+    expect(judged(all, { told: entries })).toMatchObject({ duplicated: 1 });
   });
 
   it('finds two messages that changed places', () => {

@@ -62,7 +62,7 @@ describe('by its default settings a gateway', () => {
     vi.spyOn(performance, 'now').mockImplementation(() => clock);
     const pod = await Pod.start();
     pod.dispatcher.serve({ ping: () => ({}) });
-    connections = new Connections(pod.config, pod.metrics, pod.dispatcher, pod.memory);
+    connections = new Connections(pod.config, pod.metrics, pod.dispatcher, pod.memory, pod.senders);
     connections.onModuleInit();
     onTestFinished(() => {
       connections.onApplicationShutdown();

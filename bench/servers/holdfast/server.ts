@@ -17,6 +17,8 @@ const CONFIG = {
     connectionRate: { perPod: UNREACHED },
     frames: UNREACHED,
     bytes: UNREACHED,
+    userFrames: UNREACHED,
+    userBytes: UNREACHED,
     publishes: UNREACHED,
     apiRequests: UNREACHED,
   },

@@ -1,6 +1,6 @@
 {{/*
-Up at once: a storm of reconnecting clients does not wait. Down by one pod per stop of a pod, as each moves all its clients to the
-others. 1800 s is the longest period that Kubernetes takes.
+Scales up at once, because reconnecting clients do not wait. Scales down by one pod in the time that a pod takes to stop, because each moves all
+its clients to the others. 1800 s is the longest period that Kubernetes accepts.
 */}}
 {{- define "holdfast.scalingBehavior" -}}
 {{- if .Values.autoscaling.behavior }}

@@ -1,4 +1,4 @@
-{{/* The gateway's configuration file: `config`, and what the chart must know. */}}
+{{/* The gateway's configuration file: `config`, and the settings that the chart derives. */}}
 {{- define "holdfast.config" -}}
 {{- $drain := dict "settle" .Values.timeouts.settle "window" .Values.timeouts.drain }}
 {{- $defaults := dict }}
@@ -8,8 +8,8 @@
 {{- end }}
 
 {{/*
-What pods must be restarted for: the configuration, and the broker's address. Never a secret: a URL counts without its user and
-password, and the files of secrets are read again when they change.
+The values whose change restarts the pods: the configuration, and the broker's address. Never a secret: a URL is compared without its user and
+password, and files of secrets are read again when they change.
 */}}
 {{- define "holdfast.configChecksum" -}}
 {{- $address := regexReplaceAll "://.*@" .Values.broker.url "://" }}

@@ -2,7 +2,7 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* What the objects are named after: short enough for the longest suffix, "-headless", and for a pod's name. */}}
+{{/* The base name of the objects: short enough for the longest suffix, "-headless", and for a pod's name. */}}
 {{- define "holdfast.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride }}
 {{- $fullname := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
@@ -39,14 +39,14 @@ app.kubernetes.io/part-of: {{ include "holdfast.name" . }}
 {{- end }}
 {{- end }}
 
-{{/* What picks the gateway's pods. A Deployment's selector cannot change: neither may this. */}}
+{{/* Selects the gateway's pods. Must never change, because a Deployment's selector cannot change. */}}
 {{- define "holdfast.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "holdfast.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: gateway
 {{- end }}
 
-{{/* An image of { registry, repository, tag, digest }. */}}
+{{/* The image reference for { registry, repository, tag, digest }. */}}
 {{- define "holdfast.imageReference" -}}
 {{- $reference := printf "%s/%s" .registry .repository | trimPrefix "/" }}
 {{- ternary (printf "%s@%s" $reference .digest) (printf "%s:%s" $reference .tag) (ne .digest "") }}
@@ -57,14 +57,14 @@ app.kubernetes.io/component: gateway
 {{- include "holdfast.imageReference" (merge (dict "tag" $tag) .Values.image) }}
 {{- end }}
 
-{{/* From the decision to stop a pod to its end, in whole seconds. */}}
+{{/* The time from the decision to stop a pod to its end, in whole seconds. */}}
 {{- define "holdfast.stopSeconds" -}}
 {{- with .Values.timeouts }}
 {{- ceil (addf .preStop .settle .drain .margin) | int64 }}
 {{- end }}
 {{- end }}
 
-{{/* For how long a load balancer has to leave a stopping pod's connections alone, in whole seconds. */}}
+{{/* How long a load balancer must keep a stopping pod's connections, in whole seconds. */}}
 {{- define "holdfast.drainSeconds" -}}
 {{- with .Values.timeouts }}
 {{- ceil (addf .preStop .settle .drain) | int64 }}
@@ -75,12 +75,12 @@ app.kubernetes.io/component: gateway
 {{- default (include "holdfast.stopSeconds" .) .Values.terminationGracePeriodSeconds | int64 }}
 {{- end }}
 
-{{/* How many pods there are at least. */}}
+{{/* The minimum number of pods. */}}
 {{- define "holdfast.minReplicas" -}}
 {{- ternary .Values.autoscaling.minReplicas .Values.replicaCount .Values.autoscaling.enabled | int64 }}
 {{- end }}
 
-{{/* Whether the chat page is served at /: as the gateway decides it. */}}
+{{/* Whether the chat page is served at /, by the gateway's own rule. */}}
 {{- define "holdfast.demo" -}}
 {{- $development := eq (dig "mode" "production" .Values.config) "development" }}
 {{- if dig "demo" $development .Values.config }}true{{ end }}

@@ -12,7 +12,7 @@
 {{- end }}
 {{- end }}
 
-{{/* The ports of the broker, as a JSON list: those that are set, else those in its URL, which may name several hosts, else 6379. */}}
+{{/* The ports of the broker, as a JSON list: the configured ones, or those in its URL, which may contain several hosts, or 6379. */}}
 {{- define "holdfast.brokerPorts" -}}
 {{- $ports := .Values.networkPolicy.egress.broker.ports }}
 {{- if not $ports }}

@@ -1,4 +1,4 @@
-{{/* The variables of the gateway's container, as a JSON list: those of `extraEnv` win. */}}
+{{/* The environment variables of the gateway's container, as a JSON list; `extraEnv` takes precedence. */}}
 {{- define "holdfast.env" -}}
 {{- $extra := dict }}
 {{- range .Values.extraEnv }}
@@ -22,7 +22,7 @@
 {{- concat $kept .Values.extraEnv | toJson }}
 {{- end }}
 
-{{/* The volume of the gateway's secrets. A projection follows changes, which a subPath would not. */}}
+{{/* The volume of the gateway's secrets. A projected volume is updated when a Secret changes; a subPath mount is not. */}}
 {{- define "holdfast.secretsVolume" -}}
 name: secrets
 projected:
@@ -38,7 +38,7 @@ projected:
     {{- end }}
 {{- end }}
 
-{{/* A list of topologySpreadConstraints, each on a line of its own. */}}
+{{/* A list of topologySpreadConstraints, one per line. */}}
 {{- define "holdfast.topologySpread" -}}
 {{- range $topologyKey, $whenUnsatisfiable := dict "topology.kubernetes.io/zone" .Values.topologySpread.zones "kubernetes.io/hostname" .Values.topologySpread.hosts }}
 {{- if ne $whenUnsatisfiable "off" }}

@@ -4,7 +4,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: redis
 {{- end }}
 
-{{/* The bytes of a quantity of memory, such as 256Mi or 1G. */}}
+{{/* Converts a quantity of memory, such as 256Mi or 1G, to bytes. */}}
 {{- define "holdfast.bytes" -}}
 {{- $units := dict "" 1 "k" 1e3 "M" 1e6 "G" 1e9 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 }}
 {{- $unit := regexFind "[A-Za-z]*$" (toString .) }}
@@ -14,7 +14,7 @@ app.kubernetes.io/component: redis
 {{- mulf (trimSuffix $unit (toString .) | float64) (get $units $unit) | int64 }}
 {{- end }}
 
-{{/* What Redis may store, in bytes: below the limit of its pod, which would kill it. */}}
+{{/* Redis's maxmemory in bytes, below the memory limit of its pod, which would kill it. */}}
 {{- define "holdfast.redisMaxmemory" -}}
 {{- $limit := dig "limits" "memory" "" .Values.redis.resources }}
 {{- if not $limit }}
@@ -27,7 +27,7 @@ app.kubernetes.io/component: redis
 # The password comes from a Secret, through stdin.
 dir /data
 maxmemory {{ include "holdfast.redisMaxmemory" . }}
-# A full Redis refuses publishes; evicting would lose positions and members at random.
+# A full Redis refuses publishes; eviction would remove positions and members at random.
 maxmemory-policy noeviction
 save ""
 appendonly {{ ternary "yes" "no" .Values.redis.persistence.enabled }}

@@ -1,9 +1,9 @@
 {{/*
-How many pods an autoscaled Deployment has to be rendered with; empty, so that `replicas` is left out, wherever that is safe.
+The `replicas` of an autoscaled Deployment; empty if it is safe to omit the field.
 
-A `replicas` that Helm set and that its next manifest leaves out is removed, and a removed one defaults to 1. With server-side apply
-that is so while nobody else owns the field, so it stays what it is until the autoscaler has set it once. With client-side
-apply (Helm 3, or a release that began with it) Helm compares its manifests only, so it stays for good.
+If Helm set `replicas` and its next manifest omits it, the field is removed and defaults to 1. With server-side apply this only happens while
+nobody else owns the field, so the running count is rendered until the autoscaler has set it once. With client-side
+apply (Helm 3, or a release that began with it) Helm only compares its manifests, so the running count is always rendered.
 https://kubernetes.io/docs/reference/using-api/server-side-apply/#transferring-ownership
 */}}
 {{- define "holdfast.autoscaledReplicas" -}}

@@ -1,4 +1,4 @@
-{{/* Which broker: env (a variable of `extraEnv` names it), existing, url, external, redis or memory. */}}
+{{/* The source of the broker's URL: env (a variable in `extraEnv`), existing, url, external, redis or memory. */}}
 {{- define "holdfast.broker" -}}
 {{- $variables := list }}
 {{- range .Values.extraEnv }}
@@ -21,7 +21,7 @@
 {{- default (include "holdfast.redisName" .) .Values.redis.existingSecret }}
 {{- end }}
 
-{{/* Where the gateway's secrets come from: a JSON list of { file, variable, secret, key }. */}}
+{{/* The sources of the gateway's secrets: a JSON list of { file, variable, secret, key }. */}}
 {{- define "holdfast.secretSources" -}}
 {{- $own := include "holdfast.fullname" . }}
 {{- $sources := list }}
@@ -54,7 +54,7 @@
 {{- toJson $sources }}
 {{- end }}
 
-{{/* What the live Secret { namespace, name } holds under { key }; nothing where there is none, or Helm cannot look. */}}
+{{/* The value of { key } in the live Secret { namespace, name }; empty if there is none, or Helm cannot read from the cluster. */}}
 {{- define "holdfast.liveSecret" -}}
 {{- $live := lookup "v1" "Secret" .namespace .name | default dict }}
 {{- dig "data" .key "" $live | b64dec }}

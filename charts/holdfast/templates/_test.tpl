@@ -4,7 +4,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: test
 {{- end }}
 
-{{/* What `holdfast verify` needs to check the affinity that is on: a list of arguments. A cookie is checked where it is set, at the proxy. */}}
+{{/* The arguments with which `holdfast verify` checks the configured affinity. A cookie is checked at the proxy, which sets it. */}}
 {{- define "holdfast.verifyAffinity" -}}
 {{- $hosts := ternary .Values.ingress.hosts .Values.gateway.hostnames .Values.ingress.enabled }}
 {{- $host := default (regexReplaceAll ":[0-9]+$" .Values.test.ingressAddress "") (first $hosts) }}

@@ -1,6 +1,6 @@
 {{/*
-What the Ingress and the HTTPRoute lead to the gateway, as a list of {path, exact}. Never /health, which would tell the world about the
-broker; port 8001 is not even in the Service. The chat page is a list of its own paths, since a prefix of / would be everything.
+The paths that the Ingress and the HTTPRoute expose, as a list of {path, exact}. Never /health, which would reveal the broker's state to the
+public; port 8001 is not even in the Service. The paths of the chat page are listed individually, because a prefix of / would match everything.
 */}}
 {{- define "holdfast.routes" -}}
 - {path: /ws, exact: true}
@@ -20,9 +20,9 @@ broker; port 8001 is not even in the Service. The chat page is a list of its own
 {{- end }}
 
 {{/*
-How many proxies add the address of a client to X-Forwarded-For, if the chart knows the way that clients take and `config` does not say
-it. Empty otherwise: the gateway then limits nobody by address. Each controller adds one entry, by default or always; Google's load
-balancers add two. Behind a Service of type LoadBalancer clients could pass by the controller, and send any header that they like.
+How many proxies add an address to X-Forwarded-For, if the chart knows the path that clients take and `config` does not set
+it. Empty otherwise: the gateway then does not limit by address. Each controller adds one entry, by default or always; Google's load
+balancers add two. With a Service of type LoadBalancer clients could bypass the controller, and send any header.
 */}}
 {{- define "holdfast.trustedHops" -}}
 {{- $service := .Values.service }}
@@ -40,7 +40,7 @@ balancers add two. Behind a Service of type LoadBalancer clients could pass by t
 {{- if and .Values.clientAddresses.derive (not $isSet) (eq (len $hops) 1) }}{{ first $hops }}{{ end }}
 {{- end }}
 
-{{/* For how long a proxy with one limit for both directions leaves a silent connection alone, in seconds: neither limit is cut short. */}}
+{{/* The idle timeout of a proxy that has one for both directions, in seconds: the larger of the two limits. */}}
 {{- define "holdfast.idleSeconds" -}}
 {{- max (int64 .Values.timeouts.read) (int64 .Values.timeouts.send) }}
 {{- end }}
@@ -51,47 +51,47 @@ balancers add two. Behind a Service of type LoadBalancer clients could pass by t
 {{- if lt $seconds 100000 }}{{ $seconds }}s{{ else }}{{ div $seconds 3600 }}h{{ div (mod $seconds 3600) 60 }}m{{ mod $seconds 60 }}s{{ end }}
 {{- end }}
 
-{{/* What the client's cookie is called, which some load balancers decide themselves. */}}
+{{/* The name of the affinity cookie, which is fixed for some load balancers. */}}
 {{- define "holdfast.cookie.name" -}}
 {{- $fixed := dict "gke" "GCLB" "alb" "AWSALB" "azure" "ApplicationGatewayAffinity" }}
 {{- $controller := ternary .Values.ingress.controller .Values.gateway.controller .Values.ingress.enabled }}
 {{- get $fixed $controller | default .Values.sessionAffinity.cookie.name }}
 {{- end }}
 
-{{/* Whether the cookie is for TLS only: a browser drops such a cookie when it comes without. */}}
+{{/* Whether the cookie is Secure. A browser drops a Secure cookie that it receives without TLS. */}}
 {{- define "holdfast.cookie.secure" -}}
 {{- $secure := .Values.sessionAffinity.cookie.secure }}
 {{- if ternary .Values.tls.enabled $secure (kindIs "invalid" $secure) }}true{{ else }}false{{ end }}
 {{- end }}
 
-{{/* A line for validate.yaml, which refuses the values with all of them at once. */}}
+{{/* One line for validate.yaml, which reports all problems at once. */}}
 {{- define "holdfast.problem" }}
 {{ . }}
 {{- end }}
 
 {{/*
-What the user asks of the cookie and the controller cannot give: the controller itself would say nothing. What has its default is
-nobody's wish. Takes root, controller, and cannot: names under sessionAffinity.cookie.
+Refuses cookie settings that the controller would silently ignore. Settings with their default value are not refused. Takes root, controller,
+and cannot: names under sessionAffinity.cookie.
 */}}
 {{- define "holdfast.cookie.problems" -}}
 {{- $defaults := dict "name" "route" "maxAge" "" "secure" "" "sameSite" "Lax" }}
 {{- range $key := .cannot }}
 {{- if ne (get $.root.Values.sessionAffinity.cookie $key | default "" | toString) (get $defaults $key) }}
-{{- include "holdfast.problem" (printf "sessionAffinity.cookie.%s: %s has no setting for it. Leave it at its default, or choose another controller: README.md, \"Controllers\", says what each can do." $key $.controller) }}
+{{- include "holdfast.problem" (printf "sessionAffinity.cookie.%s: %s has no setting for it. Use the default, or choose another controller: README.md, \"Controllers\", lists what each supports." $key $.controller) }}
 {{- end }}
 {{- end }}
 {{- end }}
 
-{{/* A number above what a controller takes. Takes value (its name), number, maximum, controller. */}}
+{{/* Refuses a number above a controller's maximum. Takes value (its name), number, maximum, controller. */}}
 {{- define "holdfast.problemAbove" -}}
 {{- if gt (int64 .number) (int64 .maximum) }}
-{{- include "holdfast.problem" (printf "%s: %s takes at most %d seconds, and this is %d. Lower it." .value .controller (int64 .maximum) (int64 .number)) }}
+{{- include "holdfast.problem" (printf "%s: %s supports at most %d seconds, but this is %d. Lower it." .value .controller (int64 .maximum) (int64 .number)) }}
 {{- end }}
 {{- end }}
 
 {{/*
-The age at which the gateway asks a connection to move, in seconds, where a load balancer cuts every connection at an age of its own,
-busy or not: Google's Application Load Balancers at timeoutSec. Clients have the drain window for the move, which ends before.
+The age in seconds at which the gateway asks a connection to move, if a load balancer ends every connection at a fixed age, idle or not:
+Google's Application Load Balancers do so at timeoutSec. Clients have the drain window for the move, which ends before that age.
 https://cloud.google.com/kubernetes-engine/docs/concepts/ingress-xlb#support_for_websocket
 */}}
 {{- define "holdfast.maxConnectionAge" -}}
@@ -107,29 +107,29 @@ https://cloud.google.com/kubernetes-engine/docs/concepts/ingress-xlb#support_for
 {{- $age := dig "connection" "maxAge" $own .Values.config | toString | float64 }}
 {{- $limit := subf .Values.timeouts.read .Values.timeouts.drain }}
 {{- if or (le $age 0.0) (ge $age $limit) }}
-{{- include "holdfast.problem" (printf "config.connection.maxAge: Google's load balancer cuts every connection at the age of timeouts.read (%v s), busy or not, so that the gateway must have moved it before: more than 0 and less than timeouts.read - timeouts.drain = %v s. Leave it out to have it derived, or raise timeouts.read." .Values.timeouts.read $limit) }}
+{{- include "holdfast.problem" (printf "config.connection.maxAge: Google's load balancer ends every connection at the age of timeouts.read (%v s), idle or not, so the gateway must move it before: expected more than 0 and less than timeouts.read - timeouts.drain = %v s. Omit it to derive it, or raise timeouts.read." .Values.timeouts.read $limit) }}
 {{- end }}
 {{- end }}
 {{- end }}
 
-{{/* What is asked for in the way to the gateway and nothing in the cluster could carry out. */}}
+{{/* Refuses traffic settings that nothing in the cluster could carry out. */}}
 {{- define "holdfast.traffic.problems" -}}
 {{- $affinity := .Values.sessionAffinity }}
 {{- if and (eq .Values.service.type "ClusterIP") .Values.service.externalTrafficPolicy }}
-{{- include "holdfast.problem" "service.externalTrafficPolicy: a Service of type ClusterIP takes no traffic from outside, and Kubernetes refuses the field. Set service.type to LoadBalancer or NodePort, or leave externalTrafficPolicy empty." }}
+{{- include "holdfast.problem" "service.externalTrafficPolicy: a Service of type ClusterIP accepts no traffic from outside, and Kubernetes refuses the field. Set service.type to LoadBalancer or NodePort, or leave externalTrafficPolicy empty." }}
 {{- end }}
 {{- if and .Values.tls.enabled (not (include "holdfast.proxied" .)) }}
 {{- include "holdfast.problem" "tls.enabled: the gateway itself speaks plain HTTP; an ingress controller or a Gateway ends TLS. Set ingress.enabled or gateway.enabled, or tls.enabled to false." }}
 {{- end }}
 {{- if and .Values.tls.certManager.clusterIssuer .Values.tls.certManager.issuer }}
-{{- include "holdfast.problem" "tls.certManager: clusterIssuer and issuer exclude each other. Set the one that is to sign the certificate." }}
+{{- include "holdfast.problem" "tls.certManager: clusterIssuer and issuer are mutually exclusive. Set the one that signs the certificate." }}
 {{- end }}
 {{- if eq $affinity.mode "cookie" }}
 {{- if not (include "holdfast.proxied" .) }}
-{{- include "holdfast.problem" "sessionAffinity.mode=cookie: a Service knows no cookies; a proxy sets them. Set ingress.enabled or gateway.enabled, or sessionAffinity.mode to clientIP." }}
+{{- include "holdfast.problem" "sessionAffinity.mode=cookie: a Service does not support cookies; a proxy sets them. Set ingress.enabled or gateway.enabled, or sessionAffinity.mode to clientIP." }}
 {{- end }}
 {{- if and (eq $affinity.cookie.sameSite "None") (ne (include "holdfast.cookie.secure" .) "true") }}
-{{- include "holdfast.problem" "sessionAffinity.cookie.sameSite=None: browsers drop such a cookie without Secure. Set tls.enabled, or sessionAffinity.cookie.secure to true where TLS ends in front of the cluster." }}
+{{- include "holdfast.problem" "sessionAffinity.cookie.sameSite=None: browsers drop such a cookie without Secure. Set tls.enabled, or sessionAffinity.cookie.secure to true if TLS ends in front of the cluster." }}
 {{- end }}
 {{- end }}
 {{- if .Values.ingress.enabled }}

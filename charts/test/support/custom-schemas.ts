@@ -7,7 +7,7 @@ import { CACHE, type Tool } from './tools.ts';
 
 const run = promisify(execFile);
 
-/** The Go modules that the objects of others come from, and where in them their definitions are. */
+/** The Go modules that define the operators' objects, and the paths of the definitions. */
 const DEFINITIONS = {
   'github.com/prometheus-operator/prometheus-operator@v0.85.0': [
     'example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml',
@@ -21,7 +21,7 @@ const DEFINITIONS = {
   ],
 } as const;
 
-/** Of a schema in OpenAPI v3, what matters here. */
+/** The relevant part of an OpenAPI v3 schema. */
 interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly additionalProperties?: unknown;
@@ -39,8 +39,8 @@ interface CustomResourceDefinition {
 }
 
 /**
- * A folder with strict schemas of the objects that the chart renders for operators, as
- * `servicemonitor-monitoring-v1.json`: the one in the cache folder, else one that is made from the operators' modules.
+ * Returns a folder with strict schemas of the objects that the chart renders for operators, named like
+ * `servicemonitor-monitoring-v1.json`: from the cache, or built from the operators' modules.
  */
 export async function findCustomSchemas(): Promise<Tool> {
   const modules = Object.keys(DEFINITIONS);
@@ -50,7 +50,7 @@ export async function findCustomSchemas(): Promise<Tool> {
   const folder = await mkdtemp(join(CACHE, 'download-'));
   try {
     const { stdout } = await run('go', ['mod', 'download', '-json', ...modules], { cwd: folder, maxBuffer: 1_000_000 });
-    // One JSON object after the other.
+    // The output is a sequence of JSON objects.
     const downloads = JSON.parse(`[${stdout.replaceAll(/^\}\s*^\{/gm, '},{')}]`) as {
       Path: string;
       Version: string;
@@ -80,7 +80,7 @@ function schemasOf({ spec }: CustomResourceDefinition): [name: string, schema: o
   ]);
 }
 
-/** As JSON Schema, which takes nothing that is not named: the API server would drop it. */
+/** Converts to JSON Schema that refuses unknown properties, which the API server would drop. */
 function strict(schema: Schema): object {
   const { properties, additionalProperties, items } = schema;
   const open = additionalProperties !== undefined || schema['x-kubernetes-preserve-unknown-fields'] === true;

@@ -1,4 +1,4 @@
-/** Values that turn on whatever of the chart is off, as far as it goes together. */
+/** Values that enable every disabled feature of the chart, as far as they can be combined. */
 export const EVERYTHING = {
   commonLabels: { team: 'a' },
   image: { digest: `sha256:${'0'.repeat(64)}` },
@@ -32,7 +32,7 @@ export const EVERYTHING = {
   metrics: { serviceMonitor: { enabled: true }, prometheusRule: { enabled: true }, dashboard: { enabled: true } },
 };
 
-/** What does not go together with it. */
+/** Values that cannot be combined with the others. */
 export const KEDA = {
   autoscaling: {
     enabled: true,

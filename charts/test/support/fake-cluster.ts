@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** What the chart renders by default, or looks for. */
+/** An object that the chart renders by default, or looks up. */
 const RESOURCES = {
   'api/v1': {
     configmaps: 'ConfigMap',
@@ -22,9 +22,9 @@ type Live = {
 };
 
 /**
- * An API server that holds `objects`, all in one namespace, until the test ends: as much of it as Helm's `lookup` asks for.
+ * Starts an API server with `objects`, all in one namespace, until the test ends. It implements only what Helm's `lookup` uses.
  *
- * @returns the arguments that make `helm template` look there.
+ * @returns the arguments that make `helm template` use it.
  */
 export async function fakeCluster(objects: readonly Live[]): Promise<string[]> {
   const answers = new Map<string, object>([
@@ -75,7 +75,7 @@ function groupOf(prefix: string): object[] {
   return [{ name, versions: [groupVersion], preferredVersion: groupVersion }];
 }
 
-/** An object of the release: Helm would not touch another's. */
+/** An object of the release: Helm would not modify other objects. */
 function owned(live: Live): object {
   return {
     ...live,

@@ -9,7 +9,7 @@ declare module 'vitest' {
   }
 }
 
-/** Finds or builds what the chart's tests run, once for all of them. Only continuous integration must have it. */
+/** Finds or builds the tools of the chart's tests, once for all of them. Only required in continuous integration. */
 export default async function setup(project: TestProject): Promise<void> {
   const tools = {
     helm: await findTool('helm'),

@@ -7,7 +7,7 @@ import type { ToolName } from './tools.ts';
 
 export const CHART = fileURLToPath(new URL('../../holdfast', import.meta.url));
 
-/** A rendered Kubernetes object. Tests look where they expect something: no type of Kubernetes' own is checked here. */
+/** A rendered Kubernetes object. Kubernetes' own types are not checked here. */
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
@@ -17,7 +17,7 @@ export interface Manifest {
     readonly labels?: Record<string, string>;
     readonly annotations?: Record<string, string>;
   };
-  // oxlint-disable-next-line typescript/no-explicit-any -- every kind has another, and a wrong look fails the test
+  // oxlint-disable-next-line typescript/no-explicit-any -- each kind has a different type, and a wrong access fails the test
   readonly spec: any;
   /** Of a ConfigMap. */
   readonly data?: Readonly<Record<string, string>>;
@@ -28,7 +28,7 @@ export interface Manifest {
 export interface RenderOptions {
   readonly release?: string;
   readonly namespace?: string;
-  /** Beyond those of Helm itself, such as `monitoring.coreos.com/v1/ServiceMonitor`. */
+  /** In addition to Helm's own, such as `monitoring.coreos.com/v1/ServiceMonitor`. */
   readonly apiVersions?: readonly string[];
   readonly kubeVersion?: string;
   readonly chart?: string;
@@ -36,7 +36,7 @@ export interface RenderOptions {
   readonly args?: readonly string[];
 }
 
-/** What `helm template` renders with `values` (as `--values` would give them), in order. */
+/** The output of `helm template` with `values` (as with `--values`), in order. */
 export async function render(values: object = {}, options: RenderOptions = {}): Promise<Manifests> {
   const { release = 'test', namespace = 'test-ns', apiVersions = [], kubeVersion, chart = CHART, args = [] } = options;
   const output = await helm(
@@ -58,7 +58,7 @@ export async function render(values: object = {}, options: RenderOptions = {}): 
   return new Manifests(output);
 }
 
-/** What Helm says when it refuses `values`. */
+/** The error of Helm when it refuses `values`. */
 export async function refusal(values: object, options?: RenderOptions): Promise<string> {
   const rendered = await render(values, options).catch((error: unknown) => error);
   if (rendered instanceof HelmError) return rendered.message;
@@ -72,9 +72,9 @@ export class HelmError extends Error {
 /**
  * Runs Helm.
  *
- * @param input what it reads from stdin.
+ * @param input its stdin.
  * @returns its stdout.
- * @throws HelmError with its stderr where it fails.
+ * @throws HelmError with its stderr if it fails.
  */
 export async function helm(args: readonly string[], input = '', version: 'helm' | 'helm3' = 'helm'): Promise<string> {
   const tool = inject('tools')[version];
@@ -96,13 +96,13 @@ export class Manifests {
 
   constructor(readonly yaml: string) {
     this.all = parseAllDocuments(yaml).flatMap((document) => {
-      // A template that renders only comments leaves an empty document.
+      // A template that renders only comments results in an empty document.
       const manifest = document.toJS() as Manifest | null;
       return manifest === null ? [] : [manifest];
     });
   }
 
-  /** The object of this kind, and of this name where there may be several. */
+  /** The object of this kind, and of this name if there may be several. */
   get(kind: string, name?: string): Manifest {
     const found = this.find(kind, name);
     if (found.length === 1 && found[0] !== undefined) return found[0];

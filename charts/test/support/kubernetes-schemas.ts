@@ -6,7 +6,7 @@ import { CACHE, type Tool } from './tools.ts';
 
 const run = promisify(execFile);
 
-/** A Python package with the JSON Schemas of each Kubernetes version; nothing of it is run. */
+/** A Python package with the JSON Schemas of each Kubernetes version; its code is never run. */
 const PACKAGE = 'kubernetes-validate';
 const PACKAGE_VERSION = '1.37.0';
 const SCHEMAS = 'kubernetes_validate/kubernetes-json-schema';
@@ -15,8 +15,8 @@ const SCHEMAS = 'kubernetes_validate/kubernetes-json-schema';
 const FIRST_MINOR = 30;
 
 /**
- * A folder with the strict schemas of each Kubernetes version that the chart supports, as `v1.30.0/deployment-apps-v1.json`:
- * the one in the cache folder, else one that is made from the Python package.
+ * Returns a folder with strict schemas of each Kubernetes version that the chart supports, named like `v1.30.0/deployment-apps-v1.json`:
+ * from the cache, or built from the Python package.
  */
 export async function findKubernetesSchemas(): Promise<Tool> {
   const path = join(CACHE, `kubernetes-schemas-${PACKAGE_VERSION}`);
@@ -39,7 +39,7 @@ export async function findKubernetesSchemas(): Promise<Tool> {
   return { path };
 }
 
-/** Makes references relative, so that nothing is fetched, and leaves only the versions that are asked for. */
+/** Makes references relative, so that nothing is fetched, and keeps only the required versions. */
 async function relative(folder: string): Promise<string> {
   for (const name of await readdir(folder)) {
     const [, minor, patch] = /^v1\.(\d+)\.(\d+)-local-strict$/.exec(name) ?? [];

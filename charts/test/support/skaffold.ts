@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
 
-// The rules of https://skaffold.dev/docs/references/yaml/?version=v4beta13 for what skaffold.yaml uses of it: every object there
-// is closed, so that a name that Skaffold does not know is found.
+// The rules of https://skaffold.dev/docs/references/yaml/?version=v4beta13 for the parts that skaffold.yaml uses: every object
+// is closed, so that unknown names are found.
 
 const strings = z.array(z.string());
 /** Keys are paths into the chart's values. */
@@ -96,7 +96,7 @@ const configSchema = z.strictObject({
 
 export type SkaffoldConfig = z.output<typeof configSchema>;
 
-/** skaffold.yaml with these profiles, checked by its rules as it is and as the profiles make it. */
+/** skaffold.yaml with these profiles, validated both before and after they are applied. */
 export function readSkaffold(...profiles: readonly string[]): SkaffoldConfig {
   const config = configSchema.parse(parse(readFileSync(new URL('../../../skaffold.yaml', import.meta.url), 'utf8')));
   let result: unknown = config;
@@ -110,7 +110,7 @@ export function readSkaffold(...profiles: readonly string[]): SkaffoldConfig {
   return configSchema.parse(result);
 }
 
-/** One operation of RFC 6902. What it names must be there, and for `add` what it stands in. */
+/** Applies one operation of RFC 6902. Its target must exist, or for `add` the parent of its target. */
 function apply({ op, path, value }: z.output<typeof patch>, document: unknown): void {
   const keys = path.slice(1).split('/');
   const last = keys.pop() ?? '';

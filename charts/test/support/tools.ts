@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Where what was built once stays; continuous integration may keep it from run to run. */
+/** The cache of built tools; continuous integration may keep it between runs. */
 export const CACHE = fileURLToPath(new URL('../../../.cache/tools', import.meta.url));
 
 /** Go compiles Helm in some minutes on two cores. */
@@ -14,10 +14,10 @@ const BUILD_TIMEOUT_MS = 15 * 60_000;
 
 interface ToolSource {
   readonly name: string;
-  /** The Go package to build where there is none. */
+  /** The Go package to build if the tool is missing. */
   readonly module: string;
   readonly version: string;
-  /** What its version says where it will do. */
+  /** Matches the output of its version command if the version is suitable. */
   readonly accepts: RegExp;
   readonly versionArgument: string;
 }
@@ -48,10 +48,10 @@ const TOOLS = {
 
 export type ToolName = keyof typeof TOOLS;
 
-/** The path of a tool that runs here, or why there is none. */
+/** The path of a tool, or the reason why it is missing. */
 export type Tool = { readonly path: string } | { readonly missing: string };
 
-/** The tool on the PATH, else the one in the cache folder, else one that is built into it. */
+/** Finds the tool on the PATH or in the cache, or builds it. */
 export async function findTool(tool: ToolName): Promise<Tool> {
   const { name, module, version, accepts, versionArgument }: ToolSource = TOOLS[tool];
   const folder = join(CACHE, `${tool}-${version}`);

@@ -1,4 +1,4 @@
-/** What `ingress.controller` takes. */
+/** The values of `ingress.controller`. */
 export const INGRESS_CONTROLLERS = [
   'nginx',
   'traefik',
@@ -10,7 +10,7 @@ export const INGRESS_CONTROLLERS = [
   'f5',
 ] as const;
 
-/** What `gateway.controller` takes. */
+/** The values of `gateway.controller`. */
 export const GATEWAY_CONTROLLERS = ['', 'gke', 'envoy'] as const;
 
 export const AFFINITY_MODES = ['none', 'clientIP', 'cookie'] as const;

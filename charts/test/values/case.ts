@@ -1,16 +1,16 @@
 import type { Manifests } from '../support/helm.ts';
 
-/** What a value is for, in one example. */
+/** An example that shows the effect of a value. */
 export type ValueCase = {
   readonly value: unknown;
-  /** What else must be set for it to matter. */
+  /** Other values that it needs to have an effect. */
   readonly with?: object;
 } & (
   | {
       readonly look: (manifests: Manifests) => unknown;
-      /** What must be seen there; not seen without the value. */
+      /** Must be present with the value, and absent without it. */
       readonly expect: unknown;
     }
-  /** What Helm must say; without the value it says nothing. */
+  /** The error with the value; without it there must be none. */
   | { readonly refused: string }
 );

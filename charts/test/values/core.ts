@@ -92,7 +92,7 @@ export const cases: Readonly<Record<string, ValueCase>> = {
 
   'auth.generate': {
     value: false,
-    refused: 'auth.jwtSecret.existingSecret: expected the name of a Secret, as auth.generate is off',
+    refused: 'auth.jwtSecret.existingSecret: expected the name of a Secret, because auth.generate is false',
   },
   'auth.jwtSecret.enabled': {
     value: false,

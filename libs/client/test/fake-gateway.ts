@@ -1,10 +1,15 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CLOSE,
+  decodeRequest,
+  describeIssue,
   errorData,
-  isRequestId,
+  EVENTS_WITH_ID,
+  isBadFrame,
+  requestSchemas,
   type CloseName,
   type ErrorCode,
   type Json,
@@ -16,13 +21,12 @@ import {
   type SubscribeRequest,
   type Welcome,
 } from '@holdfast/protocol';
-import { vi } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
 
 interface Received {
   readonly event: string;
   readonly data: { readonly channel: string; readonly key?: string; readonly [name: string]: Json | undefined };
-  readonly id: RequestId;
+  readonly id: RequestId | undefined;
 }
 
 /** What a script makes of a request: a reply, a refusal, or no answer at all. */
@@ -44,22 +48,42 @@ export class Peer {
   /** Keeps the socket, reads on and says nothing more: a connection that is half open. */
   isMute = false;
   closeCode: number | undefined;
+  readonly socket: WebSocket;
+  readonly url: string;
+  readonly protocols: readonly string[];
+  readonly node: string;
+  /** Of the upgrade or, once it has come, of `connect`. */
+  token: string | undefined;
+  session: string | undefined;
+  /** Ids of requests that are not answered yet. */
+  readonly unanswered = new Set<RequestId>();
 
-  constructor(
-    readonly socket: WebSocket,
-    readonly session: string | null,
-    readonly url: string,
-    readonly protocols: readonly string[],
-    readonly node: string,
-  ) {
+  constructor(socket: WebSocket, url: string, headers: IncomingHttpHeaders, node: string) {
+    this.socket = socket;
+    this.url = url;
+    this.node = node;
+    this.protocols = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
+    const query = new URL(url, 'http://localhost').searchParams;
+    this.session = this.#offered('session.') ?? query.get('session') ?? undefined;
+    this.token =
+      this.#offered('bearer.') ??
+      query.get('access_token') ??
+      headers.authorization?.replace(/^Bearer /i, '') ??
+      undefined;
     socket.on('close', (code) => (this.closeCode = code));
+  }
+
+  #offered(prefix: string): string | undefined {
+    return this.protocols.find((name) => name.startsWith(prefix))?.slice(prefix.length);
   }
 
   send<E extends NoticeEvent>(event: E, data: Notices[E]): void {
     this.#write({ event, data });
   }
 
-  answer(id: RequestId, outcome: Exclude<Outcome, 'silence'>): void {
+  answer(id: RequestId | undefined, outcome: Exclude<Outcome, 'silence'>): void {
+    if (id === undefined) return;
+    this.unanswered.delete(id);
     if ('reply' in outcome) this.#write({ event: 'reply', id, data: outcome.reply });
     else this.#write({ event: 'error', id, data: errorData(outcome.refuse) });
   }
@@ -91,6 +115,8 @@ export class FakeGateway {
   refuseUpgrades: number | undefined;
   /** How many upgrades were refused. */
   refused = 0;
+  /** What clients did that docs/protocol.md does not permit. */
+  readonly violations: string[] = [];
 
   readonly #streams = new Map<string, Stream>();
   readonly #server: Server;
@@ -106,10 +132,7 @@ export class FakeGateway {
         return;
       }
       this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
-        const url = request.url ?? '';
-        const protocols = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
-        const session = protocols.find((name) => name.startsWith('session.'))?.slice('session.'.length) ?? null;
-        this.#accept(new Peer(webSocket, session, url, protocols, `pod-${this.peers.length + 1}`));
+        this.#accept(new Peer(webSocket, request.url ?? '/', request.headers, `pod-${this.peers.length + 1}`));
       });
     });
   }
@@ -126,12 +149,14 @@ export class FakeGateway {
   }
 
   /** The n-th connection, from 1, once it is there. */
-  peer(n: number): Promise<Peer> {
-    return vi.waitFor(() => {
+  async peer(n: number, { timeout, interval } = WAIT): Promise<Peer> {
+    const end = performance.now() + timeout;
+    for (;;) {
       const peer = this.peers[n - 1];
-      if (peer === undefined) throw new Error(`no ${n}. connection`);
-      return peer;
-    }, WAIT);
+      if (peer !== undefined) return peer;
+      if (performance.now() > end) throw new Error(`connection ${n} did not come within ${timeout} ms`);
+      await sleep(interval);
+    }
   }
 
   stream(channel: string): Stream {
@@ -166,7 +191,7 @@ export class FakeGateway {
   }
 
   welcome(peer: Peer): Welcome {
-    const session = peer.session ?? `session-${this.peers.length}`;
+    const session = peer.session ?? `session-${this.peers.indexOf(peer) + 1}`;
     return {
       client: `client of ${session}`,
       session,
@@ -188,16 +213,25 @@ export class FakeGateway {
     this.peers.push(peer);
     peer.socket.on('close', () => peer.subscribed.clear());
     peer.socket.on('error', () => {});
-    peer.socket.on('message', (text: Buffer) => this.#receive(peer, JSON.parse(text.toString()) as Received));
+    peer.socket.on('message', (frame: Buffer, isBinary) => {
+      if (isBinary) this.violations.push('a binary frame');
+      else this.#receive(peer, frame.toString());
+    });
     const greeting = this.greet(peer);
     if (typeof greeting === 'string') peer.close(greeting);
     else if (greeting !== undefined) peer.send('welcome', { ...this.welcome(peer), ...greeting });
   }
 
-  #receive(peer: Peer, frame: Received): void {
+  #receive(peer: Peer, text: string): void {
+    const violation = violationOf(peer, text);
+    if (violation !== undefined) {
+      this.violations.push(violation);
+      return;
+    }
+    const frame = JSON.parse(text) as Received;
     peer.received.push(frame);
     const { event, data, id } = frame;
-    if (!isRequestId(id)) throw new Error(`a request without an id: ${event}`);
+    if (id !== undefined) peer.unanswered.add(id);
     const scripted = this.scripts[event]?.(peer, data) ?? 'default';
     const outcome = scripted === 'default' ? this.#handle(peer, event, data) : scripted;
     if (outcome === 'silence') return;
@@ -211,6 +245,8 @@ export class FakeGateway {
     const channel = data?.channel;
     switch (event) {
       case 'connect':
+        peer.token = data['token'] as string;
+        peer.session = (data['session'] as string | undefined) ?? peer.session;
         return { reply: this.welcome(peer) };
       case 'subscribe':
         return this.#subscribe(peer, data);
@@ -243,6 +279,18 @@ export class FakeGateway {
     const isRecovered = since.epoch === epoch && since.offset >= trimmed && since.offset <= offset;
     return { reply: { ...reply, recovered: isRecovered, replay: isRecovered ? offset - since.offset : 0 } };
   }
+}
+
+/** What is wrong with a frame of a client, if anything is. */
+function violationOf(peer: Peer, text: string): string | undefined {
+  const frame = decodeRequest(text);
+  if (isBadFrame(frame)) return `a frame that is ${frame.code}: ${frame.detail}`;
+  const { event, data, id } = frame;
+  if (!Object.hasOwn(requestSchemas, event)) return `an unknown event: ${event}`;
+  if (id === undefined && EVENTS_WITH_ID.has(event)) return `${event} without an id`;
+  if (id !== undefined && peer.unanswered.has(id)) return `${event} under the id of a request that is not answered yet`;
+  const { error } = requestSchemas[event as keyof typeof requestSchemas].safeParse(data);
+  return error === undefined ? undefined : `${event}: ${describeIssue(error).detail}`;
 }
 
 /** For `vi.waitFor`. */

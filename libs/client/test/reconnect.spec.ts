@@ -198,7 +198,7 @@ describe('reconnect', () => {
     await vi.waitFor(() => expect(sut.state).toBe('connected'), WAIT);
     gateway.peers[0]?.close('replaced');
     const second = await gateway.peer(2);
-    expect(second.session).toBeNull();
+    expect(second.session).toBeUndefined();
     await vi.waitFor(() => expect(sut.welcome?.session).toBe('session-2'), WAIT);
     // And keeps that one.
     second.socket.terminate();

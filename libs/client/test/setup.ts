@@ -1,4 +1,4 @@
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { Holdfast, type HoldfastOptions } from '../src/client.js';
 import { FakeGateway } from './fake-gateway.js';
 
@@ -6,6 +6,8 @@ import { FakeGateway } from './fake-gateway.js';
 export async function startGateway(): Promise<FakeGateway> {
   const gateway = await FakeGateway.listen();
   onTestFinished(() => gateway.close());
+  // The library itself may not do what it should.
+  onTestFinished(() => expect(gateway.violations).toEqual([]));
   return gateway;
 }
 

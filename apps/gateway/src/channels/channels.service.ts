@@ -23,7 +23,7 @@ import type { Connection } from '../gateway/connection.js';
 import { ProtocolError } from '../gateway/protocol-error.js';
 import type { Request } from '../gateway/request.js';
 import { KnownChannels } from '../limits/known-channels.js';
-import { quotaKeyOf, Quotas } from '../limits/quotas.js';
+import { quotaKeyOf, Quotas, type QuotaUser } from '../limits/quotas.js';
 import { Metrics } from '../metrics/metrics.js';
 import { AuthorizationWebhook } from '../webhooks/authorization-webhook.js';
 import { fromBroker } from './broker-errors.js';
@@ -47,7 +47,7 @@ export interface Publish {
   readonly publisher: string;
   readonly sender?: Sender;
   /** Whose quota its bytes count against; absent for the HTTP API. */
-  readonly charged?: string;
+  readonly charged?: QuotaUser;
 }
 
 /** What can be done with channels, for the protocol and the HTTP API alike. */
@@ -117,17 +117,17 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     const subscribed = connection.subscriptions?.has(channel) ?? false;
     if (identity === undefined || !this.permissions.mayPublish(identity, channel, subscribed)) {
       if (!this.webhook.asksAbout('publish')) throw new ProtocolError('forbidden');
-      await this.webhook.publish({ user, client, channel }, connection.address);
+      await this.webhook.publish({ user, client, channel }, connection);
     }
     const publisher = quotaKeyOf(connection);
-    this.quotas.take(publisher, 'publishes');
-    this.checkNew(channel, publisher);
+    this.quotas.take(connection, 'publishes');
+    this.checkNew(channel, connection);
     return this.publish({
       channel,
       data,
       key,
       publisher,
-      charged: publisher,
+      charged: connection,
       sender: user === undefined ? { client } : { client, user },
     });
   }
@@ -267,17 +267,16 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
 
   /** Before anything is begun: what cannot be finished must not be begun, again and again. */
   private checkQuotas(connection: Connection, channel: string, { since, last, presence }: SubscribeRequest): void {
-    const key = quotaKeyOf(connection);
-    if (since !== undefined || last !== undefined || presence) this.quotas.check(key, 'readBytes');
-    if (this.options(channel).presence) this.quotas.check(key, 'presenceChanges');
+    if (since !== undefined || last !== undefined || presence) this.quotas.check(connection, 'readBytes');
+    if (this.options(channel).presence) this.quotas.check(connection, 'presenceChanges');
     this.hub.checkRoom(channel, connection);
-    this.checkNew(channel, key);
+    this.checkNew(channel, connection);
   }
 
   /** Each channel that nobody used lately makes the broker begin something. */
-  private checkNew(channel: string, key: string): void {
+  private checkNew(channel: string, connection: Connection): void {
     if (this.hub.has(channel) || this.known.has(channel)) return;
-    this.quotas.take(key, 'newChannels');
+    this.quotas.take(connection, 'newChannels');
     this.known.add(channel);
   }
 
@@ -312,7 +311,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
       return grant;
     }
     if (!this.webhook.asksAbout('subscribe')) throw new ProtocolError('forbidden');
-    const expiresAt = await this.webhook.subscribe({ user, client, channel }, connection.address);
+    const expiresAt = await this.webhook.subscribe({ user, client, channel }, connection);
     return { user, channel, ...(expiresAt === undefined ? {} : { expiresAt }) };
   }
 

@@ -6,7 +6,7 @@ import { BrokerInputs } from '../broker-input/broker-inputs.js';
 import { CONFIG, type Config } from '../config/index.js';
 import type { Connection } from '../gateway/connection.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
-import { quotaKeyOf, Quotas } from '../limits/quotas.js';
+import { Quotas } from '../limits/quotas.js';
 import { fromBroker } from './broker-errors.js';
 import { departed } from './departure.js';
 import { decodeMember, encodeMember } from './member.js';
@@ -52,7 +52,7 @@ export class Presence {
   /** @throws ProtocolError `rate_limited` if the client's user joins and leaves too often. */
   async join(subscription: Subscription): Promise<void> {
     const { connection, channel } = subscription;
-    this.quotas.take(quotaKeyOf(connection), 'presenceChanges');
+    this.quotas.take(connection, 'presenceChanges');
     subscription.joined = true;
     await fromBroker(this.broker.join(channel.name, encodeMember(connection), connection.id));
     // It ended meanwhile, and was taken out of the channel before it was in.
@@ -62,7 +62,7 @@ export class Presence {
   leave(subscription: Subscription): void {
     if (!subscription.joined) return;
     const { connection } = subscription;
-    this.quotas.pour(quotaKeyOf(connection), 'presenceChanges', 1);
+    this.quotas.pour(connection, 'presenceChanges', 1);
     const heir = inPlaceOf(subscription, connection.sibling);
     if (heir === undefined) this.leaveAs(subscription);
     else this.rejoin(heir, subscription);

@@ -17,7 +17,7 @@ function setUp(readBytes: object = {}): Reads {
 }
 
 function reader(key: string): Reader {
-  return { key, open: true, isCharged: true };
+  return { key, open: true, charged: { user: key, client: key, address: undefined } };
 }
 
 describe('reads whose answers are larger than their requests', () => {

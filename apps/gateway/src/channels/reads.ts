@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Connection } from '../gateway/connection.js';
 import { ProtocolError } from '../gateway/protocol-error.js';
 import { HeldMemory } from '../limits/held-memory.js';
-import { quotaKeyOf, Quotas } from '../limits/quotas.js';
+import { quotaKeyOf, Quotas, type QuotaUser } from '../limits/quotas.js';
 
 /** What all reads under way may take of the memory limit. */
 const SHARE = 1 / 16;
@@ -16,24 +16,26 @@ const MIN_AT_ONCE = 4;
 const MAX_AT_ONCE = 256;
 /** How many reads of one reader are under way at once. */
 const OF_ONE_READER = 4;
+/** After each of them, as many bytes per ms pass before the reader's next: 8 MiB/s for all of them together. */
+const PACE = 2_048;
 
 /** Who reads: all of a user's connections are one. */
 export interface Reader {
   readonly key: string;
   /** False once nobody waits for the answer any more. */
   readonly open: boolean;
-  /** Whether what is read counts against the key's quota `readBytes`. */
-  readonly isCharged: boolean;
+  /** Whose quota `readBytes` counts what is read; absent for those who are trusted. */
+  readonly charged?: QuotaUser;
 }
 
 /** The gateway itself, for whoever it serves. */
-export const THE_POD: Reader = { key: '', open: true, isCharged: false };
+export const THE_POD: Reader = { key: '', open: true };
 
 /** A client that waits for the answer as long as its connection is open. */
 export function readerOf(connection: Connection): Reader {
   return {
     key: quotaKeyOf(connection),
-    isCharged: true,
+    charged: connection,
     get open() {
       return connection.open;
     },
@@ -42,7 +44,7 @@ export function readerOf(connection: Connection): Reader {
 
 /** A backend: trusted, so that only its turns are limited. */
 export function backendOf(apiKey: string): Reader {
-  return { key: apiKey, open: true, isCharged: false };
+  return { key: apiKey, open: true };
 }
 
 interface Turns {
@@ -78,17 +80,21 @@ export class Reads {
    * @throws ProtocolError `rate_limited` while the reader's earlier reads have cost too much.
    */
   async run<T>(reader: Reader, read: () => Promise<T>, sizeOf: (answer: T) => number): Promise<T> {
-    if (reader.isCharged) this.quotas.check(reader.key, 'readBytes');
+    if (reader.charged !== undefined) this.quotas.check(reader.charged, 'readBytes');
     await this.begin(reader.key);
+    let size = 0;
     try {
       if (!reader.open) throw new ProtocolError('not_connected');
       const answer = await read();
-      const size = sizeOf(answer);
+      size = sizeOf(answer);
       this.expected = Math.max(size, MIN_EXPECTED, this.expected * DECAY);
-      if (reader.isCharged) this.quotas.pour(reader.key, 'readBytes', size);
+      if (reader.charged !== undefined) this.quotas.pour(reader.charged, 'readBytes', size);
       return answer;
     } finally {
-      this.end(reader.key);
+      this.running -= 1;
+      const pause = reader.charged === undefined ? 0 : size / PACE;
+      if (pause < 1) this.end(reader.key);
+      else setTimeout(() => this.end(reader.key), pause).unref();
     }
   }
 
@@ -113,7 +119,6 @@ export class Reads {
     const turns = this.readers.get(key);
     if (turns === undefined) return;
     turns.running -= 1;
-    this.running -= 1;
     if (turns.running === 0 && turns.waiting.length === 0) this.readers.delete(key);
     this.next();
   }

@@ -105,6 +105,8 @@ export function limitsSchema() {
       }),
       frames: rateSchema('frames of one connection, pings included,', 2_000, 200),
       bytes: rateSchema('bytes of one connection', 8_388_608, 1_048_576, 'bytes'),
+      userFrames: rateSchema('frames of one user, on all of its connections together,', 2_000, 200),
+      userBytes: rateSchema('bytes of one user, on all of its connections together,', 16_777_216, 2_097_152, 'bytes'),
       publishes: rateSchema('publishes of one user, or of one anonymous client,', 500, 100),
       publishedBytes: rateSchema(
         'bytes published by one user, or by one anonymous client,',

@@ -19,6 +19,7 @@ import type { ReplayBudget } from '../channels/replay-budget.js';
 import type { Subscription } from '../channels/subscription.js';
 import type { Config } from '../config/index.js';
 import type { Metrics } from '../metrics/metrics.js';
+import type { Sender, Senders } from '../limits/senders.js';
 import type { Backlog } from './backlog.js';
 import type { Dispatcher } from './dispatcher.js';
 import { LeakyBucket } from './leaky-bucket.js';
@@ -57,6 +58,7 @@ export interface ConnectionContext {
   readonly metrics: Metrics;
   readonly dispatcher: Dispatcher;
   readonly backlog: Backlog;
+  readonly senders: Senders;
   /** Absent if the gateway sends no pings. */
   readonly liveness: Liveness | undefined;
   /** Called once, when nothing more can be sent or received. */
@@ -101,8 +103,9 @@ export class Connection {
   private closing = false;
   /** Whether it is to be read again from the next turn of the event loop. */
   private resuming = false;
-  /** Whether it is not read because it sent too much. */
   private throttled = false;
+  /** Settles when it is read on, or has ended. */
+  private reading: PromiseWithResolvers<void> | undefined;
   /** The tick of the last ping. */
   private pingedAt = 0;
   // Ticks at which something is due; 0 where there is none.
@@ -131,7 +134,7 @@ export class Connection {
   ) {
     const { config } = context;
     this.outbox = new Outbox(webSocket, socket);
-    this.intake = new Intake(config.limits, socket as Socket);
+    this.intake = new Intake(config.limits, socket as Socket, this);
     this.speakBy = context.liveness === undefined ? 0 : tick() + context.liveness.pingAfter;
     if (identity === undefined) this.expiry = tickAfter(config.connection.authTimeout);
     else this.authenticated(identity);
@@ -151,6 +154,11 @@ export class Connection {
     return this.identity?.user;
   }
 
+  /** Whom it is counted for, with all other connections of the same user. */
+  get sender(): Sender {
+    return this.context.senders.of(this);
+  }
+
   get open(): boolean {
     return !this.closing;
   }
@@ -163,6 +171,7 @@ export class Connection {
   /** Takes a new identity, whose expiry takes the place of the last one's. */
   authenticated(identity: Identity): void {
     this.identity = identity;
+    this.intake.forgetSender();
     this.expiry = identity.expiresAt === undefined ? 0 : tickAfter(identity.expiresAt - performance.now());
   }
 
@@ -355,7 +364,8 @@ export class Connection {
       this.close('restart');
     } else {
       if (due(this.moveAt)) this.inviteElsewhere(this.context.config.drain.window, 'age');
-      this.throttle();
+      this.throttle(now);
+      this.intake.look();
       this.context.backlog.note(this);
       this.watch(now, readUntil);
     }
@@ -390,23 +400,46 @@ export class Connection {
     if (this.outbox.takeQuiet()) this.outbox.pushControl(PING_FRAME);
   }
 
-  /** Stops reading while more bytes came than may, whatever they are: a frame that never ends, say. */
-  private throttle(): void {
-    const over = this.intake.isOverBytes();
-    if (over === this.throttled) return;
-    this.throttled = over;
-    if (over) {
-      this.context.metrics.limited.inc({ limit: 'bytes' });
-      this.pause();
-    } else {
+  /**
+   * Stops reading while more bytes came than may, whatever they are (a frame that never ends, say), or while its user sent
+   * too much on all connections together.
+   */
+  private throttle(now: number): void {
+    if (this.throttled) {
+      if (!this.intake.mayResume(now)) return;
+      this.throttled = false;
       this.resume();
+      this.reading?.resolve();
+      this.reading = undefined;
+      return;
     }
+    const limit = this.intake.takeBytes();
+    if (limit === undefined) return;
+    this.throttled = true;
+    this.context.metrics.limited.inc({ limit });
+    this.pause();
+  }
+
+  /** Counts something that this client caused and that costs the CPU as much as so many frames. */
+  charge(frames: number): void {
+    this.intake.charge(frames);
+    if (!this.throttled && !this.closing) this.throttle(tick());
+  }
+
+  /** Whether it is not read because it, or its user, sent too much. */
+  get isThrottled(): boolean {
+    return this.throttled;
+  }
+
+  /** Settles when it is read on, or has ended. */
+  get readOn(): Promise<void> {
+    return (this.reading ??= Promise.withResolvers()).promise;
   }
 
   /** @returns whether a frame that came is within the rate. Who sends many beyond it is closed. */
   private takeIn(): boolean {
     if (this.closing) return false;
-    if (!this.throttled) this.throttle();
+    if (!this.throttled) this.throttle(tick());
     if (this.intake.takeFrame()) return true;
     this.context.metrics.limited.inc({ limit: 'frames' });
     if (!this.intake.takeExcess()) this.close('abuse');
@@ -446,6 +479,7 @@ export class Connection {
   ended(code: number): void {
     this.closing = true;
     this.closeCode = code;
+    this.reading?.resolve();
     this.outbox.clear();
     this.replays?.end();
     this.context.backlog.forget(this);

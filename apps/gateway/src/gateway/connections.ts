@@ -6,6 +6,7 @@ import type { Identity } from '../auth/index.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { Census } from '../limits/census.js';
 import { connectionCost, HeldMemory } from '../limits/held-memory.js';
+import { Senders } from '../limits/senders.js';
 import { Metrics } from '../metrics/metrics.js';
 import { Backlog } from './backlog.js';
 import { Connection, type ConnectionContext } from './connection.js';
@@ -42,6 +43,7 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
     @Inject(Metrics) readonly metrics: Metrics,
     @Inject(Dispatcher) readonly dispatcher: Dispatcher,
     @Inject(HeldMemory) private readonly memory: HeldMemory,
+    @Inject(Senders) readonly senders: Senders,
   ) {
     this.backlog = new Backlog(memory.maxBuffered, metrics);
     this.census = new Census(config.limits.connections);

@@ -126,6 +126,8 @@ export class Dispatcher {
 
   private async answer(connection: Connection, request: Request): Promise<void> {
     try {
+      // It was read in one piece with others that are too many, or costs as much as many.
+      while (connection.isThrottled && connection.open) await connection.readOn;
       if (connection.open) await this.answerOpen(connection, request);
     } finally {
       this.unanswered -= request.bytes + REQUEST_OVERHEAD;

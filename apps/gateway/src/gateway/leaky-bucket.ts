@@ -23,10 +23,11 @@ export class LeakyBucket {
     return this.level + 1 <= this.burst;
   }
 
-  /** Takes what has happened already, even if that is too much. */
-  pour(amount: number): void {
+  /** Takes what has happened already, even if that is too much. @returns whether it is. */
+  pour(amount: number): boolean {
     this.leak();
     this.level += amount;
+    return this.level > this.burst;
   }
 
   get isOver(): boolean {

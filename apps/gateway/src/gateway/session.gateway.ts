@@ -93,9 +93,9 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
     const presented = session === undefined ? connection.session : sessionOf(session);
     const applicant = { token, session: presented, address: connection.address };
     const identity = await this.authenticate(connection, applicant, request);
+    await this.makeRoom(connection, presented, identity, request);
     // Who left meanwhile must not be registered: nobody would take it back.
     if (!connection.open) throw new ProtocolError('not_connected');
-    this.makeRoom(connection, presented, identity, request);
     this.connections.identify(connection, sessionOfUser(presented, identity.user), identity);
     this.register(connection);
     return this.welcome(connection);
@@ -130,9 +130,16 @@ export class SessionGateway implements OnGatewayConnection, OnGatewayDisconnect 
   }
 
   /** A user who has as many connections as it may comes again later. */
-  private makeRoom(connection: Connection, { id }: Session, { user }: Identity, request: Request): void {
+  private async makeRoom(
+    connection: Connection,
+    { id, client }: Session,
+    { user }: Identity,
+    request: Request,
+  ): Promise<void> {
+    const { address } = connection;
     try {
-      this.limits.checkRoom({ session: id, user, address: connection.address });
+      await this.limits.takeConnect({ user, address, client });
+      this.limits.checkRoom({ session: id, user, address });
     } catch (error) {
       request.afterAnswer(() => connection.close('overloaded'));
       throw error;

@@ -78,6 +78,8 @@ export class Upgrades {
       this.limits.checkRoom({ session: presented.id, address });
       const identity = await this.verified(request, target, presented, socket, address);
       const session = sessionOfUser(presented, identity?.user);
+      this.pending.release(socket);
+      await this.limits.takeConnect({ user: identity?.user, address, client: session.client });
       // It may have begun meanwhile.
       this.checkStage();
       this.limits.checkRoom({ session: session.id, user: identity?.user, address });

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ErrorCode } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/index.js';
@@ -12,9 +13,17 @@ import { SOCKETS } from './descriptors.js';
 import { connectionCost, HeldMemory, type FullShare } from './held-memory.js';
 import { Overload } from './overload.js';
 import { RateTable, type Rate } from './rate-table.js';
+import { CONNECT_COST, Senders, type Origin } from './senders.js';
 
 /** The reserve for upgrades whose token was verified, as a share of the rate of all. */
 const RESERVE = 0.5;
+
+/** How long a connect may wait for its turn, and how often it looks, in ms. */
+const CONNECT_WITHIN_MS = 2_000;
+const TURN_MS = 50;
+
+/** The rate of upgrades that cannot succeed, as a share of the rate of all. */
+const REFUSALS_SHARE = 0.2;
 
 /** How many tokens are verified before the rate of all is asked, as a multiple of it. A check costs less than an upgrade. */
 const TRIALS = 4;
@@ -43,13 +52,14 @@ export class ConnectionLimits {
     @Inject(Connections) private readonly connections: Connections,
     @Inject(Overload) private readonly overload: Overload,
     @Inject(HeldMemory) private readonly memory: HeldMemory,
+    @Inject(Senders) private readonly senders: Senders,
     @Inject(Metrics) private readonly metrics: Metrics,
   ) {
     const { perPod, perAddress } = config.limits.connectionRate;
     this.podRate = bucketOf(perPod);
     this.reserve = bucketOf(perPod, RESERVE);
     this.trials = bucketOf(perPod, TRIALS);
-    this.refusals = bucketOf(perPod);
+    this.refusals = bucketOf(perPod, REFUSALS_SHARE);
     this.addressRates = new RateTable(perAddress);
   }
 
@@ -117,6 +127,21 @@ export class ConnectionLimits {
     if (limit === undefined) return;
     this.metrics.limited.inc({ limit });
     throw new ProtocolError(...REFUSALS[limit]);
+  }
+
+  /**
+   * Counts a connect for its user. While the user has sent too much it waits.
+   *
+   * @throws ProtocolError `rate_limited` if it has waited for too long.
+   */
+  async takeConnect(origin: Origin): Promise<void> {
+    const sender = this.senders.of(origin);
+    for (let waited = 0; sender.exceeded !== undefined; waited += TURN_MS) {
+      if (waited === 0) this.metrics.limited.inc({ limit: 'user_connection_rate' });
+      if (waited >= CONNECT_WITHIN_MS) throw new ProtocolError('rate_limited');
+      await sleep(TURN_MS, undefined, { ref: false });
+    }
+    sender.pour(CONNECT_COST);
   }
 
   /** A connection that takes over from another takes no more of a share: the other one ends. */

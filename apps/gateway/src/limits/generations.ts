@@ -15,7 +15,7 @@ export class Generations<V> {
   constructor(
     private readonly ms: number,
     private readonly maxEntries: number,
-    private readonly create: () => V,
+    private readonly create: (key: string) => V,
   ) {}
 
   get size(): number {
@@ -26,7 +26,7 @@ export class Generations<V> {
     if (this.present.size >= this.maxEntries / 2 || performance.now() - this.begun > this.ms) this.turn();
     let value = this.present.get(key);
     if (value === undefined) {
-      value = this.before.get(key) ?? this.create();
+      value = this.before.get(key) ?? this.create(key);
       this.before.delete(key);
       this.present.set(key, value);
     }

@@ -26,8 +26,14 @@ type Buckets = { [Name in Quota]?: LeakyBucket };
 const BYTES_PER_USER = 16_384;
 const MAX_USERS = 65_536;
 
-/** Whose quotas a connection uses: those of its user, or its own where it is anonymous. */
-export function quotaKeyOf({ user, client }: Pick<Connection, 'user' | 'client'>): string {
+/** How many users an address counts as: that many times its anonymous clients may do together what one user may do. */
+export const ADDRESS_FACTOR = 10;
+
+/** Who uses quotas: a connection. */
+export type QuotaUser = Pick<Connection, 'user' | 'client' | 'address'>;
+
+/** Whose quotas a connection uses: those of its user, or its own if it is anonymous. */
+export function quotaKeyOf({ user, client }: QuotaUser): string {
   return user === undefined ? `client:${client}` : `user:${user}`;
 }
 
@@ -55,23 +61,34 @@ export class Quotas {
    *
    * @throws ProtocolError `rate_limited` if nothing is left.
    */
-  take(key: string, quota: Quota, amount = 1): void {
-    if (!this.bucket(key, quota).add(amount)) this.refuse(quota);
+  take(user: QuotaUser, quota: Quota, amount = 1): void {
+    this.check(user, quota);
+    this.pour(user, quota, amount);
   }
 
   /** @throws ProtocolError `rate_limited` if nothing is left. */
-  check(key: string, quota: Quota): void {
-    if (!this.bucket(key, quota).hasRoom) this.refuse(quota);
+  check(user: QuotaUser, quota: Quota): void {
+    const hasRoom = this.bucketOf(user, quota).hasRoom && (this.bucketOfAddress(user, quota)?.hasRoom ?? true);
+    if (!hasRoom) this.refuse(quota);
   }
 
   /** Counts what has happened, whether there was room for it or not. */
-  pour(key: string, quota: Quota, amount: number): void {
-    this.bucket(key, quota).pour(amount);
+  pour(user: QuotaUser, quota: Quota, amount: number): void {
+    this.bucketOf(user, quota).pour(amount);
+    this.bucketOfAddress(user, quota)?.pour(amount);
   }
 
-  private bucket(key: string, quota: Quota): LeakyBucket {
+  private bucketOf(user: QuotaUser, quota: Quota): LeakyBucket {
     const { burst, perSecond } = this.limits[quota];
-    return (this.users.get(key)[quota] ??= new LeakyBucket(burst, perSecond));
+    return (this.users.get(quotaKeyOf(user))[quota] ??= new LeakyBucket(burst, perSecond));
+  }
+
+  /** Anonymous clients are whom they say they are: a new session has new quotas, but not a new address. */
+  private bucketOfAddress({ user, address }: QuotaUser, quota: Quota): LeakyBucket | undefined {
+    if (user !== undefined || address === undefined) return undefined;
+    const { burst, perSecond } = this.limits[quota];
+    const buckets = this.users.get(`address:${address}`);
+    return (buckets[quota] ??= new LeakyBucket(burst * ADDRESS_FACTOR, perSecond * ADDRESS_FACTOR));
   }
 
   private refuse(quota: Quota): never {

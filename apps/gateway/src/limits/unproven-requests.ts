@@ -5,7 +5,7 @@ import type { Metrics } from '../metrics/metrics.js';
 import type { PendingSockets } from './pending-sockets.js';
 
 /** How many requests that prove nothing may come at once, and how many more each second, on all connections together. */
-const RATE = { burst: 500, perSecond: 100 };
+const RATE = { burst: 50, perSecond: 50 };
 
 /** The health checks have a rate of their own, so that nothing else delays them. */
 const HEALTH = '/health';

@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, type AuthorizedAction, type Config } from '../config/index.js';
 import { ProtocolError } from '../gateway/protocol-error.js';
+import { QUESTION_COST } from '../limits/senders.js';
 import { Metrics } from '../metrics/metrics.js';
 import { OutboundError } from '../outbound/request.js';
 import { answerSchemas, type Answer, type Permit } from './answers.js';
@@ -39,6 +40,14 @@ interface ConnectQuestion extends Party {
 
 interface ChannelQuestion extends Party {
   readonly channel: string;
+}
+
+/** The connection that asks. */
+export interface Questioner {
+  /** Absent if addresses are not told apart. */
+  readonly address?: string | undefined;
+  /** Counts what takes as much of the CPU as so many frames. */
+  charge(frames: number): void;
 }
 
 interface ChannelAnswer {
@@ -111,22 +120,22 @@ export class AuthorizationWebhook {
    * @returns when the permission ends, on the clock of `performance.now()`; undefined if it does not.
    * @throws ProtocolError `forbidden`, `unauthorized` or `authorization_unavailable`
    */
-  async subscribe(question: ChannelQuestion, address?: string): Promise<number | undefined> {
-    const { answer, expiresAt } = await this.remembered('subscribe', question, address);
+  async subscribe(question: ChannelQuestion, questioner: Questioner): Promise<number | undefined> {
+    const { answer, expiresAt } = await this.remembered('subscribe', question, questioner);
     permitted(answer);
     return expiresAt;
   }
 
   /** @throws ProtocolError `forbidden`, `unauthorized` or `authorization_unavailable` */
-  async publish(question: ChannelQuestion, address?: string): Promise<void> {
-    permitted((await this.remembered('publish', question, address)).answer);
+  async publish(question: ChannelQuestion, questioner: Questioner): Promise<void> {
+    permitted((await this.remembered('publish', question, questioner)).answer);
   }
 
   /** One request for all who ask the same at once, and for those who ask a moment later. */
   private async remembered(
     action: 'subscribe' | 'publish',
     question: ChannelQuestion,
-    address: string | undefined,
+    questioner: Questioner,
   ): Promise<ChannelAnswer> {
     const { user, client, channel } = question;
     const key = JSON.stringify([action, channel, ...(user === undefined ? ['client', client] : ['user', user])]);
@@ -137,7 +146,8 @@ export class AuthorizationWebhook {
     }
     let asked = this.asked.get(key);
     if (asked === undefined) {
-      asked = this.askAboutChannel(action, question, key, address).finally(() => this.asked.delete(key));
+      questioner.charge(QUESTION_COST);
+      asked = this.askAboutChannel(action, question, key, questioner.address).finally(() => this.asked.delete(key));
       this.asked.set(key, asked);
     }
     return asked;

@@ -7,6 +7,8 @@ export const NO_LIMITS = {
   userShare: 1,
   anonymousShare: 1,
   memory: 10_000_000_000,
+  userFrames: { burst: 1_000_000_000, perSecond: 1_000_000_000 },
+  userBytes: { burst: 1_000_000_000, perSecond: 1_000_000_000 },
   publishes: { burst: 1_000_000_000, perSecond: 1_000_000_000 },
   publishedBytes: { burst: 1_000_000_000, perSecond: 1_000_000_000 },
   newChannels: { burst: 1_000_000_000, perSecond: 1_000_000_000 },

@@ -21,6 +21,7 @@ import { newSession, type Session } from '../../src/gateway/session.js';
 import { Lifecycle } from '../../src/lifecycle/lifecycle.js';
 import { HeldMemory } from '../../src/limits/held-memory.js';
 import { Quotas } from '../../src/limits/quotas.js';
+import { Senders } from '../../src/limits/senders.js';
 import { Metrics } from '../../src/metrics/metrics.js';
 import { AuthorizationWebhook } from '../../src/webhooks/authorization-webhook.js';
 import { testConfig } from './gateway.js';
@@ -46,6 +47,7 @@ export class Pod implements ConnectionContext {
   readonly dispatcher: Dispatcher;
   readonly backlog: Backlog;
   readonly memory: HeldMemory;
+  readonly senders: Senders;
   readonly liveness: Liveness | undefined;
   readonly hub: Hub;
   readonly inputs: BrokerInputs;
@@ -62,6 +64,7 @@ export class Pod implements ConnectionContext {
     this.liveness = livenessOf(config.connection.ping);
     this.memory = new HeldMemory(config, this.metrics, logger);
     const { memory } = this;
+    this.senders = new Senders(config, memory);
     const quotas = new Quotas(config, memory, this.metrics);
     const reads = new Reads(memory, quotas);
     this.backlog = new Backlog(memory.maxBuffered, this.metrics);

@@ -1,4 +1,4 @@
-{{/* What the HTTPRoutes have in common. Takes root, name and parentRefs. */}}
+{{/* The common part of the HTTPRoutes. Takes root, name and parentRefs. */}}
 {{- define "holdfast.gateway.routeHead" -}}
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
@@ -22,11 +22,11 @@ spec:
 
 {{- define "holdfast.gateway.problems" -}}
 {{- if not .Values.gateway.parentRefs }}
-{{- include "holdfast.problem" "gateway.parentRefs: an HTTPRoute belongs to a Gateway. Name it, such as [{name: public, namespace: gateways, sectionName: https}]." }}
+{{- include "holdfast.problem" "gateway.parentRefs: an HTTPRoute needs a Gateway. Name it, such as [{name: public, namespace: gateways, sectionName: https}]." }}
 {{- end }}
 {{- $affinity := .Values.sessionAffinity.mode }}
 {{- if and (eq $affinity "cookie") (not .Values.gateway.controller) }}
-{{- include "holdfast.problem" "sessionAffinity.mode=cookie: Gateway API's own session persistence is experimental, and not rendered. Set gateway.controller to one that has a policy for it (gke, envoy), use ingress instead of gateway, or set sessionAffinity.mode to none: clients resume at any pod." }}
+{{- include "holdfast.problem" "sessionAffinity.mode=cookie: Gateway API's own session persistence is experimental, and not rendered. Set gateway.controller to one that has a policy for it (gke, envoy), use ingress instead of gateway, or set sessionAffinity.mode to none: clients can resume on any pod." }}
 {{- end }}
 {{- if eq .Values.gateway.controller "gke" }}
 {{- include "holdfast.google.problems" (dict "root" . "controller" "gke") }}

@@ -1,5 +1,5 @@
 {{/*
-AWS Load Balancer Controller. Its stickiness works with target-type ip only. Certificates are ACM's: found by the hosts, or named by
+AWS Load Balancer Controller. Its stickiness only works with target-type ip. Certificates come from ACM: found by the hosts, or named by
 alb.ingress.kubernetes.io/certificate-arn under ingress.annotations; secrets of the cluster are not read.
 https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html
@@ -8,10 +8,10 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-
 alb.ingress.kubernetes.io/target-type: ip
 alb.ingress.kubernetes.io/healthcheck-path: /health/ready
 alb.ingress.kubernetes.io/load-balancer-attributes: idle_timeout.timeout_seconds={{ include "holdfast.idleSeconds" . }}
-{{- /* What is not named keeps its former state, so that `false` is said too. */}}
+{{- /* An attribute that is not named keeps its previous value, so `false` has to be written too. */}}
 {{- $attributes := list (printf "deregistration_delay.timeout_seconds=%s" (include "holdfast.drainSeconds" .)) }}
 {{- if eq .Values.sessionAffinity.mode "cookie" }}
-{{- /* ALB knows no cookie without an age. Its own default is a day. */}}
+{{- /* An ALB cookie always has an age; the default is a day. */}}
 {{- $maxAge := .Values.sessionAffinity.cookie.maxAge | default 86400 | int64 }}
 {{- $attributes = concat $attributes (list "stickiness.enabled=true" "stickiness.type=lb_cookie" (printf "stickiness.lb_cookie.duration_seconds=%d" $maxAge)) }}
 {{- else }}
@@ -34,7 +34,7 @@ alb.ingress.kubernetes.io/ssl-redirect: "443"
 {{- include "holdfast.problemAbove" (dict "value" "timeouts.read and timeouts.send" "number" (include "holdfast.idleSeconds" .) "maximum" 4000 "controller" "alb") }}
 {{- include "holdfast.problemAbove" (dict "value" "timeouts.preStop + settle + drain" "number" (include "holdfast.drainSeconds" .) "maximum" 3600 "controller" "alb") }}
 {{- if and .Values.tls.enabled (include "holdfast.ingress.tlsSecretName" .) }}
-{{- include "holdfast.problem" "tls.secretName and tls.certManager: an ALB takes certificates from ACM, not from the cluster. Leave both empty; ACM's certificate is found by ingress.hosts, or named by alb.ingress.kubernetes.io/certificate-arn under ingress.annotations." }}
+{{- include "holdfast.problem" "tls.secretName and tls.certManager: an ALB uses certificates from ACM, not from the cluster. Leave both empty; ACM's certificate is found by ingress.hosts, or named by alb.ingress.kubernetes.io/certificate-arn under ingress.annotations." }}
 {{- end }}
 {{- if eq .Values.sessionAffinity.mode "cookie" }}
 {{- include "holdfast.cookie.problems" (dict "root" . "controller" "alb" "cannot" (list "name" "secure" "sameSite")) }}

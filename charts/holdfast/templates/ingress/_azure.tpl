@@ -1,5 +1,5 @@
 {{/*
-Azure Application Gateway Ingress Controller: legacy. For new clusters Azure has Application Gateway for Containers, which is Gateway API
+Azure Application Gateway Ingress Controller: legacy. For new clusters Azure offers Application Gateway for Containers, which uses Gateway API
 (`gateway`).
 https://learn.microsoft.com/azure/application-gateway/ingress-controller-annotations
 */}}

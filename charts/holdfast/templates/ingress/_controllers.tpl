@@ -2,11 +2,11 @@
 Each controller of `ingress.controller` has a file here, which defines three templates:
   holdfast.ingress.CONTROLLER.annotations         of the Ingress
   holdfast.ingress.CONTROLLER.serviceAnnotations  of the Service
-  holdfast.ingress.CONTROLLER.problems            says what the values ask for and the controller cannot do
-and names for each key the page that tells of it: a key that a controller does not know is ignored without a word.
+  holdfast.ingress.CONTROLLER.problems            reports values that the controller does not support
+and links the documentation of its keys, because a controller silently ignores keys that it does not know.
 */}}
 
-{{/* The class that each controller goes by where its own installation guide has its way. */}}
+{{/* The class of each controller in its own installation guide. */}}
 {{- define "holdfast.ingress.className" -}}
 {{- $usual := dict "nginx" "nginx" "traefik" "traefik" "haproxy" "haproxy" "haproxy-ingress" "haproxy" "gke" "gce" "alb" "alb" "azure" "azure-application-gateway" "f5" "nginx" }}
 {{- .Values.ingress.className | default (get $usual .Values.ingress.controller) }}
@@ -21,7 +21,7 @@ and names for each key the page that tells of it: a key that a controller does n
 {{- with merge (deepCopy .Values.ingress.annotations) $own }}{{ toYaml . }}{{ end }}
 {{- end }}
 
-{{/* What is in front of the Service has a say in its annotations; the user's own win. */}}
+{{/* The Service's annotations: some controllers read theirs there; the user's take precedence. */}}
 {{- define "holdfast.serviceAnnotations" -}}
 {{- $own := dict }}
 {{- if .Values.ingress.enabled }}
@@ -39,8 +39,8 @@ and names for each key the page that tells of it: a key that a controller does n
 {{- end }}
 
 {{/*
-Without a secret's name most controllers have a default certificate, or find one by the hosts. GKE and Azure take one from annotations
-instead (ManagedCertificate, appgw-ssl-certificate), which a tls section would overrule.
+Without a secret's name most controllers use a default certificate, or find one by the hosts. GKE and Azure take one from annotations
+instead (ManagedCertificate, appgw-ssl-certificate), which a tls section would override.
 */}}
 {{- define "holdfast.ingress.tls" -}}
 {{- $secret := include "holdfast.ingress.tlsSecretName" . }}

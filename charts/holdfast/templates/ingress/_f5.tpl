@@ -1,6 +1,6 @@
 {{/*
 F5 NGINX Ingress Controller (nginx/kubernetes-ingress). Its sticky cookie needs NGINX Plus, or NGINX from 1.29.6: an older controller
-ignores it. It refuses an Ingress with keys of nginx.com without NGINX Plus, so that these are not used.
+ignores it. Without NGINX Plus it refuses an Ingress with nginx.com keys, so they are not used.
 https://docs.nginx.com/nginx-ingress-controller/configuration/ingress-resources/advanced-configuration-with-annotations/
 https://nginx.org/en/docs/http/ngx_http_upstream_module.html#sticky
 */}}

@@ -13,7 +13,7 @@ networking.gke.io/v1beta1.FrontendConfig: {{ include "holdfast.fullname" . }}
 {{- end }}
 
 {{- define "holdfast.ingress.gke.serviceAnnotations" -}}
-{{- /* Without network endpoint groups the balancer sees nodes, and affinity is to a node. */}}
+{{- /* Without network endpoint groups the load balancer sees nodes, and affinity would be to a node. */}}
 cloud.google.com/neg: {{ dict "ingress" true | toJson | quote }}
 cloud.google.com/backend-config: {{ dict "default" (include "holdfast.fullname" .) | toJson | quote }}
 {{- end }}
@@ -22,7 +22,7 @@ cloud.google.com/backend-config: {{ dict "default" (include "holdfast.fullname" 
 {{- include "holdfast.google.problems" (dict "root" . "controller" "gke") }}
 {{- end }}
 
-{{/* The limits of Google's load balancers, behind Ingress and Gateway alike. Takes root and controller. */}}
+{{/* The limits of Google's load balancers, the same for Ingress and Gateway. Takes root and controller. */}}
 {{- define "holdfast.google.problems" -}}
 {{- $values := .root.Values }}
 {{- include "holdfast.problemAbove" (dict "value" "timeouts.preStop + settle + drain" "number" (include "holdfast.drainSeconds" .root) "maximum" 3600 "controller" .controller) }}
@@ -32,7 +32,7 @@ cloud.google.com/backend-config: {{ dict "default" (include "holdfast.fullname" 
 {{- end }}
 {{- end }}
 
-{{/* What Google calls the kinds of affinity. */}}
+{{/* Google's names of the affinity modes. */}}
 {{- define "holdfast.google.affinity" -}}
 {{- get (dict "none" "NONE" "clientIP" "CLIENT_IP" "cookie" "GENERATED_COOKIE") .Values.sessionAffinity.mode }}
 {{- end }}

@@ -1,6 +1,6 @@
 {{/*
 HAProxy Technologies' controller (haproxytech/kubernetes-ingress). `cookie-persistence` on an Ingress is ignored, so it is on the Service.
-`timeout-tunnel` exists in the controller's ConfigMap only; the snippet says the same for this backend alone.
+`timeout-tunnel` only exists in the controller's ConfigMap; the snippet sets it for this backend alone.
 https://github.com/haproxytech/kubernetes-ingress/blob/master/documentation/annotations.md
 https://docs.haproxy.org/3.2/configuration.html#4.2-timeout%20tunnel
 */}}
@@ -8,7 +8,7 @@ https://docs.haproxy.org/3.2/configuration.html#4.2-timeout%20tunnel
 {{- if .Values.tls.enabled }}
 haproxy.org/ssl-redirect: {{ .Values.tls.redirect | quote }}
 {{- if .Values.tls.redirect }}
-# As clients see it. The default is the controller's own port, 8443.
+# The port that clients use. The default is the controller's own port, 8443.
 haproxy.org/ssl-redirect-port: "443"
 {{- end }}
 {{- end }}

@@ -1,6 +1,6 @@
 {{/*
-ingress-nginx (kubernetes/ingress-nginx, archived in March 2026), and Traefik where it reads ingress-nginx's annotations
-(--providers.kubernetesIngressNGINX). `websocket-services` does nothing in either: WebSockets need no key here.
+ingress-nginx (kubernetes/ingress-nginx, archived in March 2026), and Traefik if it reads ingress-nginx's annotations
+(--providers.kubernetesIngressNGINX). Neither uses `websocket-services`: WebSockets need no key here.
 https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations/
 https://kubernetes.github.io/ingress-nginx/examples/affinity/cookie/
 https://doc.traefik.io/traefik/reference/routing-configuration/kubernetes/ingress-nginx/
@@ -24,7 +24,7 @@ nginx.ingress.kubernetes.io/session-cookie-max-age: {{ int64 .maxAge | quote }}
 {{- end }}
 {{- end }}
 nginx.ingress.kubernetes.io/session-cookie-secure: {{ include "holdfast.cookie.secure" . | quote }}
-# A cookie that leads to a pod that died leads elsewhere at the next attempt, and not only when the endpoints are up to date.
+# If a cookie's pod has died, the next attempt goes to another pod at once, instead of only after the endpoints are updated.
 nginx.ingress.kubernetes.io/session-cookie-change-on-failure: "true"
 {{- end }}
 {{- end }}

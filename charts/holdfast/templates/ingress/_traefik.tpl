@@ -1,6 +1,6 @@
 {{/*
-Traefik with its own annotations: affinity is a matter of the Service. It cuts no idle WebSocket, and has no key for that. TLS is a matter
-of its entry points: an Ingress with a tls section adds a certificate, and is served without TLS too unless it is redirected.
+Traefik with its own annotations: affinity is configured on the Service. It does not end idle WebSockets, and has no key for that. TLS is
+configured on its entry points: an Ingress with a tls section adds a certificate, and is also served without TLS unless it is redirected.
 https://doc.traefik.io/traefik/reference/routing-configuration/kubernetes/ingress/
 */}}
 {{- define "holdfast.ingress.traefik.annotations" -}}

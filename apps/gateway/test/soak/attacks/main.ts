@@ -1,4 +1,8 @@
-/** Attacks a gateway: two kinds at a time, each for some seconds, in turn, until it is told to stop. Run by the soak. */
+/**
+ * Attacks a gateway: two kinds at a time, each for some seconds, in turn, until a SIGTERM. Run by the soak.
+ *
+ * `SOAK_ATTACKS`, a regular expression, selects attacks by their names: one at a time shows what each costs.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attack, Target } from './attack.ts';
 import { brokerAttacks } from './broker.ts';
@@ -11,8 +15,9 @@ const { target, seconds } = JSON.parse(process.argv[2] ?? '') as { target: Targe
 const stop = new AbortController();
 process.once('SIGTERM', () => stop.abort());
 
+const selected = new RegExp(process.env['SOAK_ATTACKS'] ?? '');
 /** Another order would pair them differently; this one keeps those of a kind apart. */
-const attacks = interleaved([socketAttacks, channelAttacks, brokerAttacks]);
+const attacks = interleaved([socketAttacks, channelAttacks, brokerAttacks]).filter(({ name }) => selected.test(name));
 const turns = attacks.entries();
 await Promise.all(Array.from({ length: AT_ONCE }, () => takeTurns()));
 process.exit(0);

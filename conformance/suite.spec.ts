@@ -1,0 +1,72 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { expect, it, onTestFinished } from 'vitest';
+import { WebSocketServer } from 'ws';
+import { openClientContext } from './clients/context.js';
+import { CLIENT_SCENARIOS } from './clients/scenarios.js';
+import { openGatewayContext } from './gateways/context.js';
+import { GATEWAY_SCENARIOS } from './gateways/scenarios.js';
+import { runScenario, type Scenario } from './scenario.js';
+
+const NAIVE = `"${process.execPath}" "${fileURLToPath(new URL('testees/naive.ts', import.meta.url))}"`;
+
+function named<Context>(scenarios: readonly Scenario<Context>[], name: string): Scenario<Context> {
+  const found = scenarios.find((scenario) => scenario.name === name);
+  if (found === undefined) throw new Error(`no scenario "${name}"`);
+  return found;
+}
+
+it.concurrent.each([
+  ['resumes after a lost connection, and hands over each message once', /position that the client resumed from/],
+  ['reports what the history no longer holds, before anything newer', /application to see 1, gap, 3/],
+  ['does not come back after 4009', /not to see another connection after 4009/],
+  ['waits between attempts to connect, and longer each time', /tried to connect \d+ times/],
+])('finds that a naive client fails: %s', { timeout: 60_000 }, async (name, problem) => {
+  const outcome = await runScenario(named(CLIENT_SCENARIOS, name), () => openClientContext(NAIVE));
+  expect(outcome.problem).toMatch(problem);
+});
+
+it('passes what a naive client does right', async () => {
+  const scenario = named(CLIENT_SCENARIOS, 'hands over messages in order');
+  expect((await runScenario(scenario, () => openClientContext(NAIVE))).problem).toBeUndefined();
+});
+
+it('reports frames that the protocol does not permit, whatever the scenario', async () => {
+  const script = `new WebSocket(process.env.HOLDFAST_URL).onopen = ({ target }) => target.send(JSON.stringify({event:"subscribe",data:{}}))`;
+  const command = `"${process.execPath}" -e '${script}; setTimeout(process.exit, 1000)'`;
+  const context = await openClientContext(command);
+  context.start();
+  await context.gateway.peer(1);
+  await expect(async () => context[Symbol.asyncDispose]()).rejects.toThrow('the client sent subscribe without an id');
+});
+
+it('finds what a gateway does wrong', async () => {
+  const server = createServer();
+  // It welcomes everybody, and answers whatever it is asked by an empty reply.
+  new WebSocketServer({ server }).on('connection', (socket) => {
+    socket.send(JSON.stringify({ event: 'welcome', data: { client: 'c', session: 'short' } }));
+    socket.on('message', (text: Buffer) => {
+      const { id } = JSON.parse(text.toString()) as { id: number };
+      socket.send(JSON.stringify({ event: 'reply', id, data: {} }));
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws`;
+  const open = () => Promise.resolve(openGatewayContext({ url, namespace: 'conformance' }));
+  const problemOf = async (name: string): Promise<string | undefined> => {
+    return (await runScenario(named(GATEWAY_SCENARIOS, name), open)).problem;
+  };
+  expect(await problemOf('begins with a welcome')).toMatch(/the session|string/);
+  expect(await problemOf('refuses a publish without data as invalid')).toMatch(
+    /expected an error in answer to publish/,
+  );
+  expect(await problemOf('refuses what does not fit what was done before')).toMatch(/expected an error/);
+  expect(await problemOf('answers the closing handshake')).toBeUndefined();
+});

@@ -73,11 +73,7 @@ export class Senders {
   constructor(@Inject(CONFIG) { limits }: Config, @Inject(HeldMemory) { total }: HeldMemory) {
     const ms = 2 * Math.max(emptyAfter(limits.userFrames), emptyAfter(limits.userBytes));
     const max = Math.min(MAX_SENDERS, total / BYTES_PER_SENDER);
-    this.senders = new Generations(
-      ms,
-      max,
-      (key) => new Sender(limits, key.startsWith(ADDRESS) ? ADDRESS_FACTOR : 1),
-    );
+    this.senders = new Generations(ms, max, (key) => new Sender(limits, key.startsWith(ADDRESS) ? ADDRESS_FACTOR : 1));
   }
 
   of({ user, address, client }: Origin): Sender {

@@ -26,7 +26,7 @@ export class Pod implements BrokerEvents {
   readonly gaps: string[] = [];
   readonly presence: string[] = [];
   readonly presenceGaps: string[] = [];
-  readonly belated: string[] = [];
+  readonly late: string[] = [];
   readonly signals: string[] = [];
   readonly invalid: string[] = [];
   readonly faults: unknown[] = [];
@@ -105,7 +105,7 @@ export class Pod implements BrokerEvents {
   }
 
   onLateMembership(event: 'join' | 'leave', channel: string, { client, details }: ChannelMember, count: number): void {
-    this.belated.push(`${channel} ${event} ${client} ${details} of ${count}`);
+    this.late.push(`${channel} ${event} ${client} ${details} of ${count}`);
   }
 
   onSignal(signal: string): void {

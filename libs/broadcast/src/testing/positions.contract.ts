@@ -89,5 +89,25 @@ export function describePositions(cluster: Cluster): void {
         complete: true,
       });
     });
+
+    it('outlive the last pod', async ({ skip }) => {
+      const { here, there } = cluster;
+      skip(!here.broker.capabilities.durablePositions, 'positions of this broker end with the last pod');
+      const position = await here.publishMany(CHANNEL, 2);
+      await Promise.all([here.close(), there.close()]);
+      const later = await cluster.startPod();
+      expect(await later.broker.subscribe(CHANNEL, LASTING)).toEqual(position);
+    });
+
+    it('of publications from before its start can be resumed on a new pod', async ({ skip }) => {
+      const { here } = cluster;
+      skip(!here.broker.capabilities.sharedHistory, 'histories of this broker begin with the pod');
+      const { epoch, offset } = await here.publishMany(CHANNEL, 3);
+      const later = await cluster.startPod();
+      const since = { epoch, offset: offset - 2 };
+      const { publications, complete } = await later.broker.history(CHANNEL, { since, limit: 10 });
+      expect(complete).toBe(true);
+      expect(publications.map(({ payload }) => payload)).toEqual(['2', '3']);
+    });
   });
 }

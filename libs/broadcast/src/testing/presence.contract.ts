@@ -115,7 +115,7 @@ export function describePresence(cluster: Cluster): void {
         'true 0',
       ]);
       // Whoever was answered is not told again.
-      for (const { belated } of [here, there]) expect(belated).toEqual([]);
+      for (const { late } of [here, there]) expect(late).toEqual([]);
     });
 
     it('announces new details as a join, also by another holder', async () => {

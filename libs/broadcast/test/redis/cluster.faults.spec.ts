@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createBroker } from '../../src/create-broker.js';
 import { tagSlot } from '../../src/redis/topology/key-slot.js';
 import { SIGNALS_TAG } from '../../src/redis/keyspace.js';
-import { Load, Subscriber } from '../support/load.js';
+import { Load, Subscriber } from '../../src/testing/load.js';
 import { CLUSTER_RIGHTS, RIGHTS } from '../support/rights.js';
 import { ClusterSetUp, eventually, uniquePrefix } from '../support/redis-servers.js';
 

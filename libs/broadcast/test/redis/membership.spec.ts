@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { BrokerEvents } from '../../src/broker.js';
 import { createBroker } from '../../src/create-broker.js';
 import { SCRIPTS } from '../../src/redis/scripts/index.js';
-import { Subscriber } from '../support/load.js';
+import { Subscriber } from '../../src/testing/load.js';
 import { eventually, RedisServer, uniquePrefix } from '../support/redis-servers.js';
 
 describe('the lease of a pod', () => {
@@ -100,7 +100,7 @@ describe('a room whose commands always fail', { timeout: 90_000 }, () => {
       await eventually(async () => expect(await here.broker.connections('u')).toEqual([connection]), 20_000);
       // It leaves its members to its lease.
       await dead.broker.close();
-      await eventually(() => expect(here.belated).toEqual(['room leave bob of 0']), 60_000);
+      await eventually(() => expect(here.late).toEqual(['room leave bob of 0']), 60_000);
     } finally {
       await Promise.all([here, dead].map(async ({ broker }) => broker.close()));
       await redis.close();

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createBroker } from '../../src/create-broker.js';
-import { Load, Subscriber } from '../support/load.js';
+import { Load, Subscriber } from '../../src/testing/load.js';
 import { eventually, SentinelSetUp, uniquePrefix, type RedisServer } from '../support/redis-servers.js';
 
 const CHANNELS = ['news:1', 'news:2', 'news:3'];

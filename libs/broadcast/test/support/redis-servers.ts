@@ -5,10 +5,12 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { vi } from 'vitest';
+import { eventually } from '../../src/testing/eventually.js';
 import { systemProgram } from '../../../../apps/gateway/test/support/system-package.js';
 import type { Certificate } from './certificate.js';
 import { freePort } from './free-port.js';
+
+export { eventually };
 
 const DEBIAN_PACKAGES = ['redis-server', 'redis-sentinel'];
 
@@ -32,11 +34,6 @@ async function isUp(port: number): Promise<void> {
   } finally {
     socket.destroy();
   }
-}
-
-/** Retries until it does not throw. */
-export async function eventually<T>(assertions: () => T | Promise<T>, timeout = 15_000): Promise<T> {
-  return vi.waitFor(assertions, { timeout, interval: 50 });
 }
 
 /** Ends a server when this process is gone without having done so: then the end of its input comes. */

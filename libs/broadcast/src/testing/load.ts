@@ -8,13 +8,13 @@ import type {
   StoredPublication,
   PublishResult,
   StreamOptions,
-} from '../../src/broker.js';
-import { BrokerUnavailableError, BrokerUnknownError } from '../../src/errors.js';
-import { eventually } from './redis-servers.js';
+} from '../broker.js';
+import { BrokerUnavailableError, BrokerUnknownError } from '../errors.js';
+import { eventually } from './eventually.js';
 
 export const STREAM: StreamOptions = { historySize: 10_000, historyTtl: 600_000, positionTtl: 600_000 };
 
-type Told =
+type Received =
   | { readonly kind: 'publication'; readonly publication: StoredPublication; readonly at: number }
   | { readonly kind: 'gap'; readonly position: Position; readonly at: number };
 
@@ -24,13 +24,13 @@ interface Acknowledged extends PublishResult {
   readonly at: number;
 }
 
-/** One pod's broker and what it was told, by channel. */
+/** One pod's broker, and the events of each channel. */
 export class Subscriber implements BrokerEvents {
   readonly starts = new Map<string, Position>();
-  readonly told = new Map<string, Told[]>();
+  readonly received = new Map<string, Received[]>();
   readonly presence: string[] = [];
   readonly presenceGaps: string[] = [];
-  readonly belated: string[] = [];
+  readonly late: string[] = [];
   readonly signals: string[] = [];
   readonly invalid: string[] = [];
   readonly faults: unknown[] = [];
@@ -47,32 +47,32 @@ export class Subscriber implements BrokerEvents {
     this.starts.set(channel, await this.broker.subscribe(channel, stream));
   }
 
-  /** Where the channel has got to, by what was told. */
+  /** The position of a channel after all events. */
   position(channel: string): Position | undefined {
     let position = this.starts.get(channel);
-    for (const told of this.told.get(channel) ?? []) {
-      if (told.kind === 'gap') position = told.position;
-      else if (position !== undefined) position = { epoch: position.epoch, offset: told.publication.offset };
+    for (const event of this.received.get(channel) ?? []) {
+      if (event.kind === 'gap') position = event.position;
+      else if (position !== undefined) position = { epoch: position.epoch, offset: event.publication.offset };
     }
     return position;
   }
 
   payloads(channel: string): string[] {
-    return (this.told.get(channel) ?? []).flatMap((told) =>
-      told.kind === 'publication' ? [told.publication.payload] : [],
+    return (this.received.get(channel) ?? []).flatMap((event) =>
+      event.kind === 'publication' ? [event.publication.payload] : [],
     );
   }
 
   gaps(channel: string): Position[] {
-    return (this.told.get(channel) ?? []).flatMap((told) => (told.kind === 'gap' ? [told.position] : []));
+    return (this.received.get(channel) ?? []).flatMap((event) => (event.kind === 'gap' ? [event.position] : []));
   }
 
   onPublication(channel: string, publication: StoredPublication): void {
-    this.#tell(channel, { kind: 'publication', publication, at: performance.now() });
+    this.#add(channel, { kind: 'publication', publication, at: performance.now() });
   }
 
   onGap(channel: string, position: Position): void {
-    this.#tell(channel, { kind: 'gap', position, at: performance.now() });
+    this.#add(channel, { kind: 'gap', position, at: performance.now() });
   }
 
   onJoin(channel: string, { client }: { client: string }): void {
@@ -88,7 +88,7 @@ export class Subscriber implements BrokerEvents {
   }
 
   onLateMembership(event: 'join' | 'leave', channel: string, { client }: { client: string }, count: number): void {
-    this.belated.push(`${channel} ${event} ${client} of ${count}`);
+    this.late.push(`${channel} ${event} ${client} of ${count}`);
   }
 
   onSignal(signal: string): void {
@@ -103,21 +103,21 @@ export class Subscriber implements BrokerEvents {
     this.faults.push(error);
   }
 
-  #tell(channel: string, told: Told): void {
-    const before = this.told.get(channel);
-    if (before === undefined) this.told.set(channel, [told]);
-    else before.push(told);
+  #add(channel: string, event: Received): void {
+    const before = this.received.get(channel);
+    if (before === undefined) this.received.set(channel, [event]);
+    else before.push(event);
   }
 }
 
 /**
- * Several publishers that number their messages, and retry what was not acknowledged under its key; and the check of what
- * the subscribers were told.
+ * Several publishers that number their messages and retry under the same key what was not acknowledged; and the verification of
+ * what the subscribers received.
  */
 export class Load {
   readonly acknowledged: Acknowledged[] = [];
   readonly unexpected: unknown[] = [];
-  /** ms that the slowest publish took to settle. */
+  /** ms until the slowest publish settled. */
   slowest = 0;
   #stopped = false;
   #running: Promise<unknown> = Promise.resolve();
@@ -139,43 +139,43 @@ export class Load {
     await this.#running;
   }
 
-  /** Resolves when messages of every channel are acknowledged, and delivered everywhere, again. */
+  /** Resolves when new messages of every channel are acknowledged and delivered to all subscribers. */
   async flows(timeout = 30_000): Promise<void> {
     const from = performance.now();
     await eventually(() => {
       for (const channel of this.channels) {
         const fresh = this.acknowledged.some((publish) => publish.channel === channel && publish.at > from);
         if (!fresh) throw new Error(`nothing is acknowledged on ${channel}`);
-        for (const { told } of this.subscribers) {
-          if ((told.get(channel)?.at(-1)?.at ?? 0) < from) throw new Error(`nothing comes on ${channel}`);
+        for (const { received } of this.subscribers) {
+          if ((received.get(channel)?.at(-1)?.at ?? 0) < from) throw new Error(`nothing is delivered on ${channel}`);
         }
       }
     }, timeout);
   }
 
-  /** The longest time, in ms, for which nothing was told on a channel. */
+  /** The longest time without an event on a channel, in ms. */
   async pauses(annotate: (message: string) => Promise<unknown>): Promise<number> {
     let acknowledged = 0;
-    let told = 0;
+    let pause = 0;
     for (const channel of this.channels) {
       acknowledged = Math.max(
         acknowledged,
         longest(this.acknowledged.filter((publish) => publish.channel === channel).map(({ at }) => at)),
       );
       for (const subscriber of this.subscribers) {
-        told = Math.max(told, longest((subscriber.told.get(channel) ?? []).map(({ at }) => at)));
+        pause = Math.max(pause, longest((subscriber.received.get(channel) ?? []).map(({ at }) => at)));
       }
     }
     await annotate(
-      `longest pauses: ${Math.round(acknowledged)} ms for publishers, ${Math.round(told)} ms for subscribers`,
+      `longest pauses: ${Math.round(acknowledged)} ms for publishers, ${Math.round(pause)} ms for subscribers`,
     );
-    return told;
+    return pause;
   }
 
   /**
-   * Asserts, when everything has come to rest: order, no silent loss of what was acknowledged, nothing twice.
+   * Asserts, when everything has settled: order, no silent loss of acknowledged messages, and no duplicates.
    *
-   * @param lossless whether nothing may even have been told as lost.
+   * @param lossless whether even reported gaps are a failure.
    */
   async check({ lossless = false } = {}): Promise<void> {
     expect(this.unexpected).toEqual([]);
@@ -199,13 +199,13 @@ export class Load {
     const highest = new Map<string, number>();
     const delivered = new Map<string, string>();
     const lost: { from: Position; to: Position }[] = [];
-    for (const told of subscriber.told.get(channel) ?? []) {
-      if (told.kind === 'gap') {
-        lost.push({ from: position, to: told.position });
-        position = told.position;
+    for (const event of subscriber.received.get(channel) ?? []) {
+      if (event.kind === 'gap') {
+        lost.push({ from: position, to: event.position });
+        position = event.position;
         continue;
       }
-      const { offset, payload } = told.publication;
+      const { offset, payload } = event.publication;
       expect(offset, `${channel}: order`).toBe(position.offset + 1);
       expect(offset, `${channel}: twice`).toBeGreaterThan(highest.get(position.epoch) ?? 0);
       highest.set(position.epoch, offset);
@@ -215,14 +215,14 @@ export class Load {
     const epochs = new Set([start.epoch, ...lost.map(({ to }) => to.epoch)]);
     const silent = this.acknowledged.filter(({ channel: of, epoch, offset, payload }) => {
       if (of !== channel) return false;
-      const came = delivered.get(`${epoch} ${offset}`);
-      if (came !== undefined) return came !== payload;
+      const payloadHere = delivered.get(`${epoch} ${offset}`);
+      if (payloadHere !== undefined) return payloadHere !== payload;
       if (epoch === start.epoch && offset <= start.offset) return false;
       return !lost.some(({ from, to }) => isBetween({ epoch, offset }, from, to, epochs));
     });
-    expect(silent, `${channel}: lost in silence`).toEqual([]);
+    expect(silent, `${channel}: lost silently`).toEqual([]);
     const payloads = subscriber.payloads(channel);
-    // A failover may lose the key with the message; nothing else may.
+    // Only a new epoch may have lost the keys.
     if (epochs.size === 1) expect(new Set(payloads).size, `${channel}: stored twice`).toBe(payloads.length);
   }
 
@@ -243,7 +243,7 @@ export class Load {
           if (!(error instanceof BrokerUnavailableError) && !(error instanceof BrokerUnknownError)) {
             this.unexpected.push(error);
           }
-          // The message stays unacknowledged where the test ends before Redis is back.
+          // If the test ends before the server is back, the message stays unacknowledged.
           settled = this.#stopped;
           await sleep(20);
         }
@@ -257,7 +257,7 @@ export class Load {
 function isBetween({ epoch, offset }: Position, from: Position, to: Position, epochs: ReadonlySet<string>): boolean {
   if (from.epoch === epoch) return offset > from.offset && (to.epoch !== epoch || offset <= to.offset);
   if (to.epoch === epoch) return offset <= to.offset;
-  // An epoch that came and went unseen lies between two others.
+  // An epoch without any event here lies between two others.
   return !epochs.has(epoch) && from.epoch !== to.epoch;
 }
 

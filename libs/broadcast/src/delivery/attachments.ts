@@ -10,7 +10,7 @@ import type { Subscription } from './subscription.js';
 export interface Attachments<Source> {
   /** The source that serves a channel now, if there is one. */
   sourceOf(channel: string): Source | undefined;
-  /** Whether a channel is moving to another source. Its position is compared every second meanwhile. */
+  /** Whether a channel is moving to another source. Its position is then compared every second. */
   isMoving(channel: string): boolean;
   /** Checks soon whether channels have moved. */
   refresh(): void;

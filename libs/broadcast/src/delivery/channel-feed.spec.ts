@@ -67,7 +67,7 @@ function subscriber(server: Server): { sut: ChannelFeed; told: Told[] } {
   return { sut, told };
 }
 
-/** Order, nothing twice, and nothing missing of which nobody was told. */
+/** Checks order, no duplicates, and that everything missing was reported as a gap. */
 function check(start: Position, told: readonly Told[], server: Server): void {
   let position = start;
   const epochs = new Set([start.epoch]);
@@ -97,7 +97,7 @@ const step = fc.oneof(
 );
 
 describe('a channel, as its subscribers see it,', () => {
-  it('is in order and without a hole that was not told, whatever the wire loses', async () => {
+  it('is in order, and every gap is reported, whatever messages are lost', async () => {
     const property = fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
       const server = new Server();
       const { sut, told } = subscriber(server);
@@ -114,7 +114,7 @@ describe('a channel, as its subscribers see it,', () => {
         else if (next === 'begin anew') server.beginAnew();
         else if (next === 'wait') await setImmediate();
         else {
-          // The answer comes behind what was sent before it, on the same connection.
+          // The answer arrives after the messages before it, on the same connection.
           while (server.messages.length > 0) deliver();
           void sut.reconcile(server.position);
         }
@@ -126,7 +126,7 @@ describe('a channel, as its subscribers see it,', () => {
     await expect(fc.assert(property, { numRuns: 500 })).resolves.toBeUndefined();
   });
 
-  it('begins after its position, also where messages overtake the answer', async () => {
+  it('begins after its position, even if messages overtake the answer', async () => {
     const server = new Server();
     const { sut, told } = subscriber(server);
     server.publish();
@@ -138,7 +138,7 @@ describe('a channel, as its subscribers see it,', () => {
     expect(server.reads).toBe(0);
   });
 
-  it('does not go back to an epoch that is over, whoever still speaks of it', async () => {
+  it('does not return to an ended epoch, even if its messages still arrive', async () => {
     const server = new Server();
     const { sut, told } = subscriber(server);
     const start = server.position;
@@ -154,7 +154,7 @@ describe('a channel, as its subscribers see it,', () => {
     expect(server.reads).toBe(1);
   });
 
-  it('hands a message out that fills no hole without asking the server', () => {
+  it('delivers the next message without a read', () => {
     const server = new Server();
     const { sut, told } = subscriber(server);
     sut.begin(server.position);
@@ -164,7 +164,7 @@ describe('a channel, as its subscribers see it,', () => {
     expect(server.reads).toBe(0);
   });
 
-  it('answers resumes from what came by, and asks the server once for what is older', async () => {
+  it('answers resumes from memory, and reads older publications once', async () => {
     const server = new Server();
     for (let count = 0; count < 4; count += 1) server.publish();
     server.messages.splice(0);
@@ -183,7 +183,7 @@ describe('a channel, as its subscribers see it,', () => {
     expect(server.reads).toBe(1);
   });
 
-  it('asks the server about a position that is ahead of what came by: another pod may have told it', async () => {
+  it('asks the server about a position ahead of what has arrived: another pod may have delivered it', async () => {
     const server = new Server();
     const { sut } = subscriber(server);
     sut.begin(server.position);
@@ -193,7 +193,7 @@ describe('a channel, as its subscribers see it,', () => {
     expect(await sut.history({ since: { epoch, offset: 2 }, limit: 10 })).toMatchObject({ complete: false, offset: 1 });
   });
 
-  it('does not answer a publisher on this pod with less than that one was told, and asks nobody for what is on its way', async () => {
+  it('waits for what a publisher on this pod knows, instead of reading it', async () => {
     const server = new Server();
     const { sut, told } = subscriber(server);
     const since = server.position;
@@ -213,7 +213,7 @@ describe('a channel, as its subscribers see it,', () => {
     expect(told).toHaveLength(3);
   });
 
-  it('reads what a publisher on this pod was told and the wire has lost, once for all who resume', async () => {
+  it('reads once what a publisher on this pod knows and the server did not deliver', async () => {
     const server = new Server();
     const { sut, told } = subscriber(server);
     const since = server.position;
@@ -233,7 +233,7 @@ describe('a channel, as its subscribers see it,', () => {
     expect(server.reads).toBeLessThanOrEqual(3);
   });
 
-  it('answers a storm of resumes with a handful of reads, whatever places they name', async () => {
+  it('answers thousands of resumes with a handful of reads, whatever positions they have', async () => {
     const stored = 5_000;
     const server = new Server({ ...OPTIONS, historySize: stored });
     for (let count = 0; count < stored; count += 1) server.publish();

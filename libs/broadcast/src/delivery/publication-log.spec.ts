@@ -5,7 +5,7 @@ import { heapUsed } from '../testing/heap-used.js';
 import { PublicationLog } from './publication-log.js';
 
 describe('PublicationLog', () => {
-  it('keeps what a plain list would keep', () => {
+  it('keeps the same as a plain list', () => {
     const operation = fc.oneof(
       { weight: 4, arbitrary: fc.record({ append: fc.integer({ min: 1, max: 20 }) }) },
       {
@@ -44,7 +44,7 @@ describe('PublicationLog', () => {
     );
   });
 
-  it('gives back the memory of what it trims', () => {
+  it('releases the memory of what it trims', () => {
     const sut = new PublicationLog();
     const before = heapUsed();
     for (let offset = 1; offset <= 1_000_000; offset += 1) sut.append({ offset, time: offset, payload: '' });

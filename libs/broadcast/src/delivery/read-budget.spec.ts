@@ -27,7 +27,7 @@ describe('the budget of reads', () => {
     });
   }
 
-  it('is never exceeded, and has each wait for its turn', async () => {
+  it('is never exceeded, and reads wait for their turn', async () => {
     const reads = Array.from({ length: 12 }, async (_, id) => read(30, 10, id));
     await vi.advanceTimersByTimeAsync(1_000);
     await Promise.all(reads);
@@ -35,14 +35,14 @@ describe('the budget of reads', () => {
     expect(order).toEqual(Array.from({ length: 12 }, (_, id) => id));
   });
 
-  it('lets one that is larger than all of it run alone', async () => {
+  it('lets a read that is larger than the budget run alone', async () => {
     const reads = [read(10, 10), read(1_000, 10), read(10, 10)];
     await vi.advanceTimersByTimeAsync(100);
     await Promise.all(reads);
     expect(most).toBe(1_000);
   });
 
-  it('refuses in time what would have to wait for too long, and goes on', async () => {
+  it('refuses in time a read that would have to wait for too long, and continues', async () => {
     const long = read(100, 5_000);
     const [late] = await Promise.all([Promise.allSettled([read(10, 10)]), vi.advanceTimersByTimeAsync(1_000)]);
     expect(late[0]).toMatchObject({ status: 'rejected', reason: expect.any(BrokerUnavailableError) });
@@ -53,7 +53,7 @@ describe('the budget of reads', () => {
     await next;
   });
 
-  it('is given back by a read that fails', async () => {
+  it('is released by a read that fails', async () => {
     for (let reads = 0; reads < 2; reads += 1) {
       const failed = sut.run(100, Infinity, async () => Promise.reject(new Error('gone')));
       await expect(failed).rejects.toThrow('gone');

@@ -9,7 +9,7 @@ function publication(offset: number, payload = 'x', time = 0): StoredPublication
   return { offset, time, payload };
 }
 
-/** What has come after offset 100. */
+/** Publications after offset 100. */
 function recent(count: number, payload = 'x', budget = new RecentBudget()): RecentPublications {
   const sut = new RecentPublications(budget);
   sut.reset({ epoch: EPOCH, offset: 100 });
@@ -39,7 +39,7 @@ describe('recent publications', () => {
     ).toBeUndefined();
   });
 
-  it('know that nothing is older where the stream began before their eyes', () => {
+  it('know that nothing is older if they have seen the beginning of the stream', () => {
     const sut = new RecentPublications(new RecentBudget());
     sut.reset({ epoch: EPOCH, offset: 0 });
     sut.append(publication(1), OPTIONS, 0);
@@ -51,7 +51,7 @@ describe('recent publications', () => {
     });
   });
 
-  it('say nothing of what another pod was told of before this one', () => {
+  it('do not answer for a position that another pod has received before this one', () => {
     const sut = new RecentPublications(new RecentBudget());
     sut.reset({ epoch: EPOCH, offset: 0 });
     sut.append(publication(1), OPTIONS, 0);
@@ -59,7 +59,7 @@ describe('recent publications', () => {
     expect(resume(sut, 1, 1)).toMatchObject({ complete: true });
   });
 
-  it('are put behind what was read, unless a hole is between', () => {
+  it('follow the older ones that were read, unless there is a gap between them', () => {
     const sut = recent(2);
     sut.prepend([publication(98), publication(99)], false, { epoch: EPOCH, offset: 102 });
     expect(resume(sut, 98, 102)).toBeUndefined();
@@ -69,13 +69,13 @@ describe('recent publications', () => {
     expect(resume(other, 97, 102)).toBeUndefined();
   });
 
-  it('forget what the server forgets: by time and by number', () => {
+  it('expire as on the server: by time and by number', () => {
     expect(resume(recent(3), 101, 103, 1_000)).toBeUndefined();
     expect(resume(recent(3), 101, 103, 0, { ...OPTIONS, historySize: 1 })).toBeUndefined();
     expect(resume(recent(3), 102, 103, 0, { ...OPTIONS, historySize: 1 })?.publications).toHaveLength(1);
   });
 
-  it('are bounded: in number, in length, and together with those of the other channels', () => {
+  it('are limited: in number, in length, and in total over all channels', () => {
     expect(recent(5_000).oldest({ epoch: EPOCH, offset: 5_100 })).toBe(5_101 - 1_024);
     expect(recent(50, 'x'.repeat(100_000)).oldest({ epoch: EPOCH, offset: 150 })).toBe(151 - 10);
     const budget = new RecentBudget(1_000);

@@ -60,7 +60,7 @@ describe('subscriptions', () => {
     vi.useRealTimers();
   });
 
-  it('outlive their last subscriber for a while, so that coming back costs nothing', async () => {
+  it('outlive their last subscriber for a while, so that returning costs nothing', async () => {
     await sut.subscribe('a', OPTIONS);
     await sut.unsubscribe('a');
     await vi.advanceTimersByTimeAsync(2_000);
@@ -73,11 +73,11 @@ describe('subscriptions', () => {
     expect(sut.feed('a')).toBeUndefined();
   });
 
-  it('begin again also where that meets the end of the former one', async () => {
+  it('begin again even if that coincides with the end of the previous one', async () => {
     await sut.subscribe('a', OPTIONS);
     await sut.unsubscribe('a');
     vi.advanceTimersByTime(3_000);
-    // The end has its turn after this call.
+    // The end is queued behind this call.
     const again = sut.subscribe('a', OPTIONS);
     expect(await again).toEqual(START);
     expect(calls).toEqual(['attach', 'detach', 'attach']);
@@ -85,7 +85,7 @@ describe('subscriptions', () => {
     expect(delivered).toEqual([1]);
   });
 
-  it('tell nothing while nobody is subscribed, and go on without a hole', async () => {
+  it('report nothing while nobody is subscribed, and continue without a gap', async () => {
     await sut.subscribe('a', OPTIONS);
     sut.receive(SOURCE, 'a', publication(1));
     await sut.unsubscribe('a');
@@ -95,14 +95,14 @@ describe('subscriptions', () => {
     expect(delivered).toEqual([1, 3]);
   });
 
-  it('ask the server for nothing while nothing comes, however many they are', async () => {
+  it('ask the server for nothing while they are idle, however many they are', async () => {
     for (let index = 0; index < 500; index += 1) await sut.subscribe(`idle ${index}`, OPTIONS);
     asked.length = 0;
     await vi.advanceTimersByTimeAsync(30 * 60_000);
     expect(asked).toEqual([]);
   });
 
-  it('keep their positions from expiring, long before the server would forget them', async () => {
+  it('renew their positions long before they would expire', async () => {
     await sut.subscribe('a', OPTIONS);
     asked.length = 0;
     await vi.advanceTimersByTimeAsync(2 * 3_600_000);
@@ -110,7 +110,7 @@ describe('subscriptions', () => {
     expect(asked.length).toBeLessThan(5);
   });
 
-  it('compare their position with the server 30 s after their last message, once', async () => {
+  it('compare their position with the server once, 30 s after their last message', async () => {
     for (const channel of ['quiet', 'busy', 'idle']) await sut.subscribe(channel, OPTIONS);
     asked.length = 0;
     sut.receive(SOURCE, 'quiet', publication(1));
@@ -123,16 +123,16 @@ describe('subscriptions', () => {
     expect(asked).toEqual(['quiet', 'busy']);
   });
 
-  it('compare their position soon where what was published here does not come', async () => {
-    for (const channel of ['lost', 'heard']) await sut.subscribe(channel, OPTIONS);
+  it('compare their position soon if a publication of this pod does not arrive', async () => {
+    for (const channel of ['lost', 'delivered']) await sut.subscribe(channel, OPTIONS);
     asked.length = 0;
-    for (const channel of ['lost', 'heard']) sut.published(channel, { epoch: 'e', offset: 1 });
-    sut.receive(SOURCE, 'heard', publication(1));
+    for (const channel of ['lost', 'delivered']) sut.published(channel, { epoch: 'e', offset: 1 });
+    sut.receive(SOURCE, 'delivered', publication(1));
     await vi.advanceTimersByTimeAsync(3_000);
     expect(asked).toEqual(['lost']);
   });
 
-  it('hear only the connection that serves them now', async () => {
+  it('accept messages only from the source that serves them now', async () => {
     await sut.subscribe('a', OPTIONS);
     sut.receive({ name: 'another one' }, 'a', publication(1));
     expect(delivered).toEqual([]);

@@ -79,7 +79,7 @@ describe('a Redis URL', () => {
 });
 
 describe('the settings of a URL that changes', () => {
-  it('are those of the first one, but for credentials and TLS', () => {
+  it('are those of the first URL, except for credentials and TLS', () => {
     let url = 'rediss+sentinel://ann:old@h/main?prefix=a&sentinelPassword=old&tlsServerName=old';
     const sut = presentSettings(() => url);
     url = 'rediss+sentinel://bob:new@other/another?prefix=b&sentinelPassword=new&tlsServerName=new';
@@ -93,7 +93,7 @@ describe('the settings of a URL that changes', () => {
     });
   });
 
-  it('stay as they were where the new one cannot be used', () => {
+  it('stay the same if the new URL cannot be used', () => {
     let url = 'redis://:old@h';
     const sut = presentSettings(() => url);
     url = 'redis://:new@h?what=ever';
@@ -102,7 +102,7 @@ describe('the settings of a URL that changes', () => {
     expect(sut.credentials).toEqual({ password: 'new' });
   });
 
-  it('must be usable in the beginning', () => {
+  it('must be valid at the start', () => {
     expect(() => presentSettings(() => 'redis://')).toThrow(BrokerUrlError);
   });
 });

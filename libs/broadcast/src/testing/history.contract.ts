@@ -135,7 +135,7 @@ export function describeHistory(cluster: Cluster): void {
       expect(publications.map(({ payload }) => payload)).toEqual(['x']);
     });
 
-    it('keeps as many as the latest publish says', async () => {
+    it('keeps as many publications as the latest publish sets', async () => {
       const { here } = cluster;
       await here.publishMany(CHANNEL, 9, { historySize: 9 });
       await here.publish(CHANNEL, 'x', { historySize: 2 });
@@ -146,7 +146,7 @@ export function describeHistory(cluster: Cluster): void {
       expect(await here.offsets(CHANNEL)).toEqual([]);
     });
 
-    it('forgets each publication after its own ttl', async () => {
+    it('drops each publication after its own ttl', async () => {
       const { here, there } = cluster;
       const historyTtl = 400;
       const since = { ...(await here.publish(CHANNEL, 'a', { historyTtl })), offset: 0 };
@@ -162,7 +162,7 @@ export function describeHistory(cluster: Cluster): void {
         return history;
       });
       expect(remaining.complete).toBe(false);
-      // On a slow machine the second may have gone as well by now.
+      // On a slow machine the second one may have expired as well.
       if (there.broker.now() < (second?.time ?? 0) + historyTtl) expect(remaining.publications).toEqual([second]);
       await until(async () => expect(await there.offsets(CHANNEL)).toEqual([]));
     });

@@ -12,17 +12,17 @@ import type {
   StreamOptions,
 } from '../broker.js';
 
-/** Kept for longer than any test takes. */
+/** Longer than any test takes. */
 export const LASTING: StreamOptions = { historySize: 1_000, historyTtl: 600_000, positionTtl: 600_000 };
 
-/** Retries until the assertions hold: servers have their own pace. */
+/** Retries until the assertions hold. */
 export async function until<T>(assertions: () => T | Promise<T>): Promise<T> {
   return vi.waitFor(assertions, { timeout: 10_000, interval: 10 });
 }
 
-/** One pod's broker, and all that it told. */
+/** One pod's broker, and all events of it. */
 export class Pod implements BrokerEvents {
-  /** What this pod was told, each as one line, in order. */
+  /** Events of this pod, each as one line, in order. */
   readonly gaps: string[] = [];
   readonly presence: string[] = [];
   readonly presenceGaps: string[] = [];
@@ -39,7 +39,7 @@ export class Pod implements BrokerEvents {
     this.#open = true;
     await this.broker.start(this);
     await until(() => {
-      if (this.broker.health().status !== 'up') throw new Error('the broker does not come up');
+      if (this.broker.health().status !== 'up') throw new Error('the broker is not up');
     });
   }
 
@@ -49,7 +49,7 @@ export class Pod implements BrokerEvents {
     await this.broker.close();
   }
 
-  /** What was delivered on a channel. */
+  /** The publications delivered on a channel. */
   delivered(channel: string): readonly StoredPublication[] {
     return this.#publications.get(channel) ?? [];
   }

@@ -9,7 +9,7 @@ const SIZE = 65_000;
 const STORED = 200;
 const MAX_BYTES = 4 * SIZE;
 
-describe('what Redis sends for requests whose cost is not their size', { timeout: 60_000 }, () => {
+describe('how much Redis sends for requests', { timeout: 60_000 }, () => {
   let redis: RedisServer;
   let here: Pod;
   let there: Pod;
@@ -43,7 +43,7 @@ describe('what Redis sends for requests whose cost is not their size', { timeout
     ['a page of the history', { limit: 1_000 }],
     ['a page of the history, newest first', { limit: 1_000, reverse: true }],
     ['a history that goes on after a position', { limit: 1_000, since: true }],
-  ])('%s is no more than may be answered', async (_, { since = false, ...query }) => {
+  ])('%s is not larger than the answer may be', async (_, { since = false, ...query }) => {
     const history = await there.broker.history(CHANNEL, {
       ...query,
       maxBytes: MAX_BYTES,
@@ -54,7 +54,7 @@ describe('what Redis sends for requests whose cost is not their size', { timeout
     expect(await sent()).toBeLessThan(1.2 * MAX_BYTES);
   });
 
-  it('a resume on a pod that keeps the channel in memory is no more than it keeps, and what may be answered', async () => {
+  it('a resume on a pod with the channel in memory reads at most what it keeps and what it may answer', async () => {
     await there.broker.subscribe(CHANNEL, LASTING);
     await redis.admin.config('RESETSTAT');
     const query = { since: first, limit: 1_000, maxBytes: MAX_BYTES };
@@ -66,11 +66,11 @@ describe('what Redis sends for requests whose cost is not their size', { timeout
       expect(publications.length).toBeGreaterThanOrEqual(4);
       expect(publications.length).toBeLessThan(6);
     }
-    // What is read ahead, the newest and the oldest that may be answered; not once for each.
+    // What is read ahead, the newest and the oldest page; not once per resume.
     expect(await sent()).toBeLessThan(6 * MAX_BYTES);
   });
 
-  it('a list of members is no more than may be answered', async () => {
+  it('a list of members is not larger than the answer may be', async () => {
     const { members, count } = await there.broker.members(CHANNEL, { limit: STORED, maxBytes: 100_000 });
     expect(members).toHaveLength(3);
     expect(count).toBe(STORED);
@@ -82,14 +82,14 @@ describe('what Redis sends for requests whose cost is not their size', { timeout
     let histories = 0;
     const reading = Promise.allSettled(
       Array.from({ length: READS }, async (_, index) => {
-        // Each another one, so that none is shared.
+        // All different, so that none is shared.
         await there.broker.history(CHANNEL, { limit: 1_000 - index, maxBytes: 8 * SIZE });
         histories += 1;
       }),
     );
     await until(() => expect(histories).toBeGreaterThan(0));
     await there.publish('other', 'x');
-    // Without a limit of what is on its way all of them come first.
+    // Without a limit of bytes in flight all of them would be answered first.
     expect(histories).toBeLessThan(READS);
     await reading;
   });

@@ -33,7 +33,7 @@ describe('two pods on a cluster', { timeout: 90_000 }, () => {
     await Promise.all(pods.map(async ({ broker }) => broker.close()));
   });
 
-  it('go on through a failover on command', async ({ annotate }) => {
+  it('continue through a failover on command', async ({ annotate }) => {
     const { primary, replica } = await redis.shardOf(SLOT);
     await replica.admin.call('cluster', 'failover');
     await eventually(async () => expect((await redis.shardOf(SLOT)).primary).not.toBe(primary));
@@ -44,7 +44,7 @@ describe('two pods on a cluster', { timeout: 90_000 }, () => {
     expect(await load.pauses(annotate)).toBeLessThan(5_000);
   });
 
-  it('go on while slots move, back and forth', async ({ annotate }) => {
+  it('continue while slots move, back and forth', async ({ annotate }) => {
     const { primary: source } = await redis.shardOf(SLOT);
     const { primary: target } = await redis.shardOf((SLOT + 8_192) % 16_384);
     expect(target).not.toBe(source);
@@ -60,7 +60,7 @@ describe('two pods on a cluster', { timeout: 90_000 }, () => {
     expect(await load.pauses(annotate)).toBeLessThan(5_000);
   });
 
-  it('hear signals after the slot that carries them has moved, back and forth', async () => {
+  it('receive signals after their slot has moved, back and forth', async () => {
     const slot = tagSlot(SIGNALS_TAG);
     const { primary: source } = await redis.shardOf(slot);
     const { primary: target } = await redis.shardOf((slot + 8_192) % 16_384);
@@ -69,10 +69,10 @@ describe('two pods on a cluster', { timeout: 90_000 }, () => {
       [target, source],
     ] as const) {
       await redis.migrate(slot, from, to, async () => undefined);
-      const heard = pods.map(({ signals }) => signals.length);
+      const before = pods.map(({ signals }) => signals.length);
       await eventually(async () => {
         await pods[0]?.broker.signal('x');
-        for (const [index, { signals }] of pods.entries()) expect(signals.length).toBeGreaterThan(heard[index] ?? 0);
+        for (const [index, { signals }] of pods.entries()) expect(signals.length).toBeGreaterThan(before[index] ?? 0);
       }, 5_000);
     }
     await load.stop();
@@ -87,7 +87,7 @@ describe('two pods on a cluster', { timeout: 90_000 }, () => {
     expect(await load.pauses(annotate)).toBeLessThan(2_000);
   });
 
-  it('need no more rights than documented', async () => {
+  it('need only the documented rights', async () => {
     const rights = [...RIGHTS, ...CLUSTER_RIGHTS];
     for (const { admin } of redis.servers) {
       await admin.call('acl', 'setuser', 'chat', 'reset', 'on', '>hunter2', ...rights);
@@ -110,7 +110,7 @@ describe('two pods on a cluster', { timeout: 90_000 }, () => {
     }
   });
 
-  it('go on with the replica when a primary is killed', async ({ annotate }) => {
+  it('continue with the replica when a primary is killed', async ({ annotate }) => {
     const { primary } = await redis.shardOf(SLOT);
     await primary.kill();
     await eventually(async () => expect(await redis.primaryOf(SLOT, primary)).not.toBe(primary), 20_000);

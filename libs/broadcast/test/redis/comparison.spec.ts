@@ -19,14 +19,14 @@ describe('a message that Redis stored and did not deliver', { timeout: 60_000 },
     await redis.close();
   });
 
-  /** Stores what the script of a publish would, and tells nobody. */
+  /** Stores what the script of a publish stores, and delivers nothing. */
   async function store(channel: string, payload: string): Promise<void> {
     const meta = `${prefix}:{${channel}}:meta`;
     const offset = await redis.admin.hincrby(meta, 'o', 1);
     await redis.admin.xadd(`${prefix}:{${channel}}:log`, `${offset}-${Date.now()}`, 'p', payload);
   }
 
-  it('is delivered before the next one, and at the latest after 30 s', async ({ annotate }) => {
+  it('is delivered before the next one, and after 30 s at the latest', async ({ annotate }) => {
     for (const channel of ['busy', 'quiet']) await pod.broker.subscribe(channel, LASTING);
     await pod.publish('busy', 'first');
     await pod.publish('quiet', 'first');
@@ -39,7 +39,7 @@ describe('a message that Redis stored and did not deliver', { timeout: 60_000 },
       () => expect(pod.delivered('quiet').map(({ payload }) => payload)).toEqual(['first', 'lost']),
       35_000,
     );
-    await annotate(`the last message of a quiet channel came after ${Math.round(performance.now() - lost)} ms`);
+    await annotate(`the last message of a quiet channel arrived after ${Math.round(performance.now() - lost)} ms`);
     expect(pod.gaps).toEqual([]);
   });
 });

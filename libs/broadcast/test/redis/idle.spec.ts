@@ -8,7 +8,7 @@ import { eventually, RedisServer, uniquePrefix } from '../support/redis-servers.
 const CHANNELS = 3_000;
 /** ms for which commands are counted. */
 const WATCHED = 4_000;
-/** ms in which a channel that its last subscriber left is released. */
+/** ms before a channel without subscribers is detached. */
 const LINGER = 3_000;
 
 describe('what idle channels cost Redis', { timeout: 60_000 }, () => {
@@ -26,7 +26,7 @@ describe('what idle channels cost Redis', { timeout: 60_000 }, () => {
     return { pod, prefix };
   }
 
-  /** How many commands all of its pods send meanwhile, those of scripts included. */
+  /** How many commands all pods send during this time, including those of scripts. */
   async function commandsWhile(duration: number): Promise<number> {
     await redis.admin.config('RESETSTAT');
     await sleep(duration);
@@ -39,16 +39,14 @@ describe('what idle channels cost Redis', { timeout: 60_000 }, () => {
     return Promise.all(keys.map(async (key) => redis.admin.pttl(key)));
   }
 
-  it('does not grow with their number, whether something was published on them before or never', async ({
-    annotate,
-  }) => {
+  it('does not grow with their number, whether anything was published on them or not', async ({ annotate }) => {
     const { pod } = await start();
     try {
       const none = await commandsWhile(WATCHED);
       const names = Array.from({ length: CHANNELS }, (_, index) => `idle:${index}`);
       await Promise.all(names.slice(0, CHANNELS / 2).map(async (name) => pod.publish(name, 'x')));
       await Promise.all(names.map(async (name) => pod.broker.subscribe(name, LASTING)));
-      // On a machine that stands still connections may be made anew: then every position is asked for, once.
+      // On a machine that stalls, connections may be reopened: then every position is compared once.
       await eventually(async () => {
         const idle = await commandsWhile(WATCHED);
         await annotate(`${none} commands in ${WATCHED} ms without channels, ${idle} with ${CHANNELS}`);
@@ -59,7 +57,7 @@ describe('what idle channels cost Redis', { timeout: 60_000 }, () => {
     }
   });
 
-  it('is nothing that stays: a channel that was only subscribed to is forgotten soon after it was left', async () => {
+  it('is not permanent: a channel without publications is soon forgotten after its last subscriber has left', async () => {
     const { pod, prefix } = await start();
     try {
       const names = Array.from({ length: 50 }, (_, index) => `churn:${index}`);
@@ -69,7 +67,7 @@ describe('what idle channels cost Redis', { timeout: 60_000 }, () => {
       await eventually(async () => {
         const kept = await ttls(`${prefix}:{churn:*`);
         const long = kept.filter((ttl) => ttl > UNPUBLISHED_TTL);
-        // The position and the history of the one that was published on.
+        // The position and the history of the one channel with a publication.
         expect(long).toHaveLength(2);
       }, LINGER + 10_000);
     } finally {
@@ -77,7 +75,7 @@ describe('what idle channels cost Redis', { timeout: 60_000 }, () => {
     }
   });
 
-  it('is released also where Redis has forgotten its scripts', async () => {
+  it('is released even if Redis has forgotten its scripts', async () => {
     const { pod, prefix } = await start();
     try {
       await pod.broker.subscribe('left', LASTING);

@@ -28,7 +28,7 @@ async function startPod(url = redis.url, prefix = uniquePrefix()): Promise<{ pod
   return { pod, prefix };
 }
 
-/** Resolves when a message has come through again. */
+/** Resolves when a message was delivered again. */
 async function delivers(pod: Pod): Promise<void> {
   await until(async () => {
     const { length } = pod.delivered(ROOM);
@@ -37,7 +37,7 @@ async function delivers(pod: Pod): Promise<void> {
   });
 }
 
-describe('what others publish on the channels of Redis', () => {
+describe('what others publish on pub/sub channels of Redis', () => {
   it.each([
     'junk',
     '',
@@ -63,7 +63,7 @@ describe('what others publish on the channels of Redis', () => {
 });
 
 describe('what others write to the keys of Redis', () => {
-  it('among the members of a room costs nobody else', async () => {
+  it('among the members of a channel does not affect other members', async () => {
     const { pod, prefix } = await startPod();
     const [members, order] = [`${prefix}:{${ROOM}}:members`, `${prefix}:{${ROOM}}:order`];
     const bad: Record<string, string> = { x1: 'junk', x2: '', x3: '\xc1', x4: 'no msgpack at all' };
@@ -81,7 +81,7 @@ describe('what others write to the keys of Redis', () => {
     await expect(pod.broker.leave(ROOM, 'ann', 'h1')).resolves.toMatchObject({ changed: true });
   });
 
-  it('among the connections of a user costs nobody else', async () => {
+  it('among the connections of a user does not affect other connections', async () => {
     const { pod, prefix } = await startPod();
     const connection = { client: 'ann', holder: 'h1', user: 'u', node: 'n', since: 1 };
     await pod.broker.register(connection);
@@ -93,7 +93,7 @@ describe('what others write to the keys of Redis', () => {
     expect(await pod.broker.connections('u')).toHaveLength(2);
   });
 
-  it('into a channel that is not there yet is unavailable as long as it stands there', async () => {
+  it('into a channel that does not exist yet makes it unavailable until it is removed', async () => {
     const { pod, prefix } = await startPod();
     for (const [key, call] of [
       ['{taken}:meta', async () => pod.publish('taken', PAYLOAD)],
@@ -114,7 +114,7 @@ describe('what others write to the keys of Redis', () => {
   });
 
   it.each(['e', 'o', 'f', 't', 'm', 'x', 's'])(
-    'as %s of a stream begins it anew, and is told as a gap',
+    'as %s of a stream starts it again, and is reported as a gap',
     async (field) => {
       const { pod, prefix } = await startPod();
       if (field === 'e') await redis.admin.hdel(`${prefix}:{${ROOM}}:meta`, field);
@@ -124,7 +124,7 @@ describe('what others write to the keys of Redis', () => {
     },
   );
 
-  it('into the history is reported, skipped, and told as a gap where it is missed', async () => {
+  it('into the history is reported, skipped, and reported as a gap to those who miss it', async () => {
     const { pod, prefix } = await startPod();
     const log = `${prefix}:{${ROOM}}:log`;
     await redis.admin.xadd(log, `2-${Date.now()}`, 'other', 'fields');
@@ -136,7 +136,7 @@ describe('what others write to the keys of Redis', () => {
     await until(() => expect(pod.delivered(ROOM).map(({ offset }) => offset)).toEqual([1, 3]));
   });
 
-  it('into the history under a later id begins the stream anew, and does not stop publishes', async () => {
+  it('into the history with a later id starts the stream again, and does not stop publishes', async () => {
     const { pod, prefix } = await startPod();
     await redis.admin.xadd(`${prefix}:{${ROOM}}:log`, '*', 'p', PAYLOAD);
     await expect(pod.publish(ROOM, PAYLOAD)).resolves.toMatchObject({ offset: 1 });
@@ -146,7 +146,7 @@ describe('what others write to the keys of Redis', () => {
   });
 });
 
-/** What is no answer, an answer to nothing, or a push without a meaning: in RESP2 and RESP3. */
+/** Invalid answers, answers without a command, and pushes without a meaning, in RESP2 and RESP3. */
 const GARBAGE = [
   'garbage\r\n',
   '\0\0\0',
@@ -205,15 +205,15 @@ const GARBAGE = [
   '>3\r\n$10\r\ninvalidate\r\n_\r\n_\r\n',
 ];
 
-/** At so many times: between two answers, and in the middle of what is asked. */
+/** How often it is injected: between two answers, and during a command. */
 const CHUNK = 14;
 const chunks = Array.from({ length: Math.ceil(GARBAGE.length / CHUNK) }, (_, index) =>
   GARBAGE.slice(index * CHUNK, (index + 1) * CHUNK),
 );
 
-describe('what comes from a server that speaks no RESP', { timeout: 60_000 }, () => {
+describe('data from a server that does not speak RESP', { timeout: 60_000 }, () => {
   it.each(chunks.map((garbage, index) => [index + 1, garbage] as const))(
-    'costs the connection and not the process (part %i)',
+    'ends the connection and not the process (part %i)',
     async (_, garbage) => {
       await Promise.all(
         garbage.map(async (text) => {
@@ -230,7 +230,7 @@ describe('what comes from a server that speaks no RESP', { timeout: 60_000 }, ()
     },
   );
 
-  it('and changes bytes at random is survived, also while a connection is made', async () => {
+  it('with random bytes changed is survived, even while a connection is opened', async () => {
     let seed = 1;
     const random = (below: number): number => {
       seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;

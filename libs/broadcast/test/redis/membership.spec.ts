@@ -26,12 +26,12 @@ describe('the lease of a pod', () => {
     return { birth, contested: contested === 1, dead };
   }
 
-  /** Sends heartbeats of a pod until this time has passed. */
+  /** Sends heartbeats of a pod for this time. */
   async function keepAlive(pod: string, ms: number): Promise<void> {
     for (const end = performance.now() + ms; performance.now() < end; await sleep(20)) await beat(pod);
   }
 
-  it('keeps its name after it ran out, unless another pod has claimed to sweep it up', async () => {
+  it('keeps its birth after it has run out, unless another pod has claimed to sweep it', async () => {
     const { birth } = await beat('here');
     await sleep(LEASE + 20);
     expect(await beat('here')).toEqual({ birth, contested: false, dead: [] });
@@ -43,7 +43,7 @@ describe('the lease of a pod', () => {
     expect(back.contested).toBe(true);
   });
 
-  it('gets another name when the server has lost it, and keeps that one', async () => {
+  it('gets another birth when the server has lost it, and keeps that one', async () => {
     const { birth } = await beat('here');
     await redis.admin.flushall();
     const { birth: another } = await beat('here');
@@ -51,11 +51,11 @@ describe('the lease of a pod', () => {
     expect((await beat('here')).birth).toBe(another);
   });
 
-  it('is not swept up until a whole lease has passed after nobody could reach the server', async () => {
+  it('is not swept until a whole lease has passed since the server was unreachable', async () => {
     for (const pod of ['here', 'there']) await beat(pod);
     await keepAlive('here', LEASE / 2);
     await redis.admin.zadd('pods', 1, 'there');
-    // A break that was shorter than the lease of the pod that asks.
+    // A break shorter than the lease of the pod that asks.
     await sleep(LEASE / 4);
     const resumed = performance.now();
     expect((await beat('here', LEASE / 8)).dead).toEqual([]);
@@ -68,7 +68,7 @@ describe('the lease of a pod', () => {
     expect(performance.now() - resumed).toBeGreaterThanOrEqual(LEASE);
   });
 
-  it('is left alone by its sweeper once its pod is back, and is not buried', async () => {
+  it('is not swept or forgotten any more when its pod is back', async () => {
     const claim = async (by: string): Promise<unknown> =>
       redis.admin.eval(SCRIPTS.CLAIM.body, 1, 'pods', 'dead', by, 'sweep:', 10_000);
     await redis.admin.zadd('pods', 1, 'dead');
@@ -81,8 +81,8 @@ describe('the lease of a pod', () => {
   });
 });
 
-describe('a room whose commands always fail', { timeout: 90_000 }, () => {
-  it('keeps no pod from registering its connections and sweeping up after another', async () => {
+describe('a channel whose commands always fail', { timeout: 90_000 }, () => {
+  it('does not prevent pods from registering connections and sweeping others', async () => {
     const redis = await RedisServer.start();
     const prefix = uniquePrefix();
     const url = `${redis.url}?prefix=${prefix}`;
@@ -98,7 +98,7 @@ describe('a room whose commands always fail', { timeout: 90_000 }, () => {
       await expect(here.broker.register(connection)).rejects.toThrow('no answer from Redis');
       redis.signal('SIGCONT');
       await eventually(async () => expect(await here.broker.connections('u')).toEqual([connection]), 20_000);
-      // It leaves its members to its lease.
+      // Its members stay until its lease ends.
       await dead.broker.close();
       await eventually(() => expect(here.late).toEqual(['room leave bob of 0']), 60_000);
     } finally {
@@ -112,7 +112,7 @@ describe('three pods with many members', { timeout: 120_000 }, () => {
   const MEMBERS = 6_000;
   const ROOM = 30;
 
-  it('put everything back into an empty Redis, with few commands, and nobody leaves', async ({ annotate }) => {
+  it('restore everything in an empty Redis with few commands, and nobody leaves', async ({ annotate }) => {
     const redis = await RedisServer.start();
     const url = `${redis.url}?prefix=${uniquePrefix()}`;
     const pods = Array.from({ length: 3 }, () => createBroker(url));
@@ -143,12 +143,12 @@ describe('three pods with many members', { timeout: 120_000 }, () => {
       await eventually(() => expect(pods[0]?.health().status).toBe('down'));
       await redis.run();
       const began = performance.now();
-      // A key for each user; of each room the members, their order, and those of each pod.
+      // A key per user; per channel the members, their order, and those of each pod.
       const keys = MEMBERS + (MEMBERS / ROOM) * (2 + pods.length);
       await eventually(async () => expect(await redis.admin.dbsize()).toBeGreaterThanOrEqual(keys), 60_000);
       const stats = await redis.admin.info('commandstats');
       const scripts = Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1]);
-      // One for each user, one for those whom a pod has in a room; besides those sent before the scripts are loaded, and heartbeats.
+      // One per user, one per channel and pod; in addition, some before the scripts are loaded, and heartbeats.
       expect(scripts).toBeLessThan(MEMBERS + (MEMBERS / ROOM) * pods.length + 500);
       const [first] = pods;
       await eventually(async () => {
@@ -157,7 +157,9 @@ describe('three pods with many members', { timeout: 120_000 }, () => {
         }
         for (let index = 0; index < MEMBERS; index += 1) expect(await first?.connections(`u${index}`)).toHaveLength(1);
       }, 60_000);
-      await annotate(`everything is back after ${Math.round(performance.now() - began)} ms, with ${scripts} scripts`);
+      await annotate(
+        `everything is restored after ${Math.round(performance.now() - began)} ms, with ${scripts} scripts`,
+      );
       expect(await first?.channels({ limit: 1 })).toEqual([]);
       expect(left).toEqual([]);
     } finally {

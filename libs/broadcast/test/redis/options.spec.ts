@@ -9,7 +9,7 @@ import { ClusterSetUp, RedisServer, SentinelSetUp, uniquePrefix } from '../suppo
 const CHANNEL = 'news:1';
 const REQUEST = { channel: CHANNEL, payload: 'x', stream: LASTING };
 
-/** Subscribes, publishes, and hears of it. */
+/** Subscribes, publishes, and receives it. */
 async function works(url: string): Promise<void> {
   const pod = new Pod(createBroker(url));
   try {
@@ -37,7 +37,7 @@ describe('a Redis URL', () => {
   });
   afterAll(async () => redis.close());
 
-  it('with a prefix keeps apart from other prefixes, and touches no other key or channel', async () => {
+  it('with a prefix is separate from other prefixes, and uses no other key or channel', async () => {
     const { admin } = redis;
     await admin.call('acl', 'setuser', 'chat', 'reset', 'on', '>hunter2', ...RIGHTS);
     await works(`redis://chat:hunter2@127.0.0.1:${redis.port}?prefix=chat`);
@@ -50,7 +50,7 @@ describe('a Redis URL', () => {
     await other.close();
   });
 
-  it('with a database keeps apart from other databases, which publish/subscribe does not', async () => {
+  it('with a database is separate from other databases, although pub/sub is not', async () => {
     const prefix = uniquePrefix();
     const pods = [
       new Pod(createBroker(`${redis.url}/1?prefix=${prefix}`)),
@@ -76,7 +76,7 @@ describe('a Redis URL', () => {
     }
   });
 
-  it('with the scheme of a cluster says that this is none', async () => {
+  it('with the scheme of a cluster reports that the server is not one', async () => {
     const pod = new Pod(createBroker(`redis+cluster://127.0.0.1:${redis.port}`));
     await pod.broker.start(pod);
     await until(() =>
@@ -89,7 +89,7 @@ describe('a Redis URL', () => {
   });
 });
 
-/** Why no connection comes about. */
+/** Why there is no connection. */
 async function refusal(url: string): Promise<unknown> {
   const pod = new Pod(createBroker(url));
   await pod.broker.start(pod);
@@ -125,7 +125,7 @@ describe('TLS', { timeout: 60_000 }, () => {
     const url = (parameters: Readonly<Record<string, string>>): string =>
       `rediss://127.0.0.1:${redis.tlsPort}?${new URLSearchParams(parameters).toString()}`;
 
-    it('works where the certificate is trusted and has the name', async () => {
+    it('works if the certificate is trusted and has the name', async () => {
       await expect(works(url(trusting))).resolves.toBeUndefined();
     });
 
@@ -152,7 +152,7 @@ describe('TLS', { timeout: 60_000 }, () => {
       ClusterSetUp,
       /^no node of the cluster answers: 127\.0\.0\.1:\d+: DEPTH_ZERO_SELF_SIGNED_CERT$/,
     ],
-  ])('to %s works, and nothing goes past it', async (_, setUp, reason) => {
+  ])('to %s works, and nothing bypasses it', async (_, setUp, reason) => {
     const redis = await setUp.start(certificate);
     try {
       const url = redis.url(trusting);
@@ -179,7 +179,7 @@ describe('TLS', { timeout: 60_000 }, () => {
 });
 
 describe('waiting for replicas', { timeout: 60_000 }, () => {
-  it('answers when they have confirmed, a duplicate as well, and else says within 2 s that it is not known', async () => {
+  it('returns when they have confirmed, even a duplicate, and otherwise fails as unknown within 2 s', async () => {
     const redis = await SentinelSetUp.start();
     const pod = new Pod(createBroker(redis.url({ prefix: uniquePrefix(), wait: '2', waitTimeout: '400' })));
     const idempotency = { publisher: 'ann', key: 'k', fingerprint: 'f', window: 60_000 };

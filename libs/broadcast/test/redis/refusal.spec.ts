@@ -5,7 +5,7 @@ import { RIGHTS } from '../support/rights.js';
 import { RedisServer } from '../support/redis-servers.js';
 
 type Change = (redis: RedisServer) => Promise<unknown>;
-/** What the server is made to do, and back. */
+/** A change to the server, and its reversal. */
 type Row = [name: string, code: string, refuse: Change, relent: Change];
 
 const setting =
@@ -45,37 +45,40 @@ describe('the health of a broker whose Redis answers, but refuses writes', { tim
     await redis.close();
   });
 
-  it.each(ROWS)('as %s says so with %s and what to do, until it takes them again', async (_, code, refuse, relent) => {
-    await pod.broker.subscribe('news', LASTING);
-    await refuse(redis);
-    await until(() => expect(pod.broker.health()).toMatchObject({ status: 'down' }));
-    const health = pod.broker.health();
-    expect(health).toMatchObject({ reason: expect.stringContaining(`Redis refuses writes with ${code}: `) });
-    await expect(pod.publish('news', 'x')).rejects.toThrow(code);
-    expect(JSON.stringify(health)).not.toContain('hunter2');
-    await relent(redis);
-    await until(() => expect(pod.broker.health()).toEqual({ status: 'up' }));
-    await pod.publish('news', 'y');
-    await until(() => expect(pod.delivered('news').at(-1)?.payload).toBe('y'));
-    // The connections held, and with them the subscription.
-    expect(pod.gaps).toEqual([]);
-  });
+  it.each(ROWS)(
+    'because %s shows %s and what to do, until the server accepts them again',
+    async (_, code, refuse, relent) => {
+      await pod.broker.subscribe('news', LASTING);
+      await refuse(redis);
+      await until(() => expect(pod.broker.health()).toMatchObject({ status: 'down' }));
+      const health = pod.broker.health();
+      expect(health).toMatchObject({ reason: expect.stringContaining(`Redis refuses writes with ${code}: `) });
+      await expect(pod.publish('news', 'x')).rejects.toThrow(code);
+      expect(JSON.stringify(health)).not.toContain('hunter2');
+      await relent(redis);
+      await until(() => expect(pod.broker.health()).toEqual({ status: 'up' }));
+      await pod.publish('news', 'y');
+      await until(() => expect(pod.delivered('news').at(-1)?.payload).toBe('y'));
+      // The connections stayed open, and with them the subscription.
+      expect(pod.gaps).toEqual([]);
+    },
+  );
 
-  it('stays up under load with a server that takes them', async () => {
+  it('stays up under load if the server accepts them', async () => {
     await pod.publishMany('news', 2_000);
     expect(pod.broker.health()).toEqual({ status: 'up' });
   });
 });
 
-describe('a Redis that has begun anew behind open connections', { timeout: 30_000 }, () => {
-  it('is noticed within seconds, and subscribers of quiet channels are told', async () => {
+describe('a Redis with another replication id behind open connections', { timeout: 30_000 }, () => {
+  it('is noticed within seconds, and subscribers of quiet channels receive a gap', async () => {
     const redis = await RedisServer.start();
     const pod = new Pod(createBroker(redis.url));
     try {
       await pod.start();
       await pod.publish('quiet', 'x');
       await pod.broker.subscribe('quiet', LASTING);
-      // So fast that nobody sees it being a replica.
+      // So fast that no probe sees a replica.
       await Promise.all([redis.admin.call('replicaof', '127.0.0.1', '1'), redis.admin.call('replicaof', 'no', 'one')]);
       await until(() => expect(pod.gaps).toHaveLength(1));
       await until(() => expect(pod.broker.health()).toEqual({ status: 'up' }));

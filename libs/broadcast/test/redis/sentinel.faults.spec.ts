@@ -28,7 +28,7 @@ describe('two pods on a primary with sentinels', { timeout: 90_000 }, () => {
     await redis.close();
   });
 
-  /** Everyone is on a new primary, and was told, also on the quiet channel. */
+  /** All pods use a new primary and have received a gap, even on the quiet channel. */
   async function recovered(): Promise<void> {
     await eventually(async () => expect(await redis.primary()).not.toBe(primary), 40_000);
     await load.flows(40_000);
@@ -40,7 +40,7 @@ describe('two pods on a primary with sentinels', { timeout: 90_000 }, () => {
     }
   }
 
-  it('go on with the new primary when the old one is killed', async ({ annotate }) => {
+  it('continue with the new primary when the old one is killed', async ({ annotate }) => {
     await primary.kill();
     await recovered();
     await load.stop();
@@ -48,7 +48,7 @@ describe('two pods on a primary with sentinels', { timeout: 90_000 }, () => {
     expect(await load.pauses(annotate)).toBeLessThan(10_000);
   });
 
-  it('go on with the new primary after a failover on command', async ({ annotate }) => {
+  it('continue with the new primary after a failover on command', async ({ annotate }) => {
     await redis.sentinels[0]?.admin.call('sentinel', 'failover', 'main');
     await recovered();
     await load.stop();
@@ -65,7 +65,7 @@ describe('two pods on a primary with sentinels', { timeout: 90_000 }, () => {
       for (const { broker } of pods) expect(broker.health().status).toBe('down');
     }, 5_000);
     await annotate(`noticed after ${Math.round(performance.now() - demoted)} ms`);
-    // The sentinels make up their minds some time later: by another failover, or by putting the old one back.
+    // The sentinels react later: with another failover, or by restoring the old primary.
     await load.flows(60_000);
     for (const pod of pods) {
       await eventually(() => {
@@ -77,7 +77,7 @@ describe('two pods on a primary with sentinels', { timeout: 90_000 }, () => {
     expect(await load.pauses(annotate)).toBeLessThan(60_000);
   });
 
-  it('leave a primary that hangs, and are not misled when it wakes up', async ({ annotate }) => {
+  it('leave a primary that hangs, and do not return when it wakes up', async ({ annotate }) => {
     primary.signal('SIGSTOP');
     await recovered();
     primary.signal('SIGCONT');

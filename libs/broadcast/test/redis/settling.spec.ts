@@ -3,7 +3,7 @@ import { describeSettling, type StallingServer } from '../../src/testing/index.j
 import { FaultyProxy } from '../support/faulty-proxy.js';
 import { ClusterSetUp, RedisServer, uniquePrefix } from '../support/redis-servers.js';
 
-/** Longer than half of the limit, so that two answers in a row are late. */
+/** More than half of the limit, so that two answers in a row are too late. */
 const SLOW = 1_200;
 
 async function standalone(parameters = ''): Promise<StallingServer> {

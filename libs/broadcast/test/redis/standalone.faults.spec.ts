@@ -29,7 +29,7 @@ describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
     await redis.close();
   });
 
-  it('lose nothing when Redis cuts a subscriber that does not keep up', async ({ annotate }) => {
+  it('lose nothing when Redis disconnects a slow subscriber', async ({ annotate }) => {
     load.start(8, 1, 20_000);
     await load.flows();
     await redis.admin.config('SET', 'client-output-buffer-limit', 'pubsub 10kb 0 0');
@@ -43,7 +43,7 @@ describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
     expect(await load.pauses(annotate)).toBeLessThan(2_000);
   });
 
-  it('are told when all data is flushed, also on a quiet channel', async ({ annotate }) => {
+  it('receive a gap when all data is flushed, even on a quiet channel', async ({ annotate }) => {
     const before = here.position(QUIET);
     load.start();
     await load.flows();
@@ -51,7 +51,7 @@ describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
     await redis.admin.flushall();
     await load.flows();
     for (const pod of [here, there]) await eventually(() => expect(pod.gaps(QUIET)).toHaveLength(1));
-    await annotate(`the quiet channel was told after ${Math.round(performance.now() - began)} ms`);
+    await annotate(`the quiet channel received a gap after ${Math.round(performance.now() - began)} ms`);
     await load.stop();
     await load.check();
     for (const pod of [here, there]) {
@@ -61,7 +61,7 @@ describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
     expect(await here.broker.history(QUIET, { since, limit: 10 })).toMatchObject({ complete: false });
   });
 
-  it('are told that joins and leaves may be lost where their subscriptions were interrupted, and only then', async () => {
+  it('receive a presence gap only if their subscriptions were interrupted', async () => {
     await there.broker.join(QUIET, member('ann'), 'h2');
     await there.broker.join(QUIET, member('bob'), 'h2');
     await eventually(() => expect(here.presence).toHaveLength(2));
@@ -77,7 +77,7 @@ describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
     expect(await here.broker.members(QUIET, { limit: 10 })).toEqual({ members: [member('ann')], count: 1 });
   });
 
-  it('register who connected while Redis hung, when it is back', async () => {
+  it('register connections that were opened while Redis hung, when it is back', async () => {
     const connection = { client: 'ann', holder: 'h', user: 'u', node: 'n', since: 1 };
     redis.signal('SIGSTOP');
     await eventually(() => expect(here.broker.health().status).toBe('down'));
@@ -86,7 +86,7 @@ describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
     await eventually(async () => expect(await there.broker.connections('u')).toEqual([connection]));
   });
 
-  it('bring back what Redis lost of theirs, but nobody whom the other one has by now', async () => {
+  it('restore their entries that Redis has lost, except clients that the other pod has now', async () => {
     const connection = { client: 'ann', user: 'u', node: 'n', since: 1 };
     for (const [pod, holder] of [
       [here, 'h1'],
@@ -109,7 +109,7 @@ describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
     expect(await there.broker.connections('u')).toHaveLength(1);
   });
 
-  it('take out who has left where Redis has lost that', async () => {
+  it('remove clients that have left if Redis has lost that', async () => {
     const connection = { client: 'ann', holder: 'h', user: 'u', node: 'n', since: 1 };
     for (const client of ['ann', 'bob']) await here.broker.join(QUIET, member(client), 'h');
     await here.broker.join('left', member('ann'), 'h');
@@ -119,7 +119,7 @@ describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
     await here.broker.leave(QUIET, 'ann', 'h');
     await here.broker.leave('left', 'ann', 'h');
     await here.broker.unregister('u', 'ann', 'h');
-    // As a failover does, to a replica that was behind.
+    // As after a failover to a replica that was behind.
     await Promise.all(keys.map(async (key, index) => redis.admin.restore(key, 0, dumps[index] ?? '', 'REPLACE')));
     expect(await there.broker.members(QUIET, { limit: 0 })).toMatchObject({ count: 2 });
     expect(await there.broker.connections('u')).toHaveLength(1);
@@ -134,7 +134,7 @@ describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
 });
 
 describe('a pod whose network drops everything', { timeout: 60_000 }, () => {
-  it('notices within 5 s, refuses meanwhile within 2 s, and then catches up', async ({ annotate }) => {
+  it('notices within 5 s, refuses calls within 2 s, and then catches up', async ({ annotate }) => {
     const redis = await RedisServer.start();
     const proxy = await SilentProxy.start(redis.port);
     const prefix = uniquePrefix();
@@ -164,7 +164,7 @@ describe('a pod whose network drops everything', { timeout: 60_000 }, () => {
       const all = new Load([cut, whole], CHANNELS);
       all.acknowledged.push(...load.acknowledged);
       await eventually(() => expect(cut.broker.health().status).toBe('up'));
-      await annotate(`back after ${Math.round(performance.now() - restored)} ms`);
+      await annotate(`recovered after ${Math.round(performance.now() - restored)} ms`);
       await load.stop();
       all.acknowledged.splice(0, Infinity, ...load.acknowledged);
       await all.check({ lossless: true });
@@ -187,7 +187,7 @@ describe('a pod whose subscriptions are lost while its connections work', { time
       await Promise.all([deaf, whole].map(async (pod) => pod.start([QUIET])));
       proxy.mute();
       const began = performance.now();
-      // The last one for long: no later message reveals that it is missing.
+      // No later message reveals that it is missing.
       await whole.broker.publish({ channel: QUIET, payload: 'x', stream: STREAM });
       await eventually(() => expect(deaf.payloads(QUIET)).toEqual(['x']), 5_000);
       await annotate(`delivered after ${Math.round(performance.now() - began)} ms`);
@@ -230,8 +230,8 @@ describe('a pod with many channels', { timeout: 60_000 }, () => {
   });
 });
 
-describe('Redis that is not there', { timeout: 60_000 }, () => {
-  it('at the start: the pod starts, is down for a reason without secrets, and comes up by itself', async () => {
+describe('a Redis that is down', { timeout: 60_000 }, () => {
+  it('at the start: the pod starts, is down with a reason without secrets, and comes up by itself', async () => {
     const redis = await RedisServer.start(['requirepass hunter2']);
     await redis.kill();
     const url = `redis://:hunter2@127.0.0.1:${redis.port}`;
@@ -255,7 +255,7 @@ describe('Redis that is not there', { timeout: 60_000 }, () => {
   it.each([
     ['wrong', ':secret', 'Redis answered WRONGPASS'],
     ['missing', '', 'Redis answered NOAUTH'],
-  ])('a %s password is the reason, and is not told', async (_, password, reason) => {
+  ])('a %s password is the reason, and is not shown', async (_, password, reason) => {
     const redis = await RedisServer.start(['requirepass hunter2']);
     const { broker } = new Subscriber(createBroker(`redis://${password}@127.0.0.1:${redis.port}`));
     try {
@@ -274,8 +274,8 @@ function member(client: string): ChannelMember {
   return { client, details: '{}' };
 }
 
-describe('a pod that dies without a word', { timeout: 60_000 }, () => {
-  it('leaves within 30 s, each member once, except those who came back elsewhere', async ({ annotate }) => {
+describe('a pod that dies', { timeout: 60_000 }, () => {
+  it('loses its members within 30 s, each once, except those that returned elsewhere', async ({ annotate }) => {
     const redis = await RedisServer.start();
     const proxy = await SilentProxy.start(redis.port);
     const prefix = uniquePrefix();
@@ -286,7 +286,7 @@ describe('a pod that dies without a word', { timeout: 60_000 }, () => {
     const clients = Array.from({ length: 1_000 }, (_, index) => `client ${index}`);
     try {
       await Promise.all([dying, first, second].map(async (pod) => pod.start([QUIET])));
-      // Again where a busy machine did not answer in time.
+      // Retries if a busy machine did not answer in time.
       const join = async (client: string): Promise<unknown> =>
         eventually(async () => dying.broker.join(QUIET, member(client), 'before'));
       for (let start = 0; start < clients.length; start += 100) {
@@ -303,7 +303,7 @@ describe('a pod that dies without a word', { timeout: 60_000 }, () => {
         async () => expect(await second.broker.members(QUIET, { limit: 0 })).toMatchObject({ count: 100 }),
         30_000,
       );
-      await annotate(`swept up after ${Math.round(performance.now() - died)} ms`);
+      await annotate(`swept after ${Math.round(performance.now() - died)} ms`);
       expect(await first.broker.connections('ann')).toEqual([]);
       const left = clients.slice(100).map((client) => `${QUIET} - ${client}`);
       for (const { presence } of survivors) {
@@ -334,8 +334,8 @@ describe('a pod that dies without a word', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a pod that could not be heard for a moment', { timeout: 60_000 }, () => {
-  it('takes out late who left meanwhile, and is told that it did', async () => {
+describe('a pod whose network fails for a moment', { timeout: 60_000 }, () => {
+  it('removes the client that left in the meantime, and reports a late leave', async () => {
     const redis = await RedisServer.start();
     const proxy = await SilentProxy.start(redis.port);
     const pod = new Subscriber(createBroker(proxy.url));
@@ -345,8 +345,8 @@ describe('a pod that could not be heard for a moment', { timeout: 60_000 }, () =
       proxy.silence();
       await expect(pod.broker.leave(QUIET, 'ann', 'h')).rejects.toThrow('no answer from Redis');
       proxy.restore();
-      // A join that meets the first heartbeat of its pod may be told as a late one too: each is told once, either way.
-      const leaves = (): string[] => pod.late.filter((told) => told.includes(' leave '));
+      // A join during the first heartbeat of its pod may be reported as late too, but leaves are not.
+      const leaves = (): string[] => pod.late.filter((line) => line.includes(' leave '));
       await eventually(() => expect(leaves()).toEqual([`${QUIET} leave ann of 1`]), 15_000);
     } finally {
       await pod.broker.close();
@@ -356,13 +356,13 @@ describe('a pod that could not be heard for a moment', { timeout: 60_000 }, () =
   });
 });
 
-/** All that follows its place, and nothing else. */
+/** The answer holds everything after its position, and nothing else. */
 function expectAll({ since, history }: { since: Position; history: History }): void {
   expect(history.complete).toBe(true);
   expect(history.publications).toHaveLength(history.offset - since.offset);
 }
 
-describe('a storm of resumes', { timeout: 60_000 }, () => {
+describe('thousands of resumes', { timeout: 60_000 }, () => {
   const CHANNEL = 'news:1';
   const STORED = 500;
   const LIMIT = 1_000;
@@ -390,7 +390,7 @@ describe('a storm of resumes', { timeout: 60_000 }, () => {
     await redis.close();
   });
 
-  /** Resumes of as many clients, each with a place of its own. */
+  /** Resumes of many clients, each with its own position. */
   async function resume(count: number): Promise<{ since: Position; history: History }[]> {
     return Promise.all(
       Array.from({ length: count }, async (_, index) => {
@@ -400,19 +400,19 @@ describe('a storm of resumes', { timeout: 60_000 }, () => {
     );
   }
 
-  /** How often Redis has read in streams. */
+  /** How often Redis has read streams. */
   async function reads(): Promise<number> {
     const stats = await redis.admin.info('commandstats');
     const calls = Array.from(stats.matchAll(/cmdstat_x(?:rev)?range:calls=(\d+)/g), ([, count]) => Number(count));
     return calls.reduce((sum, count) => sum + count, 0);
   }
 
-  it('of one channel by 5,000 clients costs a handful of reads', async () => {
+  it('of one channel by 5,000 clients cost a handful of reads', async () => {
     for (const resumed of await resume(5_000)) expectAll(resumed);
     expect(await reads()).toBeGreaterThan(0);
     expect(await reads()).toBeLessThan(10);
 
-    // Those whose epoch is gone cost no more.
+    // Positions of an ended epoch cost no more.
     await redis.admin.config('RESETSTAT');
     const since = { epoch: 'gone', offset: 1 };
     await Promise.all(
@@ -423,7 +423,7 @@ describe('a storm of resumes', { timeout: 60_000 }, () => {
     expect(await reads()).toBe(0);
   });
 
-  it('costs no more where their pod publishes to the channel meanwhile, and holds what was acknowledged there', async ({
+  it('cost no more while their pod publishes to the channel, and contain what was acknowledged there', async ({
     annotate,
   }) => {
     const PUBLISHES = 200;

@@ -18,20 +18,20 @@ interface Pod {
   birth: string;
 }
 
-/** A server in memory that takes its time, by the fake clock; and fails when it is told to. */
+/** A server in memory with configurable latency, by the fake clock, and failures. */
 export class MembershipServer {
-  /** ms that each call takes, but for heartbeats. */
+  /** ms that each call takes, except heartbeats. */
   latency = 0;
   heartbeatLatency = 0;
   isAway = false;
-  /** Groups whose every call fails. */
+  /** Groups for which every call fails. */
   readonly dead = new Set<string>();
   readonly pods = new Map<string, Pod>();
   readonly claims = new Map<string, { by: string; until: number }>();
-  /** From group to client to the pod that holds it. */
+  /** From group to client to its pod. */
   readonly groups = new Map<string, Map<string, string>>();
   readonly index = new Map<string, Set<string>>();
-  /** Clients that were put back, removed, swept: in order. */
+  /** Clients that were restored, removed and swept, in order. */
   readonly puts: string[] = [];
   readonly removals: string[] = [];
   readonly swept: string[] = [];
@@ -46,7 +46,7 @@ export class MembershipServer {
     for (const map of [this.pods, this.claims, this.groups, this.index]) map.clear();
   }
 
-  /** @throws BrokerUnavailableError before anything is done; BrokerUnknownError if only the answer is lost. */
+  /** @throws BrokerUnavailableError before anything is done. */
   async call<T>(latency: number, group: string | undefined, work: () => T): Promise<T> {
     this.#atATime += 1;
     this.mostAtATime = Math.max(this.mostAtATime, this.#atATime);
@@ -84,14 +84,14 @@ export class MembershipServer {
   }
 }
 
-/** One pod's membership on such a server: what RedisBroker is made of, less Redis. */
+/** The membership of one pod on this server: the same parts as in RedisBroker, without Redis. */
 export class MembershipPod implements LeaseStore, IndexStore, SweepStore, LeasedEntryStore<LeasedEntry> {
   readonly index = new PodIndex(this);
   readonly rooms = new LeasedEntries<LeasedEntry>('presence', this, this.index);
   readonly lease: PodLease;
   readonly upkeep: Upkeep;
   restored = 0;
-  /** Answers of heartbeats that are lost on their way. */
+  /** How many answers of heartbeats get lost. */
   lostAnswers = 0;
 
   constructor(

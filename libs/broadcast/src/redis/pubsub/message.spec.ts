@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseMessage } from './message.js';
 
 describe('a message on a channel', () => {
-  it('is a publication, whose payload may hold anything', () => {
+  it('is a publication, whose payload may contain anything', () => {
     expect(parseMessage('pe.1 12 1700000000000 {"a": "b c\\n"}\n ')).toEqual({
       kind: 'publication',
       epoch: 'e.1',

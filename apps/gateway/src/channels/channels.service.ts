@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { BROKER, type Broker, type History } from '@holdfast/broadcast';
+import { BROKER, type BrokerClock, type History, type MessageLog } from '@holdfast/broadcast';
 import {
   namespaceOf,
   OWN_CHANNEL_ALIAS,
@@ -58,7 +58,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
-    @Inject(BROKER) private readonly broker: Broker,
+    @Inject(BROKER) private readonly broker: MessageLog & BrokerClock,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Authenticator) private readonly authenticator: Authenticator,
     @Inject(Permissions) private readonly permissions: Permissions,

@@ -1,4 +1,4 @@
-import { BROKER, type Broker, type BrokerEvents } from '@holdfast/broadcast';
+import { BROKER, type BrokerClock, type BrokerEvents, type MessageLog } from '@holdfast/broadcast';
 import { namespaceOf } from '@holdfast/protocol';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { BrokerInputs } from '../broker-input/broker-inputs.js';
@@ -29,7 +29,7 @@ export class Hub
   private listener: OccupancyListener | undefined;
 
   constructor(
-    @Inject(BROKER) private readonly broker: Broker,
+    @Inject(BROKER) private readonly broker: MessageLog & BrokerClock,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Presence) private readonly presence: Presence,
     @Inject(HeldMemory) private readonly memory: HeldMemory,

@@ -1,4 +1,4 @@
-import { BROKER, type Broker, type History, type HistoryQuery, type StoredPublication } from '@holdfast/broadcast';
+import { BROKER, type History, type HistoryQuery, type MessageLog, type StoredPublication } from '@holdfast/broadcast';
 import type { Position, SubscribeRequest } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { BrokerInputs } from '../broker-input/broker-inputs.js';
@@ -35,7 +35,7 @@ export class Replays {
   private readonly readable = new WeakSet<StoredPublication>();
 
   constructor(
-    @Inject(BROKER) private readonly broker: Broker,
+    @Inject(BROKER) private readonly broker: MessageLog,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
     @Inject(Reads) private readonly reads: Reads,

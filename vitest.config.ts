@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** These mostly wait for servers: for leases, failovers, and servers that hang. */
-const REDIS = ['libs/broadcast/test/redis-*.spec.ts', 'apps/gateway/test/redis/**/*.spec.ts'];
+const REDIS = ['libs/broadcast/test/redis/**/*.spec.ts', 'apps/gateway/test/redis/**/*.spec.ts'];
 
 // Tests resolve the workspace's packages to their sources, so that a unit test needs no build.
 export default defineConfig({

@@ -1,11 +1,12 @@
-import { BroadcastModule, type BroadcastOptions } from '@holdfast/broadcast';
+import { BroadcastModule, createBroker, type BroadcastOptions } from '@holdfast/broadcast';
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
 import { ApiModule } from './api/api.module.js';
+import { capabilityProblems } from './broker/broker-capabilities.js';
 import { BrokerModule } from './broker/broker.module.js';
 import { BrokerListener } from './broker-listener.js';
 import { ChannelsModule } from './channels/channels.module.js';
-import { ConfigModule, type Config } from './config/index.js';
+import { ConfigError, ConfigModule, type Config } from './config/index.js';
 import { DemoModule } from './demo/demo.module.js';
 import { EventsModule } from './events/events.module.js';
 import { GatewayModule } from './gateway/gateway.module.js';
@@ -21,18 +22,22 @@ export class AppModule {
   /**
    * @param modules your own modules.
    * @param broadcast the broker; by default the configured one.
+   * @throws ConfigError if the configuration needs more than the broker can do.
    */
   static forRoot(
     config: Config,
     modules: readonly (Type | DynamicModule)[] = [],
     broadcast: BroadcastOptions = { url: () => config.broker.current },
   ): DynamicModule {
+    const broker = 'broker' in broadcast ? broadcast.broker : createBroker(broadcast.url);
+    const problems = capabilityProblems(config, broker.capabilities);
+    if (problems.length > 0) throw new ConfigError(problems);
     return {
       module: AppModule,
       imports: [
         ConfigModule.forRoot(config),
         LoggerModule.forRoot(logOptions(config)),
-        { ...BroadcastModule.forRoot(broadcast), global: true },
+        { ...BroadcastModule.forRoot({ broker }), global: true },
         MetricsModule,
         BrokerModule,
         LimitsModule,

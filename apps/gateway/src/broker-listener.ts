@@ -34,7 +34,7 @@ export class BrokerListener implements OnApplicationBootstrap {
         this.moves.memberLeft(member.client, (connection) => this.channels.rejoin(connection, channel));
       },
       onPresenceGap: (channel) => hub.onPresenceGap(channel),
-      onBelated: (...belated) => events.onBelated(...belated),
+      onLateMembership: (...belated) => events.onLateMembership(...belated),
       onSignal: (signal) => this.onSignal(signal),
       onInvalid: (kind, name) => inputs.invalid(kind, name),
       onFault: (error) => inputs.fault(error),

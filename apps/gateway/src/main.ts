@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { brokerUrlProblem, RedisUrlError, UnsupportedBrokerError } from '@holdfast/broadcast';
+import { BrokerUrlError, brokerUrlProblem } from '@holdfast/broadcast';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
 import { createApp, startApp } from './app.js';
@@ -120,7 +120,7 @@ main().catch((error: unknown) => {
     process.stderr.write(`${error.problems.map((problem) => `holdfast: ${problem}`).join('\n')}\n`);
     process.exit(EX_CONFIG);
   }
-  if (error instanceof UnsupportedBrokerError || error instanceof RedisUrlError) {
+  if (error instanceof BrokerUrlError) {
     process.stderr.write(`holdfast: HOLDFAST_BROKER: ${error.message}\n`);
     process.exit(EX_CONFIG);
   }

@@ -1,13 +1,10 @@
-import { MemoryBroker } from '@holdfast/broadcast';
 import { Holdfast } from '@holdfast/client';
 import { CLOSE, SUBPROTOCOL } from '@holdfast/protocol';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { AppModule } from '../src/app.module.js';
-import { create } from '../src/app.js';
 import { Backend } from './support/backend.js';
 import { connectAs } from './support/connect-as.js';
-import { runGateway, startGateway, testConfig, type TestGateway } from './support/gateway.js';
+import { startGateway, type TestGateway } from './support/gateway.js';
 import { startGatewaysOnOneBroker } from './support/gateways-on-one-broker.js';
 import { json } from './support/http-server.js';
 import { metric } from './support/metric.js';
@@ -197,30 +194,6 @@ describe('in a cluster', () => {
     await closed;
     expect(await stays.closed).toMatchObject({ code: CLOSE.restart.code });
     expect(storyOf(backend)).toEqual(before);
-  });
-
-  it('whose broker keeps no presence, each pod tells what it knows itself', async () => {
-    class BrokerWithoutPresence extends MemoryBroker {
-      override readonly capabilities = { history: true, presence: false, idempotency: true };
-      override join(): never {
-        throw new Error('not asked for');
-      }
-    }
-    const backend = await Backend.start();
-    const config = testConfig({ ...settings(), namespaceDefaults: { presence: false } }, env(backend));
-    const root = AppModule.forRoot(config, [], { broker: new BrokerWithoutPresence() });
-    const gateway = await runGateway(await create(config, root), config);
-    const ann = await connectAs(gateway, { sub: 'ann' });
-    await ann.subscribe(CHANNEL);
-    await ann.close();
-    await expectTold(
-      backend,
-      'client.connected ann',
-      `channel.occupied ${CHANNEL}`,
-      'client.disconnected ann',
-      `channel.vacated ${CHANNEL}`,
-    );
-    expect(backend.unsigned).toBe(0);
   });
 });
 

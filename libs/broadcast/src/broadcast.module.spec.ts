@@ -2,12 +2,12 @@ import { Test } from '@nestjs/testing';
 import { describe, expect, it } from 'vitest';
 import { BROKER, BroadcastModule } from './broadcast.module.js';
 import type { Broker } from './broker.js';
-import { UnsupportedBrokerError } from './create-broker.js';
+import { BrokerUrlError } from './errors.js';
 import { MemoryBroker } from './memory/memory-broker.js';
 import { LASTING, Pod } from './testing/pod.js';
 
 describe('BroadcastModule', () => {
-  it('provides the broker that the URL picks, not started', async () => {
+  it('provides the broker that the URL selects, not started', async () => {
     const sut = await Test.createTestingModule({ imports: [BroadcastModule.forRoot({ url: 'memory:' })] }).compile();
     const broker = sut.get<Broker>(BROKER);
     expect(broker).toBeInstanceOf(MemoryBroker);
@@ -23,12 +23,12 @@ describe('BroadcastModule', () => {
     await sut.close();
   });
 
-  it('refuses a URL that picks none', async () => {
+  it('refuses a URL that selects no broker', async () => {
     const testing = Test.createTestingModule({ imports: [BroadcastModule.forRoot({ url: 'none:' })] });
-    await expect(testing.compile()).rejects.toThrow(UnsupportedBrokerError);
+    await expect(testing.compile()).rejects.toThrow(BrokerUrlError);
   });
 
-  it('closes the broker after those who use it have shut down', async () => {
+  it('closes the broker after its users have shut down', async () => {
     const consumer = {
       published: 0,
       provide: 'Consumer',

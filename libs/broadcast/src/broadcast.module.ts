@@ -2,10 +2,10 @@ import { ConfigurableModuleBuilder, Inject, Module, type OnApplicationShutdown }
 import type { Broker } from './broker.js';
 import { createBroker, type BrokerUrl } from './create-broker.js';
 
-/** The URL whose scheme picks the broker (`memory:`), or a broker of your own that is not started yet. */
+/** A URL whose scheme selects the broker (`memory:`), or a broker of your own that is not started yet. */
 export type BroadcastOptions = { readonly url: BrokerUrl } | { readonly broker: Broker };
 
-/** The injection token of the {@link Broker}. Whoever injects it starts it, with the events to call. */
+/** The injection token of the {@link Broker}. The application starts it, with the events to call. */
 export const BROKER = Symbol('Broker');
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<BroadcastOptions>({

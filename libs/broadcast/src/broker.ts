@@ -1,11 +1,11 @@
-/** A place in a channel's stream: the last offset that is accounted for, within an epoch. */
+/** A place in a channel's stream: an offset within an epoch. */
 export interface Position {
   readonly epoch: string;
   readonly offset: number;
 }
 
-/** What a broker keeps and carries. `payload` is opaque to it. */
-export interface Publication {
+/** A publication as a broker stores and delivers it. `payload` is opaque to the broker. */
+export interface StoredPublication {
   readonly offset: number;
   /** The broker's clock, in ms since the Unix epoch. */
   readonly time: number;
@@ -18,26 +18,26 @@ export interface Publication {
  */
 export const UNPUBLISHED_TTL = 30_000;
 
-/** How a channel's stream is kept: as the latest `subscribe` or `publish` says. */
+/** How a channel's stream is kept. The latest `subscribe` or `publish` decides. */
 export interface StreamOptions {
-  /** Publications kept, 0–∞; 0 keeps none. */
+  /** Publications to keep, 0–∞; 0 keeps none. */
   readonly historySize: number;
   /** ms for which a publication is kept. */
   readonly historyTtl: number;
   /**
    * ms for which epoch and offset outlive the last publication and the last subscriber; at most {@link UNPUBLISHED_TTL} if
-   * nothing was published. They do not expire while someone is subscribed, nor while a publication is kept.
+   * nothing was published. They do not expire while anyone is subscribed, nor while a publication is kept.
    */
   readonly positionTtl: number;
 }
 
-/** Makes a publish idempotent: a second one by the same publisher, under the same key, on the same channel stores nothing. */
+/** Makes a publish idempotent: a repeated publish with the same publisher, key and channel stores nothing. */
 export interface Idempotency {
   readonly publisher: string;
   readonly key: string;
-  /** Tells other data from the same: a second publish with another fingerprint is a {@link KeyConflictError}. */
+  /** Identifies the data: a repeated publish with another fingerprint fails with a {@link KeyConflictError}. */
   readonly fingerprint: string;
-  /** ms for which the key is remembered, from its first publish; a repeated one does not prolong it. */
+  /** ms for which the key is remembered, from its first publish; a repeated publish does not extend it. */
   readonly window: number;
 }
 
@@ -48,7 +48,7 @@ export interface PublishRequest {
   readonly idempotency?: Idempotency | undefined;
 }
 
-/** The publication's own position; a duplicate gets that of the first publish under its key. */
+/** The position of the publication; for a duplicate, that of the first publish with its key. */
 export interface PublishResult extends Position {
   /** Whether the key was known, so that nothing was stored. */
   readonly duplicate: boolean;
@@ -56,71 +56,70 @@ export interface PublishResult extends Position {
 
 export interface HistoryQuery {
   /**
-   * Only what follows this offset of this epoch (with `reverse`: what came before it). A position that is not in the
-   * stream, as its epoch is another or its offset from the future, restricts nothing and leaves the answer incomplete.
+   * Only what follows this position (with `reverse`: what precedes it). A position that is not in the stream, because its
+   * epoch is another one or its offset is in the future, restricts nothing and makes the answer incomplete.
    */
   readonly since?: Position | undefined;
-  /** At most so many, ≥ 0: the first of them, in the order that `reverse` says. */
+  /** The maximum number of publications, ≥ 0: the first ones, in the order that `reverse` selects. */
   readonly limit: number;
   /**
-   * At most so many bytes of payloads (UTF-8), > 0; without it only `limit` counts. Reading stops there: what is beyond is not
-   * read to be thrown away. The first publication is answered whatever its size, so that paging gets on.
+   * The maximum total size of the payloads in bytes (UTF-8), > 0; without it only `limit` counts. What does not fit is not
+   * read. The first publication is returned whatever its size, so that paging makes progress.
    */
   readonly maxBytes?: number | undefined;
   /** Newest first; otherwise oldest first. */
   readonly reverse?: boolean | undefined;
 }
 
-/** The position is the channel's present one. A channel without a stream has offset 0, in an epoch of no use to anyone. */
+/** The position is the channel's current one. A channel without a stream has offset 0, in an epoch that is never used. */
 export interface History extends Position {
-  readonly publications: readonly Publication[];
+  readonly publications: readonly StoredPublication[];
   /**
-   * Whether nothing between `since` and the first of `publications` is missing: the epoch is the same, the offset is
-   * not from the future and the history reaches back to it. True without `since`. Where false, `publications` holds
-   * what there is all the same.
+   * Whether nothing is missing between `since` and the first of `publications`: the epoch is the same, the offset is not in
+   * the future, and the history reaches back to it. True without `since`. If false, `publications` holds what is kept.
    */
   readonly complete: boolean;
 }
 
-/** A page of names, in the order of their code units. */
+/** Selects a page of names, in the order of their code units. */
 export interface ChannelsQuery {
   readonly prefix?: string | undefined;
-  /** The last name of the page before. */
+  /** The last name of the previous page. */
   readonly after?: string | undefined;
-  /** At most so many, ≥ 0. */
+  /** The maximum number of names, ≥ 0. */
   readonly limit: number;
 }
 
-/** Someone in a channel. `details` is opaque to the broker. */
-export interface Member {
+/** A client that is present in a channel. `details` is opaque to the broker. */
+export interface ChannelMember {
   readonly client: string;
   readonly details: string;
 }
 
 export interface MembersQuery {
-  /** At most so many, ≥ 0: those who joined first. */
+  /** The maximum number of members, ≥ 0: those that joined first. */
   readonly limit: number;
-  /** At most so many bytes, ≥ 0, with each member as JSON in UTF-8; without it only `limit` counts. */
+  /** The maximum size in bytes, ≥ 0, with each member as JSON in UTF-8; without it only `limit` counts. */
   readonly maxBytes?: number | undefined;
 }
 
-export interface Members {
-  /** At most as many as were asked for, in the order in which they joined. */
-  readonly members: readonly Member[];
-  /** All of them. */
+export interface MemberList {
+  /** In the order in which they joined. */
+  readonly members: readonly ChannelMember[];
+  /** The number of all members of the channel. */
   readonly count: number;
 }
 
-/** What a join or a leave did to a channel's members. */
+/** The effect of a join or a leave. */
 export interface MembershipChange {
-  /** Whether it was announced: somebody came, went, or has new details. */
+  /** Whether it was announced: a member joined, left, or has new details. */
   readonly changed: boolean;
-  /** How many members there are after it. */
+  /** The number of members after it. */
   readonly count: number;
 }
 
-/** A client's connection, as the registry knows it. `holder` tells two connections of one client apart. */
-export interface Connection {
+/** A client's connection in the directory. `holder` distinguishes two connections of the same client. */
+export interface RegisteredConnection {
   readonly client: string;
   readonly holder: string;
   readonly user: string;
@@ -130,51 +129,64 @@ export interface Connection {
 }
 
 /**
- * What a broker tells the one who started it. All calls are synchronous. They must not publish before they have
- * returned: another subscriber on this pod would see the later publication first. What they throw goes to `onFault`.
+ * Receives the events of a broker. All calls are synchronous. They must not publish before they have returned, because another
+ * subscriber on this pod would see the later publication first. Errors that they throw are passed to `onFault`.
  */
 export interface BrokerEvents {
   /**
-   * A publication on a subscribed channel. Offsets follow each other without a hole, beginning after the position that
-   * `subscribe` gave or `onGap` announced.
+   * A publication on a subscribed channel. Offsets are consecutive, beginning after the position that `subscribe` returned or
+   * `onGap` reported.
    */
-  onPublication(channel: string, publication: Publication): void;
-  /** What lies between the last publication and `position` is lost, or the stream began anew. */
+  onPublication(channel: string, publication: StoredPublication): void;
+  /** Publications between the last one and `position` are lost, or the stream started again in a new epoch. */
   onGap(channel: string, position: Position): void;
-  onJoin(channel: string, member: Member): void;
-  onLeave(channel: string, member: Member): void;
-  /** Joins or leaves of a subscribed channel may not have been told: `members` has the whole list. */
+  onJoin(channel: string, member: ChannelMember): void;
+  onLeave(channel: string, member: ChannelMember): void;
+  /** Joins or leaves of a subscribed channel may have been missed: `members` returns the whole list. */
   onPresenceGap(channel: string): void;
   /**
-   * A member came or went without the promise of a `join` or `leave` having told so: its pod is gone and was swept up after, its
-   * leave could not be done at its time, or it was brought back to a broker that had lost it. Told to one pod, subscribed or
-   * not, beside `onJoin` and `onLeave`.
+   * A member joined or left without a call of `join` or `leave` that reported it: its pod died and was swept, its leave could
+   * not be stored at the time, or it was restored to a broker that had lost it. Reported on one pod, subscribed or not, in
+   * addition to `onJoin` and `onLeave`.
    */
-  onBelated(event: 'join' | 'leave', channel: string, member: Member, count: number): void;
-  /** A signal of any pod, this one included. */
+  onLateMembership(event: 'join' | 'leave', channel: string, member: ChannelMember, count: number): void;
+  /** A signal from any pod, including this one. */
   onSignal(signal: string): void;
   /**
-   * Something was read from the broker that cannot be used, and was skipped: of another application, of an operator, of a
-   * pod of another release.
+   * Something read from the broker cannot be used and was skipped: another application, an operator, or a pod of another
+   * release wrote it.
    *
-   * @param name of the channel, room, user or server that it was read for.
+   * @param name of the channel, user or server that it was read for.
    */
   onInvalid(kind: BrokerInput, name: string): void;
-  /** One of the calls above threw, or the broker has a fault: what it was about was skipped, and the rest goes on. */
+  /** One of the calls above threw, or the broker has a bug. What it was about was skipped, and everything else continues. */
   onFault(error: unknown): void;
 }
 
 /**
- * What is read from a broker: a `message` that was published to the pods, a stored `publication`, a `member` of a room, a
- * `connection` of a user, a `key` that holds another type, and an `answer` of a server.
+ * What is read from a broker: a `message` published to the pods, a stored `publication`, a `member` of a channel, a
+ * `connection` of a user, a `key` that holds another type, or an `answer` of a server.
  */
 export type BrokerInput = 'message' | 'publication' | 'member' | 'connection' | 'key' | 'answer';
 
+/** What a broker can do. Limits are `Infinity` if there are none. */
 export interface BrokerCapabilities {
-  /** Publications are kept, and offsets let a subscriber resume. */
+  /** Publications are kept, so that a subscriber can resume. */
   readonly history: boolean;
+  /** The members of channels are known. */
   readonly presence: boolean;
+  /** Idempotency keys are remembered. */
   readonly idempotency: boolean;
+  /** ms for which publications can be kept. */
+  readonly maxHistoryTtl: number;
+  /** ms for which idempotency keys can be remembered. */
+  readonly maxKeyWindow: number;
+  /** Bytes of one payload. */
+  readonly maxPayload: number;
+  /** Positions outlive the last pod. */
+  readonly durablePositions: boolean;
+  /** A pod that has just started can read publications from before its start. */
+  readonly sharedHistory: boolean;
 }
 
 export type BrokerHealth = { readonly status: 'up' } | { readonly status: 'down'; readonly reason: string };
@@ -185,80 +197,77 @@ export const CALL_LIMIT = 2_000;
 /** ms within which `start` and `close` settle. */
 export const LIFECYCLE_LIMIT = 10_000;
 
-/**
- * Stores a channel's recent publications with their positions, carries them to every pod that subscribed, and keeps
- * presence.
- *
- * Every method that returns a promise settles within {@link CALL_LIMIT} (`start` and `close`: {@link LIFECYCLE_LIMIT}),
- * whatever the broker waits for, and rejects with one of the errors below and with nothing else. Methods that change nothing
- * (`history`, `channels`, `members`, `connections`) reject with BrokerUnavailableError. The others reject with it only if
- * nothing was done; if something may have been done, or may still be done, with BrokerUnknownError. After an unknown
- * `subscribe`, `unsubscribe` ends whatever may have begun.
- */
-export interface Broker {
-  readonly capabilities: BrokerCapabilities;
-
-  /** Called once, before anything else. Resolves when the broker can be used, or has begun to try. */
-  start(events: BrokerEvents): Promise<void>;
-  /** Called once, last. Resolves when nothing is left open. */
-  close(): Promise<void>;
-  health(): BrokerHealth;
-  /** The broker's clock, in ms since the Unix epoch. */
-  now(): number;
-
+/** Channels: stores recent publications with their positions, and delivers them to every pod that is subscribed. */
+export interface MessageLog {
   /**
-   * Begins `onPublication`, `onJoin` and `onLeave` for a channel, after the position that it resolves to; where they
-   * have begun already, it only tells the present position. Calls of `subscribe` and `unsubscribe` for one channel take
-   * effect in the order in which they are made.
+   * Starts the events of a channel. Publications after the returned position are delivered. If the pod is subscribed already,
+   * only returns the current position. Calls of `subscribe` and `unsubscribe` for one channel take effect in the order in which
+   * they are made.
    */
   subscribe(channel: string, stream: StreamOptions): Promise<Position>;
   /**
-   * Ends them at once: after this call nothing is told of the channel until a later `subscribe` took effect. Nothing
-   * happens where they had not begun.
+   * Ends the events of a channel at once: after the call none is reported until a later `subscribe` has taken effect. Does
+   * nothing if the pod is not subscribed. The broker may stay attached for some seconds, so that leaving and returning is
+   * cheap. After a `subscribe` that failed with BrokerUnknownError, it ends whatever may have started.
    */
   unsubscribe(channel: string): Promise<void>;
   /**
-   * Stores a publication and carries it to every pod that subscribed. This pod may hear of it before the promise
-   * settles.
+   * Stores a publication and delivers it to every pod that is subscribed. This pod may receive it before the promise settles.
    *
    * @throws KeyConflictError
    */
   publish(request: PublishRequest): Promise<PublishResult>;
-  /** Only reads: it neither begins a stream nor prolongs a position. */
+  /** Only reads: it neither starts a stream nor extends the life of a position. */
   history(channel: string, query: HistoryQuery): Promise<History>;
-  /** Names of channels that someone is subscribed to, on any pod. */
+  /** Names of channels with a subscriber on any pod. */
   channels(query: ChannelsQuery): Promise<readonly string[]>;
+}
 
+/** The members of channels. */
+export interface Presence {
   /**
-   * Puts a member into a channel. A client that is in it already changes hands without a word, unless its details
-   * changed: those are announced by `onJoin`.
+   * Adds a member to a channel. If the client is a member already, only its holder changes, without an announcement; changed
+   * details are announced by `onJoin`.
    */
-  join(channel: string, member: Member, holder: string): Promise<MembershipChange>;
-  /** Takes a client out of a channel, unless another holder has it by now. */
+  join(channel: string, member: ChannelMember, holder: string): Promise<MembershipChange>;
+  /** Removes a client from a channel, unless another holder has taken it over. */
   leave(channel: string, client: string, holder: string): Promise<MembershipChange>;
-  members(channel: string, query: MembersQuery): Promise<Members>;
+  members(channel: string, query: MembersQuery): Promise<MemberList>;
+}
 
-  /** Notes that a user's client is connected here; a later holder of the same client takes its place. */
-  register(connection: Connection): Promise<void>;
-  /** Forgets a client, unless another holder has it by now. */
+/** The connections of users, on all pods. */
+export interface ConnectionDirectory {
+  /** Adds a connection of a user on this pod. A later holder of the same client replaces it. */
+  register(connection: RegisteredConnection): Promise<void>;
+  /** Removes a client, unless another holder has taken it over. */
   unregister(user: string, client: string, holder: string): Promise<void>;
-  connections(user: string): Promise<readonly Connection[]>;
+  connections(user: string): Promise<readonly RegisteredConnection[]>;
+}
 
-  /** Carries an opaque text to every pod, this one included. */
+export interface Signals {
+  /** Sends an opaque text to every pod, including this one. */
   signal(signal: string): Promise<void>;
 }
 
-/** The broker refused or could not be asked: nothing was stored. */
-export class BrokerUnavailableError extends Error {
-  override readonly name = 'BrokerUnavailableError';
+/** The broker's clock, in ms since the Unix epoch. */
+export interface BrokerClock {
+  now(): number;
 }
 
-/** The broker did not answer in time: it may have been stored. */
-export class BrokerUnknownError extends Error {
-  override readonly name = 'BrokerUnknownError';
-}
+/**
+ * What the pods share. Every method that returns a promise settles within {@link CALL_LIMIT} (`start` and `close`: within
+ * {@link LIFECYCLE_LIMIT}), whatever the broker waits for. It rejects only with the errors of the contract:
+ *
+ * - Methods that change nothing (`history`, `channels`, `members`, `connections`) reject with BrokerUnavailableError.
+ * - The others reject with BrokerUnavailableError only if nothing was done, and with BrokerUnknownError if something was done,
+ *   or may still be done.
+ */
+export interface Broker extends MessageLog, Presence, ConnectionDirectory, Signals, BrokerClock {
+  readonly capabilities: BrokerCapabilities;
 
-/** The key was used before, by the same publisher and on the same channel, with other data. */
-export class KeyConflictError extends Error {
-  override readonly name = 'KeyConflictError';
+  /** Called once, before anything else. Resolves when the broker can be used, or has begun to connect. */
+  start(events: BrokerEvents): Promise<void>;
+  /** Called once, last. Resolves when nothing is left open. */
+  close(): Promise<void>;
+  health(): BrokerHealth;
 }

@@ -1,9 +1,10 @@
 import type { Broker } from './broker.js';
+import { BrokerUrlError } from './errors.js';
 import { MemoryBroker } from './memory/memory-broker.js';
 import { RedisBroker } from './redis/redis-broker.js';
-import { REDIS_SCHEMES, RedisUrlError } from './redis/url.js';
+import { REDIS_SCHEMES } from './redis/url.js';
 
-/** A broker's URL, or what tells the present one: a password in it may change while the broker runs. */
+/** A broker's URL, or a function that returns the current one: the password in it may change while the broker runs. */
 export type BrokerUrl = string | (() => string);
 
 type Factory = (url: () => string) => Broker;
@@ -16,39 +17,32 @@ const FACTORIES: ReadonlyMap<string, Factory> = new Map<string, Factory>([
 /** RFC 3986, section 3.1. */
 const SCHEME = /^([a-z][a-z0-9+.-]*):/i;
 
-/** No broker answers to the URL's scheme. The rest of the URL is not told: it may hold a password. */
-export class UnsupportedBrokerError extends Error {
-  override readonly name = 'UnsupportedBrokerError';
-
-  constructor(scheme: string | undefined) {
-    const supported = [...FACTORIES.keys()].map((name) => `${name}:`).join(', ');
-    super(
-      `${scheme === undefined ? 'a broker URL without a scheme' : `no broker for ${scheme}:`}; supported: ${supported}`,
-    );
-  }
-}
-
 /**
- * The broker that the URL picks, not started yet.
+ * Creates the broker that the URL's scheme selects, not started yet.
  *
- * @throws UnsupportedBrokerError when none answers to its scheme.
- * @throws RedisUrlError
+ * @throws BrokerUrlError
  */
 export function createBroker(url: BrokerUrl): Broker {
-  const present = typeof url === 'string' ? (): string => url : url;
-  const scheme = SCHEME.exec(present())?.[1]?.toLowerCase();
+  const current = typeof url === 'string' ? (): string => url : url;
+  const scheme = SCHEME.exec(current())?.[1]?.toLowerCase();
   const factory = scheme === undefined ? undefined : FACTORIES.get(scheme);
-  if (factory === undefined) throw new UnsupportedBrokerError(scheme);
-  return factory(present);
+  if (factory === undefined) throw unsupported(scheme);
+  return factory(current);
 }
 
-/** Why no broker can be made of a URL, without any part of it; undefined where one can. */
+/** Why the URL cannot be used, without any part of it; undefined if it can. */
 export function brokerUrlProblem(url: string): string | undefined {
   try {
     createBroker(url);
     return undefined;
   } catch (error) {
-    if (error instanceof UnsupportedBrokerError || error instanceof RedisUrlError) return error.message;
+    if (error instanceof BrokerUrlError) return error.message;
     throw error;
   }
+}
+
+function unsupported(scheme: string | undefined): BrokerUrlError {
+  const supported = [...FACTORIES.keys()].map((name) => `${name}:`).join(', ');
+  const problem = scheme === undefined ? 'the broker URL has no scheme' : `no broker for ${scheme}:`;
+  return new BrokerUrlError(`${problem}; supported: ${supported}`);
 }

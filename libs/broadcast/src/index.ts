@@ -1,6 +1,6 @@
 export * from './broker.js';
+export * from './errors.js';
 export * from './broadcast.module.js';
 export * from './create-broker.js';
 export { MemoryBroker } from './memory/memory-broker.js';
 export { MemoryStore } from './memory/memory-store.js';
-export { RedisUrlError } from './redis/url.js';

@@ -1,12 +1,12 @@
 import type { BrokerEvents } from './broker.js';
 
-/** The same events, none of which throws: whatever one throws is reported, and costs this one event only. */
+/** Wraps events so that none of them throws: an error is reported, and only that one event is lost. */
 export function shieldedEvents(events: BrokerEvents): BrokerEvents {
   const failed = (error: unknown): void => {
     try {
       events.onFault(error);
     } catch {
-      // There is nobody left to report it to.
+      // There is no other listener to report it to.
     }
   };
   return {
@@ -45,9 +45,9 @@ export function shieldedEvents(events: BrokerEvents): BrokerEvents {
         failed(error);
       }
     },
-    onBelated(event, channel, member, count) {
+    onLateMembership(event, channel, member, count) {
       try {
-        events.onBelated(event, channel, member, count);
+        events.onLateMembership(event, channel, member, count);
       } catch (error) {
         failed(error);
       }

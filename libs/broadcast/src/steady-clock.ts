@@ -1,8 +1,8 @@
 const ORIGIN = Date.now() - performance.now();
 
 /**
- * The time in ms since the Unix epoch: the system's at the start of the process, and from there on by a monotonic clock.
- * When the system's clock is set later, nothing expires early, and nothing lives on.
+ * Milliseconds since the Unix epoch: the system's time at the start of the process, continued by a monotonic clock. If the system
+ * clock is changed later, nothing expires too early or too late.
  */
 export function steadyNow(): number {
   return Math.round(ORIGIN + performance.now());

@@ -1,7 +1,7 @@
 /**
- * The first items that have at most `maxBytes` together, at least `atLeast` of them.
+ * The first items whose total size is at most `maxBytes`, and never fewer than `atLeast`.
  *
- * @param sizeOf bytes
+ * @param sizeOf in bytes.
  */
 export function withinBytes<T>(
   items: readonly T[],

@@ -7,13 +7,13 @@ async function pass(seconds: number): Promise<void> {
   await vi.advanceTimersByTimeAsync(seconds * SECOND);
 }
 
-/** One member in each of so many rooms. */
+/** Joins one member in each of several rooms. */
 async function fill(pod: MembershipPod, rooms: number): Promise<void> {
   await Promise.all(Array.from({ length: rooms }, async (_, index) => pod.join(`${pod.name}-${index}`, `c${index}`)));
 }
 
-/** Every pod of this file sees the same fake clock, so that minutes pass in an instant. */
-describe('what a pod has on a server', () => {
+/** All pods use the same fake clock, so that minutes pass in an instant. */
+describe('the entries of a pod on a server', () => {
   let server: MembershipServer;
   let pods: MembershipPod[];
 
@@ -38,18 +38,18 @@ describe('what a pod has on a server', () => {
     return pod;
   }
 
-  /** As many seconds as it takes. */
+  /** @returns the seconds that it took. */
   async function restored(pod: MembershipPod, count: number): Promise<number> {
     let seconds = 0;
     while (server.count(pod.name) < count) {
       await pass(1);
       seconds += 1;
-      if (seconds > 600) throw new Error(`${server.count(pod.name)} of ${count} are back`);
+      if (seconds > 600) throw new Error(`${server.count(pod.name)} of ${count} are restored`);
     }
     return seconds;
   }
 
-  it('is put back while the lease is kept, however long that takes', async () => {
+  it('are restored while the lease is kept, however long that takes', async () => {
     const [here, there] = [await startPod('here'), await startPod('there')];
     await fill(here, 1_000);
     server.empty();
@@ -62,11 +62,11 @@ describe('what a pod has on a server', () => {
     expect(server.swept).toEqual([]);
     expect(server.puts).toHaveLength(1_000);
     expect(server.mostAtATime, 'calls at a time').toBeLessThan(50);
-    expect(server.names('here', 'rooms').size).toBe(1_000);
+    expect(server.names('here', 'presence').size).toBe(1_000);
     expect(here.restored).toBe(1);
   });
 
-  it('is put back once, although the lease runs out in the middle', async () => {
+  it('are restored once, although the lease runs out in the middle', async () => {
     const here = await startPod('here');
     await startPod('there');
     await fill(here, 1_000);
@@ -80,7 +80,7 @@ describe('what a pod has on a server', () => {
     await pass(20);
     server.isAway = false;
     for (const pod of pods) pod.lease.onConnected(false);
-    for (const pod of pods) pod.upkeep.hurry();
+    for (const pod of pods) pod.upkeep.retryNow();
     await restored(here, 1_000);
     await pass(30);
     expect(server.lapses.length).toBeGreaterThanOrEqual(2);
@@ -88,7 +88,7 @@ describe('what a pod has on a server', () => {
     expect(server.puts).toHaveLength(1_000);
   });
 
-  it('is put back again if it was put back before the server lost it again, and only then', async () => {
+  it('are restored again only if the server has lost them after they were restored', async () => {
     const here = await startPod('here');
     await fill(here, 1_000);
     server.empty();
@@ -100,11 +100,11 @@ describe('what a pod has on a server', () => {
     here.lease.onConnected(true);
     await restored(here, 1_000);
     await pass(30);
-    // What was under way at that moment is not trusted either.
+    // Writes that were running at that moment count as lost too.
     expect(server.puts.length).toBeLessThanOrEqual(1_000 + before + 64);
   });
 
-  it('is put back after a loss that was answered, but whose answer was lost', async () => {
+  it('are restored after a loss, even if the answer that reported it was lost', async () => {
     const here = await startPod('here');
     await fill(here, 10);
     server.empty();
@@ -113,7 +113,7 @@ describe('what a pod has on a server', () => {
     expect(server.count('here')).toBe(10);
   });
 
-  it('is put back, prolonged and swept up although one slot is dead', async () => {
+  it('are restored, renewed and swept although one slot is unavailable', async () => {
     const [here, gone] = [await startPod('here'), await startPod('gone')];
     await fill(here, 300);
     await fill(gone, 100);
@@ -137,7 +137,7 @@ describe('what a pod has on a server', () => {
     expect(server.pods.has('gone')).toBe(false);
   });
 
-  it('waits as one entry for each client during an outage, and those who only came and went not at all', async () => {
+  it('wait once per client during an outage, and not at all for clients that only joined and left', async () => {
     const here = await startPod('here');
     await fill(here, 100);
     server.isAway = true;
@@ -152,13 +152,13 @@ describe('what a pod has on a server', () => {
     expect(here.rooms.backlog).toBe(100);
     await pass(60);
     server.isAway = false;
-    here.upkeep.hurry();
+    here.upkeep.retryNow();
     await pass(30);
     expect([here.rooms.backlog, server.count('here')]).toEqual([0, 0]);
     expect(server.removals).toHaveLength(100);
   });
 
-  it('is what was wanted last, when a leave and a join failed', async () => {
+  it('have the last desired state after a leave and a join failed', async () => {
     const here = await startPod('here');
     for (const client of ['stays', 'goes']) await here.join('room', client);
     server.dead.add('room');
@@ -171,7 +171,7 @@ describe('what a pod has on a server', () => {
     expect(server.removals).toEqual(['goes']);
   });
 
-  it('is removed if it left while it was being put back or written', async () => {
+  it('are removed if the client left while they were being restored or written', async () => {
     const here = await startPod('here');
     await here.join('room', 'ann');
     server.empty();
@@ -179,7 +179,7 @@ describe('what a pod has on a server', () => {
     here.lease.onConnected(true);
     await pass(1);
     server.latency = 0;
-    // Overtakes the writes that are under way, as a redirection on a cluster has it.
+    // Overtakes the running writes, as a redirection on a cluster does.
     await here.leave('room', 'ann');
     server.latency = 4 * SECOND;
     const joined = here.join('room', 'bob');
@@ -191,33 +191,33 @@ describe('what a pod has on a server', () => {
     expect(server.clients('room').size).toBe(0);
   });
 
-  it('is found by others until it is removed', async () => {
+  it('are found by other pods until they are removed', async () => {
     const here = await startPod('here');
     await here.join('room', 'ann');
     server.dead.add('room');
     await here.leave('room', 'ann').catch(() => undefined);
     await pass(60);
-    expect([...server.names('here', 'rooms')]).toEqual(['room']);
+    expect([...server.names('here', 'presence')]).toEqual(['room']);
     server.dead.clear();
     await pass(60);
-    expect([...server.names('here', 'rooms')]).toEqual([]);
+    expect([...server.names('here', 'presence')]).toEqual([]);
   });
 
-  it('takes what it should not have out of a server that lost the removal', async () => {
+  it('are removed from a server that has lost their removal', async () => {
     const here = await startPod('here');
     await here.join('room', 'ann');
     await here.leave('room', 'ann');
     server.clients('room').set('ann', 'here');
     server.clients('elsewhere').set('bob', 'here');
-    server.names('here', 'rooms').add('elsewhere');
+    server.names('here', 'presence').add('elsewhere');
     server.names('here', 'channels').add('unwanted');
     here.lease.onConnected(true);
     await pass(20);
     expect(server.count('here')).toBe(0);
-    expect(server.names('here', 'rooms').size + server.names('here', 'channels').size).toBe(0);
+    expect(server.names('here', 'presence').size + server.names('here', 'channels').size).toBe(0);
   });
 
-  it('is swept up in steps after its pod died', async () => {
+  it('are swept in steps after their pod has died', async () => {
     const [, dead] = [await startPod('here'), await startPod('dead')];
     await fill(dead, 300);
     for (let client = 0; client < 100; client += 1) await dead.join('crowd', `m${client}`);
@@ -228,10 +228,10 @@ describe('what a pod has on a server', () => {
     expect(new Set(server.swept).size).toBe(400);
     expect(server.mostAtATime).toBeLessThan(60);
     expect([...server.pods.keys()]).toEqual(['here']);
-    expect(server.names('dead', 'rooms').size).toBe(0);
+    expect(server.names('dead', 'presence').size).toBe(0);
   });
 
-  it('is no longer swept up when its pod is back, and is complete then', async () => {
+  it('are not swept any more when their pod is back, and are complete then', async () => {
     const [here, back] = [await startPod('here'), await startPod('back')];
     await fill(back, 1_000);
     await back.close();
@@ -239,12 +239,12 @@ describe('what a pod has on a server', () => {
     while (server.swept.length === 0) await pass(0.5);
     const again = new MembershipPod(server, 'back');
     pods.push(again);
-    for (let index = 0; index < 1_000; index += 1) again.rooms.hold(`back-${index}`, `c${index}`, { holder: 'h' });
+    for (let index = 0; index < 1_000; index += 1) again.rooms.add(`back-${index}`, `c${index}`, { holder: 'h' });
     again.start();
     await pass(300);
     expect(server.swept.length).toBeLessThan(200);
     expect(server.count('back')).toBe(1_000);
-    expect(server.names('back', 'rooms').size).toBe(1_000);
+    expect(server.names('back', 'presence').size).toBe(1_000);
     expect(here.lease.problem).toBeUndefined();
   });
 });
@@ -254,15 +254,15 @@ describe('the index of a pod', () => {
   afterEach(() => void vi.useRealTimers());
 
   it.each([
-    ['removed while its addition is under way', ['add', 'wait', 'remove'], false],
+    ['removed while its addition is running', ['add', 'wait', 'remove'], false],
     ['removed and added again meanwhile', ['add', 'wait', 'remove', 'add'], true],
-    ['added while its removal is under way', ['add', 'settle', 'remove', 'wait', 'add'], true],
+    ['added while its removal is running', ['add', 'settle', 'remove', 'wait', 'add'], true],
     ['added and removed again meanwhile', ['add', 'settle', 'remove', 'wait', 'add', 'remove'], false],
     ['removed after its addition failed', ['away', 'add', 'wait', 'remove', 'settle', 'back'], false],
     ['added after its removal failed', ['add', 'settle', 'away', 'remove', 'settle', 'add', 'back'], true],
     ['removed while all is written again', ['add', 'settle', 'lost', 'wait', 'remove'], false],
     ['added while all is written again', ['lost', 'wait', 'add'], true],
-  ])('is right about a name that was %s', async (_, steps, isListed) => {
+  ])('is correct for a name that was %s', async (_, steps, isListed) => {
     const server = new MembershipServer();
     server.latency = SECOND;
     const { index } = new MembershipPod(server, 'here');
@@ -271,7 +271,7 @@ describe('the index of a pod', () => {
     const actions: Record<string, () => unknown> = {
       add: () => index.add('channels', 'name'),
       remove: () => index.remove('channels', 'name'),
-      lost: () => index.lost(),
+      lost: () => index.markLost(),
       wait: async () => vi.advanceTimersByTimeAsync(SECOND / 2),
       settle: async () => vi.advanceTimersByTimeAsync(10 * SECOND),
       away: () => (server.isAway = true),
@@ -284,7 +284,7 @@ describe('the index of a pod', () => {
     await index.close();
   });
 
-  it('takes few commands for many names', async () => {
+  it('needs few commands for many names', async () => {
     const server = new MembershipServer();
     const pod = new MembershipPod(server, 'here');
     const write = vi.spyOn(pod, 'write');

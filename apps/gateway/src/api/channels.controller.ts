@@ -1,4 +1,4 @@
-import { BROKER, type Broker } from '@holdfast/broadcast';
+import { BROKER, type MessageLog } from '@holdfast/broadcast';
 import { MAX_PAGE, type HistoryReply, type Members } from '@holdfast/protocol';
 import { Controller, Get, Header, Inject, Param, Query, Req, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
@@ -16,7 +16,7 @@ import { SchemaPipe } from '../http/schema.pipe.js';
 @UseGuards(ApiKeyGuard, ApiRateGuard)
 export class ChannelsController {
   constructor(
-    @Inject(BROKER) private readonly broker: Broker,
+    @Inject(BROKER) private readonly broker: MessageLog,
     @Inject(ChannelsService) private readonly channels: ChannelsService,
   ) {}
 

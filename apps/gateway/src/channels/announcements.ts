@@ -1,4 +1,4 @@
-import type { Member } from '@holdfast/broadcast';
+import type { ChannelMember } from '@holdfast/broadcast';
 
 export type PresenceEvent = 'join' | 'leave';
 
@@ -9,14 +9,14 @@ interface Change {
    * unclear.
    */
   known: string | null | undefined;
-  first: { readonly at: number; readonly event: PresenceEvent; readonly member: Member };
-  last: { at: number; event: PresenceEvent; member: Member };
+  first: { readonly at: number; readonly event: PresenceEvent; readonly member: ChannelMember };
+  last: { at: number; event: PresenceEvent; member: ChannelMember };
 }
 
 /** What to announce, and to whom: to listeners whose list is older than `after`, and not older than `from`. */
 export interface Announcement {
   readonly event: PresenceEvent;
-  readonly member: Member;
+  readonly member: ChannelMember;
   readonly from: number;
   readonly after: number;
 }
@@ -36,7 +36,7 @@ export class Announcements {
   }
 
   /** @param at counts events: a list that was read later includes this one. */
-  add(event: PresenceEvent, member: Member, at: number): void {
+  add(event: PresenceEvent, member: ChannelMember, at: number): void {
     const { client } = member;
     const one = { at, event, member };
     const change = this.changes.get(client);
@@ -50,7 +50,7 @@ export class Announcements {
   }
 
   /** Records what was announced immediately. */
-  markAnnounced(event: PresenceEvent, { client, details }: Member): void {
+  markAnnounced(event: PresenceEvent, { client, details }: ChannelMember): void {
     this.before.set(client, event === 'join' ? details : null);
   }
 

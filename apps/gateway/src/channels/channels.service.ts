@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { BROKER, type Broker, type History } from '@holdfast/broadcast';
+import { BROKER, type BrokerClock, type History, type MessageLog } from '@holdfast/broadcast';
 import {
   namespaceOf,
   OWN_CHANNEL_ALIAS,
@@ -59,7 +59,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
-    @Inject(BROKER) private readonly broker: Broker,
+    @Inject(BROKER) private readonly broker: MessageLog & BrokerClock,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Authenticator) private readonly authenticator: Authenticator,
     @Inject(Permissions) private readonly permissions: Permissions,
@@ -84,7 +84,8 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
   async publish({ channel, data, key, publisher, sender, charged }: Publish): Promise<Position> {
     if (!isNestedWithin(data, MAX_NESTING))
       throw new ProtocolError('invalid', `data is nested deeper than ${MAX_NESTING} levels`);
-    const payload = encodePayload(data, sender, key);
+    const json = JSON.stringify(data);
+    const payload = encodePayload(json, sender, key);
     const bytes = Buffer.byteLength(payload);
     if (bytes > this.config.connection.maxPayload) throw new ProtocolError('too_large', 'data');
     if (charged !== undefined) this.quotas.take(charged, 'publishedBytes', bytes);
@@ -100,7 +101,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
               idempotency: {
                 publisher,
                 key,
-                fingerprint: hash('sha1', JSON.stringify(data), 'base64url'),
+                fingerprint: hash('sha1', json, 'base64url'),
                 window: this.config.keyWindow,
               },
             }),

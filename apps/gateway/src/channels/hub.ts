@@ -1,4 +1,4 @@
-import { BROKER, type Broker, type BrokerEvents } from '@holdfast/broadcast';
+import { BROKER, type BrokerClock, type BrokerEvents, type MessageLog } from '@holdfast/broadcast';
 import { namespaceOf } from '@holdfast/protocol';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { BrokerInputs } from '../broker/broker-inputs.js';
@@ -21,13 +21,15 @@ export interface OccupancyListener {
 
 /** The channels that connections of this pod are subscribed to. No others are subscribed to at the broker. */
 @Injectable()
-export class Hub implements OnModuleInit, Omit<BrokerEvents, 'onBelated' | 'onSignal' | 'onInvalid' | 'onFault'> {
+export class Hub
+  implements OnModuleInit, Omit<BrokerEvents, 'onLateMembership' | 'onSignal' | 'onInvalid' | 'onFault'>
+{
   private readonly channels = new Map<string, LocalChannel>();
   private subscriptions = 0;
   private listener: OccupancyListener | undefined;
 
   constructor(
-    @Inject(BROKER) private readonly broker: Broker,
+    @Inject(BROKER) private readonly broker: MessageLog & BrokerClock,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Presence) private readonly presence: Presence,
     @Inject(HeldMemory) private readonly memory: HeldMemory,

@@ -2,7 +2,7 @@ import {
   BrokerUnavailableError,
   BrokerUnknownError,
   type History,
-  type Member,
+  type ChannelMember,
   type Position,
 } from '@holdfast/broadcast';
 import type { Members } from '@holdfast/protocol';
@@ -456,7 +456,7 @@ it('the frames of a replay are the very bytes of the live ones', async () => {
   expect(late.texts.slice(1)).toEqual(client.texts.slice(1));
 });
 
-function member(client: string): Member {
+function member(client: string): ChannelMember {
   return { client, details: JSON.stringify({ user: client }) };
 }
 
@@ -467,7 +467,7 @@ function told({ frames }: PodClient): string[] {
       const { members, count } = data as unknown as Members;
       return [`members ${members.map(({ client }) => client).join()} of ${count}`];
     }
-    return event === 'join' || event === 'leave' ? [`${event} ${(data['member'] as Member).client}`] : [];
+    return event === 'join' || event === 'leave' ? [`${event} ${(data['member'] as ChannelMember).client}`] : [];
   });
 }
 

@@ -1,4 +1,4 @@
-import type { Member as BrokerMember, Position, Publication } from '@holdfast/broadcast';
+import type { ChannelMember, Position, StoredPublication } from '@holdfast/broadcast';
 import { encodeNotice, type Members } from '@holdfast/protocol';
 import type { BrokerInputs } from '../broker/broker-inputs.js';
 import type { NamespaceOptions } from '../config/index.js';
@@ -8,7 +8,7 @@ import { Announcements, type Announcement, type PresenceEvent } from './announce
 import { decodeMember } from './member.js';
 import { encodeMessage, isReadable } from './message.js';
 
-type PresenceNotice = readonly [event: PresenceEvent, member: BrokerMember];
+type PresenceNotice = readonly [event: PresenceEvent, member: ChannelMember];
 
 /** In channels with fewer listeners everything is announced immediately. */
 const BUSY_FROM = 20;
@@ -65,7 +65,7 @@ export class LocalChannel {
    *
    * @returns false if the payload is invalid: a gap is delivered instead.
    */
-  publication(publication: Publication): boolean {
+  publication(publication: StoredPublication): boolean {
     const position = { epoch: this.position.epoch, offset: publication.offset };
     if (!isReadable(publication)) {
       this.inputs.invalid('payload', this.name);
@@ -86,11 +86,11 @@ export class LocalChannel {
     for (const subscription of this.subscriptions) subscription.deliver(frame, position);
   }
 
-  joined(member: BrokerMember): void {
+  joined(member: ChannelMember): void {
     this.notify('join', member);
   }
 
-  left(member: BrokerMember): void {
+  left(member: ChannelMember): void {
     this.notify('leave', member);
   }
 

@@ -1,4 +1,4 @@
-import type { Member as BrokerMember } from '@holdfast/broadcast';
+import type { ChannelMember } from '@holdfast/broadcast';
 import { dataSchema, type Member } from '@holdfast/protocol';
 import { z } from 'zod';
 import type { Connection } from '../connection/connection.js';
@@ -10,12 +10,12 @@ const detailsSchema = z.object({
 });
 
 /** A connection as the broker stores it among a channel's members. */
-export function encodeMember({ client, identity }: Connection): BrokerMember {
+export function encodeMember({ client, identity }: Connection): ChannelMember {
   return { client, details: JSON.stringify({ user: identity?.user, info: identity?.info }) };
 }
 
 /** @returns undefined for a member with invalid details. */
-export function decodeMember({ client, details }: BrokerMember): Member | undefined {
+export function decodeMember({ client, details }: ChannelMember): Member | undefined {
   try {
     const { data } = detailsSchema.safeParse(JSON.parse(details));
     return data && { client, ...data };

@@ -1,4 +1,4 @@
-import type { Publication as StoredPublication } from '@holdfast/broadcast';
+import type { StoredPublication } from '@holdfast/broadcast';
 import type { Json, Publication, Sender } from '@holdfast/protocol';
 
 /** How deep arrays and objects in published data may be nested: JSON.stringify is recursive, and the stack is limited. */
@@ -14,9 +14,14 @@ type Payload = Pick<Publication, 'data' | 'sender' | 'key'>;
 /** The start of every payload. A frame is assembled as text, and continues after the brace. */
 const BEGINNING = '{"data":';
 
-/** What the broker stores besides position and time: the rest of the `message` frame, as JSON. */
-export function encodePayload(data: Json, sender?: Sender, key?: string): string {
-  return JSON.stringify({ data, sender, key });
+/**
+ * What the broker stores besides position and time: the rest of the `message` frame, as JSON.
+ *
+ * @param json the data as JSON.
+ */
+export function encodePayload(json: string, sender?: Sender, key?: string): string {
+  if (sender === undefined && key === undefined) return `${BEGINNING}${json}}`;
+  return `${BEGINNING}${json},${JSON.stringify({ sender, key }).slice(1)}`;
 }
 
 /**

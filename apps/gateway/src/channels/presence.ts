@@ -1,4 +1,4 @@
-import { BROKER, type Broker, type Members as StoredMembers } from '@holdfast/broadcast';
+import { BROKER, type Broker, type MemberList } from '@holdfast/broadcast';
 import type { Members } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
@@ -38,7 +38,7 @@ export class Presence {
       // A part of the buffer, so that the answer and other data for the client fit.
       maxBytes: this.config.connection.maxBuffered / 2,
     };
-    const read = (): Promise<StoredMembers> => fromBroker(this.broker.members(channel, query));
+    const read = (): Promise<MemberList> => fromBroker(this.broker.members(channel, query));
     const { members, count } = await this.reads.run(reader, read, sizeOf);
     const decoded = members.flatMap((member) => {
       const known = decodeMember(member);
@@ -122,7 +122,7 @@ export class Presence {
   }
 }
 
-function sizeOf({ members }: StoredMembers): number {
+function sizeOf({ members }: MemberList): number {
   return members.reduce((sum, { client, details }) => sum + client.length + details.length, 0);
 }
 

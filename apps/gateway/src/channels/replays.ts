@@ -1,4 +1,4 @@
-import { BROKER, type Broker, type History, type HistoryQuery, type Publication } from '@holdfast/broadcast';
+import { BROKER, type History, type HistoryQuery, type MessageLog, type StoredPublication } from '@holdfast/broadcast';
 import type { Position, SubscribeRequest } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { BrokerInputs } from '../broker/broker-inputs.js';
@@ -33,10 +33,10 @@ const MAX_READS = 4;
 @Injectable()
 export class Replays {
   /** Publications that were already validated: many clients resume with the same ones. */
-  private readonly readable = new WeakSet<Publication>();
+  private readonly readable = new WeakSet<StoredPublication>();
 
   constructor(
-    @Inject(BROKER) private readonly broker: Broker,
+    @Inject(BROKER) private readonly broker: MessageLog,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
     @Inject(Reads) private readonly reads: Reads,
@@ -122,7 +122,7 @@ export class Replays {
   }
 
   /** The same frame as the live message; undefined if the payload is invalid. */
-  private frameOf({ name }: LocalChannel, publication: Publication): Buffer | undefined {
+  private frameOf({ name }: LocalChannel, publication: StoredPublication): Buffer | undefined {
     if (!this.readable.has(publication)) {
       if (!isReadable(publication)) {
         this.inputs.invalid('payload', name);

@@ -1,3 +1,4 @@
+import { BROKER } from '@holdfast/broadcast';
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { nameOfOccupied } from '../broker/reserved-names.js';
@@ -6,7 +7,7 @@ import { Hub, type OccupancyListener } from '../channels/hub.js';
 import { CONFIG, type Config, type EventType } from '../config/index.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { EventWebhook } from './event-webhook.js';
-import { ROOMS, type Rooms } from './rooms.js';
+import type { ClusterPresence } from './cluster-presence.js';
 
 interface Occupancy {
   /** Whether this pod should be among those with subscribers of the channel. */
@@ -30,7 +31,7 @@ export class ChannelEvents implements OccupancyListener, OnModuleInit {
   private readonly channels = new Map<string, Occupancy>();
 
   constructor(
-    @Inject(ROOMS) private readonly rooms: Rooms,
+    @Inject(BROKER) private readonly presence: ClusterPresence,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Hub) private readonly hub: Hub,
     @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
@@ -91,7 +92,7 @@ export class ChannelEvents implements OccupancyListener, OnModuleInit {
   }
 
   private async join(channel: string, occupancy: Occupancy): Promise<void> {
-    const { changed, count } = await this.rooms.join(
+    const { changed, count } = await this.presence.join(
       nameOfOccupied(channel),
       { client: this.pod, details: '' },
       this.pod,
@@ -103,11 +104,11 @@ export class ChannelEvents implements OccupancyListener, OnModuleInit {
   private async leave(channel: string, occupancy: Occupancy): Promise<void> {
     // If it fails, the broker does it later and reports it.
     occupancy.held = false;
-    const { changed, count } = await this.rooms.leave(nameOfOccupied(channel), this.pod, this.pod);
+    const { changed, count } = await this.presence.leave(nameOfOccupied(channel), this.pod, this.pod);
     if (changed && count === 0) this.report('channel.vacated', channel, occupancy.user);
   }
 
   private report(type: EventType, channel: string, user?: string): void {
-    this.webhook.add(type, this.rooms.now(), { channel }, user);
+    this.webhook.add(type, this.presence.now(), { channel }, user);
   }
 }

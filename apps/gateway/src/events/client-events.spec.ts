@@ -9,13 +9,13 @@ import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { Metrics } from '../metrics/metrics.js';
 import { ClientEvents } from './client-events.js';
 import type { EventWebhook } from './event-webhook.js';
-import type { Rooms } from './rooms.js';
+import type { ClusterPresence } from './cluster-presence.js';
 
 /** Rooms whose joins the test answers. */
 function setUp() {
   const joins: PromiseWithResolvers<MembershipChange>[] = [];
   const log: string[] = [];
-  const rooms: Rooms = {
+  const presence: ClusterPresence = {
     now: () => 1_000,
     join: (_room, { client }) => {
       log.push(`join ${client}`);
@@ -33,7 +33,7 @@ function setUp() {
     add: (type, _time, data) => void log.push(`${type} ${JSON.stringify(data)}`),
   };
   const inputs = new BrokerInputs(new Metrics(), new PinoLogger({ pinoHttp: { level: 'silent' } }));
-  const sut = new ClientEvents(rooms, testConfig(), new Lifecycle(), webhook as EventWebhook, inputs);
+  const sut = new ClientEvents(presence, testConfig(), new Lifecycle(), webhook as EventWebhook, inputs);
   return { sut, joins, log };
 }
 

@@ -1,4 +1,4 @@
-import type { Member } from '@holdfast/broadcast';
+import { BROKER, type ChannelMember } from '@holdfast/broadcast';
 import { Inject, Injectable } from '@nestjs/common';
 import { BrokerInputs } from '../broker/broker-inputs.js';
 import { nameOfClient } from '../broker/reserved-names.js';
@@ -9,7 +9,7 @@ import { CONFIG, type Config, type EventType } from '../config/index.js';
 import type { Connection } from '../connection/connection.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { EventWebhook } from './event-webhook.js';
-import { ROOMS, type Rooms } from './rooms.js';
+import type { ClusterPresence } from './cluster-presence.js';
 
 /**
  * Reports which clients come and go, in the whole cluster. A client that moves from one connection to another, or comes
@@ -25,7 +25,7 @@ export class ClientEvents {
   private readonly inherited = new Map<string, string>();
 
   constructor(
-    @Inject(ROOMS) private readonly rooms: Rooms,
+    @Inject(BROKER) private readonly presence: ClusterPresence,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
     @Inject(EventWebhook) private readonly webhook: EventWebhook,
@@ -60,7 +60,7 @@ export class ClientEvents {
   }
 
   /** Reports a late change of any pod, as the broker delivers it. */
-  late(event: 'join' | 'leave', member: Member): void {
+  late(event: 'join' | 'leave', member: ChannelMember): void {
     this.report(event === 'join' ? 'client.connected' : 'client.disconnected', member);
   }
 
@@ -69,7 +69,7 @@ export class ClientEvents {
     const member = { client, details: JSON.stringify({ user }) };
     const joined = await retryWhile(
       () => connection.open,
-      () => this.rooms.join(nameOfClient(client), member, id),
+      () => this.presence.join(nameOfClient(client), member, id),
     );
     if (joined === undefined) return;
     this.inherited.delete(id);
@@ -81,16 +81,16 @@ export class ClientEvents {
     const holder = this.inherited.get(id) ?? id;
     this.inherited.delete(id);
     try {
-      const { changed } = await this.rooms.leave(nameOfClient(client), client, holder);
+      const { changed } = await this.presence.leave(nameOfClient(client), client, holder);
       if (changed) this.report('client.disconnected', { client, details: JSON.stringify({ user }) });
     } catch {
       // The broker does it later, and reports it.
     }
   }
 
-  private report(type: EventType, member: Member): void {
+  private report(type: EventType, member: ChannelMember): void {
     const decoded = decodeMember(member);
     if (decoded === undefined) this.inputs.invalid('details', nameOfClient(member.client));
-    else this.webhook.add(type, this.rooms.now(), decoded, decoded.user);
+    else this.webhook.add(type, this.presence.now(), decoded, decoded.user);
   }
 }

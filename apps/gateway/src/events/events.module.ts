@@ -5,11 +5,10 @@ import { LateEvents } from './late-events.js';
 import { ChannelEvents } from './channel-events.js';
 import { ClientEvents } from './client-events.js';
 import { EventWebhook } from './event-webhook.js';
-import { roomsProvider } from './rooms.js';
 
 @Module({
   imports: [ChannelsModule, LifecycleModule],
-  providers: [LateEvents, ChannelEvents, ClientEvents, EventWebhook, roomsProvider],
+  providers: [LateEvents, ChannelEvents, ClientEvents, EventWebhook],
   exports: [LateEvents, ClientEvents],
 })
 export class EventsModule {}

@@ -12,7 +12,7 @@ export class LateEvents {
     @Inject(ChannelEvents) private readonly channels: ChannelEvents,
   ) {}
 
-  onBelated(...[event, name, member, count]: Parameters<BrokerEvents['onBelated']>): void {
+  onLateMembership(...[event, name, member, count]: Parameters<BrokerEvents['onLateMembership']>): void {
     const channel = occupiedChannelOf(name);
     if (channel !== undefined) this.channels.late(event, channel, count);
     else if (isNameOfClients(name)) this.clients.late(event, member);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { BROKER, type Broker } from '@holdfast/broadcast';
+import { BROKER, type Signals } from '@holdfast/broadcast';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { z } from 'zod';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
@@ -47,7 +47,7 @@ export class Moves implements OnApplicationShutdown {
   private putBack: (connection: Connection) => void = () => {};
 
   constructor(
-    @Inject(BROKER) private readonly broker: Broker,
+    @Inject(BROKER) private readonly broker: Signals,
     @Inject(Connections) private readonly connections: Connections,
     @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
   ) {}

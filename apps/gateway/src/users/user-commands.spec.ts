@@ -20,7 +20,7 @@ async function startBroker(store: MemoryStore): Promise<Broker> {
     onJoin: nothing,
     onLeave: nothing,
     onPresenceGap: nothing,
-    onBelated: nothing,
+    onLateMembership: nothing,
     onSignal: nothing,
     onInvalid: nothing,
     onFault: nothing,

@@ -1,4 +1,10 @@
-import { BROKER, type Broker, type Connection as RegisteredConnection } from '@holdfast/broadcast';
+import {
+  BROKER,
+  type BrokerClock,
+  type ConnectionDirectory,
+  type RegisteredConnection,
+  type Signals,
+} from '@holdfast/broadcast';
 import { Inject, Injectable } from '@nestjs/common';
 import { fromBroker } from '../errors/broker-errors.js';
 import { ProtocolError } from '../errors/protocol-error.js';
@@ -9,7 +15,7 @@ import type { UserCommand, UserSignal } from './user-command.js';
 @Injectable()
 export class UsersService {
   constructor(
-    @Inject(BROKER) private readonly broker: Broker,
+    @Inject(BROKER) private readonly broker: ConnectionDirectory & Signals & BrokerClock,
     @Inject(UserCommands) private readonly commands: UserCommands,
   ) {}
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { tagSlot } from '../../../../libs/broadcast/src/redis/key-slot.js';
+import { tagSlot } from '../../../../libs/broadcast/src/redis/topology/key-slot.js';
 import { ClusterSetUp, eventually, uniquePrefix } from '../../../../libs/broadcast/test/support/redis-servers.js';
 import { startPods, type RedisPod } from './support/pods.js';
 import { CHANNELS, expectLossless, expectTold, longHistory, survive } from './support/survive.js';

@@ -111,7 +111,7 @@ export class Pod implements ConnectionContext {
       onJoin: (channel, member) => hub.onJoin(channel, member),
       onLeave: (channel, member) => hub.onLeave(channel, member),
       onPresenceGap: (channel) => hub.onPresenceGap(channel),
-      onBelated: () => undefined,
+      onLateMembership: () => undefined,
       onSignal: () => undefined,
       onInvalid: (kind, name) => pod.inputs.invalid(kind, name),
       onFault: (error) =>

@@ -1,29 +1,30 @@
-import type {
-  Broker,
-  BrokerEvents,
-  BrokerHealth,
-  Connection,
-  History,
-  HistoryQuery,
-  Member,
-  Members,
-  MembershipChange,
-  Position,
-  Publication,
-  PublishRequest,
-  PublishResult,
-  StreamOptions,
+import {
+  MemoryBroker,
+  type Broker,
+  type BrokerEvents,
+  type BrokerHealth,
+  type RegisteredConnection,
+  type History,
+  type HistoryQuery,
+  type ChannelMember,
+  type MemberList,
+  type MembershipChange,
+  type Position,
+  type StoredPublication,
+  type PublishRequest,
+  type PublishResult,
+  type StreamOptions,
 } from '@holdfast/broadcast';
 
 export const EPOCH = 'E';
 
 /** What a broker stores of `{"n": offset}`. */
-export function publication(offset: number): Publication {
+export function publication(offset: number): StoredPublication {
   return { offset, time: 1_000 + offset, payload: `{"data":{"n":${offset}}}` };
 }
 
 /** The stream's publications `first` to `last`. */
-export function publications(first: number, last: number): Publication[] {
+export function publications(first: number, last: number): StoredPublication[] {
   return Array.from({ length: last - first + 1 }, (_, index) => publication(first + index));
 }
 
@@ -35,7 +36,7 @@ export interface Call<T> {
 
 /** A broker that does nothing by itself: the test answers each subscribe and history, and sends any event. */
 export class ScriptedBroker implements Broker {
-  readonly capabilities = { history: true, presence: true, idempotency: true };
+  readonly capabilities = new MemoryBroker().capabilities;
   /** Calls that the test has not answered yet, the oldest first. */
   readonly subscribes: Call<Position>[] = [];
   readonly histories: (Call<History> & { readonly query: HistoryQuery })[] = [];
@@ -44,7 +45,7 @@ export class ScriptedBroker implements Broker {
   readonly log: string[] = [];
   /** Clients that joined and did not leave. A join takes effect when it is answered: behind a leave, if that comes first. */
   readonly present = new Set<string>();
-  readonly memberLists: Call<Members>[] = [];
+  readonly memberLists: Call<MemberList>[] = [];
   /** Whether lists of members wait for the test. */
   holdMembers = false;
   /** Whether joins wait for the test. */
@@ -55,7 +56,7 @@ export class ScriptedBroker implements Broker {
     onJoin: notStarted,
     onLeave: notStarted,
     onPresenceGap: notStarted,
-    onBelated: notStarted,
+    onLateMembership: notStarted,
     onSignal: notStarted,
     onInvalid: notStarted,
     onFault: notStarted,
@@ -96,7 +97,7 @@ export class ScriptedBroker implements Broker {
     return [];
   }
 
-  async join(channel: string, { client }: Member): Promise<MembershipChange> {
+  async join(channel: string, { client }: ChannelMember): Promise<MembershipChange> {
     if (this.holdJoins) await queued(this.joins, { channel });
     const changed = !this.present.has(client);
     this.present.add(client);
@@ -107,16 +108,16 @@ export class ScriptedBroker implements Broker {
     return { changed: this.present.delete(client), count: this.present.size };
   }
 
-  members(channel: string): Promise<Members> {
+  members(channel: string): Promise<MemberList> {
     if (this.holdMembers) return queued(this.memberLists, { channel });
     return Promise.resolve({ members: [], count: 0 });
   }
 
-  async register(_connection: Connection): Promise<void> {}
+  async register(_connection: RegisteredConnection): Promise<void> {}
 
   async unregister(): Promise<void> {}
 
-  async connections(): Promise<readonly Connection[]> {
+  async connections(): Promise<readonly RegisteredConnection[]> {
     return [];
   }
 

@@ -1,24 +1,25 @@
-import type {
-  Broker,
-  BrokerEvents,
-  BrokerHealth,
-  Connection,
-  History,
-  HistoryQuery,
-  Members,
-  MembershipChange,
-  Position,
-  Publication,
-  PublishRequest,
-  PublishResult,
-  StreamOptions,
+import {
+  MemoryBroker,
+  type Broker,
+  type BrokerEvents,
+  type BrokerHealth,
+  type RegisteredConnection,
+  type History,
+  type HistoryQuery,
+  type MemberList,
+  type MembershipChange,
+  type Position,
+  type StoredPublication,
+  type PublishRequest,
+  type PublishResult,
+  type StreamOptions,
 } from '@holdfast/broadcast';
 
 interface Stream {
   epoch: string;
   offset: number;
   size: number;
-  log: Publication[];
+  log: StoredPublication[];
 }
 
 /** A point at which something waits until the test lets it happen. */
@@ -75,7 +76,7 @@ export class SimulatedServer {
  * the answer to a subscribe comes with the events.
  */
 export class SimulatedBroker implements Broker {
-  readonly capabilities = { history: true, presence: true, idempotency: true };
+  readonly capabilities = new MemoryBroker().capabilities;
   private readonly queues: Record<Queue, (() => void)[]> = { commands: [], answers: [], events: [] };
   /** What the server carries to this pod, for which of the pod's subscriptions. */
   private readonly carried = new Map<string, { readonly subscription: number; intact: boolean }>();
@@ -100,7 +101,7 @@ export class SimulatedBroker implements Broker {
     for (const queue of ['commands', 'answers', 'events'] as const) while (this.step(queue));
   }
 
-  carry(channel: string, publication: Publication): void {
+  carry(channel: string, publication: StoredPublication): void {
     if (this.carried.get(channel)?.intact === true) {
       this.event(channel, (events) => events.onPublication(channel, publication));
     }
@@ -188,15 +189,15 @@ export class SimulatedBroker implements Broker {
     return { changed: false, count: 0 };
   }
 
-  async members(): Promise<Members> {
+  async members(): Promise<MemberList> {
     return { members: [], count: 0 };
   }
 
-  async register(_connection: Connection): Promise<void> {}
+  async register(_connection: RegisteredConnection): Promise<void> {}
 
   async unregister(): Promise<void> {}
 
-  async connections(): Promise<readonly Connection[]> {
+  async connections(): Promise<readonly RegisteredConnection[]> {
     return [];
   }
 

@@ -31,21 +31,21 @@ describe('ExpiryQueue', () => {
     expect(sweep(sut, 1e9)).toEqual([]);
   });
 
-  it('goes on where its limit stopped it', () => {
+  it('continues where its limit stopped it', () => {
     const sut = queueOf(...Array.from({ length: 10 }, (_, index) => index));
     expect(sweep(sut, 5_000, 4)).toEqual(['0', '1', '2', '3']);
     expect(sweep(sut, 5_000, 4)).toEqual(['4', '5', '6', '7']);
     expect(sweep(sut, 5_000, 4)).toEqual(['8', '9']);
   });
 
-  it('is not slowed down by a long silence, which costs a bounded number of steps as well', () => {
+  it('catches up after a long pause in a limited number of steps', () => {
     const sut = queueOf(0, 3_600_000);
     expect(sweep(sut, 1e12, 10)).toEqual(['0']);
     expect(sweep(sut, 1e12, 10)).toEqual([]);
     expect(sweep(sut, 1e12, 3_600)).toEqual(['3600000']);
   });
 
-  it('moves an item to an earlier visit, and leaves it where the visit would be later', () => {
+  it('moves an item to an earlier visit, but not to a later one', () => {
     const sut = queueOf();
     const item = new Item('item');
     sut.schedule(item, START + 60_000);
@@ -57,7 +57,7 @@ describe('ExpiryQueue', () => {
     expect(sweep(sut, 3e6)).toEqual(['item']);
   });
 
-  it('visits soon what is overdue when it comes', () => {
+  it('visits an overdue item soon', () => {
     const sut = queueOf();
     sweep(sut, 60_000);
     sut.schedule(new Item('late'), START);
@@ -76,7 +76,7 @@ describe('ExpiryQueue', () => {
     expect(times).toEqual([1_000, 5_000, 9_000]);
   });
 
-  it('never visits what has no end', () => {
+  it('never visits an item without an end', () => {
     const sut = queueOf(Infinity);
     expect(sweep(sut, 1e15)).toEqual([]);
   });

@@ -1,20 +1,20 @@
-/** Width of a slice, in ms: by how much, at most, an item is visited late while the sweep keeps up. */
+/** Width of a time slice in ms: how late an item is visited at most, if the sweep keeps up. */
 const SLICE = 1_000;
 
-/** What can be queued. The queue owns `slice`: the slice in which the item waits, `Infinity` while it does not. */
+/** An item of the queue, which owns `slice`: the slice in which the item waits, `Infinity` if it does not wait. */
 export interface Expiring {
   slice: number;
 }
 
 /**
- * Says which items are due, in constant time each, with no timer of theirs: a wheel of slices of time, after Varghese
- * and Lauck, "Hashed and Hierarchical Timing Wheels" (1987), with a map in place of the wheel's array.
+ * Finds items that are due in constant time each, without a timer per item: a timing wheel (Varghese and Lauck, "Hashed and
+ * Hierarchical Timing Wheels", 1987) with a map instead of the array.
  */
 export class ExpiryQueue<T extends Expiring> {
   readonly #slices = new Map<number, Set<T>>();
-  /** No item waits in a slice before this one. */
+  /** The first slice in which an item may wait. */
   #next: number;
-  /** Where the visit of the slice `#next` stopped; items that it went past are in no slice any more. */
+  /** Where the visit of slice `#next` stopped. Visited items are not in a slice any more. */
   #rest: Iterator<T> | undefined;
 
   constructor(now: number) {
@@ -22,8 +22,8 @@ export class ExpiryQueue<T extends Expiring> {
   }
 
   /**
-   * Has an item visited at `time`, or soon after. An item that waits for an earlier visit already stays there: who is
-   * visited too early asks again, which is cheaper than to move it at every use.
+   * Visits an item at `time`, or soon after. An item that already waits for an earlier visit stays there: scheduling it again
+   * when it is visited too early is cheaper than moving it at every use.
    */
   schedule(item: T, time: number): void {
     const slice = Math.max(Math.floor(time / SLICE), this.#next);
@@ -35,7 +35,7 @@ export class ExpiryQueue<T extends Expiring> {
     else items.add(item);
   }
 
-  /** Visits due items in at most `limit` steps. A visited item waits for nothing, until it is scheduled again. */
+  /** Visits due items in at most `limit` steps. A visited item does not wait any more, unless it is scheduled again. */
   sweep(now: number, limit: number, visit: (item: T) => void): void {
     const present = Math.floor(now / SLICE);
     for (let steps = 0; steps < limit && this.#next < present; steps += 1) {

@@ -1,4 +1,5 @@
-import { KeyConflictError, type Idempotency, type Position } from '../broker.js';
+import type { Idempotency, Position } from '../broker.js';
+import { KeyConflictError } from '../errors.js';
 import { ExpiryQueue, type Expiring } from './expiry-queue.js';
 
 interface KnownKey extends Expiring {
@@ -8,7 +9,7 @@ interface KnownKey extends Expiring {
   readonly expires: number;
 }
 
-/** The keys under which something was published within their windows. */
+/** The idempotency keys whose windows have not ended. */
 export class IdempotencyKeys {
   readonly #known = new Map<string, KnownKey>();
   readonly #expiry: ExpiryQueue<KnownKey>;
@@ -22,15 +23,15 @@ export class IdempotencyKeys {
   }
 
   /**
-   * What the first publish under this key was answered.
+   * The position of the first publish with this key.
    *
-   * @throws KeyConflictError when that one had another fingerprint.
+   * @throws KeyConflictError if it had another fingerprint.
    */
   find(channel: string, idempotency: Idempotency, now: number): Position | undefined {
     const known = this.#known.get(idOf(channel, idempotency));
     if (known === undefined || known.expires <= now) return undefined;
     if (known.fingerprint !== idempotency.fingerprint) {
-      throw new KeyConflictError('the key was used before with other data');
+      throw new KeyConflictError('the key was used before with different data');
     }
     return known.position;
   }
@@ -45,13 +46,13 @@ export class IdempotencyKeys {
 
   sweep(now: number, limit: number): void {
     this.#expiry.sweep(now, limit, (known) => {
-      // The key may have been used again since.
+      // The key may have been used again since then.
       if (this.#known.get(known.id) === known) this.#known.delete(known.id);
     });
   }
 }
 
-/** Lengths instead of separators: publishers and keys may hold any character. */
+/** Lengths instead of separators, as publishers and keys may contain any character. */
 function idOf(channel: string, { publisher, key }: Idempotency): string {
   return `${channel.length}:${publisher.length}:${channel}${publisher}${key}`;
 }

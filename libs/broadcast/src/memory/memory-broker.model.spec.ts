@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
-  KeyConflictError,
   UNPUBLISHED_TTL,
   type BrokerEvents,
   type HistoryQuery,
   type Position,
-  type Publication,
+  type StoredPublication,
 } from '../broker.js';
+import { KeyConflictError } from '../errors.js';
 import { MemoryBroker } from './memory-broker.js';
 import { MemoryStore } from './memory-store.js';
 
@@ -20,22 +20,22 @@ const STREAMS = [
   { historySize: 0, historyTtl: 10 * SECOND, positionTtl: 15 * SECOND },
 ];
 
-/** What the contract says about one channel, by the plainest means. */
+/** The contract for one channel, as simply as possible. */
 interface ModelStream extends Position {
   offset: number;
   options: (typeof STREAMS)[number];
-  kept: Publication[];
+  kept: StoredPublication[];
   lastUse: number;
 }
 
-/** Broker, model and a client that comes and goes, side by side. */
+/** A broker, the model, and a client that connects and disconnects. */
 class Run implements BrokerEvents {
   readonly broker = new MemoryBroker(new MemoryStore({ clock: () => Date.now() }));
   readonly #streams = new Map<string, ModelStream>();
   readonly #keys = new Map<string, { position: Position; payload: string; expires: number }>();
   readonly #epochs = new Set<string>();
   readonly #online = new Set<string>();
-  /** Up to where the client has everything, and what it was given, which nothing may be missing from. */
+  /** The client's position, and everything it has received: nothing may be missing. */
   readonly #client = new Map<string, Position>();
   readonly #received = new Map<string, string[]>();
   readonly #published = new Map<string, string[]>();
@@ -81,7 +81,7 @@ class Run implements BrokerEvents {
       for (const publication of history.publications) this.#receive(channel, publication);
       expect(this.#client.get(channel)).toEqual(position);
     } else {
-      // It was told that something may be missing: it begins anew from here.
+      // Something may be missing, which the answer said: the client starts again from here.
       this.#log(this.#received, position.epoch).splice(0, Infinity, ...this.#log(this.#published, position.epoch));
       this.#client.set(channel, position);
     }
@@ -114,7 +114,7 @@ class Run implements BrokerEvents {
 
   async pass(time: number): Promise<void> {
     await vi.advanceTimersByTimeAsync(time);
-    // What expired stays gone, whatever options come later.
+    // Expired publications do not return, whatever options follow.
     for (const channel of CHANNELS) this.#find(channel);
   }
 
@@ -124,7 +124,7 @@ class Run implements BrokerEvents {
     }
   }
 
-  onPublication(channel: string, publication: Publication): void {
+  onPublication(channel: string, publication: StoredPublication): void {
     expect(this.#online).toContain(channel);
     this.#receive(channel, publication);
   }
@@ -136,17 +136,17 @@ class Run implements BrokerEvents {
   onJoin(): void {}
   onLeave(): void {}
   onPresenceGap(): void {}
-  onBelated(): void {}
+  onLateMembership(): void {}
   onSignal(): void {}
   onInvalid(): void {}
   onFault(error: unknown): void {
-    // Where vitest hears of it: thrown here, it would be caught.
+    // Thrown here, it would be caught; this way vitest notices it.
     queueMicrotask(() => {
       throw error;
     });
   }
 
-  #receive(channel: string, { offset, payload }: Publication): void {
+  #receive(channel: string, { offset, payload }: StoredPublication): void {
     const { epoch, offset: last } = this.#client.get(channel) ?? { epoch: '', offset: -1 };
     expect(offset).toBe(last + 1);
     this.#client.set(channel, { epoch, offset });
@@ -220,7 +220,7 @@ describe('MemoryBroker', () => {
     vi.useRealTimers();
   });
 
-  it('keeps the promises of order, no silent loss, resume and idempotence in whatever order things happen', async () => {
+  it('guarantees order, no silent loss, resume and idempotency for any sequence of operations', async () => {
     const channel = fc.constantFrom(...CHANNELS);
     const options = fc.constantFrom(...STREAMS);
     const step = fc.oneof(
@@ -247,7 +247,7 @@ describe('MemoryBroker', () => {
         weight: 3,
         arbitrary: fc.integer({ min: 1, max: 40 * SECOND }).map((time) => async (run: Run) => run.pass(time)),
       },
-      // A whole number of seconds, for the very moment at which something expires.
+      // Whole seconds, to hit the moment at which something expires.
       { weight: 2, arbitrary: fc.constantFrom(5, 10, 15).map((time) => async (run: Run) => run.pass(time * SECOND)) },
     );
     await expect(

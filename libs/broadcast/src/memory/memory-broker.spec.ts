@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { BrokerUnavailableError, UNPUBLISHED_TTL, type StreamOptions } from '../broker.js';
+import { UNPUBLISHED_TTL, type StreamOptions } from '../broker.js';
+import { BrokerUnavailableError } from '../errors.js';
 import { heapUsed } from '../testing/heap-used.js';
 import { Pod } from '../testing/pod.js';
 import { MemoryBroker } from './memory-broker.js';
@@ -47,7 +48,7 @@ describe('MemoryBroker', () => {
     await published;
   });
 
-  it('never turns its clock back', async () => {
+  it('never sets its clock back', async () => {
     const time = sut.now();
     await sut.publish({ channel: 'a', payload: 'x', stream: OPTIONS });
     vi.setSystemTime(time - HOUR);
@@ -56,7 +57,7 @@ describe('MemoryBroker', () => {
     expect(publications.map((publication) => publication.time)).toEqual([time, time]);
   });
 
-  it('shows nothing that expired, though nothing was swept', async () => {
+  it('shows nothing that has expired, even if it was not swept', async () => {
     const idempotency = { publisher: 'p', key: 'k', fingerprint: 'f', window: MINUTE };
     const first = await sut.publish({ channel: 'a', payload: 'x', stream: OPTIONS, idempotency });
     vi.setSystemTime(Date.now() + MINUTE - 1);
@@ -71,20 +72,20 @@ describe('MemoryBroker', () => {
     expect((await sut.history('a', { limit: 1 })).epoch).not.toBe(first.epoch);
   });
 
-  it('keeps a position for as long as a publication is kept, were its ttl shorter', async () => {
+  it('keeps a position as long as a publication, even if its ttl is shorter', async () => {
     const stream = { historySize: 10, historyTtl: MINUTE, positionTtl: SECOND };
     const { epoch } = await sut.publish({ channel: 'a', payload: 'x', stream });
     vi.advanceTimersByTime(MINUTE - 1);
     expect(await sut.history('a', { limit: 10 })).toMatchObject({ epoch, offset: 1 });
   });
 
-  it('takes no room for reading', async () => {
+  it('uses no memory for reading', async () => {
     await sut.history('a', { limit: 10, since: { epoch: 'e', offset: 1 } });
     await sut.unsubscribe('a');
     expect(store.streams.size).toBe(0);
   });
 
-  it('forgets a channel that was only subscribed to soon, whatever its ttl', async () => {
+  it('soon forgets a channel without publications, whatever its ttl', async () => {
     await sut.subscribe('a', OPTIONS);
     vi.advanceTimersByTime(2 * HOUR);
     await sut.unsubscribe('a');
@@ -94,7 +95,7 @@ describe('MemoryBroker', () => {
     expect(store.streams.size).toBe(0);
   });
 
-  it('forgets what expired at the pace of publishing, were its timer never to fire', async () => {
+  it('drops what has expired as fast as clients publish, even if its timer never fires', async () => {
     for (let number = 0; number < 20_000; number += 1) {
       vi.setSystemTime(Date.now() + 10);
       await sut.publish({
@@ -104,13 +105,13 @@ describe('MemoryBroker', () => {
         idempotency: { publisher: 'p', key: `${number}`, fingerprint: 'f', window: SECOND },
       });
     }
-    // 10 ms apart: 100 in their first second, 200 in their first two, and what waits for its slice to end.
+    // 10 ms apart: 100 in one second, 200 in two, and those that wait for the end of their slice.
     expect(store.keys.size).toBeLessThan(300);
     expect(store.streams.publications).toBeLessThan(300);
     expect(store.streams.size).toBeLessThan(500);
   });
 
-  it('stores nothing more when it is full, says so, and goes on when what it kept has expired', async () => {
+  it('refuses publishes when it is full, and continues when something has expired', async () => {
     const full = new MemoryBroker(new MemoryStore({ maxSize: 100_000 }));
     await full.start(pod);
     const publish = (): Promise<unknown> =>
@@ -122,7 +123,7 @@ describe('MemoryBroker', () => {
     await full.close();
   });
 
-  it('forgets the history of an idle channel in time, although its position waits for long', async () => {
+  it('drops the history of an idle channel in time, although its position is kept longer', async () => {
     await sut.publish({ channel: 'a', payload: 'x', stream: OPTIONS });
     vi.advanceTimersByTime(2 * MINUTE);
     expect([store.streams.size, store.streams.publications]).toEqual([1, 0]);
@@ -131,7 +132,7 @@ describe('MemoryBroker', () => {
     expect([store.streams.size, store.streams.publications]).toEqual([1, 0]);
   });
 
-  it('gives back the memory of 100,000 channels once their history and positions expired', async () => {
+  it('releases the memory of 100,000 channels when their histories and positions have expired', async () => {
     const CHANNELS = 100_000;
     const MIB = 2 ** 20;
     const subscribed = await sut.subscribe('subscribed', OPTIONS);

@@ -1,21 +1,22 @@
-import {
-  BrokerUnavailableError,
-  type Broker,
-  type BrokerEvents,
-  type BrokerHealth,
-  type ChannelsQuery,
-  type Connection,
-  type History,
-  type HistoryQuery,
-  type Member,
-  type Members,
-  type MembersQuery,
-  type MembershipChange,
-  type Position,
-  type PublishRequest,
-  type PublishResult,
-  type StreamOptions,
+import type {
+  Broker,
+  BrokerCapabilities,
+  BrokerEvents,
+  BrokerHealth,
+  ChannelsQuery,
+  RegisteredConnection,
+  History,
+  HistoryQuery,
+  ChannelMember,
+  MemberList,
+  MembersQuery,
+  MembershipChange,
+  Position,
+  PublishRequest,
+  PublishResult,
+  StreamOptions,
 } from '../broker.js';
+import { BrokerUnavailableError } from '../errors.js';
 import { shieldedEvents } from '../shielded-events.js';
 import { MemoryStore } from './memory-store.js';
 import { sortedPage } from './sorted-page.js';
@@ -23,23 +24,32 @@ import { sortedPage } from './sorted-page.js';
 /** ms between two sweeps. */
 const SWEEP_INTERVAL = 100;
 
-/** Steps of one sweep: some milliseconds of work at most. */
+/** Steps of one sweep: a few milliseconds of work at most. */
 const SWEEP_STEPS = 5_000;
 
 /**
- * Steps that a publish pays towards the sweep. A publish causes at most two visits (its history expires, then the
- * position) and one of its key, so that what is due never piles up, however fast publications come.
+ * Steps of the sweep that each publish takes. A publish causes at most two visits of its stream (the history expires, then the
+ * position) and one of its key, so that expired entries never pile up, however fast clients publish.
  */
 const PUBLISH_STEPS = 2;
 
-/** Steps of the sweep by a publish that finds the store full. */
+/** Steps of the sweep that a publish takes if the store is full. */
 const FULL_STEPS = 100;
 
 const NOT_RUNNING = 'the memory broker is not running';
 
-/** Keeps everything in this process. Several on one store are like pods on one server. */
+/** Keeps everything in this process. Several brokers on one store are like pods on one server. */
 export class MemoryBroker implements Broker {
-  readonly capabilities = { history: true, presence: true, idempotency: true };
+  readonly capabilities: BrokerCapabilities = {
+    history: true,
+    presence: true,
+    idempotency: true,
+    maxHistoryTtl: Infinity,
+    maxKeyWindow: Infinity,
+    maxPayload: Infinity,
+    durablePositions: false,
+    sharedHistory: false,
+  };
   readonly #store: MemoryStore;
   readonly #subscribed = new Set<string>();
   #events: BrokerEvents | undefined;
@@ -107,7 +117,7 @@ export class MemoryBroker implements Broker {
     const { streams } = this.#store;
     const stream = streams.find(channel, this.now());
     if (stream !== undefined) return stream.history(query);
-    // Not kept: reading must not fill the memory.
+    // The epoch is not stored: reading must not use memory.
     return { epoch: streams.nextEpoch(), offset: 0, publications: [], complete: query.since === undefined };
   }
 
@@ -116,7 +126,7 @@ export class MemoryBroker implements Broker {
     return sortedPage(this.#store.streams.subscribed, prefix, after, limit);
   }
 
-  async join(channel: string, member: Member, holder: string): Promise<MembershipChange> {
+  async join(channel: string, member: ChannelMember, holder: string): Promise<MembershipChange> {
     this.#running();
     const { presence, streams } = this.#store;
     const changed = presence.join(channel, member, holder);
@@ -133,12 +143,12 @@ export class MemoryBroker implements Broker {
     return { changed: member !== undefined, count: presence.count(channel) };
   }
 
-  async members(channel: string, query: MembersQuery): Promise<Members> {
+  async members(channel: string, query: MembersQuery): Promise<MemberList> {
     this.#running();
     return this.#store.presence.members(channel, query);
   }
 
-  async register(connection: Connection): Promise<void> {
+  async register(connection: RegisteredConnection): Promise<void> {
     this.#running();
     this.#store.connections.register(connection);
   }
@@ -148,7 +158,7 @@ export class MemoryBroker implements Broker {
     this.#store.connections.unregister(user, client, holder);
   }
 
-  async connections(user: string): Promise<readonly Connection[]> {
+  async connections(user: string): Promise<readonly RegisteredConnection[]> {
     this.#running();
     return this.#store.connections.connections(user);
   }

@@ -1,33 +1,33 @@
 import { getHeapStatistics } from 'node:v8';
 import type { BrokerEvents } from '../broker.js';
 import { steadyNow } from '../steady-clock.js';
-import { ConnectionRegistry } from './connection-registry.js';
+import { MemoryConnections } from './connections.js';
 import { IdempotencyKeys } from './idempotency-keys.js';
-import { Presence } from './presence.js';
+import { MemoryPresence } from './presence.js';
 import { Streams } from './streams.js';
 
-/** It may fill one part in so many of the heap: without a bound, whoever publishes enough would end the process. */
+/** The store may fill this fraction of the heap: without a limit, a client that publishes enough would end the process. */
 const HEAP_SHARE = 6;
 
-/** What a publication, a position or a key takes beside its payload, in bytes. */
+/** Bytes that a publication, a position or a key takes in addition to its payload. */
 const OVERHEAD = 256;
 
 export interface MemoryStoreOptions {
-  /** About how many bytes of publications, positions and keys it keeps. */
+  /** Approximate limit for publications, positions and keys, in bytes. */
   readonly maxSize?: number;
-  /** In ms since the Unix epoch. */
+  /** Returns ms since the Unix epoch. */
   readonly clock?: () => number;
 }
 
-/** What the brokers of one process share: each of them is to it what a pod is to a server. */
+/** Shared by the brokers of one process: it is to them what a server is to pods. */
 export class MemoryStore {
   readonly #clock: () => number;
   #latest: number;
   readonly streams: Streams;
   readonly keys: IdempotencyKeys;
-  readonly presence = new Presence();
-  readonly connections = new ConnectionRegistry();
-  /** Who hears signals: every broker that is started. */
+  readonly presence = new MemoryPresence();
+  readonly connections = new MemoryConnections();
+  /** The events of every started broker: they receive signals. */
   readonly listeners = new Set<BrokerEvents>();
 
   readonly #maxSize: number;
@@ -43,19 +43,19 @@ export class MemoryStore {
     this.keys = new IdempotencyKeys(this.#latest);
   }
 
-  /** Whether it keeps as much as it may: until something expires, nothing more is stored. */
+  /** Whether the limit is reached: nothing more is stored until something expires. */
   get isFull(): boolean {
     const { units, publications, size } = this.streams;
     return units + OVERHEAD * (publications + size + this.keys.size) > this.#maxSize;
   }
 
-  /** The clock, which stands still if that one is set back. */
+  /** Stands still while the clock is set back. */
   now(): number {
     this.#latest = Math.max(this.#latest, this.#clock());
     return this.#latest;
   }
 
-  /** Forgets what expired, in at most `limit` steps for streams and as many for keys. */
+  /** Drops what has expired, in at most `limit` steps each for streams and keys. */
   sweep(limit: number): void {
     const now = this.now();
     this.streams.sweep(now, limit);

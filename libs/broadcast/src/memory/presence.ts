@@ -1,46 +1,46 @@
-import type { Member, Members, MembersQuery } from '../broker.js';
+import type { ChannelMember, MemberList, MembersQuery } from '../broker.js';
 import { withinBytes } from '../within-bytes.js';
 
-interface Lease {
-  readonly member: Member;
+interface Entry {
+  readonly member: ChannelMember;
   readonly holder: string;
 }
 
-/** Who is in which channel. A channel without members takes no room. */
-export class Presence {
-  /** The inner maps keep the order of joining, also when a lease changes hands. */
-  readonly #channels = new Map<string, Map<string, Lease>>();
+/** The members of channels. A channel without members takes no memory. */
+export class MemoryPresence {
+  /** The inner maps keep the order of joining, even if the holder changes. */
+  readonly #channels = new Map<string, Map<string, Entry>>();
 
-  /** Returns whether the member is new, or has new details. */
-  join(channel: string, member: Member, holder: string): boolean {
-    let leases = this.#channels.get(channel);
-    if (leases === undefined) {
-      leases = new Map();
-      this.#channels.set(channel, leases);
+  /** @returns whether the member is new or has new details. */
+  join(channel: string, member: ChannelMember, holder: string): boolean {
+    let entries = this.#channels.get(channel);
+    if (entries === undefined) {
+      entries = new Map();
+      this.#channels.set(channel, entries);
     }
-    const former = leases.get(member.client);
-    leases.set(member.client, { member, holder });
+    const former = entries.get(member.client);
+    entries.set(member.client, { member, holder });
     return former?.member.details !== member.details;
   }
 
-  /** Returns who left: nobody, where the holder has not got the client. */
-  leave(channel: string, client: string, holder: string): Member | undefined {
-    const leases = this.#channels.get(channel);
-    const lease = leases?.get(client);
-    if (leases === undefined || lease?.holder !== holder) return undefined;
-    leases.delete(client);
-    if (leases.size === 0) this.#channels.delete(channel);
-    return lease.member;
+  /** @returns the member that left; undefined if the client belongs to another holder. */
+  leave(channel: string, client: string, holder: string): ChannelMember | undefined {
+    const entries = this.#channels.get(channel);
+    const entry = entries?.get(client);
+    if (entries === undefined || entry?.holder !== holder) return undefined;
+    entries.delete(client);
+    if (entries.size === 0) this.#channels.delete(channel);
+    return entry.member;
   }
 
   count(channel: string): number {
     return this.#channels.get(channel)?.size ?? 0;
   }
 
-  members(channel: string, { limit, maxBytes = Infinity }: MembersQuery): Members {
-    const leases = this.#channels.get(channel);
-    const members: Member[] = [];
-    for (const { member } of leases?.values() ?? []) {
+  members(channel: string, { limit, maxBytes = Infinity }: MembersQuery): MemberList {
+    const entries = this.#channels.get(channel);
+    const members: ChannelMember[] = [];
+    for (const { member } of entries?.values() ?? []) {
       if (members.length >= limit) break;
       members.push(member);
     }
@@ -48,6 +48,6 @@ export class Presence {
   }
 }
 
-function sizeOf({ client, details }: Member): number {
+function sizeOf({ client, details }: ChannelMember): number {
   return Buffer.byteLength(JSON.stringify({ client, details }));
 }

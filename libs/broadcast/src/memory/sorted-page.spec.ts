@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { sortedPage } from './sorted-page.js';
 
 describe('sortedPage', () => {
-  it('finds what sorting everything would find', () => {
+  it('returns the same as sorting everything', () => {
     const names = fc.uniqueArray(
       fc.string({ unit: fc.constantFrom('a', 'b', 'B', ':', '1'), maxLength: 8, minLength: 1 }),
       {
@@ -25,7 +25,7 @@ describe('sortedPage', () => {
     );
   });
 
-  it('pages through everything', () => {
+  it('pages through all names', () => {
     const names = Array.from({ length: 5_000 }, (_, index) => `channel ${(index * 7_919) % 5_000}`);
     const pages: string[] = [];
     for (

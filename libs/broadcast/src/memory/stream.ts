@@ -7,9 +7,10 @@ import {
   type StreamOptions,
 } from '../broker.js';
 import type { Expiring } from './expiry-queue.js';
-import { pageOf, PublicationLog } from './publication-log.js';
+import { queriedRange } from '../delivery/completeness.js';
+import { pageOf, PublicationLog } from '../delivery/publication-log.js';
 
-/** A channel's stream, from its first use until its position expires. */
+/** The stream of a channel, from its first use until its position expires. */
 export class Stream implements Expiring {
   readonly log = new PublicationLog();
   offset = 0;
@@ -28,7 +29,7 @@ export class Stream implements Expiring {
     return { epoch: this.epoch, offset: this.offset };
   }
 
-  /** When the next part of it is to be forgotten, `Infinity` while there is none. */
+  /** When the next part of it expires, `Infinity` if nothing does. */
   get expires(): number {
     const { oldest } = this.log;
     if (oldest !== undefined) return oldest.time + this.options.historyTtl;
@@ -37,7 +38,7 @@ export class Stream implements Expiring {
     return this.lastUse + (this.offset > 0 ? positionTtl : Math.min(positionTtl, UNPUBLISHED_TTL));
   }
 
-  /** Trims what was kept for long enough. Returns how many publications that were. */
+  /** Drops expired publications. Returns how many. */
   trim(now: number): number {
     return this.log.trim(this.options.historySize, now - this.options.historyTtl);
   }
@@ -45,27 +46,10 @@ export class Stream implements Expiring {
   history({ since, limit, maxBytes, reverse = false }: HistoryQuery): History {
     const { epoch, offset } = this;
     const oldest = this.log.oldest?.offset ?? offset + 1;
-    if (since === undefined || since.epoch !== epoch || since.offset > offset) {
-      const publications = pageOf(this.#page(oldest, offset, limit, reverse), maxBytes);
-      return { epoch, offset, publications, complete: since === undefined };
-    }
-    if (reverse) {
-      const last = since.offset - 1;
-      return {
-        epoch,
-        offset,
-        publications: pageOf(this.#page(oldest, last, limit, reverse), maxBytes),
-        complete: last < 1 || last >= oldest,
-      };
-    }
-    const first = since.offset + 1;
-    const publications = pageOf(this.#page(first, offset, limit, reverse), maxBytes);
-    return { epoch, offset, publications, complete: first >= oldest };
-  }
-
-  #page(first: number, last: number, limit: number, reverse: boolean): History['publications'] {
-    if (reverse) return this.log.range(Math.max(first, last - limit + 1), last).toReversed();
-    const start = Math.max(first, this.log.oldest?.offset ?? 0);
-    return this.log.range(start, Math.min(last, start + limit - 1));
+    const { first, last, complete } = queriedRange({ since, reverse }, { epoch, offset, oldest });
+    const page = reverse
+      ? this.log.range(Math.max(first, last - limit + 1), last).toReversed()
+      : this.log.range(first, Math.min(last, first + limit - 1));
+    return { epoch, offset, publications: pageOf(page, maxBytes), complete };
   }
 }

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import type { BrokerEvents, Publication, StreamOptions } from '../broker.js';
+import type { BrokerEvents, StoredPublication, StreamOptions } from '../broker.js';
 import { ExpiryQueue } from './expiry-queue.js';
 import { Stream } from './stream.js';
 
-/** Every channel's stream that is not forgotten yet. */
+/** The streams of all channels, until their positions expire. */
 export class Streams {
   readonly #streams = new Map<string, Stream>();
   readonly #subscribed = new Set<string>();
   readonly #expiry: ExpiryQueue<Stream>;
-  /** Keeps epochs apart from those of other processes, and of this one's former lives. */
+  /** Distinguishes epochs from those of other processes, and of earlier runs. */
   readonly #epochPrefix = randomBytes(9).toString('base64url');
   #epochs = 0;
   #publications = 0;
@@ -22,17 +22,17 @@ export class Streams {
     return this.#streams.size;
   }
 
-  /** How many publications all of them keep. */
+  /** How many publications are kept in total. */
   get publications(): number {
     return this.#publications;
   }
 
-  /** The lengths of the payloads of all publications that are kept. */
+  /** The total length of all kept payloads, in UTF-16 code units. */
   get units(): number {
     return this.#units;
   }
 
-  /** Names of the channels with a subscriber, in no order. */
+  /** Names of the channels with a subscriber, in no particular order. */
   get subscribed(): Iterable<string> {
     return this.#subscribed;
   }
@@ -42,7 +42,7 @@ export class Streams {
     return `${this.#epochPrefix}.${this.#epochs.toString(36)}`;
   }
 
-  /** The stream as it is now: what expired is gone, whether it was swept yet or not. */
+  /** The stream without what has expired, whether it has been swept or not. */
   find(channel: string, now: number): Stream | undefined {
     const stream = this.#streams.get(channel);
     if (stream === undefined) return undefined;
@@ -73,7 +73,7 @@ export class Streams {
     this.#expiry.schedule(stream, stream.expires);
   }
 
-  append(channel: string, payload: string, options: StreamOptions, now: number): [Stream, Publication] {
+  append(channel: string, payload: string, options: StreamOptions, now: number): [Stream, StoredPublication] {
     const stream = this.#open(channel, options, now);
     stream.offset += 1;
     const publication = { offset: stream.offset, time: now, payload };
@@ -89,7 +89,7 @@ export class Streams {
 
   sweep(now: number, limit: number): void {
     this.#expiry.sweep(now, limit, (stream) => {
-      // Another stream may have taken its place by now: that one has its own turn.
+      // A new stream of the same channel has its own place in the queue.
       if (this.find(stream.channel, now) === stream) this.#expiry.schedule(stream, stream.expires);
     });
   }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { BrokerUnknownError, type BrokerEvents, type Connection, type Member, type Position } from '../broker.js';
+import type { BrokerEvents, BrokerInput, ChannelMember, Position, RegisteredConnection } from '../broker.js';
+import { BrokerUnknownError } from '../errors.js';
 
-/** A whole number of at most 2^53 - 1, as the scripts write it. */
+/** A whole number up to 2^53 - 1, as the scripts write it. */
 const wholeNumber = z
   .string()
   .regex(/^\d{1,16}$/)
@@ -9,7 +10,7 @@ const wholeNumber = z
   .refine(Number.isSafeInteger);
 const count = z.int().min(0);
 
-const memberSchema = z.object({ client: z.string(), details: z.string() }) satisfies z.ZodType<Member>;
+const memberSchema = z.object({ client: z.string(), details: z.string() }) satisfies z.ZodType<ChannelMember>;
 
 const connectionSchema = z.object({
   client: z.string(),
@@ -17,32 +18,34 @@ const connectionSchema = z.object({
   user: z.string(),
   node: z.string(),
   since: z.number(),
-}) satisfies z.ZodType<Connection>;
+}) satisfies z.ZodType<RegisteredConnection>;
 
-/** What the scripts and commands answer, by what is asked. */
+/** The answers of scripts and commands. */
 export const ANSWERS = {
   names: z.array(z.string()),
+  /** Epoch, offset, the first offset that is kept, and the entries. */
   history: z.tuple([z.string().min(1), wholeNumber, wholeNumber, z.array(z.unknown())]),
-  /** Whether it was announced, how many there are, and since when the holder has it. */
+  /** Whether it was announced, the number of members, and since when the holder has the client. */
   join: z.tuple([z.int(), count, wholeNumber]),
-  /** Whether it was announced, how many are left, and what was told of who left. */
-  leave: z.tuple([z.int(), count, z.string().optional()]),
+  /** Whether it was announced, and the number of remaining members. */
+  leave: z.tuple([z.int(), count]),
+  /** The number of members, and members as JSON. */
   members: z.tuple([count], z.string()),
-  /** Of each that left, how many are left and what was told of it. */
+  /** For each member that left: the number of remaining members, and the member as JSON. */
   leaves: z.array(z.union([count, z.string()])),
-  /** How many were put back, how many the pod or the user has, and what follows for each that was announced. */
-  putBack: z.tuple([count, count], count),
-  /** The birth of the lease, whether another pod claims it, and the pods that are dead. */
+  /** How many were restored, how many the pod or the user has, and two numbers for each that was announced. */
+  restored: z.tuple([count, count], count),
+  /** The birth of the lease, whether another pod claims it, and the dead pods. */
   heartbeat: z.tuple([z.string(), z.int()], z.string()),
-  /** How many were taken out, then of each that left how many are left and what was told of it. */
+  /** How many were taken out, then as `leaves`. */
   sweep: z.tuple([count], z.union([count, z.string()])),
-  /** The pod, and what is kept of the connection, in turns. */
+  /** Alternately a pod and a connection as JSON. */
   connections: z.array(z.string()),
-  /** Since when the holder has it. */
+  /** Since when the holder has the client. */
   register: wholeNumber,
 } as const;
 
-/** Reads what a server answers and keeps: whoever may use the server may write anything there. */
+/** Validates what a server answers and stores: every user of the server can write anything there. */
 export class RedisInput {
   readonly #report: BrokerEvents['onInvalid'];
 
@@ -51,8 +54,8 @@ export class RedisInput {
   }
 
   /**
-   * @param name of what was asked about.
-   * @throws BrokerUnknownError if it is something else than what is asked for.
+   * @param name of what was asked for.
+   * @throws BrokerUnknownError if the answer does not match the schema.
    */
   answer<T>(schema: z.ZodType<T>, answer: unknown, name: string): T {
     const parsed = schema.safeParse(answer);
@@ -62,33 +65,37 @@ export class RedisInput {
 
   badAnswer(name: string): BrokerUnknownError {
     this.#report('answer', name);
-    return new BrokerUnknownError('Redis answered something else than was asked for');
+    return new BrokerUnknownError('the answer from Redis does not match the schema');
   }
 
-  /** @param text what was told of a member of a room; undefined is returned for what is none. */
-  member(text: string, room: string): Member | undefined {
-    const member = parseMember(text);
-    if (member === undefined) this.#report('member', room);
-    return member;
+  /**
+   * Parses stored entries; skips and reports those that cannot be read.
+   *
+   * @param name of the channel or user that they belong to.
+   * @param parse returns undefined for an entry that cannot be read.
+   */
+  readable<Raw, T>(
+    kind: BrokerInput,
+    name: string,
+    entries: readonly Raw[],
+    parse: (entry: Raw) => T | undefined,
+  ): T[] {
+    const readable: T[] = [];
+    for (const entry of entries) {
+      const parsed = parse(entry);
+      if (parsed === undefined) this.#report(kind, name);
+      else readable.push(parsed);
+    }
+    return readable;
   }
 
-  connection(text: string, user: string): Connection | undefined {
-    const parsed = connectionSchema.safeParse(parseJson(text));
-    if (!parsed.success) this.#report('connection', user);
-    return parsed.data;
-  }
-
-  publication(channel: string): void {
-    this.#report('publication', channel);
-  }
-
-  /** A key of this tag holds what no script of ours writes. */
+  /** A key with this tag holds a type that no script of ours writes. */
   key(tag: string): void {
     this.#report('key', tag);
   }
 }
 
-/** The position in an answer `[…, epoch, offset]`; undefined if there is none. By hand: each publish is answered so. */
+/** The position in an answer `[…, epoch, offset]`, if it has one. Parsed by hand, as every publish returns one. */
 export function positionIn(answer: unknown): Position | undefined {
   if (!Array.isArray(answer)) return undefined;
   const [, epoch, offset] = answer as unknown[];
@@ -97,14 +104,18 @@ export function positionIn(answer: unknown): Position | undefined {
   return number === undefined ? undefined : { epoch, offset: number };
 }
 
-/** @returns undefined for what is no whole number, or one that a number cannot hold exactly. */
+/** @returns undefined for anything but a whole number that a JavaScript number holds exactly. */
 export function wholeNumberIn(text: string): number | undefined {
   const number = Number(text);
   return /^\d+$/.test(text) && Number.isSafeInteger(number) ? number : undefined;
 }
 
-export function parseMember(text: string): Member | undefined {
+export function parseMember(text: string): ChannelMember | undefined {
   return memberSchema.safeParse(parseJson(text)).data;
+}
+
+export function parseConnection(text: string): RegisteredConnection | undefined {
+  return connectionSchema.safeParse(parseJson(text)).data;
 }
 
 function parseJson(text: string): unknown {

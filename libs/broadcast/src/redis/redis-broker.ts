@@ -1,76 +1,94 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  BrokerUnavailableError,
-  KeyConflictError,
-  type Broker,
-  type BrokerEvents,
-  type BrokerHealth,
-  type ChannelsQuery,
-  type Connection as ClientConnection,
-  type History,
-  type HistoryQuery,
-  type Member,
-  type Members,
-  type MembersQuery,
-  type MembershipChange,
-  type Position,
-  type PublishRequest,
-  type PublishResult,
-  type StreamOptions,
+import type {
+  Broker,
+  BrokerCapabilities,
+  BrokerEvents,
+  BrokerHealth,
+  ChannelMember,
+  ChannelsQuery,
+  History,
+  HistoryQuery,
+  MemberList,
+  MembershipChange,
+  MembersQuery,
+  Position,
+  PublishRequest,
+  PublishResult,
+  RegisteredConnection,
+  StreamOptions,
 } from '../broker.js';
-import { Calls } from '../calls.js';
+import { CallDeadlines } from '../call-deadlines.js';
+import { HistoryReader } from '../delivery/history-reader.js';
+import { RecentBudget } from '../delivery/recent-publications.js';
+import { Subscriptions } from '../delivery/subscriptions.js';
+import { BrokerUnavailableError, KeyConflictError } from '../errors.js';
+import { LeasedConnections } from '../membership/leased-connections.js';
+import { LeasedPresence } from '../membership/leased-presence.js';
+import { PodIndex } from '../membership/pod-index.js';
+import { PodLease } from '../membership/pod-lease.js';
+import { Upkeep } from '../membership/upkeep.js';
 import { shieldedEvents } from '../shielded-events.js';
 import { steadyNow } from '../steady-clock.js';
-import { sizeArgument, ttlArgument } from './arguments.js';
-import { ChannelList } from './channel-list.js';
-import { ClusterTopology } from './cluster-topology.js';
+import { sizeArgument, ttlArgument } from './client/arguments.js';
+import type { Connection } from './client/connection.js';
 import { positionIn, RedisInput } from './input.js';
-import { Names, SIGNALS_TAG } from './names.js';
-import { PodIndex } from './pod-index.js';
-import { PodLease } from './pod-lease.js';
-import { PodStore, UNSWEPT_TTL } from './pod-store.js';
-import { Presence } from './presence.js';
-import { RecentBudget } from './recent-publications.js';
-import type { NodeEvents } from './redis-node.js';
-import { ConnectionRegistry } from './registry.js';
-import { Router } from './router.js';
+import { Keyspace, SIGNALS_TAG } from './keyspace.js';
+import { RedisAttachments } from './pubsub/attachments.js';
+import { parseMessage } from './pubsub/message.js';
+import { SignalListener } from './pubsub/signal-listener.js';
 import { SCRIPTS } from './scripts/index.js';
-import { SignalListener } from './signal-listener.js';
-import { SingleTopology } from './single-topology.js';
-import { StreamReader } from './stream-reader.js';
-import { Subscriptions } from './subscriptions.js';
-import type { Topology } from './topology.js';
-import { Touches } from './touches.js';
-import { Upkeep } from './upkeep.js';
+import { ChannelList } from './stores/channel-list.js';
+import { RedisConnectionStore } from './stores/connection-store.js';
+import { RedisHistoryStore } from './stores/history-store.js';
+import { RedisPodStore } from './stores/pod-store.js';
+import { RedisPresenceStore } from './stores/presence-store.js';
+import { ClusterTopology } from './topology/cluster-topology.js';
+import type { NodeEvents } from './topology/redis-node.js';
+import { Router } from './topology/router.js';
+import { SingleTopology } from './topology/single-topology.js';
+import type { Topology } from './topology/topology.js';
 import { presentSettings } from './url.js';
 
 const NOT_RUNNING = 'the Redis broker is not running';
 
-/** ms that a closing pod gives a server that does not answer. */
+/** ms that a closing pod waits for a server that does not answer. */
 const CLOSE_TIMEOUT = 2_000;
 
+/** `proto-max-bulk-len` by default, the largest argument that Redis accepts, less what a stored entry adds to the payload. */
+const MAX_PAYLOAD = 512 * 2 ** 20 - 1_024;
+
 /**
- * Keeps everything in a Redis: one server, a primary with sentinels, or a cluster. After a failure of any of them it comes
- * back by itself, and whatever a subscriber may have lost is told.
+ * Keeps everything in Redis: one server, a primary with sentinels, or a cluster. It recovers from their failures by itself, and
+ * reports what subscribers may have lost.
  */
 export class RedisBroker implements Broker {
-  readonly capabilities = { history: true, presence: true, idempotency: true };
-  readonly #names: Names;
+  readonly capabilities: BrokerCapabilities = {
+    history: true,
+    presence: true,
+    idempotency: true,
+    maxHistoryTtl: Infinity,
+    maxKeyWindow: Infinity,
+    maxPayload: MAX_PAYLOAD,
+    durablePositions: true,
+    sharedHistory: true,
+  };
+  readonly #pod = randomBytes(9).toString('base64url');
+  readonly #keyspace: Keyspace;
   readonly #topology: Topology;
   readonly #router: Router;
-  readonly #reader: StreamReader;
-  readonly #subscriptions: Subscriptions;
+  readonly #reader: HistoryReader;
+  readonly #subscriptions: Subscriptions<Connection>;
   readonly #signals: SignalListener;
   readonly #index: PodIndex;
-  readonly #presence: Presence;
-  readonly #registry: ConnectionRegistry;
-  readonly #pods: PodStore;
+  readonly #presence: LeasedPresence;
+  readonly #connections: LeasedConnections;
+  readonly #pods: RedisPodStore;
   readonly #lease: PodLease;
   readonly #upkeep: Upkeep;
   readonly #channels: ChannelList;
   readonly #input = new RedisInput((kind, name) => this.#events?.onInvalid(kind, name));
-  readonly #calls = new Calls((error) => this.#events?.onFault(error));
+  readonly #deadlines = new CallDeadlines((error) => this.#events?.onFault(error));
   readonly #epochPrefix = randomBytes(12).toString('base64url');
   readonly #replicationIds = new Set<string>();
   #epochs = 0;
@@ -78,54 +96,53 @@ export class RedisBroker implements Broker {
   #events: BrokerEvents | undefined;
 
   /**
-   * @param url tells the present one: new connections take credentials and TLS from it, all else stays as it was first.
-   * @throws RedisUrlError
+   * @param url returns the current URL. New connections use its credentials and TLS; everything else stays as it was first.
+   * @throws BrokerUrlError
    */
   constructor(url: () => string) {
     const settings = presentSettings(url);
-    const pod = randomBytes(9).toString('base64url');
+    const pod = this.#pod;
     const clustered = settings.mode === 'cluster';
-    this.#names = new Names(settings.prefix, settings.db, clustered);
+    const keyspace = new Keyspace(settings.prefix, settings.db, clustered);
     const nodeEvents = this.#nodeEvents();
+    const input = this.#input;
+    this.#keyspace = keyspace;
     this.#topology = clustered
-      ? new ClusterTopology(settings, this.#names, pod, nodeEvents, () => this.#attach())
-      : new SingleTopology(settings, this.#names, pod, nodeEvents);
-    this.#router = new Router(this.#topology, this.#input);
+      ? new ClusterTopology(settings, keyspace, pod, nodeEvents, () => this.#reattach())
+      : new SingleTopology(settings, keyspace, pod, nodeEvents);
+    const router = new Router(this.#topology, input);
+    this.#router = router;
+
     const nextEpoch = (): string => this.#nextEpoch();
-    this.#reader = new StreamReader(this.#router, this.#names, this.#input, nextEpoch);
-    const touches = new Touches(this.#topology, this.#router, this.#names, this.#input, nextEpoch);
-    this.#subscriptions = new Subscriptions(this.#topology, touches, {
+    const now = (): number => this.now();
+    this.#reader = new HistoryReader(new RedisHistoryStore(router, keyspace, input, nextEpoch));
+    this.#subscriptions = new Subscriptions(new RedisAttachments(this.#topology, router, keyspace, input, nextEpoch), {
       events: this.#brokerEvents(),
       reader: this.#reader,
       budget: new RecentBudget(),
-      now: () => this.now(),
+      now,
     });
-    this.#signals = new SignalListener(this.#topology, this.#names);
-    this.#pods = new PodStore(this.#router, this.#names, pod, this.#input);
+    this.#signals = new SignalListener(this.#topology, keyspace);
+
+    const stores = { router, keyspace, input, pod };
+    const presence = new RedisPresenceStore(stores, (...late) => this.#events?.onLateMembership(...late));
+    this.#pods = new RedisPodStore(stores);
     this.#index = new PodIndex(this.#pods);
-    const membership = {
-      router: this.#router,
-      names: this.#names,
-      index: this.#index,
-      pod,
-      ttl: UNSWEPT_TTL,
-      now: (): number => this.now(),
-    };
-    this.#presence = new Presence(membership, this.#input, (...belated) => this.#events?.onBelated(...belated));
-    this.#registry = new ConnectionRegistry(membership, this.#input);
+    this.#presence = new LeasedPresence(presence, this.#index, now);
+    this.#connections = new LeasedConnections(new RedisConnectionStore(stores), this.#index, now);
+    this.#channels = new ChannelList(stores, this.#pods);
     this.#upkeep = new Upkeep({
       pod,
       store: this.#pods,
       index: this.#index,
-      holdings: [this.#presence.holdings, this.#registry.holdings],
+      entries: [this.#presence.entries, this.#connections.entries],
       onRestored: () => this.#subscriptions.doubtPresence(),
     });
     this.#lease = new PodLease(this.#pods, {
       onForgotten: () => this.#subscriptions.compareAll(),
-      onLost: (isFirst) => this.#upkeep.lost(isFirst),
+      onLost: (isFirst) => this.#upkeep.restoreAll(isFirst),
       onDead: (pods) => this.#upkeep.sweep(pods),
     });
-    this.#channels = new ChannelList(this.#router, this.#names, this.#pods, this.#input);
   }
 
   async start(events: BrokerEvents): Promise<void> {
@@ -145,7 +162,7 @@ export class RedisBroker implements Broker {
     const patience = new AbortController();
     await Promise.race([released, sleep(CLOSE_TIMEOUT, undefined, { signal: patience.signal }).catch(() => undefined)]);
     patience.abort();
-    // From here on everything fails at once.
+    // Whatever is still running fails at once now.
     await this.#topology.close();
     await released;
   }
@@ -162,7 +179,7 @@ export class RedisBroker implements Broker {
   async subscribe(channel: string, stream: StreamOptions): Promise<Position> {
     return this.#write(async () => {
       const position = await this.#subscriptions.subscribe(channel, stream);
-      this.#list(channel);
+      this.#updateIndex(channel);
       return position;
     });
   }
@@ -170,7 +187,7 @@ export class RedisBroker implements Broker {
   async unsubscribe(channel: string): Promise<void> {
     return this.#write(async () => {
       await this.#subscriptions.unsubscribe(channel);
-      this.#list(channel);
+      this.#updateIndex(channel);
     });
   }
 
@@ -180,8 +197,10 @@ export class RedisBroker implements Broker {
 
   async history(channel: string, query: HistoryQuery): Promise<History> {
     return this.#read(async () => {
-      const stream = this.#subscriptions.stream(channel);
-      return stream === undefined ? (await this.#reader.shared(channel, query)).history : stream.history(query);
+      const feed = this.#subscriptions.feed(channel);
+      if (feed?.active === true) return feed.history(query);
+      // A feed without subscribers may be behind, and nobody would receive what follows the answer.
+      return (await this.#reader.shared(channel, query)).history;
     });
   }
 
@@ -189,7 +208,7 @@ export class RedisBroker implements Broker {
     return this.#read(async () => this.#channels.page(query));
   }
 
-  async join(channel: string, member: Member, holder: string): Promise<MembershipChange> {
+  async join(channel: string, member: ChannelMember, holder: string): Promise<MembershipChange> {
     return this.#write(async () => this.#presence.join(channel, member, holder));
   }
 
@@ -197,44 +216,41 @@ export class RedisBroker implements Broker {
     return this.#write(async () => this.#presence.leave(channel, client, holder));
   }
 
-  async members(channel: string, query: MembersQuery): Promise<Members> {
+  async members(channel: string, query: MembersQuery): Promise<MemberList> {
     return this.#read(async () => this.#presence.members(channel, query));
   }
 
-  async register(connection: ClientConnection): Promise<void> {
-    return this.#write(async () => this.#registry.register(connection));
+  async register(connection: RegisteredConnection): Promise<void> {
+    return this.#write(async () => this.#connections.register(connection));
   }
 
   async unregister(user: string, client: string, holder: string): Promise<void> {
-    return this.#write(async () => this.#registry.unregister(user, client, holder));
+    return this.#write(async () => this.#connections.unregister(user, client, holder));
   }
 
-  async connections(user: string): Promise<readonly ClientConnection[]> {
-    return this.#read(async () => {
-      const alive = this.#pods.alive().then((pods) => (pod: string) => pods.has(pod));
-      return this.#registry.connections(user, alive);
-    });
+  async connections(user: string): Promise<readonly RegisteredConnection[]> {
+    return this.#read(async () => this.#connections.connections(user, this.#pods.alive()));
   }
 
   async signal(signal: string): Promise<void> {
     return this.#write(async () => {
-      const { publishCommand, signals } = this.#names;
+      const { publishCommand, signals } = this.#keyspace;
       await this.#router.command(SIGNALS_TAG, publishCommand.toLowerCase(), signals, signal);
     });
   }
 
   async #publish({ channel, payload, stream, idempotency }: PublishRequest): Promise<PublishResult> {
-    const names = this.#names;
-    const keys = [names.meta(channel), names.log(channel)];
-    if (idempotency !== undefined) keys.push(names.idempotencyKey(channel, idempotency));
+    const keyspace = this.#keyspace;
+    const keys = [keyspace.meta(channel), keyspace.log(channel)];
+    if (idempotency !== undefined) keys.push(keyspace.idempotencyKey(channel, idempotency));
     const answer = await this.#router.run({
       tag: channel,
       script: SCRIPTS.PUBLISH,
       keys,
       args: [
         this.#nextEpoch(),
-        names.publishCommand,
-        names.wire(channel),
+        keyspace.publishCommand,
+        keyspace.pubSubChannel(channel),
         payload,
         sizeArgument(stream.historySize),
         ttlArgument(stream.historyTtl),
@@ -245,7 +261,7 @@ export class RedisBroker implements Broker {
       confirmed: true,
     });
     const [outcome] = Array.isArray(answer) ? (answer as unknown[]) : [];
-    if (outcome === 'conflict') throw new KeyConflictError('the key was used before with other data');
+    if (outcome === 'conflict') throw new KeyConflictError('the key was used before with different data');
     const position = positionIn(answer);
     if (position === undefined) throw this.#input.badAnswer(channel);
     this.#subscriptions.published(channel, position);
@@ -253,27 +269,27 @@ export class RedisBroker implements Broker {
   }
 
   /**
-   * The members stay for as long as the lease: clients of a pod that goes come back elsewhere under their sessions, and the
-   * others are swept up when it ends. The channels, and the connections, are over now.
+   * Members stay until the lease ends: clients of a stopped pod return elsewhere with their sessions, and the others are swept
+   * then. Channels and connections end now.
    */
   async #release(): Promise<void> {
     await Promise.all([this.#lease.close(), this.#upkeep.close()]);
-    await Promise.allSettled([this.#index.withdraw(), this.#registry.withdraw()]);
+    await Promise.allSettled([this.#index.withdraw(), this.#connections.withdraw(this.#pod)]);
   }
 
   async #read<T>(work: () => Promise<T>): Promise<T> {
     if (this.#events === undefined) throw new BrokerUnavailableError(NOT_RUNNING);
-    return this.#calls.reading(work);
+    return this.#deadlines.reading(work);
   }
 
   async #write<T>(work: () => Promise<T>): Promise<T> {
     if (this.#events === undefined) throw new BrokerUnavailableError(NOT_RUNNING);
-    return this.#calls.writing(work);
+    return this.#deadlines.writing(work);
   }
 
-  /** Notes whether this pod is subscribed to a channel now. */
-  #list(channel: string): void {
-    const isActive = this.#subscriptions.stream(channel)?.active === true;
+  /** Adds a channel to this pod's index, or removes it, depending on whether the pod is subscribed. */
+  #updateIndex(channel: string): void {
+    const isActive = this.#subscriptions.feed(channel)?.active === true;
     if (isActive) this.#index.add('channels', channel);
     else this.#index.remove('channels', channel);
   }
@@ -283,26 +299,26 @@ export class RedisBroker implements Broker {
     return `${this.#epochPrefix}.${this.#epochs.toString(36)}`;
   }
 
-  #attach(): void {
+  #reattach(): void {
     if (this.#events === undefined) return;
     this.#signals.attach();
-    this.#subscriptions.attach();
+    this.#subscriptions.reattach();
   }
 
   #nodeEvents(): NodeEvents {
     return {
       onCommandsUp: ({ replicationId }) => {
-        // Another primary, or the same one started again.
+        // Another primary, or the same one after a restart.
         const hasLost = !this.#replicationIds.has(replicationId);
         this.#replicationIds.add(replicationId);
         this.#lease.onConnected(hasLost);
-        this.#upkeep.hurry();
+        this.#upkeep.retryNow();
       },
-      onSubscriberUp: () => this.#attach(),
-      onMessage: (connection, wire, text) => {
-        const channel = this.#names.channelOf(wire);
-        if (channel !== undefined) this.#subscriptions.receive(connection, channel, text);
-        else if (this.#signals.hears(connection, wire)) this.#events?.onSignal(text);
+      onSubscriberUp: () => this.#reattach(),
+      onMessage: (connection, pubSubChannel, text) => {
+        const channel = this.#keyspace.channelOf(pubSubChannel);
+        if (channel !== undefined) this.#subscriptions.receive(connection, channel, parseMessage(text));
+        else if (this.#signals.isSignal(connection, pubSubChannel)) this.#events?.onSignal(text);
       },
       onSlotsMoved: (connection) => {
         this.#signals.doubt(connection);
@@ -315,7 +331,7 @@ export class RedisBroker implements Broker {
     };
   }
 
-  /** Nothing is told once the broker is closed. */
+  /** Reports nothing after the broker is closed. */
   #brokerEvents(): BrokerEvents {
     return {
       onPublication: (channel, publication) => this.#events?.onPublication(channel, publication),
@@ -323,7 +339,7 @@ export class RedisBroker implements Broker {
       onJoin: (channel, member) => this.#events?.onJoin(channel, member),
       onLeave: (channel, member) => this.#events?.onLeave(channel, member),
       onPresenceGap: (channel) => this.#events?.onPresenceGap(channel),
-      onBelated: (...belated) => this.#events?.onBelated(...belated),
+      onLateMembership: (...late) => this.#events?.onLateMembership(...late),
       onSignal: (signal) => this.#events?.onSignal(signal),
       onInvalid: (kind, name) => this.#events?.onInvalid(kind, name),
       onFault: (error) => this.#events?.onFault(error),

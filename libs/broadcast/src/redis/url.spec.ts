@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseRedisUrl, presentSettings, RedisUrlError } from './url.js';
+import { BrokerUrlError } from '../errors.js';
+import { parseRedisUrl, presentSettings } from './url.js';
 
 const DEFAULTS = {
   mode: 'standalone',
@@ -60,7 +61,7 @@ describe('a Redis URL', () => {
     ['redis://', 'expected HOST or HOST:PORT'],
     ['rediss://h?tlsCa=/nowhere/ca.pem', 'tlsCa: the file cannot be read'],
   ])('%s is refused', (url, message) => {
-    expect(() => parseRedisUrl(url)).toThrow(new RedisUrlError(message));
+    expect(() => parseRedisUrl(url)).toThrow(new BrokerUrlError(message));
   });
 
   it.each([
@@ -72,13 +73,13 @@ describe('a Redis URL', () => {
     'redis://h?prefix=hunter2{&db=1',
     'redis:hunter2',
   ])('%s is refused without repeating what may be a secret', (url) => {
-    expect(() => parseRedisUrl(url)).toThrow(RedisUrlError);
+    expect(() => parseRedisUrl(url)).toThrow(BrokerUrlError);
     expect(() => parseRedisUrl(url)).not.toThrow(/hunter2/);
   });
 });
 
 describe('the settings of a URL that changes', () => {
-  it('are those of the first one, but for credentials and TLS', () => {
+  it('are those of the first URL, except for credentials and TLS', () => {
     let url = 'rediss+sentinel://ann:old@h/main?prefix=a&sentinelPassword=old&tlsServerName=old';
     const sut = presentSettings(() => url);
     url = 'rediss+sentinel://bob:new@other/another?prefix=b&sentinelPassword=new&tlsServerName=new';
@@ -92,7 +93,7 @@ describe('the settings of a URL that changes', () => {
     });
   });
 
-  it('stay as they were where the new one cannot be used', () => {
+  it('stay the same if the new URL cannot be used', () => {
     let url = 'redis://:old@h';
     const sut = presentSettings(() => url);
     url = 'redis://:new@h?what=ever';
@@ -101,7 +102,7 @@ describe('the settings of a URL that changes', () => {
     expect(sut.credentials).toEqual({ password: 'new' });
   });
 
-  it('must be usable in the beginning', () => {
-    expect(() => presentSettings(() => 'redis://')).toThrow(RedisUrlError);
+  it('must be valid at the start', () => {
+    expect(() => presentSettings(() => 'redis://')).toThrow(BrokerUrlError);
   });
 });

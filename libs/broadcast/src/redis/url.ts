@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
-import type { Address } from './address.js';
+import { BrokerUrlError } from '../errors.js';
+import type { Address } from './client/address.js';
 
 export type RedisMode = 'standalone' | 'sentinel' | 'cluster';
 
@@ -9,29 +10,24 @@ export interface Credentials {
   readonly password?: string;
 }
 
-/** What a broker URL says of a Redis. */
+/** The settings in a broker URL of Redis. */
 export interface RedisSettings {
   readonly mode: RedisMode;
-  /** The server; or all known sentinels; or some nodes of the cluster. */
+  /** The server, the known sentinels, or some nodes of the cluster. */
   readonly addresses: readonly Address[];
   readonly credentials: Credentials;
-  /** The name under which the sentinels know the primary. Only with `sentinel`. */
+  /** The sentinels' name for the primary. Only with `sentinel`. */
   readonly primaryName: string;
   readonly sentinelCredentials: Credentials;
   readonly db: number;
   /** Present for TLS. */
   readonly tls: ConnectionOptions | undefined;
-  /** What all keys and channels on the server begin with. */
+  /** The prefix of all keys and pub/sub channels on the server. */
   readonly prefix: string;
   /** How many replicas must confirm a publish before it is answered. */
   readonly wait: number;
-  /** ms for which they are waited for. */
+  /** ms to wait for them. */
   readonly waitTimeout: number;
-}
-
-/** A Redis URL that cannot be used. The message names the part, never its value: it may be a password. */
-export class RedisUrlError extends Error {
-  override readonly name = 'RedisUrlError';
 }
 
 const MODES: ReadonlyMap<string, readonly [mode: RedisMode, tls: boolean]> = new Map([
@@ -43,7 +39,7 @@ const MODES: ReadonlyMap<string, readonly [mode: RedisMode, tls: boolean]> = new
   ['rediss+cluster', ['cluster', true]],
 ]);
 
-/** The schemes that {@link parseRedisUrl} takes. */
+/** The schemes that {@link parseRedisUrl} accepts. */
 export const REDIS_SCHEMES: readonly string[] = [...MODES.keys()];
 
 const URL_PARTS = /^([a-z+]+):\/\/(?:([^@/?#]*)@)?([^@/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/i;
@@ -52,10 +48,10 @@ const HOST = /^(?:\[([0-9a-f:.%]+)\]|([^:[\]\s]+))(?::(\d{1,5}))?$/i;
 const PORT = 6379;
 const SENTINEL_PORT = 26_379;
 const MAX_PORT = 65_535;
-/** Redis databases are numbered; 16 of them unless configured otherwise. */
+/** Redis has 16 databases by default, more if configured. */
 const MAX_DB = 65_535;
 const MAX_WAIT = 100;
-/** A publish is settled within 2 s, whatever the replicas do. */
+/** Leaves time to settle a publish within 2 s. */
 const MAX_WAIT_TIMEOUT = 1_000;
 
 const PARAMETERS: Readonly<Record<RedisMode, readonly string[]>> = {
@@ -67,35 +63,35 @@ const COMMON_PARAMETERS = ['prefix', 'wait', 'waitTimeout'];
 const TLS_PARAMETERS = ['tlsCa', 'tlsCert', 'tlsKey', 'tlsServerName'];
 
 /**
- * @throws RedisUrlError
+ * @throws BrokerUrlError
  */
 export function parseRedisUrl(url: string): RedisSettings {
   const [, scheme = '', userInfo, hosts = '', path = '', query = ''] = URL_PARTS.exec(url) ?? [];
   const [mode, isTls] = MODES.get(scheme.toLowerCase()) ?? [];
   if (mode === undefined || isTls === undefined) {
-    throw new RedisUrlError('expected SCHEME://USER:PASSWORD@HOST:PORT; special characters percent-encoded');
+    throw new BrokerUrlError('expected SCHEME://USER:PASSWORD@HOST:PORT; special characters percent-encoded');
   }
   const parameters = parseQuery(query, [...PARAMETERS[mode], ...COMMON_PARAMETERS, ...(isTls ? TLS_PARAMETERS : [])]);
   const integer = (name: string, fallback: number, max: number): number => {
     const text = parameters.get(name) ?? `${fallback}`;
     const value = Number(text);
-    if (!/^\d+$/.test(text) || value > max) throw new RedisUrlError(`${name}: expected an integer from 0 to ${max}`);
+    if (!/^\d+$/.test(text) || value > max) throw new BrokerUrlError(`${name}: expected an integer from 0 to ${max}`);
     return value;
   };
   const prefix = parameters.get('prefix') ?? 'holdfast';
-  // Braces would decide the slot of every key on a cluster.
+  // On a cluster, braces in the prefix would put all keys into one slot.
   if (!/^[^{}\s]{1,64}$/.test(prefix)) {
-    throw new RedisUrlError('prefix: expected 1 to 64 characters without braces and spaces');
+    throw new BrokerUrlError('prefix: expected 1 to 64 characters without braces and spaces');
   }
   const isSentinel = mode === 'sentinel';
   const segment = decode('path', path);
   if (mode === 'standalone' && segment !== '') {
-    if (parameters.has('db')) throw new RedisUrlError('db: given twice, in the path and as a parameter');
+    if (parameters.has('db')) throw new BrokerUrlError('db: given twice, in the path and as a parameter');
     parameters.set('db', segment);
   }
-  if (isSentinel && segment === '') throw new RedisUrlError('expected the name of the primary as path: …/mymaster');
+  if (isSentinel && segment === '') throw new BrokerUrlError('expected the name of the primary as path: …/mymaster');
   if (mode === 'cluster' && segment !== '')
-    throw new RedisUrlError('a cluster has only one database: expected no path');
+    throw new BrokerUrlError('a cluster has only one database: expected no path');
   return {
     mode,
     addresses: parseHosts(hosts, isSentinel ? SENTINEL_PORT : PORT, mode),
@@ -111,11 +107,10 @@ export function parseRedisUrl(url: string): RedisSettings {
 }
 
 /**
- * The settings of a URL that may change: credentials and TLS are at any time those of the present one, and certificates as
- * their files hold them now, so that they can be rotated while connections are open. A URL that cannot be used changes
- * nothing.
+ * The settings of a URL that may change. Credentials and TLS are always those of the current URL, with the current contents of
+ * certificate files, so that they can be rotated while connections are open. A URL that cannot be used changes nothing.
  *
- * @throws RedisUrlError where it cannot be used from the beginning.
+ * @throws BrokerUrlError if the first URL cannot be used.
  */
 export function presentSettings(url: () => string): RedisSettings {
   const first = parseRedisUrl(url());
@@ -124,7 +119,7 @@ export function presentSettings(url: () => string): RedisSettings {
     try {
       latest = parseRedisUrl(url());
     } catch (error) {
-      if (!(error instanceof RedisUrlError)) throw error;
+      if (!(error instanceof BrokerUrlError)) throw error;
     }
     return latest;
   };
@@ -146,11 +141,11 @@ function parseQuery(query: string, known: readonly string[]): Map<string, string
   const parameters = new Map<string, string>();
   for (const [name, value] of new URLSearchParams(query)) {
     if (!known.includes(name)) {
-      // Whoever left the value without a name may have written a password here.
+      // Something else than a name may be a misplaced password.
       const shown = /^[a-z]{1,32}$/i.test(name) ? name : '';
-      throw new RedisUrlError(`unknown parameter ${shown}; known here: ${known.join(', ')}`);
+      throw new BrokerUrlError(`unknown parameter ${shown}; known here: ${known.join(', ')}`);
     }
-    if (parameters.has(name)) throw new RedisUrlError(`${name}: given twice`);
+    if (parameters.has(name)) throw new BrokerUrlError(`${name}: given twice`);
     parameters.set(name, value);
   }
   return parameters;
@@ -161,11 +156,11 @@ function parseHosts(hosts: string, port: number, mode: RedisMode): Address[] {
     const [, ipv6, name, digits] = HOST.exec(text) ?? [];
     const host = ipv6 ?? name;
     const number = digits === undefined ? port : Number(digits);
-    if (host === undefined || number < 1 || number > MAX_PORT) throw new RedisUrlError('expected HOST or HOST:PORT');
+    if (host === undefined || number < 1 || number > MAX_PORT) throw new BrokerUrlError('expected HOST or HOST:PORT');
     return { host, port: number };
   });
   if (mode === 'standalone' && addresses.length > 1) {
-    throw new RedisUrlError('several hosts: expected redis+sentinel:// or redis+cluster://');
+    throw new BrokerUrlError('several hosts: expected redis+sentinel:// or redis+cluster://');
   }
   return addresses;
 }
@@ -184,7 +179,7 @@ function decode(part: string, text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw new RedisUrlError(`${part}: not percent-encoded correctly`);
+    throw new BrokerUrlError(`${part}: not percent-encoded correctly`);
   }
 }
 
@@ -195,7 +190,7 @@ function tlsOptions(parameters: ReadonlyMap<string, string>): ConnectionOptions 
     try {
       return readFileSync(path);
     } catch {
-      throw new RedisUrlError(`${name}: the file cannot be read`);
+      throw new BrokerUrlError(`${name}: the file cannot be read`);
     }
   };
   const [ca, cert, key] = [file('tlsCa'), file('tlsCert'), file('tlsKey')];

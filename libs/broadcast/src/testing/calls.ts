@@ -3,7 +3,7 @@ import { LASTING } from './pod.js';
 
 const CHANNEL = 'news:today';
 
-/** One call of every method that settles within the limit of calls. */
+/** One call of every method that settles within {@link CALL_LIMIT}. */
 export const CALLS: readonly (readonly [name: keyof Broker, call: (broker: Broker) => Promise<unknown>])[] = [
   ['subscribe', async (broker) => broker.subscribe(CHANNEL, LASTING)],
   ['unsubscribe', async (broker) => broker.unsubscribe(CHANNEL)],
@@ -19,5 +19,5 @@ export const CALLS: readonly (readonly [name: keyof Broker, call: (broker: Broke
   ['signal', async (broker) => broker.signal('x')],
 ];
 
-/** Those that change nothing. */
+/** Methods that change nothing. */
 export const READING: ReadonlySet<string> = new Set(['history', 'channels', 'members', 'connections']);

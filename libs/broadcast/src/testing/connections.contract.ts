@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import type { Connection } from '../broker.js';
+import type { RegisteredConnection } from '../broker.js';
 import type { Cluster } from './describe-broker.js';
 import { LASTING, until } from './pod.js';
 
-function connection(client: string, holder: string, user = 'ann'): Connection {
+function connection(client: string, holder: string, user = 'ann'): RegisteredConnection {
   return { client, holder, user, node: `node of ${holder}`, since: 1_700_000_000_000 };
 }
 
 export function describeConnections(cluster: Cluster): void {
-  describe('the registry of connections', () => {
-    it("knows a user's clients, whichever pod has them", async () => {
+  describe('the connection directory', () => {
+    it("knows a user's clients on all pods", async () => {
       const { here, there } = cluster;
       await here.broker.register(connection('c1', 'h1'));
       await there.broker.register(connection('c2', 'h2'));
@@ -25,7 +25,7 @@ export function describeConnections(cluster: Cluster): void {
       }
     });
 
-    it('gives a client to its later holder, from whom the former cannot take it', async () => {
+    it('gives a client to its later holder, and the earlier one cannot remove it', async () => {
       const { here, there } = cluster;
       await here.broker.register(connection('c1', 'h1'));
       await there.broker.register(connection('c1', 'h2'));
@@ -38,7 +38,7 @@ export function describeConnections(cluster: Cluster): void {
   });
 
   describe('the list of channels', () => {
-    it('holds those that any pod has subscribed to, by pages and by prefix', async () => {
+    it('contains the channels that any pod has subscribed to, in pages and by prefix', async () => {
       const { here, there } = cluster;
       for (const channel of ['b:2', 'a:1', 'b:10']) await here.broker.subscribe(channel, LASTING);
       for (const channel of ['c', 'b:1', 'a:1', 'B']) await there.broker.subscribe(channel, LASTING);

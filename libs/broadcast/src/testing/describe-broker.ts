@@ -10,11 +10,11 @@ import { describePresence } from './presence.contract.js';
 import { describePublications } from './publications.contract.js';
 import { describeSignals } from './signals.contract.js';
 
-/** What the pods of one cluster share. */
+/** What the pods of a cluster share. */
 export interface BrokerServer {
   /** Another pod's broker, not started yet. */
   connect(): Broker;
-  /** Called when the pods are closed. */
+  /** Called after the pods have been closed. */
   close(): Promise<void>;
 }
 
@@ -22,12 +22,14 @@ export interface BrokerServer {
 export interface Cluster {
   readonly here: Pod;
   readonly there: Pod;
+  /** Starts another pod. */
+  startPod(): Promise<Pod>;
 }
 
 /**
- * Defines the tests of every promise that the Broker contract makes, to be called in a `*.spec.ts` of each broker.
+ * Defines the tests of the Broker contract; each broker calls it in a `*.spec.ts`.
  *
- * @param openServer Called for each test; must show nothing of what the tests before left on the server.
+ * @param openServer called for each test; must not show what earlier tests have left on the server.
  */
 export function describeBroker(name: string, openServer: () => BrokerServer | Promise<BrokerServer>): void {
   describe(`${name}, a broker,`, () => {
@@ -60,7 +62,7 @@ function useCluster(openServer: () => BrokerServer | Promise<BrokerServer>): Clu
 
   const pod = (index: number): Pod => {
     const found = pods[index];
-    if (found === undefined) throw new Error('there are pods only while a test runs');
+    if (found === undefined) throw new Error('pods only exist while a test runs');
     return found;
   };
   return {
@@ -69,6 +71,13 @@ function useCluster(openServer: () => BrokerServer | Promise<BrokerServer>): Clu
     },
     get there() {
       return pod(1);
+    },
+    async startPod() {
+      if (server === undefined) throw new Error('the server only exists while a test runs');
+      const started = new Pod(server.connect());
+      pods.push(started);
+      await started.start();
+      return started;
     },
   };
 }

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { HistoryQuery } from '../broker.js';
+import type { HistoryQuery, Position } from '../broker.js';
 import type { Cluster } from './describe-broker.js';
 import { LASTING, until } from './pod.js';
 
 const CHANNEL = 'news:today';
 
-/** `since` is an offset of the present epoch, or 'other epoch'. */
+/** Offsets count from the first of the five publications; `since` may be 'other epoch'. */
 type Row = [
   since: number | 'other epoch' | undefined,
   order: 'forward' | 'reverse',
@@ -80,23 +80,26 @@ export function describeHistory(cluster: Cluster): void {
       ['reverse', 3, 15, [2]],
     ])('%s since %j in at most %d bytes: %j', async (order, since, maxBytes, offsets) => {
       const { here, there } = cluster;
-      let epoch = '';
+      let last: Position = { epoch: '', offset: 0 };
       // 5 characters, 10 bytes.
-      for (let sent = 0; sent < 150; sent += 1) epoch = (await here.publish(CHANNEL, 'ä'.repeat(5))).epoch;
+      for (let sent = 0; sent < 150; sent += 1) last = await here.publish(CHANNEL, 'ä'.repeat(5));
+      const { epoch, offset } = last;
+      const before = offset - 150;
+      const expected = offsets.map((number) => before + number);
       const query: HistoryQuery = {
         limit: 1_000,
         maxBytes,
         reverse: order === 'reverse',
-        ...(since !== undefined && { since: { epoch, offset: since } }),
+        ...(since !== undefined && { since: { epoch, offset: before + since } }),
       };
-      expect(await there.offsets(CHANNEL, query)).toEqual(offsets);
+      expect(await there.offsets(CHANNEL, query)).toEqual(expected);
       await there.broker.subscribe(CHANNEL, LASTING);
-      expect(await there.offsets(CHANNEL, query)).toEqual(offsets);
-      expect(await there.offsets(CHANNEL, { ...query, limit: 1 })).toEqual(offsets.slice(0, 1));
-      expect(await there.broker.history(CHANNEL, query)).toMatchObject({ epoch, offset: 150, complete: true });
+      expect(await there.offsets(CHANNEL, query)).toEqual(expected);
+      expect(await there.offsets(CHANNEL, { ...query, limit: 1 })).toEqual(expected.slice(0, 1));
+      expect(await there.broker.history(CHANNEL, query)).toMatchObject({ epoch, offset, complete: true });
     });
 
-    it('of publications of all sizes is read to its end in pages of so many bytes', async () => {
+    it('of publications of all sizes is read to its end in pages that are limited in bytes', async () => {
       const { here, there } = cluster;
       const sizes = Array.from({ length: 60 }, (_, index) => (index % 7 === 3 ? 5_000 : index * 3 + 1));
       for (const size of sizes) await here.publish(CHANNEL, 'x'.repeat(size));
@@ -132,7 +135,7 @@ export function describeHistory(cluster: Cluster): void {
       expect(publications.map(({ payload }) => payload)).toEqual(['x']);
     });
 
-    it('keeps as many as the latest publish says', async () => {
+    it('keeps as many publications as the latest publish sets', async () => {
       const { here } = cluster;
       await here.publishMany(CHANNEL, 9, { historySize: 9 });
       await here.publish(CHANNEL, 'x', { historySize: 2 });
@@ -143,7 +146,7 @@ export function describeHistory(cluster: Cluster): void {
       expect(await here.offsets(CHANNEL)).toEqual([]);
     });
 
-    it('forgets each publication after its own ttl', async () => {
+    it('drops each publication after its own ttl', async () => {
       const { here, there } = cluster;
       const historyTtl = 400;
       const since = { ...(await here.publish(CHANNEL, 'a', { historyTtl })), offset: 0 };
@@ -159,7 +162,7 @@ export function describeHistory(cluster: Cluster): void {
         return history;
       });
       expect(remaining.complete).toBe(false);
-      // On a slow machine the second may have gone as well by now.
+      // On a slow machine the second one may have expired as well.
       if (there.broker.now() < (second?.time ?? 0) + historyTtl) expect(remaining.publications).toEqual([second]);
       await until(async () => expect(await there.offsets(CHANNEL)).toEqual([]));
     });
@@ -176,15 +179,21 @@ function describeRows(cluster: Cluster, kept: string, historySize: number, rows:
     async (since, order, limit, offsets, complete) => {
       const { here, there } = cluster;
       const position = await here.publishMany(CHANNEL, 5, { historySize });
-      const query: HistoryQuery = { limit, reverse: order === 'reverse', since: sinceOf(since, position.epoch) };
+      const before = position.offset - 5;
+      const query: HistoryQuery = {
+        limit,
+        reverse: order === 'reverse',
+        since: sinceOf(since, { epoch: position.epoch, offset: before }),
+      };
       const history = await there.broker.history(CHANNEL, query);
-      expect(history.publications.map(({ offset }) => offset)).toEqual(offsets);
+      expect(history.publications.map(({ offset }) => offset - before)).toEqual(offsets);
       expect(history).toMatchObject({ ...position, complete });
     },
   );
 }
 
-function sinceOf(since: Row[0], epoch: string): HistoryQuery['since'] {
+function sinceOf(since: Row[0], before: Position): HistoryQuery['since'] {
   if (since === undefined) return undefined;
-  return since === 'other epoch' ? { epoch: 'another', offset: 3 } : { epoch, offset: since };
+  if (since === 'other epoch') return { epoch: 'another', offset: before.offset + 3 };
+  return { epoch: before.epoch, offset: before.offset + since };
 }

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { KeyConflictError, type Idempotency } from '../broker.js';
+import type { Idempotency } from '../broker.js';
+import { KeyConflictError } from '../errors.js';
 import type { Cluster } from './describe-broker.js';
 import { LASTING, until } from './pod.js';
 
@@ -10,7 +11,7 @@ export function describeIdempotency(cluster: Cluster): void {
   describe('idempotent publish', () => {
     beforeEach(({ skip }) => skip(!cluster.here.broker.capabilities.idempotency, 'this broker remembers no keys'));
 
-    it('stores and delivers once under one key, whichever pod is asked, and answers with the same position', async () => {
+    it('stores and delivers once per key on any pod, and returns the same position', async () => {
       const { here, there } = cluster;
       await there.broker.subscribe(CHANNEL, LASTING);
       const first = await here.publish(CHANNEL, 'a', {}, IDEMPOTENCY);
@@ -22,7 +23,7 @@ export function describeIdempotency(cluster: Cluster): void {
       await until(() => expect(there.delivered(CHANNEL).map(({ payload }) => payload)).toEqual(['a', 'b', 'c']));
     });
 
-    it('stores once when many arrive at a time', async () => {
+    it('stores once when many arrive at the same time', async () => {
       const { here, there } = cluster;
       const results = await Promise.all(
         Array.from({ length: 20 }, async (_, index) =>
@@ -34,7 +35,7 @@ export function describeIdempotency(cluster: Cluster): void {
       expect(await here.offsets(CHANNEL)).toEqual([1]);
     });
 
-    it('refuses other data under the same key, and stores nothing', async () => {
+    it('refuses different data with the same key, and stores nothing', async () => {
       const { here, there } = cluster;
       await here.publish(CHANNEL, 'a', {}, IDEMPOTENCY);
       const conflict = there.publish(CHANNEL, 'b', {}, { ...IDEMPOTENCY, fingerprint: 'f2' });
@@ -48,20 +49,20 @@ export function describeIdempotency(cluster: Cluster): void {
       ['another key', CHANNEL, { key: 'k2' }],
       ['another channel', 'news:tomorrow', {}],
       ['a publisher and key that read the same when joined', CHANNEL, { publisher: 'an', key: 'nk1' }],
-    ])('is not confused by %s', async (_, channel, other) => {
+    ])('does not confuse it with %s', async (_, channel, other) => {
       const { here } = cluster;
       await here.publish(CHANNEL, 'a', {}, IDEMPOTENCY);
       const result = await here.publish(channel, 'b', {}, { ...IDEMPOTENCY, fingerprint: 'f2', ...other });
       expect(result.duplicate).toBe(false);
     });
 
-    it('remembers a key although the history is gone', async () => {
+    it('remembers a key without a history', async () => {
       const { here, there } = cluster;
       const first = await here.publish(CHANNEL, 'a', { historySize: 0 }, IDEMPOTENCY);
       expect(await there.publish(CHANNEL, 'a', { historySize: 0 }, IDEMPOTENCY)).toEqual({ ...first, duplicate: true });
     });
 
-    it('forgets a key when its window ends, which a repeated publish does not prolong', async () => {
+    it('forgets a key when its window ends, which a repeated publish does not extend', async () => {
       const { here, there } = cluster;
       const idempotency = { ...IDEMPOTENCY, window: 200 };
       const first = await here.publish(CHANNEL, 'a', {}, idempotency);

@@ -1,2 +1,3 @@
 export { describeBroker, type BrokerServer } from './describe-broker.js';
+export { describeBrokerFaults, type FaultyServer } from './describe-broker-faults.js';
 export * from './settling.contract.js';

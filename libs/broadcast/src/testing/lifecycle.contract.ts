@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BrokerUnavailableError } from '../broker.js';
+import { BrokerUnavailableError } from '../errors.js';
 import { CALLS } from './calls.js';
 import type { Cluster } from './describe-broker.js';
 import { LASTING, until } from './pod.js';
@@ -7,10 +7,10 @@ import { LASTING, until } from './pod.js';
 const CHANNEL = 'news:today';
 
 export function describeLifecycle(cluster: Cluster): void {
-  it('a listener that throws costs what it was told of, which is reported, and nothing else', async () => {
+  it('an error in a listener is reported, and only that event is lost', async () => {
     const { here } = cluster;
     await here.broker.subscribe(CHANNEL, LASTING);
-    const error = new Error('a fault of the listener');
+    const error = new Error('an error in the listener');
     const fails = (): never => {
       throw error;
     };
@@ -19,7 +19,7 @@ export function describeLifecycle(cluster: Cluster): void {
     await here.publish(CHANNEL, 'first');
     await here.broker.signal('first');
     await until(() => expect(here.faults).toEqual([error, error]));
-    // The methods of the class show again.
+    // Reveals the methods of the class again.
     for (const name of Object.keys(own)) Reflect.deleteProperty(here, name);
     await here.publish(CHANNEL, 'second');
     await here.broker.signal('second');
@@ -35,7 +35,7 @@ export function describeLifecycle(cluster: Cluster): void {
       expect(here.broker.health()).toMatchObject({ status: 'down' });
     });
 
-    it('the pod hears nothing, is subscribed to nothing, and the others go on', async () => {
+    it('the pod receives nothing, has no subscriptions, and other pods continue', async () => {
       const { here, there } = cluster;
       for (const { broker } of [here, there]) await broker.subscribe(CHANNEL, LASTING);
       await here.broker.subscribe('only here', LASTING);

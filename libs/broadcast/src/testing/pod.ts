@@ -5,32 +5,32 @@ import type {
   BrokerInput,
   HistoryQuery,
   Idempotency,
-  Member,
+  ChannelMember,
   Position,
-  Publication,
+  StoredPublication,
   PublishResult,
   StreamOptions,
 } from '../broker.js';
 
-/** Kept for longer than any test takes. */
+/** Longer than any test takes. */
 export const LASTING: StreamOptions = { historySize: 1_000, historyTtl: 600_000, positionTtl: 600_000 };
 
-/** Retries until the assertions hold: servers have their own pace. */
+/** Retries until the assertions hold. */
 export async function until<T>(assertions: () => T | Promise<T>): Promise<T> {
   return vi.waitFor(assertions, { timeout: 10_000, interval: 10 });
 }
 
-/** One pod's broker, and all that it told. */
+/** One pod's broker, and all events of it. */
 export class Pod implements BrokerEvents {
-  /** What this pod was told, each as one line, in order. */
+  /** Events of this pod, each as one line, in order. */
   readonly gaps: string[] = [];
   readonly presence: string[] = [];
   readonly presenceGaps: string[] = [];
-  readonly belated: string[] = [];
+  readonly late: string[] = [];
   readonly signals: string[] = [];
   readonly invalid: string[] = [];
   readonly faults: unknown[] = [];
-  readonly #publications = new Map<string, Publication[]>();
+  readonly #publications = new Map<string, StoredPublication[]>();
   #open = false;
 
   constructor(readonly broker: Broker) {}
@@ -39,7 +39,7 @@ export class Pod implements BrokerEvents {
     this.#open = true;
     await this.broker.start(this);
     await until(() => {
-      if (this.broker.health().status !== 'up') throw new Error('the broker does not come up');
+      if (this.broker.health().status !== 'up') throw new Error('the broker is not up');
     });
   }
 
@@ -49,8 +49,8 @@ export class Pod implements BrokerEvents {
     await this.broker.close();
   }
 
-  /** What was delivered on a channel. */
-  delivered(channel: string): readonly Publication[] {
+  /** The publications delivered on a channel. */
+  delivered(channel: string): readonly StoredPublication[] {
     return this.#publications.get(channel) ?? [];
   }
 
@@ -82,7 +82,7 @@ export class Pod implements BrokerEvents {
     });
   }
 
-  onPublication(channel: string, publication: Publication): void {
+  onPublication(channel: string, publication: StoredPublication): void {
     const delivered = this.#publications.get(channel);
     if (delivered === undefined) this.#publications.set(channel, [publication]);
     else delivered.push(publication);
@@ -92,11 +92,11 @@ export class Pod implements BrokerEvents {
     this.gaps.push(`${channel} ${epoch} ${offset}`);
   }
 
-  onJoin(channel: string, { client, details }: Member): void {
+  onJoin(channel: string, { client, details }: ChannelMember): void {
     this.presence.push(`${channel} + ${client} ${details}`);
   }
 
-  onLeave(channel: string, { client, details }: Member): void {
+  onLeave(channel: string, { client, details }: ChannelMember): void {
     this.presence.push(`${channel} - ${client} ${details}`);
   }
 
@@ -104,8 +104,8 @@ export class Pod implements BrokerEvents {
     this.presenceGaps.push(channel);
   }
 
-  onBelated(event: 'join' | 'leave', channel: string, { client, details }: Member, count: number): void {
-    this.belated.push(`${channel} ${event} ${client} ${details} of ${count}`);
+  onLateMembership(event: 'join' | 'leave', channel: string, { client, details }: ChannelMember, count: number): void {
+    this.late.push(`${channel} ${event} ${client} ${details} of ${count}`);
   }
 
   onSignal(signal: string): void {

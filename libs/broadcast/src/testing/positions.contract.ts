@@ -14,7 +14,7 @@ export function describePositions(cluster: Cluster): void {
       expect(await here.publish(CHANNEL, 'x')).toMatchObject({ epoch: position.epoch, offset: 3 });
     });
 
-    it('expire: after their ttl the channel begins anew, in another epoch', async () => {
+    it('expire: after their ttl the channel starts again in another epoch', async () => {
       const { here, there } = cluster;
       const short = { historyTtl: 50, positionTtl: 100 };
       const old = await here.publishMany(CHANNEL, 2, short);
@@ -25,7 +25,7 @@ export function describePositions(cluster: Cluster): void {
       expect((await here.broker.history(CHANNEL, { since: old, limit: 10 })).complete).toBe(false);
     });
 
-    it('do not expire while a pod is subscribed, and count their ttl from its leaving', async () => {
+    it('do not expire while a pod is subscribed; their ttl begins when it leaves', async () => {
       const { here, there } = cluster;
       const short = { ...LASTING, historyTtl: 50, positionTtl: 200 };
       await there.broker.subscribe(CHANNEL, short);
@@ -53,7 +53,7 @@ export function describePositions(cluster: Cluster): void {
       expect(await there.broker.subscribe(CHANNEL, LASTING)).toEqual(position);
     });
 
-    it('after which nothing was published follow on: their first publication is no gap, and a resume misses nothing', async () => {
+    it('of unpublished channels continue: the first publication is not a gap, and a resume misses nothing', async () => {
       const { here, there } = cluster;
       const since = await there.broker.subscribe(CHANNEL, LASTING);
       expect(await here.broker.subscribe(CHANNEL, LASTING)).toEqual(since);
@@ -66,7 +66,7 @@ export function describePositions(cluster: Cluster): void {
       expect(complete).toBe(true);
     });
 
-    it('after which nothing was published are never used again once they have expired', async () => {
+    it('of unpublished channels are never used again after they have expired', async () => {
       const { here, there } = cluster;
       const short = { ...LASTING, positionTtl: 100 };
       const since = await there.broker.subscribe(CHANNEL, short);
@@ -78,7 +78,7 @@ export function describePositions(cluster: Cluster): void {
       expect(await there.broker.history(CHANNEL, { since, limit: 10 })).toMatchObject({ complete: false });
     });
 
-    it('count on where no history is kept', async () => {
+    it('continue if no history is kept', async () => {
       const { here, there } = cluster;
       await there.broker.subscribe(CHANNEL, { ...LASTING, historySize: 0 });
       const position = await here.publishMany(CHANNEL, 3, { historySize: 0 });
@@ -88,6 +88,26 @@ export function describePositions(cluster: Cluster): void {
         publications: [],
         complete: true,
       });
+    });
+
+    it('outlive the last pod', async ({ skip }) => {
+      const { here, there } = cluster;
+      skip(!here.broker.capabilities.durablePositions, 'positions of this broker end with the last pod');
+      const position = await here.publishMany(CHANNEL, 2);
+      await Promise.all([here.close(), there.close()]);
+      const later = await cluster.startPod();
+      expect(await later.broker.subscribe(CHANNEL, LASTING)).toEqual(position);
+    });
+
+    it('of publications from before its start can be resumed on a new pod', async ({ skip }) => {
+      const { here } = cluster;
+      skip(!here.broker.capabilities.sharedHistory, 'histories of this broker begin with the pod');
+      const { epoch, offset } = await here.publishMany(CHANNEL, 3);
+      const later = await cluster.startPod();
+      const since = { epoch, offset: offset - 2 };
+      const { publications, complete } = await later.broker.history(CHANNEL, { since, limit: 10 });
+      expect(complete).toBe(true);
+      expect(publications.map(({ payload }) => payload)).toEqual(['2', '3']);
     });
   });
 }

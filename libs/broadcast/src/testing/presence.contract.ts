@@ -14,7 +14,7 @@ export function describePresence(cluster: Cluster): void {
       await cluster.there.broker.subscribe(CHANNEL, LASTING);
     });
 
-    it('tells every pod that subscribed who joins and leaves', async () => {
+    it('reports joins and leaves to every subscribed pod', async () => {
       const { here, there } = cluster;
       await here.broker.subscribe(CHANNEL, LASTING);
       await here.broker.join(CHANNEL, ANN, 'h1');
@@ -31,7 +31,7 @@ export function describePresence(cluster: Cluster): void {
       }
     });
 
-    it('tells nothing of channels that the pod has not subscribed to', async () => {
+    it('reports nothing of channels that the pod has not subscribed to', async () => {
       const { here, there } = cluster;
       await here.broker.join('room:2', ANN, 'h1');
       await here.broker.join(CHANNEL, BOB, 'h1');
@@ -44,7 +44,7 @@ export function describePresence(cluster: Cluster): void {
       expect(there.presence[1]).toBe(`room:2 - ann ${ANN.details}`);
     });
 
-    it('lists members in the order in which they joined, at most as many as asked for, and counts all', async () => {
+    it('lists members in the order of joining, up to the limit, and counts all', async () => {
       const { here, there } = cluster;
       await here.broker.join(CHANNEL, CID, 'h1');
       await there.broker.join(CHANNEL, ANN, 'h2');
@@ -57,7 +57,7 @@ export function describePresence(cluster: Cluster): void {
       }
     });
 
-    it('lists as many members as fit into so many bytes, and counts all', async () => {
+    it('lists as many members as fit into the limit of bytes, and counts all', async () => {
       const { here, there } = cluster;
       for (const member of [CID, ANN, BOB]) await here.broker.join(CHANNEL, member, 'h1');
       const size = Buffer.byteLength(JSON.stringify(CID));
@@ -72,7 +72,7 @@ export function describePresence(cluster: Cluster): void {
       expect(await listed(size - 1)).toEqual([]);
     });
 
-    it('hands a client over without a word, and its former holder cannot take it out', async () => {
+    it('changes the holder of a client without an announcement, and the earlier holder cannot remove it', async () => {
       const { here, there } = cluster;
       await here.broker.join(CHANNEL, ANN, 'h1');
       await here.broker.join(CHANNEL, BOB, 'h3');
@@ -90,7 +90,7 @@ export function describePresence(cluster: Cluster): void {
       );
     });
 
-    it('answers what a join or a leave changed, and how many are there then', async () => {
+    it('returns what a join or a leave changed, and the number of members', async () => {
       const { here, there } = cluster;
       const answers = [
         await here.broker.join(CHANNEL, ANN, 'h1'),
@@ -114,11 +114,11 @@ export function describePresence(cluster: Cluster): void {
         'false 1',
         'true 0',
       ]);
-      // Whoever was answered is not told again.
-      for (const { belated } of [here, there]) expect(belated).toEqual([]);
+      // Late events only report changes that no call has returned.
+      for (const { late } of [here, there]) expect(late).toEqual([]);
     });
 
-    it('announces new details as a join, also by another holder', async () => {
+    it('announces new details as a join, even from another holder', async () => {
       const { here, there } = cluster;
       await here.broker.join(CHANNEL, ANN, 'h1');
       await here.broker.join(CHANNEL, ANN, 'h1');
@@ -137,7 +137,7 @@ export function describePresence(cluster: Cluster): void {
       );
     });
 
-    it('lets a client leave only what it is in', async () => {
+    it('lets a client leave only once', async () => {
       const { here, there } = cluster;
       await here.broker.leave(CHANNEL, 'ann', 'h1');
       await here.broker.join(CHANNEL, BOB, 'h1');

@@ -7,7 +7,7 @@ const CHANNEL = 'news:today';
 
 export function describePublications(cluster: Cluster): void {
   describe('publications', () => {
-    it('have offsets from 1 by 1, in one epoch of 1 to 64 characters', async () => {
+    it('have consecutive offsets from 1, in an epoch of 1 to 64 characters', async () => {
       const { here, there } = cluster;
       const results = [
         await here.publish(CHANNEL, 'a'),
@@ -20,13 +20,13 @@ export function describePublications(cluster: Cluster): void {
       expect(results.every(({ duplicate }) => !duplicate)).toBe(true);
     });
 
-    it('count in each channel by themselves', async () => {
+    it('have offsets per channel', async () => {
       const { here } = cluster;
       await here.publishMany(CHANNEL, 3);
       expect(await here.publish('news:tomorrow', 'a')).toMatchObject({ offset: 1 });
     });
 
-    it('reach every pod that subscribed, in order and once, however many pods publish at a time', async () => {
+    it('reach every subscribed pod in order and once, even if several pods publish at the same time', async () => {
       const { here, there } = cluster;
       await Promise.all([here.broker.subscribe(CHANNEL, LASTING), there.broker.subscribe(CHANNEL, LASTING)]);
       const payloads = Array.from({ length: 200 }, (_, index) => `payload ${index}`);
@@ -44,12 +44,12 @@ export function describePublications(cluster: Cluster): void {
       }
     });
 
-    it('begin right after the position of the subscription, also while others publish', async () => {
+    it('begin right after the position of the subscription, even while others publish', async () => {
       const { here, there } = cluster;
       const publisher = (async () => {
         while (here.delivered(CHANNEL).length <= 10) {
           await there.publish(CHANNEL, 'x');
-          // Promises of a broker in memory settle without ever giving way to timers.
+          // The promises of a broker in memory settle without giving timers a turn.
           await setImmediate();
         }
       })();
@@ -88,7 +88,7 @@ export function describePublications(cluster: Cluster): void {
       expect(here.delivered(CHANNEL)).toHaveLength(1);
     });
 
-    it('come once to who subscribes twice, and the second time tells the present position', async () => {
+    it('arrive once if a pod subscribes twice, and the second time returns the current position', async () => {
       const { here } = cluster;
       const position = await here.broker.subscribe(CHANNEL, LASTING);
       expect(position.offset).toBe(0);
@@ -122,7 +122,7 @@ export function describePublications(cluster: Cluster): void {
       expect(publications[0]?.payload).toBe(payload);
     });
 
-    it("carry the broker's time, which never goes back", async () => {
+    it("have the broker's time, which never goes back", async () => {
       const { here, there } = cluster;
       const before = here.broker.now();
       for (const pod of [here, there, here, there]) await pod.publish(CHANNEL, 'x');

@@ -1,17 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BrokerUnavailableError, BrokerUnknownError, CALL_LIMIT, LIFECYCLE_LIMIT, type Broker } from '../broker.js';
+import { CALL_LIMIT, LIFECYCLE_LIMIT, type Broker } from '../broker.js';
+import { BrokerUnavailableError, BrokerUnknownError } from '../errors.js';
 import { CALLS, READING } from './calls.js';
 import type { BrokerServer } from './describe-broker.js';
 import { LASTING, Pod } from './pod.js';
 
-/** A server that can be made to answer late, or not at all. */
+/** A server that can be made to answer late or not at all. */
 export interface StallingServer extends BrokerServer {
-  /** Each names what it does; there is none for a broker that waits for nobody. */
+  /** By a description of the fault. */
   readonly stalls: Readonly<Record<string, () => void>>;
 }
 
-/** ms by which timers of a busy process may go off in another order. */
+/** ms by which timers of a busy process may fire in another order. */
 const SLACK = 400;
 
 /** ms between rounds: later calls wait behind earlier ones. */
@@ -19,7 +20,7 @@ const SPACING = 400;
 const ROUNDS = 3;
 
 /**
- * Defines the tests that every call settles in time, to be called in a `*.spec.ts` of each broker.
+ * Defines the tests that every call settles in time; each broker calls it in a `*.spec.ts`.
  *
  * @param open called for each test.
  * @param stalls the names of {@link StallingServer.stalls}.
@@ -63,7 +64,7 @@ export function describeSettling(name: string, stalls: readonly string[], open: 
   });
 }
 
-/** Against a timer in the same process: a machine that stands still makes both late. */
+/** Compares with a timer in the same process: a machine that stalls delays both. */
 async function check(method: keyof Broker, call: Promise<unknown>): Promise<void> {
   const timer = new AbortController();
   const outcome = await Promise.race([

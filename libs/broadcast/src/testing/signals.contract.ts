@@ -4,7 +4,7 @@ import { until } from './pod.js';
 
 export function describeSignals(cluster: Cluster): void {
   describe('signals', () => {
-    it('reach every pod, the sender included, in order and unchanged', async () => {
+    it('reach every pod, including the sender, in order and unchanged', async () => {
       const { here, there } = cluster;
       await here.broker.signal('{"kick":"ann"}');
       await here.broker.signal('Grüße 👋\n');

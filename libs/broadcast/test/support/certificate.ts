@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A certificate that signs itself, for {@link Certificate.host} and nobody else. */
+/** A self-signed certificate for {@link Certificate.host}. */
 export class Certificate {
   readonly host = 'redis.example';
 

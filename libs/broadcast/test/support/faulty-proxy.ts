@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** Stands between a broker and its server, and changes what the server says. */
+/** A proxy between a broker and its server that changes the server's data. */
 export class FaultyProxy {
-  /** ms by which each answer comes later. */
+  /** ms by which each answer is delayed. */
   delay = 0;
-  /** What becomes of each piece that the server sends. */
+  /** Changes each chunk that the server sends. */
   transform: (data: Buffer) => Buffer = (data) => data;
   readonly #clients = new Set<Socket>();
   readonly #server: Server;
@@ -39,7 +39,7 @@ export class FaultyProxy {
     return `redis://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Sends this to the broker, on all connections, as if the server had. */
+  /** Sends data to the broker on all connections, as if it came from the server. */
   inject(data: string | Buffer): void {
     for (const client of this.#clients) client.write(data);
   }

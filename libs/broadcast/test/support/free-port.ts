@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** Below those that the system gives to outgoing connections, so that a server that was killed gets its own again. */
+/** Below the ports of outgoing connections, so that a killed server gets its own port again. */
 const FIRST_PORT = 10_000;
 const PORTS = 12_000;
 /** A cluster node listens on a second port. */
 const BUS_DISTANCE = 10_000;
 
-/** A port that nobody listens on, for a server that has to come back on the same one. */
+/** A free port, for a server that has to restart on the same one. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = FIRST_PORT + Math.floor(Math.random() * PORTS);

@@ -1,9 +1,13 @@
-import { BrokerUnavailableError, BrokerUnknownError } from '../../src/broker.js';
-import { Holdings, type Held, type HoldingsStore, type PutBack } from '../../src/redis/holdings.js';
-import type { PodIndexKind } from '../../src/redis/names.js';
-import { PodIndex, type IndexStore } from '../../src/redis/pod-index.js';
-import { LEASE, PodLease, type Heartbeat, type LeaseStore } from '../../src/redis/pod-lease.js';
-import { Upkeep, type SweepStore } from '../../src/redis/upkeep.js';
+import { BrokerUnavailableError, BrokerUnknownError } from '../../src/errors.js';
+import {
+  LeasedEntries,
+  type LeasedEntry,
+  type LeasedEntryStore,
+  type Restored,
+} from '../../src/membership/leased-entries.js';
+import { PodIndex, type IndexStore, type PodIndexKind } from '../../src/membership/pod-index.js';
+import { LEASE, PodLease, type Heartbeat, type LeaseStore } from '../../src/membership/pod-lease.js';
+import { Upkeep, type SweepStore } from '../../src/membership/upkeep.js';
 
 const CLAIM = 10_000;
 const PAGE = 50;
@@ -14,20 +18,20 @@ interface Pod {
   birth: string;
 }
 
-/** A server in memory that takes its time, by the fake clock; and fails when it is told to. */
+/** A server in memory with configurable latency, by the fake clock, and failures. */
 export class MembershipServer {
-  /** ms that each call takes, but for heartbeats. */
+  /** ms that each call takes, except heartbeats. */
   latency = 0;
   heartbeatLatency = 0;
   isAway = false;
-  /** Groups whose every call fails. */
+  /** Groups for which every call fails. */
   readonly dead = new Set<string>();
   readonly pods = new Map<string, Pod>();
   readonly claims = new Map<string, { by: string; until: number }>();
-  /** From group to client to the pod that holds it. */
+  /** From group to client to its pod. */
   readonly groups = new Map<string, Map<string, string>>();
   readonly index = new Map<string, Set<string>>();
-  /** Clients that were put back, removed, swept: in order. */
+  /** Clients that were restored, removed and swept, in order. */
   readonly puts: string[] = [];
   readonly removals: string[] = [];
   readonly swept: string[] = [];
@@ -42,7 +46,7 @@ export class MembershipServer {
     for (const map of [this.pods, this.claims, this.groups, this.index]) map.clear();
   }
 
-  /** @throws BrokerUnavailableError before anything is done; BrokerUnknownError if only the answer is lost. */
+  /** @throws BrokerUnavailableError before anything is done. */
   async call<T>(latency: number, group: string | undefined, work: () => T): Promise<T> {
     this.#atATime += 1;
     this.mostAtATime = Math.max(this.mostAtATime, this.#atATime);
@@ -80,14 +84,14 @@ export class MembershipServer {
   }
 }
 
-/** One pod's membership on such a server: what RedisBroker is made of, less Redis. */
-export class MembershipPod implements LeaseStore, IndexStore, SweepStore, HoldingsStore<Held> {
+/** The membership of one pod on this server: the same parts as in RedisBroker, without Redis. */
+export class MembershipPod implements LeaseStore, IndexStore, SweepStore, LeasedEntryStore<LeasedEntry> {
   readonly index = new PodIndex(this);
-  readonly rooms = new Holdings<Held>('rooms', this, this.index);
+  readonly rooms = new LeasedEntries<LeasedEntry>('presence', this, this.index);
   readonly lease: PodLease;
   readonly upkeep: Upkeep;
   restored = 0;
-  /** Answers of heartbeats that are lost on their way. */
+  /** How many answers of heartbeats get lost. */
   lostAnswers = 0;
 
   constructor(
@@ -98,14 +102,14 @@ export class MembershipPod implements LeaseStore, IndexStore, SweepStore, Holdin
       pod: name,
       store: this,
       index: this.index,
-      holdings: [this.rooms],
+      entries: [this.rooms],
       onRestored: () => {
         this.restored += 1;
       },
     });
     this.lease = new PodLease(this, {
       onForgotten: () => {},
-      onLost: (isFirst) => this.upkeep.lost(isFirst),
+      onLost: (isFirst) => this.upkeep.restoreAll(isFirst),
       onDead: (pods) => this.upkeep.sweep(pods),
     });
   }
@@ -121,13 +125,13 @@ export class MembershipPod implements LeaseStore, IndexStore, SweepStore, Holdin
 
   async join(room: string, client: string, holder = 'h'): Promise<void> {
     const entry = { holder };
-    this.rooms.hold(room, client, entry);
+    this.rooms.add(room, client, entry);
     try {
       await this.rooms.write(room, client, entry, async () =>
         this.server.call(this.server.latency, room, () => this.server.clients(room).set(client, this.name)),
       );
     } catch (error) {
-      if (error instanceof BrokerUnavailableError) this.rooms.restoreFormer(room, client, entry);
+      if (error instanceof BrokerUnavailableError) this.rooms.rollBack(room, client, entry);
       throw error;
     }
   }
@@ -153,7 +157,7 @@ export class MembershipPod implements LeaseStore, IndexStore, SweepStore, Holdin
         lease.birth = '';
         dead.push(pod);
       }
-      return { birth, contested: server.isClaimed(name), dead };
+      return { birth, isContested: server.isClaimed(name), dead };
     });
     if (this.lostAnswers === 0) return heartbeat;
     this.lostAnswers -= 1;
@@ -171,13 +175,13 @@ export class MembershipPod implements LeaseStore, IndexStore, SweepStore, Holdin
     });
   }
 
-  async strike(dead: string, kind: PodIndexKind, groups: readonly string[]): Promise<void> {
+  async removeSwept(dead: string, kind: PodIndexKind, groups: readonly string[]): Promise<void> {
     await this.server.call(this.server.latency, undefined, () => {
       for (const group of groups) this.server.names(dead, kind).delete(group);
     });
   }
 
-  async bury(dead: string): Promise<void> {
+  async forget(dead: string): Promise<void> {
     await this.server.call(this.server.latency, undefined, () => {
       this.server.claims.delete(dead);
       if ((this.server.pods.get(dead)?.ends ?? 0) <= Date.now()) this.server.pods.delete(dead);
@@ -203,7 +207,7 @@ export class MembershipPod implements LeaseStore, IndexStore, SweepStore, Holdin
     this.server.names(this.name, kind).clear();
   }
 
-  async putBack(group: string, entries: readonly (readonly [string, Held])[]): Promise<PutBack> {
+  async restore(group: string, entries: readonly (readonly [string, LeasedEntry])[]): Promise<Restored> {
     return this.server.call(this.server.latency, group, () => {
       for (const [client] of entries) {
         this.server.puts.push(client);

@@ -5,10 +5,12 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { vi } from 'vitest';
+import { eventually } from '../../src/testing/eventually.js';
 import { systemProgram } from '../../../../apps/gateway/test/support/system-package.js';
 import type { Certificate } from './certificate.js';
 import { freePort } from './free-port.js';
+
+export { eventually };
 
 const DEBIAN_PACKAGES = ['redis-server', 'redis-sentinel'];
 
@@ -21,7 +23,7 @@ function isOnPath(program: string): boolean {
   }
 }
 
-/** Resolves when the server takes commands; whether it asks for a password or TLS first is all the same. */
+/** Resolves when the server accepts commands, even if it requires a password or TLS first. */
 async function isUp(port: number): Promise<void> {
   const socket = connect(port, '127.0.0.1');
   try {
@@ -34,15 +36,10 @@ async function isUp(port: number): Promise<void> {
   }
 }
 
-/** Retries until it does not throw. */
-export async function eventually<T>(assertions: () => T | Promise<T>, timeout = 15_000): Promise<T> {
-  return vi.waitFor(assertions, { timeout, interval: 50 });
-}
-
-/** Ends a server when this process is gone without having done so: then the end of its input comes. */
+/** Kills a server if this process ends without doing so: then its standard input ends. */
 const WATCH = 'read -r _; kill -9 "$1"';
 
-/** What a server, or a sentinel, logs when it listens. */
+/** The log line of a server, or a sentinel, that has started. */
 const STARTED = /Ready to accept connections|\+monitor master/g;
 
 const MAX_ATTEMPTS = 5;
@@ -62,7 +59,7 @@ export class RedisServer {
     private readonly configuration: string,
   ) {}
 
-  /** @param certificate with which it is reached by TLS on another port, and reaches others so. */
+  /** @param certificate for TLS on another port, and for connections to other servers. */
   static async start(
     lines: readonly string[] = [],
     program = 'redis-server',
@@ -107,7 +104,7 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** Where others are told to reach it. */
+  /** The port that other servers use. */
   get servicePort(): number {
     return this.tlsPort ?? this.port;
   }
@@ -118,7 +115,7 @@ export class RedisServer {
     return pid;
   }
 
-  /** A plain connection for what the test does to the server. */
+  /** A plain connection for the test itself. */
   get admin(): Redis {
     this.#admin ??= this.connect();
     return this.#admin;
@@ -135,19 +132,19 @@ export class RedisServer {
     return client;
   }
 
-  /** Starts the process, also again. */
+  /** Starts the process, or restarts it. */
   async run(): Promise<void> {
     const started = spawn(this.program, [this.configuration], { stdio: 'ignore' });
     this.#process = started;
     await once(started, 'spawn');
-    // Detached: what ends this process may be meant for its whole group.
+    // Detached: a signal that ends this process may be sent to its whole group.
     this.#watcher = spawn('sh', ['-c', WATCH, 'watch', `${started.pid}`], {
       stdio: ['pipe', 'ignore', 'ignore'],
       detached: true,
     });
     this.#runs += 1;
     await eventually(async () => isUp(this.port));
-    // Whoever answers may be another server that was faster to take the port.
+    // Another server may have taken the port.
     await eventually(async () => {
       const log = await readFile(join(this.directory, 'log'), 'utf8');
       if ((log.match(STARTED) ?? []).length < this.#runs) throw new Error('not started');
@@ -166,14 +163,14 @@ export class RedisServer {
     return Number(await this.infoText(section, field));
   }
 
-  /** The ports that connections of a name came in on. */
+  /** The local ports of connections with this name. */
   async clientPorts(name: string): Promise<number[]> {
     const list = String(await this.admin.call('client', 'list'));
     const lines = list.split('\n').filter((line) => line.includes(` name=${name} `));
     return lines.map((line) => Number(/ laddr=\S+:(\d+)/.exec(line)?.[1]));
   }
 
-  /** As Linux knows it: `T` where the process is stopped. */
+  /** The state in /proc: `T` if the process is stopped. */
   async processState(): Promise<string> {
     const status = await readFile(`/proc/${this.pid}/status`, 'utf8');
     return /^State:\s+(\w)/m.exec(status)?.[1] ?? '';
@@ -183,7 +180,7 @@ export class RedisServer {
     process.kill(this.pid, signal);
   }
 
-  /** kill −9, unless told otherwise. */
+  /** Sends SIGKILL by default. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const running = this.#process;
     this.#process = undefined;
@@ -191,7 +188,7 @@ export class RedisServer {
     if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
     const ended = once(running, 'exit');
     running.kill(signal);
-    // One that was stopped takes no other signal than this.
+    // A stopped process has to continue first.
     if (signal === 'SIGKILL') running.kill('SIGCONT');
     await ended;
   }
@@ -203,14 +200,14 @@ export class RedisServer {
   }
 }
 
-/** What a test runs its brokers on. */
+/** The servers of a test. */
 export interface RedisSetUp {
   /** For `createBroker`. */
   url(parameters?: Readonly<Record<string, string>>): string;
   close(): Promise<void>;
 }
 
-/** Of Sentinel as well: `tls-replication` is for all that a server opens itself, but the bus of a cluster. */
+/** For Sentinel as well: `tls-replication` is for all outgoing connections except the bus of a cluster. */
 function tlsLines({ cert, key }: Certificate): string[] {
   const files = [`tls-cert-file ${cert}`, `tls-key-file ${key}`, `tls-ca-cert-file ${cert}`];
   return [...files, 'tls-auth-clients no', 'tls-replication yes'];
@@ -286,7 +283,7 @@ export class SentinelSetUp implements RedisSetUp {
     return `${schemeOf(this.sentinels)}+sentinel://${hostsOf(this.sentinels)}/main${query(parameters)}`;
   }
 
-  /** Which server the sentinels call the primary. */
+  /** The primary, according to the sentinels. */
   async primary(): Promise<RedisServer> {
     return eventually(async () => {
       const answers = await Promise.all(
@@ -299,7 +296,7 @@ export class SentinelSetUp implements RedisSetUp {
     });
   }
 
-  /** What an operator does after a change by hand: tells the sentinels which server is the primary. */
+  /** Configures the primary in the sentinels, as an operator does after a manual change. */
   async monitor({ port }: RedisServer): Promise<void> {
     for (const { admin } of this.sentinels) {
       await admin.call('sentinel', 'remove', 'main');
@@ -370,7 +367,7 @@ export class ClusterSetUp implements RedisSetUp {
     }, 25_000);
   }
 
-  /** The primary and the replica that serve a slot now, as all nodes agree. */
+  /** The primary and the replica that serve a slot now. */
   async shardOf(slot: number): Promise<{ primary: RedisServer; replica: RedisServer }> {
     return eventually(async () => {
       const [asked] = this.servers;
@@ -379,12 +376,12 @@ export class ClusterSetUp implements RedisSetUp {
       const [primary, replica] = (range?.slice(2) as [string, number][] | undefined)?.map(([, port]) =>
         this.servers.find((server) => server.port === port),
       ) ?? [undefined, undefined];
-      if (primary === undefined || replica === undefined) throw new Error('nobody serves it');
+      if (primary === undefined || replica === undefined) throw new Error('the slot is not served');
       return { primary, replica };
     });
   }
 
-  /** The primary that serves a slot by the word of any other server than this one. */
+  /** The primary that serves a slot, according to a server other than this one. */
   async primaryOf(slot: number, except: RedisServer): Promise<RedisServer | undefined> {
     const asked = this.servers.find((server) => server !== except);
     const ranges = (await asked?.admin.call('cluster', 'slots')) as [number, number, [string, number]][];
@@ -409,7 +406,7 @@ export class ClusterSetUp implements RedisSetUp {
     await pause();
     for (const { admin } of [to, from]) await admin.call('cluster', 'setslot', slot, 'node', target);
     for (const { admin } of this.servers) {
-      // Replicas refuse; they hear of it from the others.
+      // Replicas refuse it; the other nodes inform them.
       await admin.call('cluster', 'setslot', slot, 'node', target).catch(() => undefined);
     }
   }

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** What the server sends of a publication begins so, in RESP3. */
+/** The beginning of a published message in RESP3. */
 const MESSAGE = '>3\r\n$7\r\nmessage\r\n';
 
-/** Stands between a broker and its server, and can drop what passes without closing anything, as a broken network does. */
+/** A proxy between a broker and its server that can drop data without closing connections, as a broken network does. */
 export class SilentProxy {
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
@@ -30,20 +30,19 @@ export class SilentProxy {
     return `redis://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** From here on nothing comes through, in either direction; connections are still accepted. */
+  /** From now on drops all data in both directions; connections are still accepted. */
   silence(): void {
     this.#silent = true;
   }
 
   /**
-   * On the connections that are open now no published message comes through any more, as if the server had forgotten their
-   * subscriptions; all else does.
+   * Drops published messages on the connections that are open now, as if the server had forgotten their subscriptions.
    */
   mute(): void {
     this.#muted = new Set(this.#sockets);
   }
 
-  /** New connections work again; what was sent on the old ones is lost. */
+  /** New connections work again; data of the old ones is lost. */
   restore(): void {
     this.#silent = false;
     for (const socket of this.#sockets) socket.destroy();

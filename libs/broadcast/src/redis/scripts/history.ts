@@ -2,9 +2,9 @@ import { Script } from './script.js';
 import { STREAM } from './stream.js';
 
 /**
- * KEYS: meta, log. ARGV: the next epoch; since's epoch and offset, or two empty texts; limit; 1 for newest first; bytes of
- * payloads, or an empty text. Answers the position, the first offset that is kept, and the page of entries. If bytes are
- * limited, only so many entries are read at a time as fit in any case, and else a few: what does not fit is not read either.
+ * KEYS: meta, log. ARGV: the next epoch; epoch and offset of `since`, or two empty texts; limit; 1 for newest first; bytes of
+ * payloads, or an empty text. Returns the position, the first offset that is kept, and a page of entries. If bytes are limited,
+ * it reads as many entries at a time as fit in any case, or a few: entries that do not fit are not read.
  */
 export const HISTORY = new Script(
   STREAM,

@@ -1,20 +1,22 @@
+import { ATTACH, DETACH } from './attach.js';
 import { HISTORY } from './history.js';
-import { ALIVE, BURY, CLAIM, HEARTBEAT } from './pods.js';
-import { EVICT, JOIN, LEAVE, MEMBERS, REJOIN, SWEEP_ROOM } from './presence.js';
+import { ALIVE, CLAIM, FORGET, HEARTBEAT } from './pods.js';
+import { EVICT, JOIN, LEAVE, MEMBERS, REJOIN, SWEEP_MEMBERS } from './presence.js';
 import { PROBE } from './probe.js';
 import { PUBLISH } from './publish.js';
 import { CONNECTIONS, REGISTER, REMOVE, REREGISTER, SWEEP_USER, UNREGISTER } from './registry.js';
 import type { Script } from './script.js';
-import { RELEASE, TOUCH } from './touch.js';
 
 export type { Script } from './script.js';
 
 export const SCRIPTS = {
   ALIVE,
-  BURY,
+  ATTACH,
   CLAIM,
   CONNECTIONS,
+  DETACH,
   EVICT,
+  FORGET,
   HEARTBEAT,
   HISTORY,
   JOIN,
@@ -24,11 +26,9 @@ export const SCRIPTS = {
   PUBLISH,
   REGISTER,
   REJOIN,
-  RELEASE,
   REMOVE,
   REREGISTER,
-  SWEEP_ROOM,
+  SWEEP_MEMBERS,
   SWEEP_USER,
-  TOUCH,
   UNREGISTER,
 } satisfies Record<string, Script>;

@@ -1,13 +1,14 @@
 import { CLOCK, Script } from './script.js';
 
 /**
- * Prolongs a pod's lease. KEYS: pods, a sorted set of pods by when their leases end; births, a hash from pod to the name of its
- * lease; watch, a hash: when the last heartbeat of any pod came, and since when they have come without a break. ARGV: pod; a
- * name for its lease if that begins anew; ms of a lease, and the rest that {@link PodStore} passes.
+ * Renews a pod's lease. KEYS: pods, a sorted set of pods by the end of their leases; births, a hash from pod to the birth of its
+ * lease; watch, a hash: when the last heartbeat of any pod arrived, and since when they have arrived without a break. ARGV: pod;
+ * the birth of its lease if that begins again; ms of a lease; prefix and ms of a claim; ms without heartbeats that count as a
+ * break; ms after the end of a lease for which the pod's keys are safe.
  *
- * A lease that merely ran out goes on: nothing is lost as long as nobody has claimed to sweep up after the pod. Answers its name,
- * whether somebody is sweeping, then the dead pods that this one has claimed to sweep up after. A pod is dead if its lease ran
- * out while the server could be reached all the time: after a break every pod has the time of a lease to come back.
+ * A lease that has only run out continues: nothing is lost until another pod has claimed to sweep this one. Returns the birth,
+ * whether another pod is sweeping this one, then the dead pods that this one has claimed. A pod is dead if its lease has run
+ * out while the server was reachable all the time: after a break every pod has the time of a lease to return.
  */
 export const HEARTBEAT = new Script(
   CLOCK,
@@ -36,15 +37,15 @@ return answer
 `,
 );
 
-/** KEYS: pods. The pods whose leases run. */
+/** KEYS: pods. Returns the pods with a current lease. */
 export const ALIVE = new Script(`
 local time = redis.call('TIME')
 return redis.call('ZRANGEBYSCORE', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000), '+inf')
 `);
 
 /**
- * KEYS: pods. Keeps the claim to sweep up after a pod for another step. Answers 0 if the pod is back or forgotten, and gives the
- * claim up; or if another pod has the claim.
+ * KEYS: pods. Renews the claim to sweep a pod. Returns 0 if another pod has the claim; or if the pod is back or forgotten, and
+ * releases the claim then.
  */
 export const CLAIM = new Script(
   CLOCK,
@@ -62,8 +63,8 @@ return 1
 `,
 );
 
-/** KEYS: pods, births. Forgets a pod that was swept up after, unless it is back, and ends the claim to do so. */
-export const BURY = new Script(
+/** KEYS: pods, births. Releases the claim and forgets the swept pod, unless it is back. */
+export const FORGET = new Script(
   CLOCK,
   `
 local dead, sweeps = unpack(ARGV)

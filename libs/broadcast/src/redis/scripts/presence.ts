@@ -1,25 +1,25 @@
 import { CLOCK, KEPT, Script } from './script.js';
 
 /**
- * Puts a client into a room, or hands it over to another holder. KEYS: members, order, the set of this pod's clients here.
- * `members` is a hash from client to its pod, holder, what is told of it, and since when the holder has it; `order` sorts clients
- * by when they joined. Answers whether it is to be announced.
+ * Adds a client to a channel, or hands it over to another holder. KEYS: members, order, the set of this pod's clients here.
+ * `members` is a hash from client to its pod, its holder, the member as JSON, and since when the holder has it; `order` sorts
+ * clients by when they joined. Returns whether the change has to be announced.
  */
-const SEAT = `
+const ADD = `
 ${KEPT}
 local members, order, own = KEYS[1], KEYS[2], KEYS[3]
 
-local function seat(pod, sets, client, holder, told, since)
-  local formerPod, _, formerTold = kept(redis.call('HGET', members, client))
+local function add(pod, sets, client, holder, member, since)
+  local formerPod, _, formerMember = kept(redis.call('HGET', members, client))
   if formerPod then
     if formerPod ~= pod then redis.call('SREM', sets .. formerPod, client) end
   else
     local last = redis.call('ZREVRANGE', order, 0, 0, 'WITHSCORES')[2]
     redis.call('ZADD', order, (tonumber(last) or 0) + 1, client)
   end
-  redis.call('HSET', members, client, cmsgpack.pack(pod, holder, told, since))
+  redis.call('HSET', members, client, cmsgpack.pack(pod, holder, member, since))
   redis.call('SADD', own, client)
-  return formerTold ~= told
+  return formerMember ~= member
 end
 
 local function prolong(ttl)
@@ -27,37 +27,37 @@ local function prolong(ttl)
 end
 `;
 
-/** KEYS: as of {@link SEAT}. Answers whether it was announced, the count, and since when the holder has it. */
+/** KEYS: as for {@link ADD}. Returns whether it was announced, the number of members, and since when the holder has it. */
 export const JOIN = new Script(
   CLOCK,
-  SEAT,
+  ADD,
   `
-local client, holder, pod, told, sets, ttl, command, wire = unpack(ARGV)
+local client, holder, pod, member, sets, ttl, command, pubSubChannel = unpack(ARGV)
 local since = text(clock())
-local changed = seat(pod, sets, client, holder, told, since)
+local changed = add(pod, sets, client, holder, member, since)
 prolong(ttl)
 if not changed then return {0, redis.call('ZCARD', order), since} end
-redis.call(command, wire, 'j' .. told)
+redis.call(command, pubSubChannel, 'j' .. member)
 return {1, redis.call('ZCARD', order), since}
 `,
 );
 
 /**
- * Brings clients back, except those that a later holder has. KEYS: as of {@link SEAT}. ARGV: pod and the like, then client,
- * holder, what is told of it, and since when the holder has it, in turns. Answers how many were brought back, how many this pod
- * has in the room, and of each that was announced the number of its turn and the count after it.
+ * Restores clients, except those that a later holder has. KEYS: as for {@link ADD}. ARGV: pod, prefix of the pods' sets, ttl,
+ * command, pub/sub channel, then for each: client, holder, member as JSON, and since when the holder has it. Returns how many were
+ * restored, how many this pod has in the channel, and for each that was announced its index and the number of members.
  */
 export const REJOIN = new Script(
-  SEAT,
+  ADD,
   `
-local pod, sets, ttl, command, wire = unpack(ARGV, 1, 5)
+local pod, sets, ttl, command, pubSubChannel = unpack(ARGV, 1, 5)
 local answer = {0, 0}
 for index = 6, #ARGV, 4 do
-  local client, holder, told, since = unpack(ARGV, index, index + 3)
+  local client, holder, member, since = unpack(ARGV, index, index + 3)
   if not isHeldLater(members, client, holder, since) then
     answer[1] = answer[1] + 1
-    if seat(pod, sets, client, holder, told, since) then
-      redis.call(command, wire, 'j' .. told)
+    if add(pod, sets, client, holder, member, since) then
+      redis.call(command, pubSubChannel, 'j' .. member)
       answer[#answer + 1] = (index - 6) / 4
       answer[#answer + 1] = redis.call('ZCARD', order)
     end
@@ -69,59 +69,59 @@ return answer
 `,
 );
 
-/** KEYS: members, order. Answers whether it was announced, and the count. */
+/** KEYS: members, order. Returns whether it was announced, and the number of members. */
 export const LEAVE = new Script(
   KEPT,
   `
-local client, holder, sets, command, wire = unpack(ARGV)
-local pod, of, told = kept(redis.call('HGET', KEYS[1], client))
-if of ~= holder then return {0, redis.call('ZCARD', KEYS[2])} end
+local client, holder, sets, command, pubSubChannel = unpack(ARGV)
+local pod, formerHolder, member = kept(redis.call('HGET', KEYS[1], client))
+if formerHolder ~= holder then return {0, redis.call('ZCARD', KEYS[2])} end
 redis.call('HDEL', KEYS[1], client)
 redis.call('ZREM', KEYS[2], client)
 redis.call('SREM', sets .. pod, client)
-redis.call(command, wire, 'l' .. told)
+redis.call(command, pubSubChannel, 'l' .. member)
 return {1, redis.call('ZCARD', KEYS[2])}
 `,
 );
 
 /**
- * Takes a client out of a room and announces it, if this pod holds it. KEYS: members, order. Adds to the answer the count after
- * it and what was told.
+ * Removes a client from a channel and announces it, if it belongs to this pod. KEYS: members, order. Appends the number of
+ * members and the member as JSON to the answer.
  */
-const TAKE_OUT = `
+const REMOVE_MEMBER = `
 ${KEPT}
-local function takeOut(pod, client, command, wire, answer)
-  local of, _, told = kept(redis.call('HGET', KEYS[1], client))
-  if of ~= pod then return end
+local function removeMember(pod, client, command, pubSubChannel, answer)
+  local owner, _, member = kept(redis.call('HGET', KEYS[1], client))
+  if owner ~= pod then return end
   redis.call('HDEL', KEYS[1], client)
   redis.call('ZREM', KEYS[2], client)
-  redis.call(command, wire, 'l' .. told)
+  redis.call(command, pubSubChannel, 'l' .. member)
   answer[#answer + 1] = redis.call('ZCARD', KEYS[2])
-  answer[#answer + 1] = told
+  answer[#answer + 1] = member
 end
 `;
 
 /**
- * Takes clients out whom their pod does not hold any more. KEYS: members, order, the set of that pod's clients here. ARGV: pod,
- * command, wire, and the clients. Answers of each that left the count after it and what was told.
+ * Removes clients that their pod does not have any more. KEYS: members, order, the set of that pod's clients here. ARGV: pod,
+ * command, pub/sub channel, and the clients. Returns for each that left the number of members and the member as JSON.
  */
 export const EVICT = new Script(
-  TAKE_OUT,
+  REMOVE_MEMBER,
   `
-local pod, command, wire = unpack(ARGV, 1, 3)
+local pod, command, pubSubChannel = unpack(ARGV, 1, 3)
 local answer = {}
 for index = 4, #ARGV do
   local client = ARGV[index]
   redis.call('SREM', KEYS[3], client)
-  takeOut(pod, client, command, wire, answer)
+  removeMember(pod, client, command, pubSubChannel, answer)
 end
 return answer
 `,
 );
 
 /**
- * KEYS: members, order. ARGV: limit, and how many bytes the answer may hold. Answers the count, and what is told of the
- * first ones: an empty text for one that cannot be read.
+ * KEYS: members, order. ARGV: limit, and how many bytes the answer may have. Returns the number of members, and the first ones as
+ * JSON: an empty text for a member that cannot be read.
  */
 export const MEMBERS = new Script(
   KEPT,
@@ -133,10 +133,10 @@ if limit > 0 then
   for _, client in ipairs(clients) do
     local member = redis.call('HGET', KEYS[1], client)
     if member then
-      local _, _, told = kept(member)
-      room = room - #(told or '')
+      local _, _, json = kept(member)
+      room = room - #(json or '')
       if room < 0 then break end
-      answer[#answer + 1] = told or ''
+      answer[#answer + 1] = json or ''
     end
   end
 end
@@ -145,17 +145,17 @@ return answer
 );
 
 /**
- * Takes members of a dead pod out. KEYS: members, order, the set of that pod's clients here. A client is popped by one
- * sweeper only, so that it leaves once. Answers how many were popped, and of each that left the count after it and what was told.
+ * Removes members of a dead pod. KEYS: members, order, the set of that pod's clients here. Only one sweeper pops a client, so that
+ * it leaves once. Returns how many were popped, and for each that left the number of members and the member as JSON.
  */
-export const SWEEP_ROOM = new Script(
-  TAKE_OUT,
+export const SWEEP_MEMBERS = new Script(
+  REMOVE_MEMBER,
   `
-local dead, count, command, wire = unpack(ARGV)
+local dead, count, command, pubSubChannel = unpack(ARGV)
 local clients = redis.call('SPOP', KEYS[3], count)
 local answer = {#clients}
 for _, client in ipairs(clients) do
-  takeOut(dead, client, command, wire, answer)
+  removeMember(dead, client, command, pubSubChannel, answer)
 end
 return answer
 `,

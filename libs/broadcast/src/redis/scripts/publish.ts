@@ -2,13 +2,13 @@ import { Script } from './script.js';
 import { STREAM } from './stream.js';
 
 /**
- * KEYS: meta, log, optionally the idempotency key. Answers `stored` or `duplicate` with the position, or `conflict`.
- * A duplicate writes its key again, so that waiting for replicas means something for it as well.
+ * KEYS: meta, log, optionally the idempotency key. Returns `stored` or `duplicate` with the position, or `conflict`. A duplicate
+ * writes its key again, so that WAIT has something to confirm for it as well.
  */
 export const PUBLISH = new Script(
   STREAM,
   `
-local epoch, command, wire, payload = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local epoch, command, pubSubChannel, payload = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local size, historyTtl, positionTtl = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local fingerprint, window = ARGV[8], ARGV[9]
 
@@ -36,7 +36,7 @@ else
   local added = redis.pcall('XADD', log, offset .. '-' .. at, 'p', payload)
   local failure = type(added) == 'table' and added.err
   if failure and string.find(failure, 'equal or smaller', 1, true) then
-    -- Somebody else added an entry with a later id: what was before cannot be known any more.
+    -- Someone else has added an entry with a later id: what was there before is unknown.
     begin(stream, epoch)
     stream.o, offset = 1, '1'
     redis.call('XADD', log, offset .. '-' .. at, 'p', payload)
@@ -54,7 +54,7 @@ end
 stream.t, stream.b = historyTtl, math.max(stream.b, #payload)
 save(stream, ttl)
 if KEYS[3] then redis.call('SET', KEYS[3], stream.e .. ' ' .. offset .. ' ' .. fingerprint, 'PX', window) end
-redis.call(command, wire, 'p' .. stream.e .. ' ' .. offset .. ' ' .. at .. ' ' .. payload)
+redis.call(command, pubSubChannel, 'p' .. stream.e .. ' ' .. offset .. ' ' .. at .. ' ' .. payload)
 return {'stored', stream.e, offset}
 `,
 );

@@ -1,23 +1,23 @@
 import { CLOCK, KEPT, Script } from './script.js';
 
 /**
- * KEYS: the user's connections, a hash from client to pod, holder, what is kept of it, and since when the holder has it. Answers
+ * KEYS: the user's connections, a hash from client to pod, holder, connection as JSON, and since when the holder has it. Returns
  * since when the holder has it.
  */
 export const REGISTER = new Script(
   CLOCK,
   `
-local client, pod, holder, told, ttl = unpack(ARGV)
+local client, pod, holder, connection, ttl = unpack(ARGV)
 local since = text(clock())
-redis.call('HSET', KEYS[1], client, cmsgpack.pack(pod, holder, told, since))
+redis.call('HSET', KEYS[1], client, cmsgpack.pack(pod, holder, connection, since))
 redis.call('PEXPIRE', KEYS[1], ttl)
 return since
 `,
 );
 
 /**
- * Brings clients back, except those that a later holder has. KEYS: as of {@link REGISTER}. ARGV: pod, ttl, then client, holder,
- * what is kept, and since when the holder has it, in turns. Answers how many were brought back, and how many the user has.
+ * Restores clients, except those that a later holder has. KEYS: as for {@link REGISTER}. ARGV: pod, ttl, then for each: client,
+ * holder, connection as JSON, and since when the holder has it. Returns how many were restored, and how many the user has.
  */
 export const REREGISTER = new Script(
   KEPT,
@@ -25,9 +25,9 @@ export const REREGISTER = new Script(
 local pod, ttl = ARGV[1], ARGV[2]
 local own = 0
 for index = 3, #ARGV, 4 do
-  local client, holder, told, since = unpack(ARGV, index, index + 3)
+  local client, holder, connection, since = unpack(ARGV, index, index + 3)
   if not isHeldLater(KEYS[1], client, holder, since) then
-    redis.call('HSET', KEYS[1], client, cmsgpack.pack(pod, holder, told, since))
+    redis.call('HSET', KEYS[1], client, cmsgpack.pack(pod, holder, connection, since))
     own = own + 1
   end
 end
@@ -46,7 +46,7 @@ return redis.call('HDEL', KEYS[1], ARGV[1])
 `,
 );
 
-/** KEYS: the user's connections. ARGV: pod, and clients. Forgets those that their pod does not hold any more. */
+/** KEYS: the user's connections. ARGV: pod, and clients. Removes those that their pod does not have any more. */
 export const REMOVE = new Script(
   KEPT,
   `
@@ -57,21 +57,21 @@ return 1
 `,
 );
 
-/** KEYS: the user's connections. Answers pod and what is kept, in turns: empty texts of one that cannot be read. */
+/** KEYS: the user's connections. Returns alternately pod and connection as JSON: empty texts if they cannot be read. */
 export const CONNECTIONS = new Script(
   KEPT,
   `
 local answer = {}
 for _, entry in ipairs(redis.call('HVALS', KEYS[1])) do
-  local pod, _, told = kept(entry)
+  local pod, _, connection = kept(entry)
   answer[#answer + 1] = pod or ''
-  answer[#answer + 1] = told or ''
+  answer[#answer + 1] = connection or ''
 end
 return answer
 `,
 );
 
-/** KEYS: the user's connections. Forgets those of a pod. */
+/** KEYS: the user's connections. Removes those of a pod. */
 export const SWEEP_USER = new Script(
   KEPT,
   `

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /**
- * The server's clock, in ms since the Unix epoch, and how whole numbers are written as text: Lua would round them beyond 14
- * digits.
+ * The server's clock, in ms since the Unix epoch; and whole numbers as text, because Lua would round them beyond 14 digits.
  */
 export const CLOCK = `
 local function text(number) return string.format('%d', number) end
@@ -14,28 +13,28 @@ end
 `;
 
 /**
- * What a hash keeps of a client: its pod, its holder, what is told of it, and since when the holder has it. Nothing is
- * returned for what no script of ours has written: it counts as absent, and costs nobody else's answer.
+ * What a hash stores of a client: its pod, its holder, JSON, and since when the holder has it. Returns nothing for a value that
+ * no script of ours has written: it counts as absent, and the rest of the answer is not affected.
  */
 export const KEPT = `
 local function kept(entry)
   if not entry then return nil end
-  local isPacked, pod, holder, told, since = pcall(cmsgpack.unpack, entry)
-  if not isPacked or type(pod) ~= 'string' or type(holder) ~= 'string' or type(told) ~= 'string' then return nil end
+  local isPacked, pod, holder, json, since = pcall(cmsgpack.unpack, entry)
+  if not isPacked or type(pod) ~= 'string' or type(holder) ~= 'string' or type(json) ~= 'string' then return nil end
   if not tonumber(since) then return nil end
-  return pod, holder, told, since
+  return pod, holder, json, since
 end
 
--- Whether another holder has had the client since then or later.
+-- Whether another holder took the client over at that time or later.
 local function isHeldLater(key, client, holder, since)
   local _, former, _, formerSince = kept(redis.call('HGET', key, client))
   return former and former ~= holder and tonumber(formerSince) >= tonumber(since)
 end
 `;
 
-/** The id of the data: another one says that acknowledged writes may be lost. */
+/** Identifies the data: if the id has changed, acknowledged writes may be lost. */
 export const REPLICATION_ID = `
--- By its place, not by a pattern: this runs with each publish.
+-- By position instead of a pattern, as this runs with each publish.
 local function replicationId()
   local info = redis.call('INFO', 'replication')
   local _, before = string.find(info, 'master_replid:', 1, true)
@@ -43,7 +42,7 @@ local function replicationId()
 end
 `;
 
-/** A Lua script, to be run by its digest. */
+/** A Lua script, run by its digest. */
 export class Script {
   readonly body: string;
   readonly sha: string;

@@ -1,14 +1,15 @@
 import { CLOCK, REPLICATION_ID } from './script.js';
 
 /**
- * What the scripts that work on a channel's stream have in common. KEYS: meta, log.
+ * Shared by the scripts that use a channel's stream. KEYS: meta, log.
  *
- * `meta` is a hash: e epoch, o last offset, r replication id of the primary that wrote it last, f first offset that is
- * kept, t ms for which publications are kept, m time of the last one, b bytes of the largest one, x when the first one
- * expires, s until when someone is subscribed; as long as nothing was published, only e, r and s. `log` is a stream with ids OFFSET-TIME. Positions and times are written as text, as Lua would round them.
+ * `meta` is a hash: e epoch, o last offset, r replication id of the primary that wrote it last, f first offset that is kept, t ms
+ * for which publications are kept, m time of the last one, b bytes of the largest one, x when the first one expires, s until when
+ * the position is kept for subscribers; only e, r and s if nothing was published. `log` is a stream with ids OFFSET-TIME.
+ * Positions and times are written as text, because Lua would round them.
  *
- * The replication id changes when a replica is promoted and when a primary starts again: either may have lost what was
- * acknowledged, and would hand out its offsets again. So the stream begins anew.
+ * The replication id changes when a replica is promoted and when a primary restarts: either may have lost acknowledged writes,
+ * and would assign their offsets again. So the stream starts again in a new epoch.
  */
 export const STREAM = `
 local meta, log = KEYS[1], KEYS[2]
@@ -29,7 +30,7 @@ local function load(epoch)
     e = e, o = tonumber(o or 0), r = replication, f = tonumber(f or 1), t = tonumber(t or 0), m = tonumber(m or 0),
     x = tonumber(x or 0), s = tonumber(s or 0), b = tonumber(b or 0), began = r ~= replication
   }
-  -- Somebody else wrote here: what was before cannot be known any more.
+  -- Someone else has written here: what was there before is unknown.
   if not (e and stream.o and stream.f and stream.t and stream.m and stream.x and stream.s) then
     stream.began = true
     stream.t, stream.m, stream.s = stream.t or 0, stream.m or 0, stream.s or 0
@@ -54,7 +55,7 @@ local function place(entry)
   return tonumber(offset), tonumber(time)
 end
 
--- The first offset, and its time, of those published after cutoff; offset + 1 where there is none.
+-- The first offset published after cutoff, and its time; the next offset if there is none.
 local function oldest(stream, cutoff)
   local first = redis.call('XRANGE', log, text(stream.f), '+', 'COUNT', 1)[1]
   if not first then return stream.o + 1 end

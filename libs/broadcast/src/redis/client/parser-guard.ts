@@ -1,0 +1,66 @@
+import type { Duplex } from 'node:stream';
+import * as dataHandlerModule from 'ioredis/built/DataHandler.js';
+
+/**
+ * ioredis rethrows errors behind its parser with `process.nextTick`, where they cannot be caught: a null without a command, or a
+ * push without a name, would end the process. This turns them into what an unreadable byte is already: a fatal error of that
+ * connection, which emits `error` and ends.
+ */
+interface Internals {
+  dispatch(work: () => void): void;
+  returnFatalError(error: Error): void;
+}
+
+/** Longer lengths of an array, set, map or push, from 10 million on, are refused: the parser would allocate all of it at once. */
+const MAX_LENGTH_DIGITS = 7;
+const AGGREGATES = Array.from(Buffer.from('*~%>'));
+const [CR, LF, ZERO, NINE] = [13, 10, 48, 57];
+
+const { prototype } = constructorOf(dataHandlerModule);
+prototype.dispatch = function dispatch(this: Internals, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    this.returnFatalError(error instanceof Error ? error : new Error('the parser failed'));
+  }
+};
+
+/**
+ * Ends a connection whose server announces an absurdly long answer, before ioredis sees it.
+ *
+ * @param stream of a connected client.
+ */
+export function guardStream(stream: Duplex): void {
+  const parse = stream.listeners('data')[0] as ((data: Buffer) => void) | undefined;
+  if (parse === undefined) return;
+  stream.removeListener('data', parse);
+  // ioredis only listens for the first error.
+  stream.on('error', () => undefined);
+  stream.prependListener('data', (data: Buffer) => {
+    if (announcesTooMuch(data)) stream.destroy(new Error('an answer is too long'));
+    else if (!stream.destroyed) parse(data);
+  });
+}
+
+/** Nothing that Holdfast stores or sends contains a line break, so a length at the start of a line is really a length. */
+export function announcesTooMuch(data: Buffer): boolean {
+  return AGGREGATES.some((type) => {
+    for (let at = data.indexOf(type); at !== -1; at = data.indexOf(type, at + 1)) {
+      if (at > 0 && data[at - 1] !== LF) continue;
+      let end = at + 1;
+      while (isDigit(data[end])) end += 1;
+      if (end - at - 1 > MAX_LENGTH_DIGITS && data[end] === CR) return true;
+    }
+    return false;
+  });
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= ZERO && byte <= NINE;
+}
+
+/** CommonJS interop: depending on the loader, the class is the default of the module or of its default. */
+function constructorOf(loaded: unknown): { prototype: Internals } {
+  const inner = (loaded as { default: unknown }).default;
+  return (typeof inner === 'function' ? inner : (inner as { default: unknown }).default) as { prototype: Internals };
+}

@@ -155,7 +155,7 @@ describe('through the Service with sessionAffinity.mode=clientIP', () => {
 
   it('each address stays on its pod', async () => {
     const all = await Promise.all(clients.names.map((client) => clients.connect(client, url(), { times: 20 })));
-    for (const told of all) expect(new Set(told).size).toBe(1);
+    for (const reached of all) expect(new Set(reached).size).toBe(1);
     console.log(`clientIP: ${clients.names.length} addresses on ${new Set(all.flat()).size} pods`);
     expect(new Set(all.flat()).size).toBeGreaterThan(1);
   });
@@ -166,8 +166,8 @@ describe('through the Service with sessionAffinity.mode=clientIP', () => {
     await release.stop(pod);
     await release.gone(pod);
     const reached = await clients.connect(client, url(), { times: 20 });
-    expect(told).not.toContain(pod);
-    expect(new Set(told).size).toBe(1);
+    expect(reached).not.toContain(pod);
+    expect(new Set(reached).size).toBe(1);
   });
 
   it('has no effect through an ingress that connects to pods directly', async () => {

@@ -52,6 +52,16 @@ export default defineConfig({
           retry: process.env['CI'] ? 1 : 0,
         },
       },
+      {
+        extends: true,
+        test: {
+          name: 'soak',
+          include: ['apps/gateway/test/soak/*.spec.ts'],
+          // It measures latencies, and needs the machine to itself.
+          sequence: { groupOrder: 2 },
+          retry: process.env['CI'] ? 1 : 0,
+        },
+      },
     ],
   },
 });

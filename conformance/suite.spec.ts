@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +11,8 @@ import { openGatewayContext } from './gateways/context.js';
 import { GATEWAY_SCENARIOS } from './gateways/scenarios.js';
 import { runScenario, type Scenario } from './scenario.js';
 
+const PAGE = fileURLToPath(new URL('../docs/protocol.md', import.meta.url));
+
 const NAIVE = `"${process.execPath}" "${fileURLToPath(new URL('testees/naive.ts', import.meta.url))}"`;
 
 function named<Context>(scenarios: readonly Scenario<Context>[], name: string): Scenario<Context> {
@@ -17,6 +20,12 @@ function named<Context>(scenarios: readonly Scenario<Context>[], name: string): 
   if (found === undefined) throw new Error(`no scenario "${name}"`);
   return found;
 }
+
+it('refers to headings of docs/protocol.md', () => {
+  const headings = [...readFileSync(PAGE, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading);
+  for (const { name, section } of [...CLIENT_SCENARIOS, ...GATEWAY_SCENARIOS])
+    expect(headings, name).toContain(section);
+});
 
 it.concurrent.each([
   ['resumes after a lost connection, and hands over each message once', /position that the client resumed from/],

@@ -37,7 +37,7 @@ export const CLIENT_SCENARIOS: readonly Scenario<ClientContext>[] = [
   {
     name: 'hands over messages in order',
     level: 'must',
-    section: 'What the gateway sends on its own',
+    section: 'Events from the gateway',
     async run(context) {
       const { gateway, testee } = await subscribed(context);
       for (let n = 1; n <= 20; n += 1) gateway.publish(CHANNEL, n);
@@ -47,7 +47,7 @@ export const CLIENT_SCENARIOS: readonly Scenario<ClientContext>[] = [
   {
     name: 'ignores events and members that it does not know',
     level: 'must',
-    section: 'What the gateway sends on its own',
+    section: 'Events from the gateway',
     async run(context) {
       const { gateway, testee, first } = await subscribed(context);
       first.socket.send('{"event":"of-a-later-version","data":{"channel":"conformance:room"}}');
@@ -61,7 +61,7 @@ export const CLIENT_SCENARIOS: readonly Scenario<ClientContext>[] = [
   {
     name: 'resumes after a lost connection, and hands over each message once',
     level: 'must',
-    section: 'Positions, and coming back',
+    section: 'Positions and recovery',
     async run(context) {
       const { gateway, testee, first } = await subscribed(context);
       gateway.publish(CHANNEL, 'a');
@@ -77,7 +77,7 @@ export const CLIENT_SCENARIOS: readonly Scenario<ClientContext>[] = [
   {
     name: 'resumes from the position of the reply while no message has come',
     level: 'must',
-    section: 'Positions, and coming back',
+    section: 'Positions and recovery',
     async run(context) {
       const { gateway } = context;
       gateway.publish(CHANNEL, 'before the client');
@@ -102,7 +102,7 @@ export const CLIENT_SCENARIOS: readonly Scenario<ClientContext>[] = [
   {
     name: 'reports what the history no longer holds, before anything newer',
     level: 'must',
-    section: 'Positions, and coming back',
+    section: 'Positions and recovery',
     async run(context) {
       const { gateway, testee, first } = await subscribed(context);
       gateway.publish(CHANNEL, 'a');
@@ -118,7 +118,7 @@ export const CLIENT_SCENARIOS: readonly Scenario<ClientContext>[] = [
   {
     name: 'reports a new epoch, and goes on in it from its first offset',
     level: 'must',
-    section: 'Positions, and coming back',
+    section: 'Positions and recovery',
     async run(context) {
       const { gateway, testee, first } = await subscribed(context);
       gateway.publish(CHANNEL, 'a');
@@ -136,7 +136,7 @@ export const CLIENT_SCENARIOS: readonly Scenario<ClientContext>[] = [
   {
     name: 'reports a gap, and resumes from its position',
     level: 'must',
-    section: 'Positions, and coming back',
+    section: 'Positions and recovery',
     async run(context) {
       const { gateway, testee, first } = await subscribed(context);
       gateway.publish(CHANNEL, 'a');

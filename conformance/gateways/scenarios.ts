@@ -130,7 +130,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
   {
     name: 'delivers the same messages to every subscriber, offsets rising by one',
     level: 'must',
-    section: 'What the gateway sends on its own',
+    section: 'Events from the gateway',
     async run({ connect, channel }) {
       const subscribers = [await connect(), await connect()];
       const starts: unknown[] = [];
@@ -196,7 +196,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
   {
     name: 'replays what was missed, after the reply and before anything newer',
     level: 'must',
-    section: 'Positions, and coming back',
+    section: 'Positions and recovery',
     async run({ connect, channel }) {
       const [client, publisher] = [await connect(), await connect()];
       const { epoch } = await client.request('publish', { channel, data: 1 });
@@ -217,7 +217,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
   {
     name: 'replays nothing of another epoch, and says so',
     level: 'must',
-    section: 'Positions, and coming back',
+    section: 'Positions and recovery',
     async run({ connect, channel }) {
       const client = await connect();
       await client.request('publish', { channel, data: 1 });
@@ -231,7 +231,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
   {
     name: 'replays recent messages for last',
     level: 'must',
-    section: 'Positions, and coming back',
+    section: 'Positions and recovery',
     async run({ connect, channel }) {
       const client = await connect();
       for (const data of [1, 2, 3]) await client.request('publish', { channel, data });
@@ -247,7 +247,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
   {
     name: 'gives pages of the history, in both directions',
     level: 'must',
-    section: 'Positions, and coming back',
+    section: 'Positions and recovery',
     async run({ connect, channel }) {
       const client = await connect();
       for (const data of [1, 2, 3]) await client.request('publish', { channel, data });
@@ -266,7 +266,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
   {
     name: 'reports who is there, who joins and who leaves, if the namespace has presence',
     level: 'must',
-    section: 'What the gateway sends on its own',
+    section: 'Events from the gateway',
     async run({ connect, channel }) {
       const [client, other] = [await connect(), await connect()];
       const answer = await client.answer(client.begin('subscribe', { channel, presence: true }));

@@ -9,6 +9,7 @@ import { connectAs, refusal } from './support/connect-as.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { json, type HttpServer } from './support/http-server.js';
 import { metric } from './support/metric.js';
+import { NO_LIMITS } from './support/no-limits.js';
 import { RawSocket, upgradeRequest } from './support/raw-socket.js';
 import { TestClient } from './support/test-client.js';
 import { secondsFromNow, signToken } from './support/tokens.js';
@@ -32,6 +33,8 @@ async function startAsking(
   return startGateway(
     {
       namespaceDefaults: { subscribe: 'granted', publish: 'granted' },
+      // How much one user may ask in all is tested elsewhere.
+      limits: { userFrames: NO_LIMITS.userFrames },
       namespaces,
       webhooks: { authorization: { cache: 0, ...authorization } },
     },

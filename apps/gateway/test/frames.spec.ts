@@ -19,7 +19,9 @@ async function answersTo(client: TestClient, frame: unknown): Promise<unknown[]>
   const before = client.frames.length;
   client.send(frame);
   client.send({ event: 'ping', id: 'behind it' });
-  await vi.waitFor(() => expect(client.frames.slice(before).at(-1)).toMatchObject({ id: 'behind it' }), { interval: 2 });
+  await vi.waitFor(() => expect(client.frames.slice(before).at(-1)).toMatchObject({ id: 'behind it' }), {
+    interval: 2,
+  });
   return client.frames.slice(before, -1);
 }
 

@@ -66,7 +66,7 @@ describe('limits that count things but mean memory', () => {
     const config = join(folder, 'config.yaml');
     await writeFile(
       config,
-      `limits: { userShare: ${userShare}, newChannels: { burst: 1000000 } }\noverload: { maxEventLoopDelay: 60 }\n`,
+      `limits: { userShare: ${userShare}, newChannels: { burst: 1000000 }, userFrames: { burst: 1000000 } }\noverload: { maxEventLoopDelay: 60 }\n`,
     );
     const sut = await startGatewayProcess({ ...CHART_HEAP, HOLDFAST_CONFIG: config });
     let ended = false;

@@ -59,6 +59,8 @@ export interface ConnectionContext {
   readonly dispatcher: Dispatcher;
   readonly backlog: Backlog;
   readonly senders: Senders;
+  /** Connections that are not read because they, or their users, sent too much. */
+  readonly throttled: Set<Connection>;
   /** Absent if the gateway sends no pings. */
   readonly liveness: Liveness | undefined;
   /** Called once, when nothing more can be sent or received. */
@@ -364,7 +366,7 @@ export class Connection {
       this.close('restart');
     } else {
       if (due(this.moveAt)) this.inviteElsewhere(this.context.config.drain.window, 'age');
-      this.throttle(now);
+      if (!this.throttled) this.throttle();
       this.intake.look();
       this.context.backlog.note(this);
       this.watch(now, readUntil);
@@ -401,29 +403,36 @@ export class Connection {
   }
 
   /**
-   * Stops reading while more bytes came than may, whatever they are (a frame that never ends, say), or while its user sent
-   * too much on all connections together.
+   * Stops reading while too many bytes have come, whatever they are (a frame that never ends, say), or while its user has
+   * sent too much on all connections together.
    */
-  private throttle(now: number): void {
-    if (this.throttled) {
-      if (!this.intake.mayResume(now)) return;
-      this.throttled = false;
-      this.resume();
-      this.reading?.resolve();
-      this.reading = undefined;
-      return;
-    }
+  private throttle(): void {
     const limit = this.intake.takeBytes();
     if (limit === undefined) return;
     this.throttled = true;
+    this.context.throttled.add(this);
     this.context.metrics.limited.inc({ limit });
     this.pause();
+  }
+
+  /**
+   * Reads on if that is allowed again.
+   *
+   * @param now the present tick.
+   */
+  unthrottle(now: number): void {
+    if (this.closing || !this.intake.mayResume(now)) return;
+    this.throttled = false;
+    this.context.throttled.delete(this);
+    this.resume();
+    this.reading?.resolve();
+    this.reading = undefined;
   }
 
   /** Counts something that this client caused and that costs the CPU as much as so many frames. */
   charge(frames: number): void {
     this.intake.charge(frames);
-    if (!this.throttled && !this.closing) this.throttle(tick());
+    if (!this.throttled && !this.closing) this.throttle();
   }
 
   /** Whether it is not read because it, or its user, sent too much. */
@@ -439,7 +448,7 @@ export class Connection {
   /** @returns whether a frame that came is within the rate. Who sends many beyond it is closed. */
   private takeIn(): boolean {
     if (this.closing) return false;
-    if (!this.throttled) this.throttle(tick());
+    if (!this.throttled) this.throttle();
     if (this.intake.takeFrame()) return true;
     this.context.metrics.limited.inc({ limit: 'frames' });
     if (!this.intake.takeExcess()) this.close('abuse');
@@ -479,6 +488,7 @@ export class Connection {
   ended(code: number): void {
     this.closing = true;
     this.closeCode = code;
+    this.context.throttled.delete(this);
     this.reading?.resolve();
     this.outbox.clear();
     this.replays?.end();

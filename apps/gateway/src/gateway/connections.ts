@@ -27,6 +27,7 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
   readonly refused = new RefusedUsers();
   /** Connections whose clients move to newer ones, by client id. */
   readonly moving = new Map<string, Connection>();
+  readonly throttled = new Set<Connection>();
   readonly liveness: Liveness | undefined;
   private readonly list: Connection[] = [];
   private readonly idPrefix = randomBytes(6).toString('base64url');
@@ -172,6 +173,7 @@ export class Connections implements ConnectionContext, OnModuleInit, OnApplicati
 
   private checkSlice(): void {
     const now = tick();
+    for (const connection of this.throttled) connection.unthrottle(now);
     this.slice = (this.slice + 1) % SLICES;
     const end = Math.floor((this.list.length * (this.slice + 1)) / SLICES);
     // From the end, since a connection that ends gives its place to the last one.

@@ -35,6 +35,11 @@ export class LeakyBucket {
     return this.level > this.burst;
   }
 
+  get isHalfEmpty(): boolean {
+    this.leak();
+    return this.level <= this.burst / 2;
+  }
+
   private leak(): void {
     const now = tick();
     this.level = Math.max(0, this.level - ((now - this.at) * TICK_MS * this.perSecond) / 1000);

@@ -57,9 +57,12 @@ export class Sender {
     return this.bytes.isOver ? 'user_bytes' : undefined;
   }
 
-  /** One connection per tick: much may wait in the kernel for each, and all of it is read at once. */
+  /**
+   * One connection per tick: much may wait in the kernel for each, and all of it is read at once. There must be room for
+   * more than one request, or it would be stopped again by the first.
+   */
   mayResume(now: number): boolean {
-    if (now === this.resumedAt) return false;
+    if (now === this.resumedAt || !this.pace.isHalfEmpty) return false;
     this.resumedAt = now;
     return true;
   }
@@ -73,11 +76,7 @@ export class Senders {
   constructor(@Inject(CONFIG) { limits }: Config, @Inject(HeldMemory) { total }: HeldMemory) {
     const ms = 2 * Math.max(emptyAfter(limits.userFrames), emptyAfter(limits.userBytes));
     const max = Math.min(MAX_SENDERS, total / BYTES_PER_SENDER);
-    this.senders = new Generations(
-      ms,
-      max,
-      (key) => new Sender(limits, key.startsWith(ADDRESS) ? ADDRESS_FACTOR : 1),
-    );
+    this.senders = new Generations(ms, max, (key) => new Sender(limits, key.startsWith(ADDRESS) ? ADDRESS_FACTOR : 1));
   }
 
   of({ user, address, client }: Origin): Sender {

@@ -25,6 +25,7 @@ import { Senders } from '../../src/limits/senders.js';
 import { Metrics } from '../../src/metrics/metrics.js';
 import { AuthorizationWebhook } from '../../src/webhooks/authorization-webhook.js';
 import { testConfig } from './gateway.js';
+import { NO_LIMITS } from './no-limits.js';
 import { ManualSocket, ManualWebSocket } from './manual-socket.js';
 import type { Frame } from './test-client.js';
 
@@ -48,6 +49,7 @@ export class Pod implements ConnectionContext {
   readonly backlog: Backlog;
   readonly memory: HeldMemory;
   readonly senders: Senders;
+  readonly throttled = new Set<Connection>();
   readonly liveness: Liveness | undefined;
   readonly hub: Hub;
   readonly inputs: BrokerInputs;
@@ -64,7 +66,8 @@ export class Pod implements ConnectionContext {
     this.liveness = livenessOf(config.connection.ping);
     this.memory = new HeldMemory(config, this.metrics, logger);
     const { memory } = this;
-    this.senders = new Senders(config, memory);
+    // Without a timer no connection would be read on.
+    this.senders = new Senders({ ...config, limits: { ...config.limits, ...NO_LIMITS } }, memory);
     const quotas = new Quotas(config, memory, this.metrics);
     const reads = new Reads(memory, quotas);
     this.backlog = new Backlog(memory.maxBuffered, this.metrics);

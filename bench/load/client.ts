@@ -140,7 +140,7 @@ export class Client {
     }
   }
 
-  #tell(text: string): void {
+  #deliver(text: string): void {
     if (this.#waiting !== undefined) {
       this.#waiting.resolve(text);
       this.#waiting = undefined;
@@ -165,7 +165,7 @@ export class Client {
     }
     const rest = Buffer.from(this.#head.slice(end + 4), 'latin1');
     this.#head = undefined;
-    this.#tell(head);
+    this.#deliver(head);
     if (rest.length > 0) this.#reader.read(rest, this);
   }
 
@@ -191,7 +191,7 @@ export class Client {
     const pong = dialect.pong?.(text);
     if (pong !== undefined) this.#send(pong);
     else if (dialect.isError(text)) this.#fail(text);
-    else this.#tell(text);
+    else this.#deliver(text);
   }
 
   #fail(reason: string): void {

@@ -22,14 +22,14 @@ export function spreadOf(values: readonly number[]): Spread | undefined {
   return { median: median(copy), min: min(copy), max: max(copy), rounds: copy.length };
 }
 
-/** What a server's rounds gave for a metric. */
+/** The spread of a metric over a server's rounds. */
 export function spread(result: CaseResult, server: ServerName, metric: string): Spread | undefined {
   return spreadOf([...byRound(result, server, metric).values()]);
 }
 
 /**
- * Of Holdfast to another: each round is compared with itself, since what slows the machine for a while slows both. Undefined
- * where there is no round that has both.
+ * The ratio of Holdfast to another server, computed within each round, because a slowdown of the machine affects both. Undefined
+ * if no round has both.
  */
 export function ratio(result: CaseResult, target: Target): Ratio | undefined {
   const { metric, of = 'holdfast', ofMetric = metric, bound } = target;

@@ -11,8 +11,8 @@ import {
 } from './support/traffic.ts';
 
 /**
- * Everything that a controller reads, for each controller and affinity mode, as files to look at. `npx vitest run charts/test/golden.spec.ts -u`
- * writes them anew: look over the difference with the controller's documentation beside it.
+ * Snapshots of everything that a controller reads, for each controller and affinity mode. `npx vitest run charts/test/golden.spec.ts -u`
+ * updates them: compare the differences with the controller's documentation.
  */
 describe('golden renders', () => {
   describe.each(INGRESS_CONTROLLERS)('of the Ingress for %s', (controller) => {

@@ -280,7 +280,7 @@ describe('TLS', () => {
     ['haproxy-ingress', 'haproxy-ingress.github.io/ssl-redirect'],
     ['azure', 'appgw.ingress.kubernetes.io/ssl-redirect'],
     ['f5', 'nginx.org/ssl-redirect'],
-  ] as const)('leads http to https for %s, unless told otherwise', async (controller, annotation) => {
+  ] as const)('redirects http to https for %s, unless disabled', async (controller, annotation) => {
     const tls = { enabled: true };
     expect(annotations(await render({ ingress: ingressOf(controller), tls }))[annotation]).toBe('true');
     const off = await render({ ingress: ingressOf(controller), tls: { ...tls, redirect: false } });
@@ -288,7 +288,7 @@ describe('TLS', () => {
     expect(annotations(await render({ ingress: ingressOf(controller) }))).not.toHaveProperty([annotation]);
   });
 
-  it('leads http to https for alb, unless told otherwise', async () => {
+  it('redirects http to https for alb, unless disabled', async () => {
     const key = 'alb.ingress.kubernetes.io/ssl-redirect';
     const on = annotations(await render({ ingress: ingressOf('alb'), tls: { enabled: true } }));
     expect(on).toMatchObject({
@@ -299,7 +299,7 @@ describe('TLS', () => {
     expect(annotations(off)).not.toHaveProperty([key]);
   });
 
-  it('leads http to https for gke by a FrontendConfig, unless told otherwise', async () => {
+  it('redirects http to https for gke with a FrontendConfig, unless disabled', async () => {
     const on = await render({ ingress: ingressOf('gke'), tls: { enabled: true } });
     expect(on.get('FrontendConfig', NAME).spec.redirectToHttps.enabled).toBe(true);
     expect(annotations(on)['networking.gke.io/v1beta1.FrontendConfig']).toBe(NAME);
@@ -308,7 +308,7 @@ describe('TLS', () => {
     expect(annotations(off)).not.toHaveProperty(['networking.gke.io/v1beta1.FrontendConfig']);
   });
 
-  it('leads http to https for traefik by a Middleware, unless told otherwise', async () => {
+  it('redirects http to https for traefik with a Middleware, unless disabled', async () => {
     const key = 'traefik.ingress.kubernetes.io/router.middlewares';
     const on = await render({ ingress: ingressOf('traefik'), tls: { enabled: true } });
     expect(on.get('Middleware', NAME).spec.redirectScheme).toEqual({ scheme: 'https', permanent: true });

@@ -11,7 +11,7 @@ export function textOf(data: Json): string {
 }
 
 /** An event that an application received on its channel. A gap has no text. */
-export interface Told extends Position {
+export interface JournalEntry extends Position {
   readonly text?: string;
   /** When it was received, in ms since the Unix epoch. */
   readonly at: number;
@@ -44,7 +44,7 @@ export interface Journal {
   readonly kind: ClientKind;
   readonly channel: string;
   readonly sockets: SocketLife[];
-  readonly told: Told[];
+  readonly entries: JournalEntry[];
   /** The position at the start of the subscription. */
   start?: Position;
   /** The texts of all message frames that its sockets received, recorded independently of what the application received. */
@@ -52,7 +52,7 @@ export interface Journal {
 }
 
 export function emptyJournal(id: number, kind: ClientKind, channel: string): Journal {
-  return { id, kind, channel, sockets: [], told: [], seen: new Set() };
+  return { id, kind, channel, sockets: [], entries: [], seen: new Set() };
 }
 
 export interface Acknowledged extends Position {
@@ -61,6 +61,6 @@ export interface Acknowledged extends Position {
 }
 
 /** The last position that the application received. */
-export function positionOf({ told, start }: Journal): Position | undefined {
-  return told.at(-1) ?? start;
+export function positionOf({ entries, start }: Journal): Position | undefined {
+  return entries.at(-1) ?? start;
 }

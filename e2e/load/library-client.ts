@@ -29,8 +29,8 @@ export class LibraryClient implements LoadClient {
   async subscribe(): Promise<void> {
     const { journal } = this;
     const subscription = this.#client.subscribe(journal.channel, {
-      message: (message) => journal.told.push(toldOf(message, subscription.position?.epoch ?? '')),
-      gap: ({ epoch, offset }) => journal.told.push({ epoch, offset, at: Date.now() }),
+      message: (message) => journal.entries.push(entryOf(message, subscription.position?.epoch ?? '')),
+      gap: ({ epoch, offset }) => journal.entries.push({ epoch, offset, at: Date.now() }),
     });
     const { epoch, offset } = await subscription.ready;
     journal.start ??= { epoch, offset };
@@ -41,7 +41,7 @@ export class LibraryClient implements LoadClient {
   }
 }
 
-export function toldOf({ offset, data }: Message, epoch: string): Journal['told'][number] {
+export function entryOf({ offset, data }: Message, epoch: string): Journal['entries'][number] {
   const { text, at } = data as unknown as Numbered;
   return { epoch, offset, text, publishedAt: at, at: Date.now() };
 }

@@ -6,7 +6,7 @@ import {
   type SubscribeReply,
 } from '@holdfast/protocol';
 import { positionOf, type Journal } from './journal.js';
-import { toldOf, type LoadClient, type LoadClientOptions } from './library-client.js';
+import { entryOf, type LoadClient, type LoadClientOptions } from './library-client.js';
 import { tappedSocket, type TappedSocket } from './tapped-socket.js';
 
 /** The delay after a failed attempt, in ms. */
@@ -86,11 +86,11 @@ export class PlainClient implements LoadClient {
           if (frame.id === 1) ({ epoch } = this.#accepted(frame.data as SubscribeReply));
           break;
         case 'message':
-          this.journal.told.push(toldOf(frame.data, epoch));
+          this.journal.entries.push(entryOf(frame.data, epoch));
           break;
         case 'gap':
           ({ epoch } = frame.data);
-          this.journal.told.push({ epoch, offset: frame.data.offset, at: Date.now() });
+          this.journal.entries.push({ epoch, offset: frame.data.offset, at: Date.now() });
           break;
         case 'reconnect':
           again(0);
@@ -115,7 +115,7 @@ export class PlainClient implements LoadClient {
   #accepted({ epoch, offset, recovered }: SubscribeReply): Position {
     const { journal } = this;
     if (journal.start === undefined) journal.start = { epoch, offset };
-    else if (recovered !== true) journal.told.push({ epoch, offset, at: Date.now() });
+    else if (recovered !== true) journal.entries.push({ epoch, offset, at: Date.now() });
     this.#subscribed.resolve();
     return { epoch, offset };
   }

@@ -21,8 +21,8 @@ export function timelineOf(journals: readonly Journal[], from: number, to: numbe
     gaps: 0,
     slowest: 0,
   }));
-  for (const { told, sockets } of journals) {
-    for (const { at, text, publishedAt } of told) {
+  for (const { entries, sockets } of journals) {
+    for (const { at, text, publishedAt } of entries) {
       const second = seconds[Math.floor((at - from) / 1_000)];
       if (second === undefined) continue;
       if (text === undefined) second.gaps += 1;

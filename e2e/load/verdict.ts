@@ -113,7 +113,7 @@ export function judge(
     if (live?.node !== undefined) nodes[live.node] = (nodes[live.node] ?? 0) + 1;
     interruptions[journal.kind].push(longestInterruption(journal.sockets, from, to));
     moves.push(journal.sockets.filter(({ subscribedAt }) => subscribedAt !== undefined && subscribedAt > from).length);
-    for (const { at, publishedAt } of journal.told) {
+    for (const { at, publishedAt } of journal.entries) {
       if (publishedAt !== undefined && at >= from) latencies.push(at - publishedAt);
     }
   }
@@ -199,7 +199,7 @@ interface StreamVerdict {
 
 /** Checks promises 1, 2 and 4 for one client. */
 function judgeStream(
-  { told, start }: Journal,
+  { entries, start }: Journal,
   acknowledged: readonly Acknowledged[],
   example: (text: string) => void,
 ): StreamVerdict {
@@ -214,7 +214,7 @@ function judgeStream(
   const texts = new Set<string>();
   const gaps: (readonly [Position, Position])[] = [];
   let at: Position = start;
-  for (const entry of told) {
+  for (const entry of entries) {
     if (entry.text === undefined) {
       gaps.push([at, entry]);
       verdict.gaps += 1;
@@ -252,13 +252,13 @@ function judgeStream(
 }
 
 /** Finds contradictions between what the application and its sockets received. */
-function flawOf({ told, seen }: Journal, gaps: number): string | undefined {
-  const texts = new Set(told.flatMap(({ text }) => text ?? []));
+function flawOf({ entries, seen }: Journal, gaps: number): string | undefined {
+  const texts = new Set(entries.flatMap(({ text }) => text ?? []));
   const invented = [...texts].find((text) => !seen.has(text));
-  if (invented !== undefined) return `"${invented}" was told, and came over no socket`;
+  if (invented !== undefined) return `"${invented}" was delivered, but not received by a socket`;
   // Late frames of an ended epoch are correctly not delivered.
   const kept = gaps === 0 ? [...seen].find((text) => !texts.has(text)) : undefined;
-  return kept === undefined ? undefined : `"${kept}" came over a socket, and was not told`;
+  return kept === undefined ? undefined : `"${kept}" was received by a socket, but not delivered`;
 }
 
 function isBefore({ epoch, offset }: Position, start: Position): boolean {

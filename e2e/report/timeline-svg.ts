@@ -98,7 +98,7 @@ function connections(timeline: readonly Second[], x: X): Panel {
 
 function deliveries(timeline: readonly Second[], x: X): Panel {
   return {
-    title: 'Deliveries a second, and gaps that were told (marks)',
+    title: 'Deliveries per second, and reported gaps (marks)',
     max: Math.max(1, ...timeline.map(({ delivered }) => delivered)),
     draw: (y) => {
       const path = line<Second>(

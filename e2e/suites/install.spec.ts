@@ -47,8 +47,8 @@ describe('helm upgrade', () => {
     };
     await release.apply(QUICK);
     await release.apply(values);
-    const told = await release.helm(['test', release.name, '--logs']);
-    expect(told).toMatch(/^ok +affinity/m);
+    const output = await release.helm(['test', release.name, '--logs']);
+    expect(output).toMatch(/^ok +affinity/m);
   });
 });
 

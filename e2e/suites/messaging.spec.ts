@@ -61,13 +61,13 @@ async function connectApart<const Users extends readonly string[]>(
 
 /** What a client receives on a channel after subscribing. */
 async function follow({ client }: Connected, channel: string): Promise<Message[]> {
-  const told: Message[] = [];
+  const received: Message[] = [];
   const { ready } = client.subscribe(channel, {
-    message: (message) => told.push(message),
-    gap: () => expect.unreachable('a gap was told'),
+    message: (message) => received.push(message),
+    gap: () => expect.unreachable('received a gap'),
   });
   await ready;
-  return told;
+  return received;
 }
 
 async function call(path: string, body?: object): Promise<{ status: number; body: Record<string, unknown> }> {
@@ -80,7 +80,7 @@ async function call(path: string, body?: object): Promise<{ status: number; body
 
 const userOf = ({ user }: Member): string => user ?? '';
 
-const texts = (told: readonly Message[]): unknown[] => told.map(({ data }) => data);
+const texts = (received: readonly Message[]): unknown[] => received.map(({ data }) => data);
 
 describe('clients of different pods behave as on one', () => {
   it('messages reach the clients of every pod, in order', async () => {
@@ -89,9 +89,9 @@ describe('clients of different pods behave as on one', () => {
     const said = Array.from({ length: 50 }, (_, index) => index);
     for (const number of said) await ann.client.publish('room:order', number);
     await vi.waitFor(() => {
-      for (const told of heard) expect(texts(told)).toEqual(said);
+      for (const received of heard) expect(texts(received)).toEqual(said);
     });
-    expect(new Set(heard.map((told) => JSON.stringify(told))).size).toBe(1);
+    expect(new Set(heard.map((received) => JSON.stringify(received))).size).toBe(1);
   });
 
   it('each receives members, joins and leaves', async () => {
@@ -133,7 +133,7 @@ describe('clients of different pods behave as on one', () => {
     const said = Array.from({ length: 30 }, (_, index) => `call ${index}`);
     for (const data of said) expect((await call('publish', { channel: 'room:api', data })).status).toBe(200);
     await vi.waitFor(() => {
-      for (const told of heard) expect(texts(told)).toEqual(said);
+      for (const received of heard) expect(texts(received)).toEqual(said);
     });
     const { body } = await call('users/dora/connections');
     expect(new Set((body['connections'] as { node: string }[]).map(({ node }) => node))).toEqual(

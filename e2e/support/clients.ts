@@ -11,9 +11,9 @@ const LABELS = { app: 'client' };
 const SCRIPT = `
 const { default: { WebSocket } } = await import('/app/node_modules/ws/index.js');
 const [url, headers, times] = JSON.parse(process.argv[1]);
-const told = [];
+const nodes = [];
 for (let time = 0; time < times; time++) {
-  told.push(await new Promise((resolve, reject) => {
+  nodes.push(await new Promise((resolve, reject) => {
     const socket = new WebSocket(url, 'holdfast.v1.json', { headers });
     socket.on('error', reject).once('message', (frame) => {
       resolve(JSON.parse(String(frame)).data.node);
@@ -21,7 +21,7 @@ for (let time = 0; time < times; time++) {
     });
   }));
 }
-console.log(JSON.stringify(told));
+console.log(JSON.stringify(nodes));
 `;
 
 /** Pods that connect from different addresses. */

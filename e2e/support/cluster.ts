@@ -51,8 +51,8 @@ export class Cluster {
 
   /** The address of the ingress controller: E2E_INGRESS_ADDRESS, or the node that it runs on. */
   async ingressAddress(): Promise<string> {
-    const told = process.env['E2E_INGRESS_ADDRESS'];
-    if (told !== undefined) return told;
+    const configured = process.env['E2E_INGRESS_ADDRESS'];
+    if (configured !== undefined) return configured;
     const address = (await this.ingressController()).status?.hostIP;
     if (address === undefined)
       throw new Error('the ingress controller does not run on any node: set E2E_INGRESS_ADDRESS');

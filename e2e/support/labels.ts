@@ -33,7 +33,7 @@ export function flaws({ deployment, services, ingress, autoscaler }: Wiring): st
       const service = services.find(({ metadata }) => metadata?.name === backend.service?.name);
       const port = backend.service?.port;
       if (service === undefined)
-        found.push(`the Ingress leads ${path} to ${backend.service?.name}, which is no Service here`);
+        found.push(`the Ingress leads ${path} to ${backend.service?.name}, which is not a Service of the release`);
       else if (!service.spec?.ports?.some((other) => other.name === port?.name || other.port === port?.number)) {
         found.push(`the Ingress leads ${path} to a port that ${service.metadata?.name} has not`);
       }

@@ -106,14 +106,14 @@ export class SentinelSetUp {
 
   /** The primary according to most sentinels. */
   async primary(): Promise<string> {
-    const told = await Promise.all(
+    const answers = await Promise.all(
       Array.from({ length: COUNT }, async (_, index) => {
         const ask = ['redis-cli', '-p', '26379', 'sentinel', 'get-master-addr-by-name', PRIMARY];
         const answer = await execute(this.namespace, `${NAME}-${index}`, 'sentinel', ask);
         return answer.split('.', 1)[0] ?? '';
       }),
     );
-    const primary = told.find((name) => told.filter((other) => other === name).length > COUNT / 2);
+    const primary = answers.find((name) => answers.filter((other) => other === name).length > COUNT / 2);
     return primary ?? '';
   }
 

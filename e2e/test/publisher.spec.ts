@@ -38,7 +38,7 @@ it.each<[Cost, boolean]>([
     kind: 'library' as const,
     channel: 'load:0',
     sockets: [{ startedAt: 0, subscribedAt: 0 }],
-    told: [{ epoch: 'a', offset: 1, text: 'p 1', at: 1 }],
+    entries: [{ epoch: 'a', offset: 1, text: 'p 1', at: 1 }],
     start: { epoch: 'a', offset: 0 },
     seen: new Set(['p 1']),
   };

@@ -56,8 +56,8 @@ export async function findTool(tool: ToolName): Promise<Tool> {
   const { name, module, version, accepts, versionArgument }: ToolSource = TOOLS[tool];
   const folder = join(CACHE, `${tool}-${version}`);
   for (const path of [...(process.env['PATH'] ?? '').split(delimiter), folder].map((entry) => join(entry, name))) {
-    const told = await run(path, [versionArgument]).catch(() => undefined);
-    if (told !== undefined && accepts.test(told.stdout)) return { path };
+    const output = await run(path, [versionArgument]).catch(() => undefined);
+    if (output !== undefined && accepts.test(output.stdout)) return { path };
   }
   await mkdir(folder, { recursive: true });
   try {

@@ -181,7 +181,7 @@ describe('Handover', () => {
           model.comeToRest();
 
           expect(model.wrong).toEqual([]);
-          expect(model.told).toEqual(Array.from({ length: model.head.offset }, (_, index) => `a:${index + 1}`));
+          expect(model.received).toEqual(Array.from({ length: model.head.offset }, (_, index) => `a:${index + 1}`));
         }),
         { numRuns: 1_000 },
       );
@@ -195,7 +195,7 @@ type Frame = { reply: SubscribeReply; since: Position | undefined } | { offset: 
 class Model {
   head: Position = { epoch: 'a', offset: 0 };
   /** What the application received. */
-  readonly told: string[] = [];
+  readonly received: string[] = [];
   readonly wrong: string[] = [];
   readonly sut: Handover;
 
@@ -214,7 +214,7 @@ class Model {
       {
         message: ({ offset }) => this.#hear(offset),
         gap: (position) => {
-          this.told.push(`gap ${position.epoch}:${position.offset}`);
+          this.received.push(`gap ${position.epoch}:${position.offset}`);
           this.#expected = position;
         },
       },
@@ -302,10 +302,10 @@ class Model {
   #hear(offset: number): void {
     const epoch = this.sut.position?.epoch ?? '';
     const name = `${epoch}:${offset}`;
-    if (this.told.includes(name)) this.wrong.push(`${name} came twice`);
+    if (this.received.includes(name)) this.wrong.push(`${name} came twice`);
     if (this.#expected?.epoch !== epoch || this.#expected.offset + 1 !== offset)
       this.wrong.push(`${name} out of order`);
-    this.told.push(name);
+    this.received.push(name);
     this.#expected = { epoch, offset };
   }
 }

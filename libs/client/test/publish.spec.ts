@@ -131,7 +131,7 @@ describe('publish', () => {
     await expect(sut.publish('room', 'a')).rejects.toMatchObject({ code: 'unavailable', retryable: true });
   });
 
-  it('waits between attempts, whatever else is published', async () => {
+  it('waits between attempts, even if other messages are published', async () => {
     const gateway = await startGateway();
     gateway.greet = () => ({ keyWindow: 200 });
     gateway.scripts['publish'] = (_, { channel }) => (channel === 'room' ? { refuse: 'rate_limited' } : 'default');

@@ -43,7 +43,7 @@ export class Identities {
     return this.#browser.read('identity', isIdentity);
   }
 
-  /** The remembered person where the name is theirs, otherwise a new one. */
+  /** The remembered person if the name is theirs, otherwise a new one. */
   join(name: string): Identity {
     const remembered = this.remembered();
     return this.#keep(remembered?.name === name ? remembered : newIdentity(name));

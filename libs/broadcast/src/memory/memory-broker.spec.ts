@@ -117,9 +117,12 @@ describe('MemoryBroker', () => {
     const publish = (): Promise<unknown> =>
       full.publish({ channel: 'a', payload: 'x'.repeat(20_000), stream: OPTIONS });
     for (let number = 0; number < 5; number += 1) await publish();
+    expect(full.health()).toEqual({ status: 'up' });
     await expect(publish()).rejects.toThrow(BrokerUnavailableError);
+    expect(full.health()).toEqual({ status: 'down', reason: 'the memory broker is full' });
     vi.advanceTimersByTime(MINUTE + 10 * SECOND);
     await publish();
+    expect(full.health()).toEqual({ status: 'up' });
     await full.close();
   });
 

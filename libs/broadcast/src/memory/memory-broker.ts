@@ -36,6 +36,10 @@ const PUBLISH_STEPS = 2;
 /** Steps of the sweep that a publish takes if the store is full. */
 const FULL_STEPS = 100;
 
+/** How long the broker counts as down after it refused a publish, in ms: room that comes and goes is one outage. */
+const FULL_FOR = 5_000;
+
+const FULL = 'the memory broker is full';
 const NOT_RUNNING = 'the memory broker is not running';
 
 /** Keeps everything in this process. Several brokers on one store are like pods on one server. */
@@ -54,6 +58,7 @@ export class MemoryBroker implements Broker {
   readonly #subscribed = new Set<string>();
   #events: BrokerEvents | undefined;
   #sweep: NodeJS.Timeout | undefined;
+  #refusedAt = -Infinity;
 
   constructor(store = new MemoryStore()) {
     this.#store = store;
@@ -76,7 +81,8 @@ export class MemoryBroker implements Broker {
   }
 
   health(): BrokerHealth {
-    return this.#events === undefined ? { status: 'down', reason: NOT_RUNNING } : { status: 'up' };
+    if (this.#events === undefined) return { status: 'down', reason: NOT_RUNNING };
+    return this.now() - this.#refusedAt < FULL_FOR ? { status: 'down', reason: FULL } : { status: 'up' };
   }
 
   now(): number {
@@ -102,7 +108,10 @@ export class MemoryBroker implements Broker {
     if (known !== undefined) return { ...known, duplicate: true };
     if (this.#store.isFull) {
       this.#store.sweep(FULL_STEPS);
-      if (this.#store.isFull) throw new BrokerUnavailableError('the memory broker is full');
+      if (this.#store.isFull) {
+        this.#refusedAt = now;
+        throw new BrokerUnavailableError(FULL);
+      }
     }
     const [stream, publication] = streams.append(channel, payload, options, now);
     const { position } = stream;

@@ -67,7 +67,7 @@ export function tappedSocket({
         else if (event === 'reconnect') life.invitedAt ??= Date.now();
       });
       this.on('close', (code: number) => {
-        life.closedAt = Date.now();
+        life.closedAt ??= Date.now();
         life.closeCode = code;
       });
     }

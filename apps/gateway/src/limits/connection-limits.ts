@@ -12,7 +12,8 @@ import { SOCKETS } from './descriptors.js';
 import { connectionCost, HeldMemory, type FullShare } from './held-memory.js';
 import { Overload } from './overload.js';
 import { RateTable, type Rate } from './rate-table.js';
-import { CONNECT_COST, Senders, type Origin } from './senders.js';
+import type { QuotaUser } from './quotas.js';
+import { CONNECT_COST, Senders } from './senders.js';
 
 /** The part of the rate that is reserved for upgrades with a verified token. */
 const RESERVE = 0.5;
@@ -139,7 +140,7 @@ export class ConnectionLimits {
    *
    * @throws ProtocolError `rate_limited` if it has waited for too long.
    */
-  async takeConnect(origin: Origin): Promise<void> {
+  async takeConnect(origin: QuotaUser): Promise<void> {
     const sender = this.senders.of(origin);
     for (let waited = 0; sender.exceeded !== undefined; waited += TURN_MS) {
       if (waited === 0) this.metrics.limited.inc({ limit: 'user_connection_rate' });

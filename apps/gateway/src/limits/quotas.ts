@@ -25,6 +25,11 @@ type Buckets = { [Name in Quota]?: LeakyBucket };
 const BYTES_PER_USER = 16_384;
 const MAX_USERS = 65_536;
 
+/** How many users are tracked at most, given the memory limit in bytes. */
+export function maxUsers(total: number): number {
+  return Math.min(MAX_USERS, total / BYTES_PER_USER);
+}
+
 /** How many users an address counts as: its anonymous clients together may do this many times what one user may. */
 export const ADDRESS_FACTOR = 10;
 
@@ -56,7 +61,7 @@ export class Quotas {
   ) {
     this.limits = limits;
     const ms = Math.max(...(Object.keys(QUOTAS) as Quota[]).map((quota) => emptyAfter(limits[quota])));
-    this.users = new ExpiringMap(ms, Math.min(MAX_USERS, total / BYTES_PER_USER), () => ({}));
+    this.users = new ExpiringMap(ms, maxUsers(total), () => ({}));
   }
 
   /**

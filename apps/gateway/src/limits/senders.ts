@@ -3,7 +3,7 @@ import { CONFIG, type Config } from '../config/index.js';
 import { ExpiringMap } from './expiring-map.js';
 import { HeldMemory } from './held-memory.js';
 import { LeakyBucket } from './leaky-bucket.js';
-import { ADDRESS_FACTOR } from './quotas.js';
+import { ADDRESS_FACTOR, maxUsers, quotaKeyOf, type QuotaUser } from './quotas.js';
 import { emptyAfter } from './rate-table.js';
 
 /** What an upgrade costs the CPU, in frames. */
@@ -15,21 +15,9 @@ export const QUESTION_COST = 10;
 const PACE_BURST = 0.05;
 const PACE_RATE = 2.5;
 
-/** The memory limit allows one sender per this many bytes: all of them take at most a fiftieth of it. */
-const BYTES_PER_SENDER = 16_384;
-const MAX_SENDERS = 65_536;
-
 const ADDRESS = 'address:';
 
 export type SenderLimit = 'user_frames' | 'user_bytes';
-
-/** Who sends something. */
-export interface Origin {
-  readonly user?: string | undefined;
-  /** Absent if addresses are not told apart. */
-  readonly address?: string | undefined;
-  readonly client: string;
-}
 
 /** What all connections of one sender have sent. If it exceeds its rates, none of them is read until enough has drained. */
 export class Sender {
@@ -75,12 +63,12 @@ export class Senders {
 
   constructor(@Inject(CONFIG) { limits }: Config, @Inject(HeldMemory) { total }: HeldMemory) {
     const ms = 2 * Math.max(emptyAfter(limits.userFrames), emptyAfter(limits.userBytes));
-    const max = Math.min(MAX_SENDERS, total / BYTES_PER_SENDER);
-    this.senders = new ExpiringMap(ms, max, (key) => new Sender(limits, key.startsWith(ADDRESS) ? ADDRESS_FACTOR : 1));
+    const create = (key: string): Sender => new Sender(limits, key.startsWith(ADDRESS) ? ADDRESS_FACTOR : 1);
+    this.senders = new ExpiringMap(ms, maxUsers(total), create);
   }
 
-  of({ user, address, client }: Origin): Sender {
-    if (user !== undefined) return this.senders.get(`user:${user}`);
-    return this.senders.get(address === undefined ? `client:${client}` : `${ADDRESS}${address}`);
+  of(origin: QuotaUser): Sender {
+    const isOfAddress = origin.user === undefined && origin.address !== undefined;
+    return this.senders.get(isOfAddress ? `${ADDRESS}${origin.address}` : quotaKeyOf(origin));
   }
 }

@@ -8,6 +8,7 @@ import { runAll, type Results } from './run.ts';
 import { writePlots } from './report/plots/index.ts';
 import { printProfiles } from './report/profiles.ts';
 import { printReport } from './report/table.ts';
+import { comparedWithOtherBuild, otherBuild } from './servers/holdfast/other-build.ts';
 import { SERVERS } from './servers/index.ts';
 import { profileInto } from './servers/process.ts';
 
@@ -19,6 +20,7 @@ const { values } = parseArgs({
     case: { type: 'string', multiple: true, default: [] },
     server: { type: 'string', multiple: true, default: [] },
     rounds: { type: 'string' },
+    beside: { type: 'string' },
     json: { type: 'string' },
     plots: { type: 'string' },
     from: { type: 'string' },
@@ -28,16 +30,17 @@ const { values } = parseArgs({
 });
 
 const caseNames = CASES.map(({ name }) => name);
-const serverNames = SERVERS.map(({ name }) => name);
+const serverNames = [...SERVERS.map(({ name }) => name), 'other-build'];
 
 if (values.help) {
-  console.log(`npm run bench -- [--quick] [--case NAME…] [--server NAME…] [--rounds N] [--json FILE] [--plots DIR]
+  console.log(`npm run bench -- [--quick] [--case NAME…] [--server NAME…] [--rounds N] [--beside DIR] [--json FILE] [--plots DIR]
 npm run bench -- --from FILE [--plots DIR]
 
   --quick    a reduced run, in less than a minute
   --case     ${caseNames.join(', ')}
   --server   ${serverNames.join(', ')}
   --rounds   the number of rounds
+  --beside   another checkout of Holdfast, built, to compare with
   --json     a file for all samples
   --plots    a folder for SVG plots of CPU and memory
   --from     an earlier --json file, to report on it without measuring
@@ -56,7 +59,7 @@ for (const [option, given, known] of [
   }
 }
 
-const measuring = ['quick', 'case', 'server', 'rounds', 'json', 'cpu-prof'] as const;
+const measuring = ['quick', 'case', 'server', 'rounds', 'beside', 'json', 'cpu-prof'] as const;
 const pointless = measuring.find((option) => [values[option]].flat().some(Boolean));
 if (values.from !== undefined && pointless !== undefined) {
   console.error(`--${pointless}: nothing is measured with --from`);
@@ -85,12 +88,17 @@ async function measure(): Promise<Results> {
   // Pins all threads. Child processes inherit this, and servers are then pinned to their own core.
   execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', LOAD_CORE, String(process.pid)], { stdio: 'ignore' });
 
-  const plan = CASES.filter(({ name }) => among(name, values.case)).map((measured) => {
-    // Cases selected by name are measured in quick mode too.
-    const byName = values.case.length > 0 || values.server.length > 0;
-    const names = values.quick && !byName ? measured.quick : measured.servers;
-    return { measured, compared: SERVERS.filter(({ name }) => names.includes(name) && among(name, values.server)) };
-  });
+  const { beside } = values;
+  const servers = beside === undefined ? SERVERS : [...SERVERS, await otherBuild(beside)];
+  const cases = beside === undefined ? CASES : CASES.map(comparedWithOtherBuild);
+  const plan = cases
+    .filter(({ name }) => among(name, values.case))
+    .map((measured) => {
+      // Cases selected by name are measured in quick mode too.
+      const byName = values.case.length > 0 || values.server.length > 0;
+      const names = values.quick && !byName ? measured.quick : measured.servers;
+      return { measured, compared: servers.filter(({ name }) => names.includes(name) && among(name, values.server)) };
+    });
 
   return runAll({
     plan: plan.filter(({ compared }) => compared.length > 0),

@@ -3,6 +3,8 @@ import type { HttpApi } from '../load/http-api.ts';
 
 export type ServerName =
   | 'holdfast'
+  /** Another checkout of Holdfast. */
+  | 'other-build'
   | 'ws'
   | 'nest'
   | 'socket.io'

@@ -122,6 +122,11 @@ export class RabbitServer {
     return text === '' ? undefined : JSON.parse(text);
   }
 
+  /** Runs rabbitmqctl. */
+  async control(...command: readonly string[]): Promise<void> {
+    await promisify(execFile)('bash', [join(SCRIPTS, 'rabbitmqctl.sh'), `${this.port}`, this.directory, ...command]);
+  }
+
   /** Creates a user, or changes its password and rights. @param rights a pattern of the names that it may use. */
   async putUser(name: string, password: string | undefined, rights: string, write = rights): Promise<void> {
     const credentials = password === undefined ? { password_hash: '' } : { password };

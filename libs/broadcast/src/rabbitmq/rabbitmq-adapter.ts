@@ -82,6 +82,7 @@ export class RabbitAdapter implements LogAdapter {
   async open(signal: AbortSignal): Promise<void> {
     await this.#call(signal, async () => {
       await this.#loading;
+      this.#check();
       await Promise.all([this.#appends.attempted(), this.#reads.attempted()]);
       this.#check();
       await declareTopology(this.#reads.connection, this.#settings);

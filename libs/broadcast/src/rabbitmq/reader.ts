@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import type { LogEntry, LogOffset, LogStart } from '../log/log-adapter.js';
+import type { Connection } from './connection.js';
 import { codeOf, messageOf, ReplyCode } from './errors.js';
-import type { Link } from './link.js';
 import { exists } from './topology.js';
 import { closeQuietly, consume, entryOf, isEnd, offsetOf } from './stream.js';
 
@@ -38,11 +38,12 @@ export class Reader {
   #isStopped = false;
 
   constructor(
-    private readonly link: Link,
+    private readonly link: { readonly connection: Connection },
     private readonly queue: string,
     private readonly events: ReaderEvents,
   ) {}
 
+  /** If there is no connection, {@link ReaderEvents.onEnd} is called soon. */
   start(start: LogStart): void {
     this.#attach(start).catch(async (error: unknown) => this.#failed(error));
   }
@@ -97,6 +98,7 @@ export class Reader {
       if (offset !== last) this.#end('the latest entry is not where it was', false);
       return;
     }
+    if (last !== undefined && offset <= last) return this.#end('an entry was delivered again', false);
     if (last !== undefined && offset > last + 1 && this.#hole !== last) {
       // RabbitMQ leaves a hole where a segment of the stream begins. Any other hole would be a loss: it is read again.
       this.#hole = last;

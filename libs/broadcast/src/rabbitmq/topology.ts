@@ -61,9 +61,10 @@ export async function declareTopology(connection: Connection, settings: RabbitSe
   await declareExchange(connection, exchange);
   const declarations = Array.from({ length: partitions }, async (_, partition) => {
     const queue = queueName(prefix, partition);
-    await declareQueue(connection, queue, window);
-    // The server checks the rights to write to the queue, and to read from the exchange.
-    await attempt(connection, async (channel) => channel.bindQueue(queue, exchange, routingKey(partition)));
+    await declareQueue(connection, queue, window, async (channel) => {
+      // The server checks the rights to write to the queue, and to read from the exchange.
+      await channel.bindQueue(queue, exchange, routingKey(partition));
+    });
   });
   await Promise.all(declarations);
   if (await exists(connection, queueName(prefix, partitions))) {
@@ -96,7 +97,12 @@ async function declareExchange(connection: Connection, name: string): Promise<vo
   }
 }
 
-async function declareQueue(connection: Connection, name: string, window: number): Promise<void> {
+async function declareQueue(
+  connection: Connection,
+  name: string,
+  window: number,
+  use: (channel: Channel) => Promise<void>,
+): Promise<void> {
   const wanted: Arguments = {
     'x-queue-type': 'stream',
     // What was just published has to outlive the window, and a pod that starts then reads further back.
@@ -106,9 +112,10 @@ async function declareQueue(connection: Connection, name: string, window: number
   };
   for (;;) {
     try {
-      await onChannel(connection, async (channel) =>
-        channel.assertQueue(name, { durable: true, arguments: { ...wanted } }),
-      );
+      await onChannel(connection, async (channel) => {
+        await channel.assertQueue(name, { durable: true, arguments: { ...wanted } });
+        await use(channel);
+      });
       return;
     } catch (error) {
       const difference = differenceIn(error);
@@ -121,15 +128,6 @@ async function declareQueue(connection: Connection, name: string, window: number
       }
       wanted[argument] = current !== undefined && /^\d+$/.test(current) ? Number(current) : current;
     }
-  }
-}
-
-/** @throws LogUnavailableError */
-async function attempt(connection: Connection, use: (channel: Channel) => Promise<unknown>): Promise<void> {
-  try {
-    await onChannel(connection, use);
-  } catch (error) {
-    throw unavailable(error);
   }
 }
 

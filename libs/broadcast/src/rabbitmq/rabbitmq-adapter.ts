@@ -32,7 +32,7 @@ export class RabbitAdapter implements LogAdapter {
     clock: false,
     maxEntry: MAX_ENTRY,
     // A channel keeps the order, also when the server sends entries again to a new leader.
-    appendsAtOnce: 8,
+    appendsAtOnce: 2,
   };
   readonly partitions: number;
   readonly #settings: RabbitSettings;

@@ -39,6 +39,8 @@ export class RabbitAdapter implements LogAdapter {
   readonly #appends: Link;
   readonly #reads: Link;
   readonly #readers = new Map<number, Reader>();
+  /** Readers that are taking their place at the end of a partition: what is appended after the call has to follow it. */
+  readonly #placing = new Map<number, Promise<void>>();
   #appender: Appender | undefined;
   #events: LogAdapterEvents | undefined;
   #problem: string | undefined;
@@ -92,6 +94,9 @@ export class RabbitAdapter implements LogAdapter {
   async append(partition: number, data: Uint8Array, signal: AbortSignal): Promise<void> {
     this.#check();
     if (data.length > MAX_ENTRY) throw new LogUnavailableError(`the entry has more than ${MAX_ENTRY} bytes`);
+    const placing = this.#placing.get(partition);
+    if (placing !== undefined)
+      await settled(placing, signal, () => new LogUnavailableError('the reader has no place yet'));
     await this.#append(partition, data, signal);
   }
 
@@ -108,7 +113,14 @@ export class RabbitAdapter implements LogAdapter {
       onEnd,
     });
     this.#readers.set(partition, reader);
-    reader.start(start);
+    const placed = reader.start(start);
+    if (start !== 'next') return;
+    this.#placing.set(partition, placed);
+    placed
+      .finally(() => {
+        if (this.#placing.get(partition) === placed) this.#placing.delete(partition);
+      })
+      .catch(() => undefined);
   }
 
   async bounds(_partition: number, _signal: AbortSignal): Promise<LogBounds> {

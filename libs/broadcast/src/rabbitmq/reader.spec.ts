@@ -72,7 +72,7 @@ class Fixture {
 
 it('reads again from the entry before a hole, and hands each entry on once', async () => {
   const fixture = new Fixture();
-  fixture.reader.start('first');
+  await fixture.reader.start('first');
   const first = await fixture.attached(1);
   first.deliver(0, 1, 3, 4);
   const second = await fixture.attached(2);
@@ -88,7 +88,7 @@ it('reads again from the entry before a hole, and hands each entry on once', asy
 
 it('finds an entry that the server left out at first', async () => {
   const fixture = new Fixture();
-  fixture.reader.start({ offset: 7 });
+  await fixture.reader.start({ offset: 7 });
   (await fixture.attached(1)).deliver(7, 9);
   (await fixture.attached(2)).deliver(7, 8, 9);
   await vi.waitFor(() => expect(fixture.offsets).toEqual([7, 8, 9]));
@@ -99,7 +99,7 @@ it.each([
   ['an entry was delivered again', [7, 8, 8], []],
 ])('ends if %s', async (reason, offsets, again) => {
   const fixture = new Fixture();
-  fixture.reader.start({ offset: 7 });
+  await fixture.reader.start({ offset: 7 });
   (await fixture.attached(1)).deliver(...offsets);
   if (again.length > 0) (await fixture.attached(2)).deliver(...again);
   expect(fixture.ends).toEqual([[reason, false]]);
@@ -107,7 +107,7 @@ it.each([
 
 it('acknowledges some entries at a time, and the last ones within a second', async () => {
   const fixture = new Fixture();
-  fixture.reader.start('first');
+  await fixture.reader.start('first');
   const channel = await fixture.attached(1);
   channel.deliver(...Array.from({ length: 40 }, (_, offset) => offset));
   expect(channel.acknowledged).toBe(31);

@@ -43,9 +43,13 @@ export class Reader {
     private readonly events: ReaderEvents,
   ) {}
 
-  /** If there is no connection, {@link ReaderEvents.onEnd} is called soon. */
-  start(start: LogStart): void {
-    this.#attach(start).catch(async (error: unknown) => this.#failed(error));
+  /** If there is no connection, {@link ReaderEvents.onEnd} is called soon. @returns resolves when the place is taken, or is not. */
+  async start(start: LogStart): Promise<void> {
+    try {
+      await this.#attach(start);
+    } catch (error) {
+      await this.#failed(error);
+    }
   }
 
   /** No event follows. */
@@ -104,7 +108,7 @@ export class Reader {
       this.#hole = last;
       this.#isRepeating = true;
       this.#detach();
-      this.start({ offset: last });
+      this.start({ offset: last }).catch(() => undefined);
       return;
     }
     this.#last = offset;

@@ -32,7 +32,16 @@ async function follow(address = `127.0.0.1:${server.port}`): Promise<LogFollower
   return follower.start();
 }
 
-describe('a log on RabbitMQ', { timeout: 60_000 }, () => {
+describe('a log on RabbitMQ', { timeout: 120_000 }, () => {
+  it('delivers what is appended after a reader began at the end', async () => {
+    const here = await follow();
+    for (const text of numbers('a', 10)) {
+      here.tail('next');
+      await here.append(text);
+      expect(await here.reads([text])).toHaveLength(1);
+    }
+  });
+
   it('notices a network that drops everything, and continues on new connections', async () => {
     const proxy = await SilentProxy.start(server.port);
     try {

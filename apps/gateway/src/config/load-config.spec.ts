@@ -96,16 +96,16 @@ describe('the defaults', () => {
     ['a secret', { HOLDFAST_JWT_SECRET: SECRET }],
     ['a public key', { HOLDFAST_JWT_PUBLIC_KEY: PUBLIC_KEY }],
     ['a key set', { HOLDFAST_JWKS_URL: 'https://issuer.example/keys' }],
-  ])('do not let anonymous clients in once development has %s', (_, env) => {
+  ])('do not permit anonymous clients once development has %s', (_, env) => {
     expect(load({ NODE_ENV: 'development', ...env }).auth.anonymous).toBe(false);
     expect(load({ NODE_ENV: 'development', HOLDFAST_ANONYMOUS: 'true', ...env }).auth.anonymous).toBe(true);
   });
 
-  it('of a test are those of production', () => {
+  it('of the mode test are those of production', () => {
     expect(load({ NODE_ENV: 'test' })).toMatchObject({ mode: 'production', demo: false });
   });
 
-  it('follow a mode from the file too', () => {
+  it('also follow a mode from the file', () => {
     expect(loadYaml('mode: development')).toMatchObject({ mode: 'development', demo: true });
     expect(loadYaml('mode: development', { NODE_ENV: 'production' })).toMatchObject({
       mode: 'production',
@@ -114,7 +114,7 @@ describe('the defaults', () => {
   });
 });
 
-describe('each variable', () => {
+describe('each environment variable', () => {
   const cases: Record<string, [text: string, read: (config: ReturnType<typeof load>) => unknown, expected: unknown]> = {
     NODE_ENV: ['development', ({ mode }) => mode, 'development'],
     HOLDFAST_PORT: ['9000', ({ port }) => port, 9000],
@@ -159,13 +159,13 @@ describe('each variable', () => {
     HOLDFAST_DEMO: ['true', ({ demo }) => demo, true],
   };
 
-  it('is tried here', () => {
+  it('is covered here', () => {
     const variables = settingsOf(describeConfig('production')).flatMap(({ description: { env } }) => env ?? []);
     expect(Object.keys(cases)).toEqual(variables);
   });
 
   it.each(Object.entries(cases))('%s sets its setting', (name, [text, read, expected]) => {
-    // Without which the URLs of webhooks are refused.
+    // Required by the URLs of webhooks.
     const env = { HOLDFAST_WEBHOOK_SECRET: WEBHOOK_SECRET };
     const before = read(load(env));
     expect(read(load({ ...env, [name]: text }))).toEqual(expected);
@@ -174,14 +174,14 @@ describe('each variable', () => {
 
   it.each(Object.keys(cases))('%s counts as unset when it is empty', (name) => {
     expect(problemsOf(() => load({ [name]: '', [`${name}_FILE`]: '' }))).toEqual(
-      // Only those that may come from a file have such a variable.
+      // Only settings that may come from a file have such a variable.
       problemsOf(() => load({ [`${name}_FILE`]: '' })),
     );
   });
 });
 
-describe('precedence', () => {
-  it('is the variable, the file, the default', () => {
+describe('the precedence', () => {
+  it('is: variable, file, default', () => {
     const yaml = 'port: 9001\ndrain: { settle: 3 }';
 
     const sut = loadYaml(yaml, { HOLDFAST_PORT: '9002', HOLDFAST_DRAIN_SECONDS: '4' });
@@ -192,13 +192,13 @@ describe('precedence', () => {
     expect(loadYaml(yaml).port).toBe(9001);
   });
 
-  it.each(['', '# nothing\n', '---\n...\n'])('is the default if the file holds nothing: %j', (yaml) => {
+  it.each(['', '# nothing\n', '---\n...\n'])('falls back to the default if the file is empty: %j', (yaml) => {
     expect(loadYaml(yaml).port).toBe(8000);
   });
 });
 
 describe('secrets in files', () => {
-  it('lose the newline at their end, and only that', () => {
+  it('lose only the newline at their end', () => {
     const files = {
       '/broker': 'nats://user:pass@nats\r\n',
       '/jwt': `${SECRET}\n${OTHER_SECRET}\n`,
@@ -214,21 +214,21 @@ describe('secrets in files', () => {
     expect(sut.auth.jwt.publicKeys.current).toEqual([PUBLIC_KEY.trimEnd()]);
   });
 
-  it('do not stand beside a variable of the same secret', () => {
+  it('cannot be combined with a variable for the same secret', () => {
     const env = { HOLDFAST_JWT_SECRET: SECRET, HOLDFAST_JWT_SECRET_FILE: '/jwt' };
     expect(problemsOf(() => load(env, { '/jwt': OTHER_SECRET }))).toEqual([
       'HOLDFAST_JWT_SECRET: expected either this or HOLDFAST_JWT_SECRET_FILE, not both',
     ]);
   });
 
-  it('may be empty if they hold keys or secrets of which there may be none', () => {
+  it('may be empty if the secrets or keys are optional', () => {
     const env = { HOLDFAST_JWT_SECRET_FILE: '/a', HOLDFAST_API_KEYS_FILE: '/b', HOLDFAST_JWT_PUBLIC_KEY_FILE: '/c' };
     const { apiKeys, auth } = load(env, { '/a': '', '/b': '\n', '/c': ' \n' });
     expect([apiKeys, auth.jwt.secrets, auth.jwt.publicKeys].map(({ current }) => current)).toEqual([[], [], []]);
     expect(auth.anonymous).toBe(false);
   });
 
-  it('must not be empty if nothing works without them', () => {
+  it('must not be empty if they are required', () => {
     const env = {
       HOLDFAST_BROKER_FILE: '/empty',
       HOLDFAST_WEBHOOK_SECRET_FILE: '/empty',
@@ -246,21 +246,21 @@ describe('secrets in files', () => {
     ]);
   });
 
-  it('have no place in the configuration file', () => {
+  it('are not allowed in the configuration file', () => {
     expect(problemsOf(() => loadYaml(`apiKeys: [${SECRET}]\nauth: { jwt: { secrets: [${SECRET}] } }`))).toEqual([
       'auth.jwt.secrets: expected in HOLDFAST_JWT_SECRET or HOLDFAST_JWT_SECRET_FILE, not in the file',
       'apiKeys: expected in HOLDFAST_API_KEYS or HOLDFAST_API_KEYS_FILE, not in the file',
     ]);
   });
 
-  it('do not show when the configuration is logged', () => {
+  it('do not appear when the configuration is logged', () => {
     const sut = load({ HOLDFAST_JWT_SECRET: SECRET, HOLDFAST_BROKER: 'redis://:hunter22@redis' });
     expect(inspect(sut, { depth: null }) + JSON.stringify(sut)).not.toMatch(/one secret|hunter22/);
   });
 });
 
-describe('what is refused', () => {
-  it('is told all at once', () => {
+describe('the refused configuration', () => {
+  it('is reported with all problems at once', () => {
     const yaml = `
 connection: { maxPayload: 2097152, ping: soon }
 namespaces:
@@ -282,7 +282,7 @@ log: loud
     ]);
   });
 
-  it('includes what contradicts itself, beside other problems', () => {
+  it('includes contradictions, in addition to other problems', () => {
     const env = { HOLDFAST_PORT: '9000', HOLDFAST_MANAGEMENT_PORT: '9000', HOLDFAST_LOG_LEVEL: 'loud' };
     expect(problemsOf(() => loadYaml('connection: { maxPayload: 2097152 }', env)).toSorted()).toEqual([
       'HOLDFAST_LOG_LEVEL: expected one of fatal, error, warn, info, debug, trace, silent',
@@ -292,7 +292,7 @@ log: loud
     expect(load({ HOLDFAST_PORT: '0', HOLDFAST_MANAGEMENT_PORT: '0' }).port).toBe(0);
   });
 
-  it('includes unknown members, with a guess', () => {
+  it('includes unknown members, with a suggestion', () => {
     expect(
       problemsOf(() => loadYaml('prot: 1\nauth: { jwt: { isuer: x } }\nnamespaces: { chat: { zzz: 1 } }')),
     ).toEqual([
@@ -302,7 +302,7 @@ log: loud
     ]);
   });
 
-  it('includes unknown variables, with a guess', () => {
+  it('includes unknown variables, with a suggestion', () => {
     expect(
       problemsOf(() => load({ HOLDFAST_JWT_SECRETS: SECRET, HOLDFAST_PORT_FILE: '/port', HOLDFAST_ZZZ: '' })),
     ).toEqual([
@@ -316,7 +316,7 @@ log: loud
     expect(load({ HOLDFAST_CLI_TOKEN: 'x' }).port).toBe(8000);
   });
 
-  it('does not include the variables of Kubernetes Services, unless one takes the place of ours', () => {
+  it('does not include the variables of Kubernetes Services, unless one overrides a variable of the gateway', () => {
     const links = {
       HOLDFAST_SERVICE_HOST: '10.0.0.1',
       HOLDFAST_SERVICE_PORT: '80',
@@ -359,7 +359,7 @@ log: loud
     ]);
   });
 
-  it('includes a section that is left empty, with and without a variable in it', () => {
+  it('includes an empty section, with or without a variable for it', () => {
     expect(problemsOf(() => loadYaml('auth:'))).toEqual(['auth: expected a mapping']);
     expect(problemsOf(() => loadYaml('auth:', { HOLDFAST_ANONYMOUS: 'true' }))).toEqual(['auth: expected a mapping']);
   });
@@ -448,7 +448,7 @@ log: loud
     }
   });
 
-  it('is told without its value', () => {
+  it('is reported without its values', () => {
     const settings = settingsOf(describeConfig('production'));
     const marker = 'p4ssw0rd';
     const value = fc
@@ -470,7 +470,7 @@ log: loud
           () =>
             load({ [name]: '/secret', HOLDFAST_LOG_LEVEL: 'loud' }, { '/secret': text }),
       );
-    // Names of members are told: a text that YAML could take for one is quoted.
+    // Names of members are reported: a text that YAML could read as one is quoted.
     const scalar = value.map((text) => (/[:?{}\r\n]/.test(text) ? JSON.stringify(text) : text));
     const inFile = fc
       .tuple(fc.constantFrom(...settings.map(({ path }) => path)), scalar)

@@ -33,7 +33,7 @@ async def main(url):
         assert stored == again == {"epoch": position["epoch"], "offset": 1}
         await request(socket, 4, "publish", {"channel": CHANNEL, "data": "two"})
 
-    # Coming back: under the same session, after the first message.
+    # Returns with the same session, after the first message.
     subprotocols = ["holdfast.v1.json", "session." + welcome["session"]]
     async with websockets.connect(url, subprotocols=subprotocols) as socket:
         assert socket.subprotocol == "holdfast.v1.json"

@@ -156,7 +156,7 @@ describe('clients that authenticate', () => {
 
   it.each<[string, NodeJS.ProcessEnv, UpgradeRequest]>([
     ['anonymous clients', {}, {}],
-    ['clients that have not shown a token yet', { HOLDFAST_ANONYMOUS: 'false' }, {}],
+    ['unauthenticated clients', { HOLDFAST_ANONYMOUS: 'false' }, {}],
   ])('have a reserve in the rate of upgrades that %s cannot use up', async (_who, env, request) => {
     const gateway = await startGateway(RATE, env);
     for (let n = 0; n < 10; n += 1) expect(await ask(gateway, request)).toBe(101);

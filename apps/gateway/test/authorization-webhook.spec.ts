@@ -211,7 +211,7 @@ describe('an authorization request for subscribe or publish', () => {
     });
   });
 
-  it("never permits to read another user's own channel, but may permit to write to it", async () => {
+  it("never permits reading another user's own channel, but may permit writing to it", async () => {
     const backend = await Backend.start(() => ({ allow: true }));
     const gateway = await startChannels(backend);
     const ann = await connectAs(gateway, { sub: 'ann' });
@@ -389,7 +389,7 @@ describe('a backend', () => {
     expect(await metric(gateway, 'holdfast_authorization_breaker_open')).toBe(0);
   });
 
-  it('that cannot be reached is not called for a while, whoever the callers are', async () => {
+  it('that cannot be reached is not called for a while, even if only one client calls it', async () => {
     const backend = await Backend.start();
     const gateway = await startChannels(backend);
     const ann = await connectAs(gateway, { sub: 'ann' });
@@ -406,10 +406,10 @@ async function flood(gateway: TestGateway, channel: string): Promise<void> {
   const ended = new AbortController();
   onTestFinished(() => ended.abort());
   for (const [index, client] of clients.entries()) {
-    for (let lane = 0; lane < 16; lane += 1) {
+    for (let task = 0; task < 16; task += 1) {
       void (async () => {
         for (let n = 0; !ended.signal.aborted; n += 1) {
-          await client.publish(`${channel}:${index}-${lane}-${n}`, 1).catch(() => undefined);
+          await client.publish(`${channel}:${index}-${task}-${n}`, 1).catch(() => undefined);
           await new Promise((resolve) => setTimeout(resolve, 5));
         }
       })();

@@ -43,7 +43,7 @@ describe('subscribe', () => {
     expect(await other.subscribe(CHANNEL)).toEqual({ channel: CHANNEL, ...position });
   });
 
-  it('is refused with already_subscribed for a channel with a subscription, which continues', async () => {
+  it('to a subscribed channel is refused with already_subscribed, and the subscription continues', async () => {
     const gateway = await startGateway();
     const client = await gateway.connect();
     await client.subscribe(CHANNEL);
@@ -54,7 +54,7 @@ describe('subscribe', () => {
     expect(await client.subscribe(CHANNEL)).toMatchObject({ offset: 1 });
   });
 
-  it('does not require a history or presence', async () => {
+  it('works in a namespace without history and presence', async () => {
     const gateway = await startGateway({ namespaces: { bare: { history: { size: 0 }, presence: false } } });
     const client = await gateway.connect();
     expect(await refusal(client.subscribe('bare:x', { presence: true }))).toMatchObject({ code: 'presence_disabled' });
@@ -68,7 +68,7 @@ describe('subscribe', () => {
 });
 
 describe('unsubscribe', () => {
-  it('is refused with not_subscribed without a subscription', async () => {
+  it('from a channel without a subscription is refused with not_subscribed', async () => {
     const gateway = await startGateway();
     const client = await gateway.connect();
     expect(await refusal(client.request('unsubscribe', { channel: CHANNEL }))).toMatchObject({
@@ -343,7 +343,7 @@ describe('history', () => {
 });
 
 describe("a user's own channel", () => {
-  it('is called @me or by its name in requests of the user, and by its name in frames', async () => {
+  it('can be called @me in requests, and has its full name in frames', async () => {
     const gateway = await startGateway();
     const user = 'ann@example.com/ü (1)';
     const name = '@ann%40example.com%2F%C3%BC%20%281%29';

@@ -45,9 +45,9 @@ describe('promise 7: a slow consumer of a namespace with conflation', () => {
     expect(await pod.metric('holdfast_conflated_total')).toBeGreaterThan(300);
     client.socket.resumeWrites();
     await vi.waitFor(() => expect(offsets(client, 'price:a').at(-1)).toBe(500));
-    const came = offsets(client, 'price:a');
-    expect(came).toEqual(came.toSorted((one, other) => one - other));
-    expect(new Set(came).size).toBe(came.length);
+    const received = offsets(client, 'price:a');
+    expect(received).toEqual(received.toSorted((one, other) => one - other));
+    expect(new Set(received).size).toBe(received.length);
     // The latest message of a channel without further messages has arrived as well.
     expect(offsets(client, 'price:b')).toEqual([1]);
     // It continues as usual.
@@ -65,7 +65,7 @@ describe('promise 7: a slow consumer of a namespace with conflation', () => {
     expect(await pod.metric('holdfast_conflated_total')).toBe(0);
   });
 
-  it('is closed if conflation does not suffice: other namespaces lose nothing', async () => {
+  it('is closed if conflation is not enough, because messages of other namespaces are never dropped', async () => {
     const pod = await Pod.start({ file: FILE });
     const publisher = pod.connect();
     expect((await publisher.subscribe('chat:a')).conflated).toBeUndefined();
@@ -84,8 +84,8 @@ describe('promise 7: a slow consumer of a namespace with conflation', () => {
     expect(published).toBeGreaterThan(25);
     client.socket.resumeWrites();
     await settled();
-    const came = offsets(client, 'chat:a');
-    expect(came).toEqual(Array.from(came, (_, index) => index + 1));
+    const received = offsets(client, 'chat:a');
+    expect(received).toEqual(Array.from(received, (_, index) => index + 1));
   });
 
   it('still receives a gap, and what follows it', async () => {

@@ -109,7 +109,7 @@ describe('a gateway with default settings', () => {
     expect(Math.min(...silences)).toBeGreaterThan(12_500);
   });
 
-  it('keeps a peer that only answers pings, within 4 s, and pings it at most every 8 s', () => {
+  it('keeps a peer that does nothing but answer pings within 4 s, and pings it at most every 8 s', () => {
     const peer = new Peer(connections);
     let answerAt = Infinity;
     let seen = 0;
@@ -137,7 +137,7 @@ describe('a gateway with default settings', () => {
     expect(peer.pings).toBe(0);
   });
 
-  it('sends something at least every 20 s to a client that needs no replies, because proxies would see an idle connection', () => {
+  it('sends something at least every 20 s, even to a client that needs no replies: proxies close idle connections', () => {
     const peer = new Peer(connections);
     pass(200_000, () => {
       if (clock % 1_000 < TICK_MS) peer.say('{"event":"ping"}');
@@ -146,7 +146,7 @@ describe('a gateway with default settings', () => {
     expect(peer.pings).toBeLessThanOrEqual(25);
   });
 
-  it('treats progress of a full socket as a sign of life of a client that only reads, and slowly', async () => {
+  it('treats progress in sending as a sign of life of a client that only reads, and slowly', async () => {
     const peer = new Peer(connections);
     const { connection, socket } = peer;
     const read = async (): Promise<void> => {

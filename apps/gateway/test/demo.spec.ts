@@ -94,8 +94,8 @@ describe('POST /demo/token', () => {
     ['a short secret', { ...GUEST, secret: 'x'.repeat(15) }],
     ['a long secret', { ...GUEST, secret: 'x'.repeat(101) }],
     ['claims of its own', { ...GUEST, channels: ['*'] }],
-    ['no object', [GUEST]],
-    ['nothing', null],
+    ['a list', [GUEST]],
+    ['null', null],
   ])('refuses %s', async (_what, guest) => {
     const gateway = await startDemo();
     const answer = await post(gateway, guest);
@@ -122,7 +122,7 @@ it('the routes do not exist without the demo', async () => {
 const page = fileURLToPath(new URL('../../chat/dist/index.html', import.meta.url));
 
 describe.runIf(existsSync(page))('the chat page', () => {
-  it.each(['/api/publish', '/demo/token'])('leaves errors of %s to the catalogue', async (path) => {
+  it.each(['/api/publish', '/demo/token'])('does not replace the errors of %s', async (path) => {
     const gateway = await startGateway({}, { HOLDFAST_DEMO: 'true' });
     const headers = { 'content-type': 'text/plain' };
     const answer = await fetch(`${gateway.url}${path}`, { method: 'POST', headers, body: 'x' });
@@ -157,7 +157,7 @@ describe.runIf(existsSync(page))('the chat page', () => {
     '/..%2fpackage.json',
     '/%2e%2e/package.json',
     '/index.html/x',
-  ])('leaves %s to the catalogue', async (path) => {
+  ])('does not replace the 404 of %s', async (path) => {
     const gateway = await startGateway({}, { HOLDFAST_DEMO: 'true' });
     const answer = await fetch(`${gateway.url}${path}`);
     expect([answer.status, await answer.json()]).toMatchObject([404, { code: 'not_found' }]);

@@ -31,9 +31,9 @@ const publish = (data: unknown) => ({ event: 'publish', id: 1, data });
 
 describe('promise 8: a bad frame is answered by one error', () => {
   it.each<[string, unknown, ErrorData, (string | number)?]>([
-    ['no JSON', '{"event":', errorData('malformed', 'not JSON')],
-    ['nothing', '', errorData('malformed', 'not JSON')],
-    ['JSON that nests without end', '['.repeat(60_000), errorData('malformed', 'not JSON')],
+    ['invalid JSON', '{"event":', errorData('malformed', 'not JSON')],
+    ['an empty frame', '', errorData('malformed', 'not JSON')],
+    ['endlessly nested JSON', '['.repeat(60_000), errorData('malformed', 'not JSON')],
     ['null', 'null', errorData('malformed', 'not an object')],
     ['a number', '7', errorData('malformed', 'not an object')],
     ['a string', '"subscribe"', errorData('malformed', 'not an object')],
@@ -42,7 +42,7 @@ describe('promise 8: a bad frame is answered by one error', () => {
     ['an event that is not a string', { event: 7, id: 1 }, errorData('malformed', '"event" must be a string'), 1],
     ['an unknown event', { event: 'fly', id: 'a' }, errorData('unknown_event'), 'a'],
     ['an unknown event without an id', { event: 'fly' }, errorData('unknown_event')],
-    ['an event that every object has', { event: 'constructor', id: 1 }, errorData('unknown_event'), 1],
+    ['an event named like an inherited property', { event: 'constructor', id: 1 }, errorData('unknown_event'), 1],
     ['an event of the gateway itself', { event: 'reply', id: 1 }, errorData('unknown_event'), 1],
     ['another case', { event: 'Ping', id: 1 }, errorData('unknown_event'), 1],
     ['an id that is null', { event: 'ping', id: null }, invalidId],
@@ -72,7 +72,7 @@ describe('promise 8: a bad frame is answered by one error', () => {
     ['a channel with a line break', channel('a\n'), errorData('invalid_channel', 'channel'), 1],
     ['a channel that is not ASCII', channel('zimmer:küche'), errorData('invalid_channel', 'channel'), 1],
     ['a channel of 256 characters', channel('x'.repeat(256)), errorData('invalid_channel', 'channel'), 1],
-    ['a channel of no user', channel('@'), errorData('invalid_channel', 'channel'), 1],
+    ['a channel without a user', channel('@'), errorData('invalid_channel', 'channel'), 1],
     ['history of -1', history({ limit: -1 }), expect.objectContaining({ code: 'invalid' }), 1],
     ['history of 0', history({ limit: 0 }), expect.objectContaining({ code: 'invalid' }), 1],
     ['history of 1e9', history({ limit: 1e9 }), expect.objectContaining({ code: 'invalid' }), 1],

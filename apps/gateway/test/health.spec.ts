@@ -39,7 +39,7 @@ describe('/health', () => {
     ['ready', 200],
     ['settling', 503],
     ['draining', 503],
-  ])('ready while %s is %i, and live is 200', async (stage, status) => {
+  ])('while %s has status %i for ready, and 200 for live', async (stage, status) => {
     const sut = await startGateway();
     sut.app.get(Lifecycle).stage = stage;
     const ready = await health(sut, '/health/ready');
@@ -59,7 +59,7 @@ describe('/health', () => {
     expect(await health(sut, '/health/live')).toEqual({ status: 200, body: { status: 'ok' } });
   });
 
-  it('a broker outage makes the pod unready if so configured, but it stays live', async () => {
+  it('becomes unready in a broker outage if so configured, but stays live', async () => {
     const sut = await startGateway({ health: { brokerOutage: 'unready' } });
     breakBroker(sut);
     const { status, body } = await health(sut, '/health/ready');

@@ -137,7 +137,7 @@ describe('promise 8: a response', () => {
     expect(headers.get('server')).toBeNull();
   });
 
-  it('of the management port permits only GET', async () => {
+  it('to a method other than GET on the management port is 405', async () => {
     const { managementUrl } = await startGateway();
     const answer = await fetch(`${managementUrl}/metrics`, { method: 'POST', body: 'x' });
     expect(answer.status).toBe(405);

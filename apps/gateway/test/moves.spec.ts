@@ -188,7 +188,7 @@ describe.each(PODS)('two connections of one session %s', (pods) => {
 });
 
 describe('a newer connection on another pod', () => {
-  it('that came and went unnoticed gives the client back to the older one', async () => {
+  it('that was opened and closed unnoticed leaves the client to the older one', async () => {
     const backend = await Backend.start();
     const [here, there] = await startTwo(backend);
     const older = await connectAs(here, { sub: 'ann' });
@@ -239,10 +239,10 @@ describe('one session of two users', () => {
       async () => expect(await membersSeenBy(observer)).toEqual([observer.welcome.client, client]),
       WAIT,
     );
-    const story = observer.frames
+    const changes = observer.frames
       .filter(({ event }) => event === 'join' || event === 'leave')
       .map(({ event, data }) => `${event} ${(data['member'] as { user: string }).user}`);
-    expect(story.toSorted()).toEqual(['join ann', 'join bob', 'leave ann']);
+    expect(changes.toSorted()).toEqual(['join ann', 'join bob', 'leave ann']);
     await vi.waitFor(
       () => expect(eventsOf(backend, ann.welcome.client)).toEqual(['client.connected', 'client.disconnected']),
       WAIT,

@@ -121,10 +121,10 @@ describe('permissions by the rule of the namespace', () => {
   ])("publish: %s, to another user's own channel, which others cannot read", async (rule, published) => {
     const gateway = await start({ publish: rule });
     expect(await row(gateway, publishTo('@somebody'))).toBe(published.trim());
-    const nobody = NAMES.map(() => '-').join(' ');
-    expect(await row(gateway, subscribeTo('@somebody'))).toBe(nobody);
+    const noRole = NAMES.map(() => '-').join(' ');
+    expect(await row(gateway, subscribeTo('@somebody'))).toBe(noRole);
     for (const event of ['history', 'presence'] as const) {
-      expect(await row(gateway, (client) => client.request(event, { channel: '@somebody' }))).toBe(nobody);
+      expect(await row(gateway, (client) => client.request(event, { channel: '@somebody' }))).toBe(noRole);
     }
     //                                             guest user reader writer holder asked elsewhere
     expect(await row(gateway, subscribeTo('@me'))).toBe('- + + + + + +');
@@ -165,7 +165,7 @@ describe('the HTTP API', () => {
           await status('users/user/disconnect', headers, {}),
         ]);
       const token = await signToken({ sub: 'user', channels: ['*'], publish: ['*'] });
-      for (const headers of [{}, { 'X-API-Key': 'a-key-that-nobody-set' }, { Authorization: `Bearer ${token}` }]) {
+      for (const headers of [{}, { 'X-API-Key': 'a-key-that-is-not-set' }, { Authorization: `Bearer ${token}` }]) {
         expect(await all(headers)).toEqual(new Set([401]));
       }
       for (const code of await all({ 'X-API-Key': API_KEY })) expect([200, 202, 204]).toContain(code);

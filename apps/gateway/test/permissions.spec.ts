@@ -113,7 +113,7 @@ describe('in development', () => {
 });
 
 describe('the rule `subscribers`', () => {
-  it('permits to publish only during a subscription', async () => {
+  it('permits publishing only during a subscription', async () => {
     const gateway = await startGateway({ namespaces: { room: { publish: 'subscribers' } } });
     const guest = await gateway.connect();
     expect(await refusal(guest.publish(CHANNEL, 1))).toMatchObject({ code: 'forbidden' });

@@ -20,7 +20,7 @@ type Start = 'fresh' | 'last' | 'resume';
 type Step =
   | { readonly do: 'publish'; readonly pod: number; readonly times: number }
   | { readonly do: 'connect' | 'subscribe'; readonly client: number; readonly pod: number; readonly start: Start }
-  | { readonly do: 'unsubscribe' | 'disconnect' | 'stop reading' | 'go on reading'; readonly client: number }
+  | { readonly do: 'unsubscribe' | 'disconnect' | 'stop reading' | 'resume reading'; readonly client: number }
   | { readonly do: 'let happen'; readonly pod: number; readonly queue: Queue; readonly times: number }
   | { readonly do: 'lose' | 'notice' | 'let all happen'; readonly pod: number }
   | { readonly do: 'trim' | 'fail over' }
@@ -44,7 +44,7 @@ const COMMON: fc.WeightedArbitrary<Step>[] = [
   {
     weight: 4,
     arbitrary: fc.record({
-      do: fc.constantFrom('unsubscribe', 'disconnect', 'stop reading', 'go on reading'),
+      do: fc.constantFrom('unsubscribe', 'disconnect', 'stop reading', 'resume reading'),
       client,
     }),
   },
@@ -212,7 +212,9 @@ class ModelClient {
     const { publications, ...now } = await this.world.stream(this.channel);
     const missed = publications.filter((publication) => publication.offset > since.offset).length;
     const reachesBack = since.epoch === now.epoch && since.offset <= now.offset && missed === now.offset - since.offset;
-    expect(reachesBack && missed <= MAX_REPLAY, 'recovered although it says that it is not').toBe(false);
+    expect(reachesBack && missed <= MAX_REPLAY, 'the reply says recovered: false, but the history was complete').toBe(
+      false,
+    );
   }
 
   /** The client now knows everything up to this position. */
@@ -299,7 +301,7 @@ async function play(world: World, pods: readonly Pod[], sequence: readonly Step[
       case 'stop reading':
         by?.link?.socket.pauseWrites();
         break;
-      case 'go on reading':
+      case 'resume reading':
         by?.link?.socket.resumeWrites();
         break;
       default:

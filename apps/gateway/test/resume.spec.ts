@@ -18,7 +18,7 @@ async function publish(client: TestClient, count: number, data: string = 'x'): P
 }
 
 describe('promise 3: a client that resumes within the retention receives each missed message exactly once', () => {
-  it('after a reply that says so, and before anything newer', async () => {
+  it('after a reply with recovered: true, and before anything newer', async () => {
     const gateway = await startGateway();
     const publisher = await gateway.connect();
     const before = await gateway.connect();
@@ -184,7 +184,7 @@ describe('promise 3: a client that resumes within the retention receives each mi
     expect(later.offsets(CHANNEL)).toEqual([]);
   });
 
-  it('in the epoch of its channel, which outlives the last subscriber and all publications', async () => {
+  it('and the epoch of a channel outlives its last subscriber and all publications', async () => {
     const gateway = await startGateway({ namespaces: { brief: { history: { ttl: 0.1 } } } });
     const client = await gateway.connect();
     await client.subscribe('brief:x');

@@ -107,7 +107,7 @@ describe('a session', () => {
 });
 
 describe('a refresh', () => {
-  it('without a previous permission ends the subscriptions that depended on it, and no others', async () => {
+  it('that drops a permission ends the subscriptions that depended on it, and no others', async () => {
     const gateway = await startWithoutPermissions();
     const alice = await connectAs(gateway, { sub: 'alice', channels: ['secret:*', 'news:*'] });
     for (const channel of [CHANNEL, 'news:today', '@me']) await alice.subscribe(channel);
@@ -120,7 +120,7 @@ describe('a refresh', () => {
     expect(await refusal(alice.subscribe('@alice'))).toMatchObject({ code: 'already_subscribed' });
   });
 
-  it('with a new permission permits more subscriptions', async () => {
+  it('that adds a permission permits more subscriptions', async () => {
     const gateway = await startWithoutPermissions();
     const alice = await connectAs(gateway, { sub: 'alice' });
     expect(await refusal(alice.subscribe(CHANNEL))).toMatchObject({ code: 'forbidden' });

@@ -114,7 +114,7 @@ describe('limits of memory', () => {
     await client.subscribe('b');
   });
 
-  it('count everything that is freed', async () => {
+  it('are not used up by connections and subscriptions that have ended', async () => {
     const sut = await startGateway();
     const held = (): Promise<number | undefined> => metric(sut, 'holdfast_held_bytes');
     expect(await held()).toBe(0);

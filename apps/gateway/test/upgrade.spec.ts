@@ -108,7 +108,7 @@ describe('promise 8: a refused upgrade gets an error of the catalogue', () => {
     expect((await upgrade(sut, { path: '/ws?access_token=x' })).headers.get('www-authenticate')).toBe('Bearer');
   });
 
-  it('for a plain GET of the path it asks to upgrade, and for other methods it says that they are not allowed', async () => {
+  it('which is upgrade_required for a plain GET of the path, and method_not_allowed for other methods', async () => {
     const sut = await startGateway();
     const got = await fetch(`${sut.url}/ws`);
     expect(got.status).toBe(426);
@@ -350,7 +350,7 @@ describe('a token', () => {
     const sut = await startGateway({}, { HOLDFAST_JWT_SECRET: `${JWT_SECRET},${OTHER_SECRET}` });
     expect(await accepts(sut, await signToken({ sub: 'ann' }))).toBe(true);
     expect(await accepts(sut, await signToken({ sub: 'ann' }, { key: secretKey(OTHER_SECRET) }))).toBe(true);
-    const third = secretKey('a-third-secret-of-32-bytes-that-nobody-set');
+    const third = secretKey('a-third-secret-of-32-bytes-that-is-not-set');
     expect(await accepts(sut, await signToken({ sub: 'ann' }, { key: third }))).toBe(false);
   });
 
@@ -387,14 +387,14 @@ describe('a token', () => {
   });
 
   it.each<[string, Record<string, unknown>]>([
-    ['that ended', { sub: 'ann', exp: secondsFromNow(-60) }],
-    ['that has not begun', { sub: 'ann', nbf: secondsFromNow(60) }],
+    ['that has expired', { sub: 'ann', exp: secondsFromNow(-60) }],
+    ['that is not yet valid', { sub: 'ann', nbf: secondsFromNow(60) }],
     ['for a subscription', { sub: 'ann', channel: 'chat:x' }],
     ['whose user is not a string', { sub: 7 }],
     ['whose user is empty', { sub: '' }],
-    ['whose user has no channel of its own, being too long', { sub: '語'.repeat(30) }],
+    ['whose user is too long for a channel of its own', { sub: '語'.repeat(30) }],
     ['whose user is not Unicode', { sub: '\ud800' }],
-    ['whose channels are no list', { sub: 'ann', channels: 'chat:*' }],
+    ['whose channels are not a list', { sub: 'ann', channels: 'chat:*' }],
     ['whose expiry is not a number', { sub: 'ann', exp: 'soon' }],
   ])('%s is refused', async (_name, claims) => {
     expect(await accepts(await startGateway(), await signToken(claims))).toBe(false);

@@ -101,7 +101,7 @@ describe('the defaults', () => {
     expect(load({ NODE_ENV: 'development', HOLDFAST_ANONYMOUS: 'true', ...env }).auth.anonymous).toBe(true);
   });
 
-  it('of the mode test are those of production', () => {
+  it('are those of production in the mode test', () => {
     expect(load({ NODE_ENV: 'test' })).toMatchObject({ mode: 'production', demo: false });
   });
 
@@ -114,7 +114,7 @@ describe('the defaults', () => {
   });
 });
 
-describe('each environment variable', () => {
+describe('environment variables', () => {
   const cases: Record<string, [text: string, read: (config: ReturnType<typeof load>) => unknown, expected: unknown]> = {
     NODE_ENV: ['development', ({ mode }) => mode, 'development'],
     HOLDFAST_PORT: ['9000', ({ port }) => port, 9000],
@@ -159,7 +159,7 @@ describe('each environment variable', () => {
     HOLDFAST_DEMO: ['true', ({ demo }) => demo, true],
   };
 
-  it('is covered here', () => {
+  it('are all tested here', () => {
     const variables = settingsOf(describeConfig('production')).flatMap(({ description: { env } }) => env ?? []);
     expect(Object.keys(cases)).toEqual(variables);
   });
@@ -259,8 +259,8 @@ describe('secrets in files', () => {
   });
 });
 
-describe('the refused configuration', () => {
-  it('is reported with all problems at once', () => {
+describe('the error for an invalid configuration', () => {
+  it('reports all problems at once', () => {
     const yaml = `
 connection: { maxPayload: 2097152, ping: soon }
 namespaces:
@@ -282,7 +282,7 @@ log: loud
     ]);
   });
 
-  it('includes contradictions, in addition to other problems', () => {
+  it('reports contradictions, in addition to other problems', () => {
     const env = { HOLDFAST_PORT: '9000', HOLDFAST_MANAGEMENT_PORT: '9000', HOLDFAST_LOG_LEVEL: 'loud' };
     expect(problemsOf(() => loadYaml('connection: { maxPayload: 2097152 }', env)).toSorted()).toEqual([
       'HOLDFAST_LOG_LEVEL: expected one of fatal, error, warn, info, debug, trace, silent',
@@ -292,7 +292,7 @@ log: loud
     expect(load({ HOLDFAST_PORT: '0', HOLDFAST_MANAGEMENT_PORT: '0' }).port).toBe(0);
   });
 
-  it('includes unknown members, with a suggestion', () => {
+  it('reports unknown members, with a suggestion', () => {
     expect(
       problemsOf(() => loadYaml('prot: 1\nauth: { jwt: { isuer: x } }\nnamespaces: { chat: { zzz: 1 } }')),
     ).toEqual([
@@ -302,7 +302,7 @@ log: loud
     ]);
   });
 
-  it('includes unknown variables, with a suggestion', () => {
+  it('reports unknown variables, with a suggestion', () => {
     expect(
       problemsOf(() => load({ HOLDFAST_JWT_SECRETS: SECRET, HOLDFAST_PORT_FILE: '/port', HOLDFAST_ZZZ: '' })),
     ).toEqual([
@@ -312,11 +312,11 @@ log: loud
     ]);
   });
 
-  it('does not include the variables of the holdfast command', () => {
+  it('does not report the variables of the holdfast command', () => {
     expect(load({ HOLDFAST_CLI_TOKEN: 'x' }).port).toBe(8000);
   });
 
-  it('does not include the variables of Kubernetes Services, unless one overrides a variable of the gateway', () => {
+  it('does not report the variables of Kubernetes Services, unless one overrides a variable of the gateway', () => {
     const links = {
       HOLDFAST_SERVICE_HOST: '10.0.0.1',
       HOLDFAST_SERVICE_PORT: '80',
@@ -335,31 +335,27 @@ log: loud
   });
 
   it.each([
-    ['no mapping', '- port', 'expected a YAML mapping in the file'],
-    ['no YAML', 'port: 1\nnode: "open', 'expected valid YAML, see line 2, column 12 of the file (MISSING_CHAR)'],
+    ['a list', '- port', 'expected a YAML mapping in the file'],
+    ['invalid YAML', 'port: 1\nnode: "open', 'expected valid YAML, see line 2, column 12 of the file (MISSING_CHAR)'],
     ['a member twice', 'port: 1\nport: 2', 'expected valid YAML, see line 2, column 1 of the file (DUPLICATE_KEY)'],
-    [
-      'a tag that nobody knows',
-      'node: !env NAME',
-      'expected valid YAML, see line 1, column 7 of the file (TAG_RESOLVE_FAILED)',
-    ],
+    ['an unknown tag', 'node: !env NAME', 'expected valid YAML, see line 1, column 7 of the file (TAG_RESOLVE_FAILED)'],
     ['two documents', 'port: 1\n---\nport: 2', 'expected valid YAML, see line 2, column 1 of the file (MULTIPLE_DOCS)'],
     [
-      'a member that would vanish',
+      'a member that would be dropped',
       'namespaces: { __proto__: { presence: true } }',
       'expected YAML without excessive aliases and without __proto__',
     ],
-  ])('includes a file with %s', (_, yaml, problem) => {
+  ])('reports a file with %s', (_, yaml, problem) => {
     expect(problemsOf(() => loadYaml(yaml))).toEqual([`HOLDFAST_CONFIG: ${problem}`]);
   });
 
-  it('includes a file that cannot be read', () => {
+  it('reports a file that cannot be read', () => {
     expect(problemsOf(() => load({ HOLDFAST_CONFIG: '/none' }))).toEqual([
       'HOLDFAST_CONFIG: expected the path of a readable UTF-8 file (ENOENT)',
     ]);
   });
 
-  it('includes an empty section, with or without a variable for it', () => {
+  it('reports an empty section, with or without a variable for it', () => {
     expect(problemsOf(() => loadYaml('auth:'))).toEqual(['auth: expected a mapping']);
     expect(problemsOf(() => loadYaml('auth:', { HOLDFAST_ANONYMOUS: 'true' }))).toEqual(['auth: expected a mapping']);
   });
@@ -409,7 +405,7 @@ log: loud
         `${WEBHOOK_SECRET},whsec_`,
       ],
     ],
-  ])('includes these values of %s', (name, texts) => {
+  ])('reports these values of %s', (name, texts) => {
     for (const text of texts) {
       expect(
         problemsOf(() => load({ [name]: text })),
@@ -432,7 +428,7 @@ log: loud
     ],
     ['HOLDFAST_JWKS_URL', ['http://localhost:8080', 'https://issuer.example/.well-known/jwks.json?tenant=1']],
     ['HOLDFAST_WEBHOOK_SECRET', [WEBHOOK_SECRET, `${WEBHOOK_SECRET}, ${OTHER_WEBHOOK_SECRET}`]],
-  ])('does not include these values of %s', (name, texts) => {
+  ])('does not report these values of %s', (name, texts) => {
     for (const text of texts)
       expect(
         problemsOf(() => load({ [name]: text })),
@@ -440,7 +436,7 @@ log: loud
       ).toEqual([]);
   });
 
-  it('includes a webhook whose requests could not be signed', () => {
+  it('reports a webhook whose requests could not be signed', () => {
     for (const name of ['HOLDFAST_AUTHORIZATION_URL', 'HOLDFAST_EVENTS_URL']) {
       expect(problemsOf(() => load({ [name]: 'https://backend.example/' }))).toEqual([
         'webhooks.secrets: expected in HOLDFAST_WEBHOOK_SECRET: requests to a webhook are signed',
@@ -448,7 +444,7 @@ log: loud
     }
   });
 
-  it('is reported without its values', () => {
+  it('does not contain values', () => {
     const settings = settingsOf(describeConfig('production'));
     const marker = 'p4ssw0rd';
     const value = fc

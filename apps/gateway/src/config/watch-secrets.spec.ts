@@ -75,13 +75,13 @@ describe('a secret file', () => {
   });
 
   it.each([
-    ['is gone', () => rm(file), 'ENOENT'],
+    ['is missing', () => rm(file), 'ENOENT'],
     ['is not UTF-8', () => writeFile(file, Uint8Array.of(0xff)), 'ERR_ENCODING_INVALID_ENCODED_DATA'],
-  ])('that %s is reported once, and the old secret stays', async (_, spoil, code) => {
+  ])('that %s is reported once, and the old secret stays', async (_, change, code) => {
     await writeFile(file, OLD);
     const sut = start();
 
-    await spoil();
+    await change();
     await vi.waitFor(() =>
       expect(changes.at(-1)?.problem).toBe(
         `HOLDFAST_JWT_SECRET_FILE: expected the path of a readable UTF-8 file (${code})`,

@@ -182,7 +182,7 @@ describe('an outbox', () => {
     expect(socket.writes.join('').replaceAll(/(.)\1+/g, '$1')).toBe('a!b');
   });
 
-  it('passes on everything once it was told that nothing follows, whatever the kernel accepts', () => {
+  it('passes on everything after its end, whatever the kernel accepts', () => {
     const { sut, socket } = outbox();
     for (const text of ['a', 'b', 'c']) sut.push(Buffer.alloc(70_000, text));
     sut.push(Buffer.from('d'));
@@ -253,7 +253,7 @@ describe('an outbox', () => {
     expect(done).not.toHaveBeenCalled();
   });
 
-  it('of a TCP socket calls back when the kernel has everything, including nothing new', async () => {
+  it('of a TCP socket calls back when the kernel has everything, even if nothing new was queued', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as { port: number };

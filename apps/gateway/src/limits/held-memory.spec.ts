@@ -41,7 +41,7 @@ describe('the memory of connections, subscriptions and channels', () => {
     expect(sut.full({ user: 'ann' }, 10 * MIB)).toBeUndefined();
   });
 
-  it('counts the full cost of a channel for each of its users, and once for the pod', () => {
+  it('includes the full cost of a channel for each of its users, and once for the pod', () => {
     const sut = setUp();
     sut.add({ user: 'ann' }, MIB, 10 * MIB);
     expect(sut.full({ user: 'ann' }, 0, 1)).toBe('user_memory');
@@ -64,7 +64,7 @@ describe('the memory of connections, subscriptions and channels', () => {
     expect(sut.full({}, 100 * MIB)).toBeUndefined();
   });
 
-  it('accepts nothing more while the process is short of memory', () => {
+  it('is full while the process is short of memory', () => {
     const sut = setUp();
     sut.isShort = true;
     expect(sut.full({ user: 'ann' }, 1)).toBe('memory');

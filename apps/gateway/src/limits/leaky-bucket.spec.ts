@@ -14,7 +14,7 @@ describe('a leaky bucket', () => {
     expect(fill(new LeakyBucket(100, 10), 1_000)).toBe(100);
   });
 
-  it('then accepts as many per second as leak out', () => {
+  it('accepts as many more per second as leak out', () => {
     const sut = new LeakyBucket(100, 10);
     fill(sut, 1_000);
     vi.advanceTimersByTime(1_000);

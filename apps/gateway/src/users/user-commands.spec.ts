@@ -85,12 +85,12 @@ async function later(broker: Broker): Promise<void> {
   await vi.waitFor(() => expect(broker.now()).toBeGreaterThan(now), { interval: 1 });
 }
 
-function ban(user: string, ms = 60_000): UserCommand & { type: 'disconnect'; until: number } {
+function block(user: string, ms = 60_000): UserCommand & { type: 'disconnect'; until: number } {
   return { type: 'disconnect', user, until: Date.now() + ms };
 }
 
-const ANN = ban('ann');
-const BOB = ban('bob', 90_000);
+const ANN = block('ann');
+const BOB = block('bob', 90_000);
 const BOTH = [ANN, BOB].map(({ user, until }) => ({ user, until }));
 
 describe('blocked users', () => {
@@ -126,7 +126,7 @@ describe('blocked users', () => {
     sut.onModuleInit();
     onTestFinished(() => sut.onApplicationShutdown());
     await sut.load();
-    const command = ban('ann');
+    const command = block('ann');
     // As if it had arrived by a signal, and the stream was lost afterwards.
     sut.hear(command);
     await vi.advanceTimersByTimeAsync(10_000);
@@ -142,7 +142,7 @@ describe('a command that a pod receives late', () => {
     const [here, sut] = [await startPod(store), await startPod(store)];
     for (const user of ['ann', 'bob', 'cid', 'dan']) sut.connect(user);
     await sut.sut.load();
-    await here.sut.store(ban('ann'));
+    await here.sut.store(block('ann'));
     await here.sut.store({ type: 'disconnect', user: 'bob' });
     await here.sut.store({ type: 'unsubscribe', user: 'cid', channel: 'news' });
     await here.sut.store({ type: 'unsubscribe', user: 'dan', channel: 'other' });
@@ -212,7 +212,7 @@ describe('a command that a pod receives late', () => {
     expect(sut.blocked.list()).toEqual([{ user: 'ann', until: ANN.until }]);
   });
 
-  it('is looked for without reading the whole stream again', async () => {
+  it('is searched for without reading the whole stream again', async () => {
     const store = new MemoryStore();
     const sut = await startPod(store);
     for (let n = 0; n < 100; n += 1) await sut.sut.store({ type: 'disconnect', user: `user-${n}` });
@@ -231,7 +231,7 @@ describe('the end of a block', () => {
   ])("is not changed if the pod's clock is %s for a moment", async (_where, ms) => {
     const store = new MemoryStore();
     const { sut, blocked } = await startPod(store);
-    sut.hear(ban('ann'));
+    sut.hear(block('ann'));
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ms });
     onTestFinished(() => void vi.useRealTimers());
     blocked.removeExpired();

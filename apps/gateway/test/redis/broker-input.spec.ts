@@ -73,7 +73,7 @@ describe('data in the broker that this release did not store', { timeout: 60_000
     expect(client.of('join')).toEqual([]);
   });
 
-  it('is a gap if it is a payload, for every subscriber, in replays and in the history', async () => {
+  it('causes a gap if it is the payload of a message: for subscribers, in replays and in the history', async () => {
     const redis = await startRedis();
     const { sut, rejected } = await start(redis);
     const [client, other] = [await sut.connect({ sub: 'alice' }), await sut.connect({ sub: 'bob' })];
@@ -100,7 +100,7 @@ describe('data in the broker that this release did not store', { timeout: 60_000
     expect(warnings(sut, 'payload')).toBe(1);
   });
 
-  it('does not make a pod unready if it is a blocked user, and the other users stay blocked', async () => {
+  it('does not make a pod unready if it is in the list of blocked users, and the others stay blocked', async () => {
     const redis = await startRedis();
     const { sut } = await start(redis);
     const until = Date.now() + 60_000;

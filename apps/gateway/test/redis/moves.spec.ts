@@ -17,7 +17,7 @@ async function connectionsOf(pod: RedisPod, user: string): Promise<unknown> {
 }
 
 it(
-  'a client stays visible on its older connection after a newer one on another pod has come and gone',
+  'a client stays visible on its older connection after a newer one on another pod has opened and closed',
   { timeout: 60_000 },
   async () => {
     const redis = await startRedis();

@@ -13,7 +13,7 @@ async function timed<T>(publish: () => Promise<T>): Promise<{ outcome: T; ms: nu
 }
 
 describe('an outage of Redis', { timeout: 60_000 }, () => {
-  it('at the start leaves the pod live but not ready, is logged, and ends by itself', async () => {
+  it('at the start leaves the pod live but not ready, is logged, and the pod becomes ready when it is over', async () => {
     const redis = await startRedis([`requirepass ${PASSWORD}`]);
     await redis.kill();
     const url = `redis://:${PASSWORD}@127.0.0.1:${redis.port}`;
@@ -85,7 +85,7 @@ describe('an outage of Redis', { timeout: 60_000 }, () => {
     );
   });
 
-  it('promise 6: delays what a client starts during it until it is over, without action by the application', async () => {
+  it('promise 6: only delays subscribes and publishes of the client library, which complete when it is over', async () => {
     const redis = await startRedis();
     const sut = await RedisPod.start(redis.url, 'pod');
     await redis.kill();

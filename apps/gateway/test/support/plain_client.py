@@ -10,7 +10,7 @@ CHANNEL = "chat:python"
 
 
 async def request(socket, id, event, data):
-    """Sends a request and returns its answer's data, and the other frames that came before it."""
+    """Sends a request and returns the data of its reply, and the frames that arrived before it."""
     await socket.send(json.dumps({"event": event, "id": id, "data": data}))
     others = []
     while True:

@@ -82,7 +82,7 @@ export async function survive(
     await eventually(async () => expect((await pod.health('ready')).broker).toEqual({ status: 'up' }));
   }
   const pause = Math.max(...staying.map(({ longestPause }) => longestPause));
-  await annotate(`clients that stayed heard nothing for ${Math.round(pause)} ms`);
+  await annotate(`longest time without a message for a client that stayed: ${Math.round(pause)} ms`);
   return journals;
 }
 

@@ -22,12 +22,28 @@ const IMPORTS: [file: string, imported: string, isAccepted: boolean][] = [
   ['redis/client/a.ts', '../topology/router.js', true],
   ['redis/client/b.ts', '../../membership/upkeep.js', true],
   ['redis/client/c.ts', '../../memory/stream.js', false],
+  ['redis/c.ts', '../log/log-adapter.js', false],
+  ['memory/c.ts', '../log/log-adapter.js', false],
+  ['log/a.ts', '../delivery/recent-publications.js', true],
+  ['log/b.ts', '../membership/repeater.js', true],
+  ['log/c.ts', '../kafka/kafka-adapter.js', false],
+  ['log/fold/a.ts', '../log-adapter.js', true],
+  ['log/fold/b.ts', '../../memory/stream.js', false],
+  ['delivery/e.ts', '../log/log-adapter.js', false],
+  ['kafka/a.ts', '../log/log-adapter.js', true],
+  ['kafka/b.ts', '../nats/nats-adapter.js', false],
+  ['rabbitmq/a.ts', '../kafka/kafka-adapter.js', false],
+  ['nats/a.ts', '../errors.js', true],
+  ['nats/b.ts', '../redis/input.js', false],
+  ['nats/client/a.ts', '../../log/log-adapter.js', true],
+  ['nats/client/b.ts', '../../kafka/kafka-adapter.js', false],
   // A broker of the future needs no rule of its own.
-  ['kafka/a.ts', '../delivery/subscriptions.js', true],
-  ['kafka/b.ts', '../redis/input.js', false],
+  ['postgres/a.ts', '../delivery/subscriptions.js', true],
+  ['postgres/b.ts', '../redis/input.js', false],
+  ['postgres/c.ts', '../log/log-adapter.js', false],
 ];
 
-it('the linter rejects imports between brokers, and from delivery and membership to brokers', async () => {
+it('the linter rejects imports between brokers, from delivery, membership and log to brokers, and of log by others than its adapters', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-lint-'));
   try {
     await copyFile(join(ROOT, '.oxlintrc.json'), join(directory, '.oxlintrc.json'));

@@ -50,17 +50,34 @@ describe('the NetworkPolicy', () => {
 
   it.each([
     ['redis://redis.example', [6379]],
-    ['rediss://user:p@ss:1@redis.example:6380/1?db=2', [6380]],
-    ['redis+sentinel://:p@a:26379,b:26380,c:26379/primary?x=y:1', [26_379, 26_380]],
-    ['amqp://rabbit:5672', [5672]],
+    ['rediss://user:p%40ss:1@redis.example:6380/1?db=2', [6380]],
+    ['redis://[fd00::1:2]', [6379]],
+    ['redis://[fd00::1:2]:7000', [7000]],
+    ['redis+sentinel://:p@a:26379,b:26380,c/primary?x=y:1', [26_379, 26_380, 6379]],
+    ['REDIS+CLUSTER://a,b:7001', [6379, 7001]],
+    ['kafka://a,b:9093/topic', [9092, 9093]],
+    ['amqp://rabbit', [5672]],
+    ['amqps://rabbit/vhost', [5671]],
+    ['nats://nats:4223,[::1]', [4223, 4222]],
   ])('allows egress to the ports of the broker %s', async (url, ports) => {
     const { spec } = (await render({ ...networkPolicy(), broker: { url } })).get('NetworkPolicy');
     expect(spec.egress[1]).toEqual({ ports: ports.map((port) => ({ port })) });
   });
 
+  it.each([
+    ['existingSecret', { broker: { existingSecret: 'broker' } }],
+    ['extraEnv', { extraEnv: [{ name: 'HOLDFAST_BROKER', value: 'nats://n' }] }],
+  ])('requires the ports of a broker whose URL it does not know: %s', async (_, values) => {
+    expect(await refusal({ ...networkPolicy(), ...values })).toContain('networkPolicy.egress.broker.ports: expected');
+    const known = { ...networkPolicy({ egress: { broker: { ports: [4222] } } }), ...values };
+    expect((await render(known)).get('NetworkPolicy').spec.egress[1]).toEqual({ ports: [{ port: 4222 }] });
+  });
+
   it('allows no egress to a broker if there is none', async () => {
     const values = { ...networkPolicy(), redis: { enabled: false }, replicaCount: 1 };
     expect((await render(values)).get('NetworkPolicy').spec.egress).toHaveLength(1);
+    const memory = { ...values, broker: { url: 'memory:' } };
+    expect((await render(memory)).get('NetworkPolicy').spec.egress).toHaveLength(1);
   });
 
   it('refuses to block every client', async () => {

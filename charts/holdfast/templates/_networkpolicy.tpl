@@ -12,14 +12,31 @@
 {{- end }}
 {{- end }}
 
-{{/* The ports of the broker, as a JSON list: the configured ones, or those in its URL, which may contain several hosts, or 6379. */}}
+{{/*
+The ports of the broker, as a JSON list: the configured ones, or those of its URL, with the default of the scheme for hosts without one.
+Empty if there is no server, or if the URL is unknown here because it is in a Secret.
+*/}}
 {{- define "holdfast.brokerPorts" -}}
-{{- $ports := .Values.networkPolicy.egress.broker.ports }}
-{{- if not $ports }}
-{{- $hosts := regexReplaceAll "^[a-z+]+://(.*@)?([^/?]*).*$" .Values.broker.url "${2}" }}
-{{- range regexFindAll ":[0-9]+" $hosts -1 }}
-{{- $ports = append $ports (trimPrefix ":" . | int64) }}
+{{- $ports := list }}
+{{- range .Values.networkPolicy.egress.broker.ports }}
+{{- $ports = append $ports (int64 .) }}
+{{- end }}
+{{- $url := .Values.broker.url }}
+{{- /* The ports that the gateway connects to by default. */}}
+{{- $defaults := dict "redis" 6379 "rediss" 6379 "redis+sentinel" 26379 "rediss+sentinel" 26379 "redis+cluster" 6379 "rediss+cluster" 6379 }}
+{{- $defaults = merge $defaults (dict "kafka" 9092 "kafkas" 9092 "amqp" 5672 "amqps" 5671 "nats" 4222 "natss" 4222) }}
+{{- $scheme := regexFind "^[A-Za-z+]+" $url | lower }}
+{{- if and (not $ports) (hasKey $defaults $scheme) }}
+{{- $default := get $defaults $scheme }}
+{{- range regexReplaceAll "^[A-Za-z+]+://([^@/?#]*@)?([^@/?#]*).*$" $url "${2}" | splitList "," }}
+{{- /* Colons within brackets belong to an IPv6 address. */}}
+{{- $port := regexReplaceAll "^(\\[[^\\]]*\\]|[^:\\[\\]]+):?" . "" }}
+{{- $ports = append $ports (default $default $port | int64) }}
+{{- end }}
+{{- /* Sentinels name the addresses of the Redis servers, which are unknown here. */}}
+{{- if hasSuffix "+sentinel" $scheme }}
+{{- $ports = append $ports (int64 6379) }}
 {{- end }}
 {{- end }}
-{{- default (list 6379) (uniq $ports) | toJson }}
+{{- uniq $ports | toJson }}
 {{- end }}

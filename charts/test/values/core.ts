@@ -33,7 +33,7 @@ const hpa = (manifests: Manifests) => manifests.find('HorizontalPodAutoscaler')[
 const scaledObject = (manifests: Manifests) => manifests.find('ScaledObject')[0]?.spec;
 const PEER = { namespaceSelector: { matchLabels: { team: 'a' } } };
 const NETWORK_POLICY = { networkPolicy: { enabled: true, controllers: [{ podSelector: {} }] } };
-const EXTERNAL_BROKER = { ...NETWORK_POLICY, broker: { existingSecret: 'broker' } };
+const EXTERNAL_BROKER = { ...NETWORK_POLICY, broker: { url: 'redis://redis.example' } };
 const SERVICE_MONITOR = { metrics: { serviceMonitor: { enabled: true } } };
 const PROMETHEUS_RULE = { metrics: { prometheusRule: { enabled: true } } };
 const DASHBOARD = { metrics: { dashboard: { enabled: true } } };

@@ -1,8 +1,4 @@
-/** The address of a server. */
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
+import type { Address } from '../../broker-url.js';
 
 export function addressText({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

@@ -1,10 +1,11 @@
 import { Command, Redis } from 'ioredis';
 import { BrokerUnavailableError, BrokerUnknownError } from '../../errors.js';
-import { addressText, type Address } from './address.js';
+import { addressText } from './address.js';
 import { RedisReplyError, replyError } from './errors.js';
 import { guardStream } from './parser-guard.js';
 import type { Script } from '../scripts/index.js';
-import type { Credentials, RedisSettings } from '../url.js';
+import type { Address, Credentials } from '../../broker-url.js';
+import type { RedisSettings } from '../url.js';
 
 export interface ConnectionTarget {
   readonly address: Address;

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { BrokerUnavailableError } from '../../errors.js';
-import { addressText, parseAddress, type Address } from '../client/address.js';
+import { addressText, parseAddress } from '../client/address.js';
+import type { Address } from '../../broker-url.js';
 import { Connection } from '../client/connection.js';
 import { SLOTS, tagInSlot, tagSlot } from './key-slot.js';
 import type { Keyspace } from '../keyspace.js';

@@ -1,4 +1,4 @@
-import type { Address } from '../client/address.js';
+import type { Address } from '../../broker-url.js';
 import { Connection } from '../client/connection.js';
 import { handshake } from '../client/handshake.js';
 import { Link } from '../client/link.js';

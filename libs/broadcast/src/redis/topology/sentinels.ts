@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { BrokerUnavailableError } from '../../errors.js';
-import { addressText, type Address } from '../client/address.js';
+import { addressText } from '../client/address.js';
+import type { Address } from '../../broker-url.js';
 import { Connection } from '../client/connection.js';
 import type { RedisSettings } from '../url.js';
 

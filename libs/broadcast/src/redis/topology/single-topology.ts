@@ -1,4 +1,4 @@
-import type { Address } from '../client/address.js';
+import type { Address } from '../../broker-url.js';
 import type { Keyspace } from '../keyspace.js';
 import { RedisNode, type NodeEvents } from './redis-node.js';
 import { Sentinels } from './sentinels.js';

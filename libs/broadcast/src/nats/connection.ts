@@ -29,7 +29,9 @@ export interface Session {
   readonly connection: NatsConnectionImpl;
   /** Calls of JetStream's management. */
   readonly manager: JetStreamManager;
-  createInbox(): string;
+  readonly createInbox: () => string;
+  /** Why this side has closed it; undefined if it did not. */
+  reason: string | undefined;
 }
 
 /**
@@ -67,15 +69,18 @@ export async function connectTo(
       resolve: false,
     })) as NatsConnectionImpl;
     if (signal.aborted) {
-      await abandon(connection);
+      await connection.close();
       throw new LogUnavailableError('closed');
     }
-    watch(connection).catch(() => undefined);
-    const manager = await library.jetstreamManager(connection as NatsConnection, {
-      checkAPI: false,
-      timeout: FORGET_CALL,
-    });
-    return { connection, manager, createInbox: () => library.createInbox() };
+    const options = { checkAPI: false, timeout: FORGET_CALL };
+    const session: Session = {
+      connection,
+      manager: await library.jetstreamManager(connection as NatsConnection, options),
+      createInbox: () => library.createInbox(),
+      reason: undefined,
+    };
+    watch(session).catch(() => undefined);
+    return session;
   } catch (error) {
     if (error instanceof LogUnavailableError) throw error;
     throw new LogUnavailableError(reasonOf(error), { cause: error });
@@ -83,15 +88,16 @@ export async function connectTo(
 }
 
 /** Closes a connection without waiting for the server. */
-export async function abandon(connection: NatsConnectionImpl): Promise<void> {
+export async function abandon(session: Session, reason: string): Promise<void> {
+  session.reason ??= reason;
   // The library would first wait until all data has been written, which a server that hangs prevents.
-  connection.protocol.transport.discard();
-  await connection.close();
+  session.connection.protocol.transport.discard();
+  await session.connection.close();
 }
 
-async function watch(connection: NatsConnectionImpl): Promise<void> {
-  for await (const { type } of connection.status()) {
-    if (type === 'staleConnection') await abandon(connection);
+async function watch(session: Session): Promise<void> {
+  for await (const { type } of session.connection.status()) {
+    if (type === 'staleConnection') await abandon(session, 'the server does not answer');
   }
 }
 

@@ -17,7 +17,6 @@ export interface LinkEvents {
 export class Link {
   readonly #stop = new AbortController();
   #session: Session | undefined;
-  #resetReason: string | undefined;
   #running: Promise<void> | undefined;
 
   /** @param settings credentials and TLS are read for each attempt. */
@@ -38,14 +37,12 @@ export class Link {
 
   /** Closes the connection and opens another one. */
   reset(reason: string): void {
-    if (this.#session === undefined) return;
-    this.#resetReason = reason;
-    abandon(this.#session.connection).catch(() => undefined);
+    if (this.#session !== undefined) abandon(this.#session, reason).catch(() => undefined);
   }
 
   async close(): Promise<void> {
     this.#stop.abort();
-    if (this.#session !== undefined) await abandon(this.#session.connection);
+    if (this.#session !== undefined) await abandon(this.#session, 'closed');
     await this.#running;
   }
 
@@ -75,11 +72,10 @@ export class Link {
 
   async #use(session: Session): Promise<void> {
     this.#session = session;
-    this.#resetReason = undefined;
     this.events.onUp();
     const error = await session.connection.closed();
     this.#session = undefined;
-    const reason = this.#resetReason ?? (error === undefined ? 'the connection was lost' : messageOf(error));
+    const reason = session.reason ?? (error === undefined ? 'the connection was lost' : messageOf(error));
     if (!this.#stop.signal.aborted) this.events.onDown(reason);
   }
 }

@@ -11,16 +11,17 @@ import {
 } from '../log/log-adapter.js';
 import { FORGET_CALL, type Session } from './connection.js';
 import { ApiCode, apiCodeOf, isNoResponders, messageOf, permissionProblem, unavailable } from './errors.js';
+import { readEntries } from './fetch.js';
 import { loadLibrary } from './library.js';
 import { Link } from './link.js';
-import { readEntries } from './read.js';
-import { HEARTBEAT, Reader } from './reader.js';
 import { settled } from './settled.js';
-import { openStreams, streamOf, subjectOf } from './streams.js';
+import { namesOf, openStreams, type PartitionNames } from './streams.js';
+import { Tail, TICK } from './tail.js';
 import { presentSettings, type NatsSettings } from './url.js';
 
 /** JetStream's acknowledgement: a sequence, or an error. */
 interface Acknowledgement {
+  readonly seq?: number;
   readonly error?: { readonly err_code?: number; readonly description?: string };
 }
 
@@ -34,9 +35,9 @@ export class NatsAdapter implements LogAdapter {
   readonly #settings: NatsSettings;
   /** Appends and other calls. */
   readonly #calls: Link;
-  /** Readers have a connection of their own: an entry waits for no answer of another call. */
-  readonly #tails: Link;
-  readonly #readers = new Map<number, Reader>();
+  /** Tails have a connection of their own: an entry waits for no answer to another call. */
+  readonly #reading: Link;
+  readonly #tails = new Map<number, Tail>();
   #events: LogAdapterEvents | undefined;
   /** Why each connection is down. */
   readonly #problems = new Map<Link, string>();
@@ -53,7 +54,7 @@ export class NatsAdapter implements LogAdapter {
   constructor(url: () => string) {
     this.#settings = presentSettings(url);
     this.#calls = this.#link('calls');
-    this.#tails = this.#link('readers');
+    this.#reading = this.#link('tails');
   }
 
   get traits(): LogTraits {
@@ -67,17 +68,17 @@ export class NatsAdapter implements LogAdapter {
   start(events: LogAdapterEvents): void {
     this.#events = events;
     this.#ticks = setInterval(() => {
-      for (const reader of this.#readers.values()) reader.tick();
-    }, HEARTBEAT);
+      for (const tail of this.#tails.values()) tail.tick();
+    }, TICK);
     this.#connect().catch((error: unknown) => this.#report(messageOf(error)));
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#ticks);
-    for (const reader of this.#readers.values()) reader.stop();
-    this.#readers.clear();
-    await Promise.all([this.#calls.close(), this.#tails.close()]);
+    for (const tail of this.#tails.values()) tail.stop();
+    this.#tails.clear();
+    await Promise.all([this.#calls.close(), this.#reading.close()]);
   }
 
   async open(signal: AbortSignal): Promise<void> {
@@ -89,7 +90,7 @@ export class NatsAdapter implements LogAdapter {
   async append(partition: number, data: Uint8Array, signal: AbortSignal): Promise<void> {
     const { connection } = this.#session(signal);
     if (data.length > this.#maxEntry) throw new LogUnavailableError('the entry exceeds max_payload of the NATS server');
-    const subject = subjectOf(this.#settings.prefix, partition);
+    const { subject } = this.#namesOf(partition);
     let answer: Acknowledgement;
     try {
       const message = await settled(connection.request(subject, data, { timeout: FORGET_CALL }), signal);
@@ -100,33 +101,32 @@ export class NatsAdapter implements LogAdapter {
       if (isNoResponders(error)) throw unavailable(error);
       throw new LogUnknownError(messageOf(error), { cause: error });
     }
-    const { error } = answer;
+    const { error, seq } = answer;
+    if (seq !== undefined) this.#tails.get(partition)?.expect(seq);
     if (error === undefined) return;
     const reason = `JetStream refuses the entry: ${error.description ?? 'no reason given'}`;
     throw error.err_code === ApiCode.storeFailed ? new LogUnknownError(reason) : new LogUnavailableError(reason);
   }
 
   tail(partition: number, start: LogStart): void {
-    this.#readers.get(partition)?.stop();
-    this.#readers.delete(partition);
-    const session = this.#tails.session;
+    this.#tails.get(partition)?.stop();
+    this.#tails.delete(partition);
+    const { session } = this.#reading;
     if (session === undefined) {
       queueMicrotask(() => {
-        if (!this.#readers.has(partition)) this.#interrupt(partition, this.#problem ?? NOT_CONNECTED, false);
+        if (!this.#tails.has(partition)) this.#interrupt(partition, this.#problem ?? NOT_CONNECTED, false);
       });
       return;
     }
-    const [stream, subject] = this.#namesOf(partition);
-    const reader = new Reader(session, stream, subject, start, {
+    const tail = new Tail(session, this.#namesOf(partition), start, {
       onEntries: (entries) => this.#events?.onEntries(partition, entries),
       onEnd: (reason, isCut) => {
-        this.#readers.delete(partition);
+        this.#tails.delete(partition);
         this.#interrupt(partition, reason, isCut);
         if (isCut) this.#infoOf(partition, AbortSignal.timeout(FORGET_CALL)).catch(() => undefined);
       },
     });
-    this.#readers.set(partition, reader);
-    reader.begin().catch(() => undefined);
+    this.#tails.set(partition, tail);
   }
 
   async bounds(partition: number, signal: AbortSignal): Promise<LogBounds> {
@@ -136,18 +136,17 @@ export class NatsAdapter implements LogAdapter {
   }
 
   async read(partition: number, start: LogStart, limit: number, signal: AbortSignal): Promise<readonly LogEntry[]> {
-    const { first, next } = await this.bounds(partition, signal);
-    const isAtEnd = start === 'next' || (typeof start === 'object' && 'offset' in start && start.offset >= next);
-    if (first === next || isAtEnd) return [];
-    const [stream, subject] = this.#namesOf(partition);
-    return readEntries(this.#session(signal), stream, subject, { start, limit, last: next - 1 }, signal);
+    const { state } = await this.#infoOf(partition, signal);
+    if (state.messages === 0 || start === 'next') return [];
+    if (typeof start === 'object' && 'time' in start && Date.parse(state.last_ts) < start.time) return [];
+    return readEntries(this.#session(signal), this.#namesOf(partition), { start, limit, last: state.last_seq }, signal);
   }
 
   async #connect(): Promise<void> {
     const library = await loadLibrary();
     if (this.#isClosed) return;
     this.#calls.start(library);
-    this.#tails.start(library);
+    this.#reading.start(library);
   }
 
   #link(use: string): Link {
@@ -159,7 +158,7 @@ export class NatsAdapter implements LogAdapter {
       onDown: (reason) => {
         this.#problems.set(link, reason);
         this.#report(reason);
-        if (link === this.#tails) this.#endReaders(reason);
+        if (link === this.#reading) this.#endTails(reason);
       },
     });
     this.#problems.set(link, NOT_CONNECTED);
@@ -173,13 +172,12 @@ export class NatsAdapter implements LogAdapter {
     return session;
   }
 
-  #namesOf(partition: number): [stream: string, subject: string] {
-    const { prefix } = this.#settings;
-    return [streamOf(prefix, partition), subjectOf(prefix, partition)];
+  #namesOf(partition: number): PartitionNames {
+    return namesOf(this.#settings.prefix, partition);
   }
 
   async #infoOf(partition: number, signal: AbortSignal): Promise<StreamInfo> {
-    const [stream] = this.#namesOf(partition);
+    const { stream } = this.#namesOf(partition);
     try {
       return await settled(this.#session(signal).manager.streams.info(stream), signal);
     } catch (error) {
@@ -190,13 +188,13 @@ export class NatsAdapter implements LogAdapter {
 
   /** Makes a problem of a log that is not there any more: `open` follows, which creates it. */
   #reopen(reason: string): void {
-    for (const link of [this.#calls, this.#tails]) link.reset(reason);
+    for (const link of [this.#calls, this.#reading]) link.reset(reason);
   }
 
-  #endReaders(reason: string): void {
-    const partitions = [...this.#readers.keys()];
-    for (const reader of this.#readers.values()) reader.stop();
-    this.#readers.clear();
+  #endTails(reason: string): void {
+    const partitions = [...this.#tails.keys()];
+    for (const tail of this.#tails.values()) tail.stop();
+    this.#tails.clear();
     for (const partition of partitions) this.#interrupt(partition, reason, false);
   }
 

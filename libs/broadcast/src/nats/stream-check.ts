@@ -4,6 +4,8 @@ import type { NatsSettings } from './url.js';
 /** What follows from the URL and the server. */
 export interface StreamRequirements extends Pick<NatsSettings, 'replicas' | 'window'> {
   readonly subject: string;
+  /** What entries are republished on. */
+  readonly live: string;
   readonly isCluster: boolean;
 }
 
@@ -27,7 +29,7 @@ export function streamProblem(
   { config }: Pick<StreamInfo, 'config'>,
   requirements: StreamRequirements,
 ): string | undefined {
-  const { subject, window } = requirements;
+  const { subject, live, window } = requirements;
   const retention = retentionOf(window);
   const replicas = replicasOf(requirements);
   const name = `stream ${config.name}`;
@@ -47,6 +49,11 @@ export function streamProblem(
   if (!config.deny_delete || config.allow_msg_ttl === true) {
     return `${name} allows single messages to be removed: set deny_delete, and allow no TTL of messages`;
   }
+  const { republish } = config;
+  if (republish?.src !== subject || republish.dest !== live || republish.headers_only === true) {
+    return `${name} must republish its messages: set republish from ${subject} to ${live}, with their payloads`;
+  }
+  if (!config.allow_direct) return `${name} does not allow direct gets: set allow_direct`;
   if (config.num_replicas < replicas) {
     const orElse =
       requirements.replicas === undefined ? `, or replicas=${config.num_replicas} in the broker's URL` : '';

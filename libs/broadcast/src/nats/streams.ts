@@ -2,12 +2,13 @@ import type { StreamConfig, StreamInfo } from '@nats-io/jetstream';
 import { LogRefusedError } from '../log/log-adapter.js';
 import type { Session } from './connection.js';
 import { ApiCode, apiCodeOf, unavailable } from './errors.js';
+import { checkPermission } from './fetch.js';
 import { settled } from './settled.js';
 import { replicasOf, retentionOf, streamProblem, type StreamRequirements } from './stream-check.js';
 import type { NatsSettings } from './url.js';
 
-/** The first version with metadata of streams. */
-const MIN_VERSION = { major: 2, minor: 10 };
+/** The first version with direct gets of batches. */
+const MIN_VERSION = { major: 2, minor: 11 };
 const PARTITIONS = 16;
 /** The metadata of a stream with the number of streams that the log has. */
 const PARTITIONS_KEY = 'holdfast-partitions';
@@ -19,12 +20,21 @@ export interface OpenedLog {
   readonly maxEntry: number;
 }
 
-export function streamOf(prefix: string, partition: number): string {
-  return `${prefix}-log-${partition}`;
+/** What belongs to a partition. */
+export interface PartitionNames {
+  readonly stream: string;
+  /** What entries are published on. */
+  readonly subject: string;
+  /** What they are republished on when they are stored. */
+  readonly live: string;
 }
 
-export function subjectOf(prefix: string, partition: number): string {
-  return `${prefix}.log.${partition}`;
+export function namesOf(prefix: string, partition: number): PartitionNames {
+  return {
+    stream: `${prefix}-log-${partition}`,
+    subject: `${prefix}.log.${partition}`,
+    live: `${prefix}.tail.${partition}`,
+  };
 }
 
 /**
@@ -35,7 +45,7 @@ export function subjectOf(prefix: string, partition: number): string {
  */
 export async function openStreams(session: Session, settings: NatsSettings, signal: AbortSignal): Promise<OpenedLog> {
   checkServer(session);
-  const first = await findStream(session, streamOf(settings.prefix, 0), signal);
+  const first = await findStream(session, namesOf(settings.prefix, 0).stream, signal);
   const partitions = partitionsOf(first, settings);
   const infos = await Promise.all(
     Array.from({ length: partitions }, async (_, partition) =>
@@ -76,13 +86,14 @@ async function openStream(
   partitions: number,
   signal: AbortSignal,
 ): Promise<StreamInfo> {
-  const name = streamOf(settings.prefix, partition);
+  const { stream: name, subject, live } = namesOf(settings.prefix, partition);
   const isCluster = session.connection.info?.cluster !== undefined;
-  const requirements = { ...settings, subject: subjectOf(settings.prefix, partition), isCluster };
+  const requirements = { ...settings, subject, live, isCluster };
   const found =
     (await findStream(session, name, signal)) ?? (await createStream(session, name, partitions, requirements, signal));
   const problem = streamProblem(found, requirements);
   if (problem !== undefined) throw new LogRefusedError(problem);
+  await checkPermission(session, namesOf(settings.prefix, partition), signal);
   return found;
 }
 
@@ -111,6 +122,8 @@ async function createStream(
     num_replicas: replicas,
     // A single message that is removed would be a loss that nobody notices.
     deny_delete: true,
+    allow_direct: true,
+    republish: { src: requirements.subject, dest: requirements.live },
     metadata: { [PARTITIONS_KEY]: `${partitions}` },
   };
   try {

@@ -1,6 +1,6 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +18,14 @@ const WATCH = 'read -r _; kill -9 "$1"';
 
 const MAX_ATTEMPTS = 5;
 
-/** One nats-server process with JetStream on 127.0.0.1, with a directory of its own. */
+export interface NatsOptions {
+  /** https://docs.nats.io/running-a-nats-service/configuration */
+  readonly configuration?: string;
+  readonly port?: number;
+  readonly hasJetStream?: boolean;
+}
+
+/** One nats-server process on 127.0.0.1, with a directory of its own. */
 export class NatsServer {
   #process: ChildProcess | undefined;
   #watcher: ChildProcess | undefined;
@@ -26,14 +33,13 @@ export class NatsServer {
   private constructor(
     readonly port: number,
     readonly directory: string,
+    private readonly hasJetStream: boolean,
   ) {}
 
-  /**
-   * @param configuration https://docs.nats.io/running-a-nats-service/configuration
-   */
-  static async start(configuration = '', port?: number): Promise<NatsServer> {
+  static async start({ configuration = '', port, hasJetStream = true }: NatsOptions = {}): Promise<NatsServer> {
     for (let attempts = 1; ; attempts += 1) {
-      const server = new NatsServer(port ?? (await freePort()), await mkdtemp(join(tmpdir(), 'holdfast-nats-')));
+      const directory = await mkdtemp(join(tmpdir(), 'holdfast-nats-'));
+      const server = new NatsServer(port ?? (await freePort()), directory, hasJetStream);
       try {
         await server.configure(configuration);
         await server.run();
@@ -64,10 +70,13 @@ export class NatsServer {
     return pid;
   }
 
-  /** Replaces the configuration; a server that runs reads it when it receives SIGHUP. */
+  /** Replaces the configuration. A server that runs reads it when it receives SIGHUP. */
   async configure(configuration: string): Promise<void> {
-    const lines = [`listen: ${this.address}`, `jetstream { store_dir: "${this.store}" }`, configuration, ''];
-    await writeFile(join(this.directory, 'nats.conf'), lines.join('\n'));
+    const jetStream = this.hasJetStream ? `jetstream { store_dir: "${this.store}" }` : '';
+    await writeFile(
+      join(this.directory, 'nats.conf'),
+      [`listen: ${this.address}`, jetStream, configuration, ''].join('\n'),
+    );
   }
 
   /** Starts the process, or restarts it. */
@@ -90,7 +99,13 @@ export class NatsServer {
         socket.destroy();
       }
     });
-    if (started.exitCode !== null) throw new Error(`nats-server ended with ${started.exitCode}: see ${files.at(-1)}`);
+    if (started.exitCode !== null) throw new Error(`nats-server ended: ${await this.#output(files)}`);
+  }
+
+  /** What a server that cannot start says about its configuration. */
+  async #output(files: readonly string[]): Promise<string> {
+    const { stderr } = spawnSync(PROGRAM, ['-t', ...files], { encoding: 'utf8' });
+    return `${stderr} ${await readFile(join(this.directory, 'log'), 'utf8').catch(() => '')}`;
   }
 
   /** Does something on a connection of the test itself, to a server without authentication. */
@@ -141,7 +156,7 @@ export class NatsCluster {
     const servers = await Promise.all(
       ports.map(async (port, index) => {
         const cluster = `cluster { name: test, listen: 127.0.0.1:${routes[index]}, routes: [${urls}] }`;
-        return NatsServer.start(`server_name: n${index}\n${cluster}`, port);
+        return NatsServer.start({ configuration: `server_name: n${index}\n${cluster}`, port });
       }),
     );
     return new NatsCluster(servers);

@@ -1,3 +1,4 @@
+import type { StreamInfo } from '@nats-io/jetstream';
 import type { Msg } from '@nats-io/transport-node';
 import { LogUnavailableError, type LogEntry, type LogOffset, type LogStart } from '../log/log-adapter.js';
 import { FORGET_CALL, type Session } from './connection.js';
@@ -87,19 +88,25 @@ function directGetOf(stream: string): string {
 }
 
 /**
- * Reads up to `limit` entries from `start` up to `last`, an entry that exists.
+ * Reads up to `limit` entries from `start` on, fewer only at the end of the stream.
  *
+ * @param state of the stream, according to its leader.
  * @throws LogUnavailableError
  */
 export async function readEntries(
   session: Session,
   names: PartitionNames,
-  { start, limit, last }: { readonly start: LogStart; readonly limit: number; readonly last: LogOffset },
+  { start, limit, state }: { readonly start: LogStart; readonly limit: number; readonly state: StreamInfo['state'] },
   signal: AbortSignal,
 ): Promise<readonly LogEntry[]> {
+  const isAtEnd =
+    start === 'next' || (typeof start === 'object' && 'time' in start && !hasEntrySince(state, start.time));
+  if (state.messages === 0 || isAtEnd) return [];
+  const first = firstOf(state);
+  let next: BatchStart = { offset: first };
+  if (typeof start === 'object') next = 'time' in start ? start : { offset: Math.max(start.offset, first) };
   const read: LogEntry[] = [];
-  let next: BatchStart = typeof start === 'object' ? start : { offset: 1 };
-  while (read.length < limit && !('offset' in next && next.offset > last)) {
+  while (read.length < limit && !('offset' in next && next.offset > state.last_seq)) {
     const batch = fetchBatch(session, names, next, Math.min(limit - read.length, BATCH));
     const entries = await settled(batch, signal).catch((error: unknown) => {
       throw unavailable(error);
@@ -110,6 +117,15 @@ export async function readEntries(
     else next = { offset: end.offset + 1 };
   }
   return read;
+}
+
+/** The sequence of the first message, or of the next one if there is none. */
+export function firstOf({ messages, first_seq: first, last_seq: last }: StreamInfo['state']): LogOffset {
+  return messages === 0 ? last + 1 : first;
+}
+
+export function hasEntrySince({ messages, last_ts: last }: StreamInfo['state'], time: number): boolean {
+  return messages > 0 && Date.parse(last) >= time;
 }
 
 /** Gives a copy of the stream time to follow the leader. */

@@ -11,7 +11,7 @@ import {
 } from '../log/log-adapter.js';
 import { FORGET_CALL, type Session } from './connection.js';
 import { ApiCode, apiCodeOf, isNoResponders, messageOf, permissionProblem, unavailable } from './errors.js';
-import { readEntries } from './fetch.js';
+import { firstOf, readEntries } from './fetch.js';
 import { loadLibrary } from './library.js';
 import { Link } from './link.js';
 import { settled } from './settled.js';
@@ -131,15 +131,12 @@ export class NatsAdapter implements LogAdapter {
 
   async bounds(partition: number, signal: AbortSignal): Promise<LogBounds> {
     const { created, state } = await this.#infoOf(partition, signal);
-    const next = state.last_seq + 1;
-    return { incarnation: created, first: state.messages === 0 ? next : state.first_seq, next };
+    return { incarnation: created, first: firstOf(state), next: state.last_seq + 1 };
   }
 
   async read(partition: number, start: LogStart, limit: number, signal: AbortSignal): Promise<readonly LogEntry[]> {
     const { state } = await this.#infoOf(partition, signal);
-    if (state.messages === 0 || start === 'next') return [];
-    if (typeof start === 'object' && 'time' in start && Date.parse(state.last_ts) < start.time) return [];
-    return readEntries(this.#session(signal), this.#namesOf(partition), { start, limit, last: state.last_seq }, signal);
+    return readEntries(this.#session(signal), this.#namesOf(partition), { start, limit, state }, signal);
   }
 
   async #connect(): Promise<void> {

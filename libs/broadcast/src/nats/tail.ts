@@ -3,7 +3,7 @@ import type { Msg, Subscription } from '@nats-io/transport-node';
 import type { LogEntry, LogOffset, LogStart } from '../log/log-adapter.js';
 import type { Session } from './connection.js';
 import { ApiCode, apiCodeOf, permissionProblem } from './errors.js';
-import { BATCH, fetchBatch, lagPause } from './fetch.js';
+import { BATCH, fetchBatch, firstOf, hasEntrySince, lagPause } from './fetch.js';
 import { entryOf } from './message.js';
 import { settled } from './settled.js';
 import type { PartitionNames } from './streams.js';
@@ -19,6 +19,8 @@ export interface TailEvents {
 export const TICK = 250;
 /** Ticks without an entry, after which the server is asked whether there is one. */
 const QUIET_TICKS = 4;
+/** Pauses for a copy of the stream that lags behind, after which the entries may be gone. */
+const MAX_PAUSES = 25;
 /** ms that the server has to answer. */
 const PATIENCE = 1_500;
 
@@ -114,7 +116,7 @@ export class Tail {
 
   async #read(looks: boolean): Promise<void> {
     if (looks || this.#next === undefined) await this.#look();
-    while (!this.#isEnded && this.#next !== undefined && this.#next <= this.#known) {
+    for (let pauses = 0; !this.#isEnded && this.#next !== undefined && this.#next <= this.#known;) {
       const offset = this.#next;
       const entries = await fetchBatch(this.session, this.names, { offset }, BATCH);
       if (this.#isEnded) return;
@@ -123,9 +125,12 @@ export class Tail {
         return;
       }
       for (const entry of entries) this.#accept(entry);
-      // Handed out before more is read: it is a measure of how fast the entries are used.
+      // Handed out before more is read: whoever uses them slows the reading down.
       this.#flush();
-      if (this.#next === offset) await lagPause();
+      if (this.#next !== offset) continue;
+      pauses += 1;
+      await lagPause();
+      if (pauses % MAX_PAUSES === 0) await this.#look();
     }
   }
 
@@ -158,9 +163,10 @@ export class Tail {
     const { start } = this;
     const next = state.last_seq + 1;
     if (start === 'next') return next;
-    if (start === 'first') return Math.max(state.first_seq, 1);
-    if ('offset' in start) return Math.max(start.offset, state.first_seq, 1);
-    if (state.messages === 0 || Date.parse(state.last_ts) < start.time) return next;
+    const first = firstOf(state);
+    if (start === 'first') return first;
+    if ('offset' in start) return Math.max(start.offset, first);
+    if (!hasEntrySince(state, start.time)) return next;
     for (;;) {
       const [entry] = await fetchBatch(this.session, this.names, start, 1);
       if (entry !== undefined) return entry.offset;

@@ -30,8 +30,8 @@ describeLogAdapter('NatsAdapter', async () => {
     cut: async () => proxy.restore(),
     stop: async () => nats.kill(),
     run: async () => nats.run(),
-    hang: async () => nats.signal('SIGSTOP'),
-    resume: async () => nats.signal('SIGCONT'),
+    hang: async () => nats.hang(),
+    resume: async () => nats.resume(),
     recreate: deleteAll,
     truncate: async (partition, count) => {
       await nats.kill();
@@ -42,6 +42,8 @@ describeLogAdapter('NatsAdapter', async () => {
       await nats.manage(async (manager) => manager.streams.purge(`${prefix}-log-${partition}`, { seq: before }));
     },
     close: async () => {
+      // After a test that failed in the middle.
+      nats.resume();
       await deleteAll();
       await proxy.close();
     },

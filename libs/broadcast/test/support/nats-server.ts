@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -120,6 +120,22 @@ export class NatsServer {
 
   signal(signal: NodeJS.Signals): void {
     process.kill(this.pid, signal);
+  }
+
+  /** Stops the process. Resolves when none of its threads runs any more. */
+  async hang(): Promise<void> {
+    this.signal('SIGSTOP');
+    await eventually(async () => {
+      for (const thread of await readdir(`/proc/${this.pid}/task`)) {
+        const status = await readFile(`/proc/${this.pid}/task/${thread}/status`, 'utf8');
+        if (!/^State:\s+T/m.test(status)) throw new Error('still running');
+      }
+    });
+  }
+
+  /** Ends {@link hang}. */
+  resume(): void {
+    this.signal('SIGCONT');
   }
 
   /** Sends SIGKILL by default. */

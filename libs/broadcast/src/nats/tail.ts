@@ -18,7 +18,7 @@ export interface TailEvents {
 /** ms between two calls of `tick`. */
 export const TICK = 250;
 /** Ticks without an entry, after which the server is asked whether there is one. */
-const QUIET_TICKS = 4;
+const QUIET_TICKS = 8;
 /** Pauses for a copy of the stream that lags behind, after which the entries may be gone. */
 const MAX_PAUSES = 25;
 /** ms that the server has to answer. */

@@ -6,7 +6,7 @@ const HEADERS = 0x80_00_00_00;
 const LENGTH_SIZE = 4;
 
 /**
- * Removes the last messages from the file of a stream, as if they had not been written to the disk before a power cut. The
+ * Removes the last messages from the file of a stream, but not the first one, as if they had not been written to the disk before a power cut. The
  * server must not run.
  *
  * The file is a sequence of records that begin with their length: `writeMsgRecord` in nats-server's filestore.go.
@@ -20,7 +20,7 @@ export async function cutMessages(store: string, stream: string, count: number):
   const data = await readFile(path);
   const begins: number[] = [];
   for (let at = 0; at + LENGTH_SIZE <= data.length; at += (data.readUInt32LE(at) & ~HEADERS) >>> 0) begins.push(at);
-  const cut = begins.at(-count);
-  if (cut === undefined) throw new Error(`${stream} has fewer than ${count} messages in its last file`);
+  const cut = begins.slice(1).at(-count) ?? begins[1];
+  if (cut === undefined) throw new Error(`${stream} has no second message in its last file`);
   await truncate(path, cut);
 }

@@ -10,6 +10,8 @@ export interface BrokerAddress extends Address {
   readonly nodeId: number;
 }
 
+export type OpenConnection = (address: Address, kind: LinkKind, signal: AbortSignal) => Promise<BrokerConnection>;
+
 interface Broker {
   readonly address: BrokerAddress;
   readonly links: Readonly<Record<LinkKind, BrokerLink>>;
@@ -17,16 +19,12 @@ interface Broker {
 
 /** The brokers of the cluster, with two connections to each. */
 export class Brokers {
-  readonly #open: (address: Address, kind: LinkKind) => Promise<BrokerConnection>;
+  readonly #open: OpenConnection;
   readonly #onLost: () => void;
   readonly #bootstrap: readonly BrokerLink[];
   readonly #known = new Map<number, Broker>();
 
-  constructor(
-    bootstrap: readonly Address[],
-    open: (address: Address, kind: LinkKind) => Promise<BrokerConnection>,
-    onLost: () => void,
-  ) {
+  constructor(bootstrap: readonly Address[], open: OpenConnection, onLost: () => void) {
     this.#open = open;
     this.#onLost = onLost;
     this.#bootstrap = bootstrap.map((address) => this.#link(address, 'calls'));
@@ -72,7 +70,7 @@ export class Brokers {
 
   #link(address: Address, kind: LinkKind): BrokerLink {
     return new BrokerLink(
-      async () => this.#open(address, kind),
+      async (signal) => this.#open(address, kind, signal),
       () => this.#onLost(),
     );
   }

@@ -33,17 +33,24 @@ export class BrokerConnection {
   #expiresAt = Infinity;
   #pending = 0;
   #isRetired = false;
+  /** Why it was lost. */
+  #failure: unknown;
 
   private constructor(library: KafkaLibrary, connection: Connection, name: string) {
     this.#library = library;
     this.#connection = connection;
     this.#name = name;
+    // Without a listener, an error event ends the process.
+    connection.on('error', (error) => {
+      this.#failure = error;
+    });
     connection.once('close', () => {
       if (!this.#isRetired) this.onLost();
     });
   }
 
   /**
+   * @param signal closes it, also while it is being opened.
    * @param requestTimeout ms within which each request has to be answered; otherwise the connection is closed.
    * @throws LogRefusedError if the server does not accept the credentials, or is too old.
    * @throws LogUnavailableError
@@ -53,6 +60,7 @@ export class BrokerConnection {
     address: Address,
     { sasl, tls }: KafkaSettings,
     requestTimeout: number,
+    signal: AbortSignal,
   ): Promise<BrokerConnection> {
     const name = addressText(address);
     let lifetime = 0;
@@ -67,9 +75,9 @@ export class BrokerConnection {
         }),
       }),
     });
-    // Without a listener, an error event ends the process.
-    connection.on('error', () => undefined);
     const opened = new BrokerConnection(library, connection, name);
+    const onAbort = (): void => opened.close();
+    signal.addEventListener('abort', onAbort);
     try {
       await connection.connect(address.host, address.port);
       await opened.#checkVersion();
@@ -78,6 +86,8 @@ export class BrokerConnection {
       if (error instanceof LogUnavailableError) throw error;
       const reason = `${name}: ${reasonOf(error)}`;
       throw isRefusal(library, error) ? new LogRefusedError(reason) : new LogUnavailableError(reason);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
     }
     opened.#startSession(lifetime);
     return opened;
@@ -104,7 +114,7 @@ export class BrokerConnection {
     } catch (error) {
       // The library throws the response if there is an error code anywhere in it.
       if (error instanceof this.#library.ResponseError && 'response' in error) return error['response'] as Response;
-      throw new LogUnavailableError(`${this.#name}: ${reasonOf(error)}`);
+      throw new LogUnavailableError(`${this.#name}: ${reasonOf(this.#failure ?? error)}`);
     } finally {
       this.#pending -= 1;
       if (this.#isRetired && this.#pending === 0) this.close();

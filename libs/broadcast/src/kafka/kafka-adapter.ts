@@ -112,7 +112,8 @@ export class KafkaAdapter implements LogAdapter {
     const { bootstrap, topic } = this.#settings();
     const brokers = new Brokers(
       bootstrap,
-      async (address, kind) => BrokerConnection.open(library, address, this.#settings(), REQUEST_TIMEOUT[kind]),
+      async (address, kind, signal) =>
+        BrokerConnection.open(library, address, this.#settings(), REQUEST_TIMEOUT[kind], signal),
       () => metadata.outdated(),
     );
     const metadata = new Metadata(library, brokers, topic, (reason) => events.onProblem(reason));

@@ -9,18 +9,18 @@ const LONGEST_PAUSE = 1_000;
  * session ends. After a failed attempt there is none for a pause that grows to 1 s.
  */
 export class BrokerLink {
-  readonly #open: () => Promise<BrokerConnection>;
+  readonly #open: (signal: AbortSignal) => Promise<BrokerConnection>;
   readonly #onLost: () => void;
+  readonly #closing = new AbortController();
   #connection: BrokerConnection | undefined;
   #opening: Promise<BrokerConnection> | undefined;
   #pause = 0;
   /** As {@link performance.now}. */
   #pausedUntil = 0;
   #problem: unknown;
-  #closed = false;
 
-  /** @param onLost called when a connection is lost that had been open. */
-  constructor(open: () => Promise<BrokerConnection>, onLost: () => void) {
+  /** @param onLost called when a connection is lost, or cannot be opened. */
+  constructor(open: (signal: AbortSignal) => Promise<BrokerConnection>, onLost: () => void) {
     this.#open = open;
     this.#onLost = onLost;
   }
@@ -46,12 +46,12 @@ export class BrokerLink {
   }
 
   close(): void {
-    this.#closed = true;
+    this.#closing.abort();
     this.drop();
   }
 
   async #connect(): Promise<BrokerConnection> {
-    if (this.#closed) throw new LogUnavailableError('the adapter is closed');
+    if (this.#closing.signal.aborted) throw new LogUnavailableError('the adapter is closed');
     if (performance.now() < this.#pausedUntil) throw this.#problem;
     this.#opening ??= this.#replace().finally(() => {
       this.#opening = undefined;
@@ -61,8 +61,9 @@ export class BrokerLink {
 
   async #replace(): Promise<BrokerConnection> {
     try {
-      const connection = await this.#open();
-      if (this.#closed) {
+      const { signal } = this.#closing;
+      const connection = await this.#open(signal);
+      if (signal.aborted) {
         connection.close();
         throw new LogUnavailableError('the adapter is closed');
       }
@@ -79,6 +80,7 @@ export class BrokerLink {
       this.#pause = Math.min(Math.max(this.#pause * 2, FIRST_PAUSE), LONGEST_PAUSE);
       // Jitter: many pods lose their connections at the same time.
       this.#pausedUntil = performance.now() + this.#pause * (0.5 + Math.random() / 2);
+      if (!this.#closing.signal.aborted) this.#onLost();
       throw error;
     }
   }

@@ -40,12 +40,15 @@ export class KafkaCluster {
     });
   }
 
-  /** Resolves when all nodes have all data. */
+  /** The node that leads a partition. All nodes have to run. */
+  async leader(topic: string, partition: number): Promise<number> {
+    return (await this.partition(topic, partition, this.node(1))).leader;
+  }
+
+  /** Resolves when all nodes run and have all data. */
   async settled(topic: string): Promise<void> {
-    const [asked] = this.nodes;
-    if (asked === undefined) return;
     await eventually(async () => {
-      const { inSync } = await this.partition(topic, 0, asked);
+      const { inSync } = await this.partition(topic, 0, this.node(1));
       if (inSync.length < NODES.length) throw new Error('a replica is not in sync');
     }, 30_000);
   }

@@ -7,7 +7,7 @@ import { expect, it, onTestFinished } from 'vitest';
 
 const SCRIPT = fileURLToPath(new URL('changelog.ts', import.meta.url));
 
-it('lists what users notice since the last tag', () => {
+it('lists the user-visible changes since the last tag', () => {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const run = (command: string, ...args: string[]): string =>

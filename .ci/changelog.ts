@@ -4,7 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 
-/** Those of Keep a Changelog. */
+/** The sections of Keep a Changelog. */
 const SECTIONS = ['Added', 'Changed', 'Deprecated', 'Removed', 'Fixed', 'Security'];
 
 const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8' }).trim();

@@ -9,7 +9,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const dockerfile = DockerfileParser.parse(read('Dockerfile'));
 const ignored = dockerignore.default().add(read('.dockerignore'));
 
-/** What is copied from the context, not from another stage. */
+/** The paths that are copied from the context, not from another stage. */
 const copied: string[] = dockerfile
   .getCOPYs()
   .filter((copy) => copy.getFromFlag() === null)
@@ -24,7 +24,7 @@ function read(path: string): string {
   return readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 }
 
-/** The last of a stage, or of the image. */
+/** The entrypoint of a stage, or of the image. */
 function entrypointOf(stage: string | null): string[] {
   const from = dockerfile.getFROMs().find((each) => each.getBuildStage() === stage);
   const start = from?.getRange().start.line ?? Infinity;
@@ -32,15 +32,15 @@ function entrypointOf(stage: string | null): string[] {
   return JSON.parse(entrypoint?.getRawArgumentsContent() ?? '[]') as string[];
 }
 
-/** The packages of this workspace. */
+/** The packages of the workspace. */
 function workspaces(): string[] {
   const { workspaces: patterns } = JSON.parse(read('package.json')) as { workspaces: string[] };
   return globSync(patterns, { cwd: ROOT }).filter((folder) => existsSync(`${ROOT}/${folder}/package.json`));
 }
 
-// What a build finds by itself, such as a stage without a name, is not tested here: continuous integration builds the image.
+// Errors that a build reports by itself, such as an unnamed stage, are not tested here: CI builds the image.
 describe('the Dockerfile', () => {
-  it('copies what exists and is not ignored', () => {
+  it('copies files that exist and are not ignored', () => {
     expect(copied.length).toBeGreaterThan(5);
     for (const path of copied) {
       expect(existsSync(`${ROOT}/${path}`), path).toBe(true);
@@ -48,18 +48,18 @@ describe('the Dockerfile', () => {
     }
   });
 
-  it('shows npm the package.json of every package but those whose dependencies an image has no use for', () => {
+  it('copies the package.json of every package before npm ci, except those whose dependencies the image does not need', () => {
     const packages = workspaces().filter((folder) => !['e2e', 'bench'].includes(folder));
     expect(copied).toEqual(expect.arrayContaining(packages.map((folder) => `${folder}/package.json`)));
   });
 
-  it('runs as a numeric user that is not root, which Kubernetes can check', () => {
+  it('runs as a numeric non-root user, which Kubernetes can verify', () => {
     const users = dockerfile.getInstructions().filter((instruction) => instruction.getKeyword() === 'USER');
     expect(users.length).toBeGreaterThan(0);
     for (const user of users) expect(user.getArgumentsContent()).toMatch(/^[1-9]\d*:[1-9]\d*$/);
   });
 
-  it('starts what the build makes', () => {
+  it('starts the file that the build produces', () => {
     const [node, ...rest] = entrypointOf(null);
     const main = rest.at(-1) ?? '';
     expect(node).toBe('/usr/local/bin/node');
@@ -68,7 +68,7 @@ describe('the Dockerfile', () => {
     );
   });
 
-  it('watches in its dev target where the gateway and what it imports of the workspace are', () => {
+  it('watches the gateway and its workspace dependencies in the dev target', () => {
     const [, , command = ''] = entrypointOf('dev');
     const compiled = / apps\/gateway\/dev\/compile-changes\.js ([^&]*) &/.exec(command)?.[1]?.split(' ') ?? [];
     const watched = [...command.matchAll(/--watch-path=(\S+)\/dist/g)].map(([, folder]) => folder);
@@ -90,14 +90,14 @@ describe('.dockerignore', () => {
     'docs/protocol.md',
     'README.md',
     '.git/HEAD',
-  ])('leaves out %s', (path) => expect(ignored.ignores(path)).toBe(true));
+  ])('excludes %s', (path) => expect(ignored.ignores(path)).toBe(true));
 
   it.each(['apps/gateway/src/main.ts', 'apps/chat/index.html', 'libs/broadcast/src/testing/index.ts', 'LICENSE'])(
     'keeps %s',
     (path) => expect(ignored.ignores(path)).toBe(false),
   );
 
-  it('has no exceptions, which some readers of it do not know', () => {
+  it('has no exceptions (`!`), which some tools do not support', () => {
     expect(read('.dockerignore')).not.toMatch(/^!/m);
   });
 });

@@ -8,20 +8,20 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 const pages = globSync(['*.md', '.github/*.md', '{docs,apps,libs,charts,e2e,bench}/**/*.md'], {
   cwd: ROOT,
-  // A template: its links have places to fill.
+  // A template with placeholders in its links.
   exclude: ['**/node_modules/**', '**/dist/**', 'charts/generate/**'],
 });
 
 const LINK = /\]\(([^()\s]+)\)/g;
 
-/** As GitHub makes them of headings. */
+/** The anchor that GitHub generates for a heading. */
 function anchorsIn(path: string): Set<string> {
   const slugger = new GithubSlugger();
   const headings = [...readFileSync(path, 'utf8').matchAll(/^#{1,6} (.+)$/gm)];
   return new Set(headings.map(([, heading = '']) => slugger.slug(heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1'))));
 }
 
-/** Links to files of this repository that do not exist, and to headings that their pages do not have. */
+/** Links to missing files of this repository, and to missing headings. */
 function brokenLinks(page: string): string[] {
   const text = readFileSync(join(ROOT, page), 'utf8').replace(/^( {4,}|```[\s\S]*?^```).*$/gm, '');
   return [...text.matchAll(LINK)].flatMap(([, link = '']) => {
@@ -33,6 +33,6 @@ function brokenLinks(page: string): string[] {
   });
 }
 
-describe('links between pages lead somewhere', () => {
+describe('links between pages are not broken', () => {
   it.each(pages)('%s', (page) => expect(brokenLinks(page)).toEqual([]));
 });

@@ -34,7 +34,7 @@ describe('docs/promises.md', () => {
     expect(promises).toEqual(promises.map((_, index) => index + 1));
   });
 
-  it('has every promise that is cited', () => {
+  it('contains every promise that is cited', () => {
     expect([...citedBy(sources)].filter((number) => !promises.includes(number))).toEqual([]);
   });
 
@@ -43,7 +43,7 @@ describe('docs/promises.md', () => {
   });
 });
 
-it('reads every form of citation', () => {
+it('finds every form of citation', () => {
   expect(numbersOf('1 to 4 and 6')).toEqual([1, 2, 3, 4, 6]);
   expect(numbersOf('1, 2 and 4')).toEqual([1, 2, 4]);
   expect(numbersOf('8')).toEqual([8]);

@@ -6,7 +6,7 @@ import { expect, it, onTestFinished } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-/** @returns the end of the output of a run with one retry. */
+/** @returns the last lines of a run with one retry. */
 function summaryOf(spec: string): string[] {
   const folder = mkdtempSync(join(ROOT, '.ci/summary-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -20,7 +20,7 @@ function summaryOf(spec: string): string[] {
   return stdout.split('\n').filter((line) => line !== '');
 }
 
-it('names the tests that passed only when they were tried again', () => {
+it('names the tests that passed only on a retry', () => {
   const lines = summaryOf(`
     let runs = 0;
     describe('a suite', () => {

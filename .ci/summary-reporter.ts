@@ -1,12 +1,12 @@
 import type { Reporter, TestModule } from 'vitest/node';
 
-/** Ends the output with the one line that continuous integration reads, after one that names the flaky tests. */
+/** Ends the output with the summary line that CI reads, preceded by a line that names the flaky tests. */
 export default class SummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const count = { passed: 0, failed: 0, skipped: 0 };
     const flaky: string[] = [];
     for (const module of modules) {
-      // A file that could not be loaded and a suite that could not be set up ran no test, and are failures all the same.
+      // A file that failed to load, or a suite that failed to set up, ran no tests but still counts as a failure.
       if (module.errors().length > 0) count.failed += 1;
       for (const suite of module.children.allSuites()) if (suite.errors().length > 0) count.failed += 1;
       for (const test of module.children.allTests()) {

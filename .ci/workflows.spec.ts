@@ -28,19 +28,19 @@ interface Workflow {
 describe.each(globSync('*.yml', { cwd: FOLDER }))('the workflow %s', (name) => {
   const { permissions, jobs } = parse(readFileSync(`${FOLDER}/${name}`, 'utf8')) as Workflow;
 
-  it('pins what it uses by commit, as a tag can be moved', () => {
+  it('pins actions and images by commit, because tags can be moved', () => {
     const steps = Object.values(jobs).flatMap((job) => job.steps ?? []);
     for (const { uses } of [...Object.values(jobs), ...steps].filter((each) => each.uses !== undefined)) {
       expect(uses).toMatch(/^(?:\.\/|[\w/-]+@[0-9a-f]{40}$)/);
     }
   });
 
-  it('may write nothing unless a job says so', () => {
+  it('has no write permission unless a job requests it', () => {
     expect(permissions).toBeDefined();
     expect(Object.values(permissions ?? {}).filter((right) => right !== 'read')).toEqual([]);
   });
 
-  it('puts no text of a stranger into a script', () => {
+  it('does not interpolate untrusted text into a script', () => {
     const scripts = Object.values(jobs).flatMap(({ steps = [] }) => steps.map(({ run }) => run ?? ''));
     for (const script of scripts) expect(script).not.toMatch(/\$\{\{\s*(?:github|inputs|secrets)\b/);
   });

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const INTERVAL_MS = 10;
 
 /**
- * Waits until `read` gives something.
+ * Waits until `read` returns something.
  *
- * @param what is expected, for the error.
+ * @param what is expected, for the error message.
  */
 export async function eventually<T>(what: string, read: () => T | undefined | false, timeoutMs = 5_000): Promise<T> {
   const end = performance.now() + timeoutMs;

@@ -1,4 +1,4 @@
-/** Checks a gateway, or a client library, against docs/protocol.md. docs/conformance.md says how. */
+/** Checks a gateway or a client library against docs/protocol.md, as described in docs/conformance.md. */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { openClientContext } from './clients/context.ts';

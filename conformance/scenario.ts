@@ -1,23 +1,23 @@
-/** What a client or a gateway must do, or should do. */
+/** A requirement or recommendation for clients or gateways. */
 export interface Scenario<Context> {
   readonly name: string;
   readonly level: 'must' | 'should';
-  /** The heading of docs/protocol.md that says so. */
+  /** The heading in docs/protocol.md that requires it. */
   readonly section: string;
-  /** @throws Error that says what was expected, and what was seen. */
+  /** @throws Error that says what was expected, and what happened. */
   run(context: Context): Promise<void>;
 }
 
 export interface Outcome {
   readonly scenario: Pick<Scenario<never>, 'name' | 'level' | 'section'>;
-  /** Undefined if it passed. */
+  /** Undefined if the scenario passed. */
   readonly problem: string | undefined;
 }
 
-/** Enough for a client that waits for long before it connects again. */
+/** Long enough for a client that waits a long time before it reconnects. */
 const TIMEOUT_MS = 60_000;
 
-/** Runs one scenario in a context of its own. */
+/** Runs one scenario in its own context. */
 export async function runScenario<Context extends AsyncDisposable>(
   scenario: Scenario<Context>,
   open: () => Promise<Context>,
@@ -29,7 +29,7 @@ export async function runScenario<Context extends AsyncDisposable>(
     await Promise.race([scenario.run(context), late.promise]);
     return { scenario, problem: undefined };
   } catch (error) {
-    // What the scenario found comes before what closing its context found.
+    // A problem of the scenario has precedence over one from closing its context.
     const problem: unknown = error instanceof SuppressedError ? error.suppressed : error;
     return { scenario, problem: problem instanceof Error ? problem.message : String(problem) };
   } finally {
@@ -37,7 +37,7 @@ export async function runScenario<Context extends AsyncDisposable>(
   }
 }
 
-/** Runs scenarios side by side, as most of them wait, and yields their outcomes in order. */
+/** Runs scenarios concurrently, because most of them wait, and yields their outcomes in order. */
 export async function* runAll<Context extends AsyncDisposable>(
   scenarios: readonly Scenario<Context>[],
   open: () => Promise<Context>,

@@ -28,21 +28,21 @@ it('refers to headings of docs/protocol.md', () => {
 });
 
 it.concurrent.each([
-  ['resumes after a lost connection, and hands over each message once', /position that the client resumed from/],
-  ['reports what the history no longer holds, before anything newer', /application to see 1, gap, 3/],
-  ['does not come back after 4009', /not to see another connection after 4009/],
-  ['waits between attempts to connect, and longer each time', /tried to connect \d+ times/],
-])('finds that a naive client fails: %s', { timeout: 60_000 }, async (name, problem) => {
+  ['resumes after a lost connection, and delivers each message once', /position that the client resumed from/],
+  ['reports messages that the history no longer contains, before anything newer', /application to see 1, gap, 3/],
+  ['does not reconnect after 4009', /not to see another connection after 4009/],
+  ['waits longer before each attempt to connect', /tried to connect \d+ times/],
+])('finds the fault of a naive client: %s', { timeout: 60_000 }, async (name, problem) => {
   const outcome = await runScenario(named(CLIENT_SCENARIOS, name), () => openClientContext(NAIVE));
   expect(outcome.problem).toMatch(problem);
 });
 
-it('passes what a naive client does right', async () => {
-  const scenario = named(CLIENT_SCENARIOS, 'hands over messages in order');
+it('passes a scenario that a naive client gets right', async () => {
+  const scenario = named(CLIENT_SCENARIOS, 'delivers messages in order');
   expect((await runScenario(scenario, () => openClientContext(NAIVE))).problem).toBeUndefined();
 });
 
-it('reports frames that the protocol does not permit, whatever the scenario', async () => {
+it('reports frames that the protocol does not permit, in any scenario', async () => {
   const script = `new WebSocket(process.env.HOLDFAST_URL).onopen = ({ target }) => target.send(JSON.stringify({event:"subscribe",data:{}}))`;
   const command = `"${process.execPath}" -e '${script}; setTimeout(process.exit, 1000)'`;
   const context = await openClientContext(command);
@@ -51,9 +51,9 @@ it('reports frames that the protocol does not permit, whatever the scenario', as
   await expect(async () => context[Symbol.asyncDispose]()).rejects.toThrow('the client sent subscribe without an id');
 });
 
-it('finds what a gateway does wrong', async () => {
+it('finds the faults of a gateway', async () => {
   const server = createServer();
-  // It welcomes everybody, and answers whatever it is asked by an empty reply.
+  // It welcomes every client, and answers every request with an empty reply.
   new WebSocketServer({ server }).on('connection', (socket) => {
     socket.send(JSON.stringify({ event: 'welcome', data: { client: 'c', session: 'short' } }));
     socket.on('message', (text: Buffer) => {
@@ -76,6 +76,6 @@ it('finds what a gateway does wrong', async () => {
   expect(await problemOf('refuses a publish without data as invalid')).toMatch(
     /expected an error in answer to publish/,
   );
-  expect(await problemOf('refuses what does not fit what was done before')).toMatch(/expected an error/);
+  expect(await problemOf('refuses requests that are invalid in the current state')).toMatch(/expected an error/);
   expect(await problemOf('answers the closing handshake')).toBeUndefined();
 });

@@ -89,7 +89,7 @@ describe('enabling autoscaling', () => {
     ],
     ['once the autoscaler owns it', [{ ...APPLY, ...WITHOUT_REPLICAS }, SCALE], undefined],
     ['once the autoscaler owns it too', [{ ...APPLY, ...WHOLE }, SCALE], undefined],
-    ['while nobody owns it', [{ ...APPLY, ...WITHOUT_REPLICAS }], undefined],
+    ['while it has no owner', [{ ...APPLY, ...WITHOUT_REPLICAS }], undefined],
   ])('never lowers the running count, %s', async (_, managedFields, replicas) => {
     const args = await fakeCluster([deployment(7, managedFields)]);
     expect((await render(values, { args })).deployment.spec.replicas).toBe(replicas);
@@ -103,9 +103,9 @@ describe('enabling autoscaling', () => {
 describe('disabling autoscaling', () => {
   it.each(['test-holdfast', 'keda-hpa-test-holdfast'])('is refused if it would lower the count of %s', async (name) => {
     const args = await fakeCluster([deployment(7, [SCALE]), { kind: 'HorizontalPodAutoscaler', metadata: { name } }]);
-    const said = await refusal({ replicaCount: 3 }, { args });
-    expect(said).toContain('replicaCount: the autoscaler runs 7 pods');
-    expect(said).toContain('kubectl scale deployment/test-holdfast --namespace test-ns --replicas=3');
+    const message = await refusal({ replicaCount: 3 }, { args });
+    expect(message).toContain('replicaCount: the autoscaler runs 7 pods');
+    expect(message).toContain('kubectl scale deployment/test-holdfast --namespace test-ns --replicas=3');
     expect((await render({ replicaCount: 7 }, { args })).deployment.spec.replicas).toBe(7);
   });
 

@@ -34,8 +34,8 @@ function preStopSeconds({ deployment }: Manifests): number {
 
 describe('the chart', () => {
   it('passes helm lint', async () => {
-    const said = await helm(['lint', '--strict', CHART]);
-    expect(said).not.toMatch(/\[(WARNING|ERROR)\]/);
+    const output = await helm(['lint', '--strict', CHART]);
+    expect(output).not.toMatch(/\[(WARNING|ERROR)\]/);
   });
 
   it('has the version of the gateway', async () => {
@@ -57,8 +57,8 @@ describe('the chart', () => {
 
   it('packages only its own files', async () => {
     const folder = await temporaryFolder();
-    const said = await helm(['package', CHART, '--destination', folder]);
-    expect(said).toContain('holdfast-0.1.0.tgz');
+    const output = await helm(['package', CHART, '--destination', folder]);
+    expect(output).toContain('holdfast-0.1.0.tgz');
     const manifests = await render({}, { chart: join(folder, 'holdfast-0.1.0.tgz') });
     expect(manifests.all).toHaveLength((await render()).all.length);
   });
@@ -123,7 +123,7 @@ describe('preset', async () => {
     expect(first.find('Secret')).toEqual([]);
   });
 
-  it('development is one small pod without Redis, open to everybody', async () => {
+  it('development is one small pod without Redis, open to all clients', async () => {
     const manifests = await render({}, withPreset('development'));
     expect(manifests.find('Deployment')).toHaveLength(1);
     expect(manifests.deployment.spec.replicas).toBe(1);

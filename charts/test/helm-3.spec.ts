@@ -4,15 +4,15 @@ import { beforeEach, describe, expect, inject, it } from 'vitest';
 import { EVERYTHING } from './support/everything.ts';
 import { CHART, helm, refusal, render } from './support/helm.ts';
 
-/** One that is built from its module takes Kubernetes for an ancient one. */
+/** A Helm that is built from its module assumes an ancient Kubernetes version. */
 const kubeVersion = '1.34.0';
 
-/** What changes with each render. */
+/** Values that change with each render. */
 function withoutSecrets(yaml: string): string {
   return yaml.replaceAll(/^( {2}(?:jwt-secret|api-keys|redis-password|broker-url)): \S+$/gm, '$1');
 }
 
-/** The order of the objects is Helm's business. */
+/** The order of objects is decided by Helm. */
 function objects(yaml: string): string[] {
   const documents = withoutSecrets(yaml).split(/^---$/m);
   return documents.map((text) => text.trim()).toSorted();

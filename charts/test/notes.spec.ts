@@ -4,32 +4,34 @@ import { CHART, helm } from './support/helm.ts';
 /** What Helm prints after an install. */
 async function notes(values: object = {}): Promise<string> {
   const args = ['install', 'test', CHART, '--namespace', 'test-ns', '--dry-run=client', '--values', '-'];
-  const said = await helm(args, JSON.stringify(values));
-  return said.slice(said.indexOf('\nNOTES:\n'));
+  const output = await helm(args, JSON.stringify(values));
+  return output.slice(output.indexOf('\nNOTES:\n'));
 }
 
 const MEMORY = { redis: { enabled: false }, replicaCount: 1 };
 
 describe('the notes', () => {
   it('list the next commands', async () => {
-    const said = await notes();
-    expect(said).toContain('kubectl --namespace test-ns rollout status deployment/test-holdfast\n');
-    expect(said).toContain('helm --namespace test-ns test test\n');
-    expect(said).toContain('kubectl --namespace test-ns port-forward service/test-holdfast 8000:80\n');
+    const output = await notes();
+    expect(output).toContain('kubectl --namespace test-ns rollout status deployment/test-holdfast\n');
+    expect(output).toContain('helm --namespace test-ns test test\n');
+    expect(output).toContain('kubectl --namespace test-ns port-forward service/test-holdfast 8000:80\n');
   });
 
   it('show how to read generated secrets, but not the secrets', async () => {
-    const said = await notes();
-    expect(said).toContain(
+    const output = await notes();
+    expect(output).toContain(
       `get secret test-holdfast --output 'go-template={{index .data "jwt-secret" | base64decode}}'`,
     );
-    expect(said).toContain(`get secret test-holdfast --output 'go-template={{index .data "api-keys" | base64decode}}'`);
-    expect(said).not.toMatch(/[A-Za-z0-9]{32}/);
+    expect(output).toContain(
+      `get secret test-holdfast --output 'go-template={{index .data "api-keys" | base64decode}}'`,
+    );
+    expect(output).not.toMatch(/[A-Za-z0-9]{32}/);
   });
 
   it('do not show how to read secrets of others', async () => {
-    const said = await notes({ auth: { jwtSecret: { existingSecret: 'a' }, apiKeys: { enabled: false } } });
-    expect(said).not.toContain('get secret');
+    const output = await notes({ auth: { jwtSecret: { existingSecret: 'a' }, apiKeys: { enabled: false } } });
+    expect(output).not.toContain('get secret');
   });
 
   it.each([
@@ -42,7 +44,7 @@ describe('the notes', () => {
       { config: { auth: { anonymous: true } } },
       'config.auth.anonymous: clients without a token may connect',
     ],
-    ['a gateway that nobody can connect to', { auth: { jwtSecret: { enabled: false } } }, 'Nobody can connect'],
+    ['a gateway without authentication', { auth: { jwtSecret: { enabled: false } } }, 'Nobody can connect'],
     [
       'secrets in values',
       { auth: { apiKeys: { value: 'k'.repeat(16) } } },

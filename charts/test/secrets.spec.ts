@@ -125,16 +125,16 @@ describe('secrets', () => {
       'auth.jwtSecret: expected value or existingSecret, not both',
     ],
   ])('refuse %s, without printing it', async (_, auth, message) => {
-    const said = await refusal({ auth });
-    expect(said).toContain(message);
-    expect(said).not.toMatch(/short|jjj|kkk/);
+    const output = await refusal({ auth });
+    expect(output).toContain(message);
+    expect(output).not.toMatch(/short|jjj|kkk/);
   });
 
   it('must exist if none may be generated', async () => {
-    const said = await refusal({ auth: { generate: false } });
-    expect(said).toContain('auth.jwtSecret.existingSecret: expected the name of a Secret');
-    expect(said).toContain('auth.apiKeys.existingSecret: expected the name of a Secret');
-    expect(said).toContain('redis.existingSecret: expected the name of a Secret with redis-password and broker-url');
+    const output = await refusal({ auth: { generate: false } });
+    expect(output).toContain('auth.jwtSecret.existingSecret: expected the name of a Secret');
+    expect(output).toContain('auth.apiKeys.existingSecret: expected the name of a Secret');
+    expect(output).toContain('redis.existingSecret: expected the name of a Secret with redis-password and broker-url');
   });
 
   it.each([
@@ -160,8 +160,8 @@ describe('secrets', () => {
       data: { 'jwt-secret': { key: 'a' }, 'api-keys': { key: 'a' } },
     };
     const auth = { jwtSecret: { value: 'j'.repeat(32) } };
-    const said = await refusal({ externalSecret, auth, broker: { url: 'redis://redis.example' } });
-    expect(said).toContain('auth.jwtSecret.value: externalSecret creates the Secret');
-    expect(said).toContain('broker.url: externalSecret creates the Secret');
+    const output = await refusal({ externalSecret, auth, broker: { url: 'redis://redis.example' } });
+    expect(output).toContain('auth.jwtSecret.value: externalSecret creates the Secret');
+    expect(output).toContain('broker.url: externalSecret creates the Secret');
   });
 });

@@ -10,7 +10,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The combinations that skaffold.yaml names. */
 const PROFILES: string[][] = [[], ['dev'], ['e2e'], ['production'], ['production', 'spot']];
 
-/** What Skaffold puts into the templates, of an image that it built. */
+/** The variables that Skaffold sets for the templates of an image that it built. */
 const IMAGE: Readonly<Record<string, string>> = {
   IMAGE_DOMAIN: 'holdfast',
   IMAGE_REPO_NO_DOMAIN: 'gateway',
@@ -18,13 +18,13 @@ const IMAGE: Readonly<Record<string, string>> = {
   IMAGE_DIGEST: `sha256:${'0'.repeat(64)}`,
 };
 
-/** The first of a list that has one. */
+/** The first item of a list that must have exactly one. */
 function only<T>([first, ...others]: readonly T[]): T {
-  if (first === undefined || others.length > 0) throw new Error(`expected one, and there are ${others.length + 1}`);
+  if (first === undefined || others.length > 0) throw new Error(`expected one, found ${others.length + 1}`);
   return first;
 }
 
-/** What Helm renders of the release, called as Skaffold calls it. */
+/** What Helm renders for the release, with the arguments that Skaffold uses. */
 async function deploy(config: SkaffoldConfig): Promise<Manifests> {
   const release = only(config.deploy.helm.releases);
   const templates = Object.entries(release.setValueTemplates).map(([path, template]) => {

@@ -36,8 +36,8 @@ describe('a stopping pod', () => {
     ['port', 9000, 'use service.port'],
     ['managementPort', 9001, 'use the fixed port 8001'],
   ])('cannot be configured by config.%s', async (member, value, message) => {
-    const said = await refusal({ config: { [member]: value } });
-    expect(said).toContain(`config.${member}: the chart sets it`);
-    expect(said).toContain(message);
+    const output = await refusal({ config: { [member]: value } });
+    expect(output).toContain(`config.${member}: the chart sets it`);
+    expect(output).toContain(message);
   });
 });

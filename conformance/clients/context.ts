@@ -6,11 +6,11 @@ export const CHANNEL = 'conformance:room';
 /** A gateway that plays a script, and a client that uses the library under test. */
 export interface ClientContext extends AsyncDisposable {
   readonly gateway: FakeGateway;
-  /** Starts the client: the gateway is prepared. */
+  /** Starts the client, once the gateway is prepared. */
   start(): Testee;
 }
 
-/** @param command starts the testee. */
+/** @param command starts the program under test. */
 export async function openClientContext(command: string): Promise<ClientContext> {
   const gateway = await FakeGateway.listen();
   let testee: Testee | undefined;
@@ -26,7 +26,7 @@ export async function openClientContext(command: string): Promise<ClientContext>
       } finally {
         await gateway.close();
       }
-      // Every frame of every scenario counts.
+      // Every frame is checked in every scenario.
       const [violation] = gateway.violations;
       if (violation !== undefined) throw new Error(`the client sent ${violation}`);
     },

@@ -7,11 +7,11 @@ import type { Scenario } from '../scenario.ts';
 import { CHANNEL, type ClientContext } from './context.ts';
 import type { Testee } from './testee.ts';
 
-/** A client may wait for long before it connects again. */
-const COMES_BACK = { timeout: 30_000, interval: 10 };
+/** A client may wait a long time before it reconnects. */
+const RECONNECTS = { timeout: 30_000, interval: 10 };
 
-/** How long to watch that a client does not come back. */
-const STAYS_AWAY_MS = 2_000;
+/** How long to watch that a client does not reconnect. */
+const STAYS_DISCONNECTED_MS = 2_000;
 
 export const CLIENT_SCENARIOS: readonly Scenario<ClientContext>[] = [
   {
@@ -24,18 +24,18 @@ export const CLIENT_SCENARIOS: readonly Scenario<ClientContext>[] = [
     },
   },
   {
-    name: 'keeps token and session out of the URL',
+    name: 'does not put the token or the session into the URL',
     level: 'should',
     section: 'Connecting',
     async run(context) {
       const { gateway, first } = await subscribed(context);
       first.socket.terminate();
-      const second = await gateway.peer(2, COMES_BACK);
+      const second = await gateway.peer(2, RECONNECTS);
       for (const { url } of [first, second]) assert(!url.includes('?'), `the client connected to ${url}`);
     },
   },
   {
-    name: 'hands over messages in order',
+    name: 'delivers messages in order',
     level: 'must',
     section: 'Events from the gateway',
     async run(context) {
@@ -45,7 +45,7 @@ export const CLIENT_SCENARIOS: readonly Scenario<ClientContext>[] = [
     },
   },
   {
-    name: 'ignores events and members that it does not know',
+    name: 'ignores unknown events and members',
     level: 'must',
     section: 'Events from the gateway',
     async run(context) {
@@ -59,7 +59,7 @@ export const CLIENT_SCENARIOS: readonly Scenario<ClientContext>[] = [
     },
   },
   {
-    name: 'resumes after a lost connection, and hands over each message once',
+    name: 'resumes after a lost connection, and delivers each message once',
     level: 'must',
     section: 'Positions and recovery',
     async run(context) {
@@ -75,7 +75,7 @@ export const CLIENT_SCENARIOS: readonly Scenario<ClientContext>[] = [
     },
   },
   {
-    name: 'resumes from the position of the reply while no message has come',
+    name: 'resumes from the position of the reply if no message has arrived since',
     level: 'must',
     section: 'Positions and recovery',
     async run(context) {
@@ -89,18 +89,18 @@ export const CLIENT_SCENARIOS: readonly Scenario<ClientContext>[] = [
     },
   },
   {
-    name: 'presents its session when it comes back',
+    name: 'presents its session when it reconnects',
     level: 'should',
     section: 'Sessions',
     async run(context) {
       const { gateway, first } = await subscribed(context);
       first.socket.terminate();
       const second = await subscribedPeer(gateway, 2);
-      assert.equal(second.session, gateway.welcome(first).session, 'the client came without its session');
+      assert.equal(second.session, gateway.welcome(first).session, 'the client did not present its session');
     },
   },
   {
-    name: 'reports what the history no longer holds, before anything newer',
+    name: 'reports messages that the history no longer contains, before anything newer',
     level: 'must',
     section: 'Positions and recovery',
     async run(context) {
@@ -116,7 +116,7 @@ export const CLIENT_SCENARIOS: readonly Scenario<ClientContext>[] = [
     },
   },
   {
-    name: 'reports a new epoch, and goes on in it from its first offset',
+    name: 'reports a new epoch, and continues with its first offset',
     level: 'must',
     section: 'Positions and recovery',
     async run(context) {
@@ -150,7 +150,7 @@ export const CLIENT_SCENARIOS: readonly Scenario<ClientContext>[] = [
     },
   },
   {
-    name: 'opens the next connection before it leaves the old one, if it is asked to reconnect',
+    name: 'opens the next connection before it closes the old one, if it is asked to reconnect',
     level: 'should',
     section: 'Moving to another connection',
     async run(context) {
@@ -159,18 +159,18 @@ export const CLIENT_SCENARIOS: readonly Scenario<ClientContext>[] = [
       await hasSeen(testee, [1]);
       first.send('reconnect', { within: 10_000, reason: 'draining' });
       await subscribedPeer(gateway, 2);
-      // Of both connections, unless the client has left the old one already.
+      // On both connections, unless the client has already left the old one.
       gateway.publish(CHANNEL, 'b');
       await eventually('the client to leave the old connection', () => first.closeCode !== undefined, 10_000);
       gateway.publish(CHANNEL, 'c');
       await hasSeen(testee, [1, 2, 3]);
       assert.equal(first.closeCode, CLOSE.normal.code, 'the code with which the client closed the old connection');
       const stays = first.requests('subscribe').length === 1 && gateway.peers.length === 2;
-      assert(stays, 'the client opened more connections than one more');
+      assert(stays, 'the client opened more than one new connection');
     },
   },
   {
-    name: 'comes back in time, if it is asked to reconnect',
+    name: 'reconnects in time if it is asked to',
     level: 'must',
     section: 'Moving to another connection',
     async run(context) {
@@ -187,17 +187,17 @@ export const CLIENT_SCENARIOS: readonly Scenario<ClientContext>[] = [
   },
   ...(Object.keys(CLOSE) as CloseName[]).map(afterClose),
   {
-    name: 'comes back after a close code that it does not know',
+    name: 'reconnects after an unknown close code',
     level: 'must',
     section: 'Close codes',
     async run(context) {
       const { gateway, first } = await subscribed(context);
       first.socket.close(4999, 'of a later version');
-      await gateway.peer(2, COMES_BACK);
+      await gateway.peer(2, RECONNECTS);
     },
   },
   {
-    name: 'waits between attempts to connect, and longer each time',
+    name: 'waits longer before each attempt to connect',
     level: 'must',
     section: 'Close codes',
     async run(context) {
@@ -209,11 +209,11 @@ export const CLIENT_SCENARIOS: readonly Scenario<ClientContext>[] = [
       assert(gateway.refused >= 1, 'the client did not try to connect again within 5 s');
       assert(gateway.refused <= 20, `the client tried to connect ${gateway.refused} times within 5 s`);
       gateway.refuseUpgrades = undefined;
-      await gateway.peer(2, COMES_BACK);
+      await gateway.peer(2, RECONNECTS);
     },
   },
   {
-    name: 'sends ping when nothing comes, and connects again when it stays silent',
+    name: 'sends a ping if it receives nothing, and reconnects if there is no answer',
     level: 'must',
     section: 'Dead paths',
     async run(context) {
@@ -222,12 +222,12 @@ export const CLIENT_SCENARIOS: readonly Scenario<ClientContext>[] = [
       const { first } = await subscribed(context);
       await eventually('a ping', () => first.requests('ping').length > 0, 3_000);
       first.isMute = true;
-      // The answer is waited for for 5 s.
-      await gateway.peer(2, { timeout: 12_000 + COMES_BACK.timeout, interval: 10 });
+      // It waits 5 s for the answer.
+      await gateway.peer(2, { timeout: 12_000 + RECONNECTS.timeout, interval: 10 });
     },
   },
   {
-    name: 'publishes again under the same key if the answer did not come',
+    name: 'repeats a publish with the same key if it got no answer',
     level: 'must',
     section: 'Publishing',
     async run(context) {
@@ -249,13 +249,13 @@ export const CLIENT_SCENARIOS: readonly Scenario<ClientContext>[] = [
       );
       const again = second.requests('publish');
       if (key === undefined) assert.equal(again.length, 0, 'a publish without a key was repeated');
-      else assert.equal(settled.event, 'published', 'the publish under a key was not repeated');
-      for (const { data } of again) assert.equal(data.key, key, 'the publish was repeated under another key');
+      else assert.equal(settled.event, 'published', 'the publish with a key was not repeated');
+      for (const { data } of again) assert.equal(data.key, key, 'the publish was repeated with another key');
       assert.equal(gateway.stream(CHANNEL).messages.length, 1, 'messages stored');
     },
   },
   {
-    name: 'reports a publish that is refused for good, and does not repeat it',
+    name: 'reports a publish with an error that is not retryable, and does not repeat it',
     level: 'must',
     section: 'Publishing',
     async run(context) {
@@ -263,20 +263,20 @@ export const CLIENT_SCENARIOS: readonly Scenario<ClientContext>[] = [
       const { testee, first } = await subscribed(context);
       gateway.scripts['publish'] = () => ({ refuse: 'forbidden' });
       testee.publish('refused');
-      await eventually('the testee to report it', () => testee.events.some(({ event }) => event === 'failed'));
-      await never('the publish again', () => first.requests('publish').length > 1, 1_000);
+      await eventually('the testee to report the error', () => testee.events.some(({ event }) => event === 'failed'));
+      await never('a repeated publish', () => first.requests('publish').length > 1, 1_000);
     },
   },
 ];
 
-/** What the catalogue says of each close code. */
+/** What the catalogue requires after each close code. */
 function afterClose(name: CloseName): Scenario<ClientContext> {
   const { code, retry } = CLOSE[name];
   const again = {
-    always: 'comes back',
-    never: 'does not come back',
-    token: 'comes back with another token, or not at all,',
-    session: 'comes back with a new session, or not at all,',
+    always: 'reconnects',
+    never: 'does not reconnect',
+    token: 'reconnects with another token, or not at all,',
+    session: 'reconnects with a new session, or not at all,',
   }[retry];
   return {
     name: `${again} after ${code}`,
@@ -286,18 +286,19 @@ function afterClose(name: CloseName): Scenario<ClientContext> {
       const { gateway, first } = await subscribed(context);
       first.close(name);
       if (retry === 'always') {
-        await gateway.peer(2, COMES_BACK);
+        await gateway.peer(2, RECONNECTS);
         return;
       }
       if (retry === 'never') {
-        await never(`another connection after ${code}`, () => gateway.peers.length > 1, STAYS_AWAY_MS);
+        await never(`another connection after ${code}`, () => gateway.peers.length > 1, STAYS_DISCONNECTED_MS);
         return;
       }
-      const second = await gateway.peer(2, { timeout: STAYS_AWAY_MS, interval: 10 }).catch(() => undefined);
+      const second = await gateway.peer(2, { timeout: STAYS_DISCONNECTED_MS, interval: 10 }).catch(() => undefined);
       if (second === undefined) return;
-      if (retry === 'token') assert.notEqual(second.token, first.token, 'the client came back with the refused token');
+      if (retry === 'token')
+        assert.notEqual(second.token, first.token, 'the client reconnected with the refused token');
       const { session } = gateway.welcome(first);
-      if (retry === 'session') assert.notEqual(second.session, session, 'the client came back with its old session');
+      if (retry === 'session') assert.notEqual(second.session, session, 'the client reconnected with its old session');
     },
   };
 }
@@ -310,7 +311,7 @@ async function subscribed(context: ClientContext): Promise<{ gateway: FakeGatewa
 }
 
 async function subscribedPeer(gateway: FakeGateway, n: number): Promise<Peer> {
-  const peer = await gateway.peer(n, COMES_BACK);
+  const peer = await gateway.peer(n, RECONNECTS);
   await eventually(`a subscribe to ${CHANNEL} on connection ${n}`, () => peer.subscribed.has(CHANNEL), 10_000);
   return peer;
 }
@@ -320,7 +321,7 @@ async function expectSince(peer: Peer, position: { epoch: string; offset: number
   assert.deepEqual(request?.data['since'], position, 'the position that the client resumed from');
 }
 
-/** The messages and gaps that the application was handed, and no more. */
+/** Expects exactly these messages and gaps to have been delivered to the application. */
 async function hasSeen(testee: Testee, stream: readonly (number | 'gap')[]): Promise<void> {
   await eventually(`the application to see ${stream.join(', ')}`, () => testee.stream.length >= stream.length).catch(
     (error: Error) => {

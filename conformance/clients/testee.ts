@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Json } from '@holdfast/protocol';
 
-/** What an application that uses the library under test sees; docs/conformance.md describes it. */
+/** What an application with the library under test receives; described in docs/conformance.md. */
 export type Event =
   | { readonly event: 'message'; readonly offset: number; readonly data: Json }
   | { readonly event: 'gap' }
@@ -12,7 +12,7 @@ export type Event =
 
 const KINDS: ReadonlySet<unknown> = new Set<Event['event']>(['message', 'gap', 'published', 'failed']);
 
-/** How long a program has to end when its input has. */
+/** The time for a program to end after its input has ended. */
 const EXIT_MS = 3_000;
 
 /** A small program around the library under test: reads commands from stdin, and writes what happens to stdout. */
@@ -25,7 +25,7 @@ export class Testee {
   constructor(command: string, env: Readonly<Record<string, string>>) {
     this.#child = spawn(command, {
       shell: true,
-      // A process group of its own, as the shell may start several.
+      // In its own process group, because the shell may start several processes.
       detached: true,
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, ...env },
@@ -36,7 +36,7 @@ export class Testee {
     if (stdout !== null) createInterface(stdout).on('line', (line) => this.#read(line));
   }
 
-  /** Has the library publish on the channel. */
+  /** Makes the library publish on the channel. */
   publish(data: Json): void {
     this.#child.stdin?.write(`${JSON.stringify({ publish: data })}\n`);
   }
@@ -48,7 +48,7 @@ export class Testee {
     );
   }
 
-  /** Ends the program. @throws Error if its output was not as docs/conformance.md says. */
+  /** Ends the program. @throws Error if its output does not comply with docs/conformance.md. */
   async end(): Promise<void> {
     this.#child.stdin?.end();
     const timer = setTimeout(() => process.kill(-(this.#child.pid ?? 0), 'SIGKILL'), EXIT_MS);
@@ -60,7 +60,7 @@ export class Testee {
   #read(line: string): void {
     try {
       const event = JSON.parse(line) as Event;
-      if (!KINDS.has(event.event)) throw new Error('an unknown event');
+      if (!KINDS.has(event.event)) throw new Error('unknown event');
       this.events.push(event);
     } catch {
       this.#problem ??= `the testee wrote a line that docs/conformance.md does not describe: ${line.slice(0, 200)}`;

@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { RawClient, type ConnectOptions } from './raw-client.ts';
 
 export interface GatewayOptions {
-  /** Of the WebSocket, `ws://localhost:8000/ws` for one. */
+  /** The URL of the WebSocket, such as `ws://localhost:8000/ws`. */
   readonly url: string;
-  /** Permits to subscribe and publish in the namespace; without it anonymous clients must be permitted. */
+  /** A token with the permission to subscribe and publish in the namespace; without it anonymous clients need the permission. */
   readonly token?: string | undefined;
   readonly namespace: string;
 }
 
-/** A gateway, and a channel of it that nobody else uses. */
+/** A gateway, and a channel of it that no other client uses. */
 export interface GatewayContext extends AsyncDisposable {
   readonly url: string;
   readonly channel: string;

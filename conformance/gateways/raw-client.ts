@@ -3,7 +3,7 @@ import { isRequestId, SUBPROTOCOL, type ErrorData, type GatewayFrame, type Json 
 import { WebSocket } from 'ws';
 import { eventually } from '../eventually.ts';
 
-/** A frame of the gateway, whose envelope alone was checked. */
+/** A frame of the gateway, of which only the envelope was checked. */
 export type Frame = GatewayFrame & { readonly data: { readonly [name: string]: Json } };
 
 export interface ConnectOptions {
@@ -11,7 +11,7 @@ export interface ConnectOptions {
   readonly token?: string | undefined;
 }
 
-/** A WebSocket without a library: what is sent and received is in the hands of the scenario. */
+/** A WebSocket without a library: the scenario sends and receives everything itself. */
 export class RawClient {
   readonly frames: Frame[] = [];
   closeCode: number | undefined;
@@ -34,7 +34,7 @@ export class RawClient {
     return client;
   }
 
-  /** The subprotocol that the gateway chose. */
+  /** The subprotocol that the gateway selected. */
   get protocol(): string {
     return this.#socket.protocol;
   }
@@ -43,15 +43,15 @@ export class RawClient {
     this.#socket.send(data);
   }
 
-  /** Sends a request without waiting for its answer. @returns its id. */
+  /** Sends a request without waiting for the answer. @returns its id. */
   begin(event: string, data?: object, id: string | number = (this.#lastId += 1)): string | number {
     this.send(JSON.stringify({ event, id, ...(data === undefined ? {} : { data }) }));
     return id;
   }
 
-  /** The one answer under an id. */
+  /** The answer to the request with this id. */
   answer(id: string | number): Promise<Frame> {
-    return eventually(`an answer under the id ${id}`, () =>
+    return eventually(`an answer with the id ${id}`, () =>
       this.frames.find((frame) => 'id' in frame && frame.id === id),
     );
   }
@@ -63,7 +63,7 @@ export class RawClient {
     throw new Error(`${event} was refused: ${JSON.stringify(answer.data)}`);
   }
 
-  /** The error that a request is answered by. @throws Error if it is done. */
+  /** The error of a refused request. @throws Error if it succeeds. */
   async refusal(event: string, data?: object): Promise<ErrorData> {
     const answer = await this.answer(this.begin(event, data));
     if (answer.event === 'error') return answer.data;
@@ -75,14 +75,14 @@ export class RawClient {
     return this.frames.filter((frame) => frame.event === event).map(({ data }) => data);
   }
 
-  /** The errors that came without an id. */
+  /** The errors without an id. */
   get errors(): string[] {
     return this.frames.flatMap((frame) =>
       frame.event === 'error' && !('id' in frame && isRequestId(frame.id)) ? [frame.data.code] : [],
     );
   }
 
-  /** How the gateway answers a closing handshake, or closes by itself. */
+  /** The code with which the gateway closes, or answers a closing handshake. */
   async closed(): Promise<number> {
     return eventually('the connection to be closed', () => this.closeCode);
   }

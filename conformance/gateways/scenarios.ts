@@ -25,7 +25,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
     level: 'must',
     section: 'Connecting',
     async run({ connect }) {
-      const { protocol } = await connect({ protocols: ['of-somebody-else', SUBPROTOCOL] });
+      const { protocol } = await connect({ protocols: ['another-protocol', SUBPROTOCOL] });
       assert.equal(protocol, SUBPROTOCOL);
     },
   },
@@ -40,7 +40,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
     },
   },
   {
-    name: 'keeps the client id of a session that is presented, and gives others another',
+    name: 'keeps the client id of a session that is presented, and assigns new ones otherwise',
     level: 'must',
     section: 'Sessions',
     async run({ connect }) {
@@ -53,7 +53,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
     },
   },
   {
-    name: 'answers under the id of the request, a number or a string',
+    name: 'answers with the id of the request, a number or a string',
     level: 'must',
     section: 'Frames',
     async run({ connect, channel }) {
@@ -69,17 +69,17 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
       ['text that is not JSON', 'subscribe', 'malformed'],
       ['JSON that is not an object', '[1]', 'malformed'],
       ['an event that is not a string', '{"event":7}', 'malformed'],
-      ['an id that is not one', '{"event":"ping","id":{}}', 'malformed'],
-      ['an event that does not exist', '{"event":"conformance-has-no-such-event"}', 'unknown_event'],
+      ['an invalid id', '{"event":"ping","id":{}}', 'malformed'],
+      ['an unknown event', '{"event":"conformance-has-no-such-event"}', 'unknown_event'],
       ['a request that needs an id', '{"event":"subscribe","data":{"channel":"a"}}', 'id_required'],
     ] as const
   ).map(([what, text, code]) => badFrame(what, text, code)),
   badFrame('a binary frame', Buffer.from('{"event":"ping"}'), 'binary_unsupported'),
   ...(
     [
-      ['a channel that is no string', 'subscribe', { channel: 1 }, 'invalid'],
-      ['a name that no channel has', 'subscribe', { channel: 'not a channel' }, 'invalid_channel'],
-      ['a member that does not exist', 'presence', { channel: 'a', more: 1 }, 'invalid'],
+      ['a channel that is not a string', 'subscribe', { channel: 1 }, 'invalid'],
+      ['an invalid channel name', 'subscribe', { channel: 'not a channel' }, 'invalid_channel'],
+      ['an unknown member', 'presence', { channel: 'a', more: 1 }, 'invalid'],
       ['since and last at once', 'subscribe', { channel: 'a', last: 1, since: { epoch: 'e', offset: 0 } }, 'invalid'],
       ['a limit out of range', 'history', { channel: 'a', limit: 0 }, 'invalid'],
       ['a publish without data', 'publish', { channel: 'a' }, 'invalid'],
@@ -98,7 +98,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
     },
   })),
   {
-    name: 'refuses what does not fit what was done before',
+    name: 'refuses requests that are invalid in the current state',
     level: 'must',
     section: 'Requests',
     async run({ connect, channel }) {
@@ -111,7 +111,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
     },
   },
   {
-    name: 'handles the requests that name one channel in order',
+    name: 'handles requests for one channel in order',
     level: 'must',
     section: 'Frames',
     async run({ connect, channel }) {
@@ -128,7 +128,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
     },
   },
   {
-    name: 'delivers the same messages to every subscriber, offsets rising by one',
+    name: 'delivers the same messages to every subscriber, with consecutive offsets',
     level: 'must',
     section: 'Events from the gateway',
     async run({ connect, channel }) {
@@ -137,7 +137,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
       for (const client of subscribers) starts.push((await client.request('subscribe', { channel }))['offset']);
       const [publisher] = subscribers;
       for (const n of [1, 2, 3, 4, 5]) publisher?.begin('publish', { channel, data: { n } });
-      assert.deepEqual(starts, [0, 0], 'a channel that nobody used begins at offset 0');
+      assert.deepEqual(starts, [0, 0], 'a new channel begins at offset 0');
       for (const client of subscribers) {
         await messages(client, 5);
         assert.deepEqual(
@@ -154,7 +154,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
     },
   },
   {
-    name: 'sends nothing of a channel after unsubscribe was answered',
+    name: 'sends no messages of a channel after the reply to unsubscribe',
     level: 'must',
     section: 'Requests',
     async run({ connect, channel }) {
@@ -167,7 +167,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
     },
   },
   {
-    name: 'stores a publish under a key once, and refuses other data under it',
+    name: 'stores a publish with a key once, and refuses other data with the same key',
     level: 'must',
     section: 'Publishing',
     async run({ connect, channel }) {
@@ -182,7 +182,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
     },
   },
   {
-    name: 'remembers a key for the publisher, whichever connection it comes on',
+    name: 'remembers the keys of a publisher across connections',
     level: 'must',
     section: 'Publishing',
     async run({ connect, channel }) {
@@ -194,7 +194,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
     },
   },
   {
-    name: 'replays what was missed, after the reply and before anything newer',
+    name: 'replays missed messages, after the reply and before anything newer',
     level: 'must',
     section: 'Positions and recovery',
     async run({ connect, channel }) {
@@ -211,11 +211,11 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
         [2, 3, 4].map((n) => ({ offset: n, data: n })),
       );
       const events = client.frames.map(({ event }) => event);
-      assert(events.lastIndexOf('reply') < events.indexOf('message'), 'the reply comes before its replay');
+      assert(events.lastIndexOf('reply') < events.indexOf('message'), 'the reply must come before its replay');
     },
   },
   {
-    name: 'replays nothing of another epoch, and says so',
+    name: 'replays nothing for a position of another epoch, and reports recovered: false',
     level: 'must',
     section: 'Positions and recovery',
     async run({ connect, channel }) {
@@ -245,7 +245,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
     },
   },
   {
-    name: 'gives pages of the history, in both directions',
+    name: 'returns pages of the history, in both directions',
     level: 'must',
     section: 'Positions and recovery',
     async run({ connect, channel }) {
@@ -264,7 +264,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
     },
   },
   {
-    name: 'reports who is there, who joins and who leaves, if the namespace has presence',
+    name: 'reports members, joins and leaves if the namespace has presence',
     level: 'must',
     section: 'Events from the gateway',
     async run({ connect, channel }) {
@@ -296,7 +296,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
     },
   },
   {
-    name: `closes a connection with ${CLOSE.tooBig.code} whose frame is larger than maxPayload`,
+    name: `closes a connection with ${CLOSE.tooBig.code} after a frame larger than maxPayload`,
     level: 'must',
     section: 'Close codes',
     async run({ connect }) {
@@ -307,7 +307,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
     },
   },
   {
-    name: 'refuses an invalid token with 401, and 4001 for those who offer the subprotocol',
+    name: 'refuses an invalid token with 401, or with 4001 if the client offers the subprotocol',
     level: 'must',
     section: 'Refusals',
     async run({ connect }) {
@@ -317,7 +317,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
     },
   },
   {
-    name: 'refuses other paths with 404, and what is no upgrade with 426',
+    name: 'refuses other paths with 404, and requests that are not upgrades with 426',
     level: 'must',
     section: 'Refusals',
     async run({ url }) {
@@ -337,7 +337,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
 
 function badFrame(what: string, frame: string | Buffer, code: ErrorCode): Scenario<GatewayContext> {
   return {
-    name: `answers ${what} by ${code}, and goes on`,
+    name: `answers ${what} with ${code}, and continues`,
     level: 'must',
     section: 'Frames',
     async run({ connect }) {
@@ -354,7 +354,7 @@ async function welcomeOf(client: RawClient | undefined): Promise<Welcome> {
   return eventually('a welcome', () => client?.of('welcome')[0] as Welcome | undefined);
 }
 
-/** Waits for so many messages, and a moment more for one too many. */
+/** Waits for this number of messages, and briefly for an additional one. */
 async function messages(client: RawClient, count: number): Promise<void> {
   await eventually(`${count} messages`, () => client.of('message').length >= count);
   await sleep(20);

@@ -1,4 +1,4 @@
-/** The testee for @holdfast/client, and an example for others: docs/conformance.md. */
+/** The program under test for @holdfast/client, and an example for others: docs/conformance.md. */
 import { createInterface } from 'node:readline';
 import { Holdfast } from '@holdfast/client';
 

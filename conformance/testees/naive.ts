@@ -1,4 +1,4 @@
-/** What many write first: it connects again at once whatever happened, and remembers nothing. Tests of the suite use it. */
+/** A typical first attempt at a client: it reconnects at once whatever happened, and remembers nothing. The suite's tests use it. */
 import { WebSocket } from 'ws';
 
 const { HOLDFAST_URL = '', HOLDFAST_CHANNEL = '' } = process.env;

@@ -80,7 +80,7 @@ describe.each(['nginx', 'traefik'])('through an ingress of class %s', (controlle
       await apply('cookie', controller);
     });
 
-    it('nobody was disconnected by the change from none', () => {
+    it('no client was disconnected by the change from none', () => {
       expect(before.map(({ socket }) => socket.readyState)).toEqual([WebSocket.OPEN]);
       for (const { socket } of before) socket.close();
     });

@@ -55,12 +55,12 @@ it('two people chat through the ingress over TLS, and do not notice a rolling re
     secure: true,
     httpOnly: true,
   });
-  const said: string[] = [];
+  const lines: string[] = [];
   const say = async (speaker: ChatWindow, text: string): Promise<void> => {
-    said.push(text);
+    lines.push(text);
     await speaker.say(text);
-    await ann.shows(...said);
-    await bob.shows(...said);
+    await ann.shows(...lines);
+    await bob.shows(...lines);
   };
   await say(ann, 'Before the rollout');
   await screenshot(ann, 'before');

@@ -82,7 +82,7 @@ describe('the chart', () => {
   beforeEach(() => namespace.collectOnFailure());
 
   it.each(['values.yaml', ...readdirSync(join(CHART, 'presets')).map((file) => `presets/${file}`)])(
-    'renders with %s what the API server takes',
+    'renders objects with %s that the API server accepts',
     async (file) => {
       const rendered = await release.helm(['template', 'dry', CHART, '--no-hooks', '--values', join(CHART, file)]);
       const custom = /^kind: (BackendConfig|FrontendConfig)$/m;

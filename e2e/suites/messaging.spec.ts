@@ -82,19 +82,19 @@ const userOf = ({ user }: Member): string => user ?? '';
 
 const texts = (received: readonly Message[]): unknown[] => received.map(({ data }) => data);
 
-describe('clients of different pods behave as on one', () => {
-  it('messages reach the clients of every pod, in order', async () => {
+describe('clients on different pods', () => {
+  it('receive the messages of every pod, in order', async () => {
     const [ann, bob, cid] = await connectApart('ann', 'bob', 'cid');
-    const heard = await Promise.all([ann, bob, cid].map((one) => follow(one, 'room:order')));
-    const said = Array.from({ length: 50 }, (_, index) => index);
-    for (const number of said) await ann.client.publish('room:order', number);
+    const receivers = await Promise.all([ann, bob, cid].map((one) => follow(one, 'room:order')));
+    const published = Array.from({ length: 50 }, (_, index) => index);
+    for (const number of published) await ann.client.publish('room:order', number);
     await vi.waitFor(() => {
-      for (const received of heard) expect(texts(received)).toEqual(said);
+      for (const received of receivers) expect(texts(received)).toEqual(published);
     });
-    expect(new Set(heard.map((received) => JSON.stringify(received))).size).toBe(1);
+    expect(new Set(receivers.map((received) => JSON.stringify(received))).size).toBe(1);
   });
 
-  it('each receives members, joins and leaves', async () => {
+  it('receive members, joins and leaves of all pods', async () => {
     const [ann, bob] = await connectApart('ann', 'bob');
     const events: string[] = [];
     const { ready } = ann.client.subscribe(
@@ -116,7 +116,7 @@ describe('clients of different pods behave as on one', () => {
     await vi.waitFor(() => expect(events.at(-1)).toBe('- bob'), { timeout: 15_000 });
   });
 
-  it('a direct message reaches every connection of its user, and nobody else', async () => {
+  it("receive a direct message to their user, and no other user's", async () => {
     const [phone, laptop, other] = await connectApart('ann', 'ann', 'bob');
     const [onPhone, onLaptop, elsewhere] = await Promise.all([phone, laptop, other].map((one) => follow(one, '@me')));
     const { status } = await call('users/ann/publish', { data: 'for Ann' });
@@ -127,13 +127,13 @@ describe('clients of different pods behave as on one', () => {
     expect(texts(onPhone ?? [])).toEqual(['for Ann']);
   });
 
-  it('the API of any pod publishes to all, lists a user everywhere, and disconnects it', async () => {
+  it('are reached by the API of any pod, which publishes to all, lists a user everywhere, and disconnects it', async () => {
     const [first, second] = await connectApart('dora', 'dora');
-    const heard = await Promise.all([first, second].map((one) => follow(one, 'room:api')));
-    const said = Array.from({ length: 30 }, (_, index) => `call ${index}`);
-    for (const data of said) expect((await call('publish', { channel: 'room:api', data })).status).toBe(200);
+    const receivers = await Promise.all([first, second].map((one) => follow(one, 'room:api')));
+    const published = Array.from({ length: 30 }, (_, index) => `call ${index}`);
+    for (const data of published) expect((await call('publish', { channel: 'room:api', data })).status).toBe(200);
     await vi.waitFor(() => {
-      for (const received of heard) expect(texts(received)).toEqual(said);
+      for (const received of receivers) expect(texts(received)).toEqual(published);
     });
     const { body } = await call('users/dora/connections');
     expect(new Set((body['connections'] as { node: string }[]).map(({ node }) => node))).toEqual(

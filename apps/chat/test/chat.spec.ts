@@ -33,7 +33,7 @@ describe('the chat page', { timeout: 60_000 }, () => {
 
     await startGatewayProcess({ HOLDFAST_PORT: String(gateway.port) });
     await Promise.all([ann.isConnected(), bob.isConnected()]);
-    // The memory broker died with its process: the messages stay visible, and the page reports that the history was lost.
+    // The memory broker ended with its process: the messages stay visible, and the page reports that the history was lost.
     await ann.shows('Hello Bob', 'Hello Ann', 'Are you still there?');
     await bob.shows('Hello Bob', 'Hello Ann', 'Are you still there?');
     expect(await ann.get('history-notice').count()).toBe(1);
@@ -91,14 +91,14 @@ describe('the chat page', { timeout: 60_000 }, () => {
     proxy.target = second.port;
     const drain = { done: false };
     const drained = first.drain().then(() => (drain.done = true));
-    const said: string[] = [];
+    const lines: string[] = [];
     while (!drain.done) {
-      said.push(`line ${said.length + 1}`);
-      await (said.length % 2 === 0 ? ann : bob).say(said.at(-1) ?? '');
-      await Promise.all([ann.shows(...said), bob.shows(...said)]);
+      lines.push(`line ${lines.length + 1}`);
+      await (lines.length % 2 === 0 ? ann : bob).say(lines.at(-1) ?? '');
+      await Promise.all([ann.shows(...lines), bob.shows(...lines)]);
     }
     await drained;
-    expect(said.length).toBeGreaterThan(3);
+    expect(lines.length).toBeGreaterThan(3);
 
     expect([await ann.node(), await bob.node()]).toEqual(['second', 'second']);
     for (const seen of await Promise.all(states.map((read) => read()))) {

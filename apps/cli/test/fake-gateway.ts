@@ -105,7 +105,7 @@ export class FakeGateway {
 
   get latest(): Connection {
     const connection = this.connections.at(-1);
-    if (connection === undefined) throw new Error('nobody has connected');
+    if (connection === undefined) throw new Error('no client has connected');
     return connection;
   }
 

@@ -46,7 +46,7 @@ describe('the process holdfast', { timeout: 20_000 }, () => {
     expect(gateway.requestsOf('publish')).toMatchObject([{ data: 'hello' }]);
   });
 
-  it('exits with 2 for wrong usage', async () => {
+  it('exits with 2 on incorrect usage', async () => {
     const child = holdfast('tail');
     const [code, errors] = await Promise.all([exit(child), text(child.stderr)]);
     expect(code).toBe(2);
@@ -63,7 +63,7 @@ describe('the process holdfast', { timeout: 20_000 }, () => {
     expect(await closed).toBe(1000);
   });
 
-  it('ends quietly when the reader of its pipe leaves', async () => {
+  it('exits quietly when the reader of its pipe exits', async () => {
     const child = holdfast('tail', 'room', '--url', gateway.url);
     const errors = text(child.stderr);
     await vi.waitFor(() => expect(gateway.requestsOf('subscribe')).toHaveLength(1), 10_000);

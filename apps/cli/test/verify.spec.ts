@@ -59,7 +59,7 @@ describe('holdfast verify', () => {
     );
   });
 
-  it('omits the API without a key, and needs no token if clients may be anonymous', async () => {
+  it('skips the API without a key, and needs no token if anonymous clients are permitted', async () => {
     const gateway = await startGateway({}, { HOLDFAST_NODE: 'pod-0' });
     addresses = [{ host: '127.0.0.1', port: gateway.port }];
     const sut = verify(gateway.webSocketUrl, [], {});
@@ -117,7 +117,7 @@ describe('holdfast verify', () => {
     expect(sut.lines[0]).toBe('ok    pods      1: pod-0');
   });
 
-  it('reports in time that there is no gateway', async () => {
+  it('reports a missing gateway in time', async () => {
     addresses = [{ host: '127.0.0.1', port: await freePort() }];
     const sut = verify('ws://localhost/ws', ['--timeout', '1s']);
     expect(await sut.exitCode).toBe(1);

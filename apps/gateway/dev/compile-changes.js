@@ -1,7 +1,7 @@
-// node dev/compile-changes.js PACKAGE...  compiles each file under PACKAGE/src that changes, by itself, to PACKAGE/dist.
+// node dev/compile-changes.js PACKAGE...  compiles each changed file in PACKAGE/src on its own, to PACKAGE/dist.
 //
-// For the inner loop, where `node --watch` starts what comes out. `tsc --build --watch` does the same, but takes 1.4 s of CPU
-// for each change, to check types and to write declarations that nobody reads there: editors and `npm run check` check types.
+// For the inner loop, in which `node --watch` runs the output. `tsc --build --watch` does the same, but takes 1.4 s of CPU
+// per change for type checks and declarations that are not needed there: editors and `npm run check` check types.
 import { watch } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
-/** An editor writes, or tar extracts, in several steps; in ms. */
+/** An editor, or tar, may write a file in several steps; in ms. */
 const SETTLE = 20;
 
 const configFile = fileURLToPath(new URL('../../../tsconfig.json', import.meta.url));
@@ -20,7 +20,7 @@ const { options } = ts.parseJsonConfigFileContent(
 );
 const compilerOptions = {
   ...options,
-  // One file by itself does not show that its package is of ES modules.
+  // A single file does not show that its package uses ES modules.
   module: ts.ModuleKind.ESNext,
   moduleResolution: ts.ModuleResolutionKind.Bundler,
   sourceMap: false,
@@ -31,7 +31,7 @@ const formatHost = {
   getNewLine: () => '\n',
 };
 
-/** Files that a compilation waits for, so that each is compiled once for all its events. */
+/** Files that wait to be compiled, so that several events for one file lead to one compilation. */
 const waiting = new Set();
 
 for (const folder of process.argv.slice(2)) {
@@ -43,7 +43,7 @@ console.log(`compiling what changes in ${process.argv.slice(2).join(', ')}`);
 
 /**
  * @param {string} folder
- * @param {string} name below `src`
+ * @param {string} name relative to `src`
  */
 async function changed(folder, name) {
   const source = join(folder, 'src', name);
@@ -73,7 +73,7 @@ async function compile(source, output) {
     reportDiagnostics: true,
   });
   if (diagnostics.length > 0) {
-    // What ran before runs on.
+    // Keep the previous output.
     console.error(ts.formatDiagnostics(diagnostics, formatHost));
     return;
   }

@@ -8,7 +8,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 const SCRIPT = fileURLToPath(new URL('compile-changes.js', import.meta.url));
 
-/** A package that is watched, and what the compiler says of it. */
+/** A watched package, and the compiler's output. */
 async function watchedPackage() {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-dev-'));
   mkdirSync(join(folder, 'src/deep'), { recursive: true });
@@ -32,8 +32,8 @@ async function watchedPackage() {
   };
 }
 
-describe('what is synced in the inner loop', () => {
-  it('is compiled as tsc would: an ES module, with the metadata of decorators', async () => {
+describe('the output of a file in the inner loop', () => {
+  it('is what tsc would produce: an ES module with decorator metadata', async () => {
     const sut = await watchedPackage();
     sut.write(
       'deep/service.ts',
@@ -46,7 +46,7 @@ describe('what is synced in the inner loop', () => {
     expect(sut.read('deep/service.js')).toContain('export { Service }');
   });
 
-  it('leaves alone what was compiled before, where it has an error', async () => {
+  it('is kept if the changed file has an error', async () => {
     const sut = await watchedPackage();
     sut.write('a.ts', 'export const a: number = 1;');
     await vi.waitFor(() => expect(sut.read('a.js')).toContain('a = 1'), 5_000);
@@ -55,7 +55,7 @@ describe('what is synced in the inner loop', () => {
     expect(sut.read('a.js')).toContain('a = 1');
   });
 
-  it('goes where its source goes', async () => {
+  it('is removed with its source', async () => {
     const sut = await watchedPackage();
     sut.write('a.ts', 'export {};');
     await vi.waitFor(() => expect(existsSync(sut.output('a.js'))).toBe(true), 5_000);

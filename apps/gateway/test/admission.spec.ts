@@ -8,14 +8,14 @@ import { metric } from './support/metric.js';
 import { RawSocket, upgradeRequest, type UpgradeRequest } from './support/raw-socket.js';
 import { signToken } from './support/tokens.js';
 
-/** Asks for a WebSocket, without waiting for what comes of it. */
+/** Requests a WebSocket, without waiting for the response. */
 async function begin({ port }: TestGateway, request: UpgradeRequest = {}): Promise<RawSocket> {
   const raw = await RawSocket.connect(port);
   raw.write(upgradeRequest(request));
   return raw;
 }
 
-/** The status of the answer; 0 if the connection was ended without one. */
+/** The status of the response; 0 if the connection was closed without one. */
 async function statusOf(raw: RawSocket): Promise<number> {
   let isClosed = false;
   void raw.closed.then(() => (isClosed = true));
@@ -38,8 +38,8 @@ function from(address: string): UpgradeRequest {
   return { headers: { 'X-Forwarded-For': address } };
 }
 
-/** Silent connections, more than may be pending. */
-async function crowd(gateway: TestGateway): Promise<void> {
+/** Silent connections, more than the limit of pending ones. */
+async function openSilentConnections(gateway: TestGateway): Promise<void> {
   for (let n = 0; n < 30; n += 1) await RawSocket.connect(gateway.port);
   await vi.waitFor(async () => expect(await limited(gateway, 'pending')).toBeGreaterThan(10));
 }
@@ -48,8 +48,8 @@ function limited(gateway: TestGateway, limit: string): Promise<number | undefine
   return metric(gateway, `holdfast_limited_total{limit="${limit}"}`);
 }
 
-describe('an upgrade whose client is being verified', () => {
-  it('by the webhook loses its place to no silent connection', async () => {
+describe('an upgrade that waits for its verification', () => {
+  it('by the authorization webhook does not lose its place to silent connections', async () => {
     const answers: ((answer: object) => void)[] = [];
     const backend = await Backend.start(() => new Promise<object>((resolve) => answers.push(resolve)));
     const gateway = await startGateway(
@@ -59,13 +59,13 @@ describe('an upgrade whose client is being verified', () => {
     const upgrades = await Promise.all([begin(gateway), begin(gateway), begin(gateway)]);
     await vi.waitFor(() => expect(answers).toHaveLength(3));
     expect(await metric(gateway, 'holdfast_verifying')).toBe(3);
-    await crowd(gateway);
+    await openSilentConnections(gateway);
     for (const answer of answers) answer({ allow: true });
     expect(await Promise.all(upgrades.map(statusOf))).toEqual([101, 101, 101]);
     expect(await metric(gateway, 'holdfast_verifying')).toBe(0);
   });
 
-  it('by the keys of an identity provider loses its place to no silent connection', async () => {
+  it('by the keys of an identity provider does not lose its place to silent connections', async () => {
     const issuer = await Issuer.start('key-1');
     const answers: (() => void)[] = [];
     issuer.answer = (response) => void answers.push(() => json(response, issuer.keySet()));
@@ -77,12 +77,12 @@ describe('an upgrade whose client is being verified', () => {
       headers: { Authorization: `Bearer ${await issuer.sign('key-1', { sub: 'ann' })}` },
     });
     await vi.waitFor(async () => expect(await metric(gateway, 'holdfast_verifying')).toBe(1));
-    await crowd(gateway);
+    await openSilentConnections(gateway);
     for (const answer of answers) answer();
     expect(await statusOf(upgrade)).toBe(101);
   });
 
-  it('is one of a bounded number, and of a quarter of that from one address', async () => {
+  it('counts against a limit, a quarter of which one address may use', async () => {
     const backend = await Backend.start(() => new Promise(() => undefined));
     const gateway = await startGateway(
       { limits: { verifying: 8, trustedHops: 1 }, webhooks: { authorization: { actions: ['connect'], timeout: 2 } } },
@@ -103,12 +103,12 @@ describe('an upgrade whose client is being verified', () => {
     await vi.waitFor(async () => expect(await metric(gateway, 'holdfast_verifying')).toBe(8));
     expect(await ask(gateway, from('192.0.2.5'))).toBe(503);
     expect(await limited(gateway, 'verifying')).toBe(2);
-    // Each ends when its question does.
+    // Each ends when its authorization request times out.
     expect(new Set(await Promise.all(waiting.map(statusOf)))).toEqual(new Set([503]));
     expect(await metric(gateway, 'holdfast_verifying')).toBe(0);
   });
 
-  it('gives its place back when it has gone, and its question has ended', async () => {
+  it('frees its place when the client has disconnected and the verification has ended', async () => {
     const answers: ((answer: object) => void)[] = [];
     const backend = await Backend.start(() => new Promise<object>((resolve) => answers.push(resolve)));
     const gateway = await startGateway(
@@ -124,7 +124,7 @@ describe('an upgrade whose client is being verified', () => {
   });
 });
 
-describe('an upgrade that cannot succeed, whoever sends it,', () => {
+describe('an upgrade that cannot succeed', () => {
   const RATE = { limits: { connectionRate: { perPod: { burst: 10, perSecond: 0.01 } } } };
 
   const kinds: Record<string, UpgradeRequest> = {
@@ -138,11 +138,11 @@ describe('an upgrade that cannot succeed, whoever sends it,', () => {
     'from a page of another site': { headers: { Origin: 'https://evil.test' } },
   };
 
-  it.each(Object.entries(kinds))('%s takes nothing from the rate of those that can', async (_kind, request) => {
+  it.each(Object.entries(kinds))('%s does not count against the rate of valid upgrades', async (_kind, request) => {
     const gateway = await startGateway(RATE, { HOLDFAST_TRUSTED_HOPS: '1' });
     const statuses: number[] = [];
     for (let n = 0; n < 7; n += 1) statuses.push(await ask(gateway, request));
-    // Beyond a rate of their own they cost no answer.
+    // Beyond a rate of their own they get no response.
     expect(statuses.slice(0, 2).every((status) => status >= 400 && status < 500)).toBe(true);
     expect(statuses.slice(2)).toEqual([0, 0, 0, 0, 0]);
     expect(await limited(gateway, 'refusals')).toBe(5);
@@ -151,22 +151,22 @@ describe('an upgrade that cannot succeed, whoever sends it,', () => {
   });
 });
 
-describe('those who prove who they are', () => {
+describe('clients that authenticate', () => {
   const RATE = { limits: { connectionRate: { perPod: { burst: 10, perSecond: 0.01 } } } };
 
   it.each<[string, NodeJS.ProcessEnv, UpgradeRequest]>([
     ['anonymous clients', {}, {}],
-    ['clients that have not shown a token yet', { HOLDFAST_ANONYMOUS: 'false' }, {}],
-  ])('have a part of the rate that %s cannot use up', async (_who, env, request) => {
+    ['unauthenticated clients', { HOLDFAST_ANONYMOUS: 'false' }, {}],
+  ])('have a reserve in the rate of upgrades that %s cannot use up', async (_who, env, request) => {
     const gateway = await startGateway(RATE, env);
     for (let n = 0; n < 10; n += 1) expect(await ask(gateway, request)).toBe(101);
     expect(await ask(gateway, request)).toBe(503);
     for (let n = 0; n < 5; n += 1) expect(await ask(gateway, await bearer(`user-${n}`))).toBe(101);
-    // What was kept for them is used up too.
+    // The reserve is used up too.
     expect(await ask(gateway, await bearer('ann'))).toBe(503);
   });
 
-  it('lose nothing of the rate to tokens that prove nothing', async () => {
+  it('lose nothing of the rate to invalid tokens', async () => {
     const gateway = await startGateway(RATE);
     for (let n = 0; n < 30; n += 1) {
       expect(await ask(gateway, { headers: { Authorization: 'Bearer nonsense' } })).toBe(401);
@@ -174,7 +174,7 @@ describe('those who prove who they are', () => {
     for (let n = 0; n < 15; n += 1) expect(await ask(gateway, await bearer(`user-${n}`))).toBe(101);
   });
 
-  it('are found out by a bounded number of checks: beyond it the common rate comes first', async () => {
+  it('are identified by a limited number of checks, beyond which the common rate applies first', async () => {
     const gateway = await startGateway(RATE);
     const wrong = { headers: { Authorization: 'Bearer nonsense' } };
     const statuses: number[] = [];
@@ -183,7 +183,7 @@ describe('those who prove who they are', () => {
     expect(statuses.slice(50).every((status) => status === 503)).toBe(true);
   });
 
-  it('have none if only the backend knows who they are, and nobody is refused for that', async () => {
+  it('have no reserve if only the backend can authenticate them, and none of them is refused for that', async () => {
     const backend = await Backend.start(() => ({ allow: true, user: 'ann' }));
     const gateway = await startGateway(
       { ...RATE, webhooks: { authorization: { actions: ['connect'] } } },
@@ -192,14 +192,14 @@ describe('those who prove who they are', () => {
     const opaque = { headers: { Authorization: 'Bearer opaque' } };
     for (let n = 0; n < 10; n += 1) expect(await ask(gateway, opaque)).toBe(101);
     expect(await ask(gateway, opaque)).toBe(503);
-    expect(backend.asked('authorize.connect')).toHaveLength(10);
+    expect(backend.requestsOf('authorize.connect')).toHaveLength(10);
   });
 });
 
 describe('clients with a private address', () => {
   const LIMITS = { trustedHops: 1, connectionRate: { perAddress: { burst: 2, perSecond: 0.01 } } };
 
-  it('are limited by it, unless it may be that of a node or a proxy', async () => {
+  it('are limited by their address, unless it may be that of a node or a proxy', async () => {
     const [all, publicOnly] = [
       await startGateway({ limits: LIMITS }),
       await startGateway({ limits: { ...LIMITS, privateAddresses: false } }),

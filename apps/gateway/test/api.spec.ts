@@ -17,7 +17,7 @@ interface Call {
   readonly headers?: Record<string, string>;
   /** Sent as JSON. */
   readonly json?: unknown;
-  /** Sent as it is. */
+  /** Sent as is. */
   readonly body?: NonNullable<RequestInit['body']>;
 }
 
@@ -27,7 +27,7 @@ interface Answer {
   readonly type: string | null;
   readonly caching: string | null;
   readonly text: string;
-  // Tests look into whatever came.
+  // Tests inspect whatever was received.
   readonly body: Record<string, unknown>;
 }
 
@@ -53,7 +53,7 @@ function post(sut: TestGateway, path: string, json: unknown, headers: Record<str
   return call(sut, path, { json, headers });
 }
 
-/** What the catalogue says of `code`, as an answer. */
+/** The response that the catalogue defines for `code`. */
 function refusal(code: ErrorCode) {
   const { message, retryable, status } = ERRORS[code];
   return {
@@ -64,7 +64,7 @@ function refusal(code: ErrorCode) {
   };
 }
 
-/** Whether an answer is what the OpenAPI document says of this operation. */
+/** Whether a response matches the OpenAPI document for this operation. */
 function documentedAs(id: string) {
   const schema = operations.find((operation) => operation.id === id)?.answer?.schema;
   return ({ status, body }: Answer): boolean => status === 200 && schema?.safeParse(body).success === true;
@@ -81,7 +81,7 @@ async function connectAs(sut: TestGateway, user: string) {
   return sut.connect(`?access_token=${await tokenOf(user)}`);
 }
 
-/** The status of the answer that refuses a user's upgrade. */
+/** The status of the response that refuses a user's upgrade. */
 async function refusedUpgrade(sut: TestGateway, user: string): Promise<number | undefined> {
   const webSocket = new WebSocket(`${sut.webSocketUrl}?access_token=${await tokenOf(user)}`);
   const [request, response] = (await once(webSocket, 'unexpected-response')) as [ClientRequest, IncomingMessage];
@@ -103,7 +103,7 @@ async function history(sut: TestGateway, channel: string): Promise<Json[]> {
 }
 
 describe('POST /api/publish', () => {
-  it('answers with the position and reaches every subscriber', async () => {
+  it('returns the position, and reaches every subscriber', async () => {
     const sut = await startGateway();
     const subscriber = await sut.connect();
     const { epoch } = await subscriber.subscribe('chat:lobby');
@@ -122,7 +122,7 @@ describe('POST /api/publish', () => {
   });
 
   it.each([[null], [false], [0], [''], [[]], [{}], [[1, { a: [null] }]]])(
-    'takes any JSON as data: %j',
+    'accepts any JSON as data: %j',
     async (data) => {
       const sut = await startGateway();
       await post(sut, '/api/publish', { channel: 'a', data });
@@ -130,7 +130,7 @@ describe('POST /api/publish', () => {
     },
   );
 
-  it('publishes once under one key (promise 4)', async () => {
+  it('publishes once for each key (promise 4)', async () => {
     const sut = await startGateway();
     const publication = { channel: 'a', data: { n: 1 }, key: 'k' };
     const first = await post(sut, '/api/publish', publication);
@@ -145,14 +145,14 @@ describe('POST /api/publish', () => {
     expect((await post(sut, '/api/publish', { ...publication, channel: 'b' })).status).toBe(200);
   });
 
-  it('keeps the keys of one API key apart from those of another', async () => {
+  it('does not share keys between API keys', async () => {
     const sut = await startGateway({}, { HOLDFAST_API_KEYS: `${API_KEY},${OTHER_KEY}` });
     await post(sut, '/api/publish', { channel: 'a', data: 1, key: 'k' });
     const other = await post(sut, '/api/publish', { channel: 'a', data: 2, key: 'k' }, { 'X-API-Key': OTHER_KEY });
     expect(other.body).toMatchObject({ offset: 2 });
   });
 
-  it('refuses data that no client could be sent', async () => {
+  it('refuses data that is too large for clients', async () => {
     const sut = await startGateway();
     expect(await post(sut, '/api/publish', { channel: 'a', data: 'x'.repeat(70_000) })).toMatchObject(
       refusal('too_large'),
@@ -162,7 +162,7 @@ describe('POST /api/publish', () => {
 });
 
 describe('POST /api/broadcast', () => {
-  it('publishes to each channel by itself: a bad one stops none of the others', async () => {
+  it('publishes to each channel independently: an invalid one does not affect the others', async () => {
     const sut = await startGateway();
     const answer = await post(sut, '/api/broadcast', { channels: ['a', 'no spaces', 'b'], data: 1 });
     expect(answer).toSatisfy(documentedAs('broadcast'));
@@ -173,7 +173,7 @@ describe('POST /api/broadcast', () => {
     ]);
   });
 
-  it('publishes once on each channel under one key (promise 4)', async () => {
+  it('publishes once to each channel for each key (promise 4)', async () => {
     const sut = await startGateway();
     await post(sut, '/api/publish', { channel: 'b', data: 'other', key: 'k' });
     const broadcast = { channels: ['a', 'b', 'c'], data: 1, key: 'k' };
@@ -183,7 +183,7 @@ describe('POST /api/broadcast', () => {
     expect(await history(sut, 'a')).toEqual([1]);
   });
 
-  it('takes 1 to 1,000 channels', async () => {
+  it('accepts 1 to 1,000 channels', async () => {
     const sut = await startGateway();
     const answer = await post(sut, '/api/broadcast', { channels: channelNames(1000), data: 1 });
     expect(answer).toSatisfy(documentedAs('broadcast'));
@@ -197,7 +197,7 @@ describe('POST /api/broadcast', () => {
 });
 
 describe('POST /api/batch', () => {
-  it('answers each in order: a bad one gets an error of its own and the others go on', async () => {
+  it('returns a result for each publication, in order: an invalid one gets its own error, and the others are published', async () => {
     const sut = await startGateway();
     const publications = [
       { channel: 'a', data: 1 },
@@ -225,7 +225,7 @@ describe('POST /api/batch', () => {
     ]);
   });
 
-  it('publishes each once under its key (promise 4)', async () => {
+  it('publishes each once for its key (promise 4)', async () => {
     const sut = await startGateway();
     const publications = [
       { channel: 'a', data: 1, key: 'k1' },
@@ -237,7 +237,7 @@ describe('POST /api/batch', () => {
     expect((await post(sut, '/api/batch', { publications })).body).toEqual(first.body);
   });
 
-  it('stores those of one channel in their order, whatever the broker takes for each', async () => {
+  it('stores publications of one channel in their order, however long the broker takes for each', async () => {
     const sut = await startGateway();
     const broker = brokerOf(sut);
     const store = broker.publish.bind(broker);
@@ -250,7 +250,7 @@ describe('POST /api/batch', () => {
     expect(await history(sut, 'a')).toEqual([1, 2, 3, 4]);
   });
 
-  it('lets nothing overtake one that is to be repeated', async () => {
+  it('publishes nothing on a channel after a publication that has to be retried', async () => {
     const sut = await startGateway();
     const publish = vi.spyOn(brokerOf(sut), 'publish').mockRejectedValueOnce(new BrokerUnavailableError());
     const publications = [
@@ -265,7 +265,7 @@ describe('POST /api/batch', () => {
     expect(publish).toHaveBeenCalledTimes(2);
   });
 
-  it('hides what it did not expect', async () => {
+  it('does not reveal unexpected errors', async () => {
     const sut = await startGateway();
     vi.spyOn(brokerOf(sut), 'publish').mockRejectedValueOnce(new Error('redis://:hunter2@db'));
     const { status, text } = await post(sut, '/api/batch', { publications: [{ channel: 'a', data: 1 }] });
@@ -276,7 +276,7 @@ describe('POST /api/batch', () => {
 });
 
 describe('GET /api/channels', () => {
-  it('lists channels with subscribers, page by page', async () => {
+  it('lists channels with subscribers, in pages', async () => {
     const sut = await startGateway();
     const client = await sut.connect();
     for (const channel of ['chat:c', 'chat:a', 'news', 'chat:b']) await client.subscribe(channel);
@@ -319,14 +319,14 @@ describe('GET /api/channels/:channel/presence', () => {
     expect(answer.body).toMatchObject({ members: [{ client: alice.welcome.client, user: 'alice' }, {}], count: 2 });
   });
 
-  it('says if presence is off', async () => {
+  it('reports that presence is disabled', async () => {
     const sut = await startGateway({ namespaces: { quiet: { presence: false } } });
     expect(await call(sut, '/api/channels/quiet:x/presence')).toMatchObject(refusal('presence_disabled'));
   });
 });
 
 describe('GET /api/channels/:channel/history', () => {
-  it('reads pages forwards and backwards, from a position', async () => {
+  it('returns pages forwards and backwards, from a position', async () => {
     const sut = await startGateway();
     await post(sut, '/api/batch', {
       publications: [1, 2, 3, 4, 5].map((data) => ({ channel: 'a', data, key: `k${data}` })),
@@ -366,7 +366,7 @@ describe('GET /api/channels/:channel/history', () => {
     expect(await call(sut, `/api/channels/a/history${query}`)).toMatchObject(refusal('invalid'));
   });
 
-  it('says if history is off', async () => {
+  it('reports that the history is disabled', async () => {
     const sut = await startGateway({ namespaces: { live: { history: { size: 0 } } } });
     expect(await call(sut, '/api/channels/live:x/history')).toMatchObject(refusal('history_disabled'));
   });
@@ -382,14 +382,17 @@ describe('a name in the path', () => {
     },
   );
 
-  it.each(['é', 'a b', 'a'.repeat(256), 'a'.repeat(700), '@', 'a@b', 'a\0b'])('is checked: %j', async (channel) => {
-    const sut = await startGateway();
-    const path = `/api/channels/${encodeURIComponent(channel)}`;
-    expect(await call(sut, `${path}/presence`)).toMatchObject(refusal('invalid_channel'));
-    expect(await call(sut, `${path}/history`)).toMatchObject(refusal('invalid_channel'));
-  });
+  it.each(['é', 'a b', 'a'.repeat(256), 'a'.repeat(700), '@', 'a@b', 'a\0b'])(
+    'is refused if it is invalid: %j',
+    async (channel) => {
+      const sut = await startGateway();
+      const path = `/api/channels/${encodeURIComponent(channel)}`;
+      expect(await call(sut, `${path}/presence`)).toMatchObject(refusal('invalid_channel'));
+      expect(await call(sut, `${path}/history`)).toMatchObject(refusal('invalid_channel'));
+    },
+  );
 
-  it('is refused if its encoding is broken, without being quoted', async () => {
+  it('is refused if its encoding is invalid, and not quoted in the error', async () => {
     const sut = await startGateway();
     const answer = await call(sut, '/api/channels/a%zz/presence');
     expect(answer).toMatchObject(refusal('invalid'));
@@ -398,7 +401,7 @@ describe('a name in the path', () => {
 });
 
 describe('POST /api/users/:user/publish', () => {
-  it("reaches the user's own channel, whatever characters the id has", async () => {
+  it("reaches the user's own channel, whatever characters the id contains", async () => {
     const sut = await startGateway();
     const user = 'Zoë/50% #1 (work)';
     const client = await connectAs(sut, user);
@@ -410,13 +413,13 @@ describe('POST /api/users/:user/publish', () => {
     expect(again.body).toEqual(answer.body);
   });
 
-  it('does not take a channel', async () => {
+  it('does not accept a channel', async () => {
     const sut = await startGateway();
     expect(await post(sut, '/api/users/alice/publish', { channel: '@bob', data: 1 })).toMatchObject(refusal('invalid'));
   });
 });
 
-describe('a user id that nobody can have', () => {
+describe('an impossible user id', () => {
   it.each(['a'.repeat(201), '日'.repeat(100)])('is refused: %s', async (user) => {
     const sut = await startGateway();
     const path = `/api/users/${encodeURIComponent(user)}`;
@@ -428,7 +431,7 @@ describe('a user id that nobody can have', () => {
 });
 
 describe('POST /api/users/:user/disconnect', () => {
-  it("closes the user's connections and nobody else's", async () => {
+  it('closes the connections of the user, and of no one else', async () => {
     const sut = await startGateway();
     const [first, second, bob] = [
       await connectAs(sut, 'alice'),
@@ -444,7 +447,7 @@ describe('POST /api/users/:user/disconnect', () => {
     await connectAs(sut, 'alice');
   });
 
-  it('refuses the user until the time that it names', async () => {
+  it('refuses the user until the given time', async () => {
     const sut = await startGateway();
     expect(await post(sut, '/api/users/alice/disconnect', { until: Date.now() + 60_000 })).toSatisfy(
       documentedAs('disconnectUser'),
@@ -467,7 +470,7 @@ describe('POST /api/users/:user/disconnect', () => {
 });
 
 describe('POST /api/users/:user/unsubscribe', () => {
-  it("ends the user's subscriptions to the channel and no other", async () => {
+  it("ends the user's subscriptions to the channel, and no others", async () => {
     const sut = await startGateway();
     const [alice, bob] = [await connectAs(sut, 'alice'), await connectAs(sut, 'bob')];
     for (const client of [alice, bob]) await client.subscribe('chat:a');
@@ -482,7 +485,7 @@ describe('POST /api/users/:user/unsubscribe', () => {
     expect(alice.offsets('chat:a')).toEqual([]);
   });
 
-  it('needs a channel', async () => {
+  it('requires a channel', async () => {
     const sut = await startGateway();
     expect(await post(sut, '/api/users/alice/unsubscribe', {})).toMatchObject(refusal('invalid'));
     expect(await post(sut, '/api/users/alice/unsubscribe', { channel: '' })).toMatchObject(refusal('invalid_channel'));
@@ -490,7 +493,7 @@ describe('POST /api/users/:user/unsubscribe', () => {
 });
 
 describe('GET /api/users/:user/connections', () => {
-  it('lists them', async () => {
+  it("lists the user's connections", async () => {
     const sut = await startGateway();
     const before = Date.now();
     const alice = await connectAs(sut, 'alice');
@@ -543,7 +546,7 @@ describe('a body', () => {
     expect((await post(sut, '/api/publish', { channel: 'a', data: 1 })).body).toMatchObject({ offset: 1 });
   });
 
-  it('without a length is cut off at the same size, and its connection goes on', async () => {
+  it('without a length is refused above the same size, and its connection stays usable', async () => {
     const sut = await startGateway();
     const socket = connect(sut.port, '127.0.0.1');
     let received = '';
@@ -557,7 +560,7 @@ describe('a body', () => {
     expect(received).toMatch(/^HTTP\/1\.1 413 [^]*"too_large"[^]*HTTP\/1\.1 200 /);
   });
 
-  it('may say __proto__ in data, which reaches everybody as it is and changes nothing', async () => {
+  it('may contain __proto__ in data, which is delivered unchanged and has no effect', async () => {
     const sut = await startGateway();
     const data = '{"__proto__":{"admin":true},"constructor":{"prototype":{"admin":true}}}';
     expect((await call(sut, '/api/publish', { body: `{"channel":"a","data":${data}}` })).status).toBe(200);
@@ -565,14 +568,14 @@ describe('a body', () => {
     expect(({} as { admin?: boolean }).admin).toBeUndefined();
   });
 
-  it('may be nested a hundred times', async () => {
+  it('may be nested a hundred levels deep', async () => {
     const sut = await startGateway();
     const data = '['.repeat(100) + ']'.repeat(100);
     expect((await call(sut, '/api/publish', { body: `{"channel":"a","data":${data}}` })).status).toBe(200);
     expect((await call(sut, '/api/channels/a/history')).text).toContain(data);
   });
 
-  it('may begin with a byte order mark', async () => {
+  it('may start with a byte order mark', async () => {
     const sut = await startGateway();
     expect((await call(sut, '/api/publish', { body: '\uFEFF{"channel":"a","data":1}' })).status).toBe(200);
   });
@@ -583,7 +586,7 @@ describe('a body', () => {
     'multipart/form-data; boundary=x',
     'application/xml',
     'nonsense',
-  ])('of the type %s is refused', async (type) => {
+  ])('with the media type %s is refused', async (type) => {
     const sut = await startGateway();
     const headers = { 'Content-Type': type };
     expect(await call(sut, '/api/publish', { body: 'channel=a&data=1', headers })).toMatchObject(
@@ -592,18 +595,18 @@ describe('a body', () => {
     expect(await call(sut, '/api/publish', { body: '{}', headers })).toMatchObject(refusal('unsupported_media_type'));
   });
 
-  it('may name its charset', async () => {
+  it('may specify its charset', async () => {
     const sut = await startGateway();
     const headers = { 'Content-Type': 'application/json; charset=utf-8' };
     expect((await post(sut, '/api/publish', { channel: 'a', data: 1 }, headers)).status).toBe(200);
   });
 
-  it('that is missing is as one that is empty', async () => {
+  it('that is missing is treated like an empty one', async () => {
     const sut = await startGateway();
     expect(await call(sut, '/api/publish', { method: 'POST' })).toMatchObject(refusal('invalid'));
   });
 
-  it('is named in errors by path and expectation, never quoted', async () => {
+  it('is described in errors by path and expectation, but never quoted', async () => {
     const sut = await startGateway();
     const secret = 'hunter2';
     for (const json of [
@@ -652,7 +655,7 @@ describe('without a valid API key', () => {
     for (const spy of spies) expect(spy).not.toHaveBeenCalled();
   });
 
-  it('no body is read', async () => {
+  it('the body is not read', async () => {
     const sut = await startGateway();
     const headers = { 'X-API-Key': 'wrong-key-wrong-key' };
     expect(await call(sut, '/api/publish', { body: 'not JSON', headers })).toMatchObject(refusal('unauthorized'));
@@ -661,7 +664,7 @@ describe('without a valid API key', () => {
     );
   });
 
-  it('nothing opens if none is configured', async () => {
+  it('everything is refused if no key is configured', async () => {
     const sut = await startGateway({}, { NODE_ENV: 'production', HOLDFAST_API_KEYS: '' });
     expect(await call(sut, '/api/channels', { headers: { 'X-API-Key': '' } })).toMatchObject(refusal('unauthorized'));
     expect(await call(sut, '/api/channels', { headers: { 'X-API-Key': 'undefined' } })).toMatchObject(
@@ -669,7 +672,7 @@ describe('without a valid API key', () => {
     );
   });
 
-  it('a key takes effect when it is rotated', async () => {
+  it('a rotated key takes effect at once', async () => {
     const sut = await startGateway();
     sut.config.apiKeys.replace([OTHER_KEY]);
     expect(await call(sut, '/api/channels')).toMatchObject(refusal('unauthorized'));
@@ -677,7 +680,7 @@ describe('without a valid API key', () => {
   });
 });
 
-describe('a route that does not exist', () => {
+describe('an unknown route', () => {
   it.each([
     '/api',
     '/api/',
@@ -703,14 +706,14 @@ describe('a route that does not exist', () => {
     ['POST', '/api/channels/a%2Fb/history', 'GET, HEAD'],
     ['POST', '/api/openapi.json', 'GET, HEAD'],
     ['POST', '/health', 'GET, HEAD'],
-  ])('%s %s is 405 and lists the supported methods', async (method, path, allow) => {
+  ])('%s %s is 405, and the response lists the supported methods', async (method, path, allow) => {
     const sut = await startGateway();
     const answer = await call(sut, path, { method });
     expect(answer).toMatchObject(refusal('method_not_allowed'));
     expect(answer.headers.get('Allow')?.split(', ').toSorted().join(', ')).toBe(allow);
   });
 
-  it('HEAD answers as GET does, without a body', async () => {
+  it('HEAD responds like GET, without a body', async () => {
     const sut = await startGateway();
     const answer = await call(sut, '/api/channels', { method: 'HEAD' });
     expect(answer).toMatchObject({ status: 200, text: '' });
@@ -719,12 +722,12 @@ describe('a route that does not exist', () => {
   });
 });
 
-describe('a failure of the broker', () => {
+describe('an error', () => {
   it.each<[error: Error, code: ErrorCode, retryAfter: boolean]>([
     [new BrokerUnavailableError('redis://:hunter2@db'), 'unavailable', true],
     [new BrokerUnknownError('redis://:hunter2@db'), 'unknown', false],
     [new Error('redis://:hunter2@db'), 'internal', false],
-  ])('%o is reported by its code and nothing else', async (error, code, retryAfter) => {
+  ])('%o of the broker is reported by its code, without any detail', async (error, code, retryAfter) => {
     const sut = await startGateway();
     const broker = brokerOf(sut);
     vi.spyOn(broker, 'publish').mockRejectedValue(error);
@@ -743,7 +746,7 @@ describe('a failure of the broker', () => {
     }
   });
 
-  it('refused requests are counted by their code', async () => {
+  it('is counted by its code', async () => {
     const sut = await startGateway();
     await call(sut, '/api/nix');
     await call(sut, '/api/nix');
@@ -770,7 +773,7 @@ describe('GET /api/openapi.json', () => {
     };
   }
 
-  it('is public and names the routes that there are, neither more nor fewer', async () => {
+  it('is public, and describes exactly the existing routes', async () => {
     const sut = await startGateway();
     const { openapi, paths } = await documentOf(sut);
     expect(openapi).toMatch(/^3\.1\.\d$/);
@@ -783,7 +786,7 @@ describe('GET /api/openapi.json', () => {
     expect(documented.toSorted()).toEqual(registered.toSorted());
   });
 
-  it('describes parameters, answers and errors of each operation', async () => {
+  it('describes the parameters, responses and errors of each operation', async () => {
     const { paths, components } = await documentOf(await startGateway());
     expect(Object.keys(components.securitySchemes)).toEqual(['bearer', 'apiKey']);
     for (const [path, methods] of Object.entries(paths)) {
@@ -805,7 +808,7 @@ describe('GET /api/openapi.json', () => {
     expect(components.schemas['Error']).toMatchObject({ required: ['code', 'message', 'retryable'] });
   });
 
-  it('is made of the schemas that check the requests', async () => {
+  it('uses the schemas that validate the requests', async () => {
     const { paths } = await documentOf(await startGateway());
     expect(paths['/api/publish']?.['post']?.requestBody?.content['application/json']?.schema).toEqual({
       type: 'object',
@@ -823,7 +826,7 @@ describe('GET /api/openapi.json', () => {
     });
   });
 
-  it('describes the parameters of a query by what they mean', async () => {
+  it('describes the meaning of query parameters', async () => {
     const { paths } = await documentOf(await startGateway());
     const parameters = paths['/api/channels/{channel}/history']?.['get']?.parameters ?? [];
     expect(Object.fromEntries(parameters.map(({ name, schema }) => [name, schema]))).toMatchObject({
@@ -841,7 +844,7 @@ describe('GET /api/openapi.json', () => {
     }
   });
 
-  it('holds every code that its operations answer in these tests', async () => {
+  it('lists every error code that its operations returned in these tests', async () => {
     const { paths } = await documentOf(await startGateway());
     const statuses = Object.keys(paths['/api/publish']?.['post']?.responses ?? {});
     expect(statuses).toEqual(['200', '400', '401', '409', '413', '415', '429', '500', '503', '504']);

@@ -4,7 +4,7 @@ import { CLOSE, errorData, SUBPROTOCOL } from '@holdfast/protocol';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { Sessions } from '../src/auth/session.js';
-import { Backend, webhookSecret, type Question } from './support/backend.js';
+import { Backend, webhookSecret, type WebhookRequest } from './support/backend.js';
 import { connectAs, refusal } from './support/connect-as.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { json, type HttpServer } from './support/http-server.js';
@@ -16,13 +16,13 @@ import { secondsFromNow, signToken } from './support/tokens.js';
 
 const CHANNEL = 'room:1';
 const UNAVAILABLE = errorData('authorization_unavailable');
-/** The backend verifies tokens, nobody else. */
+/** Only the backend verifies tokens. */
 const OPAQUE = { HOLDFAST_JWT_SECRET: '', HOLDFAST_ANONYMOUS: 'false' };
 
 type Authorization = Record<string, unknown>;
 
-/** A gateway that permits only what this backend allows, asked about some actions. */
-async function startAsking(
+/** A gateway that permits only what this backend allows, for some actions. */
+async function startWithWebhook(
   backend: Backend,
   {
     env = {},
@@ -33,7 +33,7 @@ async function startAsking(
   return startGateway(
     {
       namespaceDefaults: { subscribe: 'granted', publish: 'granted' },
-      // How much one user may ask in all is tested elsewhere.
+      // The limits of one user are tested elsewhere.
       limits: { userFrames: NO_LIMITS.userFrames },
       namespaces,
       webhooks: { authorization: { cache: 0, ...authorization } },
@@ -42,9 +42,9 @@ async function startAsking(
   );
 }
 
-/** Allows subscribing and publishing, or not. */
-function startChannels(backend: Backend, options: Parameters<typeof startAsking>[1] = {}): Promise<TestGateway> {
-  return startAsking(backend, { actions: ['subscribe', 'publish'], ...options });
+/** Permits subscribing and publishing as the backend decides. */
+function startChannels(backend: Backend, options: Parameters<typeof startWithWebhook>[1] = {}): Promise<TestGateway> {
+  return startWithWebhook(backend, { actions: ['subscribe', 'publish'], ...options });
 }
 
 async function closeCode({ webSocketUrl }: TestGateway, token: string): Promise<number> {
@@ -56,8 +56,8 @@ function connect({ webSocketUrl }: TestGateway, token: string): Promise<TestClie
   return TestClient.connect(webSocketUrl, [SUBPROTOCOL, `bearer.${token}`]);
 }
 
-describe('the question whether a client may connect', () => {
-  it('is signed, and the backend says who an opaque token is and what it permits', async () => {
+describe('an authorization request for connect', () => {
+  it("is signed, and its response identifies the user of an opaque token and the user's permissions", async () => {
     const backend = await Backend.start(() => ({
       allow: true,
       user: 'ann',
@@ -66,12 +66,12 @@ describe('the question whether a client may connect', () => {
       publish: ['room:2'],
       expires: 60,
     }));
-    const gateway = await startAsking(backend, { actions: ['connect'], env: OPAQUE });
+    const gateway = await startWithWebhook(backend, { actions: ['connect'], env: OPAQUE });
     const client = await connect(gateway, 'opaque-1');
     expect(client.welcome).toMatchObject({ user: 'ann' });
     expect(client.welcome.expires).toBeGreaterThan(58_000);
     expect(client.welcome.expires).toBeLessThanOrEqual(60_000);
-    expect(backend.questions).toEqual([
+    expect(backend.requests).toEqual([
       {
         type: 'authorize.connect',
         timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
@@ -85,25 +85,25 @@ describe('the question whether a client may connect', () => {
     await client.close();
   });
 
-  it('holds no token that the gateway has verified itself, and the origin of a page', async () => {
+  it('contains the origin of a page, but not a token that the gateway has verified itself', async () => {
     const backend = await Backend.start(() => ({ allow: true, channels: ['room:*'] }));
-    const gateway = await startAsking(backend, { actions: ['connect'] });
+    const gateway = await startWithWebhook(backend, { actions: ['connect'] });
     const token = await signToken({ sub: 'ann', info: { a: 1 }, channels: ['other:*'], exp: secondsFromNow(30) });
     const options = { origin: gateway.url };
     const client = await TestClient.connect(`${gateway.webSocketUrl}?access_token=${token}`, [], options);
-    const { origin, user, info, ...rest } = backend.asked('authorize.connect')[0] ?? {};
+    const { origin, user, info, ...rest } = backend.requestsOf('authorize.connect')[0] ?? {};
     expect({ origin, user, info }).toEqual({ origin: gateway.url, user: 'ann', info: { a: 1 } });
     expect(JSON.stringify(rest)).not.toContain(token.slice(0, 20));
-    // What the backend gives takes the place of the claims; the token still ends.
+    // The response replaces the claims; the token still expires.
     expect(await client.subscribe(CHANNEL)).toMatchObject({ channel: CHANNEL });
     expect(await refusal(client.subscribe('other:1'))).toMatchObject({ code: 'forbidden' });
     expect(client.welcome.expires).toBeLessThanOrEqual(30_000);
     expect(await closeCode(gateway, 'nonsense')).toBe(CLOSE.unauthorized.code);
-    expect(backend.questions).toHaveLength(1);
+    expect(backend.requests).toHaveLength(1);
     await client.close();
   });
 
-  it("may be about your site's own session cookie", async () => {
+  it("may be based on your site's own session cookie", async () => {
     const backend = await Backend.start(({ data }) => ({ allow: data['token'] === 's%3Aid', user: 'ann' }));
     const gateway = await startGateway(
       { auth: { cookie: 'connect.sid' }, webhooks: { authorization: { actions: ['connect'] } } },
@@ -113,43 +113,46 @@ describe('the question whether a client may connect', () => {
     const client = await TestClient.connect(gateway.webSocketUrl, [SUBPROTOCOL], { headers });
     expect(client.welcome.user).toBe('ann');
     await client.close();
-    // A page of another site could send it along.
+    // A page of another site could send the cookie along.
     const other = new WebSocket(gateway.webSocketUrl, [SUBPROTOCOL], { headers, origin: 'https://evil.test' });
     expect((await new TestClient(other).closed).code).toBe(CLOSE.forbidden.code);
-    expect(backend.questions).toHaveLength(1);
+    expect(backend.requests).toHaveLength(1);
   });
 
-  it('is asked of anonymous clients too if those are let in', async () => {
+  it('is also sent for anonymous clients if these are permitted', async () => {
     const backend = await Backend.start(() => ({ allow: true, user: 'guest-7' }));
-    const gateway = await startAsking(backend, { actions: ['connect'] });
+    const gateway = await startWithWebhook(backend, { actions: ['connect'] });
     expect((await gateway.connect()).welcome.user).toBe('guest-7');
-    const [question] = backend.asked('authorize.connect');
-    expect(question).not.toHaveProperty('user');
-    expect(question).not.toHaveProperty('token');
+    const [request] = backend.requestsOf('authorize.connect');
+    expect(request).not.toHaveProperty('user');
+    expect(request).not.toHaveProperty('token');
   });
 
   it.each([
     ['forbidden', { allow: false }, 403, CLOSE.forbidden.code],
     ['forbidden', { allow: false, code: 'forbidden' }, 403, CLOSE.forbidden.code],
     ['unauthorized', { allow: false, code: 'unauthorized' }, 401, CLOSE.unauthorized.code],
-  ] as const)('that is denied as %s (%j) is told by each way of telling', async (code, answer, status, close) => {
-    const backend = await Backend.start(() => answer);
-    const gateway = await startAsking(backend, { actions: ['connect'], env: OPAQUE });
-    const raw = await RawSocket.connect(gateway.port);
-    raw.write(upgradeRequest({ headers: { Authorization: 'Bearer x' } }));
-    expect(await raw.answer()).toMatchObject({ status, body: errorData(code) });
-    expect(await closeCode(gateway, 'x')).toBe(close);
-    const client = new TestClient(new WebSocket(gateway.webSocketUrl, [SUBPROTOCOL]));
-    await once(client.webSocket, 'open');
-    expect(await refusal(client.request('connect', { token: 'x' }))).toEqual(errorData(code));
-    expect(await client.closed).toMatchObject({ code: close });
-    expect(await metric(gateway, 'holdfast_authorizations_total{action="connect",outcome="denied"}')).toBe(3);
-  });
+  ] as const)(
+    'that is denied as %s (%j) is reported by status, close code and error',
+    async (code, answer, status, close) => {
+      const backend = await Backend.start(() => answer);
+      const gateway = await startWithWebhook(backend, { actions: ['connect'], env: OPAQUE });
+      const raw = await RawSocket.connect(gateway.port);
+      raw.write(upgradeRequest({ headers: { Authorization: 'Bearer x' } }));
+      expect(await raw.answer()).toMatchObject({ status, body: errorData(code) });
+      expect(await closeCode(gateway, 'x')).toBe(close);
+      const client = new TestClient(new WebSocket(gateway.webSocketUrl, [SUBPROTOCOL]));
+      await once(client.webSocket, 'open');
+      expect(await refusal(client.request('connect', { token: 'x' }))).toEqual(errorData(code));
+      expect(await client.closed).toMatchObject({ code: close });
+      expect(await metric(gateway, 'holdfast_authorizations_total{action="connect",outcome="denied"}')).toBe(3);
+    },
+  );
 
-  it('is asked again for a refresh, which extends, and ends what is not permitted any more', async () => {
+  it('is sent again for a refresh, which extends the connection and ends what is no longer permitted', async () => {
     let answer: object = { allow: true, user: 'ann', channels: ['room:*'], expires: 30 };
     const backend = await Backend.start(() => answer);
-    const gateway = await startAsking(backend, { actions: ['connect'], env: OPAQUE });
+    const gateway = await startWithWebhook(backend, { actions: ['connect'], env: OPAQUE });
     const client = await connect(gateway, 'first');
     await client.subscribe(CHANNEL);
     answer = { allow: true, user: 'ann', expires: 90 };
@@ -163,9 +166,9 @@ describe('the question whether a client may connect', () => {
     await client.close();
   });
 
-  it('ends the connection with 4001 within a second of the time that was given', async () => {
+  it('leads to a close with 4001 within a second of the returned expiry', async () => {
     const backend = await Backend.start(() => ({ allow: true, user: 'ann', expires: 0.5 }));
-    const gateway = await startAsking(backend, { actions: ['connect'], env: OPAQUE });
+    const gateway = await startWithWebhook(backend, { actions: ['connect'], env: OPAQUE });
     const client = await connect(gateway, 'x');
     const begun = performance.now();
     expect(await client.closed).toMatchObject({ code: CLOSE.unauthorized.code });
@@ -173,23 +176,23 @@ describe('the question whether a client may connect', () => {
   });
 });
 
-describe('the question whether a user may subscribe or publish', () => {
-  it('is asked if neither a rule nor a token permits it, for reading too', async () => {
+describe('an authorization request for subscribe or publish', () => {
+  it('is sent if neither a rule nor a token permits the action, also for history and presence', async () => {
     const backend = await Backend.start(({ data }) => ({ allow: data['channel'] === CHANNEL }));
     const gateway = await startChannels(backend, { namespaces: { open: { subscribe: 'anyone', publish: 'anyone' } } });
     const ann = await connectAs(gateway, { sub: 'ann', channels: ['own:*'], publish: ['own:*'] });
     for (const channel of ['open:1', 'own:1', '@me']) await ann.subscribe(channel);
     for (const channel of ['open:1', 'own:1']) await ann.publish(channel, 1);
     await ann.subscribe('room:2', { token: await signToken({ sub: 'ann', channel: 'room:2' }) });
-    expect(backend.questions).toEqual([]);
+    expect(backend.requests).toEqual([]);
 
     expect(await ann.request('history', { channel: CHANNEL })).toMatchObject({ publications: [] });
     expect(await ann.request('presence', { channel: CHANNEL })).toMatchObject({ count: 0 });
     expect(await ann.subscribe(CHANNEL)).toMatchObject({ channel: CHANNEL });
     expect(await ann.publish(CHANNEL, 1)).toMatchObject({ offset: 1 });
     const who = { user: 'ann', client: ann.welcome.client, channel: CHANNEL, node: 'test-node' };
-    expect(backend.asked('authorize.subscribe')).toEqual([who, who, who]);
-    expect(backend.asked('authorize.publish')).toEqual([who]);
+    expect(backend.requestsOf('authorize.subscribe')).toEqual([who, who, who]);
+    expect(backend.requestsOf('authorize.publish')).toEqual([who]);
 
     for (const request of [
       ann.subscribe('room:3'),
@@ -201,45 +204,45 @@ describe('the question whether a user may subscribe or publish', () => {
     }
     const guest = await gateway.connect();
     await guest.subscribe(CHANNEL);
-    expect(backend.asked('authorize.subscribe').at(-1)).toEqual({
+    expect(backend.requestsOf('authorize.subscribe').at(-1)).toEqual({
       client: guest.welcome.client,
       channel: CHANNEL,
       node: 'test-node',
     });
   });
 
-  it("never opens another user's own channel, but may let a user write to it", async () => {
+  it("never permits reading another user's own channel, but may permit writing to it", async () => {
     const backend = await Backend.start(() => ({ allow: true }));
     const gateway = await startChannels(backend);
     const ann = await connectAs(gateway, { sub: 'ann' });
     for (const request of [ann.subscribe('@bob'), ann.request('history', { channel: '@bob' })]) {
       expect(await refusal(request)).toMatchObject({ code: 'forbidden' });
     }
-    expect(backend.questions).toEqual([]);
+    expect(backend.requests).toEqual([]);
     expect(await ann.publish('@bob', 'hello')).toMatchObject({ offset: 1 });
-    expect(backend.asked('authorize.publish')).toMatchObject([{ user: 'ann', channel: '@bob' }]);
+    expect(backend.requestsOf('authorize.publish')).toMatchObject([{ user: 'ann', channel: '@bob' }]);
   });
 
-  it('is not asked if the configuration does not say so', async () => {
+  it('is not sent unless it is configured', async () => {
     const backend = await Backend.start(() => ({ allow: true }));
-    const gateway = await startAsking(backend, { actions: ['publish'] });
+    const gateway = await startWithWebhook(backend, { actions: ['publish'] });
     const ann = await connectAs(gateway, { sub: 'ann' });
     expect(await refusal(ann.subscribe(CHANNEL))).toMatchObject({ code: 'forbidden' });
     expect(await ann.publish(CHANNEL, 1)).toMatchObject({ offset: 1 });
   });
 
-  it('may be answered for a time, after which the client library asks again and misses nothing', async () => {
+  it('may permit a subscription for a limited time, after which the client library subscribes again and misses nothing', async () => {
     const backend = await Backend.start(() => ({ allow: true, expires: 0.5 }));
     const gateway = await startChannels(backend);
     const messages: unknown[] = [];
-    const told: string[] = [];
+    const reports: string[] = [];
     const client = new Holdfast(gateway.webSocketUrl);
     onTestFinished(() => client.close());
     const { ready } = client.subscribe(CHANNEL, {
       message: ({ data }) => messages.push(data),
-      gap: () => told.push('gap'),
-      unsubscribed: (code) => told.push(code),
-      error: ({ code }) => told.push(code),
+      gap: () => reports.push('gap'),
+      unsubscribed: (code) => reports.push(code),
+      error: ({ code }) => reports.push(code),
     });
     await ready;
     const publisher = await connectAs(gateway, { sub: 'publisher', publish: ['*'] });
@@ -247,17 +250,17 @@ describe('the question whether a user may subscribe or publish', () => {
     await vi.waitFor(
       async () => {
         await publisher.publish(CHANNEL, (published += 1));
-        expect(backend.asked('authorize.subscribe').length).toBeGreaterThanOrEqual(3);
+        expect(backend.requestsOf('authorize.subscribe').length).toBeGreaterThanOrEqual(3);
       },
       { timeout: 8_000 },
     );
     await vi.waitFor(() => expect(messages).toEqual(Array.from({ length: published }, (_, index) => index + 1)));
-    expect(told).toEqual([]);
+    expect(reports).toEqual([]);
   });
 });
 
-describe('an answer', () => {
-  it('is remembered for a while, for one user, channel and action; a refusal too', async () => {
+describe('a response', () => {
+  it('is cached for a while per user, channel and action, also if it is a refusal', async () => {
     const backend = await Backend.start(({ data }) => ({ allow: data['channel'] === CHANNEL }));
     const gateway = await startChannels(backend, { cache: 60 });
     const [ann, also, bob] = [
@@ -270,15 +273,15 @@ describe('an answer', () => {
       await client.publish(CHANNEL, 1);
       await refusal(client.publish('room:2', 1));
     }
-    expect(backend.asked('authorize.subscribe').map(({ user }) => user)).toEqual(['ann', 'bob']);
-    expect(backend.asked('authorize.publish').map(({ user }) => user)).toEqual(['ann', 'ann', 'bob', 'bob']);
+    expect(backend.requestsOf('authorize.subscribe').map(({ user }) => user)).toEqual(['ann', 'bob']);
+    expect(backend.requestsOf('authorize.publish').map(({ user }) => user)).toEqual(['ann', 'ann', 'bob', 'bob']);
     expect(await metric(gateway, 'holdfast_authorizations_total{action="publish",outcome="cached"}')).toBe(2);
-    // Anonymous clients are not one person.
+    // Anonymous clients are not one user.
     for (const guest of [await gateway.connect(), await gateway.connect()]) await guest.publish(CHANNEL, 1);
-    expect(backend.asked('authorize.publish')).toHaveLength(6);
+    expect(backend.requestsOf('authorize.publish')).toHaveLength(6);
   });
 
-  it('is asked for again after that while, or when it was given for less', async () => {
+  it('is requested again after that time, or earlier if it expires earlier', async () => {
     const backend = await Backend.start(({ type }) => ({ allow: true, ...(type.endsWith('be') && { expires: 0.2 }) }));
     const gateway = await startChannels(backend, { cache: 0.2 });
     const ann = await connectAs(gateway, { sub: 'ann' });
@@ -286,14 +289,14 @@ describe('an answer', () => {
       await vi.waitFor(
         async () => {
           await (type.endsWith('be') ? ann.request('history', { channel: CHANNEL }) : ann.publish(CHANNEL, 1));
-          expect(backend.asked(type)).toHaveLength(2);
+          expect(backend.requestsOf(type)).toHaveLength(2);
         },
         { timeout: 3_000 },
       );
     }
   });
 
-  it('serves all who ask the same at once', async () => {
+  it('serves all concurrent requests for the same permission', async () => {
     const answers: ((answer: object) => void)[] = [];
     const backend = await Backend.start(() => new Promise<object>((resolve) => answers.push(resolve)));
     const gateway = await startChannels(backend);
@@ -306,28 +309,28 @@ describe('an answer', () => {
   });
 });
 
-describe('a backend that cannot be asked permits nothing, and clients may try again', () => {
+describe('a backend', () => {
   const faults: Record<string, HttpServer['answer']> = {
     'that is slow': () => undefined,
     'that fails': (response) => json(response, { allow: true }, 500),
     'that cuts the connection': (response) => void response.destroy(),
-    'that answers without end': (response) => {
+    'that sends an endless response': (response) => {
       response.writeHead(200);
       response.write('{"allow": true, "info": "');
       const fill = setInterval(() => response.write('x'.repeat(1_000)), 1);
       response.on('close', () => clearInterval(fill));
     },
-    'that answers no JSON': (response) => void response.end('<html>allow: true</html>'),
-    'that answers nothing': (response) => void response.end(),
-    'that answers with a typo': (response) => json(response, { allow: true, expire: 5 }),
-    'that answers with too much': (response) => json(response, { allow: true, info: 'x'.repeat(70_000) }),
-    'that answers with a word': (response) => json(response, { allow: 'true' }),
-    'that leads elsewhere': (response) => void response.writeHead(307, { Location: '/other' }).end(),
+    'that returns invalid JSON': (response) => void response.end('<html>allow: true</html>'),
+    'that returns an empty response': (response) => void response.end(),
+    'that returns an unknown member': (response) => json(response, { allow: true, expire: 5 }),
+    'that returns too large a response': (response) => json(response, { allow: true, info: 'x'.repeat(70_000) }),
+    'that returns a wrong type': (response) => json(response, { allow: 'true' }),
+    'that redirects': (response) => void response.writeHead(307, { Location: '/other' }).end(),
   };
 
-  it.each(Object.entries(faults))('%s', async (_name, fault) => {
+  it.each(Object.entries(faults))('%s permits nothing, and clients may retry', async (_name, fault) => {
     const backend = await Backend.start(() => ({ allow: true }));
-    const gateway = await startAsking(backend, { timeout: 0.2 });
+    const gateway = await startWithWebhook(backend, { timeout: 0.2 });
     const ann = await connectAs(gateway, { sub: 'ann', publish: ['news:*'], channels: ['news:*'] });
     backend.fault = fault;
     const begun = performance.now();
@@ -341,7 +344,7 @@ describe('a backend that cannot be asked permits nothing, and clients may try ag
     expect({ status, body }).toEqual({ status: 503, body: UNAVAILABLE });
     expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
     expect(await closeCode(gateway, await signToken({ sub: 'ann' }))).toBe(CLOSE.overloaded.code);
-    // Whoever is in goes on.
+    // Existing connections continue.
     await ann.subscribe('news:1');
     expect(await ann.publish('news:1', 1)).toMatchObject({ offset: 1 });
 
@@ -351,7 +354,7 @@ describe('a backend that cannot be asked permits nothing, and clients may try ag
     });
   });
 
-  it('that is not there', async () => {
+  it('that cannot be reached permits nothing, and clients may retry', async () => {
     const backend = await Backend.start();
     const gateway = await startChannels(backend);
     const ann = await connectAs(gateway, { sub: 'ann' });
@@ -360,7 +363,7 @@ describe('a backend that cannot be asked permits nothing, and clients may try ag
     expect(await metric(gateway, 'holdfast_authorizations_total{action="subscribe",outcome="failed"}')).toBe(1);
   });
 
-  it('that takes another secret', async () => {
+  it('that rejects the signature permits nothing, and clients may retry', async () => {
     const backend = await Backend.start(() => ({ allow: true }));
     const gateway = await startChannels(backend);
     backend.secrets = [webhookSecret()];
@@ -369,13 +372,13 @@ describe('a backend that cannot be asked permits nothing, and clients may try ag
     expect(backend.unsigned).toBe(1);
   });
 
-  it('and is left alone for a while when it fails for everybody', async () => {
+  it('that fails for all users is not called for a while', async () => {
     const backend = await Backend.start(() => ({ allow: true }));
     const gateway = await startChannels(backend);
     const users = await Promise.all(Array.from({ length: 20 }, (_, n) => connectAs(gateway, { sub: `user-${n}` })));
     backend.fault = (response) => json(response, {}, 500);
     for (const user of users) expect(await refusal(user.publish(CHANNEL, 1))).toEqual(UNAVAILABLE);
-    expect(backend.questions).toHaveLength(5);
+    expect(backend.requests).toHaveLength(5);
     expect(await metric(gateway, 'holdfast_authorization_breaker_open')).toBe(1);
     expect(await metric(gateway, 'holdfast_authorizations_total{action="publish",outcome="rejected"}')).toBe(15);
     backend.fault = undefined;
@@ -386,7 +389,7 @@ describe('a backend that cannot be asked permits nothing, and clients may try ag
     expect(await metric(gateway, 'holdfast_authorization_breaker_open')).toBe(0);
   });
 
-  it('and is left alone at once if it cannot be reached, for any caller', async () => {
+  it('that cannot be reached is not called for a while, even if only one client calls it', async () => {
     const backend = await Backend.start();
     const gateway = await startChannels(backend);
     const ann = await connectAs(gateway, { sub: 'ann' });
@@ -397,16 +400,16 @@ describe('a backend that cannot be asked permits nothing, and clients may try ag
   });
 });
 
-/** Connections of one user that ask about ever new channels for as long as the test runs. */
+/** Connections of one user that keep publishing to new channels until the test ends. */
 async function flood(gateway: TestGateway, channel: string): Promise<void> {
   const clients = await Promise.all(Array.from({ length: 10 }, () => connectAs(gateway, { sub: 'evil' })));
   const ended = new AbortController();
   onTestFinished(() => ended.abort());
   for (const [index, client] of clients.entries()) {
-    for (let lane = 0; lane < 16; lane += 1) {
+    for (let task = 0; task < 16; task += 1) {
       void (async () => {
         for (let n = 0; !ended.signal.aborted; n += 1) {
-          await client.publish(`${channel}:${index}-${lane}-${n}`, 1).catch(() => undefined);
+          await client.publish(`${channel}:${index}-${task}-${n}`, 1).catch(() => undefined);
           await new Promise((resolve) => setTimeout(resolve, 5));
         }
       })();
@@ -426,7 +429,7 @@ async function outcomesOf(client: TestClient, times: number): Promise<Record<str
   return counts;
 }
 
-describe("one user's questions take nothing away from others", () => {
+describe('authorization requests for one user do not delay those for others', () => {
   it('however many they are', async () => {
     const backend = await Backend.start(() => new Promise((resolve) => setTimeout(() => resolve({ allow: true }), 20)));
     const gateway = await startChannels(backend, { concurrency: 8, timeout: 5 });
@@ -447,16 +450,16 @@ describe("one user's questions take nothing away from others", () => {
     const gateway = await startChannels(backend, { concurrency: 8, timeout: 1 });
     const good = await connectAs(gateway, { sub: 'good' });
     await flood(gateway, 'evil');
-    await vi.waitFor(() => expect(backend.asked('authorize.publish').length).toBeGreaterThan(1));
+    await vi.waitFor(() => expect(backend.requestsOf('authorize.publish').length).toBeGreaterThan(1));
     expect(await outcomesOf(good, 30)).toEqual({ allowed: 30 });
     expect(await metric(gateway, 'holdfast_authorization_breaker_open')).toBe(0);
   });
 
   it.each<[string, Backend['fault']]>([
     ['an error', (response) => json(response, {}, 500)],
-    ['a cut connection', (response) => void response.destroy()],
-    ['something else than an answer', (response) => json(response, { allow: 'perhaps' })],
-  ])('although the backend answers each of them by %s, and they alone wait', async (_what, fault) => {
+    ['a closed connection', (response) => void response.destroy()],
+    ['an invalid response', (response) => json(response, { allow: 'perhaps' })],
+  ])('even if the backend answers each of them with %s: only that user waits', async (_what, fault) => {
     const backend = await Backend.start(() => ({ allow: true }));
     backend.fault = (response, { body }) => {
       if (body.includes('"evil"')) fault?.(response, { body, headers: {}, url: '' });
@@ -472,13 +475,15 @@ describe("one user's questions take nothing away from others", () => {
     );
     expect(await outcomesOf(good, 100)).toEqual({ allowed: 100 });
     expect(await metric(gateway, 'holdfast_authorization_breaker_open')).toBe(0);
-    expect(backend.asked('authorize.publish').length).toBeLessThan(100);
+    expect(backend.requestsOf('authorize.publish').length).toBeLessThan(100);
   });
 });
 
-it('no more requests are in progress than the configuration says, and no more wait than four times as many', async () => {
+it('at most the configured number of requests is in progress, and at most four times as many are waiting', async () => {
   const answers: ((answer: object) => void)[] = [];
-  const backend = await Backend.start((_question: Question) => new Promise<object>((resolve) => answers.push(resolve)));
+  const backend = await Backend.start(
+    (_request: WebhookRequest) => new Promise<object>((resolve) => answers.push(resolve)),
+  );
   const gateway = await startChannels(backend, { concurrency: 2, timeout: 30 });
   const ann = await connectAs(gateway, { sub: 'ann' });
   const outcomes: string[] = [];

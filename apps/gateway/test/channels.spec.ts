@@ -32,7 +32,7 @@ async function publishByApi({ url }: TestGateway, path: string, body: object): P
 }
 
 describe('subscribe', () => {
-  it("is answered with the channel's position: offset 0 if nothing was published yet", async () => {
+  it("returns the channel's position, with offset 0 if nothing was published yet", async () => {
     const gateway = await startGateway();
     const client = await gateway.connect();
     const reply = await client.subscribe(CHANNEL);
@@ -43,7 +43,7 @@ describe('subscribe', () => {
     expect(await other.subscribe(CHANNEL)).toEqual({ channel: CHANNEL, ...position });
   });
 
-  it('twice is refused with already_subscribed, and the subscription goes on', async () => {
+  it('to a subscribed channel is refused with already_subscribed, and the subscription continues', async () => {
     const gateway = await startGateway();
     const client = await gateway.connect();
     await client.subscribe(CHANNEL);
@@ -54,7 +54,7 @@ describe('subscribe', () => {
     expect(await client.subscribe(CHANNEL)).toMatchObject({ offset: 1 });
   });
 
-  it('needs nothing that the namespace has not', async () => {
+  it('works in a namespace without history and presence', async () => {
     const gateway = await startGateway({ namespaces: { bare: { history: { size: 0 }, presence: false } } });
     const client = await gateway.connect();
     expect(await refusal(client.subscribe('bare:x', { presence: true }))).toMatchObject({ code: 'presence_disabled' });
@@ -68,7 +68,7 @@ describe('subscribe', () => {
 });
 
 describe('unsubscribe', () => {
-  it('from nothing is refused with not_subscribed', async () => {
+  it('from a channel without a subscription is refused with not_subscribed', async () => {
     const gateway = await startGateway();
     const client = await gateway.connect();
     expect(await refusal(client.request('unsubscribe', { channel: CHANNEL }))).toMatchObject({
@@ -81,7 +81,7 @@ describe('unsubscribe', () => {
     });
   });
 
-  it('ends the messages: none comes behind the reply', async () => {
+  it('ends the messages: none follows the reply', async () => {
     const gateway = await startGateway();
     const [client, other] = [await gateway.connect(), await gateway.connect()];
     for (const one of [client, other]) await one.subscribe(CHANNEL);
@@ -94,7 +94,7 @@ describe('unsubscribe', () => {
 });
 
 describe('publish', () => {
-  it('is answered once the broker has stored it', async () => {
+  it('is confirmed once the broker has stored the message', async () => {
     const gateway = await startGateway();
     const client = await gateway.connect();
     const broker = gateway.app.get<Broker>(BROKER);
@@ -102,7 +102,7 @@ describe('publish', () => {
     expect(await broker.history(CHANNEL, { limit: 1 })).toMatchObject({ ...position, publications: [{ offset: 1 }] });
   });
 
-  it('reaches every subscriber with the very same bytes, live and replayed, its publisher included', async () => {
+  it('reaches every subscriber, including the publisher, with identical bytes, live and in replays', async () => {
     const gateway = await startGateway();
     const alice = await connectAs(gateway, { sub: 'alice' });
     const others = [await gateway.connect(), await gateway.connect()];
@@ -138,7 +138,7 @@ describe('publish', () => {
     expect(messages.at(-1)?.['sender']).not.toHaveProperty('user');
   });
 
-  it('by the API has no sender', async () => {
+  it('through the API has no sender', async () => {
     const gateway = await startGateway();
     const client = await gateway.connect();
     await client.subscribe(CHANNEL);
@@ -147,7 +147,7 @@ describe('publish', () => {
     expect(message?.data).toEqual({ channel: CHANNEL, offset: 1, time: expect.any(Number), data: 1 });
   });
 
-  it('is refused with too_large if the broker would have to store more than maxPayload, the sender included', async () => {
+  it('is refused with too_large if the stored message, including the sender, would exceed maxPayload', async () => {
     const gateway = await startGateway({ connection: { maxPayload: 2048 } });
     const client = await connectAs(gateway, { sub: 'u'.repeat(200) });
     expect(await refusal(client.publish(CHANNEL, 'x'.repeat(1_900)))).toMatchObject({ code: 'too_large' });
@@ -156,10 +156,10 @@ describe('publish', () => {
     expect(await client.publish(CHANNEL, 'x'.repeat(1_500))).toMatchObject({ offset: 1 });
   });
 
-  it('is refused if data is nested so deep that reading or writing it could end the stack', async () => {
+  it('is refused if data is nested so deeply that reading or writing it could overflow the stack', async () => {
     const gateway = await startGateway();
     const client = await gateway.connect();
-    // A member of this name takes JSON.stringify off its fast path, which does not recurse.
+    // A member with this name makes JSON.stringify use its recursive path.
     const publish = (id: number, data: string): string =>
       `{"event":"publish","id":${id},"data":{"channel":"${CHANNEL}","data":${data}}}`;
     client.send(publish(101, nested(129)));
@@ -177,7 +177,7 @@ function nested(levels: number): string {
 }
 
 describe('promise 1: order', () => {
-  it('on a channel every subscriber sees offsets rise by one, however many publish', async () => {
+  it('every subscriber of a channel sees offsets rise by one, however many clients publish', async () => {
     const gateway = await startGateway();
     const clients = await Promise.all(Array.from({ length: 4 }, () => gateway.connect()));
     for (const client of clients) await client.subscribe(CHANNEL);
@@ -189,7 +189,7 @@ describe('promise 1: order', () => {
     expect(new Set(clients.map((client) => messageTexts(client).join('\n'))).size).toBe(1);
   });
 
-  it("one client's publishes keep their order, as does its own channel by both names", async () => {
+  it('the messages of one client keep their order, also on its own channel by both of its names', async () => {
     const gateway = await startGateway();
     const alice = await connectAs(gateway, { sub: 'alice' });
     await alice.subscribe('@me');
@@ -201,7 +201,7 @@ describe('promise 1: order', () => {
 });
 
 describe('promise 4: idempotent publish', () => {
-  it('under the same key gets the same position and stores nothing twice', async () => {
+  it('with the same key returns the same position, and stores the message once', async () => {
     const gateway = await startGateway();
     const client = await gateway.connect();
     await client.subscribe(CHANNEL);
@@ -214,7 +214,7 @@ describe('promise 4: idempotent publish', () => {
     expect(client.offsets(CHANNEL)).toEqual([1, 2]);
   });
 
-  it('with other data is refused with key_conflict', async () => {
+  it('with the same key and other data is refused with key_conflict', async () => {
     const gateway = await startGateway();
     const client = await gateway.connect();
     await client.publish(CHANNEL, { n: 1 }, 'k');
@@ -222,7 +222,7 @@ describe('promise 4: idempotent publish', () => {
     expect(await client.publish(CHANNEL, { n: 2 }, 'k2')).toMatchObject({ offset: 2 });
   });
 
-  it('counts each channel and each anonymous client by itself', async () => {
+  it('does not share keys between channels or between anonymous clients', async () => {
     const gateway = await startGateway();
     const [client, other] = [await gateway.connect(), await gateway.connect()];
     await client.publish(CHANNEL, 1, 'k');
@@ -230,7 +230,7 @@ describe('promise 4: idempotent publish', () => {
     expect(await other.publish(CHANNEL, 3, 'k')).toMatchObject({ offset: 2 });
   });
 
-  it('holds for a user on all connections, and for a session that comes back', async () => {
+  it('shares keys between all connections of a user, and with a resumed session', async () => {
     const gateway = await startGateway();
     const alice = await connectAs(gateway, { sub: 'alice' });
     const first = await alice.publish(CHANNEL, 1, 'k');
@@ -244,7 +244,7 @@ describe('promise 4: idempotent publish', () => {
     expect(await again.publish(CHANNEL, 1, 'k')).toEqual(third);
   });
 
-  it('holds for as long as welcome says', async () => {
+  it('remembers keys as long as the welcome says', async () => {
     const gateway = await startGateway({ keyWindow: 1 });
     const client = await gateway.connect();
     expect(client.welcome.keyWindow).toBe(1_000);
@@ -256,8 +256,8 @@ describe('promise 4: idempotent publish', () => {
   });
 });
 
-describe('joining with last', () => {
-  it('replays up to this many recent messages, behind the reply', async () => {
+describe('subscribe with last', () => {
+  it('replays up to this many recent messages, after the reply', async () => {
     const gateway = await startGateway();
     const client = await gateway.connect();
     const position = await publishMany(client, 5);
@@ -274,7 +274,7 @@ describe('joining with last', () => {
     });
   });
 
-  it('replays fewer where they are large: the latest that fit', async () => {
+  it('replays fewer if they are large: the latest that fit', async () => {
     const gateway = await startGateway({ replay: { maxBytes: 4096 } });
     const client = await gateway.connect();
     for (let n = 0; n < 6; n += 1) await client.publish(CHANNEL, 'x'.repeat(1_000));
@@ -288,7 +288,7 @@ describe('joining with last', () => {
 });
 
 describe('history', () => {
-  it('pages forwards and backwards, from a position, and tells the present one', async () => {
+  it('returns pages forwards and backwards, from a position, and the current position', async () => {
     const gateway = await startGateway();
     const client = await gateway.connect();
     const position = await publishMany(client, 10);
@@ -306,7 +306,7 @@ describe('history', () => {
     expect(await page({ since: position })).toEqual([]);
   });
 
-  it('shows publications as they were sent', async () => {
+  it('contains publications as they were delivered', async () => {
     const gateway = await startGateway();
     const alice = await connectAs(gateway, { sub: 'alice' });
     await alice.subscribe(CHANNEL);
@@ -327,7 +327,7 @@ describe('history', () => {
     },
   );
 
-  it('comes in pages that fit into the budget of a connection, at least one publication each', async () => {
+  it('returns pages that fit into the budget of a connection, with at least one publication each', async () => {
     const gateway = await startGateway({ connection: { maxPayload: 8192, maxBuffered: 16_384 } });
     const client = await gateway.connect();
     for (let n = 0; n < 5; n += 1) await client.publish(CHANNEL, 'x'.repeat(2_000));
@@ -343,7 +343,7 @@ describe('history', () => {
 });
 
 describe("a user's own channel", () => {
-  it('is @me or its name to the user, in frames its name', async () => {
+  it('can be called @me in requests, and has its full name in frames', async () => {
     const gateway = await startGateway();
     const user = 'ann@example.com/ü (1)';
     const name = '@ann%40example.com%2F%C3%BC%20%281%29';
@@ -363,7 +363,7 @@ describe("a user's own channel", () => {
   });
 
   it.each([{ sub: 'bob', channels: ['*', '@*', '@ann'], publish: ['*', '@*', '@ann'] }, { channels: ['*', '@ann'] }])(
-    'is closed to everybody else: %o',
+    'is not accessible to others: %o',
     async (claims) => {
       const gateway = await startGateway({ namespaces: { '@': { publish: 'granted' } } });
       const other = await connectAs(gateway, claims);
@@ -376,7 +376,7 @@ describe("a user's own channel", () => {
     },
   );
 
-  it('an anonymous connection has none', async () => {
+  it('does not exist for an anonymous connection', async () => {
     const gateway = await startGateway();
     const guest = await gateway.connect();
     expect(await refusal(guest.subscribe('@me'))).toMatchObject({ code: 'forbidden' });

@@ -7,7 +7,7 @@ const CHANNEL = 'chat:journal';
 const CLIENTS = 20;
 const CUTS = 3;
 
-/** Far enough back for a client that was away while the others went on as fast as they could. */
+/** Long enough for a client that was away while the others published as fast as they could. */
 const LONG_HISTORY = { namespaceDefaults: { history: { size: 10_000 } }, replay: { maxMessages: 10_000 } };
 
 /** A client with the library, and everything its application received. */
@@ -44,7 +44,7 @@ class Journal {
   }
 }
 
-/** Publishes numbered messages, each as soon as the one before it is stored. */
+/** Publishes numbered messages, each as soon as the previous one is stored. */
 async function publishWhile(client: Holdfast, name: string, running: () => boolean): Promise<string[]> {
   const acknowledged: string[] = [];
   while (running()) {
@@ -62,7 +62,7 @@ async function openJournals(proxy: TcpProxy): Promise<Journal[]> {
   });
   for (const journal of journals) await journal.subscribe();
   for (const [index, { states, presence }] of journals.entries()) {
-    // Each has seen those join who came after it.
+    // Each has seen the clients join that subscribed after it.
     await vi.waitFor(() => expect(presence).toHaveLength(CLIENTS - 1 - index));
     states.length = 0;
     presence.length = 0;
@@ -70,8 +70,8 @@ async function openJournals(proxy: TcpProxy): Promise<Journal[]> {
   return journals;
 }
 
-/** Promises 1, 2 and 4: every acknowledged message once, in order, to everybody. */
-async function expectAllOnceInOrder(journals: readonly Journal[], acknowledged: readonly string[]): Promise<void> {
+/** Promises 1, 2 and 4: every client received every acknowledged message once, in order. */
+async function expectEachOnceInOrder(journals: readonly Journal[], acknowledged: readonly string[]): Promise<void> {
   await vi.waitFor(
     () => {
       for (const { messages } of journals) expect(messages).toHaveLength(acknowledged.length);
@@ -88,12 +88,12 @@ async function expectAllOnceInOrder(journals: readonly Journal[], acknowledged: 
 }
 
 describe('the client library and the gateway', { timeout: 60_000 }, () => {
-  it('promise 5: a drain moves everybody before it cuts anybody', async () => {
+  it('promise 5: a drain moves every client before its connection closes', async () => {
     const [first, second] = await startGatewaysOnOneBroker(
       [{ HOLDFAST_NODE: 'first', HOLDFAST_DRAIN_SECONDS: '3' }, { HOLDFAST_NODE: 'second' }],
       LONG_HISTORY,
     );
-    if (first === undefined || second === undefined) throw new Error('two gateways were asked for');
+    if (first === undefined || second === undefined) throw new Error('expected two gateways');
     const proxy = await startTcpProxy(first.port);
     const journals = await openJournals(proxy);
     const publishers = [new Journal(`ws://127.0.0.1:${proxy.port}/ws`), new Journal(`ws://127.0.0.1:${proxy.port}/ws`)];
@@ -107,7 +107,7 @@ describe('the client library and the gateway', { timeout: 60_000 }, () => {
     await first.close();
     drain.done = true;
 
-    await expectAllOnceInOrder(journals, (await Promise.all(publishing)).flat());
+    await expectEachOnceInOrder(journals, (await Promise.all(publishing)).flat());
     for (const { states, moves, presence, client } of journals) {
       expect(states).toEqual([]);
       expect(moves).toBe(1);
@@ -116,9 +116,9 @@ describe('the client library and the gateway', { timeout: 60_000 }, () => {
     }
   });
 
-  it('promises 3 and 4: everybody comes back from a cut connection, and nothing is lost or doubled', async () => {
+  it('promises 3 and 4: every client reconnects after a broken connection, and nothing is lost or duplicated', async () => {
     const [gateway] = await startGatewaysOnOneBroker([{}], LONG_HISTORY);
-    if (gateway === undefined) throw new Error('a gateway was asked for');
+    if (gateway === undefined) throw new Error('expected a gateway');
     const proxy = await startTcpProxy(gateway.port);
     const journals = await openJournals(proxy);
     const [publisher] = journals;
@@ -137,9 +137,9 @@ describe('the client library and the gateway', { timeout: 60_000 }, () => {
       cuts.made = back;
     }
 
-    await expectAllOnceInOrder(journals, await publishing);
+    await expectEachOnceInOrder(journals, await publishing);
     for (const { presence } of journals) {
-      // Back within the grace time, under the same client id: nobody saw anybody leave.
+      // They returned within the grace time, under the same client id: no client saw another one leave.
       expect(presence).toEqual([]);
     }
   });

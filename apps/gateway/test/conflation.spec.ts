@@ -12,7 +12,7 @@ const FILE = {
 
 const large = (n: number): { n: number; text: string } => ({ n, text: 'x'.repeat(5_000) });
 
-/** A client that has stopped reading, with as much on its way as its socket takes. */
+/** A client that has stopped reading, and whose socket is full. */
 async function stalled(pod: Pod, ...channels: string[]): Promise<PodClient> {
   const client = pod.connect();
   for (const channel of channels) await client.subscribe(channel);
@@ -20,7 +20,7 @@ async function stalled(pod: Pod, ...channels: string[]): Promise<PodClient> {
   return client;
 }
 
-/** The offsets of the messages of a channel that have come. */
+/** The offsets of the received messages of a channel. */
 function offsets(client: PodClient, channel: string): number[] {
   return client
     .of('message')
@@ -28,8 +28,8 @@ function offsets(client: PodClient, channel: string): number[] {
     .map(({ data }) => data['offset'] as number);
 }
 
-describe('promise 7: a slow consumer of a namespace that conflates', () => {
-  it('is spared what is superseded, and stays', async () => {
+describe('promise 7: a slow consumer of a namespace with conflation', () => {
+  it('does not receive superseded messages, and stays connected', async () => {
     const pod = await Pod.start({ file: FILE });
     const publisher = pod.connect();
     const reply = await pod.connect().subscribe('price:a');
@@ -45,17 +45,17 @@ describe('promise 7: a slow consumer of a namespace that conflates', () => {
     expect(await pod.metric('holdfast_conflated_total')).toBeGreaterThan(300);
     client.socket.resumeWrites();
     await vi.waitFor(() => expect(offsets(client, 'price:a').at(-1)).toBe(500));
-    const came = offsets(client, 'price:a');
-    expect(came).toEqual(came.toSorted((one, other) => one - other));
-    expect(new Set(came).size).toBe(came.length);
-    // The latest of a channel that fell silent is there as well.
+    const received = offsets(client, 'price:a');
+    expect(received).toEqual(received.toSorted((one, other) => one - other));
+    expect(new Set(received).size).toBe(received.length);
+    // The latest message of a channel without further messages has arrived as well.
     expect(offsets(client, 'price:b')).toEqual([1]);
-    // It goes on as if nothing had been.
+    // It continues as usual.
     await publisher.request('publish', { channel: 'price:a', data: 0 });
     await vi.waitFor(() => expect(offsets(client, 'price:a').at(-1)).toBe(501));
   });
 
-  it('gets everything while it keeps up', async () => {
+  it('receives everything as long as it keeps up', async () => {
     const pod = await Pod.start({ file: FILE });
     const [publisher, client] = [pod.connect(), pod.connect()];
     await client.subscribe('price:a');
@@ -65,7 +65,7 @@ describe('promise 7: a slow consumer of a namespace that conflates', () => {
     expect(await pod.metric('holdfast_conflated_total')).toBe(0);
   });
 
-  it('is closed if that is not enough: other namespaces lose nothing', async () => {
+  it('is closed if conflation is not enough, because messages of other namespaces are never dropped', async () => {
     const pod = await Pod.start({ file: FILE });
     const publisher = pod.connect();
     expect((await publisher.subscribe('chat:a')).conflated).toBeUndefined();
@@ -80,15 +80,15 @@ describe('promise 7: a slow consumer of a namespace that conflates', () => {
     }
     expect(client.webSocket.closedWith).toBe(CLOSE.overloaded.code);
     expect(await pod.metric('holdfast_slow_consumers_total')).toBe(1);
-    // Room for one price, and all the rest was chat.
+    // One price takes space, and everything else was chat.
     expect(published).toBeGreaterThan(25);
     client.socket.resumeWrites();
     await settled();
-    const came = offsets(client, 'chat:a');
-    expect(came).toEqual(Array.from(came, (_, index) => index + 1));
+    const received = offsets(client, 'chat:a');
+    expect(received).toEqual(Array.from(received, (_, index) => index + 1));
   });
 
-  it('gets the gap all the same, and what follows it', async () => {
+  it('still receives a gap, and what follows it', async () => {
     const broker = new ScriptedBroker();
     const pod = await Pod.start({ broker, file: FILE });
     const client = pod.connect();
@@ -98,16 +98,16 @@ describe('promise 7: a slow consumer of a namespace that conflates', () => {
     await subscribing;
     client.socket.pauseWrites();
     const payload = JSON.stringify({ data: large(0) });
-    for (let n = 1; n <= 50; n += 1) broker.tell.onPublication('price:a', { ...publication(n), payload });
-    broker.tell.onGap('price:a', { epoch: 'F', offset: 7 });
-    for (let n = 8; n <= 60; n += 1) broker.tell.onPublication('price:a', { ...publication(n), payload });
+    for (let n = 1; n <= 50; n += 1) broker.events.onPublication('price:a', { ...publication(n), payload });
+    broker.events.onGap('price:a', { epoch: 'F', offset: 7 });
+    for (let n = 8; n <= 60; n += 1) broker.events.onPublication('price:a', { ...publication(n), payload });
     await settled();
     expect(client.webSocket.closedWith).toBeUndefined();
     client.socket.resumeWrites();
-    await vi.waitFor(() => expect(client.story.at(-1)).toBe('message 60'));
-    const gap = client.story.indexOf('gap 7');
+    await vi.waitFor(() => expect(client.received.at(-1)).toBe('message 60'));
+    const gap = client.received.indexOf('gap 7');
     expect(gap).toBeGreaterThan(0);
-    const [before, after] = [client.story.slice(1, gap), client.story.slice(gap + 1)];
+    const [before, after] = [client.received.slice(1, gap), client.received.slice(gap + 1)];
     for (const part of [before, after]) {
       const numbers = part.map((event) => Number(event.split(' ')[1]));
       expect(numbers).toEqual(numbers.toSorted((one, other) => one - other));
@@ -115,7 +115,7 @@ describe('promise 7: a slow consumer of a namespace that conflates', () => {
     expect(after.every((event) => Number(event.split(' ')[1]) > 7)).toBe(true);
   });
 
-  it('that joins is spared what waits for its answer', async () => {
+  it('that is subscribing does not receive messages that were superseded before the reply', async () => {
     const broker = new ScriptedBroker();
     const pod = await Pod.start({ broker, file: FILE });
     const client = pod.connect();
@@ -124,7 +124,7 @@ describe('promise 7: a slow consumer of a namespace that conflates', () => {
     broker.subscribes[0]?.resolve({ epoch: EPOCH, offset: 0 });
     await settled();
     const payload = JSON.stringify({ data: large(0) });
-    for (let n = 1; n <= 500; n += 1) broker.tell.onPublication('price:a', { ...publication(n), payload });
+    for (let n = 1; n <= 500; n += 1) broker.events.onPublication('price:a', { ...publication(n), payload });
     expect(client.connection.buffered).toBeLessThanOrEqual(200_000);
     expect(client.webSocket.closedWith).toBeUndefined();
     broker.histories[0]?.resolve({
@@ -140,8 +140,8 @@ describe('promise 7: a slow consumer of a namespace that conflates', () => {
   });
 });
 
-describe('promise 7: what waits for one connection', () => {
-  it('is bounded for all of its subscriptions together', async () => {
+describe('promise 7: the messages that wait for one connection', () => {
+  it('are bounded for all of its subscriptions together', async () => {
     const broker = new ScriptedBroker();
     const pod = await Pod.start({ broker, file: { limits: NO_LIMITS, connection: FILE.connection } });
     const client = pod.connect();
@@ -150,19 +150,19 @@ describe('promise 7: what waits for one connection', () => {
     for (const call of broker.subscribes) call.resolve({ epoch: EPOCH, offset: 0 });
     await settled();
     const payload = JSON.stringify({ data: large(0) });
-    let told = 0;
+    let published = 0;
     for (let offset = 1; offset <= 20; offset += 1) {
-      for (let n = 0; n < 10 && client.webSocket.closedWith === undefined; n += 1, told += 1) {
-        broker.tell.onPublication(`chat:${n}`, { ...publication(offset), payload });
+      for (let n = 0; n < 10 && client.webSocket.closedWith === undefined; n += 1, published += 1) {
+        broker.events.onPublication(`chat:${n}`, { ...publication(offset), payload });
       }
     }
-    // 200 kB of messages of 5 kB, and the room that a replay has beside them.
-    expect(told).toBeGreaterThan(35);
-    expect(told).toBeLessThan(55);
+    // 200 kB of messages of 5 kB each, plus the reserve for a replay.
+    expect(published).toBeGreaterThan(35);
+    expect(published).toBeLessThan(55);
     expect(client.webSocket.closedWith).toBe(CLOSE.overloaded.code);
   });
 
-  it('of replays is bounded for all of its subscriptions together', async () => {
+  it('are also bounded for all of its replays together', async () => {
     const pod = await Pod.start({ file: { limits: NO_LIMITS, replay: { maxBytes: 50_000 } } });
     const publisher = pod.connect();
     for (let n = 0; n < 30; n += 1) {
@@ -173,7 +173,7 @@ describe('promise 7: what waits for one connection', () => {
     client.socket.pauseWrites();
     for (let n = 0; n < 30; n += 1) client.send('subscribe', { channel: `chat:${n}`, last: 8 });
     for (let n = 0; n < 10; n += 1) await settled();
-    // Four of the largest size, and what of them is with the socket already.
+    // Four of the maximum size, and the part that the socket has already taken.
     expect(history.mock.calls.length).toBeLessThan(8);
     client.socket.resumeWrites();
     await vi.waitFor(() => expect(client.of('message')).toHaveLength(240));

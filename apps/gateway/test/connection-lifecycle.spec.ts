@@ -12,7 +12,7 @@ import { clientFrame, PING, RawSocket, TEXT } from './support/raw-socket.js';
 import { TestClient } from './support/test-client.js';
 import { secondsFromNow, signToken } from './support/tokens.js';
 
-/** Settles when a client has been sent this many pings. */
+/** Resolves when a client has received this many pings. */
 async function pings({ webSocket }: TestClient, count: number): Promise<void> {
   for (let seen = 0; seen < count; seen += 1) await once(webSocket, 'ping');
 }
@@ -24,7 +24,7 @@ async function connectAs(sut: TestGateway, claims: Parameters<typeof signToken>[
 describe('a ping', () => {
   const PING_EVERY_S = 0.3;
 
-  it('that is not answered shows a dead peer, whose connection ends', async () => {
+  it('that is not answered reveals a dead peer, and closes the connection', async () => {
     const sut = await startGateway({ connection: { ping: PING_EVERY_S } });
     const raw = await RawSocket.webSocket(sut.port);
     const begun = performance.now();
@@ -35,7 +35,7 @@ describe('a ping', () => {
     await vi.waitFor(async () => expect(await metric(sut, 'holdfast_connections')).toBe(0));
   });
 
-  it('keeps a peer that has nothing to say', async () => {
+  it('does not close the connection of a silent peer that answers it', async () => {
     const sut = await startGateway({ connection: { ping: PING_EVERY_S } });
     const client = await sut.connect();
     await pings(client, 3);
@@ -43,7 +43,7 @@ describe('a ping', () => {
     expect(await metric(sut, 'holdfast_dead_peers_total')).toBe(0);
   });
 
-  it('is answered by anything that the peer says', async () => {
+  it('needs no pong if the peer sends anything else', async () => {
     const sut = await startGateway({ connection: { ping: PING_EVERY_S } });
     const watch = await sut.connect();
     const raw = await RawSocket.webSocket(sut.port);
@@ -53,7 +53,7 @@ describe('a ping', () => {
     expect(await metric(sut, 'holdfast_dead_peers_total')).toBe(0);
   });
 
-  it('does not consider a peer dead that the gateway itself does not read', async () => {
+  it('does not close a connection that the gateway itself is not reading', async () => {
     const sut = await startGateway({ connection: { ping: PING_EVERY_S } });
     const watch = await sut.connect();
     const client = await sut.connect();
@@ -68,14 +68,14 @@ describe('a ping', () => {
     expect(await client.request('ping')).toEqual({});
   });
 
-  it('is not sent if the configuration says 0, and clients get a default interval', async () => {
+  it('is not sent if it is configured as 0, and clients get a default interval', async () => {
     const sut = await startGateway({ connection: { ping: 0 } });
     expect((await sut.connect()).welcome.ping).toBe(8_000);
   });
 });
 
 describe('a token', () => {
-  it('that ends closes its connection with 4001 within a second, and welcome said when', async () => {
+  it('that expires closes its connection with 4001 within a second, and the welcome contains the time', async () => {
     const sut = await startGateway();
     const client = await connectAs(sut, { sub: 'ann', exp: secondsFromNow(1) });
     const received = performance.now();
@@ -88,7 +88,7 @@ describe('a token', () => {
     expect(after).toBeLessThan(1_000);
   });
 
-  it('that ends is taken over by a refresh', async () => {
+  it('that expires can be replaced by a refresh', async () => {
     const sut = await startGateway();
     const client = await connectAs(sut, { sub: 'ann', exp: secondsFromNow(1) });
     const bystander = await connectAs(sut, { sub: 'bob', exp: secondsFromNow(1) });
@@ -100,7 +100,7 @@ describe('a token', () => {
     expect(await client.request('refresh', { token: await signToken({ sub: 'ann' }) })).toEqual({});
   });
 
-  it('that is refreshed by another user, by nobody or by nonsense changes nothing', async () => {
+  it('that is refreshed with the token of another user, without a user or with an invalid token stays in effect', async () => {
     const sut = await startGateway();
     const client = await connectAs(sut, { sub: 'ann', exp: secondsFromNow(1) });
     const ends = client.closed;
@@ -116,44 +116,44 @@ describe('a token', () => {
   });
 });
 
-describe('a connection of the maximum age', () => {
-  it('is invited elsewhere, and closed with 1012 when it stays beyond the time it was given', async () => {
+describe('a connection that has reached the maximum age', () => {
+  it('is asked to move, and closed with 1012 if it stays beyond its deadline', async () => {
     const sut = await startGateway(
       { drain: { window: 0.5 } },
       { HOLDFAST_MAX_CONNECTION_AGE: '0.5', HOLDFAST_DRAIN_SECONDS: undefined },
     );
     const client = await sut.connect();
     const { data } = await client.next('reconnect');
-    const told = performance.now();
+    const noticedAt = performance.now();
     expect(data).toEqual({ within: 500, reason: 'age' });
     expect(await client.request('ping')).toEqual({});
     expect(await client.closed).toEqual({ code: CLOSE.restart.code, reason: CLOSE.restart.reason });
-    const stayed = performance.now() - told;
+    const stayed = performance.now() - noticedAt;
     expect(stayed).toBeGreaterThan(450);
     expect(stayed).toBeLessThan(1_500);
     expect(client.of('reconnect')).toHaveLength(1);
   });
 
-  it('is asked at its own time, so that clients that came together do not leave together', async () => {
+  it('is asked at its own time, so that clients that connected together do not leave together', async () => {
     const sut = await startGateway(
       { drain: { window: 30 } },
       { HOLDFAST_MAX_CONNECTION_AGE: '5', HOLDFAST_DRAIN_SECONDS: undefined },
     );
     const begun = performance.now();
     const clients = await Promise.all(Array.from({ length: 50 }, () => sut.connect()));
-    const told = await Promise.all(
+    const noticedAt = await Promise.all(
       clients.map(async (client) => {
         while (client.of('reconnect').length === 0) await once(client.webSocket, 'message');
         return performance.now() - begun;
       }),
     );
-    expect(Math.min(...told)).toBeGreaterThan(3_900);
-    expect(Math.max(...told)).toBeLessThan(6_500);
-    // More than what looking at them in turns makes of one and the same time.
-    expect(Math.max(...told) - Math.min(...told)).toBeGreaterThan(700);
+    expect(Math.min(...noticedAt)).toBeGreaterThan(3_900);
+    expect(Math.max(...noticedAt)).toBeLessThan(6_500);
+    // More than the spread that checking the connections in turns would cause.
+    expect(Math.max(...noticedAt) - Math.min(...noticedAt)).toBeGreaterThan(700);
   });
 
-  it('that has not proved who it is has nothing to take along: it is closed', async () => {
+  it('is closed if it has not authenticated, because it has nothing to move', async () => {
     const sut = await startGateway(
       { connection: { authTimeout: 60 } },
       { HOLDFAST_ANONYMOUS: 'false', HOLDFAST_MAX_CONNECTION_AGE: '0.2' },
@@ -164,10 +164,10 @@ describe('a connection of the maximum age', () => {
   });
 });
 
-describe('promise 7: a consumer that does not read', () => {
+describe('promise 7: a client that does not read', () => {
   const MAX_BUFFERED = 200_000;
 
-  it('costs at most its budget, delays nobody, and is closed with 1013', async () => {
+  it('costs at most its budget, delays no other client, and is closed with 1013', async () => {
     const sut = await startGateway({ connection: { maxBuffered: MAX_BUFFERED } });
     const slow = await RawSocket.webSocket(sut.port);
     slow.write(clientFrame(TEXT, '{"event":"subscribe","id":1,"data":{"channel":"x"}}'));
@@ -186,7 +186,7 @@ describe('promise 7: a consumer that does not read', () => {
       await quick.messages('x', published);
       expect(performance.now() - begun).toBeLessThan(1_000);
       mostBuffered = Math.max(mostBuffered, ...connections.all().map(({ buffered }) => buffered));
-      // It has the budget and what the kernels of both ends take.
+      // The budget, and the buffers of the kernel on both sides.
       expect(published).toBeLessThan(1_000);
     }
     expect(quick.offsets('x')).toEqual(Array.from({ length: published }, (_, index) => index + 1));
@@ -197,7 +197,7 @@ describe('promise 7: a consumer that does not read', () => {
     expect(await metric(sut, 'holdfast_subscriptions')).toBe(1);
   });
 
-  it('gets 1013 once it reads', async () => {
+  it('receives the 1013 once it reads', async () => {
     const sut = await startGateway({ connection: { maxBuffered: MAX_BUFFERED } });
     const slow = await sut.connect();
     await slow.subscribe('x');
@@ -206,11 +206,11 @@ describe('promise 7: a consumer that does not read', () => {
     while ((await metric(sut, 'holdfast_slow_consumers_total')) === 0) await publisher.publish('x', 'x'.repeat(50_000));
     slow.webSocket.resume();
     expect(await slow.closed).toEqual({ code: CLOSE.overloaded.code, reason: CLOSE.overloaded.reason });
-    // Nothing was left out before it.
+    // Nothing before it is missing.
     expect(slow.offsets('x')).toEqual(Array.from(slow.offsets('x'), (_, index) => index + 1));
   });
 
-  it('may not fill the gateway with pongs either', async () => {
+  it("cannot fill the gateway's memory with pongs either", async () => {
     const sut = await startGateway({ connection: { maxPayload: 32_768, maxBuffered: 70_000 }, limits: NO_LIMITS });
     const raw = await RawSocket.webSocket(sut.port);
     raw.socket.pause();
@@ -226,7 +226,7 @@ describe('promise 7: a consumer that does not read', () => {
 });
 
 describe('a client that closes', () => {
-  it.each([1000, 1001, 3000, 4999])('with %i is answered in kind', async (code) => {
+  it.each([1000, 1001, 3000, 4999])('with %i gets the same code back', async (code) => {
     const sut = await startGateway();
     const client = await sut.connect();
     client.webSocket.close(code, 'bye');
@@ -235,7 +235,7 @@ describe('a client that closes', () => {
     expect(await metric(sut, `holdfast_closes_total{code="${code}"}`)).toBeUndefined();
   });
 
-  it('in the middle of its requests gets no more answers, and ends nothing but itself', async () => {
+  it('during its requests gets no more replies, and affects no other connection', async () => {
     const sut = await startGateway();
     const other = await sut.connect();
     const client = await sut.connect();
@@ -251,7 +251,7 @@ describe('a client that closes', () => {
   });
 });
 
-describe('1,000 clients that come and go', () => {
+describe('1,000 clients that connect and disconnect', () => {
   it('leave nothing behind', { timeout: 60_000 }, async () => {
     const sut = await startGateway({ presence: { grace: 0 } });
     const rush = async (): Promise<void> => {
@@ -261,7 +261,7 @@ describe('1,000 clients that come and go', () => {
           clients.map(async (client, index) => {
             await client.subscribe('chat:rush', { presence: true });
             await client.publish('chat:rush', { index }, 'key');
-            // Every way to go.
+            // Every way to end a connection.
             if (index % 3 === 0) client.webSocket.terminate();
             else if (index % 3 === 1) client.webSocket.close(1000);
             else client.webSocket.send(Buffer.alloc(70_000));

@@ -33,7 +33,7 @@ import type { TestClient } from './support/test-client.js';
 
 const SECRET = 'password of the database';
 
-/** What the handlers of a test share with it. */
+/** State that the handlers share with a test. */
 let started: string[];
 let gates: Map<string, PromiseWithResolvers<void>>;
 let lastConnection: Connection | undefined;
@@ -55,7 +55,7 @@ interface Work {
   readonly name: string;
 }
 
-/** Handlers that answer when the test says so. */
+/** Handlers that respond when the test says so. */
 @WebSocketGateway()
 class WorkGateway {
   @SubscribeMessage('work')
@@ -70,7 +70,7 @@ class WorkGateway {
   async count(@ConnectedSocket() connection: Connection, @MessageBody() { n }: { n: number }): Promise<number> {
     lastConnection = connection;
     await gate('count').promise;
-    // Later requests are done sooner.
+    // Later requests complete sooner.
     for (let turn = 0; turn < 3 - (n % 4); turn += 1) await new Promise((resolve) => setImmediate(resolve));
     return n;
   }
@@ -95,7 +95,7 @@ describe('the requests of one connection', () => {
     client.send({ event: 'work', id: name, data: { name, channel } });
   const answered = (): unknown[] => client.frames.slice(1).map(({ id }) => id);
 
-  it('are handled in order where they name the same channel, and side by side where they do not', async () => {
+  it('are handled in order if they name the same channel, and concurrently if they do not', async () => {
     await start();
     for (const name of ['a1', 'a2', 'b1', 'a3']) work(name, name[0]);
     await vi.waitFor(() => expect(started).toEqual(['a1', 'b1']));
@@ -108,7 +108,7 @@ describe('the requests of one connection', () => {
     await vi.waitFor(() => expect(answered()).toEqual(['b1', 'a1', 'a2', 'a3']));
   });
 
-  it('that name no channel keep their order among themselves, and hold up none that does', async () => {
+  it('without a channel keep their order, and do not delay requests with a channel', async () => {
     await start();
     work('first');
     work('second');
@@ -120,7 +120,7 @@ describe('the requests of one connection', () => {
     await vi.waitFor(() => expect(answered()).toEqual(['other', 'first', 'second']));
   });
 
-  it('hold up no ping: it is answered at once, or a client would take the path for dead', async () => {
+  it('do not delay a ping, which is answered at once: otherwise a client would consider the path dead', async () => {
     await start({ connection: { concurrency: 1 } });
     work('slow');
     work('other', 'a');
@@ -130,7 +130,7 @@ describe('the requests of one connection', () => {
     await vi.waitFor(() => expect(answered()).toEqual(['ping', 'slow', 'other']));
   });
 
-  it('wait for one slow check on their own channel only', async () => {
+  it('wait for a slow check only on the same channel', async () => {
     await start();
     work('slow', 'chat:slow');
     expect(await client.subscribe('chat:quick')).toMatchObject({ channel: 'chat:quick' });
@@ -142,7 +142,7 @@ describe('the requests of one connection', () => {
     await client.answer('behind');
   });
 
-  it('run side by side up to the bound, and the next begins when one ends', async () => {
+  it('run concurrently up to a limit, and the next one starts when one ends', async () => {
     await start({ connection: { concurrency: 2 } });
     for (const name of ['a', 'b', 'c', 'd']) work(name, name);
     await vi.waitFor(() => expect(started).toEqual(['a', 'b']));
@@ -157,13 +157,13 @@ describe('the requests of one connection', () => {
     gate('count').resolve();
     for (let n = 0; n < 500; n += 1) client.send({ event: 'count', id: n, data: { n, channel: `c${n % 7}` } });
     await vi.waitFor(() => expect(answered()).toHaveLength(500), { timeout: 5_000 });
-    for (let lane = 0; lane < 7; lane += 1) {
-      const ids = answered().filter((id) => Number(id) % 7 === lane);
+    for (let key = 0; key < 7; key += 1) {
+      const ids = answered().filter((id) => Number(id) % 7 === key);
       expect(ids).toEqual(ids.toSorted((a, b) => Number(a) - Number(b)));
     }
   });
 
-  it('are not lost where they come faster than they are answered: TCP holds the client back', async () => {
+  it('are not lost if they arrive faster than they are answered: TCP applies back pressure', async () => {
     await start();
     const TOTAL = 30_000;
     const padding = 'x'.repeat(1_000);
@@ -171,23 +171,23 @@ describe('the requests of one connection', () => {
       client.send({ event: 'count', id: n, data: { n, channel: n % 2 === 0 ? 'even' : 'odd', padding } });
     }
     await vi.waitFor(() => expect(lastConnection?.requests.size).toBeGreaterThanOrEqual(256));
-    // Time enough for more to come, were the client not held back.
+    // Enough time for more to arrive if the client were not held back.
     const other = await sut.connect();
     for (let round = 0; round < 100; round += 1) await other.request('ping');
-    // What one read of the socket held may be above the bound, and no more.
+    // One read of the socket may exceed the limit, but no more than that.
     expect(lastConnection?.requests.size).toBeLessThan(256 + 65_536 / padding.length + 1);
     expect(client.webSocket.bufferedAmount).toBeGreaterThan(1_000_000);
 
     gate('count').resolve();
     await vi.waitFor(() => expect(client.frames.length).toBe(1 + TOTAL), { timeout: 20_000, interval: 50 });
     const ids = answered().map(Number);
-    for (const lane of [0, 1]) {
-      expect(ids.filter((id) => id % 2 === lane)).toEqual(Array.from({ length: TOTAL / 2 }, (_, i) => 2 * i + lane));
+    for (const key of [0, 1]) {
+      expect(ids.filter((id) => id % 2 === key)).toEqual(Array.from({ length: TOTAL / 2 }, (_, i) => 2 * i + key));
     }
     expect(lastConnection?.requests.size).toBe(0);
   });
 
-  it.each([257, 258, 259, 260])('are read on when those before are answered, %i of them two by two', async (count) => {
+  it.each([257, 258, 259, 260])('are read again when earlier ones are answered, %i of them in pairs', async (count) => {
     await start();
     const raw = await RawSocket.webSocket(sut.port);
     raw.write(...Array.from({ length: count }, (_, id) => workFrame(id)));
@@ -198,7 +198,7 @@ describe('the requests of one connection', () => {
     await raw.until((received) => received.includes(`"id":${count},`));
   });
 
-  it('without an id are done without a reply, but not refused without a word', async () => {
+  it('without an id are carried out without a reply, but their errors are reported', async () => {
     await start();
     client.send({ event: 'publish', data: { channel: 'a', data: 1 } });
     client.send({ event: 'publish', data: { channel: 'a' } });
@@ -376,13 +376,13 @@ async function ask(event: string, data?: unknown): Promise<Record<string, unknow
   const client = await sut.connect();
   client.send({ event, id: 'asked', data });
   const { event: kind, data: answer } = await client.answer('asked');
-  // Whatever the handler did, the connection and the gateway go on.
+  // Whatever the handler did, the connection and the gateway continue.
   expect(await client.publish('a', 1)).toMatchObject({ offset: 1 });
   expect(client.texts.join()).not.toContain(SECRET);
   return { [kind]: answer };
 }
 
-describe('a @SubscribeMessage handler of a user of the code', () => {
+describe('a custom @SubscribeMessage handler', () => {
   it.each<[string, unknown, unknown]>([
     ['value', { a: [1] }, { data: { a: [1] } }],
     ['promise', { name: 'ann' }, 'hello ann'],
@@ -392,7 +392,7 @@ describe('a @SubscribeMessage handler of a user of the code', () => {
     ['null', undefined, null],
     ['let through', undefined, 'let through'],
     ['twice', 21, 42],
-  ])('%s: what it returns is the data of the reply', async (event, data, reply) => {
+  ])('%s: its result is the data of the reply', async (event, data, reply) => {
     expect(await ask(event, data)).toEqual({ reply });
   });
 
@@ -403,25 +403,25 @@ describe('a @SubscribeMessage handler of a user of the code', () => {
     ['refused in the catalogue’s form', errorData('rate_limited')],
     ['twice', errorData('refused', 'expected a whole number')],
     ['guarded', errorData('forbidden')],
-  ])('%s: what it refuses is an error', async (event, error) => {
+  ])('%s: an exception for the client becomes an error', async (event, error) => {
     expect(await ask(event)).toEqual({ error });
   });
 
   it.each(['broken', 'broken promise', 'broken observable', 'broken filter', 'throws no error', 'no JSON', 'circle'])(
-    '%s: what it fails by stays in the log',
+    '%s: the details of a failure are only logged',
     async (event) => {
       expect(await ask(event)).toEqual({ error: errorData('internal') });
     },
   );
 
-  it('sees who asks', async () => {
+  it('receives the connection that sent the request', async () => {
     const sut = await startGateway({}, {}, CustomModule);
     const client = await sut.connect();
     client.send({ event: 'who', id: 'asked' });
     expect(await client.answer('asked')).toMatchObject({ data: { client: client.welcome.client, user: null } });
   });
 
-  it('hears of each connection once, and of its end with the code', async () => {
+  it('is notified once of each connection, and of its end with the code', async () => {
     const sut = await startGateway({}, {}, CustomModule, WorkModule);
     hooks.length = 0;
     const [ann, bob] = [await sut.connect(), await sut.connect()];
@@ -441,7 +441,7 @@ describe('a @SubscribeMessage handler of a user of the code', () => {
   it.each([
     ['a port', () => WebSocketGateway(8080)],
     ['another path', () => WebSocketGateway({ path: '/elsewhere' })],
-  ])('of a gateway with %s stops the start with a word of why', async (_name, decorate) => {
+  ])('of a gateway with %s prevents the start, with an explanation', async (_name, decorate) => {
     @decorate()
     class Elsewhere {}
     @Module({ providers: [Elsewhere] })

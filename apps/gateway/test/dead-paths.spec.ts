@@ -14,7 +14,7 @@ import { startTcpProxy } from './support/tcp-proxy.js';
 
 const PING = Buffer.from([0x89, 0x00]);
 
-/** A connection whose peer does what the test says. */
+/** A connection whose peer is controlled by the test. */
 class Peer {
   readonly webSocket = new ManualWebSocket();
   readonly socket = new ManualSocket(() => undefined);
@@ -37,7 +37,7 @@ class Peer {
     return this.endedAt === undefined;
   }
 
-  /** Bytes arrive that are not a whole frame. */
+  /** Bytes arrive that are not a complete frame. */
   trickle(): void {
     this.socket.bytesRead += 1;
   }
@@ -53,7 +53,7 @@ class Peer {
   }
 }
 
-describe('by its default settings a gateway', () => {
+describe('a gateway with default settings', () => {
   let clock = 1_000_000;
   let connections: Connections;
 
@@ -89,15 +89,15 @@ describe('by its default settings a gateway', () => {
     ['a frame', (peer: Peer): void => peer.say('{"event":"ping","id":1}')],
     ['a pong', (peer: Peer): void => peer.pong()],
     ['a part of a frame', (peer: Peer): void => peer.trickle()],
-  ])('ends a silent peer within 15 s of its last byte, of %s, in every phase', (_, last) => {
+  ])('closes the connection of a silent peer within 15 s of its last byte, of %s, in every phase', (_, last) => {
     const silences: number[] = [];
     for (let phase = 0; phase < 150; phase += 1) {
-      // As many as there are slices, so that each phase is seen by all of them.
+      // As many as there are slices, so that every slice sees each phase.
       const peers = Array.from({ length: 5 }, () => new Peer(connections));
       pass(20_000 + phase * TICK_MS, () => {
         for (const peer of peers) if (clock % 4_700 < TICK_MS) peer.pong();
       });
-      // Between two ticks of the timer, too.
+      // Also between two ticks of the timer.
       clock += phase % TICK_MS;
       for (const peer of peers) last(peer);
       const from = clock;
@@ -109,7 +109,7 @@ describe('by its default settings a gateway', () => {
     expect(Math.min(...silences)).toBeGreaterThan(12_500);
   });
 
-  it('keeps a peer that does no more than answer pings within 4 s, and pings it no more often than every 8 s', () => {
+  it('keeps a peer that does nothing but answer pings within 4 s, and pings it at most every 8 s', () => {
     const peer = new Peer(connections);
     let answerAt = Infinity;
     let seen = 0;
@@ -125,10 +125,10 @@ describe('by its default settings a gateway', () => {
     expect(peer.pings).toBeLessThanOrEqual(600 / 8);
   });
 
-  it('never pings a client that pings by itself every 8 s: one pair of packets serves both', async () => {
+  it('never pings a client that itself pings every 8 s: one pair of packets serves both sides', async () => {
     const peer = new Peer(connections);
     for (let id = 1; id <= 100; id += 1) {
-      // A round trip and a late timer are between two of them.
+      // Two pings are a round trip and a timer's delay apart.
       pass(8_200);
       peer.say(`{"event":"ping","id":${id}}`);
       await new Promise((resolve) => setImmediate(resolve));
@@ -137,7 +137,7 @@ describe('by its default settings a gateway', () => {
     expect(peer.pings).toBe(0);
   });
 
-  it('sends something in every 20 s to a client that talks and needs no answer: proxies see an idle connection', () => {
+  it('sends something at least every 20 s, even to a client that needs no replies: proxies close idle connections', () => {
     const peer = new Peer(connections);
     pass(200_000, () => {
       if (clock % 1_000 < TICK_MS) peer.say('{"event":"ping"}');
@@ -146,7 +146,7 @@ describe('by its default settings a gateway', () => {
     expect(peer.pings).toBeLessThanOrEqual(25);
   });
 
-  it('takes the room that a full socket gets as a sign of life of a client that only reads, slowly', async () => {
+  it('treats progress in sending as a sign of life of a client that only reads, and slowly', async () => {
     const peer = new Peer(connections);
     const { connection, socket } = peer;
     const read = async (): Promise<void> => {
@@ -166,7 +166,7 @@ describe('by its default settings a gateway', () => {
     expect(peer.isOpen).toBe(false);
   });
 
-  it('does not take a peer for dead whose answer came while the gateway itself stood still', () => {
+  it('does not consider a peer dead whose answer arrived while the gateway itself was stalled', () => {
     const peer = new Peer(connections);
     while (peer.pings === 0) turn();
     turn(60_000);
@@ -176,7 +176,7 @@ describe('by its default settings a gateway', () => {
     expect(peer.isOpen).toBe(true);
   });
 
-  it('does not take a peer for dead that it does not read', () => {
+  it('does not consider a peer dead while the gateway does not read from it', () => {
     const peer = new Peer(connections);
     peer.webSocket.isPaused = true;
     pass(60_000);
@@ -187,10 +187,10 @@ describe('by its default settings a gateway', () => {
   });
 });
 
-describe('a path on which packets vanish and nothing is closed', () => {
+describe('a path that drops packets while its connections stay open', () => {
   const PING_S = 0.5;
 
-  it('is noticed on both sides: the client comes back, and the gateway forgets who was there', async () => {
+  it('is detected on both sides: the client reconnects, and the gateway removes the old connection', async () => {
     const sut = await startGateway({ connection: { ping: PING_S } });
     const proxy = await startTcpProxy(sut.port);
     const witness = await sut.connect();

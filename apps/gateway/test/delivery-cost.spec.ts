@@ -8,18 +8,18 @@ import { Pod, settled } from './support/pod.js';
 import type { TestClient } from './support/test-client.js';
 import { timers } from './support/timers.js';
 
-// Counted and not timed, so that a regression fails on any machine.
+// Counted instead of timed, so that a regression fails on any machine.
 
 const SUBSCRIBERS = 30;
 
 interface Room {
   readonly hub: Hub;
   readonly clients: readonly TestClient[];
-  /** Since everybody is subscribed. */
+  /** Since all clients were subscribed. */
   readonly writes: readonly KernelWrite[];
 }
 
-/** Has clients subscribe to `room:1`. */
+/** Subscribes clients to `room:1`. */
 async function room(gateway: TestGateway): Promise<Room> {
   const writes = kernelWrites(gateway.app.getHttpServer());
   const clients = await Promise.all(
@@ -33,7 +33,7 @@ async function room(gateway: TestGateway): Promise<Room> {
   return { hub: gateway.app.get(Hub), clients, writes };
 }
 
-/** Publications of one turn of the event loop, as a broker delivers them. */
+/** Publications within one turn of the event loop, as a broker delivers them. */
 function publish(hub: Hub, from: number, count: number, data = 'hello'): void {
   for (let offset = from; offset < from + count; offset += 1) {
     hub.onPublication('room:1', { offset, time: 1_700_000_000_000, payload: JSON.stringify({ data }) });
@@ -45,8 +45,8 @@ const received = (clients: readonly TestClient[], count: number): Promise<void> 
     for (const client of clients) expect(client.of('message')).toHaveLength(count);
   });
 
-describe('a delivery costs', () => {
-  it('one write to the kernel, of a frame that was encoded once for all', async () => {
+describe('the cost of a delivery', () => {
+  it('is one write to the kernel, of a frame that is encoded once for all subscribers', async () => {
     const { hub, clients, writes } = await room(await startGateway({ limits: NO_LIMITS }));
     publish(hub, 1, 1);
     await received(clients, 1);
@@ -55,15 +55,18 @@ describe('a delivery costs', () => {
     expect(new Set(writes.map(({ chunk }) => chunk)).size).toBe(1);
   });
 
-  it.each([20, 400])('less than that if %d come in one turn: one write for all, joined once for all', async (count) => {
-    const { hub, clients, writes } = await room(await startGateway({ limits: NO_LIMITS }));
-    publish(hub, 1, count);
-    await received(clients, count);
-    expect(writes).toHaveLength(SUBSCRIBERS);
-    expect(new Set(writes.map(({ chunk }) => chunk)).size).toBe(1);
-  });
+  it.each([20, 400])(
+    'is less if %d messages arrive in one turn: one write per subscriber, with the frames joined once for all',
+    async (count) => {
+      const { hub, clients, writes } = await room(await startGateway({ limits: NO_LIMITS }));
+      publish(hub, 1, count);
+      await received(clients, count);
+      expect(writes).toHaveLength(SUBSCRIBERS);
+      expect(new Set(writes.map(({ chunk }) => chunk)).size).toBe(1);
+    },
+  );
 
-  it('one write for all channels of a connection that have something to send in one turn', async () => {
+  it('is one write for all channels of a connection that have messages in one turn', async () => {
     const gateway = await startGateway({ limits: NO_LIMITS });
     const writes = kernelWrites(gateway.app.getHttpServer());
     const client = await gateway.connect();
@@ -76,30 +79,30 @@ describe('a delivery costs', () => {
     expect(writes).toHaveLength(1);
   });
 
-  it('an idle gateway nothing: no write, and no timer for a connection', async () => {
+  it('is nothing while the gateway is idle: no write, and no timer per connection', async () => {
     const gateway = await startGateway({ limits: NO_LIMITS });
     const before = timers();
     const { writes } = await room(gateway);
-    // Node keeps one for all sockets whose time is limited.
+    // Node has one timer for all sockets with a timeout.
     await vi.waitFor(() => expect(timers()).toBeLessThanOrEqual(before + 1));
     for (let turn = 0; turn < 100; turn += 1) await settled();
     expect(writes).toEqual([]);
   });
 });
 
-/** Enough that what a publication takes by itself hardly counts. */
+/** Enough that the cost of the publication itself hardly matters. */
 const MANY = 500;
-/** What one delivery may take of the JS heap, in bytes. It is about 100; the smallest closure is 64, a Buffer 100 or more. */
+/** The maximum of JS heap per delivery, in bytes. It is about 100; the smallest closure is 64, a Buffer 100 or more. */
 const MAX_BYTES_PER_DELIVERY = 150;
 const ROUNDS = 100;
 const ATTEMPTS = 20;
 
-it('a delivery allocates no closure, promise or buffer of its own', async () => {
+it('a delivery allocates no closure, promise or buffer', async () => {
   const pod = await Pod.start({ file: { limits: NO_LIMITS } });
   const clients = Array.from({ length: MANY }, () => pod.connect());
   for (const client of clients) {
     await client.subscribe('room:1');
-    // What the kernel does with it is another matter.
+    // The kernel's work is not measured here.
     client.socket.write = () => true;
   }
   let written: (() => void) | undefined;
@@ -110,12 +113,12 @@ it('a delivery allocates no closure, promise or buffer of its own', async () => 
     const before = getHeapStatistics().total_allocated_bytes;
     for (let round = 0; round < ROUNDS; round += 1) {
       publish(pod.hub, (offset += 1), 1);
-      // Many sockets rest for a moment between two flushes.
+      // After a flush of many sockets the next one is delayed for a moment.
       await new Promise<void>((resolve) => (written = resolve));
     }
     return (getHeapStatistics().total_allocated_bytes - before) / (ROUNDS * MANY);
   };
-  // Code that V8 has not optimized yet allocates more.
+  // Code allocates more until V8 has optimized it.
   let bytes = Infinity;
   for (let attempt = 1; attempt <= ATTEMPTS && bytes > MAX_BYTES_PER_DELIVERY; attempt += 1)
     bytes = await bytesPerDelivery();

@@ -8,7 +8,7 @@ import { DemoController } from '../src/demo/demo.controller.js';
 import { refusal } from './support/connect-as.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 
-/** The demo's API without the page, which needs a build. */
+/** The API of the demo without the page, which would need a build. */
 @Module({ controllers: [DemoController] })
 class DemoApiModule {}
 
@@ -36,7 +36,7 @@ async function tokenOf(
 }
 
 describe('GET /demo/config', () => {
-  it.each([true, false])('says where to chat, and whether anonymous access is on: %s', async (anonymous) => {
+  it.each([true, false])('returns the rooms, and whether anonymous access is on: %s', async (anonymous) => {
     const gateway = await startDemo({}, { HOLDFAST_ANONYMOUS: String(anonymous) });
     const answer = await fetch(`${gateway.url}/demo/config`);
     expect(answer.headers.get('cache-control')).toBe('no-store');
@@ -45,7 +45,7 @@ describe('GET /demo/config', () => {
 });
 
 describe('POST /demo/token', () => {
-  it('gives a token that permits the rooms and nothing else', async () => {
+  it('returns a token that permits the rooms and nothing else', async () => {
     const gateway = await startDemo({ namespaceDefaults: { subscribe: 'granted', publish: 'granted' } });
     const { token, user, expires } = await tokenOf(gateway, GUEST);
     const guest = await gateway.connect(`?access_token=${token}`);
@@ -62,7 +62,7 @@ describe('POST /demo/token', () => {
     }
   });
 
-  it('knows a guest by the secret, under any name, and tells it to nobody', async () => {
+  it('identifies a guest by the secret, under any name, and does not reveal the secret', async () => {
     const gateway = await startDemo();
     const { user, token } = await tokenOf(gateway, GUEST);
     expect(await tokenOf(gateway, { ...GUEST, name: 'Bob' })).toMatchObject({ user });
@@ -72,13 +72,13 @@ describe('POST /demo/token', () => {
     expect((await tokenOf(restarted, GUEST)).user).toBe(user);
   });
 
-  it('carries the issuer and the audience that the gateway asks for', async () => {
+  it('returns a token with the issuer and audience that the gateway requires', async () => {
     const gateway = await startDemo({ auth: { jwt: { issuer: 'us', audience: 'holdfast' } } });
     const { token, user } = await tokenOf(gateway, GUEST);
     expect((await gateway.connect(`?access_token=${token}`)).welcome.user).toBe(user);
   });
 
-  it.each(['A', ' Ann ', 'x'.repeat(40), 'Zoë 👋', '<b>'])('takes the name %j, trimmed', async (name) => {
+  it.each(['A', ' Ann ', 'x'.repeat(40), 'Zoë 👋', '<b>'])('accepts the name %j, trimmed', async (name) => {
     const gateway = await startDemo();
     const { token } = await tokenOf(gateway, { ...GUEST, name });
     expect(decodeJwt(token)['info']).toEqual({ name: name.trim() });
@@ -94,8 +94,8 @@ describe('POST /demo/token', () => {
     ['a short secret', { ...GUEST, secret: 'x'.repeat(15) }],
     ['a long secret', { ...GUEST, secret: 'x'.repeat(101) }],
     ['claims of its own', { ...GUEST, channels: ['*'] }],
-    ['no object', [GUEST]],
-    ['nothing', null],
+    ['a list', [GUEST]],
+    ['null', null],
   ])('refuses %s', async (_what, guest) => {
     const gateway = await startDemo();
     const answer = await post(gateway, guest);
@@ -104,7 +104,7 @@ describe('POST /demo/token', () => {
     expect(answer.headers.get('cache-control')).toBe('no-store');
   });
 
-  it('says so if there is no secret to sign with', async () => {
+  it('reports that there is no secret for signing', async () => {
     const gateway = await startDemo();
     gateway.config.auth.jwt.secrets.replace([]);
     const answer = await post(gateway, GUEST);
@@ -112,7 +112,7 @@ describe('POST /demo/token', () => {
   });
 });
 
-it('without the demo there is neither', async () => {
+it('the routes do not exist without the demo', async () => {
   const gateway = await startGateway();
   for (const path of ['/demo/config', '/demo/token', '/']) {
     expect((await fetch(`${gateway.url}${path}`)).status).toBe(404);
@@ -121,15 +121,15 @@ it('without the demo there is neither', async () => {
 
 const page = fileURLToPath(new URL('../../chat/dist/index.html', import.meta.url));
 
-describe.runIf(existsSync(page))('the page', () => {
-  it.each(['/api/publish', '/demo/token'])('leaves errors of %s to the catalogue', async (path) => {
+describe.runIf(existsSync(page))('the chat page', () => {
+  it.each(['/api/publish', '/demo/token'])('does not replace the errors of %s', async (path) => {
     const gateway = await startGateway({}, { HOLDFAST_DEMO: 'true' });
     const headers = { 'content-type': 'text/plain' };
     const answer = await fetch(`${gateway.url}${path}`, { method: 'POST', headers, body: 'x' });
     expect([answer.status, await answer.json()]).toEqual([415, errorData('unsupported_media_type')]);
   });
 
-  it('is asked for each time, its assets never again, and nothing inline may run', async () => {
+  it('is not cached but its assets are, and it must not run inline scripts', async () => {
     const gateway = await startGateway({}, { HOLDFAST_DEMO: 'true' });
     const answer = await fetch(gateway.url);
     expect(answer.headers.get('content-type')).toContain('text/html');
@@ -157,7 +157,7 @@ describe.runIf(existsSync(page))('the page', () => {
     '/..%2fpackage.json',
     '/%2e%2e/package.json',
     '/index.html/x',
-  ])('leaves %s to the catalogue', async (path) => {
+  ])('does not replace the 404 of %s', async (path) => {
     const gateway = await startGateway({}, { HOLDFAST_DEMO: 'true' });
     const answer = await fetch(`${gateway.url}${path}`);
     expect([answer.status, await answer.json()]).toMatchObject([404, { code: 'not_found' }]);

@@ -9,7 +9,7 @@ import { RawSocket } from './support/raw-socket.js';
 
 const CONNECTIONS = 16;
 
-/** What a Service is to its callers: each new connection goes to a pod that is ready, and stays there. */
+/** Does what a Service does: sends each new connection to a ready pod, where it stays. */
 async function startService(pick: () => number): Promise<number> {
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (caller) => {
@@ -32,7 +32,7 @@ async function startService(pick: () => number): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** One publish over a kept-alive connection. */
+/** One publish over a keep-alive connection. */
 function publish(port: number, agent: Agent, data: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const body = JSON.stringify({ channel: 'x', data });
@@ -46,8 +46,8 @@ function publish(port: number, agent: Agent, data: number): Promise<number> {
   });
 }
 
-describe('a backend that publishes over kept-alive connections', () => {
-  it('sees no request fail while its pod stops, and moves to another', { timeout: 60_000 }, async () => {
+describe('a backend that publishes over keep-alive connections', () => {
+  it('sees no failed request while its pod stops, and moves to another pod', { timeout: 60_000 }, async () => {
     const settings = { HOLDFAST_DEMO: 'false', HOLDFAST_SETTLE_SECONDS: '2', HOLDFAST_DRAIN_SECONDS: '1' };
     const [stopping, other] = await Promise.all([startGatewayProcess(settings), startGatewayProcess(settings)]);
     let target = stopping.port;
@@ -59,7 +59,7 @@ describe('a backend that publishes over kept-alive connections', () => {
     const backends = Array.from({ length: CONNECTIONS }, async (_, index) => {
       for (let count = 0; !over.signal.aborted; count += 1) {
         outcomes.push(await publish(service, agent, count).catch((error: unknown) => error));
-        // From busy connections to those that are quiet for a second.
+        // From busy connections to connections that are idle for a second.
         await sleep(index * index * 4);
       }
     });
@@ -75,7 +75,7 @@ describe('a backend that publishes over kept-alive connections', () => {
     expect(outcomes.filter((outcome) => outcome !== 200)).toEqual([]);
   });
 
-  it('gets Connection: close with each answer, on both ports, from the moment that the pod is not ready', async () => {
+  it('gets `Connection: close` with each response, on both ports, as soon as the pod is not ready', async () => {
     const sut = await startGateway({}, { HOLDFAST_SETTLE_SECONDS: '1' });
     for (const path of ['/health/live', '/nowhere', '/api/openapi.json']) {
       expect((await fetch(`${sut.url}${path}`)).headers.get('connection'), path).toBe('keep-alive');
@@ -97,7 +97,7 @@ describe('a backend that publishes over kept-alive connections', () => {
     await stopped;
   });
 
-  it('is answered what it began before the pod ends', async () => {
+  it('gets the responses of requests in progress before the pod ends', async () => {
     const sut = await startGateway();
     const { ChannelsService } = await import('../src/channels/channels.service.js');
     const stored = Promise.withResolvers<{ epoch: string; offset: number }>();

@@ -25,8 +25,8 @@ async function refusal({ port }: TestGateway) {
   return raw.answer();
 }
 
-/** When a client was told to go, in ms after `begun`. */
-async function toldAfter(begun: number, { webSocket }: TestClient): Promise<number> {
+/** When a client was asked to leave, in ms after `begun`. */
+async function askedAfter(begun: number, { webSocket }: TestClient): Promise<number> {
   for (;;) {
     const [data] = (await once(webSocket, 'message')) as [Buffer];
     if (data.includes('"event":"reconnect"')) return performance.now() - begun;
@@ -34,7 +34,7 @@ async function toldAfter(begun: number, { webSocket }: TestClient): Promise<numb
 }
 
 describe('promise 5: a pod that stops', () => {
-  it('fails readiness at once, goes on accepting for the settle time, and then refuses upgrades', async () => {
+  it('fails readiness at once, continues to accept upgrades for the settle time, and then refuses them', async () => {
     const sut = await startDraining(0.5, 2);
     const early = await sut.connect();
     expect(await readiness(sut)).toBe(200);
@@ -50,7 +50,7 @@ describe('promise 5: a pod that stops', () => {
     expect(headers.get('retry-after')).toBe('2');
     expect(await readiness(sut)).toBe(503);
     expect((await fetch(`${sut.url}/health/live`)).status).toBe(200);
-    // Clients that came while it settled are asked like all others.
+    // Clients that connected during the settle time are asked like all others.
     await late.next('reconnect');
     expect(await late.closed).toMatchObject({ code: CLOSE.restart.code });
     await stopped;
@@ -62,14 +62,14 @@ describe('promise 5: a pod that stops', () => {
     const clients = await Promise.all(Array.from({ length: CLIENTS }, () => sut.connect()));
     const begun = performance.now();
     const stopped = sut.close();
-    const told = (await Promise.all(clients.map((client) => toldAfter(begun, client)))).toSorted((a, b) => a - b);
-    // The clients are asked within 5/6 of the window; the rest is left to the last one.
-    expect(told.at(-1)).toBeGreaterThan(2_000);
-    expect(told.at(-1)).toBeLessThan(3_000);
+    const asked = (await Promise.all(clients.map((client) => askedAfter(begun, client)))).toSorted((a, b) => a - b);
+    // The clients are asked within 5/6 of the window; the last ones have the rest to leave.
+    expect(asked.at(-1)).toBeGreaterThan(2_000);
+    expect(asked.at(-1)).toBeLessThan(3_000);
     for (let from = 0; from < 2_000; from += 500) {
-      const inThisHalf = told.filter((at) => at >= from && at < from + 500).length;
-      expect(inThisHalf, `told from ${from} ms`).toBeGreaterThan(CLIENTS / 15);
-      expect(inThisHalf, `told from ${from} ms`).toBeLessThan(CLIENTS / 2);
+      const inHalfSecond = asked.filter((at) => at >= from && at < from + 500).length;
+      expect(inHalfSecond, `asked from ${from} ms`).toBeGreaterThan(CLIENTS / 15);
+      expect(inHalfSecond, `asked from ${from} ms`).toBeLessThan(CLIENTS / 2);
     }
     for (const client of clients) {
       const [notice, ...others] = client.of('reconnect');
@@ -82,14 +82,14 @@ describe('promise 5: a pod that stops', () => {
     expect(performance.now() - begun).toBeLessThan(5_000);
   });
 
-  it('gives each client until the end of the window, and the last one a sixth of it', async () => {
+  it('gives every client until the end of the window, and the last ones a sixth of it', async () => {
     const sut = await startDraining(0, 3);
     const clients = await Promise.all(Array.from({ length: 60 }, () => sut.connect()));
     const begun = performance.now();
     const stopped = sut.close();
     const ends = await Promise.all(
       clients.map(async (client) => {
-        const at = await toldAfter(begun, client);
+        const at = await askedAfter(begun, client);
         const within = client.of('reconnect')[0]?.data['within'] as number;
         client.webSocket.close(1000);
         return { within, end: at + within };
@@ -102,23 +102,23 @@ describe('promise 5: a pod that stops', () => {
     for (const { end } of ends) expect(end).toBeLessThan(3_500);
   });
 
-  it('closes clients that stay beyond its time with 1012, not before', async () => {
+  it('closes clients that stay beyond their deadline with 1012, and not before', async () => {
     const sut = await startDraining(0, 3);
     const client = await sut.connect();
     const stays = await sut.connect();
     const begun = performance.now();
     const stopped = sut.close();
-    const told = await toldAfter(begun, stays);
+    const asked = await askedAfter(begun, stays);
     const within = stays.of('reconnect')[0]?.data['within'] as number;
     client.webSocket.close(1000);
     expect(await stays.closed).toEqual({ code: CLOSE.restart.code, reason: CLOSE.restart.reason });
-    const left = performance.now() - begun - told;
+    const left = performance.now() - begun - asked;
     expect(left).toBeGreaterThan(within - 50);
     expect(left).toBeLessThan(within + 1_000);
     await stopped;
   });
 
-  it('is done as soon as the last client is gone', async () => {
+  it('finishes as soon as the last client has left', async () => {
     const sut = await startDraining(0, 30);
     const clients = await Promise.all(Array.from({ length: 20 }, () => sut.connect()));
     const begun = performance.now();
@@ -129,7 +129,7 @@ describe('promise 5: a pod that stops', () => {
     expect(performance.now() - begun).toBeLessThan(5_000);
   });
 
-  it('goes on serving its clients and the API while it drains', async () => {
+  it('continues to serve its clients and the API while it drains', async () => {
     const sut = await startDraining(0, 2);
     const client = await sut.connect();
     await client.subscribe('chat:x');
@@ -169,18 +169,18 @@ describe('promise 5: a pod that stops', () => {
 
   it.each([
     ['a WebSocket that does not answer the closing handshake', upgradeRequest()],
-    ['a request that is never sent to its end', 'GET /health/live HT'],
+    ['an unfinished request', 'GET /health/live HT'],
     [
-      'a body that is never sent to its end',
+      'an unfinished body',
       `POST /api/publish HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${API_KEY}\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{`,
     ],
-    ['a connection that says nothing', ''],
-  ])('is not held up by %s', async (_name, sent) => {
+    ['a silent connection', ''],
+  ])('is not delayed by %s', async (_name, sent) => {
     const sut = await startGateway();
     const raw = await RawSocket.connect(sut.port);
     if (sent !== '') raw.write(sent);
     if (sent === upgradeRequest()) await raw.until((received) => received.includes('welcome'));
-    // It has been read by the time that another connection is answered.
+    // The gateway has read it by the time that it answers another connection.
     await (await sut.connect()).request('ping');
     const begun = performance.now();
     await sut.close();

@@ -20,13 +20,13 @@ interface SentEvent {
   readonly data: { readonly client?: string; readonly user?: string; readonly channel?: string };
 }
 
-/** All events that the backend was sent, in order. */
-function eventsOf({ questions }: Backend): SentEvent[] {
-  return questions.flatMap(({ data }) => data['events'] as SentEvent[]);
+/** All events that the backend received, in order. */
+function eventsOf({ requests }: Backend): SentEvent[] {
+  return requests.flatMap(({ data }) => data['events'] as SentEvent[]);
 }
 
-/** Each as one line: its type, and whom it concerns. */
-function storyOf(backend: Backend): string[] {
+/** One line per event: its type, and the channel, user or client. */
+function linesOf(backend: Backend): string[] {
   return eventsOf(backend).map(({ type, data: { user, client, channel } }) => `${type} ${channel ?? user ?? client}`);
 }
 
@@ -34,7 +34,7 @@ function env({ secrets, url }: Backend): NodeJS.ProcessEnv {
   return { HOLDFAST_WEBHOOK_SECRET: secrets.join(), HOLDFAST_EVENTS_URL: url };
 }
 
-/** Tells at once, and takes nobody for gone for long. */
+/** Reports at once, with a short grace time. */
 function settings(events: object = {}, grace = 0.1): object {
   return { presence: { grace }, webhooks: { events: { maxDelay: 0, ...events } } };
 }
@@ -43,22 +43,22 @@ async function start(backend: Backend, events: object = {}): Promise<TestGateway
   return startGateway(settings(events), env(backend));
 }
 
-async function expectTold(backend: Backend, ...story: string[]): Promise<void> {
-  await vi.waitFor(() => expect(storyOf(backend)).toEqual(story), { timeout: 5_000 });
+async function expectEvents(backend: Backend, ...lines: string[]): Promise<void> {
+  await vi.waitFor(() => expect(linesOf(backend)).toEqual(lines), { timeout: 5_000 });
 }
 
-describe('a backend that wants to know is told', () => {
-  it('who comes and goes, signed, with the time and an id for each', async () => {
+describe('the event webhook', () => {
+  it('reports clients that connect and disconnect, signed, each with a time and an id', async () => {
     const backend = await Backend.start();
     const gateway = await start(backend);
     const before = Date.now();
     const ann = await connectAs(gateway, { sub: 'ann' });
     const guest = await gateway.connect();
-    await expectTold(backend, 'client.connected ann', `client.connected ${guest.welcome.client}`);
+    await expectEvents(backend, 'client.connected ann', `client.connected ${guest.welcome.client}`);
     await ann.close();
     guest.webSocket.terminate();
     await vi.waitFor(() => expect(eventsOf(backend)).toHaveLength(4), { timeout: 5_000 });
-    expect(storyOf(backend).slice(2)).toEqual([
+    expect(linesOf(backend).slice(2)).toEqual([
       'client.disconnected ann',
       `client.disconnected ${guest.welcome.client}`,
     ]);
@@ -76,11 +76,11 @@ describe('a backend that wants to know is told', () => {
       expect(Date.parse(timestamp)).toBeLessThanOrEqual(Date.now());
     }
     expect(backend.unsigned).toBe(0);
-    expect(backend.questions[0]).toMatchObject({ type: 'events', data: { node: 'test-node' } });
+    expect(backend.requests[0]).toMatchObject({ type: 'events', data: { node: 'test-node' } });
     await vi.waitFor(async () => expect(await metric(gateway, 'holdfast_events_total{outcome="sent"}')).toBe(4));
   });
 
-  it('when a channel gets its first subscriber, and when it has lost the last one for a while', async () => {
+  it('reports when a channel gets its first subscriber, and when it has had none for a while', async () => {
     const backend = await Backend.start();
     const gateway = await start(backend, { types: ['channel.occupied', 'channel.vacated'] });
     const [one, two] = [await gateway.connect(), await gateway.connect()];
@@ -92,58 +92,58 @@ describe('a backend that wants to know is told', () => {
     await one.subscribe(CHANNEL);
     await one.subscribe('room:2');
     await one.request('unsubscribe', { channel: 'room:2' });
-    await expectTold(backend, `channel.occupied ${CHANNEL}`, 'channel.occupied room:2', 'channel.vacated room:2');
+    await expectEvents(backend, `channel.occupied ${CHANNEL}`, 'channel.occupied room:2', 'channel.vacated room:2');
     await one.close();
-    await vi.waitFor(() => expect(storyOf(backend)).toHaveLength(4), { timeout: 5_000 });
-    expect(storyOf(backend)[3]).toBe(`channel.vacated ${CHANNEL}`);
+    await vi.waitFor(() => expect(linesOf(backend)).toHaveLength(4), { timeout: 5_000 });
+    expect(linesOf(backend)[3]).toBe(`channel.vacated ${CHANNEL}`);
     await two.subscribe(CHANNEL);
-    await vi.waitFor(() => expect(storyOf(backend).at(-1)).toBe(`channel.occupied ${CHANNEL}`));
+    await vi.waitFor(() => expect(linesOf(backend).at(-1)).toBe(`channel.occupied ${CHANNEL}`));
   });
 
-  it('of nothing that it does not want to know', async () => {
+  it('reports only the configured types', async () => {
     const backend = await Backend.start();
     const gateway = await start(backend, { types: ['client.disconnected'] });
     const ann = await connectAs(gateway, { sub: 'ann' });
     await ann.subscribe(CHANNEL);
     await ann.close();
-    await expectTold(backend, 'client.disconnected ann');
-    expect(backend.questions).toHaveLength(1);
+    await expectEvents(backend, 'client.disconnected ann');
+    expect(backend.requests).toHaveLength(1);
   });
 
-  it('of nobody who was refused', async () => {
+  it('does not report refused clients', async () => {
     const backend = await Backend.start();
     const gateway = await startGateway(settings(), { ...env(backend), HOLDFAST_ANONYMOUS: 'false' });
     const refused = new TestClient(new WebSocket(gateway.webSocketUrl, [SUBPROTOCOL, 'bearer.nonsense']));
     expect(await refused.closed).toMatchObject({ code: CLOSE.unauthorized.code });
     const ann = await connectAs(gateway, { sub: 'ann' });
     await ann.close();
-    await expectTold(backend, 'client.connected ann', 'client.disconnected ann');
+    await expectEvents(backend, 'client.connected ann', 'client.disconnected ann');
   });
 });
 
 describe('in a cluster', () => {
-  it('a client that moves to another pod is not told of, nor the channels that it moves along', async () => {
+  it('a client that moves to another pod is not reported, and neither are the channels that move with it', async () => {
     const backend = await Backend.start();
     const [here, there] = await startGatewaysOnOneBroker([env(backend), env(backend)], settings());
-    if (here === undefined || there === undefined) throw new Error('two gateways were asked for');
+    if (here === undefined || there === undefined) throw new Error('expected two gateways');
     const first = await connectAs(here, { sub: 'ann' });
     await first.subscribe(CHANNEL);
-    await expectTold(backend, 'client.connected ann', `channel.occupied ${CHANNEL}`);
+    await expectEvents(backend, 'client.connected ann', `channel.occupied ${CHANNEL}`);
 
     const second = await connectAs(there, { sub: 'ann' }, first.welcome.session);
     await second.subscribe(CHANNEL);
     await first.close();
-    // Broken off, and back within the grace time.
+    // The connection breaks, and the client returns within the grace time.
     second.webSocket.terminate();
     const third = await connectAs(here, { sub: 'ann' }, first.welcome.session);
     await third.subscribe(CHANNEL);
     const other = await connectAs(there, { sub: 'bob' });
     await other.subscribe(CHANNEL);
     await other.close();
-    await vi.waitFor(() => expect(storyOf(backend).at(-1)).toBe('client.disconnected bob'), { timeout: 5_000 });
+    await vi.waitFor(() => expect(linesOf(backend).at(-1)).toBe('client.disconnected bob'), { timeout: 5_000 });
     await third.close();
-    await vi.waitFor(() => expect(storyOf(backend).at(-1)).toBe(`channel.vacated ${CHANNEL}`), { timeout: 5_000 });
-    expect(storyOf(backend)).toEqual([
+    await vi.waitFor(() => expect(linesOf(backend).at(-1)).toBe(`channel.vacated ${CHANNEL}`), { timeout: 5_000 });
+    expect(linesOf(backend)).toEqual([
       'client.connected ann',
       `channel.occupied ${CHANNEL}`,
       'client.connected bob',
@@ -153,7 +153,7 @@ describe('in a cluster', () => {
     ]);
   });
 
-  it('a drain is not told of, as clients with the library move', async () => {
+  it('a drain causes no events, because clients with the library move', async () => {
     const backend = await Backend.start();
     const drain = { HOLDFAST_DRAIN_SECONDS: '1.5' };
     const [here, there] = await startGatewaysOnOneBroker(
@@ -163,7 +163,7 @@ describe('in a cluster', () => {
       ],
       settings({}, 0.5),
     );
-    if (here === undefined || there === undefined) throw new Error('two gateways were asked for');
+    if (here === undefined || there === undefined) throw new Error('expected two gateways');
     const proxy = await startTcpProxy(here.port);
     const clients = Array.from({ length: 5 }, () => new Holdfast(`ws://127.0.0.1:${proxy.port}/ws`));
     onTestFinished(async () => void (await Promise.all(clients.map((client) => client.close()))));
@@ -177,28 +177,28 @@ describe('in a cluster', () => {
     await Promise.all(moves);
     const last = await connectAs(there, { sub: 'last' });
     await last.close();
-    await vi.waitFor(() => expect(storyOf(backend).at(-1)).toBe('client.disconnected last'), { timeout: 5_000 });
-    expect(storyOf(backend).slice(6)).toEqual(['client.connected last', 'client.disconnected last']);
+    await vi.waitFor(() => expect(linesOf(backend).at(-1)).toBe('client.disconnected last'), { timeout: 5_000 });
+    expect(linesOf(backend).slice(6)).toEqual(['client.connected last', 'client.disconnected last']);
   });
 
-  it('a pod that drains does not know who comes back elsewhere: it leaves them to its lease', async () => {
+  it('a draining pod does not report clients that may return elsewhere: the others do when its lease expires', async () => {
     const backend = await Backend.start();
     const gateway = await startGateway(settings({}, 0.05), { ...env(backend), HOLDFAST_DRAIN_SECONDS: '1.5' });
     const [leaves, stays] = [await connectAs(gateway, { sub: 'leaves' }), await connectAs(gateway, { sub: 'stays' })];
     await leaves.subscribe(CHANNEL);
     const before = ['client.connected leaves', 'client.connected stays', `channel.occupied ${CHANNEL}`];
-    await expectTold(backend, ...before);
+    await expectEvents(backend, ...before);
     const closed = gateway.close();
     await leaves.next('reconnect');
     await leaves.close();
     await closed;
     expect(await stays.closed).toMatchObject({ code: CLOSE.restart.code });
-    expect(storyOf(backend)).toEqual(before);
+    expect(linesOf(backend)).toEqual(before);
   });
 });
 
-describe('a backend that is slow or away', () => {
-  it('delays nobody, and gets everything later, once and in order', async () => {
+describe('a backend that is slow or unavailable', () => {
+  it('delays no client, and receives all events later, once and in order', async () => {
     const backend = await Backend.start();
     backend.fault = (response) => json(response, {}, 503);
     const gateway = await start(backend, { maxBatch: 2 });
@@ -209,20 +209,20 @@ describe('a backend that is slow or away', () => {
     await publisher?.publish(CHANNEL, 'hello');
     for (const client of subscribers) await vi.waitFor(() => expect(client.offsets(CHANNEL)).toEqual([1]));
 
-    await vi.waitFor(() => expect(backend.questions.length).toBeGreaterThanOrEqual(2), { timeout: 5_000 });
+    await vi.waitFor(() => expect(backend.requests.length).toBeGreaterThanOrEqual(2), { timeout: 5_000 });
     const failed = backend.server.received.map(({ headers }) => headers['webhook-id']);
     expect(new Set(failed).size).toBe(1);
-    expect(backend.questions[1]?.data).toEqual(backend.questions[0]?.data);
+    expect(backend.requests[1]?.data).toEqual(backend.requests[0]?.data);
     expect(await metric(gateway, 'holdfast_events_waiting')).toBeGreaterThan(0);
 
-    backend.questions.length = 0;
+    backend.requests.length = 0;
     backend.fault = undefined;
-    await expectTold(
+    await expectEvents(
       backend,
       ...clients.map((_, index) => `client.connected user-${index}`),
       `channel.occupied ${CHANNEL}`,
     );
-    for (const { data } of backend.questions) expect((data['events'] as unknown[]).length).toBeLessThanOrEqual(2);
+    for (const { data } of backend.requests) expect((data['events'] as unknown[]).length).toBeLessThanOrEqual(2);
     expect(await metric(gateway, 'holdfast_event_requests_failed_total')).toBeGreaterThanOrEqual(2);
     expect(await metric(gateway, 'holdfast_events_total{outcome="dropped"}')).toBeUndefined();
   });
@@ -230,53 +230,53 @@ describe('a backend that is slow or away', () => {
   it.each<[string, Backend['fault']]>([
     ['never answers', () => undefined],
     ['cuts the connection', (response) => void response.destroy()],
-    ['leads elsewhere', (response) => void response.writeHead(308, { Location: '/other' }).end()],
-  ])('as it %s is asked again', async (_how, fault) => {
+    ['redirects', (response) => void response.writeHead(308, { Location: '/other' }).end()],
+  ])('because it %s is tried again', async (_how, fault) => {
     const backend = await Backend.start();
     backend.fault = fault;
     const gateway = await start(backend, { timeout: 0.2 });
     await connectAs(gateway, { sub: 'ann' });
-    await vi.waitFor(() => expect(backend.questions.length).toBeGreaterThan(1), { timeout: 5_000 });
-    backend.questions.length = 0;
+    await vi.waitFor(() => expect(backend.requests.length).toBeGreaterThan(1), { timeout: 5_000 });
+    backend.requests.length = 0;
     backend.fault = undefined;
-    await expectTold(backend, 'client.connected ann');
+    await expectEvents(backend, 'client.connected ann');
   });
 
-  it('for too long is not told of it any more, which is counted, but of what comes then', async () => {
+  it('for too long misses events, which is counted, but receives later ones', async () => {
     const backend = await Backend.start();
     backend.fault = (response) => json(response, {}, 500);
     const gateway = await start(backend, { retryFor: 0.1 });
     await connectAs(gateway, { sub: 'ann' });
     const dropped = (): Promise<number | undefined> => metric(gateway, 'holdfast_events_total{outcome="dropped"}');
     await vi.waitFor(async () => expect(await dropped()).toBe(1), { timeout: 5_000 });
-    backend.questions.length = 0;
+    backend.requests.length = 0;
     backend.fault = undefined;
     await connectAs(gateway, { sub: 'bob' });
-    await expectTold(backend, 'client.connected bob');
+    await expectEvents(backend, 'client.connected bob');
   });
 
-  it('holds up no more events than the configuration says: the oldest are dropped, and counted', async () => {
+  it('causes at most the configured number of events to wait: the oldest are dropped, and counted', async () => {
     const backend = await Backend.start();
     backend.fault = (response) => json(response, {}, 500);
     const gateway = await start(backend, { maxQueued: 3, maxBatch: 1, types: ['client.connected'] });
     await connectAs(gateway, { sub: 'user-0' });
-    await vi.waitFor(() => expect(backend.questions.length).toBeGreaterThan(0), { timeout: 5_000 });
+    await vi.waitFor(() => expect(backend.requests.length).toBeGreaterThan(0), { timeout: 5_000 });
     for (let index = 1; index <= 6; index += 1) await connectAs(gateway, { sub: `user-${index}` });
     expect(await metric(gateway, 'holdfast_events_total{outcome="dropped"}')).toBe(3);
     expect(await metric(gateway, 'holdfast_events_waiting')).toBe(3);
-    backend.questions.length = 0;
+    backend.requests.length = 0;
     backend.fault = undefined;
-    await expectTold(backend, ...[0, 4, 5, 6].map((index) => `client.connected user-${index}`));
+    await expectEvents(backend, ...[0, 4, 5, 6].map((index) => `client.connected user-${index}`));
   });
 });
 
-/** Connects and leaves for good, again and again. */
-async function comeAndGo(gateway: TestGateway, sub: string, times: number): Promise<void> {
+/** Connects and disconnects for good, again and again. */
+async function connectAndLeave(gateway: TestGateway, sub: string, times: number): Promise<void> {
   for (let time = 0; time < times; time += 1) await (await connectAs(gateway, { sub })).close();
 }
 
-describe("one user's events", () => {
-  it("take no place of others' while the backend is away", async () => {
+describe('the events of one user', () => {
+  it('do not displace events of others while the backend is unavailable', async () => {
     const backend = await Backend.start();
     backend.fault = (response) => json(response, {}, 503);
     const gateway = await start(backend, {
@@ -284,24 +284,24 @@ describe("one user's events", () => {
       maxBatch: 5,
       types: ['client.connected', 'client.disconnected'],
     });
-    await comeAndGo(gateway, 'good', 2);
-    await comeAndGo(gateway, 'evil', 30);
-    await comeAndGo(gateway, 'late', 2);
-    backend.questions.length = 0;
+    await connectAndLeave(gateway, 'good', 2);
+    await connectAndLeave(gateway, 'evil', 30);
+    await connectAndLeave(gateway, 'late', 2);
+    backend.requests.length = 0;
     backend.fault = undefined;
     await vi.waitFor(
       () => {
-        const told = storyOf(backend);
+        const lines = linesOf(backend);
         for (const user of ['good', 'late']) {
-          expect(new Set(told.filter((line) => line.endsWith(user))).size).toBe(2);
-          expect(told.filter((line) => line.endsWith(user))).toHaveLength(4);
+          expect(new Set(lines.filter((line) => line.endsWith(user))).size).toBe(2);
+          expect(lines.filter((line) => line.endsWith(user))).toHaveLength(4);
         }
       },
       { timeout: 10_000 },
     );
   });
 
-  it('take no place of others, whatever channels they are about', async () => {
+  it('do not displace events of others, whatever channels they are about', async () => {
     const backend = await Backend.start();
     backend.fault = (response) => json(response, {}, 503);
     const gateway = await start(backend, { maxQueued: 20, types: ['channel.occupied'] });
@@ -311,24 +311,24 @@ describe("one user's events", () => {
     await vi.waitFor(async () =>
       expect(await metric(gateway, 'holdfast_events_total{outcome="dropped"}')).toBeGreaterThan(10),
     );
-    backend.questions.length = 0;
+    backend.requests.length = 0;
     backend.fault = undefined;
     await vi.waitFor(
       () =>
-        expect(storyOf(backend)).toEqual(expect.arrayContaining([0, 1, 2].map((n) => `channel.occupied good:${n}`))),
+        expect(linesOf(backend)).toEqual(expect.arrayContaining([0, 1, 2].map((n) => `channel.occupied good:${n}`))),
       { timeout: 10_000 },
     );
   });
 });
 
-describe('an event that the backend never takes', () => {
+describe('an event that the backend never accepts', () => {
   it.each<[string, Backend['fault']]>([
-    ['as it calls it bad', (response) => json(response, {}, 400)],
-    ['as it calls it too large', (response) => json(response, {}, 413)],
-    ['as it fails at it', (response) => json(response, {}, 500)],
-    ['as it breaks off', (response) => void response.destroy()],
-    ['as it never answers', () => undefined],
-  ])('%s holds up no others, and is dropped alone', { timeout: 40_000 }, async (_how, fault) => {
+    ['returns 400 for it', (response) => json(response, {}, 400)],
+    ['returns 413 for it', (response) => json(response, {}, 413)],
+    ['returns 500 for it', (response) => json(response, {}, 500)],
+    ['closes the connection', (response) => void response.destroy()],
+    ['never answers', () => undefined],
+  ])('because it %s delays no others, and is dropped alone', { timeout: 40_000 }, async (_how, fault) => {
     const backend = await Backend.start();
     const taken: string[] = [];
     backend.fault = (response, { body }) => {
@@ -344,7 +344,7 @@ describe('an event that the backend never takes', () => {
     const users = Array.from({ length: 12 }, (_, n) => `user-${n}`);
     for (const sub of [...users.slice(0, 6), 'evil', ...users.slice(6)]) await connectAs(gateway, { sub });
     await vi.waitFor(() => expect(taken.toSorted()).toEqual(users.toSorted()), { timeout: 15_000 });
-    // It is not given up while nothing shows that the backend takes others.
+    // It is not dropped before the backend has shown that it accepts others.
     const dropped = (): Promise<number | undefined> => metric(gateway, 'holdfast_events_total{outcome="dropped"}');
     let more = 0;
     await vi.waitFor(
@@ -359,7 +359,7 @@ describe('an event that the backend never takes', () => {
   });
 
   it(
-    'is one of a user whose others are then sent apart, so that they hold up nobody again',
+    'makes the gateway send further events of its user separately, so that they delay no others',
     { timeout: 30_000 },
     async () => {
       const backend = await Backend.start();
@@ -378,18 +378,18 @@ describe('an event that the backend never takes', () => {
       const gateway = await start(backend, { types: ['client.connected', 'client.disconnected'] });
       const ended = new AbortController();
       const flood = (async () => {
-        while (!ended.signal.aborted) await comeAndGo(gateway, 'evil', 1);
+        while (!ended.signal.aborted) await connectAndLeave(gateway, 'evil', 1);
       })();
       onTestFinished(() => ended.abort());
       await vi.waitFor(() => expect(failures).toBeGreaterThan(2), { timeout: 20_000 });
-      for (let n = 0; n < 20; n += 1) await comeAndGo(gateway, `user-${n}`, 1);
+      for (let n = 0; n < 20; n += 1) await connectAndLeave(gateway, `user-${n}`, 1);
       await vi.waitFor(() => expect(taken).toHaveLength(40), { timeout: 15_000 });
       ended.abort();
       await flood;
     },
   );
 
-  it('is none if the backend takes them in smaller requests', async () => {
+  it('is not dropped if the backend accepts it in a smaller request', async () => {
     const backend = await Backend.start();
     const taken: string[] = [];
     backend.fault = (response, { body }) => {
@@ -409,44 +409,44 @@ describe('an event that the backend never takes', () => {
   });
 });
 
-describe('events wait for each other', () => {
-  it('until the time is up', async () => {
+describe('events are collected into a batch', () => {
+  it('until the maximum delay has passed', async () => {
     const backend = await Backend.start();
     const gateway = await start(backend, { maxDelay: 0.3 });
     for (const sub of ['ann', 'bob']) await connectAs(gateway, { sub });
-    await expectTold(backend, 'client.connected ann', 'client.connected bob');
-    expect(backend.questions).toHaveLength(1);
+    await expectEvents(backend, 'client.connected ann', 'client.connected bob');
+    expect(backend.requests).toHaveLength(1);
   });
 
-  it('or until a request is full', async () => {
+  it('or until the batch is full', async () => {
     const backend = await Backend.start();
     const gateway = await start(backend, { maxDelay: 60, maxBatch: 2 });
     for (const sub of ['ann', 'bob', 'cid']) await connectAs(gateway, { sub });
-    await expectTold(backend, 'client.connected ann', 'client.connected bob');
-    expect(backend.questions).toHaveLength(1);
+    await expectEvents(backend, 'client.connected ann', 'client.connected bob');
+    expect(backend.requests).toHaveLength(1);
   });
 });
 
-describe('a pod that stops', () => {
-  it('sends what waits', async () => {
+describe('a stopping pod', () => {
+  it('sends the waiting events', async () => {
     const backend = await Backend.start();
     const gateway = await start(backend, { maxDelay: 60 });
     const ann = await connectAs(gateway, { sub: 'ann' });
     await ann.subscribe(CHANNEL);
     await gateway.close();
     expect(await ann.closed).toMatchObject({ code: CLOSE.restart.code });
-    expect(storyOf(backend)).toEqual(['client.connected ann', `channel.occupied ${CHANNEL}`]);
+    expect(linesOf(backend)).toEqual(['client.connected ann', `channel.occupied ${CHANNEL}`]);
   });
 
   it.each<[string, Backend['fault']]>([
     ['fails', (response) => json(response, {}, 500)],
     ['does not answer', () => undefined],
-  ])('waits for a backend that %s no longer than 3 s', { timeout: 20_000 }, async (_how, fault) => {
+  ])('waits at most 3 s for a backend that %s', { timeout: 20_000 }, async (_how, fault) => {
     const backend = await Backend.start();
     backend.fault = fault;
     const gateway = await start(backend, { timeout: 30 });
     await connectAs(gateway, { sub: 'ann' });
-    await vi.waitFor(() => expect(backend.questions.length).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(backend.requests.length).toBeGreaterThan(0));
     const ends = gateway.close();
     const begun = performance.now();
     await ends;

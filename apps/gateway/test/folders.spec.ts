@@ -8,8 +8,8 @@ import { expect, it, onTestFinished } from 'vitest';
 const GATEWAY = fileURLToPath(new URL('..', import.meta.url));
 
 /**
- * The imports below `src` that break a rule, as `rule: from -> to`. Imports of types count: they tie folders together as
- * well.
+ * The imports below `src` that break a rule, as `rule: from -> to`. Type imports count, because they couple folders
+ * as well.
  */
 async function violations(directory: string): Promise<string[]> {
   const { output } = await cruise(
@@ -21,7 +21,7 @@ async function violations(directory: string): Promise<string[]> {
         forbidden: [
           { name: 'circle of folders', scope: 'folder', severity: 'error', from: {}, to: { circular: true } },
           { name: 'circle of files', severity: 'error', from: {}, to: { circular: true } },
-          // They put the application together, and so import everything.
+          // They assemble the application, and therefore import everything.
           { name: 'root', severity: 'error', from: { path: '^src/.+/' }, to: { path: '^src/[^/]+$' } },
         ],
       },
@@ -47,7 +47,7 @@ async function write(files: Readonly<Record<string, string>>): Promise<string> {
   return directory;
 }
 
-it('no folder of the gateway depends on itself by way of others', async () => {
+it('no folder of the gateway depends on itself through others', async () => {
   expect(await violations(GATEWAY)).toEqual([]);
 });
 

@@ -14,12 +14,12 @@ import type { TestClient } from './support/test-client.js';
 const invalid = (detail: string) => errorData('invalid', detail);
 const invalidId = errorData('malformed', '"id" must be a safe integer or a string of 1-64 characters');
 
-/** Everything that a frame is answered by. */
+/** All frames with which the gateway answers a frame. */
 async function answersTo(client: TestClient, frame: unknown): Promise<unknown[]> {
   const before = client.frames.length;
   client.send(frame);
-  client.send({ event: 'ping', id: 'behind it' });
-  await vi.waitFor(() => expect(client.frames.slice(before).at(-1)).toMatchObject({ id: 'behind it' }), {
+  client.send({ event: 'ping', id: 'marker' });
+  await vi.waitFor(() => expect(client.frames.slice(before).at(-1)).toMatchObject({ id: 'marker' }), {
     interval: 2,
   });
   return client.frames.slice(before, -1);
@@ -31,9 +31,9 @@ const publish = (data: unknown) => ({ event: 'publish', id: 1, data });
 
 describe('promise 8: a bad frame is answered by one error', () => {
   it.each<[string, unknown, ErrorData, (string | number)?]>([
-    ['no JSON', '{"event":', errorData('malformed', 'not JSON')],
-    ['nothing', '', errorData('malformed', 'not JSON')],
-    ['JSON that nests without end', '['.repeat(60_000), errorData('malformed', 'not JSON')],
+    ['invalid JSON', '{"event":', errorData('malformed', 'not JSON')],
+    ['an empty frame', '', errorData('malformed', 'not JSON')],
+    ['endlessly nested JSON', '['.repeat(60_000), errorData('malformed', 'not JSON')],
     ['null', 'null', errorData('malformed', 'not an object')],
     ['a number', '7', errorData('malformed', 'not an object')],
     ['a string', '"subscribe"', errorData('malformed', 'not an object')],
@@ -42,7 +42,7 @@ describe('promise 8: a bad frame is answered by one error', () => {
     ['an event that is not a string', { event: 7, id: 1 }, errorData('malformed', '"event" must be a string'), 1],
     ['an unknown event', { event: 'fly', id: 'a' }, errorData('unknown_event'), 'a'],
     ['an unknown event without an id', { event: 'fly' }, errorData('unknown_event')],
-    ['an event that every object has', { event: 'constructor', id: 1 }, errorData('unknown_event'), 1],
+    ['an event named like an inherited property', { event: 'constructor', id: 1 }, errorData('unknown_event'), 1],
     ['an event of the gateway itself', { event: 'reply', id: 1 }, errorData('unknown_event'), 1],
     ['another case', { event: 'Ping', id: 1 }, errorData('unknown_event'), 1],
     ['an id that is null', { event: 'ping', id: null }, invalidId],
@@ -57,14 +57,14 @@ describe('promise 8: a bad frame is answered by one error', () => {
     ['no data', publish(undefined), invalid('Invalid input: expected object, received undefined'), 1],
     ['data that is null', publish(null), invalid('Invalid input: expected object, received null'), 1],
     ['data that is an array', publish([]), invalid('Invalid input: expected object, received array'), 1],
-    ['a publish of nothing', publish({ channel: 'x' }), invalid('data: required'), 1],
+    ['a publish without data', publish({ channel: 'x' }), invalid('data: required'), 1],
     [
       'a key that is empty',
       publish({ channel: 'x', data: 1, key: '' }),
       expect.objectContaining({ code: 'invalid' }),
       1,
     ],
-    ['a member that no one knows', publish({ channel: 'x', data: 1, kye: 'k' }), invalid('Unrecognized key: "kye"'), 1],
+    ['an unknown member', publish({ channel: 'x', data: 1, kye: 'k' }), invalid('Unrecognized key: "kye"'), 1],
     ['ping with data', { event: 'ping', id: 1, data: 7 }, expect.objectContaining({ code: 'invalid' }), 1],
     ['a channel that is not a string', channel(7), expect.objectContaining({ code: 'invalid' }), 1],
     ['a channel that is empty', channel(''), errorData('invalid_channel', 'channel'), 1],
@@ -72,14 +72,14 @@ describe('promise 8: a bad frame is answered by one error', () => {
     ['a channel with a line break', channel('a\n'), errorData('invalid_channel', 'channel'), 1],
     ['a channel that is not ASCII', channel('zimmer:küche'), errorData('invalid_channel', 'channel'), 1],
     ['a channel of 256 characters', channel('x'.repeat(256)), errorData('invalid_channel', 'channel'), 1],
-    ['a channel of no user', channel('@'), errorData('invalid_channel', 'channel'), 1],
+    ['a channel without a user', channel('@'), errorData('invalid_channel', 'channel'), 1],
     ['history of -1', history({ limit: -1 }), expect.objectContaining({ code: 'invalid' }), 1],
     ['history of 0', history({ limit: 0 }), expect.objectContaining({ code: 'invalid' }), 1],
     ['history of 1e9', history({ limit: 1e9 }), expect.objectContaining({ code: 'invalid' }), 1],
     ['history of 1.5', history({ limit: 1.5 }), expect.objectContaining({ code: 'invalid' }), 1],
     ['history of a string', history({ limit: '10' }), expect.objectContaining({ code: 'invalid' }), 1],
-    ['history since nowhere', history({ since: {} }), expect.objectContaining({ code: 'invalid' }), 1],
-    ['history since before the first', history({ since: { epoch: 'e', offset: -1 } }), expect.anything(), 1],
+    ['history since an empty position', history({ since: {} }), expect.objectContaining({ code: 'invalid' }), 1],
+    ['history since a negative offset', history({ since: { epoch: 'e', offset: -1 } }), expect.anything(), 1],
   ])('%s', async (_name, frame, data, id) => {
     const client = await (await startGateway()).connect();
     expect(await answersTo(client, frame)).toEqual([{ event: 'error', ...(id === undefined ? {} : { id }), data }]);
@@ -99,7 +99,7 @@ describe('promise 8: a bad frame is answered by one error', () => {
     ]);
   });
 
-  it('an id that belongs to a request without an answer yet; it is free again behind the answer', async () => {
+  it('an id that belongs to an unanswered request; it can be used again after the reply', async () => {
     const sut = await startGateway();
     const client = await sut.connect();
     const slow = Promise.withResolvers<{ epoch: string; offset: number }>();
@@ -115,7 +115,7 @@ describe('promise 8: a bad frame is answered by one error', () => {
     expect(await answersTo(client, { event: 'ping', id: 1 })).toEqual([{ event: 'reply', id: 1, data: {} }]);
   });
 
-  it('each is counted by its code', async () => {
+  it('each error is counted by its code', async () => {
     const sut = await startGateway();
     const client = await sut.connect();
     for (const frame of ['{', '[]', { event: 'fly' }, channel('a b')]) await answersTo(client, frame);
@@ -128,7 +128,7 @@ describe('promise 8: a bad frame is answered by one error', () => {
 
 describe('an id', () => {
   it.each([0, -1, 1, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER, 'a', ' ', 'x'.repeat(64), '"\n語\ud800', '1'])(
-    'may be %j, and comes back as it is',
+    'may be %j, and is returned unchanged',
     async (id) => {
       const client = await (await startGateway()).connect();
       expect(await answersTo(client, { event: 'ping', id })).toEqual([{ event: 'reply', id, data: {} }]);
@@ -136,7 +136,7 @@ describe('an id', () => {
   );
 });
 
-describe('promise 8: what breaks the framing ends its connection with the code of the RFC, and no other', () => {
+describe('promise 8: a violation of the framing closes its connection with the code of the RFC, and affects no other', () => {
   const ping = clientFrame(TEXT, '{"event":"ping","id":1}');
   const oversized = clientFrame(TEXT, 'x'.repeat(65_537));
 
@@ -167,7 +167,7 @@ describe('promise 8: what breaks the framing ends its connection with the code o
     expect(closeCodeOf(raw.received)).toBe(code);
     expect(await metric(sut, `holdfast_bad_frames_total{code="${counted}"}`)).toBe(1);
     expect(await metric(sut, `holdfast_closes_total{code="${code}"}`)).toBe(1);
-    // What it says from here on is not heard, and it is cut if it does not go.
+    // Nothing that it sends from now on is processed, and it is cut off if it does not close.
     raw.write(ping);
     await raw.closed;
     expect(raw.received.toString('latin1')).not.toContain('"reply"');
@@ -181,7 +181,7 @@ describe('promise 8: what breaks the framing ends its connection with the code o
     expect(await client.closed).toMatchObject({ code: CLOSE.tooBig.code });
   });
 
-  it('a frame of exactly maxPayload is taken', async () => {
+  it('but not a frame of exactly maxPayload, which is accepted', async () => {
     const client = await (await startGateway()).connect();
     const empty = JSON.stringify({ event: 'ping', id: 1, more: '' }).length;
     const frame = JSON.stringify({ event: 'ping', id: 1, more: 'x'.repeat(65_536 - empty) });
@@ -189,7 +189,7 @@ describe('promise 8: what breaks the framing ends its connection with the code o
     expect(await answersTo(client, frame)).toEqual([{ event: 'reply', id: 1, data: {} }]);
   });
 
-  it('fragments of one frame, with a ping between them, are one frame', async () => {
+  it('and not fragments of one frame with a ping between them, which are one frame', async () => {
     const { port } = await startGateway();
     const raw = await RawSocket.webSocket(port);
     raw.write(
@@ -207,7 +207,7 @@ function withoutFin(frame: Buffer): Buffer {
   return frame;
 }
 
-/** The code of the close frame at the end of what was received. */
+/** The code of the close frame at the end of the received data. */
 function closeCodeOf(received: Buffer): number | undefined {
   const at = received.indexOf(0x80 | CLOSE_FRAME, received.indexOf('\r\n\r\n'));
   return at === -1 || received.length < at + 4 ? undefined : received.readUInt16BE(at + 2);
@@ -217,7 +217,7 @@ const jsonFrame = fc.json({ maxDepth: 4 });
 const anyText = fc.oneof(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary' }), jsonFrame);
 const EVENTS = ['connect', 'subscribe', 'unsubscribe', 'publish', 'presence', 'history', 'refresh', 'ping'];
 const anyChannel = fc.constantFrom('a', 'chat:b', '@me', '@ann', 'a b', '', 'constructor', '__proto__', 7, null);
-// Few keys and channels: what they leave behind by right must not hide a leak.
+// Few keys and channels: their legitimate memory must not hide a leak.
 const nearlyValid = fc.record(
   {
     channel: anyChannel,
@@ -241,7 +241,7 @@ const anyRequest = fc.record(
   { requiredKeys: ['event'] },
 );
 
-/** Random frames, of which each has to be answered once: requests have an id of their own. */
+/** Random frames, each of which needs exactly one answer: every request has its own id. */
 function randomFrames(count: number, seed: number): string[] {
   const frame = fc.oneof({ weight: 1, arbitrary: anyText }, { weight: 3, arbitrary: anyRequest });
   return fc
@@ -276,7 +276,7 @@ describe('promise 8: 10,000 random frames on one connection', () => {
       const decoded = frames.map(decodeRequest);
       for (const { id } of decoded) if (id !== undefined) expect(answers.get(id)).toBe(1);
       expect(answers.get(undefined)).toBe(decoded.filter(({ id }) => id === undefined).length);
-      // The sample would prove little if it were all refused alike.
+      // The sample would prove little if all frames were refused for the same reason.
       expect(decoded.filter((frame) => !isBadFrame(frame)).length).toBeGreaterThan(5_000);
       webSocket.close();
       await once(webSocket, 'close');
@@ -291,13 +291,13 @@ describe('promise 8: 10,000 random frames on one connection', () => {
     expect(await metric(sut, 'holdfast_channels')).toBe(0);
   });
 
-  it('end in 1008 if abuse is not asked for, and others are served', async () => {
+  it('end in 1008 if abuse is not permitted, and other clients are served', async () => {
     const sut = await startGateway();
     const other = await sut.connect();
     const abuser = await sut.connect();
     for (let i = 0; i < 10_000; i += 1) abuser.send('no JSON');
     expect(await abuser.closed).toEqual({ code: CLOSE.abuse.code, reason: CLOSE.abuse.reason });
-    // The burst, what was forgiven meanwhile, and the one too many.
+    // The burst, what has recovered meanwhile, and the one that is too many.
     expect(abuser.of('error').length).toBeGreaterThanOrEqual(101);
     expect(abuser.of('error').length).toBeLessThan(150);
     expect(await other.request('ping')).toEqual({});

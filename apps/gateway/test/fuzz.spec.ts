@@ -10,7 +10,7 @@ import { Mutator } from './support/mutator.js';
 import { NO_LIMITS } from './support/no-limits.js';
 import { clientFrame, TEXT, upgradeRequest } from './support/raw-socket.js';
 
-/** `npm run fuzz` takes 5 million; each run of the tests takes some, of another seed each day. */
+/** `npm run fuzz` runs 5 million inputs; every test run some, with another seed each day. */
 const INPUTS = Number(process.env['FUZZ_INPUTS'] ?? 30_000);
 const SEED = Number(process.env['FUZZ_SEED'] ?? Math.floor(Date.now() / 86_400_000));
 const TIMEOUT = 60_000 + INPUTS * 2;
@@ -19,7 +19,7 @@ const RATE = { burst: 1_000_000_000, perSecond: 1_000_000_000 };
 const FILE = {
   connection: { badFrames: { burst: 100_000 }, maxBuffered: 200_000_000, maxPayload: 16_384 },
   limits: { ...NO_LIMITS, connectionRate: { perPod: RATE, perAddress: RATE }, trustedHops: 1 },
-  // What they leave behind by right must not hide a leak.
+  // The legitimate memory of the frames must not hide a leak.
   namespaceDefaults: { history: { size: 2, ttl: 0.5 }, positionTtl: 0.5 },
   presence: { grace: 0 },
   keyWindow: 1,
@@ -173,7 +173,7 @@ interface ServerFrame {
   readonly payload: Buffer;
 }
 
-/** Every frame that the gateway sent, each of which must be whole, final and not masked (RFC 6455, section 5.1). */
+/** Every frame that the gateway sent; each must be complete, final and unmasked (RFC 6455, section 5.1). */
 function framesOf(bytes: Buffer): ServerFrame[] {
   const frames: ServerFrame[] = [];
   for (let at = 0; at < bytes.length;) {
@@ -192,10 +192,10 @@ function framesOf(bytes: Buffer): ServerFrame[] {
 
 const CLOSE_CODES: ReadonlySet<number> = new Set(Object.values(CLOSE).map(({ code }) => code));
 
-/** What a frame of the gateway may be, whatever it was sent. */
+/** Checks that the gateway may send this frame, whatever it received. */
 function check({ opcode, payload }: ServerFrame): void {
   if (opcode === 0x8) {
-    // Without a code it answers a close frame that had none, and others echo the client's own.
+    // Without a code it answers a close frame that had none; otherwise it may echo the client's.
     if (payload.length >= 2) expect(payload.readUInt16BE()).toSatisfy(isCloseCode);
     return;
   }
@@ -213,7 +213,7 @@ function isCloseCode(code: number): boolean {
   return CLOSE_CODES.has(code) || (code >= 1000 && code <= 1014) || (code >= 3000 && code <= 4999);
 }
 
-/** Runs twice, and looks at what the second time has left behind. */
+/** Runs the inputs twice, and measures what the second run leaves behind. */
 async function withoutLeak(sut: TestGateway, inputs: number, play: (inputs: number) => Promise<void>): Promise<void> {
   await play(Math.min(inputs, 3_000));
   const before = await heapInUse();
@@ -221,7 +221,7 @@ async function withoutLeak(sut: TestGateway, inputs: number, play: (inputs: numb
   await play(inputs);
   const seconds = (performance.now() - begun) / 1_000;
   expect(sut.app.get(Connections).count).toBe(0);
-  // Positions, and keys of idempotency, are forgotten after a second.
+  // Positions and idempotency keys expire after a second.
   await new Promise((resolve) => setTimeout(resolve, 2_000));
   const left = (await heapInUse()) - before;
   console.log(`${inputs} inputs, seed ${SEED}: ${seconds.toFixed(1)} s, heap ${(left / 1_048_576).toFixed(2)} MiB`);
@@ -232,14 +232,14 @@ async function closed(sut: TestGateway): Promise<void> {
   for (let turn = 0; turn < 100 && sut.app.get(Connections).count > 0; turn += 1) await setImmediate();
 }
 
-describe('promise 8: whatever is sent', () => {
-  it('as a text frame is answered, ends nothing and leaves nothing behind', { timeout: TIMEOUT }, async () => {
+describe('promise 8: random input', () => {
+  it('as a text frame gets an answer, closes nothing and leaves nothing behind', { timeout: TIMEOUT }, async () => {
     const sut = await startGateway(FILE);
     const mutator = new Mutator(buffers(frameTexts), JSON_WORDS, SEED);
     await withoutLeak(sut, Math.ceil(INPUTS * 0.6), async (inputs) => {
       let socket = await openWebSocket(sut);
       for (let done = 0; done < inputs; done += 100) {
-        // What was mutated as bytes is sent as text, so that the framing has nothing to refuse.
+        // Inputs that were mutated as bytes are sent as text, so that the framing has nothing to refuse.
         const frames = Array.from({ length: 100 }, () => clientFrame(TEXT, mutator.next().toString('latin1')));
         const sentinel = `sentinel-${done}`;
         socket.feed(Buffer.concat([...frames, clientFrame(TEXT, `{"event":"ping","id":"${sentinel}"}`)]));
@@ -263,7 +263,7 @@ describe('promise 8: whatever is sent', () => {
     });
   });
 
-  it('as an upgrade is answered by HTTP, and never by an error of ours', { timeout: TIMEOUT }, async () => {
+  it('as an upgrade gets an HTTP response, and never an internal error', { timeout: TIMEOUT }, async () => {
     const sut = await startGateway(FILE, { HOLDFAST_ALLOWED_ORIGINS: 'https://a.test' });
     const mutator = new Mutator(buffers(heads), HEAD_WORDS, SEED);
     const statuses = new Map<string, number>();
@@ -281,7 +281,7 @@ describe('promise 8: whatever is sent', () => {
           const status = /^HTTP\/1\.1 (\d{3}) /.exec(answer)?.[1] ?? 'none';
           statuses.set(status, (statuses.get(status) ?? 0) + 1);
           if (answer !== '') expect(status, input.toString('latin1')).toMatch(/^(?:101|200|4\d\d)$/);
-          // Who got no answer has not come to the end of its request, or asked for a tunnel.
+          // A connection without an answer has not completed its request, or asked for a tunnel.
           if (answer === '' && input.toString('latin1').trimStart().includes('\r\n\r\n'))
             expect(input.toString('latin1')).toMatch(/CONNECT|Content-|Transfer|Expect/i);
           socket.destroy();
@@ -293,7 +293,7 @@ describe('promise 8: whatever is sent', () => {
     expect(statuses.get('101')).toBeGreaterThan(0);
   });
 
-  it('as bytes of frames ends its own connection at most', { timeout: TIMEOUT }, async () => {
+  it('as the bytes of frames closes at most its own connection', { timeout: TIMEOUT }, async () => {
     const sut = await startGateway(FILE);
     const mutator = new Mutator(framings, FRAMING_WORDS, SEED);
     await withoutLeak(sut, Math.ceil(INPUTS * 0.1), async (inputs) => {

@@ -18,7 +18,7 @@ function breakBroker({ app }: TestGateway): void {
 }
 
 describe('/health', () => {
-  it('says everything, for people', async () => {
+  it('returns everything, for people', async () => {
     const sut = await startGateway();
     await sut.connect();
     expect(await health(sut, '/health')).toMatchObject({
@@ -39,7 +39,7 @@ describe('/health', () => {
     ['ready', 200],
     ['settling', 503],
     ['draining', 503],
-  ])('ready while %s is %i, and live is 200', async (stage, status) => {
+  ])('while %s has status %i for ready, and 200 for live', async (stage, status) => {
     const sut = await startGateway();
     sut.app.get(Lifecycle).stage = stage;
     const ready = await health(sut, '/health/ready');
@@ -48,7 +48,7 @@ describe('/health', () => {
     expect(await health(sut, '/health/live')).toEqual({ status: 200, body: { status: 'ok' } });
   });
 
-  it('promise 6: a broker outage is reported as degraded, and takes no pod out of service', async () => {
+  it('promise 6: a broker outage is reported as degraded, and does not take the pod out of service', async () => {
     const sut = await startGateway();
     breakBroker(sut);
     for (const path of ['/health', '/health/ready'] as const) {
@@ -59,7 +59,7 @@ describe('/health', () => {
     expect(await health(sut, '/health/live')).toEqual({ status: 200, body: { status: 'ok' } });
   });
 
-  it('a broker outage is unready if that is configured, and live all the same', async () => {
+  it('becomes unready in a broker outage if so configured, but stays live', async () => {
     const sut = await startGateway({ health: { brokerOutage: 'unready' } });
     breakBroker(sut);
     const { status, body } = await health(sut, '/health/ready');
@@ -70,7 +70,7 @@ describe('/health', () => {
 });
 
 describe('/metrics', () => {
-  it('is on the management port and nowhere else', async () => {
+  it('is available only on the management port', async () => {
     const sut = await startGateway();
     const answer = await fetch(`${sut.managementUrl}/metrics?from=prometheus`);
     expect(answer.status).toBe(200);
@@ -81,7 +81,7 @@ describe('/metrics', () => {
     expect(await elsewhere.json()).toEqual(errorData('not_found', 'the metrics are at /metrics'));
   });
 
-  it('counts connections, subscriptions, channels and messages, and forgets who left', async () => {
+  it('counts connections, subscriptions, channels and messages, and no longer those of clients that left', async () => {
     const sut = await startGateway();
     const [ann, bob] = [await sut.connect(), await sut.connect()];
     for (const client of [ann, bob]) await client.subscribe('chat:a');
@@ -105,13 +105,13 @@ describe('/metrics', () => {
     }
   });
 
-  it('shows the lag of the event loop and what the process uses', async () => {
+  it('contains the event loop delay and the resources of the process', async () => {
     const sut = await startGateway();
     expect(await metric(sut, 'nodejs_eventloop_lag_p99_seconds')).toEqual(expect.any(Number));
     expect(await metric(sut, 'process_resident_memory_bytes')).toBeGreaterThan(0);
   });
 
-  it('names no channel and no user', async () => {
+  it('contains no channel and no user', async () => {
     const sut = await startGateway();
     const client = await sut.connect();
     await client.subscribe('chat:a-channel-of-a-name');

@@ -29,7 +29,7 @@ function statuses(raw: RawSocket): number[] {
   return [...raw.received.toString('latin1').matchAll(/HTTP\/1\.1 (\d{3})/g)].map((match) => Number(match[1]));
 }
 
-/** Opens a socket on both ports, `/metrics` being what the second one answers. */
+/** Opens a socket to each port, with a path that it serves. */
 function ports({ port, managementUrl }: TestGateway): [number, string][] {
   return [
     [port, '/api/openapi.json'],
@@ -37,7 +37,7 @@ function ports({ port, managementUrl }: TestGateway): [number, string][] {
   ];
 }
 
-describe('requests that a client sends ahead', () => {
+describe('pipelined requests', () => {
   it('are handled one after the other', async () => {
     const sut = await startGateway();
     const { ChannelsService } = await import('../src/channels/channels.service.js');
@@ -57,7 +57,7 @@ describe('requests that a client sends ahead', () => {
     expect(most).toBe(1);
   });
 
-  it.each([1, 2, 3, 7, 64])('are understood in pieces of %i bytes', async (size) => {
+  it.each([1, 2, 3, 7, 64])('are parsed in chunks of %i bytes', async (size) => {
     const sut = await startGateway();
     const raw = await RawSocket.connect(sut.port);
     raw.socket.setNoDelay(true);
@@ -71,7 +71,7 @@ describe('requests that a client sends ahead', () => {
     expect(await metric(sut, 'holdfast_published_total')).toBe(3);
   });
 
-  it('are dropped beyond the size of a head, and the answer before them says that it is the last', async () => {
+  it('are dropped beyond the maximum size of a head, and the response before them announces that it is the last', async () => {
     const sut = await startGateway();
     for (const [port, path] of ports(sut)) {
       const raw = await RawSocket.connect(port);
@@ -83,7 +83,7 @@ describe('requests that a client sends ahead', () => {
   });
 
   it(
-    'do not end a gateway with the heap of the chart if nobody reads the answers, nor hold others up',
+    'do not crash a gateway with the heap of the chart if the responses are not read, and do not delay others',
     { timeout: 60_000 },
     async () => {
       const sut = await startGatewayProcess({
@@ -114,8 +114,8 @@ describe('requests that a client sends ahead', () => {
   );
 });
 
-describe('a client that does not read its answers', () => {
-  it('counts among those who have no request in progress, on both ports', { timeout: 60_000 }, async () => {
+describe('a client that does not read its responses', () => {
+  it('counts as a connection without a request in progress, on both ports', { timeout: 60_000 }, async () => {
     const sut = await startGateway({ limits: { pending: 10 } });
     for (const [port, path] of ports(sut)) {
       let open = 0;
@@ -124,7 +124,7 @@ describe('a client that does not read its answers', () => {
       for (let n = 0; n < count; n += 1) {
         const socket = silentReader(port);
         open += 1;
-        // Until the kernel takes no more.
+        // Until the kernel accepts no more.
         const timer = setInterval(() => socket.write(get(path).repeat(100)), 10);
         socket.once('close', () => {
           open -= 1;
@@ -137,8 +137,8 @@ describe('a client that does not read its answers', () => {
   });
 });
 
-describe('requests that prove nothing', () => {
-  it('come no faster than a rate, and hold up neither health checks nor anyone who has an API key', async () => {
+describe('unauthenticated requests', () => {
+  it('are limited by a rate, and delay neither health checks nor requests with an API key', async () => {
     const sut = await startGateway();
     const flood = await RawSocket.connect(sut.port);
     const begun = performance.now();

@@ -10,7 +10,7 @@ const post = (headers: string, body = ''): string =>
 const get = (line: string, headers = 'Host: x\r\n'): string => `${line}\r\n${headers}\r\n`;
 const LIVE = 'GET /health/live HTTP/1.1';
 
-/** The statuses of all answers to what was written, once the gateway has ended the connection. */
+/** The statuses of all responses to this text, once the gateway has closed the connection. */
 async function statuses(port: number, text: string): Promise<number[]> {
   const raw = await RawSocket.connect(port);
   raw.write(Buffer.from(text, 'latin1'));
@@ -22,7 +22,7 @@ function ports({ port, managementUrl }: TestGateway): number[] {
   return [port, Number(new URL(managementUrl).port)];
 }
 
-describe('promise 8: what two servers may read as different requests is refused, on both ports', () => {
+describe('promise 8: a request that two servers may read differently is refused on both ports', () => {
   // RFC 9112, sections 2.2, 3.2, 5.1, 5.2, 6.1, 6.3, 7.1 and 11.2
   it.each<[string, string]>([
     ['a length and chunks', post('Content-Length: 6\r\nTransfer-Encoding: chunked\r\n', `0\r\n\r\n${get(LIVE)}`)],
@@ -31,18 +31,18 @@ describe('promise 8: what two servers may read as different requests is refused,
     ['the same length twice', post('Content-Length: 6\r\nContent-Length: 6\r\n', 'abcdef')],
     ['a list of lengths', post('Content-Length: 6, 6\r\n', 'abcdef')],
     ['a length with a sign', post('Content-Length: +6\r\n', 'abcdef')],
-    ['a length below nothing', post('Content-Length: -6\r\n', 'abcdef')],
+    ['a negative length', post('Content-Length: -6\r\n', 'abcdef')],
     ['a length in hexadecimal', post('Content-Length: 0x6\r\n', 'abcdef')],
     ['an unknown coding', post('Transfer-Encoding: xchunked\r\n', '0\r\n\r\n')],
     ['chunks that are not the last coding', post('Transfer-Encoding: chunked, identity\r\n', '0\r\n\r\n')],
     ['two codings', post('Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n', '0\r\n\r\n')],
-    ['a coding behind a control character', post('Transfer-Encoding: \x0bchunked\r\n', '0\r\n\r\n')],
+    ['a coding after a control character', post('Transfer-Encoding: \x0bchunked\r\n', '0\r\n\r\n')],
     ['a chunk size with a sign', post('Transfer-Encoding: chunked\r\n', '+0\r\n\r\n')],
-    ['a chunk size beyond numbers', post('Transfer-Encoding: chunked\r\n', 'fffffffffffffffff\r\n')],
+    ['an overflowing chunk size', post('Transfer-Encoding: chunked\r\n', 'fffffffffffffffff\r\n')],
     ['a chunk extension with a bare LF', post('Transfer-Encoding: chunked\r\n', '0;a\n\r\n\r\n')],
     ['a folded header', get(LIVE, 'Host: x\r\nX-A: a\r\n b\r\n')],
     ['a bare LF', `${LIVE}\nHost: x\n\n`],
-    ['a bare LF behind a header', get(LIVE, 'Host: x\nX-A: b\r\n')],
+    ['a bare LF after a header', get(LIVE, 'Host: x\nX-A: b\r\n')],
     ['a bare CR', get(LIVE, 'Host: x\rX-A: b\r\n')],
     ['a space before the colon', get(LIVE, 'Host : x\r\n')],
     ['a space in a name', get(LIVE, 'Host: x\r\nX A: a\r\n')],
@@ -51,15 +51,15 @@ describe('promise 8: what two servers may read as different requests is refused,
     ['two API keys', get('GET /api/channels HTTP/1.1', 'Host: x\r\nAuthorization: Bearer a\r\nAuthorization: b\r\n')],
     ['no host', get(LIVE, '')],
     ['a space in the target', get('GET /health/live /x HTTP/1.1')],
-    ['a version in small letters', get('GET /health/live http/1.1')],
-    ['a version that is none', get('GET /health/live HTTP/2.0')],
+    ['a version in lower case', get('GET /health/live http/1.1')],
+    ['an unsupported version', get('GET /health/live HTTP/2.0')],
     ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
-    ['no HTTP', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
+    ['no HTTP at all', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
   ])('%s', async (_name, text) => {
     const sut = await startGateway();
     const [port = 0, managementPort = 0] = ports(sut);
     expect(await statuses(port, text)).toEqual([400]);
-    // This one answers the head, that it has no such resource, before it sees what is wrong with the body.
+    // The management port responds to the head, with 404, before it detects what is wrong with the body.
     expect((await statuses(managementPort, text)).filter((status) => status !== 404)).toEqual([400]);
     expect(await metric(sut, 'holdfast_published_total')).toBe(0);
   });
@@ -79,7 +79,7 @@ describe('promise 8: what two servers may read as different requests is refused,
     expect(await statuses(port, upgradeRequest().replace('HTTP/1.1', 'HTTP/1.0'))).toEqual([400]);
   });
 
-  it('what follows an upgrade that was refused is not read as a request', async () => {
+  it('data after a refused upgrade is not read as a request', async () => {
     const { port } = await startGateway();
     const refused = upgradeRequest({ headers: { 'Sec-WebSocket-Version': '8' } });
     expect(await statuses(port, refused + get('GET /api/channels HTTP/1.1', `Host: x\r\n${KEY}`))).toEqual([426]);
@@ -91,8 +91,8 @@ describe('promise 8: what two servers may read as different requests is refused,
   });
 });
 
-describe('promise 8: an answer', () => {
-  it('to what cannot be read is in the words of the catalogue', async () => {
+describe('promise 8: a response', () => {
+  it('to an unreadable request is an error of the catalogue', async () => {
     const { port } = await startGateway();
     const raw = await RawSocket.connect(port);
     raw.write('nonsense\r\n\r\n');
@@ -102,7 +102,7 @@ describe('promise 8: an answer', () => {
     expect(headers.get('cache-control')).toBe('no-store');
   });
 
-  it('to a head that is too large says so, and the limit is what is configured', async () => {
+  it('to an oversized head reports that, and the limit is configurable', async () => {
     const sut = await startGateway({ limits: { maxHeader: 4_096 } });
     for (const port of ports(sut)) {
       const raw = await RawSocket.connect(port);
@@ -114,7 +114,7 @@ describe('promise 8: an answer', () => {
     expect(await raw.answer()).toMatchObject({ status: 200 });
   });
 
-  it('has the headers of a server that is to be trusted, and names no product', async () => {
+  it('has security headers, and names no product', async () => {
     const sut = await startGateway();
     const answers = await Promise.all([
       fetch(`${sut.url}/health`),
@@ -137,7 +137,7 @@ describe('promise 8: an answer', () => {
     expect(headers.get('server')).toBeNull();
   });
 
-  it('of the management port is to GET alone', async () => {
+  it('to a method other than GET on the management port is 405', async () => {
     const { managementUrl } = await startGateway();
     const answer = await fetch(`${managementUrl}/metrics`, { method: 'POST', body: 'x' });
     expect(answer.status).toBe(405);
@@ -145,8 +145,8 @@ describe('promise 8: an answer', () => {
   });
 });
 
-describe('promise 8: a request that does not come to its end', () => {
-  it('is ended in time, on both ports, whether it says nothing or a little now and then', async () => {
+describe('promise 8: an incomplete request', () => {
+  it('is ended in time on both ports, whether the client sends nothing or a little now and then', async () => {
     const sut = await startGateway({ limits: { upgradeTimeout: 1 } });
     const begun = performance.now();
     const slow = await Promise.all(
@@ -164,7 +164,7 @@ describe('promise 8: a request that does not come to its end', () => {
 });
 
 describe('promise 7: connections that are not WebSockets', () => {
-  it('1,000 half-open upgrades keep nobody out, and leave nothing behind', { timeout: 60_000 }, async () => {
+  it('1,000 half-open upgrades keep no other client out, and leave nothing behind', { timeout: 60_000 }, async () => {
     const sut = await startGateway({ limits: { pending: 200, upgradeTimeout: 3 } });
     const before = await sut.connect();
     const half = upgradeRequest({ headers: { 'Sec-WebSocket-Protocol': SUBPROTOCOL } }).slice(0, -2);
@@ -185,13 +185,13 @@ describe('promise 7: connections that are not WebSockets', () => {
     await Promise.all(slow.map((raw) => raw.closed));
     expect(await before.request('ping')).toEqual({});
     await vi.waitFor(async () => expect(await metric(sut, 'holdfast_connections')).toBe(1));
-    // fetch keeps connections of its own.
+    // fetch keeps its own connections.
     await vi.waitFor(async () => expect(await metric(sut, 'holdfast_pending_sockets')).toBeLessThan(10), {
       timeout: 10_000,
     });
   });
 
-  it('that wait for their next request go before one whose request is in progress', async () => {
+  it('that wait for their next request are closed before one with a request in progress', async () => {
     const sut = await startGateway({ limits: { pending: 5 } });
     const { ChannelsService } = await import('../src/channels/channels.service.js');
     const stored = Promise.withResolvers<{ epoch: string; offset: number }>();
@@ -206,7 +206,7 @@ describe('promise 7: connections that are not WebSockets', () => {
     expect(await busy.answer()).toMatchObject({ status: 200, body: { epoch: 'e', offset: 1 } });
   });
 
-  it('and are refused by a close code are counted among them, until they are gone', async () => {
+  it('that are refused by a close code are counted until they are closed', async () => {
     const sut = await startGateway({ limits: { pending: 5 } });
     const refused = upgradeRequest({ path: '/ws?access_token=x', headers: { 'Sec-WebSocket-Protocol': SUBPROTOCOL } });
     for (let n = 0; n < 20; n += 1) {

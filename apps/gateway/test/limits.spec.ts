@@ -20,7 +20,7 @@ async function upgrade({ port }: TestGateway, path = '/ws', headers = {}): Promi
   return raw.answer();
 }
 
-/** Connects as the client of a proxy that says where it came from. */
+/** Connects through a proxy that forwards this address. */
 function connectFrom(sut: TestGateway, address: string, query = ''): Promise<TestClient> {
   return TestClient.connect(`${sut.webSocketUrl}${query}`, [], { headers: { 'X-Forwarded-For': address } });
 }
@@ -29,7 +29,7 @@ function limited(sut: TestGateway, limit: string): Promise<number | undefined> {
   return metric(sut, `holdfast_limited_total{limit="${limit}"}`);
 }
 
-/** Comes back under its session, as a client does that moves. */
+/** The query with which a moving client resumes its session. */
 function sessionQuery({ welcome }: TestClient): string {
   return `?session=${welcome.session}`;
 }
@@ -37,7 +37,7 @@ function sessionQuery({ welcome }: TestClient): string {
 describe('promise 7: the connections of a pod', () => {
   const FILE = { limits: { connections: { perPod: 2 } } };
 
-  it('are limited: the next is refused with 503 and asked to retry', async () => {
+  it('are limited: the next upgrade is refused with 503, and may be retried', async () => {
     const sut = await startGateway(FILE);
     const [first] = [await sut.connect(), await sut.connect()];
     const { status, headers, body } = await upgrade(sut, '/ws', { 'Sec-WebSocket-Protocol': SUBPROTOCOL });
@@ -49,14 +49,14 @@ describe('promise 7: the connections of a pod', () => {
     await expect(sut.connect()).resolves.toBeDefined();
   });
 
-  it('count once if a session takes over', async () => {
+  it('count once while a session moves to another connection', async () => {
     const sut = await startGateway(FILE);
     const [first, second] = [await sut.connect(), await sut.connect()];
     const next = await sut.connect(sessionQuery(first));
     expect(next.welcome.client).toBe(first.welcome.client);
     expect(await metric(sut, 'holdfast_connections')).toBe(3);
     expect(await metric(sut, 'holdfast_clients')).toBe(2);
-    // Whichever of the two goes, the client is still counted.
+    // Whichever of the two closes, the client still counts.
     await first.close();
     expect(await upgrade(sut)).toMatchObject({ status: 503 });
     const again = await sut.connect(sessionQuery(next));
@@ -68,7 +68,7 @@ describe('promise 7: the connections of a pod', () => {
     await expect(Promise.all([sut.connect(), sut.connect()])).resolves.toHaveLength(2);
   });
 
-  it('of one session are two at most: the one that was taken over twice is closed', async () => {
+  it('of one session are at most two: the oldest is closed', async () => {
     const sut = await startGateway(FILE);
     const first = await sut.connect();
     const second = await sut.connect(sessionQuery(first));
@@ -78,7 +78,7 @@ describe('promise 7: the connections of a pod', () => {
     expect(await metric(sut, 'holdfast_clients')).toBe(1);
   });
 
-  it('come no faster than a rate', async () => {
+  it('are limited by a rate', async () => {
     const sut = await startGateway({ limits: { connectionRate: { perPod: { burst: 3, perSecond: 2 } } } });
     for (let n = 0; n < 3; n += 1) await sut.connect();
     expect(await upgrade(sut)).toMatchObject({ status: 503, body: errorData('overloaded', 'too many upgrades') });
@@ -90,7 +90,7 @@ describe('promise 7: the connections of a pod', () => {
 describe('promise 7: the connections of a user', () => {
   const FILE = { limits: { connections: { perUser: 2 } } };
 
-  it('are limited: the next gets 429, or 1013 if it could not read that', async () => {
+  it('are limited: the next one gets 429, or 1013 if the client cannot read that', async () => {
     const sut = await startGateway(FILE);
     const [first] = [await connectAs(sut, { sub: 'ann' }), await connectAs(sut, { sub: 'ann' })];
     const path = `/ws?access_token=${await signToken({ sub: 'ann' })}`;
@@ -100,28 +100,28 @@ describe('promise 7: the connections of a user', () => {
     const browser = new TestClient(new WebSocket(`${sut.url.replace('http', 'ws')}${path}`, [SUBPROTOCOL]));
     expect(await browser.closed).toMatchObject({ code: CLOSE.overloaded.code });
     expect(await limited(sut, 'user_connections')).toBe(2);
-    // Another user has room, the same session too, and so has the next when one goes.
+    // Another user may connect, the same session may too, and so may the next connection after one has closed.
     await connectAs(sut, { sub: 'bob' });
     const moved = await connectAs(sut, { sub: 'ann' }, first.welcome.session);
     await Promise.all([first.close(), moved.close()]);
     await vi.waitFor(() => connectAs(sut, { sub: 'ann' }), { timeout: 5_000 });
   });
 
-  it('are limited if the user is known by connect alone', async () => {
+  it('are limited even if the user is known only by `connect`', async () => {
     const sut = await startGateway(FILE, { HOLDFAST_ANONYMOUS: 'false' });
     const token = await signToken({ sub: 'ann' });
-    const unproven = async (): Promise<TestClient> => {
+    const unauthenticated = async (): Promise<TestClient> => {
       const client = new TestClient(new WebSocket(sut.webSocketUrl, [SUBPROTOCOL]));
       await once(client.webSocket, 'open');
       return client;
     };
-    const clients = await Promise.all([unproven(), unproven(), unproven()]);
+    const clients = await Promise.all([unauthenticated(), unauthenticated(), unauthenticated()]);
     const [first, second, third] = clients;
     const { session } = await first.request('connect', { token });
     await second.request('connect', { token });
     expect(await refusal(third.request('connect', { token }))).toEqual(errorData('too_many_connections'));
     expect(await third.closed).toMatchObject({ code: CLOSE.overloaded.code });
-    const moved = await unproven();
+    const moved = await unauthenticated();
     expect(await moved.request('connect', { token, session })).toMatchObject({ session });
     await Promise.all([first, second, moved].map((client) => client.close()));
   });
@@ -130,7 +130,7 @@ describe('promise 7: the connections of a user', () => {
 describe('promise 7: the connections of an address', () => {
   const FILE = { limits: { connections: { perAddress: 2 }, connectionRate: { perAddress: { burst: 10 } } } };
 
-  it('are limited, and those of other addresses are not', async () => {
+  it('are limited independently of other addresses', async () => {
     const sut = await startGateway(FILE, BEHIND_A_PROXY);
     const first = await connectFrom(sut, '198.51.100.1');
     await connectFrom(sut, '198.51.100.1');
@@ -138,7 +138,7 @@ describe('promise 7: the connections of an address', () => {
     expect(await upgrade(sut, '/ws', from)).toMatchObject({ status: 429, body: errorData('too_many_connections') });
     expect(await limited(sut, 'address_connections')).toBe(1);
     await connectFrom(sut, '198.51.100.2');
-    // What it says of itself is not believed.
+    // An address that the client itself adds is not trusted.
     const lie = { 'X-Forwarded-For': '203.0.113.7, 198.51.100.1' };
     expect(await upgrade(sut, '/ws', lie)).toMatchObject({ status: 429 });
     await connectFrom(sut, '198.51.100.1', sessionQuery(first));
@@ -146,7 +146,7 @@ describe('promise 7: the connections of an address', () => {
     expect(await upgrade(sut, '/ws', from)).toMatchObject({ status: 429 });
   });
 
-  it('come no faster than a rate', async () => {
+  it('are limited by a rate', async () => {
     const sut = await startGateway(
       { limits: { connectionRate: { perAddress: { burst: 3, perSecond: 2 } } } },
       BEHIND_A_PROXY,
@@ -161,15 +161,15 @@ describe('promise 7: the connections of an address', () => {
     await vi.waitFor(() => RawSocket.webSocket(sut.port, '/ws', from), { timeout: 5_000, interval: 200 });
   });
 
-  it('are not counted if nobody said how many proxies there are', async () => {
+  it('are not counted if the number of proxies is not configured', async () => {
     const sut = await startGateway(FILE);
     for (let n = 0; n < 15; n += 1) await connectFrom(sut, '198.51.100.1');
     expect(await limited(sut, 'address_connections')).toBeUndefined();
   });
 });
 
-describe('promise 7: what one connection asks for', () => {
-  it('is limited in subscriptions', async () => {
+describe('promise 7: the requests of one connection', () => {
+  it('are limited in subscriptions', async () => {
     const sut = await startGateway({ limits: { subscriptions: 2 } });
     const client = await sut.connect();
     await client.subscribe('a');
@@ -181,7 +181,7 @@ describe('promise 7: what one connection asks for', () => {
     expect(await metric(sut, 'holdfast_subscriptions')).toBe(2);
   });
 
-  it('is limited in subscriptions even if it asks for all of them at once', async () => {
+  it('are limited in subscriptions even if all are requested at once', async () => {
     const sut = await startGateway({ limits: { subscriptions: 5 } });
     const client = await sut.connect();
     const asked = Array.from({ length: 50 }, (_, n) => client.subscribe(`room:${n}`));
@@ -191,7 +191,7 @@ describe('promise 7: what one connection asks for', () => {
     expect(await metric(sut, 'holdfast_channels')).toBe(5);
   });
 
-  it('is limited in channels of the pod, which others may still join', async () => {
+  it('are limited in channels of the pod, which other clients may still join', async () => {
     const sut = await startGateway({ limits: { channels: 2 } });
     const client = await sut.connect();
     await client.subscribe('a');
@@ -203,7 +203,7 @@ describe('promise 7: what one connection asks for', () => {
     await client.subscribe('c');
   });
 
-  it('is limited in publishes of its user, on all connections together', async () => {
+  it('are limited in publishes, on all connections of its user together', async () => {
     const sut = await startGateway({ limits: { publishes: { burst: 4, perSecond: 2 } } });
     const [one, other] = [await connectAs(sut, { sub: 'ann' }), await connectAs(sut, { sub: 'ann' })];
     for (const client of [one, other, one, other]) await client.publish('x', 1);
@@ -215,10 +215,10 @@ describe('promise 7: what one connection asks for', () => {
   });
 });
 
-describe('promise 7: frames of one connection', () => {
+describe('promise 7: the frames of one connection', () => {
   const FILE = { limits: { frames: { burst: 20, perSecond: 10 } } };
 
-  it('beyond its rate are answered by rate_limited, each under its id, and then served again', async () => {
+  it('are answered with rate_limited above the rate, each under its id, and served again later', async () => {
     const sut = await startGateway(FILE);
     const client = await sut.connect();
     const answers = await Promise.allSettled(Array.from({ length: 30 }, () => client.request('ping')));
@@ -232,13 +232,13 @@ describe('promise 7: frames of one connection', () => {
   const flood: [string, (raw: RawSocket, n: number) => void][] = [
     ['requests', (raw, n) => raw.write(clientFrame(TEXT, `{"event":"ping","id":${n}}`))],
     ['pings', (raw) => raw.write(clientFrame(PING, 'x'))],
-    ['pongs that nobody asked for', (raw) => raw.write(clientFrame(PONG, 'x'))],
+    ['unsolicited pongs', (raw) => raw.write(clientFrame(PONG, 'x'))],
     ['subscribes and unsubscribes', (raw, n) => raw.write(clientFrame(TEXT, joinOrLeave(n)))],
     ['bad frames', (raw) => raw.write(clientFrame(TEXT, 'no JSON'))],
     ['empty frames', (raw) => raw.write(clientFrame(TEXT, ''))],
-    ['what is not text', (raw) => raw.write(clientFrame(0x2, 'x'))],
+    ['binary frames', (raw) => raw.write(clientFrame(0x2, 'x'))],
   ];
-  it.each(flood)('a flood of %s ends in 1008, and others are served', async (_name, send) => {
+  it.each(flood)('end in 1008 if they are a flood of %s, and other clients are served', async (_name, send) => {
     const sut = await startGateway({ ...FILE, connection: { badFrames: { burst: 20 } } });
     const other = await sut.connect();
     const raw = await RawSocket.webSocket(sut.port);
@@ -259,15 +259,15 @@ describe('promise 7: frames of one connection', () => {
     expect(await metric(sut, 'holdfast_channels')).toBe(0);
   });
 
-  it('that never end are read no faster than the rate of bytes', async () => {
+  it('that never end are read at most at the rate of bytes, and end in 1008', async () => {
     const sut = await startGateway({
       connection: { maxPayload: 1_048_576, maxBuffered: 2_097_152 },
       limits: { bytes: { burst: 2_097_152, perSecond: 1_048_576 } },
     });
     const raw = await RawSocket.webSocket(sut.port);
     const [connection] = sut.app.get(Connections).all();
-    if (connection === undefined) throw new Error('it is not connected');
-    // Fragments without a byte: no frame comes of them, and no limit of payloads is ever met.
+    if (connection === undefined) throw new Error('not connected');
+    // Empty fragments: they complete no frame, and no limit of payloads is ever reached.
     const emptyFragments = Buffer.concat(Array.from({ length: 1_000 }, () => Buffer.from([0, 0x80, 0, 0, 0, 0])));
     const begun = performance.now();
     raw.write(Buffer.from([0x01, 0x80, 0, 0, 0, 0]));
@@ -280,13 +280,13 @@ describe('promise 7: frames of one connection', () => {
     expect(await metric(sut, `holdfast_closes_total{code="${CLOSE.abuse.code}"}`)).toBe(1);
   });
 
-  it('of a client that sends too many bytes wait, and are all answered', { timeout: 30_000 }, async () => {
+  it('wait if they exceed the rate of bytes, and are all answered', { timeout: 30_000 }, async () => {
     const sut = await startGateway({ limits: { bytes: { burst: 262_144, perSecond: 262_144 } } });
     const client = await sut.connect();
     const begun = performance.now();
     for (let n = 0; n < 20; n += 1) client.send({ event: 'ping', id: n, more: 'x'.repeat(60_000) });
     for (let n = 0; n < 20; n += 1) expect((await client.answer(n)).event).toBe('reply');
-    // 1.2 MB, of which the first 256 KB came at once.
+    // 1.2 MB, of which the first 256 KB arrive at once.
     expect(performance.now() - begun).toBeGreaterThan(2_000);
     expect(await limited(sut, 'bytes')).toBeGreaterThan(0);
   });
@@ -296,8 +296,8 @@ function joinOrLeave(n: number): string {
   return `{"event":"${n % 2 === 1 ? 'subscribe' : 'unsubscribe'}","id":${n},"data":{"channel":"x"}}`;
 }
 
-describe('promise 7: unanswered requests', () => {
-  it('of one connection are as many as fit into a bound of bytes', async () => {
+describe('promise 7: the unanswered requests of one connection', () => {
+  it('are limited in bytes', async () => {
     const sut = await startGateway({ connection: { concurrency: 1 } });
     const client = await sut.connect();
     const { ChannelsService } = await import('../src/channels/channels.service.js');
@@ -309,15 +309,15 @@ describe('promise 7: unanswered requests', () => {
     const [connection] = sut.app.get(Connections).all();
     await vi.waitFor(() => expect(connection?.requests.bytes).toBeGreaterThan(900_000));
     await vi.waitFor(() => expect(client.webSocket.bufferedAmount).toBeGreaterThan(0));
-    // What it had read when it stopped, and no more.
+    // What it had read before it stopped, and no more.
     expect(connection?.requests.bytes).toBeLessThan(1_300_000);
     answer.resolve({ epoch: 'e', offset: 1 });
     for (let id = 0; id < 200; id += 1) expect((await client.answer(id)).event).toBe('reply');
   });
 });
 
-describe('promise 7: a client that sends without end', () => {
-  it('has its turn like all others: what it caused goes out between its requests', async () => {
+describe('promise 7: a client that sends without a pause', () => {
+  it('is read in turn with all others: the results of its requests are sent between them', async () => {
     const sut = await startGateway({ limits: NO_LIMITS });
     const client = await RawSocket.webSocket(sut.port);
     const receive = vi.spyOn(sut.app.get(Dispatcher), 'receive');
@@ -334,13 +334,13 @@ describe('promise 7: a client that sends without end', () => {
     const frame = clientFrame(TEXT, '{"event":"publish","data":{"channel":"room:1","data":1}}');
     client.write(...Array.from({ length: frames }, () => frame));
     await vi.waitFor(() => expect(receive).toHaveBeenCalledTimes(frames), { timeout: 10_000 });
-    // A piece of 64 KiB is read at once.
+    // A chunk of 64 KiB is read at once.
     expect(most).toBeLessThanOrEqual(Math.ceil(65_536 / frame.length) + 1);
   });
 });
 
-describe('promise 7: requests of the HTTP API', () => {
-  it('under one key come no faster than a rate, whatever they ask for', async () => {
+describe('promise 7: the requests of the HTTP API', () => {
+  it('are limited by a rate per key, whatever their route', async () => {
     const sut = await startGateway(
       { limits: { apiRequests: { burst: 4, perSecond: 2 } } },
       { HOLDFAST_API_KEYS: `${API_KEY},another-api-key-of-the-tests` },
@@ -359,7 +359,7 @@ describe('promise 7: requests of the HTTP API', () => {
     }
     expect(await limited(sut, 'api_requests')).toBe(3);
     expect((await ask('/api/channels', 'another-api-key-of-the-tests')).status).toBe(200);
-    // Who has no key uses up nobody's rate.
+    // A request without a key does not use up another's rate.
     expect((await ask('/api/channels', 'no-key-of-anybody-here')).status).toBe(401);
     await vi.waitFor(async () => expect((await ask('/api/channels')).status).toBe(200), {
       timeout: 5_000,

@@ -17,13 +17,13 @@ const PRODUCTION = {
   HOLDFAST_SETTLE_SECONDS: '0',
   HOLDFAST_DRAIN_SECONDS: '0',
   HOLDFAST_LOG_LEVEL: 'trace',
-  // Nobody is there: what fails is logged.
+  // Nothing listens there: failures are logged.
   HOLDFAST_JWKS_URL: 'http://127.0.0.1:1/keys?secret=of-the-jwks-url',
   HOLDFAST_AUTHORIZATION_URL: 'http://127.0.0.1:1/?secret=of-the-authorization-url',
   HOLDFAST_WEBHOOK_SECRET: webhookSecret(),
 };
 
-/** Every line, which has to be JSON. */
+/** All lines, which must be JSON. */
 function linesOf(sut: GatewayProcess): Record<string, unknown>[] {
   return sut
     .output()
@@ -33,7 +33,7 @@ function linesOf(sut: GatewayProcess): Record<string, unknown>[] {
 }
 
 describe('the log of a production gateway', () => {
-  it('is JSON, one object a line, and names connection and user', async () => {
+  it('is JSON, one object per line, with the connection and the user', async () => {
     const sut = await startGatewayProcess(PRODUCTION);
     const token = await signToken({ sub: 'ann' });
     const client = await TestClient.connect(`ws://127.0.0.1:${sut.port}/ws?access_token=${token}`);
@@ -48,7 +48,7 @@ describe('the log of a production gateway', () => {
     for (const line of lines) expect(line).toMatchObject({ level: expect.any(Number), time: expect.any(Number) });
   });
 
-  it('names each HTTP request with what became of it, and warns of none that is refused for a while only', async () => {
+  it('contains each HTTP request with its outcome, but no warning about temporary refusals', async () => {
     const sut = await startGatewayProcess({ ...PRODUCTION, HOLDFAST_SETTLE_SECONDS: '2' });
     await (await fetch(`${sut.url}/health/live?access_token=secret`)).text();
     sut.child.kill('SIGTERM');
@@ -64,14 +64,14 @@ describe('the log of a production gateway', () => {
     expect(last).not.toHaveProperty('err');
   });
 
-  it('never holds a token, a session, a key or the URL of a backend, whichever way they came and whatever became of them', async () => {
+  it('never contains a token, a session, a key or the URL of a backend, however they were sent and whatever happened', async () => {
     const sut = await startGatewayProcess(PRODUCTION);
     const url = `ws://127.0.0.1:${sut.port}/ws`;
     const secrets: string[] = [API_KEY, JWT_SECRET, PRODUCTION.HOLDFAST_WEBHOOK_SECRET, 'of-the-'];
     const secret = async (name: string, valid = true): Promise<string> => {
       const key = valid ? undefined : secretKey('some-other-secret-of-32-bytes-or-more');
       const token = await signToken({ sub: 'ann', name }, key === undefined ? {} : { key });
-      // Any part of it is too much.
+      // Any part of it would be too much.
       secrets.push(...token.split('.').slice(1));
       return token;
     };
@@ -109,7 +109,7 @@ describe('the log of a production gateway', () => {
       const encoded = `?access%5Ftoken=${await secret('encoded', valid)}&%73ession=${session}`;
       await open(encoded);
       await (await fetch(`${sut.url}/ws${encoded}`)).text();
-      // What `fetch` would not send.
+      // Values that `fetch` would not send.
       for (const sign of ['#', ';', '?token=']) {
         const raw = await RawSocket.connect(sut.port);
         raw.write(
@@ -117,7 +117,7 @@ describe('the log of a production gateway', () => {
         );
         await raw.closed;
       }
-      // By plain HTTP, to the right path and to wrong ones.
+      // Over plain HTTP, to the right path and to wrong ones.
       for (const path of ['/ws', '/nowhere', '/health', '/api/channels', '/api/publish']) {
         const query = `access_token=${await secret(`plain ${path}`, valid)}&session=${session}`;
         const key = valid ? API_KEY : 'a-wrong-api-key-of-the-tests';

@@ -16,7 +16,7 @@ const FILE = {
 };
 
 it(
-  `promise 8: ${COUNT} channels that are published to, subscribed to and left leave nothing behind`,
+  `promise 8: ${COUNT} channels that clients publish to, subscribe to and leave are freed`,
   { timeout: 120_000 },
   async () => {
     const store = new MemoryStore();
@@ -39,7 +39,7 @@ it(
       await settled();
       expect(await pod.metric('holdfast_subscriptions')).toBe(0);
       expect(await pod.metric('holdfast_channels')).toBe(0);
-      // Until the grace time and every ttl is over.
+      // Until the grace time and every TTL have passed.
       await vi.waitFor(
         async () => {
           expect([store.streams.size, store.streams.publications, store.keys.size]).toEqual([0, 0, 0]);
@@ -49,12 +49,12 @@ it(
       );
     };
 
-    // Once for what is made once.
+    // The first run also creates what is only created once.
     await play(0, 1_000);
     const [heap, pending] = [await heapInUse(), timers()];
     await play(1_000, 1_000 + COUNT);
     expect(timers()).toBeLessThanOrEqual(pending);
-    // What the last of them held goes with the next look at what has ended, within a second.
+    // The last ones are freed at the next check for expired entries, within a second.
     await vi.waitFor(async () => expect((await heapInUse()) - heap).toBeLessThan(2_000_000), {
       timeout: 10_000,
       interval: 200,
@@ -62,13 +62,13 @@ it(
   },
 );
 
-it('a publish to a channel that nobody here is subscribed to leaves no channel on this pod', async () => {
+it('a publish to a channel without subscribers on this pod does not create the channel on it', async () => {
   const pod = await Pod.start();
   for (let n = 0; n < 1_000; n += 1) await pod.channels.publish({ channel: `room:${n}`, data: n, publisher: 'test' });
   expect(await pod.metric('holdfast_channels')).toBe(0);
 });
 
-it('1,000 subscriptions whose tokens end leave nothing behind', async () => {
+it('1,000 subscriptions whose tokens expire leave nothing behind', async () => {
   const pod = await Pod.start({ file: { namespaceDefaults: { subscribe: 'granted' } } });
   const clients = Array.from({ length: 100 }, () => pod.connect());
   const exp = Date.now() / 1_000 + 60;

@@ -16,7 +16,7 @@ const CHANNEL = 'room:1';
 const GRACE_MS = 100;
 const WAIT = { timeout: 10_000, interval: 10 };
 
-/** Two pods that report to a backend at once who comes and goes. */
+/** Two pods that report clients to a backend without delay. */
 async function startTwo(backend: Backend): Promise<[TestGateway, TestGateway]> {
   const env = { HOLDFAST_WEBHOOK_SECRET: backend.secrets.join(), HOLDFAST_EVENTS_URL: backend.url };
   const types = ['client.connected', 'client.disconnected'];
@@ -26,13 +26,13 @@ async function startTwo(backend: Backend): Promise<[TestGateway, TestGateway]> {
     webhooks: { events: { maxDelay: 0, types } },
   };
   const [here, there] = await startGatewaysOnOneBroker([env, env], file);
-  if (here === undefined || there === undefined) throw new Error('two gateways were asked for');
+  if (here === undefined || there === undefined) throw new Error('expected two gateways');
   return [here, there];
 }
 
-/** The events of a client that the backend got, in order. */
-function toldOf({ questions }: Backend, client: string): string[] {
-  return questions
+/** The events of a client that the backend received, in order. */
+function eventsOf({ requests }: Backend, client: string): string[] {
+  return requests
     .flatMap(({ data }) => data['events'] as { type: string; data: { client: string } }[])
     .filter(({ data }) => data.client === client)
     .map(({ type }) => type);
@@ -48,13 +48,13 @@ async function membersSeenBy(observer: TestClient): Promise<string[]> {
   return members.map(({ client }) => client);
 }
 
-/** Looks at a pod's connections as it does when the time of every move is over. */
-function passTheTimeOfMoves({ app }: TestGateway): void {
+/** Checks a pod's connections as if the time limit of every move had passed. */
+function expireMoves({ app }: TestGateway): void {
   const then = tick() + Math.ceil(MOVE_WITHIN_MS / TICK_MS) + 1;
   for (const connection of app.get(Connections).all()) connection.check(then, then);
 }
 
-/** Waits until a pod knows whether a client has a newer connection than this one. */
+/** Waits until a pod knows, or no longer knows, a newer connection of the client. */
 async function untilReplaced({ app }: TestGateway, { welcome }: TestClient, expected: boolean): Promise<void> {
   await vi.waitFor(() => {
     const connections = app.get(Connections).all();
@@ -85,8 +85,8 @@ describe.each(PODS)('two connections of one session %s', (pods) => {
   describe.each(USERS)('of %s', (_who, user) => {
     it.each([
       ['breaks', (client: TestClient) => client.webSocket.terminate()],
-      ['leaves for good', (client: TestClient) => client.webSocket.close(1000)],
-    ])('when the newer %s, the older is back in its place', async (_how, end) => {
+      ['closes for good', (client: TestClient) => client.webSocket.close(1000)],
+    ])('the older one takes over again when the newer one %s', async (_how, end) => {
       const backend = await Backend.start();
       const [here, there] = await startTwo(backend);
       const observer = await connectAs(here, { sub: 'observer' });
@@ -101,22 +101,22 @@ describe.each(PODS)('two connections of one session %s', (pods) => {
       end(newer);
       await newer.closed;
       await untilReplaced(here, older, false);
-      // Whoever reads is seen: by other members, by the API and by the backend.
+      // The client is visible to other members, the API and the backend.
       const settled = async (): Promise<void> => {
         expect(await membersSeenBy(observer)).toContain(client);
         if (user !== undefined) {
           const connections = await here.app.get(UsersService).connectionsOf(user);
           expect(connections).toMatchObject([{ client, holder: expect.any(String) }]);
         }
-        expect(toldOf(backend, client).at(-1)).toBe('client.connected');
+        expect(eventsOf(backend, client).at(-1)).toBe('client.connected');
       };
       await vi.waitFor(settled, WAIT);
-      // It stays so, also when the grace time of the newer one is over.
+      // This does not change when the grace time of the newer one has passed.
       await observer.publish(CHANNEL, 'hello');
       await older.messages(CHANNEL, 1);
       await untilGraceIsOver();
       await settled();
-      passTheTimeOfMoves(here);
+      expireMoves(here);
       expect(await older.request('ping', undefined)).toEqual({});
       const seen = observer.frames
         .filter(({ event }) => event === 'join' || event === 'leave')
@@ -124,16 +124,16 @@ describe.each(PODS)('two connections of one session %s', (pods) => {
       if (pods === 'on one pod') expect(seen).toEqual(['join']);
       else expect(seen.at(-1)).toBe('join');
 
-      // And the client leaves when its last connection does.
+      // The client leaves when its last connection does.
       older.webSocket.close(1000);
       await vi.waitFor(async () => {
         expect(await membersSeenBy(observer)).not.toContain(client);
         if (user !== undefined) expect(await here.app.get(UsersService).connectionsOf(user)).toEqual([]);
-        expect(toldOf(backend, client).at(-1)).toBe('client.disconnected');
+        expect(eventsOf(backend, client).at(-1)).toBe('client.disconnected');
       }, WAIT);
     });
 
-    it('when the older goes first, as in every move, nobody notices', async () => {
+    it('nothing is visible to others if the older one closes first, as in every move', async () => {
       const backend = await Backend.start();
       const [here, there] = await startTwo(backend);
       const observer = await connectAs(here, { sub: 'observer' });
@@ -146,17 +146,17 @@ describe.each(PODS)('two connections of one session %s', (pods) => {
       await older.close();
       await untilGraceIsOver();
       expect(await membersSeenBy(observer)).toContain(client);
-      expect(toldOf(backend, client)).toEqual(['client.connected']);
+      expect(eventsOf(backend, client)).toEqual(['client.connected']);
       expect(observer.frames.filter(({ event }) => event === 'join' || event === 'leave')).toHaveLength(1);
       await newer.close();
       await vi.waitFor(
-        () => expect(toldOf(backend, client)).toEqual(['client.connected', 'client.disconnected']),
+        () => expect(eventsOf(backend, client)).toEqual(['client.connected', 'client.disconnected']),
         WAIT,
       );
       expect(await membersSeenBy(observer)).not.toContain(client);
     });
 
-    it('end in a bounded time: the older one is closed as replaced', async () => {
+    it('last only for a limited time: the older one is closed as replaced', async () => {
       const backend = await Backend.start();
       const [here, there] = await startTwo(backend);
       const older = await connect(here, user);
@@ -164,14 +164,14 @@ describe.each(PODS)('two connections of one session %s', (pods) => {
       await newer.subscribe(CHANNEL);
       await untilReplaced(here, older, true);
       expect(await older.request('ping', undefined)).toEqual({});
-      for (const gateway of [here, there]) passTheTimeOfMoves(gateway);
+      for (const gateway of [here, there]) expireMoves(gateway);
       expect(await older.closed).toMatchObject({ code: 4010 });
       expect(await newer.request('presence', { channel: CHANNEL })).toMatchObject({ count: 1 });
-      expect(toldOf(backend, older.welcome.client)).toEqual(['client.connected']);
+      expect(eventsOf(backend, older.welcome.client)).toEqual(['client.connected']);
     });
   });
 
-  it('keep the client a member when the newer one only unsubscribes', async () => {
+  it('the client remains a member if the newer one only unsubscribes', async () => {
     const [here, there] = await startTwo(await Backend.start());
     const observer = await connectAs(here, { sub: 'observer' });
     await observer.subscribe(CHANNEL, { presence: true });
@@ -188,7 +188,7 @@ describe.each(PODS)('two connections of one session %s', (pods) => {
 });
 
 describe('a newer connection on another pod', () => {
-  it('that came and went before anybody learned of it gives the client back to the older one', async () => {
+  it('that was opened and closed unnoticed leaves the client to the older one', async () => {
     const backend = await Backend.start();
     const [here, there] = await startTwo(backend);
     const older = await connectAs(here, { sub: 'ann' });
@@ -200,11 +200,11 @@ describe('a newer connection on another pod', () => {
     await vi.waitFor(async () => {
       expect(await membersSeenBy(older)).toEqual([client]);
       expect(await there.app.get(UsersService).connectionsOf('ann')).toMatchObject([{ client }]);
-      expect(toldOf(backend, client)).toEqual(['client.connected', 'client.disconnected', 'client.connected']);
+      expect(eventsOf(backend, client)).toEqual(['client.connected', 'client.disconnected', 'client.connected']);
     }, WAIT);
   });
 
-  it('is found after an outage in which nothing was announced', async () => {
+  it('is detected after an outage without announcements', async () => {
     const [here, there] = await startTwo(await Backend.start());
     const older = await connectAs(here, { sub: 'ann' });
     const newer = await connectAs(there, { sub: 'ann' }, older.welcome.session);
@@ -222,7 +222,7 @@ describe('a newer connection on another pod', () => {
 });
 
 describe('one session of two users', () => {
-  it('is two clients: one leaves and the other joins', async () => {
+  it('has two clients: one leaves and the other joins', async () => {
     const backend = await Backend.start();
     const [here] = await startTwo(backend);
     const observer = await connectAs(here, { sub: 'observer' });
@@ -239,19 +239,19 @@ describe('one session of two users', () => {
       async () => expect(await membersSeenBy(observer)).toEqual([observer.welcome.client, client]),
       WAIT,
     );
-    const story = observer.frames
+    const changes = observer.frames
       .filter(({ event }) => event === 'join' || event === 'leave')
       .map(({ event, data }) => `${event} ${(data['member'] as { user: string }).user}`);
-    expect(story.toSorted()).toEqual(['join ann', 'join bob', 'leave ann']);
+    expect(changes.toSorted()).toEqual(['join ann', 'join bob', 'leave ann']);
     await vi.waitFor(
-      () => expect(toldOf(backend, ann.welcome.client)).toEqual(['client.connected', 'client.disconnected']),
+      () => expect(eventsOf(backend, ann.welcome.client)).toEqual(['client.connected', 'client.disconnected']),
       WAIT,
     );
   });
 
-  it('is two clients although the token comes by connect', async () => {
+  it('has two clients even if the token is sent by `connect`', async () => {
     const [here] = await startGatewaysOnOneBroker([{ HOLDFAST_ANONYMOUS: 'false' }]);
-    if (here === undefined) throw new Error('a gateway was asked for');
+    if (here === undefined) throw new Error('expected a gateway');
     const ann = await connectAs(here, { sub: 'ann' });
     const { session } = ann.welcome;
     const clients = new Map([['ann', ann.welcome.client]]);
@@ -265,32 +265,32 @@ describe('one session of two users', () => {
     }
   });
 
-  it('ends the connection of the former user after a while', async () => {
+  it('ends the connection of the previous user after a while', async () => {
     const [here] = await startTwo(await Backend.start());
     const ann = await connectAs(here, { sub: 'ann' });
     const bob = await connectAs(here, { sub: 'bob' }, ann.welcome.session);
     expect(await here.app.get(UsersService).connectionsOf('ann')).toHaveLength(1);
-    passTheTimeOfMoves(here);
+    expireMoves(here);
     expect(await ann.closed).toMatchObject({ code: 4010 });
     expect(await bob.request('ping', undefined)).toEqual({});
     await vi.waitFor(async () => expect(await here.app.get(UsersService).connectionsOf('ann')).toEqual([]), WAIT);
   });
 });
 
-describe('a connection that has proved nothing', () => {
-  it('replaces nobody, though it presents the session', async () => {
+describe('an unauthenticated connection', () => {
+  it('does not replace another one, even if it presents its session', async () => {
     const [here] = await startGatewaysOnOneBroker([{ HOLDFAST_ANONYMOUS: 'false' }]);
-    if (here === undefined) throw new Error('a gateway was asked for');
+    if (here === undefined) throw new Error('expected a gateway');
     const ann = await connectAs(here, { sub: 'ann' });
     const silent = new TestClient(new WebSocket(`${here.webSocketUrl}?session=${ann.welcome.session}`));
     await vi.waitFor(() => expect(silent.webSocket.readyState).toBe(WebSocket.OPEN));
-    passTheTimeOfMoves(here);
+    expireMoves(here);
     expect(await ann.request('ping', undefined)).toEqual({});
   });
 });
 
-describe('a session that is taken over twice', () => {
-  it('ends the oldest connection at once, in a way that does not bring it back under the session', async () => {
+describe('a session with a third connection', () => {
+  it('closes the oldest one at once, with a code after which the client does not reuse the session', async () => {
     const [here] = await startTwo(await Backend.start());
     const oldest = await connectAs(here, { sub: 'ann' });
     const { session } = oldest.welcome;

@@ -16,7 +16,7 @@ function block(ms: number): () => void {
   return () => clearInterval(timer);
 }
 
-describe('promise 7: a pod whose event loop is late', () => {
+describe('promise 7: a pod with a delayed event loop', () => {
   it('refuses upgrades with 503 before it reads a token, keeps its clients, and recovers', async () => {
     const sut = await startGateway({ overload: { maxEventLoopDelay: 0.1, shedAfter: 3_600 } });
     const client = await sut.connect();
@@ -32,7 +32,7 @@ describe('promise 7: a pod whose event loop is late', () => {
       expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
       expect(verify).not.toHaveBeenCalled();
       expect(await client.request('ping')).toEqual({});
-      // It serves its clients: it stays in service.
+      // It serves its clients, and therefore stays in service.
       expect((await fetch(`${sut.url}/health/ready`)).status).toBe(200);
       expect(await metric(sut, 'holdfast_overloaded')).toBe(1);
       expect(await metric(sut, 'holdfast_event_loop_delay_seconds')).toBeGreaterThan(0.1);
@@ -46,7 +46,7 @@ describe('promise 7: a pod whose event loop is late', () => {
 });
 
 describe('promise 7: clients of an overloaded pod', () => {
-  it('are asked in turn, each once in a while, and nobody is closed', async () => {
+  it('are asked to leave in turn, each once in a while, and none is closed', async () => {
     const sut = await startGateway();
     const clients = await Promise.all(Array.from({ length: 10 }, () => sut.connect()));
     const connections = sut.app.get(Connections);
@@ -61,14 +61,14 @@ describe('promise 7: clients of an overloaded pod', () => {
     }
   });
 
-  it('stay as long as they like, and may be asked again', async () => {
+  it('may stay as long as they like, and may be asked again', async () => {
     const sut = await startGateway();
     const client = await sut.connect();
     const connections = sut.app.get(Connections);
     connections.askSome(1, 100);
     await vi.waitFor(() => expect(connections.askSome(1, 100)).toBe(1), { timeout: 5_000 });
     await vi.waitFor(() => expect(client.of('reconnect')).toHaveLength(2));
-    // Beyond both times, and beyond the check that follows them.
+    // After both times and the check that follows them.
     await vi.waitFor(() => expect(connections.askSome(1, 100)).toBe(1), { timeout: 5_000 });
     await vi.waitFor(() => expect(connections.askSome(1, 1_000)).toBe(1), { timeout: 5_000 });
     await vi.waitFor(() => expect(connections.askSome(1, 1_000)).toBe(1), { timeout: 5_000 });

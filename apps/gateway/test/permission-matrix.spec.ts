@@ -6,7 +6,7 @@ import { API_KEY, startGateway, type TestGateway } from './support/gateway.js';
 import type { TestClient } from './support/test-client.js';
 import { signToken } from './support/tokens.js';
 
-/** Who somebody is; the webhook knows `asked`, and nobody else. */
+/** The roles of a client; the webhook permits everything to `asked` and nothing to others. */
 const ROLES = {
   guest: undefined,
   user: { sub: 'user' },
@@ -15,14 +15,14 @@ const ROLES = {
   // With a subscription token for the channel in each subscribe.
   holder: { sub: 'holder' },
   asked: { sub: 'asked' },
-  // Whose claims are of another namespace.
+  // With claims for another namespace.
   elsewhere: { sub: 'elsewhere', channels: ['other:*'], publish: ['other:*'] },
 } as const satisfies Record<string, JWTPayload | undefined>;
 
 type Role = keyof typeof ROLES;
 const NAMES = Object.keys(ROLES) as Role[];
 
-/** A gateway with this rule for `room`, in which the webhook permits everything to the user `asked`. */
+/** A gateway with this rule for `room`, whose webhook permits everything to the user `asked`. */
 async function start(rule: object): Promise<TestGateway> {
   const backend = await Backend.start(({ data }) => ({ allow: data['user'] === 'asked' }));
   return startGateway(
@@ -45,7 +45,7 @@ async function subscribe(client: TestClient, role: Role, channel: string): Promi
   return client.subscribe(channel, { token });
 }
 
-/** `+` if it is done, `-` if it is forbidden; everything else fails the test. */
+/** `+` if it succeeds, `-` if it is forbidden; any other outcome fails the test. */
 async function mark(done: Promise<unknown>): Promise<string> {
   return done.then(
     () => '+',
@@ -58,7 +58,7 @@ async function mark(done: Promise<unknown>): Promise<string> {
 
 type Action = (client: TestClient, role: Role) => Promise<unknown>;
 
-/** What each role may do, in their order, each by a connection of its own. */
+/** What each role may do, in the order of roles, each on its own connection. */
 async function row(gateway: TestGateway, action: Action, roles: readonly Role[] = NAMES): Promise<string> {
   const marks: string[] = [];
   for (const role of roles) {
@@ -83,7 +83,7 @@ const publishAsSubscriber: Action = async (client, role) => {
 const readHistory: Action = (client) => client.request('history', { channel: 'room:1' });
 const readPresence: Action = (client) => client.request('presence', { channel: 'room:1' });
 
-describe('who may do what by the rule of the namespace', () => {
+describe('permissions by the rule of the namespace', () => {
   //                   guest user reader writer holder asked elsewhere
   it.each([
     ['granted', '      - - + - + + -', '- - + - - + -'],
@@ -94,7 +94,7 @@ describe('who may do what by the rule of the namespace', () => {
     expect(await row(gateway, subscribeTo('room:1'))).toBe(subscribed.trim());
     expect(await row(gateway, readHistory)).toBe(read);
     expect(await row(gateway, readPresence)).toBe(read);
-    // Whoever is subscribed may read, whatever permitted it.
+    // A subscriber may read, whatever permitted the subscription.
     const holder = await connect(gateway, 'holder');
     await subscribe(holder, 'holder', 'room:1');
     for (const action of [readHistory, readPresence]) expect(await mark(action(holder, 'holder'))).toBe('+');
@@ -118,19 +118,19 @@ describe('who may do what by the rule of the namespace', () => {
     ['subscribers', '  - - - - - + -'],
     ['authenticated', '- + + + + + +'],
     ['anyone', '       + + + + + + +'],
-  ])("publish: %s, to another user's own channel, which nobody else may read", async (rule, published) => {
+  ])("publish: %s, to another user's own channel, which others cannot read", async (rule, published) => {
     const gateway = await start({ publish: rule });
     expect(await row(gateway, publishTo('@somebody'))).toBe(published.trim());
-    const nobody = NAMES.map(() => '-').join(' ');
-    expect(await row(gateway, subscribeTo('@somebody'))).toBe(nobody);
+    const noRole = NAMES.map(() => '-').join(' ');
+    expect(await row(gateway, subscribeTo('@somebody'))).toBe(noRole);
     for (const event of ['history', 'presence'] as const) {
-      expect(await row(gateway, (client) => client.request(event, { channel: '@somebody' }))).toBe(nobody);
+      expect(await row(gateway, (client) => client.request(event, { channel: '@somebody' }))).toBe(noRole);
     }
     //                                             guest user reader writer holder asked elsewhere
     expect(await row(gateway, subscribeTo('@me'))).toBe('- + + + + + +');
   });
 
-  it('channels that have no namespace, or another one, go by the defaults', async () => {
+  it('channels in no namespace or in another one use the defaults', async () => {
     const gateway = await start({ subscribe: 'anyone', publish: 'anyone' });
     for (const channel of ['room', 'rooms:1', 'Room:1', 'x:room:1']) {
       //                                               guest user reader writer holder asked elsewhere
@@ -142,7 +142,7 @@ describe('who may do what by the rule of the namespace', () => {
 
 describe('the HTTP API', () => {
   it.each(['granted', 'anyone'])(
-    'may do everything by its key and nothing without, if the rule is %s',
+    'permits everything with a key and nothing without one, if the rule is %s',
     async (rule) => {
       const gateway = await start({ subscribe: rule, publish: rule });
       const status = async (path: string, headers: Record<string, string>, body?: object): Promise<number> => {
@@ -165,7 +165,7 @@ describe('the HTTP API', () => {
           await status('users/user/disconnect', headers, {}),
         ]);
       const token = await signToken({ sub: 'user', channels: ['*'], publish: ['*'] });
-      for (const headers of [{}, { 'X-API-Key': 'a-key-that-nobody-set' }, { Authorization: `Bearer ${token}` }]) {
+      for (const headers of [{}, { 'X-API-Key': 'a-key-that-is-not-set' }, { Authorization: `Bearer ${token}` }]) {
         expect(await all(headers)).toEqual(new Set([401]));
       }
       for (const code of await all({ 'X-API-Key': API_KEY })) expect([200, 202, 204]).toContain(code);

@@ -6,7 +6,7 @@ import { startGateway, testConfig } from './support/gateway.js';
 const CHANNEL = 'room:1';
 
 const ALICE: Identity = { user: 'alice', channels: [], publish: [] };
-/** Whose token grants both, with a pattern. */
+/** With a token that grants both, by a pattern. */
 const GRANTED: Identity = { user: 'bob', channels: ['room:*'], publish: ['room:*'] };
 /** A token may grant something without naming a user. */
 const GRANTED_GUEST: Identity = { channels: ['room:*'], publish: ['room:*'] };
@@ -17,7 +17,7 @@ function permissions(namespace: object, name = 'room'): Permissions {
   );
 }
 
-describe('who may subscribe by the rule of the namespace', () => {
+describe('permission to subscribe, by the rule of the namespace', () => {
   it.each<[rule: string, anonymous: boolean, user: boolean, granted: boolean, grantedGuest: boolean]>([
     ['granted', false, false, true, true],
     ['authenticated', false, true, true, true],
@@ -29,7 +29,7 @@ describe('who may subscribe by the rule of the namespace', () => {
   });
 });
 
-describe('who may publish by the rule of the namespace', () => {
+describe('permission to publish, by the rule of the namespace', () => {
   it.each<[rule: string, subscribed: boolean, ...expected: boolean[]]>([
     ['granted', false, false, false, true, true],
     ['granted', true, false, false, true, true],
@@ -57,7 +57,7 @@ it('a claim of one kind does not grant the other', () => {
 describe("a user's own channel", () => {
   const EVERYTHING: Identity = { user: 'bob', channels: ['*', '@*', '@alice'], publish: ['*', '@*', '@alice'] };
 
-  it('is open to its user alone, whatever rules and claims say', () => {
+  it('can only be read by its user, whatever rules and claims say', () => {
     const sut = permissions({ publish: 'granted' }, '@');
     expect(sut.maySubscribe(ALICE, '@alice')).toBe(true);
     for (const identity of [ANONYMOUS, EVERYTHING, { ...EVERYTHING, user: 'al' }, { ...EVERYTHING, user: 'ALICE' }]) {
@@ -67,7 +67,7 @@ describe("a user's own channel", () => {
     expect(sut.mayPublish(ALICE, '@alice', true)).toBe(false);
   });
 
-  it("has one name: an encoding that is not the canonical one is nobody's", () => {
+  it('has one name: it cannot be used by another encoding of the id', () => {
     const sut = permissions({ publish: 'granted' }, '@');
     const slash: Identity = { user: 'a/b', channels: [], publish: [] };
     expect(sut.maySubscribe(slash, '@a%2Fb')).toBe(true);
@@ -79,14 +79,14 @@ describe("a user's own channel", () => {
     ['subscribers', false, false],
     ['authenticated', false, true],
     ['anyone', true, true],
-  ])('takes direct messages of others if publish is %s: anonymous %s, a user %s', (rule, ...expected) => {
+  ])('accepts direct messages if publish is %s: anonymous %s, a user %s', (rule, ...expected) => {
     const sut = permissions({ publish: rule }, '@');
     expect([ANONYMOUS, EVERYTHING].map((identity) => sut.mayPublish(identity, '@alice', false))).toEqual(expected);
   });
 });
 
 describe('in production', () => {
-  it('nobody may do what nothing grants, and the API may publish', async () => {
+  it('everything that is not granted is forbidden, and the API may publish', async () => {
     const gateway = await startGateway({}, { NODE_ENV: 'production' });
     const guest = await gateway.connect();
     const alice = await connectAs(gateway, { sub: 'alice', channels: [CHANNEL] });
@@ -103,7 +103,7 @@ describe('in production', () => {
 });
 
 describe('in development', () => {
-  it('everybody may do everything, but for the own channels of others', async () => {
+  it("everything is permitted, except reading other users' own channels", async () => {
     const gateway = await startGateway();
     const guest = await gateway.connect();
     expect(await guest.subscribe('anything')).toMatchObject({ offset: 0 });
@@ -112,8 +112,8 @@ describe('in development', () => {
   });
 });
 
-describe('publish by subscribers', () => {
-  it('takes being subscribed now', async () => {
+describe('the rule `subscribers`', () => {
+  it('permits publishing only during a subscription', async () => {
     const gateway = await startGateway({ namespaces: { room: { publish: 'subscribers' } } });
     const guest = await gateway.connect();
     expect(await refusal(guest.publish(CHANNEL, 1))).toMatchObject({ code: 'forbidden' });

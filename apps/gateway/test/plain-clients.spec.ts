@@ -14,7 +14,7 @@ interface Frame {
   readonly data: Record<string, unknown>;
 }
 
-/** A reader of docs/protocol.md with the platform's own WebSocket. */
+/** A client that only follows docs/protocol.md, with the platform's WebSocket. */
 function plainClient(url: string, protocols: readonly string[] = []) {
   const socket = new WebSocket(url, ['holdfast.v1.json', ...protocols]);
   const frames: Frame[] = [];
@@ -39,8 +39,8 @@ function plainClient(url: string, protocols: readonly string[] = []) {
   };
 }
 
-describe('a client with no library, by docs/protocol.md', () => {
-  it("works with Node's WebSocket: subscribe, publish, break, come back, miss nothing", async () => {
+describe('a client without a library that follows docs/protocol.md', () => {
+  it("works with Node's WebSocket: it subscribes, publishes, reconnects and misses nothing", async () => {
     const { webSocketUrl } = await startGateway();
     const ann = plainClient(webSocketUrl);
     const welcome = await ann.first(({ event }) => event === 'welcome');

@@ -11,7 +11,7 @@ const GRACE_S = 0.3;
 const FILE = { presence: { grace: GRACE_S } };
 
 /** The joins and leaves that a client received: `join alice`, `leave CLIENT`. */
-function comings({ frames }: Pick<TestClient, 'frames'>): string[] {
+function joinsAndLeaves({ frames }: Pick<TestClient, 'frames'>): string[] {
   return frames
     .filter(({ event }) => event === 'join' || event === 'leave')
     .map(({ event, data }) => {
@@ -20,13 +20,16 @@ function comings({ frames }: Pick<TestClient, 'frames'>): string[] {
     });
 }
 
-/** Waits until this many came and went. */
-async function told(client: TestClient, count: number): Promise<string[]> {
-  await vi.waitFor(() => expect(comings(client).length).toBeGreaterThanOrEqual(count), { timeout: 5_000, interval: 5 });
-  return comings(client);
+/** Waits for this number of joins and leaves. */
+async function untilReceived(client: TestClient, count: number): Promise<string[]> {
+  await vi.waitFor(() => expect(joinsAndLeaves(client).length).toBeGreaterThanOrEqual(count), {
+    timeout: 5_000,
+    interval: 5,
+  });
+  return joinsAndLeaves(client);
 }
 
-/** Resolves when everything sent so far has certainly arrived, and a grace time has passed. */
+/** Resolves when everything sent so far has arrived, and a grace time has passed. */
 async function passGrace(client: TestClient): Promise<void> {
   const begun = performance.now();
   await vi.waitFor(() => expect(performance.now() - begun).toBeGreaterThan(GRACE_S * 1_000 + 200), {
@@ -37,7 +40,7 @@ async function passGrace(client: TestClient): Promise<void> {
 }
 
 describe('presence', () => {
-  it('reports joins and leaves to clients that asked, and to none its own', async () => {
+  it('reports joins and leaves to clients that requested them, but not their own', async () => {
     const gateway = await startGateway(FILE);
     const watcher = await connectAs(gateway, { sub: 'watcher' });
     const other = await connectAs(gateway, { sub: 'other' });
@@ -48,12 +51,12 @@ describe('presence', () => {
     await guest.request('unsubscribe', { channel: CHANNEL });
     await other.request('unsubscribe', { channel: CHANNEL });
     const { client } = guest.welcome;
-    expect(await told(watcher, 4)).toEqual(['join other', `join ${client}`, `leave ${client}`, 'leave other']);
-    expect(comings(other)).toEqual([]);
-    expect(comings(guest)).toEqual([]);
+    expect(await untilReceived(watcher, 4)).toEqual(['join other', `join ${client}`, `leave ${client}`, 'leave other']);
+    expect(joinsAndLeaves(other)).toEqual([]);
+    expect(joinsAndLeaves(guest)).toEqual([]);
   });
 
-  it('answers a subscribe with who is there, itself included, as their tokens describe them', async () => {
+  it('returns the members with the subscribe reply, including the client itself, as their tokens describe them', async () => {
     const gateway = await startGateway(FILE);
     const info = { name: 'Alice', tags: ['a', null, { b: 1.5 }] };
     const alice = await connectAs(gateway, { sub: 'alice', info });
@@ -66,7 +69,7 @@ describe('presence', () => {
     expect(await guest.request('presence', { channel: CHANNEL })).toEqual({ members, count: 2 });
   });
 
-  it('counts everybody, and names as many as the configuration says', async () => {
+  it('counts all members, and lists up to the configured number', async () => {
     const gateway = await startGateway({ presence: { maxMembers: 2 } });
     const clients = await Promise.all(Array.from({ length: 5 }, () => gateway.connect()));
     for (const client of clients) await client.subscribe(CHANNEL);
@@ -74,7 +77,7 @@ describe('presence', () => {
     expect([members.length, count]).toEqual([2, 5]);
   });
 
-  it('is shown to those who may subscribe, and to nobody else', async () => {
+  it('is only available to clients that may subscribe', async () => {
     const gateway = await startGateway({ namespaceDefaults: { subscribe: 'granted' } });
     const alice = await connectAs(gateway, { sub: 'alice', channels: ['chat:*'] });
     expect(await alice.request('presence', { channel: CHANNEL })).toEqual({ members: [], count: 0 });
@@ -84,17 +87,17 @@ describe('presence', () => {
 });
 
 describe('promise 5: presence does not flicker', () => {
-  it.each([1000, 1001])('a client that says good-bye (%i) leaves at once', async (code) => {
+  it.each([1000, 1001])('a client that closes its connection (%i) leaves at once', async (code) => {
     const gateway = await startGateway({ presence: { grace: 300 } });
     const watcher = await gateway.connect();
     const alice = await connectAs(gateway, { sub: 'alice' });
     await watcher.subscribe(CHANNEL, { presence: true });
     await alice.subscribe(CHANNEL);
     await alice.close(code);
-    expect(await told(watcher, 2)).toEqual(['join alice', 'leave alice']);
+    expect(await untilReceived(watcher, 2)).toEqual(['join alice', 'leave alice']);
   });
 
-  it('a client whose connection breaks leaves when the grace time is over, and not before', async () => {
+  it('a client whose connection breaks leaves after the grace time, and not before', async () => {
     const gateway = await startGateway(FILE);
     const watcher = await gateway.connect();
     const alice = await connectAs(gateway, { sub: 'alice' });
@@ -102,11 +105,11 @@ describe('promise 5: presence does not flicker', () => {
     await alice.subscribe(CHANNEL);
     alice.webSocket.terminate();
     const broken = performance.now();
-    expect(await told(watcher, 2)).toEqual(['join alice', 'leave alice']);
+    expect(await untilReceived(watcher, 2)).toEqual(['join alice', 'leave alice']);
     expect(performance.now() - broken).toBeGreaterThanOrEqual(GRACE_S * 1_000 - 5);
   });
 
-  it('a client that comes back with its session within the grace time does not leave, and keeps its id', async () => {
+  it('a client that returns with its session within the grace time does not leave, and keeps its id', async () => {
     const gateway = await startGateway(FILE);
     const watcher = await gateway.connect();
     const alice = await connectAs(gateway, { sub: 'alice' });
@@ -117,13 +120,13 @@ describe('promise 5: presence does not flicker', () => {
     expect(back.welcome).toMatchObject({ client: alice.welcome.client, session: alice.welcome.session });
     await back.subscribe(CHANNEL);
     await passGrace(watcher);
-    expect(comings(watcher)).toEqual(['join alice']);
+    expect(joinsAndLeaves(watcher)).toEqual(['join alice']);
     expect(await watcher.request('presence', { channel: CHANNEL })).toMatchObject({ count: 2 });
     await back.close();
-    expect(await told(watcher, 2)).toEqual(['join alice', 'leave alice']);
+    expect(await untilReceived(watcher, 2)).toEqual(['join alice', 'leave alice']);
   });
 
-  it('a client that comes back without subscribing again leaves', async () => {
+  it('a client that returns without subscribing again leaves', async () => {
     const gateway = await startGateway(FILE);
     const watcher = await gateway.connect();
     const alice = await connectAs(gateway, { sub: 'alice' });
@@ -131,12 +134,12 @@ describe('promise 5: presence does not flicker', () => {
     await alice.subscribe(CHANNEL);
     alice.webSocket.terminate();
     await connectAs(gateway, { sub: 'alice' }, alice.welcome.session);
-    expect(await told(watcher, 2)).toEqual(['join alice', 'leave alice']);
+    expect(await untilReceived(watcher, 2)).toEqual(['join alice', 'leave alice']);
   });
 
-  it('a client that makes its next connection before it breaks the old one neither leaves nor joins, on any pod', async () => {
+  it('a client that opens its next connection before the old one closes neither leaves nor joins, on any pod', async () => {
     const [here, there] = await startGatewaysOnOneBroker([{ HOLDFAST_NODE: 'here' }, { HOLDFAST_NODE: 'there' }], FILE);
-    if (here === undefined || there === undefined) throw new Error('two gateways were asked for');
+    if (here === undefined || there === undefined) throw new Error('expected two gateways');
     const watcher = await here.connect();
     await watcher.subscribe(CHANNEL, { presence: true });
     const first = await connectAs(here, { sub: 'alice' });
@@ -148,13 +151,13 @@ describe('promise 5: presence does not flicker', () => {
     await third.subscribe(CHANNEL);
     second.webSocket.terminate();
     await passGrace(watcher);
-    expect(comings(watcher)).toEqual(['join alice']);
+    expect(joinsAndLeaves(watcher)).toEqual(['join alice']);
     expect(await watcher.request('presence', { channel: CHANNEL })).toMatchObject({ count: 2 });
     await third.close();
-    expect(await told(watcher, 2)).toEqual(['join alice', 'leave alice']);
+    expect(await untilReceived(watcher, 2)).toEqual(['join alice', 'leave alice']);
   });
 
-  it('a session that comes back as another user is another client: the former user leaves', async () => {
+  it('a session that returns as another user is another client: the previous user leaves', async () => {
     const gateway = await startGateway(FILE);
     const watcher = await gateway.connect();
     await watcher.subscribe(CHANNEL, { presence: true });
@@ -164,21 +167,21 @@ describe('promise 5: presence does not flicker', () => {
     const bob = await connectAs(gateway, { sub: 'bob' }, alice.welcome.session);
     await bob.subscribe(CHANNEL);
     await passGrace(watcher);
-    expect(comings(watcher).toSorted()).toEqual(['join alice', 'join bob', 'leave alice']);
+    expect(joinsAndLeaves(watcher).toSorted()).toEqual(['join alice', 'join bob', 'leave alice']);
     expect(await watcher.request('presence', { channel: CHANNEL })).toMatchObject({ count: 2 });
   });
 
-  it('a client that the API disconnects does not come back, and leaves at once', async () => {
+  it('a client that the API disconnects leaves at once, because it does not return', async () => {
     const pod = await Pod.start({ file: { presence: { grace: 300 } } });
     const [watcher, alice] = [pod.connect(), pod.connect({ identity: { user: 'alice', channels: [], publish: [] } })];
     await watcher.subscribe(CHANNEL, { presence: true });
     await alice.subscribe(CHANNEL);
     alice.disconnect(4009);
     await settled();
-    expect(comings(watcher)).toEqual(['join alice', 'leave alice']);
+    expect(joinsAndLeaves(watcher)).toEqual(['join alice', 'leave alice']);
   });
 
-  it('on the way down nobody leaves, however long it takes: a client has its grace time on another pod', async () => {
+  it('no client leaves while its pod drains, however long that takes: it may return to another pod', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout'] });
     try {
       const pod = await Pod.start({ file: FILE });
@@ -189,18 +192,18 @@ describe('promise 5: presence does not flicker', () => {
       guest.disconnect(1012);
       vi.advanceTimersByTime(GRACE_S * 1_000);
       await settled();
-      expect(comings(watcher)).toEqual([`join ${guest.session.client}`]);
+      expect(joinsAndLeaves(watcher)).toEqual([`join ${guest.session.client}`]);
     } finally {
       vi.useRealTimers();
     }
   });
 
-  it('nobody leaves because a pod goes down', async () => {
+  it('no client leaves because its pod stops', async () => {
     const [here, there] = await startGatewaysOnOneBroker(
       [{ HOLDFAST_NODE: 'here', HOLDFAST_DRAIN_SECONDS: '0.2' }, { HOLDFAST_NODE: 'there' }],
       FILE,
     );
-    if (here === undefined || there === undefined) throw new Error('two gateways were asked for');
+    if (here === undefined || there === undefined) throw new Error('expected two gateways');
     const watcher = await there.connect();
     await watcher.subscribe(CHANNEL, { presence: true });
     const alice = await connectAs(here, { sub: 'alice' });
@@ -210,6 +213,6 @@ describe('promise 5: presence does not flicker', () => {
     const back = await connectAs(there, { sub: 'alice' }, alice.welcome.session);
     await back.subscribe(CHANNEL);
     await passGrace(watcher);
-    expect(comings(watcher)).toEqual(['join alice']);
+    expect(joinsAndLeaves(watcher)).toEqual(['join alice']);
   });
 });

@@ -13,7 +13,7 @@ const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const QUICK = { HOLDFAST_DEMO: 'false', HOLDFAST_SETTLE_SECONDS: '0', HOLDFAST_DRAIN_SECONDS: '1' };
 const SLOW = { HOLDFAST_DEMO: 'false', HOLDFAST_SETTLE_SECONDS: '60', HOLDFAST_DRAIN_SECONDS: '60' };
 
-/** Runs a gateway that is not meant to get anywhere, to its end. */
+/** Runs a gateway that is expected to fail, to its end. */
 async function run(env: NodeJS.ProcessEnv): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const child = spawn(process.execPath, [MAIN], {
     env: { PATH: process.env['PATH'], ...env },
@@ -24,7 +24,7 @@ async function run(env: NodeJS.ProcessEnv): Promise<{ code: number | null; stdou
   return { code: code as number | null, stdout, stderr };
 }
 
-/** A port that somebody else has. */
+/** A port that is in use. */
 async function takenPort(): Promise<number> {
   const server = createServer().listen(0);
   await once(server, 'listening');
@@ -34,7 +34,7 @@ async function takenPort(): Promise<number> {
 
 describe('a stopping process', () => {
   it.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const)(
-    'on %s sends its clients elsewhere and exits with 0',
+    'asks its clients to move and exits with 0 on %s',
     async (signal) => {
       const sut = await startGatewayProcess(QUICK);
       const client = await TestClient.connect(`ws://127.0.0.1:${sut.port}/ws`);
@@ -45,7 +45,7 @@ describe('a stopping process', () => {
     },
   );
 
-  it('on a second signal ends at once, and not with 0', async () => {
+  it('exits at once, and not with 0, on a second signal', async () => {
     const sut = await startGatewayProcess(SLOW);
     const client = await TestClient.connect(`ws://127.0.0.1:${sut.port}/ws`);
     sut.child.kill('SIGTERM');
@@ -57,22 +57,22 @@ describe('a stopping process', () => {
   });
 });
 
-/** Has a gateway do `code` when it gets SIGUSR2. */
+/** Makes a gateway run `code` when it receives SIGUSR2. */
 function onSignal(code: string): NodeJS.ProcessEnv {
   const module = `process.on('SIGUSR2', () => { ${code} })`;
   return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(module)}` };
 }
 
-describe('what nobody caught', () => {
-  // Not in the code itself, which a stack may quote.
+describe('an uncaught error', () => {
+  // Not in the code itself, which a stack trace may contain.
   const SECRET = { A_SECRET: 'redis://user:a-password@host/?token=a-token' };
   const secret = 'process.env.A_SECRET';
 
   it.each([
     ['a rejection', `Promise.reject(Object.assign(new Error(${secret}), { command: ${secret} }))`],
     ['an exception', `throw new Error(${secret})`],
-    ['what is not an error', `throw ${secret}`],
-  ])('%s is one line of the log, then a drain, and the exit code 1', async (_name, code) => {
+    ['a value that is not an error', `throw ${secret}`],
+  ])('(%s) is logged in one line, and leads to a drain and exit code 1', async (_name, code) => {
     const sut = await startGatewayProcess({ ...QUICK, NODE_ENV: 'production', ...SECRET, ...onSignal(code) });
     const client = await TestClient.connect(`ws://127.0.0.1:${sut.port}/ws`);
     expect(await sut.stop('SIGUSR2')).toBe(1);
@@ -85,7 +85,7 @@ describe('what nobody caught', () => {
     expect(sut.output()).not.toContain('a-token');
   });
 
-  it('again does not cut the drain short, and neither does a first signal', async () => {
+  it('does not interrupt a drain if it occurs again, and neither does a first signal', async () => {
     const sut = await startGatewayProcess({
       ...QUICK,
       HOLDFAST_SETTLE_SECONDS: '1',
@@ -102,7 +102,7 @@ describe('what nobody caught', () => {
     expect(sut.output().match(/"level":60/g)).toHaveLength(2);
   });
 
-  it('before the process could start is one line of the log, and the exit code 1', async () => {
+  it('during the start is logged in one line, and leads to exit code 1', async () => {
     const thrown = `--import=data:text/javascript,${encodeURIComponent("setTimeout(() => { throw new Error('early') }, 1)")}`;
     const { code } = await run({ NODE_OPTIONS: thrown, HOLDFAST_PORT: '0', HOLDFAST_MANAGEMENT_PORT: '0', ...QUICK });
     expect(code).toBe(1);
@@ -110,14 +110,14 @@ describe('what nobody caught', () => {
 });
 
 describe('file descriptors', () => {
-  it('that silent connections would use up are kept for others', { timeout: 60_000 }, async () => {
+  it('are kept for other clients when there are many silent connections', { timeout: 60_000 }, async () => {
     const sut = await startGatewayProcess(QUICK, 1_024);
     const url = `ws://127.0.0.1:${sut.port}/ws`;
     const before = await TestClient.connect(url);
     const silent = Array.from({ length: 1_100 }, () => connect(sut.port, '127.0.0.1').on('error', () => undefined));
     onTestFinished(() => silent.forEach((socket) => socket.destroy()));
     await Promise.all(silent.filter(({ connecting }) => connecting).map((socket) => once(socket, 'connect')));
-    // While they are there too: they take the place of their own kind.
+    // Also while they are connected: only connections of their kind are closed.
     const during = await TestClient.connect(url);
     expect(await during.request('ping')).toEqual({});
     expect((await fetch(`${sut.url}/health/live`)).status).toBe(200);
@@ -131,7 +131,7 @@ describe('file descriptors', () => {
 });
 
 describe('a process that cannot start', () => {
-  it('for its configuration says everything that is wrong on standard error, without the values, and exits with 78', async () => {
+  it('because of its configuration reports all problems on standard error, without the values, and exits with 78', async () => {
     const { code, stdout, stderr } = await run({
       HOLDFAST_PORT: 'eighty',
       HOLDFAST_JWT_SECRET: 'too-short',
@@ -146,7 +146,7 @@ describe('a process that cannot start', () => {
   });
 
   it.each(['redis://user:a-password@127.0.0.1/?nonsense=1', 'carrier-pigeon://a-password@127.0.0.1'])(
-    'for its broker URL says what is wrong with it, without the URL, and exits with 78',
+    'because of its broker URL reports what is wrong with it, without the URL, and exits with 78',
     async (url) => {
       const { code, stderr } = await run({ HOLDFAST_BROKER: url });
       expect(code).toBe(78);
@@ -158,7 +158,7 @@ describe('a process that cannot start', () => {
   it.each([
     ['HOLDFAST_PORT', 'HOLDFAST_MANAGEMENT_PORT'],
     ['HOLDFAST_MANAGEMENT_PORT', 'HOLDFAST_PORT'],
-  ])('for %s being taken says so and exits with 1', async (taken, free) => {
+  ])('because %s is in use reports that and exits with 1', async (taken, free) => {
     const port = await takenPort();
     const { code, stderr } = await run({ HOLDFAST_JWT_SECRET: JWT_SECRET, [taken]: String(port), [free]: '0' });
     expect(code).toBe(1);

@@ -16,11 +16,11 @@ const TTL_S = 10;
 
 type Start = 'fresh' | 'last' | 'resume';
 
-/** One step of a story. Clients and pods are numbers; what makes no sense at its time is left out. */
+/** One step of a sequence. Clients and pods are numbers; a step that is impossible at its time is skipped. */
 type Step =
   | { readonly do: 'publish'; readonly pod: number; readonly times: number }
   | { readonly do: 'connect' | 'subscribe'; readonly client: number; readonly pod: number; readonly start: Start }
-  | { readonly do: 'unsubscribe' | 'disconnect' | 'stop reading' | 'go on reading'; readonly client: number }
+  | { readonly do: 'unsubscribe' | 'disconnect' | 'stop reading' | 'resume reading'; readonly client: number }
   | { readonly do: 'let happen'; readonly pod: number; readonly queue: Queue; readonly times: number }
   | { readonly do: 'lose' | 'notice' | 'let all happen'; readonly pod: number }
   | { readonly do: 'trim' | 'fail over' }
@@ -44,7 +44,7 @@ const COMMON: fc.WeightedArbitrary<Step>[] = [
   {
     weight: 4,
     arbitrary: fc.record({
-      do: fc.constantFrom('unsubscribe', 'disconnect', 'stop reading', 'go on reading'),
+      do: fc.constantFrom('unsubscribe', 'disconnect', 'stop reading', 'resume reading'),
       client,
     }),
   },
@@ -72,26 +72,26 @@ const TIME: fc.WeightedArbitrary<Step>[] = [
   },
 ];
 
-function stories(...kinds: fc.WeightedArbitrary<Step>[][]): fc.Arbitrary<Step[]> {
+function sequences(...kinds: fc.WeightedArbitrary<Step>[][]): fc.Arbitrary<Step[]> {
   return fc.array(fc.oneof(...kinds.flat()), { minLength: 1, maxLength: 120, size: 'max' });
 }
 
-/** What lies behind the pods. */
+/** The broker behind the pods, and what only the test can do to it. */
 interface World {
-  /** The whole stream, as it is kept now. */
+  /** The whole stream as currently stored. */
   stream(channel: string): Promise<Pick<History, 'epoch' | 'offset' | 'publications'>>;
-  /** Does a step that only this world knows. */
+  /** Does a step that only this world supports. */
   step(channel: string, step: Step): void;
-  /** Lets everything happen that is in progress, and every loss be noticed. */
+  /** Lets everything in progress complete, and every loss be detected. */
   settle(channel: string): Promise<void>;
 }
 
-/** What was published where, as the publishers were answered. */
+/** The published data by position, according to the replies to the publishers. */
 class Ledger {
   private readonly published = new Map<string, string>();
   private count = 0;
 
-  /** Something that was never published before, and of a size that counts. */
+  /** Unique data, large enough to matter for the budgets. */
   nextData(): string {
     this.count += 1;
     return `message ${this.count}`.padEnd(200);
@@ -108,14 +108,14 @@ class Ledger {
   }
 }
 
-/** A client that believes what the protocol's page says, and checks it at each frame. */
+/** A client that follows the protocol's documentation, and checks it with each frame. */
 class ModelClient {
-  /** Up to where it knows of everything; kept when the connection ends. */
+  /** The position up to which it knows everything; kept when the connection ends. */
   position: Position | undefined;
-  /** Whether it got the reply to its subscribe. */
+  /** Whether it received the reply to its subscribe. */
   subscribed = false;
   private readonly requests = new Map<number, { event: RequestEvent; data: Requests['subscribe']['data'] }>();
-  /** The epochs that this subscription has left behind. */
+  /** The ended epochs of this subscription. */
   private readonly past = new Set<string>();
   private read = 0;
   link: PodClient | undefined;
@@ -139,8 +139,8 @@ class ModelClient {
     this.subscribed = false;
   }
 
-  /** Whether a request is not answered yet. */
-  get waits(): boolean {
+  /** Whether a request is unanswered. */
+  get isWaiting(): boolean {
     return this.requests.size > 0;
   }
 
@@ -159,7 +159,7 @@ class ModelClient {
     if (id !== undefined) this.requests.set(id, { event, data });
   }
 
-  /** Takes what came since. */
+  /** Processes the frames received since the last call. */
   async catchUp(): Promise<void> {
     const { link } = this;
     if (link === undefined) return;
@@ -167,7 +167,7 @@ class ModelClient {
       const frame = link.frames[this.read];
       if (frame !== undefined) await this.take(frame);
     }
-    // Too slow: the close code says "resume".
+    // Too slow: the close code means "resume".
     if (link.webSocket.closedWith === 1013) this.disconnect();
     else expect(link.webSocket.closedWith).toBeUndefined();
   }
@@ -182,7 +182,7 @@ class ModelClient {
         else this.subscribed = false;
         break;
       case 'error':
-        // The pod and the broker were in two epochs: the client is asked to retry.
+        // The pod and the broker were in different epochs: the client is asked to retry.
         expect([request?.event, data['code']]).toEqual(['subscribe', 'unavailable']);
         break;
       case 'gap':
@@ -208,14 +208,16 @@ class ModelClient {
     }
     this.subscribed = true;
     if (since === undefined || recovered === true) return;
-    // Promise 3. Histories only get shorter at their beginning: what they hold now they held then.
+    // Promise 3. Histories are only trimmed at their beginning: what they contain now they contained then.
     const { publications, ...now } = await this.world.stream(this.channel);
     const missed = publications.filter((publication) => publication.offset > since.offset).length;
     const reachesBack = since.epoch === now.epoch && since.offset <= now.offset && missed === now.offset - since.offset;
-    expect(reachesBack && missed <= MAX_REPLAY, 'recovered although it says that it is not').toBe(false);
+    expect(reachesBack && missed <= MAX_REPLAY, 'the reply says recovered: false, but the history was complete').toBe(
+      false,
+    );
   }
 
-  /** It knows this position now. */
+  /** The client now knows everything up to this position. */
   private move({ epoch, offset }: Position): void {
     const { position } = this;
     if (!this.subscribed) {
@@ -231,7 +233,7 @@ class ModelClient {
   private receive(offset: number, data: string): void {
     expect(this.subscribed, 'a message without a subscription').toBe(true);
     if (this.position === undefined) throw new Error('subscribed without a position');
-    // Promises 1 and 2 in one: neither again, nor back, nor skipped.
+    // Promises 1 and 2 together: nothing twice, out of order or skipped.
     expect(offset, `promise 1 and 2: what follows ${this.position.offset}`).toBe(this.position.offset + 1);
     this.position = { epoch: this.position.epoch, offset };
     expect(data, `what was published at ${this.position.epoch} ${offset}`).toBe(this.ledger.at(this.position));
@@ -240,25 +242,25 @@ class ModelClient {
 
 let runs = 0;
 
-async function play(world: World, pods: readonly Pod[], story: readonly Step[]): Promise<void> {
+async function play(world: World, pods: readonly Pod[], sequence: readonly Step[]): Promise<void> {
   runs += 1;
   const channel = `news:${runs}`;
   const ledger = new Ledger();
   const clients = Array.from({ length: CLIENTS }, () => new ModelClient(channel, ledger, world));
 
-  for (const step of story) {
+  for (const step of sequence) {
     await act(step);
     await settled();
     for (const one of clients) await one.catchUp();
   }
 
-  // At the end of all stories everybody has everything.
+  // At the end every client has received everything.
   for (const one of clients) one.link?.socket.resumeWrites();
-  for (let round = 0; round < 20 || clients.some((one) => one.waits && one.link !== undefined); round += 1) {
+  for (let round = 0; round < 20 || clients.some((one) => one.isWaiting && one.link !== undefined); round += 1) {
     await world.settle(channel);
     await settled();
     for (const one of clients) await one.catchUp();
-    expect(round, 'the story comes to no end').toBeLessThan(200);
+    expect(round, 'the sequence does not end').toBeLessThan(200);
   }
   const { epoch, offset } = await world.stream(channel);
   for (const one of clients) {
@@ -288,10 +290,10 @@ async function play(world: World, pods: readonly Pod[], story: readonly Step[]):
         by?.subscribe(step.start);
         break;
       case 'subscribe':
-        if (by?.link !== undefined && !by.waits && !by.subscribed) by.subscribe(step.start);
+        if (by?.link !== undefined && !by.isWaiting && !by.subscribed) by.subscribe(step.start);
         break;
       case 'unsubscribe':
-        if (by?.subscribed === true && !by.waits) by.send('unsubscribe');
+        if (by?.subscribed === true && !by.isWaiting) by.send('unsubscribe');
         break;
       case 'disconnect':
         by?.disconnect();
@@ -299,7 +301,7 @@ async function play(world: World, pods: readonly Pod[], story: readonly Step[]):
       case 'stop reading':
         by?.link?.socket.pauseWrites();
         break;
-      case 'go on reading':
+      case 'resume reading':
         by?.link?.socket.resumeWrites();
         break;
       default:
@@ -309,7 +311,7 @@ async function play(world: World, pods: readonly Pod[], story: readonly Step[]):
 }
 
 const FILE = {
-  // Small, so that replays are paced, and slow clients too slow now and then.
+  // Small, so that replays are paced, and slow clients are sometimes too slow.
   connection: { maxPayload: 1_024, maxBuffered: 2_048 },
   replay: { maxMessages: MAX_REPLAY },
   namespaceDefaults: {
@@ -328,7 +330,7 @@ afterEach(() => {
 });
 
 it(
-  'promises 1, 2 and 3 hold in random stories on a broker with latency, losses and failovers',
+  'promises 1, 2 and 3 hold for random sequences of steps on a broker with latency, losses and failovers',
   { timeout: 120_000 },
   async () => {
     const server = new SimulatedServer(HISTORY_SIZE);
@@ -355,14 +357,14 @@ it(
       },
     };
     const pods = await startPods(brokers);
-    const played = fc.asyncProperty(stories(COMMON, LATENCY), (story) => play(world, pods, story));
+    const played = fc.asyncProperty(sequences(COMMON, LATENCY), (sequence) => play(world, pods, sequence));
     const result = await fc.check(played, { numRuns: RUNS });
     expect(result.failed, fc.defaultReportMessage(result)).toBe(false);
   },
 );
 
 it(
-  'promises 1, 2 and 3 hold in random stories on the memory broker, while histories and positions expire',
+  'promises 1, 2 and 3 hold for random sequences of steps on the memory broker, while histories and positions expire',
   { timeout: 120_000 },
   async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
@@ -380,7 +382,7 @@ it(
       settle: settled,
     };
     const pods = await startPods(brokers);
-    const played = fc.asyncProperty(stories(COMMON, TIME), (story) => play(world, pods, story));
+    const played = fc.asyncProperty(sequences(COMMON, TIME), (sequence) => play(world, pods, sequence));
     const result = await fc.check(played, { numRuns: RUNS });
     expect(result.failed, fc.defaultReportMessage(result)).toBe(false);
   },

@@ -17,8 +17,8 @@ async function publish(client: TestClient, count: number, data: string = 'x'): P
   return position;
 }
 
-describe('promise 3: who comes back within the retention gets what it missed, once', () => {
-  it('the reply says so, and the missed messages follow it, before anything newer', async () => {
+describe('promise 3: a client that resumes within the retention receives each missed message exactly once', () => {
+  it('after a reply with recovered: true, and before anything newer', async () => {
     const gateway = await startGateway();
     const publisher = await gateway.connect();
     const before = await gateway.connect();
@@ -44,7 +44,7 @@ describe('promise 3: who comes back within the retention gets what it missed, on
 
   it('on any pod', async () => {
     const [here, there] = await startGatewaysOnOneBroker([{ HOLDFAST_NODE: 'here' }, { HOLDFAST_NODE: 'there' }]);
-    if (here === undefined || there === undefined) throw new Error('two gateways were asked for');
+    if (here === undefined || there === undefined) throw new Error('expected two gateways');
     const publisher = await here.connect();
     const before = await here.connect();
     const since = await before.subscribe(CHANNEL);
@@ -61,7 +61,7 @@ describe('promise 3: who comes back within the retention gets what it missed, on
     expect(back.offsets(CHANNEL)).toEqual(range(1, 4));
   });
 
-  it('while a publisher goes on as fast as it can', async () => {
+  it('while a publisher continues as fast as it can', async () => {
     const gateway = await startGateway({ namespaceDefaults: { history: { size: 10_000 } } });
     const publisher = await gateway.connect();
     const since = await publish(publisher, 5);
@@ -75,7 +75,10 @@ describe('promise 3: who comes back within the retention gets what it missed, on
         }
       })(),
       ...clients.map(async (client, index) => {
-        await vi.waitFor(() => expect(publisher.of('reply').length).toBeGreaterThan(index * 40), { interval: 1 });
+        await vi.waitFor(() => expect(publisher.of('reply').length).toBeGreaterThan(index * 40), {
+          interval: 1,
+          timeout: 10_000,
+        });
         replays.push((await client.subscribe(CHANNEL, { since })).replay);
       }),
     ]);
@@ -83,11 +86,11 @@ describe('promise 3: who comes back within the retention gets what it missed, on
       await client.messages(CHANNEL, 500);
       expect(client.offsets(CHANNEL)).toEqual(range(since.offset + 1, end));
     }
-    // Some came in the middle of it.
+    // Some subscribed while it was publishing.
     expect(replays.some((replay = 0) => replay > 0 && replay < 500)).toBe(true);
   });
 
-  it('when nothing was missed: recovered, and an empty replay even if no history is kept', async () => {
+  it('or an empty replay with recovered: true if it missed nothing, even without a history', async () => {
     const gateway = await startGateway({ namespaces: { bare: { history: { size: 0 } } } });
     for (const channel of ['chat:x', 'bare:x']) {
       const client = await gateway.connect();
@@ -105,7 +108,7 @@ describe('promise 3: who comes back within the retention gets what it missed, on
     expect(await alone.subscribe('bare:alone', { since })).toMatchObject({ ...since, recovered: true, replay: 0 });
   });
 
-  it('gets recovered: false if the history does not reach back, and continues from the reply', async () => {
+  it('or recovered: false if the history does not reach back, and continues from the position of the reply', async () => {
     const gateway = await startGateway({
       namespaces: { short: { history: { size: 2 } }, bare: { history: { size: 0 } } },
     });
@@ -122,7 +125,7 @@ describe('promise 3: who comes back within the retention gets what it missed, on
     }
   });
 
-  it('gets recovered: false if its ttl has passed', async () => {
+  it('or recovered: false after the TTL of the history', async () => {
     const gateway = await startGateway({ namespaces: { brief: { history: { ttl: 0.1 } } } });
     const publisher = await gateway.connect();
     const since = await publisher.publish('brief:x', 1);
@@ -143,7 +146,7 @@ describe('promise 3: who comes back within the retention gets what it missed, on
     ['the future', ({ epoch, offset }) => ({ epoch, offset: offset + 1 })],
     ['another epoch', ({ offset }) => ({ epoch: 'another', offset })],
     ['the future of another epoch', () => ({ epoch: 'another', offset: Number.MAX_SAFE_INTEGER })],
-  ])('gets recovered: false if its position is from %s', async (_what, sinceOf) => {
+  ])('or recovered: false if its position is from %s', async (_what, sinceOf) => {
     const gateway = await startGateway();
     const client = await gateway.connect();
     const position = await publish(client, 3);
@@ -161,7 +164,7 @@ describe('promise 3: who comes back within the retention gets what it missed, on
   it.each([
     ['messages', { maxMessages: 3 }, 'x', 3],
     ['bytes', { maxBytes: 4096 }, 'x'.repeat(1_200), 3],
-  ])('gets recovered: false if it missed more than a replay may contain: %s', async (_what, replay, data, most) => {
+  ])('or recovered: false if it missed more than a replay may contain: %s', async (_what, replay, data, most) => {
     const gateway = await startGateway({ replay });
     const publisher = await gateway.connect();
     const { epoch } = await publish(publisher, most + 1, data);
@@ -181,7 +184,7 @@ describe('promise 3: who comes back within the retention gets what it missed, on
     expect(later.offsets(CHANNEL)).toEqual([]);
   });
 
-  it('in the epoch of its channel, which outlives the last subscriber and every publication', async () => {
+  it('and the epoch of a channel outlives its last subscriber and all publications', async () => {
     const gateway = await startGateway({ namespaces: { brief: { history: { ttl: 0.1 } } } });
     const client = await gateway.connect();
     await client.subscribe('brief:x');
@@ -209,7 +212,7 @@ describe('a replay', () => {
     return { pod, since: { epoch, offset: 0 } };
   }
 
-  it('is paced by the socket: however large, it stays within the budget of its connection and does not end it', async () => {
+  it("is paced by the socket: however large it is, it stays within the connection's budget and does not close it", async () => {
     const { pod, since } = await podWithHistory(500);
     const client = pod.connect();
     client.socket.pauseWrites();
@@ -226,7 +229,7 @@ describe('a replay', () => {
     expect(client.offsets).toEqual(range(1, 500));
   });
 
-  it('has live messages wait behind it, and these are paced as well', async () => {
+  it('delays live messages until it is sent, and these are paced as well', async () => {
     const { pod, since } = await podWithHistory(400, 65_536);
     const [publisher, client] = [pod.connect(), pod.connect()];
     client.socket.pauseWrites();
@@ -237,7 +240,7 @@ describe('a replay', () => {
       expect(client.connection.unwritten).toBeLessThanOrEqual(65_536);
       client.socket.resumeWrites();
       client.socket.pauseWrites();
-      // In all more than the budget, but never that much at once.
+      // More than the budget in total, but never at once.
       const { length } = client.offsets;
       for (; published < 600 && published < Math.max(400 + length / 8, length + 50); published += 1) {
         await publisher.request('publish', { channel: CHANNEL, data: 'y'.repeat(1_000) });
@@ -247,10 +250,10 @@ describe('a replay', () => {
     await publisher.request('publish', { channel: CHANNEL, data: 'the end' });
     await vi.waitFor(() => expect(client.offsets).toHaveLength(601));
     expect(client.webSocket.closedWith).toBeUndefined();
-    expect(client.story).toEqual(['reply 400', ...range(1, 601).map((offset) => `message ${offset}`)]);
+    expect(client.received).toEqual(['reply 400', ...range(1, 601).map((offset) => `message ${offset}`)]);
   });
 
-  it('costs a client that does not read its budget and no more: it is closed when live messages exceed it', async () => {
+  it('costs a client that does not read no more than its budget: the connection is closed when live messages exceed it', async () => {
     const { pod, since } = await podWithHistory(100);
     const [publisher, client] = [pod.connect(), pod.connect()];
     client.socket.pauseWrites();
@@ -263,7 +266,7 @@ describe('a replay', () => {
     expect(client.connection.unwritten).toBeLessThanOrEqual(8192);
   });
 
-  it('goes on when what another channel sends has filled the socket and fallen silent', async () => {
+  it('continues after another channel has filled the socket and then fallen silent', async () => {
     const { pod, since } = await podWithHistory(20);
     const [publisher, client] = [pod.connect(), pod.connect()];
     await client.subscribe('chat:other');
@@ -289,14 +292,14 @@ describe('a replay', () => {
     await settled();
     const sent = client.offsets.length;
     expect(sent).toBeLessThan(100);
-    expect(client.story).toEqual(['reply 100', ...range(1, sent).map((offset) => `message ${offset}`), 'reply']);
+    expect(client.received).toEqual(['reply 100', ...range(1, sent).map((offset) => `message ${offset}`), 'reply']);
 
-    // It can be continued where it stopped.
+    // The client can continue where it stopped.
     await client.subscribe(CHANNEL, { since: { ...since, offset: sent } });
     await vi.waitFor(() => expect(client.offsets).toEqual(range(1, 101)));
   });
 
-  it('ends with its connection, and goes on if the client comes back', async () => {
+  it('ends with its connection, and continues if the client returns', async () => {
     const { pod, since } = await podWithHistory(100);
     const client = pod.connect();
     client.socket.pauseWrites();
@@ -313,7 +316,7 @@ describe('a replay', () => {
     expect(await pod.metric('holdfast_subscriptions')).toBe(1);
   });
 
-  it('holds up neither other channels nor other clients', async () => {
+  it('does not delay other channels or clients', async () => {
     const { pod, since } = await podWithHistory(100);
     const [publisher, slow, other] = [pod.connect(), pod.connect(), pod.connect()];
     slow.socket.pauseWrites();
@@ -330,7 +333,7 @@ describe('a replay', () => {
     expect(place).toBeLessThan(slow.frames.length - 1);
   });
 
-  it('holds back joins and leaves that happened meanwhile, in their order', async () => {
+  it('holds back the joins and leaves that happen meanwhile, in their order', async () => {
     const { pod, since } = await podWithHistory(100);
     const client = pod.connect();
     client.socket.pauseWrites();
@@ -342,11 +345,11 @@ describe('a replay', () => {
     guest.disconnect(1000);
     await settled();
     client.socket.resumeWrites();
-    await vi.waitFor(() => expect(client.story.at(-1)).toBe('leave'));
-    expect(client.story.slice(-4)).toEqual(['message 100', 'join', 'message 101', 'leave']);
+    await vi.waitFor(() => expect(client.received.at(-1)).toBe('leave'));
+    expect(client.received.slice(-4)).toEqual(['message 100', 'join', 'message 101', 'leave']);
   });
 
-  it('comes over a real socket whole, to a client that begins to read late', async () => {
+  it('arrives completely over a real socket at a client that starts to read late', async () => {
     const gateway = await startGateway({
       replay: { maxMessages: 1_000, maxBytes: 67_108_864 },
       namespaceDefaults: { history: { size: 1_000 } },

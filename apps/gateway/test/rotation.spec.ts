@@ -20,7 +20,7 @@ function sign(secret: string): Promise<string> {
   return signToken({ sub: 'ann' }, { key: secretKey(secret) });
 }
 
-/** A gateway that reads the secret of this variable from a file, as from a mounted Secret, and how to change that. */
+/** A gateway that reads this secret from a file, like from a mounted Secret, and a function that replaces the file. */
 async function startWithSecret(
   variable: string,
   text: string,
@@ -41,8 +41,8 @@ async function startWithSecret(
   };
 }
 
-describe('a secret that rotates drops no connection', () => {
-  it('of tokens: the new one beside the old one, then alone', async () => {
+describe('the rotation of a secret closes no connection', () => {
+  it('for tokens: both secrets, then only the new one', async () => {
     const { sut, rotate } = await startWithSecret('HOLDFAST_JWT_SECRET', OLD);
     const client = await sut.connect(`?access_token=${await sign(OLD)}`);
     await client.subscribe('chat:lobby');
@@ -66,7 +66,7 @@ describe('a secret that rotates drops no connection', () => {
     expect(client.of('unsubscribed')).toEqual([]);
   });
 
-  it('of tokens with a private key: the new public key behind the old one, then alone', async () => {
+  it('for tokens with a private key: both public keys, then only the new one', async () => {
     const [older, newer] = [generateKeyPairSync('ed25519'), generateKeyPairSync('ec', { namedCurve: 'P-256' })];
     const oldPem = older.publicKey.export({ type: 'spki', format: 'pem' });
     const newPem = newer.publicKey.export({ type: 'spki', format: 'pem' });
@@ -84,7 +84,7 @@ describe('a secret that rotates drops no connection', () => {
     expect(await client.request('refresh', { token: await signNew() })).toEqual({});
   });
 
-  it('of the API: callers with either key are let in while both are set', async () => {
+  it('for the API: both keys are accepted while both are set', async () => {
     const { sut, rotate } = await startWithSecret('HOLDFAST_API_KEYS', 'the-old-key-of-the-api');
     const status = async (key: string): Promise<number> => {
       const answer = await fetch(`${sut.url}/api/channels`, { headers: { 'X-API-Key': key } });
@@ -98,7 +98,7 @@ describe('a secret that rotates drops no connection', () => {
     expect([await status('the-new-key-of-the-api'), await status('the-old-key-of-the-api')]).toEqual([200, 401]);
   });
 
-  it('of webhooks: requests are signed by both while both are set', async () => {
+  it('for webhooks: requests are signed with both secrets while both are set', async () => {
     const backend = await Backend.start(() => ({ allow: true }));
     const [older = ''] = backend.secrets;
     const newer = webhookSecret();

@@ -9,16 +9,16 @@ import { secondsFromNow, signToken } from './support/tokens.js';
 
 const CHANNEL = 'secret:plans';
 
-/** Nobody may do anything that is not granted. */
-function startStrict(): Promise<TestGateway> {
+/** Everything that is not granted is forbidden. */
+function startWithoutPermissions(): Promise<TestGateway> {
   return startGateway({ namespaceDefaults: { subscribe: 'granted', publish: 'granted' } });
 }
 
-async function told(client: TestClient, event: string): Promise<unknown> {
+async function dataOf(client: TestClient, event: string): Promise<unknown> {
   return (await client.next(event)).data;
 }
 
-/** Nothing more is delivered to a client that was notified of the end of its subscription. */
+/** A client receives nothing more after the end of its subscription. */
 async function expectSilence(gateway: TestGateway, client: TestClient, channel = CHANNEL): Promise<void> {
   const publisher = await connectAs(gateway, { sub: 'publisher', publish: ['*'] });
   await publisher.publish(channel, 'unheard');
@@ -26,22 +26,22 @@ async function expectSilence(gateway: TestGateway, client: TestClient, channel =
   expect(client.offsets(channel)).toEqual([]);
 }
 
-/** Connects under a session. */
+/** Connects with a session. */
 function present({ webSocketUrl }: TestGateway, session: string): Promise<TestClient> {
   return TestClient.connect(webSocketUrl, [SUBPROTOCOL, `session.${session}`]);
 }
 
 describe('a session', () => {
-  it('proves the client id wherever it is presented', async () => {
+  it('proves the client id on every pod', async () => {
     const [here, there] = await startGatewaysOnOneBroker([{}, {}]);
-    if (here === undefined || there === undefined) throw new Error('two gateways were asked for');
+    if (here === undefined || there === undefined) throw new Error('expected two gateways');
     const first = await here.connect();
     const { client, session } = first.welcome;
     expect(client).not.toContain(session);
     expect((await present(there, session)).welcome).toMatchObject({ client, session });
   });
 
-  it('travels in a subprotocol, which is not echoed, beside the token and whatever else is offered', async () => {
+  it('is sent in a subprotocol, which is not echoed, along with the token and other subprotocols', async () => {
     const gateway = await startGateway();
     const ann = await signToken({ sub: 'ann' });
     const first = await TestClient.connect(gateway.webSocketUrl, [SUBPROTOCOL, `bearer.${ann}`]);
@@ -59,7 +59,7 @@ describe('a session', () => {
     }
   });
 
-  it('in the query is read as long as clients of earlier versions present it there; a subprotocol takes precedence', async () => {
+  it('is also read from the query, where earlier versions of clients send it; a subprotocol takes precedence', async () => {
     const gateway = await startGateway();
     const [one, other] = [(await gateway.connect()).welcome, (await gateway.connect()).welcome];
     expect((await gateway.connect(`?session=${one.session}`)).welcome.client).toBe(one.client);
@@ -78,7 +78,7 @@ describe('a session', () => {
   });
 
   it.each(['short', 'x'.repeat(33), 'session.', '.'.repeat(32), '%'.repeat(32)])(
-    'that the gateway cannot have given out is replaced: %j in a subprotocol',
+    'that the gateway cannot have issued is replaced: %j in a subprotocol',
     async (session) => {
       const gateway = await startGateway();
       const { welcome } = await present(gateway, session);
@@ -88,7 +88,7 @@ describe('a session', () => {
   );
 
   it.each(['', 'short', 'x'.repeat(33), '%00'.repeat(32), 'ü'.repeat(32), 'a b'.repeat(10)])(
-    'that the gateway cannot have given out is replaced: %j in the query',
+    'that the gateway cannot have issued is replaced: %j in the query',
     async (session) => {
       const gateway = await startGateway();
       const { welcome } = await gateway.connect(`?session=${session}`);
@@ -97,7 +97,7 @@ describe('a session', () => {
     },
   );
 
-  it('is not proved by the client id, which everybody sees', async () => {
+  it('is not proved by the client id, which is public', async () => {
     const gateway = await startGateway();
     const { client } = (await gateway.connect()).welcome;
     for (const guess of [client, client.padEnd(32, '0')]) {
@@ -107,12 +107,12 @@ describe('a session', () => {
 });
 
 describe('a refresh', () => {
-  it('that loses a permission ends what it permitted, and nothing else', async () => {
-    const gateway = await startStrict();
+  it('that drops a permission ends the subscriptions that depended on it, and no others', async () => {
+    const gateway = await startWithoutPermissions();
     const alice = await connectAs(gateway, { sub: 'alice', channels: ['secret:*', 'news:*'] });
     for (const channel of [CHANNEL, 'news:today', '@me']) await alice.subscribe(channel);
     await alice.request('refresh', { token: await signToken({ sub: 'alice', channels: ['news:*'] }) });
-    expect(await told(alice, 'unsubscribed')).toEqual({ channel: CHANNEL, code: 'forbidden' });
+    expect(await dataOf(alice, 'unsubscribed')).toEqual({ channel: CHANNEL, code: 'forbidden' });
     expect(alice.of('unsubscribed')).toHaveLength(1);
     await expectSilence(gateway, alice);
     expect(await refusal(alice.subscribe(CHANNEL))).toMatchObject({ code: 'forbidden' });
@@ -120,20 +120,20 @@ describe('a refresh', () => {
     expect(await refusal(alice.subscribe('@alice'))).toMatchObject({ code: 'already_subscribed' });
   });
 
-  it('that gains a permission opens what it permits', async () => {
-    const gateway = await startStrict();
+  it('that adds a permission permits more subscriptions', async () => {
+    const gateway = await startWithoutPermissions();
     const alice = await connectAs(gateway, { sub: 'alice' });
     expect(await refusal(alice.subscribe(CHANNEL))).toMatchObject({ code: 'forbidden' });
     await alice.request('refresh', { token: await signToken({ sub: 'alice', channels: ['secret:*'] }) });
     expect(await alice.subscribe(CHANNEL)).toMatchObject({ channel: CHANNEL });
   });
 
-  it('leaves alone what a subscription token permits', async () => {
-    const gateway = await startStrict();
+  it('does not end subscriptions that have their own token', async () => {
+    const gateway = await startWithoutPermissions();
     const alice = await connectAs(gateway, { sub: 'alice', channels: ['secret:*'] });
     await alice.subscribe('secret:other');
     await alice.request('refresh', { token: await signToken({ sub: 'alice' }) });
-    expect(await told(alice, 'unsubscribed')).toMatchObject({ channel: 'secret:other' });
+    expect(await dataOf(alice, 'unsubscribed')).toMatchObject({ channel: 'secret:other' });
     await alice.subscribe(CHANNEL, { token: await signToken({ sub: 'alice', channel: CHANNEL }) });
     await alice.request('refresh', { token: await signToken({ sub: 'alice' }) });
     expect(alice.of('unsubscribed')).toHaveLength(1);
@@ -141,8 +141,8 @@ describe('a refresh', () => {
 });
 
 describe('a subscription token', () => {
-  it('grants its one channel to its user', async () => {
-    const gateway = await startStrict();
+  it('permits its one channel to its user', async () => {
+    const gateway = await startWithoutPermissions();
     const alice = await connectAs(gateway, { sub: 'alice' });
     const token = await signToken({ sub: 'alice', channel: CHANNEL });
     expect(await alice.subscribe(CHANNEL, { token })).toMatchObject({ channel: CHANNEL });
@@ -151,8 +151,8 @@ describe('a subscription token', () => {
     expect(await refusal(alice.publish(CHANNEL, 1))).toMatchObject({ code: 'forbidden' });
   });
 
-  it('without a user grants it to anonymous connections, and to no user', async () => {
-    const gateway = await startStrict();
+  it('without a user permits it to anonymous connections, and to no user', async () => {
+    const gateway = await startWithoutPermissions();
     const token = await signToken({ channel: CHANNEL });
     expect(await (await gateway.connect()).subscribe(CHANNEL, { token })).toMatchObject({ channel: CHANNEL });
     const alice = await connectAs(gateway, { sub: 'alice' });
@@ -163,47 +163,47 @@ describe('a subscription token', () => {
     ['of another channel', { sub: 'alice', channel: 'secret:other' }, 'forbidden'],
     ['of a pattern', { sub: 'alice', channel: 'secret:*' }, 'forbidden'],
     ['of another user', { sub: 'bob', channel: CHANNEL }, 'forbidden'],
-    ['of nobody', { channel: CHANNEL }, 'forbidden'],
-    ['that ended', { sub: 'alice', channel: CHANNEL, exp: 1 }, 'unauthorized'],
+    ['without a user', { channel: CHANNEL }, 'forbidden'],
+    ['that has expired', { sub: 'alice', channel: CHANNEL, exp: 1 }, 'unauthorized'],
     ['that names no channel', { sub: 'alice', channels: [CHANNEL] }, 'unauthorized'],
   ])('%s is refused', async (_what, claims, code) => {
-    const gateway = await startStrict();
+    const gateway = await startWithoutPermissions();
     const alice = await connectAs(gateway, { sub: 'alice' });
     const token = await signToken({ ...claims });
     expect(await refusal(alice.subscribe(CHANNEL, { token }))).toMatchObject({ code });
     expect(await refusal(alice.request('unsubscribe', { channel: CHANNEL }))).toMatchObject({ code: 'not_subscribed' });
   });
 
-  it('of nonsense is refused, and the connection goes on', async () => {
-    const gateway = await startStrict();
+  it('that is invalid is refused, and the connection continues', async () => {
+    const gateway = await startWithoutPermissions();
     const alice = await connectAs(gateway, { sub: 'alice' });
     expect(await refusal(alice.subscribe(CHANNEL, { token: 'nonsense' }))).toMatchObject({ code: 'unauthorized' });
     expect(await alice.request('ping', undefined)).toEqual({});
   });
 
-  it("does not open another user's own channel", async () => {
-    const gateway = await startStrict();
+  it("does not permit another user's own channel", async () => {
+    const gateway = await startWithoutPermissions();
     const alice = await connectAs(gateway, { sub: 'alice' });
     const token = await signToken({ sub: 'alice', channel: '@bob' });
     expect(await refusal(alice.subscribe('@bob', { token }))).toMatchObject({ code: 'forbidden' });
   });
 
-  it('does not open a connection', async () => {
-    const gateway = await startStrict();
+  it('cannot be used to connect', async () => {
+    const gateway = await startWithoutPermissions();
     const token = await signToken({ sub: 'alice', channel: CHANNEL });
     const url = `${gateway.webSocketUrl}?access_token=${token}`;
     expect(await new TestClient(new WebSocket(url, [SUBPROTOCOL])).closed).toMatchObject({ code: 4001 });
   });
 
-  it('that ends takes its subscription along within a second, and a new one opens it again where it stopped', async () => {
-    const gateway = await startStrict();
+  it('that expires ends its subscription within a second, and a new one resumes it', async () => {
+    const gateway = await startWithoutPermissions();
     const alice = await connectAs(gateway, { sub: 'alice', channels: ['news:*'] });
     await alice.subscribe('news:today');
     const exp = secondsFromNow(1);
     const { epoch, offset } = await alice.subscribe(CHANNEL, {
       token: await signToken({ sub: 'alice', channel: CHANNEL, exp }),
     });
-    expect(await told(alice, 'unsubscribed')).toEqual({ channel: CHANNEL, code: 'token_expired' });
+    expect(await dataOf(alice, 'unsubscribed')).toEqual({ channel: CHANNEL, code: 'token_expired' });
     const late = Date.now() / 1_000 - exp;
     expect(late).toBeGreaterThanOrEqual(0);
     expect(late).toBeLessThan(1);
@@ -216,8 +216,8 @@ describe('a subscription token', () => {
     });
   });
 
-  it("does not end when the pod's clock runs ahead for a moment, nor does the connection", async () => {
-    const gateway = await startStrict();
+  it("does not expire when the pod's clock is ahead for a moment, and the connection stays open", async () => {
+    const gateway = await startWithoutPermissions();
     const alice = await connectAs(gateway, { sub: 'alice', exp: secondsFromNow(600) });
     for (const [channel, seconds] of [
       [CHANNEL, 600],
@@ -229,7 +229,7 @@ describe('a subscription token', () => {
     }
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 7_200_000 });
     try {
-      expect(await told(alice, 'unsubscribed')).toEqual({ channel: 'secret:short', code: 'token_expired' });
+      expect(await dataOf(alice, 'unsubscribed')).toEqual({ channel: 'secret:short', code: 'token_expired' });
       expect(await alice.request('history', { channel: CHANNEL })).toMatchObject({ publications: [] });
     } finally {
       vi.useRealTimers();
@@ -237,8 +237,8 @@ describe('a subscription token', () => {
     expect(alice.of('unsubscribed')).toHaveLength(1);
   });
 
-  it('that is not needed ends nothing', async () => {
-    const gateway = await startStrict();
+  it('that is not needed ends nothing when it expires', async () => {
+    const gateway = await startWithoutPermissions();
     const alice = await connectAs(gateway, { sub: 'alice', channels: [CHANNEL] });
     await alice.subscribe(CHANNEL, { token: await signToken({ sub: 'alice', channel: CHANNEL, exp: 1 }) });
     const begun = Date.now();

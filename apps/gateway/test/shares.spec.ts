@@ -28,7 +28,7 @@ async function codes(requests: readonly Promise<unknown>[]): Promise<string[]> {
   return results.map((result) => (result.status === 'fulfilled' ? 'ok' : (result.reason as { code: string }).code));
 }
 
-/** Subscribes to all of these at once. @returns how often each code came. */
+/** Subscribes to all of these at once. @returns the number of replies by code. */
 async function subscribe(webSocket: WebSocket, names: readonly string[]): Promise<Record<string, number>> {
   const answers: Record<string, number> = {};
   let left = names.length;
@@ -53,13 +53,13 @@ async function subscribe(webSocket: WebSocket, names: readonly string[]): Promis
   return answers;
 }
 
-/** As the chart starts it, but for the container. */
+/** The options with which the chart starts the gateway, without a container. */
 const CHART_HEAP = { NODE_OPTIONS: '--max-old-space-size=154', NODE_ENV: 'production' };
 
-describe('limits that count things but mean memory', () => {
+describe('limits of memory', () => {
   it.each([
-    ['one user takes no more than its share, and another has room', '0.1', 12],
-    ['the process lives when users take all that there is', '1', 40],
+    ['give one user no more than its share, and leave room for others', '0.1', 12],
+    ['keep the process alive when users use all of it', '1', 40],
   ])('in the heap of the chart %s', { timeout: 120_000 }, async (_name, userShare, connections) => {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-'));
     onTestFinished(() => rm(folder, { recursive: true }));
@@ -98,12 +98,12 @@ describe('limits that count things but mean memory', () => {
     expect((await fetch(`${sut.url}/health/live`)).status).toBe(200);
   });
 
-  it('refuse channels and subscriptions while memory is short, and take them again', async () => {
+  it('refuse channels and subscriptions while memory is short, and permit them again later', async () => {
     const sut = await startGateway();
     const [client, other] = [await sut.connect(), await sut.connect()];
     await other.subscribe('a');
     const memory = sut.app.get(HeldMemory);
-    // The overload check says so once a second.
+    // The overload check sets this once a second.
     vi.spyOn(memory, 'full').mockImplementation(() => 'memory');
     for (const channel of ['a', 'b']) {
       expect(await refusal(client.subscribe(channel))).toEqual(errorData('overloaded', 'too many channels'));
@@ -114,7 +114,7 @@ describe('limits that count things but mean memory', () => {
     await client.subscribe('b');
   });
 
-  it('give everything back', async () => {
+  it('are not used up by connections and subscriptions that have ended', async () => {
     const sut = await startGateway();
     const held = (): Promise<number | undefined> => metric(sut, 'holdfast_held_bytes');
     expect(await held()).toBe(0);
@@ -129,7 +129,7 @@ describe('limits that count things but mean memory', () => {
     await vi.waitFor(async () => expect(await held()).toBe(0));
   });
 
-  it('are limits of a user: one more channel or connection is refused, and another user has room', async () => {
+  it('apply to each user: one more channel or connection is refused, while other users are served', async () => {
     const sut = await startGateway({ limits: { memory: 2 * MIB, userShare: 0.05 } });
     const ann = await connectAs(sut, { sub: 'ann' });
     const answers = await codes(Array.from({ length: 100 }, (_, n) => ann.subscribe(`room:${n}`)));
@@ -139,13 +139,13 @@ describe('limits that count things but mean memory', () => {
     const raw = await RawSocket.connect(sut.port);
     raw.write(upgradeRequest({ path: `/ws?access_token=${await signToken({ sub: 'ann' })}` }));
     expect(await raw.answer()).toMatchObject({ status: 429, body: errorData('too_many_connections') });
-    // Who moves to another connection is let in: the other one ends.
+    // A client that moves to another connection is accepted, because the other one closes.
     await connectAs(sut, { sub: 'ann' }, ann.welcome.session);
     const bob = await connectAs(sut, { sub: 'bob' });
     await bob.subscribe('room:bob');
   });
 
-  it('bound what waits to be sent to all connections together', async () => {
+  it('bound the messages that wait for all connections together', async () => {
     const pod = await Pod.start({ file: { limits: { ...NO_LIMITS, buffered: 2 * MIB } } });
     const readers = Array.from({ length: 10 }, () => pod.connect());
     const publisher = pod.connect();
@@ -163,11 +163,11 @@ describe('limits that count things but mean memory', () => {
     expect(readers.find(({ connection }) => !connection.open)?.webSocket.closedWith).toBe(1013);
   });
 
-  it('bound what was received of messages that do not come to their end', async () => {
+  it('bound the received data of incomplete messages', async () => {
     const sut = await startGateway({ limits: { buffered: MIB } });
     const good = await sut.connect();
     const sockets = await Promise.all(Array.from({ length: 40 }, () => RawSocket.webSocket(sut.port)));
-    // The head of a frame of 64 KiB, and all but its last bytes.
+    // The header of a frame of 64 KiB, and all but its last bytes.
     const unfinished = Buffer.concat([Buffer.from([0x81, 0xfe, 0xff, 0xff, 0, 0, 0, 0]), Buffer.alloc(65_000)]);
     for (const socket of sockets) socket.write(unfinished);
     const connections = sut.app.get(Connections);
@@ -176,8 +176,8 @@ describe('limits that count things but mean memory', () => {
   });
 });
 
-describe('what a client makes us store has a quota', () => {
-  it('of bytes, on all connections of a user together', async () => {
+describe('the data that a user stores has a quota', () => {
+  it('of bytes, on all connections of the user together', async () => {
     const sut = await startGateway({ limits: { publishedBytes: { burst: 60_000, perSecond: 10_000 } } });
     const [one, other] = [await connectAs(sut, { sub: 'ann' }), await connectAs(sut, { sub: 'ann' })];
     const data = 'x'.repeat(50_000);
@@ -188,7 +188,7 @@ describe('what a client makes us store has a quota', () => {
     await vi.waitFor(() => other.publish('x', 1), { timeout: 20_000, interval: 200 });
   });
 
-  it('that keeps one user far from filling the Redis of the chart within its history', () => {
+  it("that prevents one user from filling the Redis of the chart within the history's TTL", () => {
     const redis = 0.6 * 256 * MIB;
     const { limits, namespaceDefaults } = testConfig();
     const { burst, perSecond } = limits.publishedBytes;
@@ -196,7 +196,7 @@ describe('what a client makes us store has a quota', () => {
     expect(3 * (burst + (perSecond * namespaceDefaults.history.ttl) / 1_000)).toBeLessThan(0.7 * redis);
   });
 
-  it('of new channels, by publishing and by subscribing, but not of channels that are known', async () => {
+  it('of new channels, by publishing and by subscribing, which known channels do not count against', async () => {
     const sut = await startGateway({ limits: { newChannels: { burst: 5, perSecond: 0.2 } } });
     const ann = await connectAs(sut, { sub: 'ann' });
     for (let n = 0; n < 3; n += 1) await ann.publish(`room:${n}`, 1);
@@ -207,13 +207,13 @@ describe('what a client makes us store has a quota', () => {
     expect(await refusal(ann.publish('room:6', 1))).toEqual(tooMany);
     expect(await limited(sut, 'new_channels')).toBe(2);
     expect(sut.app.get(Hub).has('room:5')).toBe(false);
-    // What others use is nobody's new channel.
+    // A channel that others use does not count as new.
     await (await connectAs(sut, { sub: 'bob' })).subscribe('room:5');
     await ann.subscribe('room:5');
     await vi.waitFor(() => ann.subscribe('room:6'), { timeout: 20_000, interval: 200 });
   });
 
-  it('that a client with as many subscriptions as it may have does not meet when it comes back', async () => {
+  it('that a client with the maximum number of subscriptions does not reach when it reconnects', async () => {
     const pod = await Pod.start();
     const client = pod.connect();
     const { subscriptions } = pod.config.limits;
@@ -222,7 +222,7 @@ describe('what a client makes us store has a quota', () => {
   });
 });
 
-describe('requests whose cost is not their size', () => {
+describe('a request that costs more than its size', () => {
   const FILE = { limits: { readBytes: { burst: 100_000, perSecond: 5_000 } } };
 
   it.each<[string, (client: Awaited<ReturnType<typeof connectAs>>) => Promise<unknown>]>([
@@ -234,7 +234,7 @@ describe('requests whose cost is not their size', () => {
         await client.request('unsubscribe', { channel: 'x' });
       },
     ],
-  ])('%s is charged by what it brings, and those of other users are not refused', async (_name, ask) => {
+  ])('(%s) is charged by the size of its reply, and other users are not refused', async (_name, ask) => {
     const sut = await startGateway(FILE);
     const ann = await connectAs(sut, { sub: 'ann' });
     for (let n = 0; n < 4; n += 1) await ann.publish('x', 'x'.repeat(15_000));
@@ -242,13 +242,13 @@ describe('requests whose cost is not their size', () => {
     await ask(ann);
     expect(await refusal(ask(ann))).toMatchObject({ code: 'rate_limited', retryable: true });
     expect(await limited(sut, 'read_bytes')).toBe(1);
-    // A subscribe that reads nothing is not refused.
+    // A subscribe without a read is not refused.
     await ann.subscribe('y');
     await ask(await connectAs(sut, { sub: 'bob' }));
     await vi.waitFor(() => ask(ann), { timeout: 20_000, interval: 200 });
   });
 
-  it('lists of members are charged by what they bring', async () => {
+  it('(a list of members) is charged by the size of its reply', async () => {
     const sut = await startGateway(FILE);
     const info = 'x'.repeat(4_000);
     for (let n = 0; n < 14; n += 1) await (await connectAs(sut, { sub: `u${n}`, info })).subscribe('x');
@@ -261,7 +261,7 @@ describe('requests whose cost is not their size', () => {
   it.each([
     ['batch', { publications: Array.from({ length: 40 }, () => ({ channel: 'x', data: 1 })) }],
     ['broadcast', { channels: Array.from({ length: 40 }, (_, n) => `x:${n}`), data: 1 }],
-  ])('a %s counts as many requests as it publishes', async (path, body) => {
+  ])('(%s) counts as many requests as it publishes messages', async (path, body) => {
     const sut = await startGateway({ limits: { apiRequests: { burst: 50, perSecond: 10 } } });
     const post = async (): Promise<number> => {
       const headers = { Authorization: `Bearer ${API_KEY}`, 'Content-Type': 'application/json' };
@@ -274,7 +274,7 @@ describe('requests whose cost is not their size', () => {
   });
 });
 
-/** The members that a client knows, from the list that it began with and what it was told since. */
+/** The members that a client knows, from its first list and the events since. */
 function listOf(client: PodClient, start: ReadonlySet<string>): Set<string> {
   const list = new Set(start);
   for (const { event, data } of client.frames) {
@@ -287,7 +287,7 @@ function listOf(client: PodClient, start: ReadonlySet<string>): Set<string> {
 }
 
 describe('joins and leaves', () => {
-  it('of one user have a rate, on all its connections together', async () => {
+  it("of one user have a rate, on all of the user's connections together", async () => {
     const sut = await startGateway({ limits: { presenceChanges: { burst: 10, perSecond: 0.3 } } });
     const [one, other] = [await connectAs(sut, { sub: 'ann' }), await connectAs(sut, { sub: 'ann' })];
     for (let n = 0; n < 5; n += 1) {
@@ -300,16 +300,16 @@ describe('joins and leaves', () => {
     await vi.waitFor(() => other.subscribe('x'), { timeout: 20_000, interval: 200 });
   });
 
-  it('in a large room are gathered: who comes and goes all the time is told a few times, and every list is right', async () => {
+  it('in a large room are collected: a client that comes and goes all the time is announced a few times, and every list is correct', async () => {
     const pod = await Pod.start({ file: { limits: NO_LIMITS } });
     const listeners = Array.from({ length: 100 }, () => pod.connect());
     for (const listener of listeners) await listener.subscribe('room', { presence: true });
     await settled();
     const first = listeners[0] ?? expect.unreachable();
     const lists = new Map<PodClient, Set<string>>();
-    const told = (): number => first.of('join').length + first.of('leave').length;
+    const announcements = (): number => first.of('join').length + first.of('leave').length;
     const churners = Array.from({ length: 10 }, () => pod.connect());
-    const before = told();
+    const before = announcements();
     for (let round = 0; round < 200; round += 1) {
       for (const churner of churners) await churner.subscribe('room');
       for (const churner of churners) await churner.request('unsubscribe', { channel: 'room' });
@@ -330,10 +330,10 @@ describe('joins and leaves', () => {
       { timeout: 5_000, interval: 50 },
     );
     // 4,000 joins and leaves.
-    expect(told() - before).toBeLessThan(400);
+    expect(announcements() - before).toBeLessThan(400);
   });
 
-  it('show no info that is larger than it may be: such a client is told so and refused', async () => {
+  it('never contain an info above the limit: such a client is refused, with the reason', async () => {
     const sut = await startGateway({ presence: { maxInfo: 100 } });
     await connectAs(sut, { sub: 'ann', info: 'x'.repeat(98) });
     const token = await signToken({ sub: 'ann', info: 'x'.repeat(99) });
@@ -350,7 +350,7 @@ describe('joins and leaves', () => {
     expect(await limited(sut, 'info')).toBe(1);
   });
 
-  it('with large info do not close those who ask who is there: a list fits into what may wait for them', async () => {
+  it('with large infos do not close clients that request presence: a list fits into their budget', async () => {
     const sut = await startGateway({ presence: { maxInfo: 30_000 }, limits: NO_LIMITS });
     const info = 'x'.repeat(5_000);
     const clients = await Promise.all(Array.from({ length: 150 }, (_, n) => connectAs(sut, { sub: `u${n}`, info })));

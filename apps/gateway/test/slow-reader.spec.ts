@@ -15,10 +15,10 @@ const FAST = 500;
 const MESSAGES = 200;
 const MAX_BUFFERED = 200_000;
 
-/** Node cannot make a receive buffer small; Python can. It subscribes, and never reads again. */
+/** Node cannot set a small receive buffer; Python can. The client subscribes, and never reads again. */
 const SLOW_READER = fileURLToPath(new URL('support/slow_reader.py', import.meta.url));
 
-/** One that reads at once, and says when the n-th message has come. */
+/** A client that reads at once, and records when each message arrived. */
 class FastReader {
   readonly arrivals: number[] = [];
   private tail = '';
@@ -42,7 +42,7 @@ class FastReader {
   }
 }
 
-/** The 99th percentile of how long messages took to each of the readers, in ms. */
+/** The 99th percentile of the delivery times to all readers, in ms. */
 async function p99(sut: TestGateway, readers: readonly FastReader[]): Promise<number> {
   const publisher = await sut.connect();
   const times: number[] = [];
@@ -60,12 +60,12 @@ async function p99(sut: TestGateway, readers: readonly FastReader[]): Promise<nu
 }
 
 it(
-  `promise 7: a reader that never reads delays none of ${FAST} others, and costs its budget at most`,
+  `promise 7: a client that never reads delays none of ${FAST} others, and costs at most its budget`,
   { timeout: 120_000 },
   async () => {
     const python = systemProgram('/usr/bin/python3', ['python3']);
     const sut = await startGateway({
-      // It answers no ping, and is to be ended for what it does not read.
+      // It does not answer pings, and should be closed because it does not read.
       connection: { maxBuffered: MAX_BUFFERED, ping: 300 },
       limits: NO_LIMITS,
       namespaceDefaults: { history: { size: 0 } },
@@ -80,10 +80,10 @@ it(
     onTestFinished(() => void slow.kill('SIGKILL'));
     await once(slow.stdout, 'data');
     expect(await metric(sut, 'holdfast_subscriptions')).toBe(FAST + 2);
-    // The kernel's buffers are full, and a part of its budget is used up.
+    // The kernel's buffers are full, and a part of its budget is used.
     const filler = await sut.connect();
     const [reader] = sut.app.get(Connections).all().toReversed().slice(1);
-    if (reader === undefined) throw new Error('it is not connected');
+    if (reader === undefined) throw new Error('not connected');
     while (reader.buffered < 20_000) {
       await filler.publish('filler', 'x'.repeat(10_000));
       await new Promise((resolve) => setImmediate(resolve));
@@ -100,19 +100,19 @@ it(
           .map(({ buffered }) => buffered),
       );
     }, 5);
-    const beside = await p99(sut, readers);
+    const withSlowReader = await p99(sut, readers);
     clearInterval(watch);
     console.log(
-      `p99 alone ${alone.toFixed(1)} ms, beside a slow reader ${beside.toFixed(1)} ms, ${most} bytes buffered`,
+      `p99 alone ${alone.toFixed(1)} ms, with a slow reader ${withSlowReader.toFixed(1)} ms, ${most} bytes buffered`,
     );
 
-    // In one run on one machine, so that only the slow reader makes a difference; a machine that stands still is allowed for.
-    expect(beside).toBeLessThan(Math.max(3 * alone, alone + 100));
+    // Measured in one run on one machine, so that only the slow reader makes a difference; the margin is for stalls of the machine.
+    expect(withSlowReader).toBeLessThan(Math.max(3 * alone, alone + 100));
     expect(most).toBeGreaterThan(10_000);
     expect(most).toBeLessThan(MAX_BUFFERED + 70_000);
     expect((await heapInUse()) - heap).toBeLessThan(3_000_000);
     expect(await metric(sut, 'holdfast_slow_consumers_total')).toBe(1);
-    // It does not answer the closing handshake either, which is waited for.
+    // It does not answer the closing handshake either, which has a timeout.
     await vi.waitFor(async () => expect(await metric(sut, 'holdfast_subscriptions')).toBe(FAST), { timeout: 5_000 });
   },
 );

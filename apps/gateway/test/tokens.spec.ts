@@ -14,7 +14,7 @@ import { secondsFromNow, signToken } from './support/tokens.js';
 
 const NOT_ANONYMOUS = { HOLDFAST_ANONYMOUS: 'false' };
 
-/** What becomes of a token: `welcome`, or the close code that a browser gets. */
+/** The outcome for a token: `welcome`, or the close code that a browser receives. */
 async function outcome({ webSocketUrl }: TestGateway, token: string): Promise<number | 'welcome'> {
   const url = `${webSocketUrl}?${new URLSearchParams({ access_token: token })}`;
   const client = new TestClient(new WebSocket(url, [SUBPROTOCOL]));
@@ -30,7 +30,7 @@ async function answer({ port }: TestGateway, token: string): Promise<HttpAnswer>
 }
 
 /** A connection that has to send `connect`. */
-async function unproven({ webSocketUrl }: TestGateway): Promise<TestClient> {
+async function unauthenticated({ webSocketUrl }: TestGateway): Promise<TestClient> {
   const client = new TestClient(new WebSocket(webSocketUrl, [SUBPROTOCOL]));
   await once(client.webSocket, 'open');
   return client;
@@ -40,7 +40,7 @@ function encode(part: object | string): string {
   return Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url');
 }
 
-/** A token with a right signature of HS256, whatever its parts hold. */
+/** A token with a valid HS256 signature, whatever its parts contain. */
 function forge(header: object | string, payload: object | string, key: string | Buffer): string {
   const content = `${encode(header)}.${encode(payload)}`;
   return `${content}.${createHmac('sha256', key).update(content).digest('base64url')}`;
@@ -52,7 +52,7 @@ describe('algorithm confusion', () => {
   const rsaPem = rsa.publicKey.export({ type: 'spki', format: 'pem' });
   const ecPem = ec.publicKey.export({ type: 'spki', format: 'pem' });
 
-  it('gains nothing, with secrets, several public keys and a key set side by side', async () => {
+  it('is prevented, with secrets, several public keys and a key set at the same time', async () => {
     const issuer = await Issuer.start('one');
     const sut = await startGateway({}, { HOLDFAST_JWT_PUBLIC_KEY: `${rsaPem}${ecPem}`, HOLDFAST_JWKS_URL: issuer.url });
     for (const token of [
@@ -67,7 +67,7 @@ describe('algorithm confusion', () => {
 
     const payload = { sub: 'ann' };
     const jwk = issuer.keySet().keys[0] as { x: string };
-    // What is public, in every form in which a careless verifier would take it for a secret.
+    // The public keys, in every form that a careless implementation could use as a secret.
     const publicTexts = [rsaPem, rsaPem.trim(), ecPem, `${rsaPem}${ecPem}`, JSON.stringify(jwk), jwk.x];
     const publicBytes = [rsa, ec].map(({ publicKey }) => publicKey.export({ type: 'spki', format: 'der' }));
     for (const key of [...publicTexts, ...publicBytes, Buffer.from(jwk.x, 'base64url'), '']) {
@@ -75,13 +75,13 @@ describe('algorithm confusion', () => {
         expect(await outcome(sut, forge(header, payload, key))).toBe(CLOSE.unauthorized.code);
       }
     }
-    // A right signature of HS256 under another name is none.
+    // A valid HS256 signature is invalid under another algorithm.
     for (const alg of ['RS256', 'ES256', 'EdDSA', 'HS257', 'hs256', 'none', '', 7, null]) {
       expect(await outcome(sut, forge({ alg }, payload, JWT_SECRET))).toBe(CLOSE.unauthorized.code);
     }
   });
 
-  it('of curves gains nothing', async () => {
+  it('is prevented between curves', async () => {
     const sut = await startGateway({}, { HOLDFAST_JWT_PUBLIC_KEY: ecPem, HOLDFAST_JWT_SECRET: '' });
     const other = generateKeyPairSync('ec', { namedCurve: 'P-384' });
     const token = await signToken({ sub: 'ann' }, { alg: 'ES384', key: other.privateKey });
@@ -89,39 +89,39 @@ describe('algorithm confusion', () => {
   });
 });
 
-describe('a token that is not what it says', () => {
+describe('a malicious token', () => {
   it.each<[string, string]>([
     ['critical extensions', forge({ alg: 'HS256', crit: ['x'], x: 1 }, { sub: 'ann' }, JWT_SECRET)],
     ['a payload that is not encoded', forge({ alg: 'HS256', crit: ['b64'], b64: false }, { sub: 'ann' }, JWT_SECRET)],
     ['a header that is not JSON', forge('{alg:HS256}', { sub: 'ann' }, JWT_SECRET)],
     ['a payload that is not an object', forge({ alg: 'HS256' }, '"ann"', JWT_SECRET)],
     ['no payload', forge({ alg: 'HS256' }, '', JWT_SECRET)],
-    ['an expiry beyond all time', forge({ alg: 'HS256' }, '{"sub":"ann","exp":1e300}', JWT_SECRET)],
-    ['an expiry without an end', forge({ alg: 'HS256' }, '{"sub":"ann","exp":1e999}', JWT_SECRET)],
+    ['an expiry in the far future', forge({ alg: 'HS256' }, '{"sub":"ann","exp":1e300}', JWT_SECRET)],
+    ['an infinite expiry', forge({ alg: 'HS256' }, '{"sub":"ann","exp":1e999}', JWT_SECRET)],
     ['a user that is a prototype', forge({ alg: 'HS256' }, '{"sub":{"__proto__":"ann"}}', JWT_SECRET)],
     ['two parts', 'a.b'],
-    ['five parts, as an encrypted one has', 'a.b.c.d.e'],
+    ['five parts, like an encrypted token', 'a.b.c.d.e'],
     ['letters beyond ASCII', 'ü.💥.\u0000'],
     ['nothing but dots', '...'],
-    ['a length beyond the largest', forge({ alg: 'HS256' }, { sub: 'ann', info: 'x'.repeat(6_000) }, JWT_SECRET)],
-  ])('in having %s is refused, and the gateway goes on', async (_what, token) => {
+    ['an excessive length', forge({ alg: 'HS256' }, { sub: 'ann', info: 'x'.repeat(6_000) }, JWT_SECRET)],
+  ])('with %s is refused, and the gateway continues', async (_what, token) => {
     const sut = await startGateway({}, NOT_ANONYMOUS);
     expect(await outcome(sut, token)).toBe(CLOSE.unauthorized.code);
-    const client = await unproven(sut);
+    const client = await unauthenticated(sut);
     expect(await refusal(client.request('connect', { token }))).toMatchObject({
       code: expect.stringMatching(/^(unauthorized|invalid)$/),
     });
     expect(await outcome(sut, await signToken({ sub: 'ann' }))).toBe('welcome');
   });
 
-  it('is taken with a user of any letters', async () => {
+  it('is distinguished from a token for a user with unusual characters, which is accepted', async () => {
     const sut = await startGateway();
     const client = await connectAs(sut, { sub: 'Ünsal 💥 ../..' });
     expect(client.welcome.user).toBe('Ünsal 💥 ../..');
     expect(await client.subscribe('@me')).toMatchObject({ channel: '@%C3%9Cnsal%20%F0%9F%92%A5%20..%2F..' });
   });
 
-  it('in its header names a key of its own, which counts for nothing', async () => {
+  it('cannot name its own key', async () => {
     const issuer = await Issuer.start('one');
     const mallory = await Issuer.start('one');
     const sut = await startGateway({}, { HOLDFAST_JWKS_URL: issuer.url });
@@ -148,19 +148,19 @@ describe('a token that is not what it says', () => {
     "one' OR '1'='1",
     'x'.repeat(4_000),
     '__proto__',
-  ])('names the key %j, which is looked for nowhere but among the published ones', async (kid) => {
+  ])('with the key id %j is only looked up among the published keys', async (kid) => {
     const issuer = await Issuer.start('one');
     const sut = await startGateway({ auth: { jwt: { jwks: { cooldown: 0.1 } } } }, { HOLDFAST_JWKS_URL: issuer.url });
     expect(await outcome(sut, await issuer.sign('one', { sub: 'ann' }))).toBe('welcome');
     expect(await outcome(sut, await issuer.sign('one', { sub: 'ann' }, { kid }))).not.toBe('welcome');
-    // An empty secret is what a key of no content would be.
+    // A key without content would be like an empty secret.
     expect(await outcome(sut, forge({ alg: 'HS256', kid }, { sub: 'ann' }, ''))).toBe(CLOSE.unauthorized.code);
     for (const { url } of issuer.server.received) expect(url).toBe('/keys');
   });
 });
 
 describe('the clock tolerance', () => {
-  it('takes a token that has just ended, and ends it when the tolerance does', async () => {
+  it('accepts a token that has just expired, until the tolerance has passed', async () => {
     const sut = await startGateway({ auth: { jwt: { clockTolerance: 2 } } });
     const begun = performance.now();
     const client = await connectAs(sut, { sub: 'ann', exp: secondsFromNow(-1) });
@@ -173,7 +173,7 @@ describe('the clock tolerance', () => {
     expect(await outcome(sut, await signToken({ sub: 'ann', nbf: secondsFromNow(5) }))).toBe(CLOSE.unauthorized.code);
   });
 
-  it('does not prolong a token that has not ended', async () => {
+  it('does not extend a token that has not expired', async () => {
     const sut = await startGateway({ auth: { jwt: { clockTolerance: 300 } } });
     const client = await connectAs(sut, { sub: 'ann', exp: secondsFromNow(1) });
     expect(client.welcome.expires).toBeLessThanOrEqual(1_000);
@@ -181,8 +181,8 @@ describe('the clock tolerance', () => {
   });
 });
 
-describe('a token whose key cannot be fetched now', () => {
-  it('is not a wrong one: the client is asked to retry, in each way', async () => {
+describe('a token whose key cannot be fetched at present', () => {
+  it('is not treated as invalid: the client is asked to retry, by status, close code and error', async () => {
     const issuer = await Issuer.start('one');
     const token = await issuer.sign('one', { sub: 'ann' });
     await issuer.server.stop();
@@ -194,12 +194,12 @@ describe('a token whose key cannot be fetched now', () => {
     expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
     expect(await outcome(sut, token)).toBe(CLOSE.overloaded.code);
 
-    const client = await unproven(sut);
+    const client = await unauthenticated(sut);
     expect(await refusal(client.request('connect', { token }))).toEqual(unavailable);
     expect(await client.closed).toMatchObject({ code: CLOSE.overloaded.code });
     expect(await metric(sut, 'holdfast_key_fetches_total{outcome="failure"}')).toBeGreaterThan(0);
 
-    // What needs no key of the issuer is decided as ever.
+    // Decisions that do not need the issuer's keys are made as usual.
     expect(await outcome(sut, 'nonsense')).toBe(CLOSE.unauthorized.code);
     const bob = await connectAs(sut, { sub: 'bob' });
     expect(await refusal(bob.request('refresh', { token }))).toEqual(unavailable);
@@ -210,7 +210,7 @@ describe('a token whose key cannot be fetched now', () => {
     await expect.poll(async () => outcome(sut, token), { timeout: 5_000 }).toBe('welcome');
   });
 
-  it('keeps a client with the library away no longer than that lasts', async () => {
+  it('delays a client with the library only until the key is available', async () => {
     const issuer = await Issuer.start('one');
     const token = await issuer.sign('one', { sub: 'ann', exp: secondsFromNow(60) });
     await issuer.server.stop();
@@ -225,7 +225,7 @@ describe('a token whose key cannot be fetched now', () => {
     expect(new Set(states.slice(0, -1))).toEqual(new Set([`connecting ${CLOSE.overloaded.code}`]));
   });
 
-  it('keeps nobody from waiting for long if the issuer does not answer', { timeout: 20_000 }, async () => {
+  it('does not delay clients for long if the issuer does not respond', { timeout: 20_000 }, async () => {
     const issuer = await Issuer.start('one');
     const token = await issuer.sign('one', { sub: 'ann' });
     issuer.answer = () => undefined;
@@ -237,7 +237,7 @@ describe('a token whose key cannot be fetched now', () => {
 });
 
 describe('the keys of an issuer', () => {
-  it('may rotate while the gateway runs, and no connection is dropped', async () => {
+  it('may rotate while the gateway runs, and no connection is closed', async () => {
     const issuer = await Issuer.start('old');
     const file = { auth: { jwt: { jwks: { cooldown: 0.1 } } } };
     const sut = await startGateway(file, { ...NOT_ANONYMOUS, HOLDFAST_JWKS_URL: issuer.url, HOLDFAST_JWT_SECRET: '' });
@@ -251,7 +251,7 @@ describe('the keys of an issuer', () => {
     const old = await issuer.sign('old', { sub: 'ann' });
     expect(await outcome(sut, old)).toBe('welcome');
     issuer.withdraw('old');
-    // Withdrawn keys go with the next fetch, which an unknown key brings about.
+    // Withdrawn keys are dropped by the next fetch, which an unknown key causes.
     issuer.publish('newest');
     const newest = await issuer.sign('newest', { sub: 'ann' });
     await expect.poll(async () => outcome(sut, newest)).toBe('welcome');

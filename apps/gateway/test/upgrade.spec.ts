@@ -27,7 +27,7 @@ async function upgrade({ port }: TestGateway, request: UpgradeRequest): Promise<
   return raw.answer();
 }
 
-/** How a client of our protocol is refused. */
+/** The close code with which a client that offers the subprotocol is refused. */
 async function closeForError(
   { webSocketUrl }: TestGateway,
   query: string,
@@ -39,8 +39,8 @@ async function closeForError(
   return closed;
 }
 
-/** A connection that nobody has welcomed yet. */
-async function unproven({ webSocketUrl }: TestGateway, query = ''): Promise<TestClient> {
+/** A connection that has not authenticated yet. */
+async function unauthenticated({ webSocketUrl }: TestGateway, query = ''): Promise<TestClient> {
   const client = new TestClient(new WebSocket(`${webSocketUrl}${query}`, [SUBPROTOCOL]));
   await once(client.webSocket, 'open');
   return client;
@@ -99,7 +99,7 @@ describe('promise 8: a refused upgrade gets an error of the catalogue', () => {
     await expect(sut.connect()).resolves.toBeDefined();
   });
 
-  it('says what to do if the version is missing, and which scheme a token has', async () => {
+  it('with the supported version, and the scheme of a token', async () => {
     const sut = await startGateway();
     const { headers } = await upgrade(sut, { headers: { 'Sec-WebSocket-Version': '7' } });
     expect(headers.get('upgrade')).toBe('websocket');
@@ -108,7 +108,7 @@ describe('promise 8: a refused upgrade gets an error of the catalogue', () => {
     expect((await upgrade(sut, { path: '/ws?access_token=x' })).headers.get('www-authenticate')).toBe('Bearer');
   });
 
-  it('a plain GET of the path is told to upgrade, any other method that it is not allowed', async () => {
+  it('which is upgrade_required for a plain GET of the path, and method_not_allowed for other methods', async () => {
     const sut = await startGateway();
     const got = await fetch(`${sut.url}/ws`);
     expect(got.status).toBe(426);
@@ -120,28 +120,25 @@ describe('promise 8: a refused upgrade gets an error of the catalogue', () => {
     expect(await posted.json()).toEqual(errorData('method_not_allowed'));
   });
 
-  it('a client that offers another protocol (h2c) with a plain request gets its answer all the same', async () => {
+  it('but a plain request that offers another protocol (h2c) gets its response', async () => {
     const { port } = await startGateway();
     const raw = await RawSocket.connect(port);
     raw.write(upgradeRequest({ path: '/health/live', headers: { Upgrade: 'h2c', Connection: 'Upgrade, close' } }));
     expect(await raw.answer()).toMatchObject({ status: 200, body: { status: 'ok' } });
   });
 
-  it.each(['starting', 'draining'] as const)(
-    'while %s it is refused with 503 and a time to come back',
-    async (stage) => {
-      const sut = await startGateway();
-      const lifecycle = sut.app.get(Lifecycle);
-      lifecycle.stage = stage;
-      const { status, headers, body } = await upgrade(sut, { headers: { 'Sec-WebSocket-Protocol': SUBPROTOCOL } });
-      expect({ status, body }).toEqual({ status: 503, body: errorData('draining') });
-      expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
-      lifecycle.stage = 'settling';
-      await expect(sut.connect()).resolves.toBeDefined();
-    },
-  );
+  it.each(['starting', 'draining'] as const)('with status 503 and Retry-After while the pod is %s', async (stage) => {
+    const sut = await startGateway();
+    const lifecycle = sut.app.get(Lifecycle);
+    lifecycle.stage = stage;
+    const { status, headers, body } = await upgrade(sut, { headers: { 'Sec-WebSocket-Protocol': SUBPROTOCOL } });
+    expect({ status, body }).toEqual({ status: 503, body: errorData('draining') });
+    expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+    lifecycle.stage = 'settling';
+    await expect(sut.connect()).resolves.toBeDefined();
+  });
 
-  it('draining that began while the token was verified refuses it too', async () => {
+  it('also if draining began while the token was verified', async () => {
     const sut = await startGateway();
     const lifecycle = sut.app.get(Lifecycle);
     vi.spyOn(sut.app.get(Authenticator), 'connection').mockImplementation(async () => {
@@ -151,7 +148,7 @@ describe('promise 8: a refused upgrade gets an error of the catalogue', () => {
     expect(await upgrade(sut, { path: '/ws?access_token=x' })).toMatchObject({ status: 503 });
   });
 
-  it('a client that speaks our protocol is told by a close code, which a browser can read', async () => {
+  it('as a close code, which a browser can read, if the client offers the subprotocol', async () => {
     const sut = await startGateway();
     const unauthorized = { code: CLOSE.unauthorized.code, reason: CLOSE.unauthorized.reason };
     expect(await closeForError(sut, '?access_token=nonsense')).toEqual(unauthorized);
@@ -162,19 +159,19 @@ describe('promise 8: a refused upgrade gets an error of the catalogue', () => {
     expect(await metric(sut, 'holdfast_connections')).toBe(0);
   });
 
-  it('a refused client that goes on with frames that are none ends nothing but itself', async () => {
+  it('and a refused client that sends invalid frames affects no other connection', async () => {
     const sut = await startGateway();
     const raw = await RawSocket.connect(sut.port);
     raw.write(
       upgradeRequest({ path: '/ws?access_token=x', headers: { 'Sec-WebSocket-Protocol': SUBPROTOCOL } }),
-      // Not masked, and of a reserved kind.
+      // Unmasked, and with a reserved opcode.
       Buffer.from([0xff, 0x7f, 1, 2, 3]),
     );
     await raw.closed;
     await expect(sut.connect()).resolves.toBeDefined();
   });
 
-  it('a refused client that does not close is cut', async () => {
+  it('and a refused client that does not close its connection is cut off', async () => {
     const sut = await startGateway();
     const raw = await RawSocket.webSocket(sut.port, '/ws?access_token=x', { 'Sec-WebSocket-Protocol': SUBPROTOCOL });
     const begun = performance.now();
@@ -182,7 +179,7 @@ describe('promise 8: a refused upgrade gets an error of the catalogue', () => {
     expect(performance.now() - begun).toBeLessThan(5_000);
   });
 
-  it('a client that resets its connection while its token is verified ends nothing but itself', async () => {
+  it('and a client that resets its connection during the verification of its token affects no other', async () => {
     const sut = await startGateway();
     const verification = Promise.withResolvers<void>();
     const asked = vi.spyOn(sut.app.get(Authenticator), 'connection').mockImplementation(async () => {
@@ -203,7 +200,7 @@ describe('promise 8: a refused upgrade gets an error of the catalogue', () => {
 });
 
 describe('an accepted upgrade', () => {
-  it('echoes our subprotocol and no other, and takes a client that names none', async () => {
+  it('echoes our subprotocol and no other, and accepts a client that offers none', async () => {
     const { webSocketUrl } = await startGateway();
     const token = await signToken({ sub: 'ann' });
     const both = await TestClient.connect(webSocketUrl, ['chat', `bearer.${token}`, SUBPROTOCOL]);
@@ -218,7 +215,7 @@ describe('an accepted upgrade', () => {
     for (const client of [both, none]) await client.close();
   });
 
-  it('reads the frames that came in one packet with it', async () => {
+  it('processes the frames that arrive in the same packet', async () => {
     const { port } = await startGateway();
     const raw = await RawSocket.connect(port);
     raw.write(
@@ -239,19 +236,19 @@ describe('an accepted upgrade', () => {
       (token: string) => ({ headers: { 'Sec-WebSocket-Protocol': `${SUBPROTOCOL}, bearer.${token}` } }),
     ],
     ['a cookie', (token: string) => ({ headers: { Cookie: `theme=dark; holdfast_token=${token}` } })],
-  ])('takes the token of %s', async (_name, carry) => {
+  ])('accepts a token in %s', async (_name, carry) => {
     const sut = await startGateway({ auth: { cookie: 'holdfast_token' } }, NOT_ANONYMOUS);
     const { path, headers = {} } = carry(await signToken({ sub: 'ann' })) as UpgradeRequest;
     const raw = await RawSocket.webSocket(sut.port, path, headers as Record<string, string>);
     await raw.until((received) => received.includes('"user":"ann"'));
-    // The same carrier with a wrong token does not count as none.
+    // An invalid token in the same place is refused, not ignored.
     const wrong = carry('wrong') as UpgradeRequest;
     if (wrong.headers?.['Sec-WebSocket-Protocol'] === undefined) {
       expect(await upgrade(sut, wrong)).toMatchObject({ status: 401 });
     }
   });
 
-  it('reads no cookie that the configuration does not name', async () => {
+  it('does not read cookies that are not configured', async () => {
     const { webSocketUrl } = await startGateway();
     const headers = { Cookie: `token=${await signToken({ sub: 'ann' })}` };
     const client = await TestClient.connect(webSocketUrl, [], { headers });
@@ -259,7 +256,7 @@ describe('an accepted upgrade', () => {
     await client.close();
   });
 
-  it('lets pages of allowed origins connect, and those of its own', async () => {
+  it("is permitted to pages of allowed origins, and of the gateway's own", async () => {
     const sut = await startGateway({}, { HOLDFAST_ALLOWED_ORIGINS: 'https://*.example.com' });
     for (const origin of ['https://app.example.com', sut.url]) {
       const client = await TestClient.connect(sut.webSocketUrl, [], { origin });
@@ -278,9 +275,9 @@ describe('a client without a token', () => {
     expect(client.welcome).toMatchObject({ node: 'test-node', ping: 8_000, maxPayload: 65_536, keyWindow: 300_000 });
   });
 
-  it('proves who it is by connect if anonymous access is off, and is answered what welcome holds', async () => {
+  it('authenticates with `connect` if anonymous access is off, and the reply contains what a welcome does', async () => {
     const sut = await startGateway({}, NOT_ANONYMOUS);
-    const client = await unproven(sut);
+    const client = await unauthenticated(sut);
     expect(await client.refusal({ event: 'subscribe', id: 'a', data: { channel: 'x' } })).toEqual(
       errorData('not_connected'),
     );
@@ -297,39 +294,39 @@ describe('a client without a token', () => {
     await client.close();
   });
 
-  it('comes back under its session by connect', async () => {
+  it('resumes its session with `connect`', async () => {
     const sut = await startGateway({}, NOT_ANONYMOUS);
     const token = await signToken({ sub: 'ann' });
-    const first = await unproven(sut);
+    const first = await unauthenticated(sut);
     const { client: id, session } = await first.request('connect', { token });
-    const second = await unproven(sut);
+    const second = await unauthenticated(sut);
     expect(await second.request('connect', { token, session })).toMatchObject({ client: id, session });
-    const third = await unproven(sut, `?session=${session}`);
+    const third = await unauthenticated(sut, `?session=${session}`);
     expect(await third.request('connect', { token })).toMatchObject({ client: id, session });
     for (const client of [first, second, third]) await client.close();
   });
 
-  it('that shows a wrong token is told so and closed with 4001', async () => {
-    const client = await unproven(await startGateway({}, NOT_ANONYMOUS));
+  it('that sends an invalid token gets an error and is closed with 4001', async () => {
+    const client = await unauthenticated(await startGateway({}, NOT_ANONYMOUS));
     await expect(client.request('connect', { token: 'nonsense' })).rejects.toEqual(errorData('unauthorized'));
     expect(await client.closed).toMatchObject({ code: CLOSE.unauthorized.code });
   });
 
-  it('that shows none in time is closed with 4001', async () => {
-    const client = await unproven(await startGateway({ connection: { authTimeout: 0.2 } }, NOT_ANONYMOUS));
+  it('that does not authenticate in time is closed with 4001', async () => {
+    const client = await unauthenticated(await startGateway({ connection: { authTimeout: 0.2 } }, NOT_ANONYMOUS));
     const begun = performance.now();
     expect(await client.closed).toMatchObject({ code: CLOSE.unauthorized.code });
     expect(performance.now() - begun).toBeLessThan(1_500);
   });
 
-  it('that leaves while its token is verified is not kept as a connection of its user', async () => {
+  it('that disconnects during the verification of its token is not counted as a connection of its user', async () => {
     const sut = await startGateway({}, NOT_ANONYMOUS);
     const verification = Promise.withResolvers<void>();
     const asked = vi.spyOn(sut.app.get(Authenticator), 'connection').mockImplementation(async () => {
       await verification.promise;
       return { user: 'ann', channels: [], publish: [] };
     });
-    const client = await unproven(sut);
+    const client = await unauthenticated(sut);
     client.send({ event: 'connect', id: 1, data: { token: 'x' } });
     await vi.waitFor(() => expect(asked).toHaveBeenCalled());
     client.webSocket.terminate();
@@ -343,17 +340,17 @@ describe('a client without a token', () => {
 });
 
 describe('a token', () => {
-  it.each(['HS256', 'HS384', 'HS512'])('signed with a secret by %s is taken', async (alg) => {
+  it.each(['HS256', 'HS384', 'HS512'])('that is signed with a secret by %s is accepted', async (alg) => {
     const sut = await startGateway();
     expect(await accepts(sut, await signToken({ sub: 'ann' }, { alg }))).toBe(true);
     expect(await accepts(sut, await signToken({ sub: 'ann' }, { alg, key: secretKey(OTHER_SECRET) }))).toBe(false);
   });
 
-  it('signed with any of several secrets is taken', async () => {
+  it('that is signed with any of several secrets is accepted', async () => {
     const sut = await startGateway({}, { HOLDFAST_JWT_SECRET: `${JWT_SECRET},${OTHER_SECRET}` });
     expect(await accepts(sut, await signToken({ sub: 'ann' }))).toBe(true);
     expect(await accepts(sut, await signToken({ sub: 'ann' }, { key: secretKey(OTHER_SECRET) }))).toBe(true);
-    const third = secretKey('a-third-secret-of-32-bytes-that-nobody-set');
+    const third = secretKey('a-third-secret-of-32-bytes-that-is-not-set');
     expect(await accepts(sut, await signToken({ sub: 'ann' }, { key: third }))).toBe(false);
   });
 
@@ -365,20 +362,23 @@ describe('a token', () => {
     EdDSA: () => generateKeyPairSync('ed25519'),
   };
 
-  it.each(Object.keys(pairs) as (keyof typeof pairs)[])('signed by %s is verified with the public key', async (alg) => {
-    const { privateKey, publicKey } = pairs[alg]();
-    const pem = publicKey.export({ type: 'spki', format: 'pem' });
-    const sut = await startGateway({}, { HOLDFAST_JWT_SECRET: '', HOLDFAST_JWT_PUBLIC_KEY: pem });
-    expect(await accepts(sut, await signToken({ sub: 'ann' }, { alg, key: privateKey }))).toBe(true);
-    const other = pairs[alg]().privateKey;
-    expect(await accepts(sut, await signToken({ sub: 'ann' }, { alg, key: other }))).toBe(false);
-    // The public key is public: as the secret of a symmetric algorithm it must prove nothing.
-    for (const key of [pem, pem.trim()]) {
-      expect(await accepts(sut, await signToken({ sub: 'ann' }, { alg: 'HS256', key: secretKey(key) }))).toBe(false);
-    }
-  });
+  it.each(Object.keys(pairs) as (keyof typeof pairs)[])(
+    'that is signed by %s is verified with the public key',
+    async (alg) => {
+      const { privateKey, publicKey } = pairs[alg]();
+      const pem = publicKey.export({ type: 'spki', format: 'pem' });
+      const sut = await startGateway({}, { HOLDFAST_JWT_SECRET: '', HOLDFAST_JWT_PUBLIC_KEY: pem });
+      expect(await accepts(sut, await signToken({ sub: 'ann' }, { alg, key: privateKey }))).toBe(true);
+      const other = pairs[alg]().privateKey;
+      expect(await accepts(sut, await signToken({ sub: 'ann' }, { alg, key: other }))).toBe(false);
+      // The public key is public: it must prove nothing as a symmetric secret.
+      for (const key of [pem, pem.trim()]) {
+        expect(await accepts(sut, await signToken({ sub: 'ann' }, { alg: 'HS256', key: secretKey(key) }))).toBe(false);
+      }
+    },
+  );
 
-  it.each(['none', 'None', 'NONE', ''])('of the algorithm "%s" is refused', async (alg) => {
+  it.each(['none', 'None', 'NONE', ''])('with the algorithm "%s" is refused', async (alg) => {
     const sut = await startGateway();
     const [, payload = '', signature = ''] = (await signToken({ sub: 'ann' })).split('.');
     const header = Buffer.from(JSON.stringify({ alg })).toString('base64url');
@@ -387,20 +387,20 @@ describe('a token', () => {
   });
 
   it.each<[string, Record<string, unknown>]>([
-    ['that ended', { sub: 'ann', exp: secondsFromNow(-60) }],
-    ['that has not begun', { sub: 'ann', nbf: secondsFromNow(60) }],
+    ['that has expired', { sub: 'ann', exp: secondsFromNow(-60) }],
+    ['that is not yet valid', { sub: 'ann', nbf: secondsFromNow(60) }],
     ['for a subscription', { sub: 'ann', channel: 'chat:x' }],
     ['whose user is not a string', { sub: 7 }],
     ['whose user is empty', { sub: '' }],
-    ['whose user has no channel of its own, being too long', { sub: '語'.repeat(30) }],
+    ['whose user is too long for a channel of its own', { sub: '語'.repeat(30) }],
     ['whose user is not Unicode', { sub: '\ud800' }],
-    ['whose channels are no list', { sub: 'ann', channels: 'chat:*' }],
+    ['whose channels are not a list', { sub: 'ann', channels: 'chat:*' }],
     ['whose expiry is not a number', { sub: 'ann', exp: 'soon' }],
   ])('%s is refused', async (_name, claims) => {
     expect(await accepts(await startGateway(), await signToken(claims))).toBe(false);
   });
 
-  it('must be of the issuer and the audience that are configured', async () => {
+  it('must have the configured issuer and audience', async () => {
     const sut = await startGateway({ auth: { jwt: { issuer: 'https://issuer.test', audience: 'holdfast' } } });
     const right = { sub: 'ann', iss: 'https://issuer.test', aud: ['other', 'holdfast'] };
     expect(await accepts(sut, await signToken(right))).toBe(true);

@@ -8,7 +8,7 @@ import { metric } from './support/metric.js';
 import { TestClient } from './support/test-client.js';
 import { signToken } from './support/tokens.js';
 
-/** Sends pings on all connections, some at a time, and waits for each answer. @returns how long that took, in ms. */
+/** Sends pings on all connections, several at a time, and waits for the replies. @returns the duration in ms. */
 async function ping(clients: readonly TestClient[], times: number): Promise<number> {
   const begun = performance.now();
   await Promise.all(
@@ -26,20 +26,20 @@ function connections(gateway: TestGateway, user: string, count: number): Promise
 }
 
 describe('what one user sends', () => {
-  it('on many connections is read at a common rate, and nothing of it is lost or refused', async () => {
+  it('is read at a common rate for all connections, and nothing is lost or refused', async () => {
     const gateway = await startGateway({ limits: { userFrames: { burst: 200, perSecond: 400 } } });
     const many = await connections(gateway, 'mallory', 5);
     const [ann] = await connections(gateway, 'ann', 1);
     const flood = ping(many, 200);
     if (ann !== undefined) expect(await ping([ann], 10)).toBeLessThan(1_000);
-    // 1,000 frames and 5 connects, of which 200 come at once.
+    // 1,000 frames and 5 connects, of which 200 are handled at once.
     expect(await flood).toBeGreaterThan(1_500);
     expect(await metric(gateway, 'holdfast_limited_total{limit="user_frames"}')).toBeGreaterThan(0);
     expect(many.flatMap((client) => client.of('error'))).toEqual([]);
     expect(many.every((client) => client.webSocket.readyState === 1)).toBe(true);
   });
 
-  it('in large frames on many connections is read at a common rate of bytes', async () => {
+  it('is read at a common rate of bytes for all connections', async () => {
     const gateway = await startGateway({
       limits: { userBytes: { burst: 500_000, perSecond: 500_000 } },
       namespaceDefaults: { publish: 'anyone' },
@@ -53,7 +53,7 @@ describe('what one user sends', () => {
     expect(await metric(gateway, 'holdfast_limited_total{limit="user_bytes"}')).toBeGreaterThan(0);
   });
 
-  it('and makes the webhook be asked counts for several frames', async () => {
+  it('counts as several frames if it leads to an authorization request', async () => {
     const backend = await Backend.start(() => ({ allow: true }));
     const gateway = await startGateway(
       {
@@ -67,10 +67,10 @@ describe('what one user sends', () => {
     const begun = performance.now();
     await Promise.all(Array.from({ length: 30 }, (_, n) => client?.publish(`room:${n}`, 1)));
     expect(performance.now() - begun).toBeGreaterThan(1_000);
-    expect(backend.asked('authorize.publish')).toHaveLength(30);
+    expect(backend.requestsOf('authorize.publish')).toHaveLength(30);
   });
 
-  it('does not come sooner by connecting again and again', async () => {
+  it('includes connects, so that reconnecting does not raise the rate', async () => {
     const gateway = await startGateway({ limits: { userFrames: { burst: 100, perSecond: 100 } } });
     const begun = performance.now();
     for (let n = 0; n < 20; n += 1) (await connectAs(gateway, { sub: 'mallory' })).webSocket.terminate();
@@ -78,7 +78,7 @@ describe('what one user sends', () => {
     await connectAs(gateway, { sub: 'ann' });
   });
 
-  it('far too fast gets no further connection for a while', async () => {
+  it('far above the rate leads to refused connections for a while', async () => {
     const gateway = await startGateway({ limits: { userFrames: { burst: 1, perSecond: 0.01 } } });
     await connectAs(gateway, { sub: 'mallory' });
     const token = await signToken({ sub: 'mallory' });
@@ -93,7 +93,7 @@ describe('what one user sends', () => {
 describe('anonymous clients of one address', () => {
   const LIMITS = { trustedHops: 0, publishes: { burst: 1, perSecond: 0.01 } };
 
-  it('have together the quotas of ten users, however many sessions they begin', async () => {
+  it('share the quotas of ten users, however many sessions they start', async () => {
     const gateway = await startGateway({ limits: LIMITS, namespaceDefaults: { publish: 'anyone' } });
     const codes: string[] = [];
     for (let n = 0; n < 12; n += 1) {

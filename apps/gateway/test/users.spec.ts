@@ -13,12 +13,12 @@ const CHANNEL = 'chat:lobby';
 
 async function startTwo(file: object = {}): Promise<[TestGateway, TestGateway]> {
   const [here, there] = await startGatewaysOnOneBroker([{ HOLDFAST_NODE: 'here' }, { HOLDFAST_NODE: 'there' }], file);
-  if (here === undefined || there === undefined) throw new Error('two gateways were asked for');
+  if (here === undefined || there === undefined) throw new Error('expected two gateways');
   return [here, there];
 }
 
 describe('UsersService.unsubscribe', () => {
-  it("ends the user's subscriptions to the channel on every pod, and nobody else's", async () => {
+  it("ends the user's subscriptions to the channel on every pod, and no others", async () => {
     const [here, there] = await startTwo();
     const alices = [await connectAs(here, { sub: 'alice' }), await connectAs(there, { sub: 'alice' })];
     const bob = await connectAs(here, { sub: 'bob' });
@@ -38,7 +38,7 @@ describe('UsersService.unsubscribe', () => {
     expect((await bob.request('presence', { channel: CHANNEL })).count).toBe(1);
   });
 
-  it('does not keep the user from subscribing again', async () => {
+  it('permits the user to subscribe again', async () => {
     const gateway = await startGateway();
     const alice = await connectAs(gateway, { sub: 'alice' });
     const { epoch, offset } = await alice.subscribe(CHANNEL);
@@ -47,7 +47,7 @@ describe('UsersService.unsubscribe', () => {
     expect(await alice.subscribe(CHANNEL, { since: { epoch, offset } })).toMatchObject({ recovered: true });
   });
 
-  it('from what the user is not subscribed to, or of a user who is not here, does nothing', async () => {
+  it('does nothing without a subscription or for an unknown user', async () => {
     const gateway = await startGateway();
     const alice = await connectAs(gateway, { sub: 'alice' });
     await alice.subscribe(CHANNEL);
@@ -59,7 +59,7 @@ describe('UsersService.unsubscribe', () => {
 });
 
 describe('UsersService.disconnect', () => {
-  it("closes the user's connections on every pod with 4009, and nobody else's", async () => {
+  it("closes the user's connections on every pod with 4009, and no others", async () => {
     const [here, there] = await startTwo();
     const alices = [await connectAs(here, { sub: 'alice' }), await connectAs(there, { sub: 'alice' })];
     const others = [await connectAs(here, { sub: 'bob' }), await there.connect()];
@@ -69,7 +69,7 @@ describe('UsersService.disconnect', () => {
     expect((await connectAs(here, { sub: 'alice' })).welcome.user).toBe('alice');
   });
 
-  it('refuses the user on every pod until the time that is given', async () => {
+  it('refuses the user on every pod until the given time', async () => {
     const [here, there] = await startTwo();
     const until = Date.now() + 1_000;
     await here.app.get(UsersService).disconnect('alice', until);
@@ -83,7 +83,7 @@ describe('UsersService.disconnect', () => {
     expect((await connectAs(there, { sub: 'alice' })).welcome.user).toBe('alice');
   });
 
-  it('refuses a user who sends the token by connect as well', async () => {
+  it('also refuses a user who sends the token with `connect`', async () => {
     const gateway = await startGateway({}, { HOLDFAST_ANONYMOUS: 'false' });
     await gateway.app.get(UsersService).disconnect('alice', Date.now() + 60_000);
     const client = new TestClient(new WebSocket(gateway.webSocketUrl));
@@ -95,13 +95,13 @@ describe('UsersService.disconnect', () => {
   });
 });
 
-describe('a ban that a pod has learned of', () => {
-  it('refuses refresh and connect, and closes with 4009 who is still there', async () => {
+describe('a block that a pod has received', () => {
+  it('refuses refresh and connect, and closes remaining connections with 4009', async () => {
     const gateway = await startGateway();
     const token = await signToken({ sub: 'alice' });
     const alice = await connectAs(gateway, { sub: 'alice' });
     const blocked = gateway.app.get(BlockedUsers);
-    // As if it had come between this and the closing of her connections.
+    // As if it had arrived before her connections were closed.
     blocked.block('alice', Date.now() + 60_000, Date.now());
     expect(await refusal(alice.request('refresh', { token }))).toMatchObject({ code: 'forbidden' });
     expect(await alice.closed).toMatchObject({ code: 4009 });
@@ -110,7 +110,7 @@ describe('a ban that a pod has learned of', () => {
   it.each([
     [-1_000, 'must be in the future'],
     [31 * 86_400_000, 'at most 30 days'],
-  ])("is for a time of the broker's clock, %i ms from now is refused", async (ms, message) => {
+  ])("ends by the broker's clock: a time %i ms from now is refused", async (ms, message) => {
     const gateway = await startGateway();
     const until = gateway.app.get<Broker>(BROKER).now() + ms;
     expect(await refusal(gateway.app.get(UsersService).disconnect('alice', until))).toMatchObject({
@@ -121,7 +121,7 @@ describe('a ban that a pod has learned of', () => {
 });
 
 describe('UsersService.connectionsOf', () => {
-  it("lists the user's connections on every pod, as long as they are open", async () => {
+  it("lists the user's connections on every pod while they are open", async () => {
     const [here, there] = await startTwo();
     const sut = here.app.get(UsersService);
     const alices = [await connectAs(here, { sub: 'alice' }), await connectAs(there, { sub: 'alice' })];
@@ -141,7 +141,7 @@ describe('UsersService.connectionsOf', () => {
     await vi.waitFor(async () => expect(await list()).toEqual([]));
   });
 
-  it('counts a session once, where it was last', async () => {
+  it('lists a session once, on its latest pod', async () => {
     const [here, there] = await startTwo();
     const sut = here.app.get(UsersService);
     const first = await connectAs(here, { sub: 'alice' });
@@ -151,7 +151,7 @@ describe('UsersService.connectionsOf', () => {
     expect(connections).toMatchObject([{ client: first.welcome.client, node: 'there' }]);
   });
 
-  it('knows nobody whose connection proved nothing', async () => {
+  it('does not list connections without a user', async () => {
     const gateway = await startGateway();
     await gateway.connect();
     expect(await gateway.app.get(UsersService).connectionsOf('alice')).toEqual([]);

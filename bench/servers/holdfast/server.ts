@@ -12,7 +12,7 @@ const UNREACHED = { burst: 1_000_000_000, perSecond: 1_000_000_000 };
  * Limits are raised where one client or backend of the benchmark acts for thousands. Everything else is the
  * default: history, positions, heartbeats, metrics, logs.
  */
-const CONFIG = {
+export const CONFIG = {
   limits: {
     connectionRate: { perPod: UNREACHED },
     frames: UNREACHED,
@@ -20,6 +20,10 @@ const CONFIG = {
     userFrames: UNREACHED,
     userBytes: UNREACHED,
     publishes: UNREACHED,
+    publishedBytes: UNREACHED,
+    newChannels: UNREACHED,
+    readBytes: UNREACHED,
+    presenceChanges: UNREACHED,
     apiRequests: UNREACHED,
   },
   // It is saturated on purpose, and must not ask clients to leave.

@@ -102,7 +102,7 @@ export function readSkaffold(...profiles: readonly string[]): SkaffoldConfig {
   let result: unknown = config;
   for (const name of profiles) {
     const profile = config.profiles.find((candidate) => candidate.name === name);
-    if (profile === undefined) throw new Error(`there is no profile ${name}`);
+    if (profile === undefined) throw new Error(`unknown profile ${name}`);
     result = structuredClone(result);
     for (const each of profile.patches ?? []) apply(each, result);
     if (profile.portForward !== undefined) result = { ...(result as object), portForward: profile.portForward };
@@ -117,10 +117,10 @@ function apply({ op, path, value }: z.output<typeof patch>, document: unknown): 
   let parent = document as Record<string, unknown>;
   for (const key of keys) {
     const child = parent[key];
-    if (typeof child !== 'object' || child === null) throw new Error(`${path}: there is no ${key}`);
+    if (typeof child !== 'object' || child === null) throw new Error(`${path}: ${key} does not exist`);
     parent = child as Record<string, unknown>;
   }
-  if (op !== 'add' && !(last in parent)) throw new Error(`${path}: there is no ${last}`);
+  if (op !== 'add' && !(last in parent)) throw new Error(`${path}: ${last} does not exist`);
   if (op === 'remove') delete parent[last];
   else if (Array.isArray(parent) && last === '-') parent.push(value);
   else parent[last] = value;

@@ -68,7 +68,7 @@ export async function findTool(tool: ToolName): Promise<Tool> {
   } catch (error) {
     const reason =
       'code' in (error as object) && (error as { code: unknown }).code === 'ENOENT'
-        ? 'there is no Go to build it'
+        ? 'Go is missing, which would build it'
         : 'building it failed';
     return { missing: `no ${name} ${version} on the PATH, and ${reason}` };
   }

@@ -35,8 +35,8 @@ describe('a journal', () => {
     ['a duplicate', [5, 5, 6], [5, 6], 'offset 5 arrived instead of 6'],
     ['two that arrived out of order', [6, 5], [5, 6], 'offset 6 arrived instead of 5'],
     ['one that nobody published', [5, 6], [5], '1 messages arrived that nobody published'],
-  ])('reports %s', (_name, came, sent, expected) => {
-    expect(journalOf(came).sut.problem(START, published(sent))).toBe(expected);
+  ])('reports %s', (_name, received, sent, expected) => {
+    expect(journalOf(received).sut.problem(START, published(sent))).toBe(expected);
   });
 
   it('reports a different message', () => {

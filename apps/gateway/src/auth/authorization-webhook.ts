@@ -5,7 +5,7 @@ import { LRUCache } from 'lru-cache';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, type AuthorizedAction, type Config } from '../config/index.js';
 import { ProtocolError } from '../errors/protocol-error.js';
-import { QUESTION_COST } from '../limits/senders.js';
+import { AUTHORIZATION_COST } from '../limits/senders.js';
 import { Metrics } from '../metrics/metrics.js';
 import { OutboundError } from '../outbound/request.js';
 import { answerSchemas, type Answer, type Permit } from './webhook-answers.js';
@@ -14,7 +14,7 @@ import { FailingCallers } from '../outbound/failing-callers.js';
 import { FairSlots, NotRunError, type Caller } from '../outbound/fair-slots.js';
 import { signedPost } from '../outbound/signed-post.js';
 
-/** How many answers are remembered. */
+/** How many answers are cached. */
 const MAX_CACHED = 10_000;
 
 /** How many requests may wait per request in progress. */
@@ -23,14 +23,14 @@ const WAITING_FACTOR = 4;
 /** Stands for all callers with neither a user nor an address: there may be any number of them. */
 const NOBODY = 'nobody';
 
-/** On whose behalf the backend is asked. */
+/** The client that needs a permission. */
 interface Party {
   /** Absent for an anonymous connection. */
   readonly user?: string | undefined;
   readonly client: string;
 }
 
-interface ConnectQuestion extends Party {
+interface ConnectRequest extends Party {
   /** From a token that the gateway has verified. */
   readonly info?: Json | undefined;
   /** Only if the gateway itself verifies no tokens: then the backend decides whose it is. */
@@ -38,13 +38,13 @@ interface ConnectQuestion extends Party {
   readonly origin?: string | undefined;
 }
 
-interface ChannelQuestion extends Party {
+interface ChannelRequest extends Party {
   readonly channel: string;
 }
 
-/** The connection that asks. */
-export interface Questioner {
-  /** Absent if addresses are not told apart. */
+/** The connection that needs the permission. */
+export interface Requester {
+  /** Absent if addresses are not distinguished. */
   readonly address?: string | undefined;
   /** Counts work that costs the CPU as much as this number of frames. */
   charge(frames: number): void;
@@ -56,18 +56,18 @@ interface ChannelAnswer {
   readonly expiresAt?: number;
 }
 
-/** Who waits and who is at fault when a request fails. */
+/** Who waits in the queue, and who is at fault if a request fails. */
 interface Standing extends Caller {
-  /** Whom a failure counts for in the circuit breaker. */
+  /** The caller that the circuit breaker counts a failure for. */
   readonly voter: string;
   /** Who has to wait if its requests keep failing. */
   readonly culprit: string;
 }
 
-interface Questions {
-  connect: ConnectQuestion;
-  subscribe: ChannelQuestion;
-  publish: ChannelQuestion;
+interface AuthorizationRequests {
+  connect: ConnectRequest;
+  subscribe: ChannelRequest;
+  publish: ChannelRequest;
 }
 
 /**
@@ -77,7 +77,7 @@ interface Questions {
 @Injectable()
 export class AuthorizationWebhook {
   private readonly answers: LRUCache<string, ChannelAnswer> | undefined;
-  private readonly asked = new Map<string, Promise<ChannelAnswer>>();
+  private readonly pending = new Map<string, Promise<ChannelAnswer>>();
   private readonly slots: FairSlots;
   private readonly failing = new FailingCallers();
   private readonly breaker = new CircuitBreaker((isOpen) => {
@@ -109,57 +109,57 @@ export class AuthorizationWebhook {
   /**
    * Never cached: a user may be banned between two connects.
    *
-   * @param address what the client is counted by, if addresses are told apart.
+   * @param address the address that the client is counted under, if addresses are distinguished.
    * @throws ProtocolError `forbidden`, `unauthorized` or `authorization_unavailable`
    */
-  async connect(question: ConnectQuestion, address?: string): Promise<Permit<'connect'>> {
-    return permitted(await this.ask('connect', question, address));
+  async connect(request: ConnectRequest, address?: string): Promise<Permit<'connect'>> {
+    return permitted(await this.ask('connect', request, address));
   }
 
   /**
    * @returns when the permission expires, on the clock of `performance.now()`; undefined if it never does.
    * @throws ProtocolError `forbidden`, `unauthorized` or `authorization_unavailable`
    */
-  async subscribe(question: ChannelQuestion, questioner: Questioner): Promise<number | undefined> {
-    const { answer, expiresAt } = await this.remembered('subscribe', question, questioner);
+  async subscribe(request: ChannelRequest, requester: Requester): Promise<number | undefined> {
+    const { answer, expiresAt } = await this.cachedOrAsked('subscribe', request, requester);
     permitted(answer);
     return expiresAt;
   }
 
   /** @throws ProtocolError `forbidden`, `unauthorized` or `authorization_unavailable` */
-  async publish(question: ChannelQuestion, questioner: Questioner): Promise<void> {
-    permitted((await this.remembered('publish', question, questioner)).answer);
+  async publish(request: ChannelRequest, requester: Requester): Promise<void> {
+    permitted((await this.cachedOrAsked('publish', request, requester)).answer);
   }
 
-  /** One request for everybody who asks the same question at once or a moment later. */
-  private async remembered(
+  /** One request for all callers that need the same answer at once or a moment later. */
+  private async cachedOrAsked(
     action: 'subscribe' | 'publish',
-    question: ChannelQuestion,
-    questioner: Questioner,
+    request: ChannelRequest,
+    requester: Requester,
   ): Promise<ChannelAnswer> {
-    const { user, client, channel } = question;
+    const { user, client, channel } = request;
     const key = JSON.stringify([action, channel, ...(user === undefined ? ['client', client] : ['user', user])]);
     const known = this.answers?.get(key);
     if (known !== undefined) {
       this.metrics.authorizations.inc({ action, outcome: 'cached' });
       return known;
     }
-    let asked = this.asked.get(key);
-    if (asked === undefined) {
-      questioner.charge(QUESTION_COST);
-      asked = this.askAboutChannel(action, question, key, questioner.address).finally(() => this.asked.delete(key));
-      this.asked.set(key, asked);
+    let pending = this.pending.get(key);
+    if (pending === undefined) {
+      requester.charge(AUTHORIZATION_COST);
+      pending = this.askAboutChannel(action, request, key, requester.address).finally(() => this.pending.delete(key));
+      this.pending.set(key, pending);
     }
-    return asked;
+    return pending;
   }
 
   private async askAboutChannel(
     action: 'subscribe' | 'publish',
-    question: ChannelQuestion,
+    request: ChannelRequest,
     key: string,
     address: string | undefined,
   ): Promise<ChannelAnswer> {
-    const answer = await this.ask(action, question, address);
+    const answer = await this.ask(action, request, address);
     const expires = 'expires' in answer ? answer.expires : undefined;
     if (expires === undefined) {
       this.answers?.set(key, { answer });
@@ -174,12 +174,12 @@ export class AuthorizationWebhook {
 
   private async ask<A extends AuthorizedAction>(
     action: A,
-    question: Questions[A],
+    request: AuthorizationRequests[A],
     address: string | undefined,
   ): Promise<Answer<A>> {
     const stop = this.metrics.authorizationSeconds.startTimer({ action });
     try {
-      const answer = await this.withinBounds(standingOf(question, address), () => this.post(action, question));
+      const answer = await this.withinBounds(standingOf(request, address), () => this.post(action, request));
       this.metrics.authorizations.inc({ action, outcome: answer.allow ? 'allowed' : 'denied' });
       return answer;
     } catch (error) {
@@ -217,14 +217,14 @@ export class AuthorizationWebhook {
     });
   }
 
-  private async post<A extends AuthorizedAction>(action: A, question: Questions[A]): Promise<Answer<A>> {
+  private async post<A extends AuthorizedAction>(action: A, request: AuthorizationRequests[A]): Promise<Answer<A>> {
     const { secrets, authorization } = this.config.webhooks;
     const { url = '', timeout } = authorization;
     const text = await signedPost({
       url,
       secrets: secrets.current,
       type: `authorize.${action}`,
-      data: { ...question, node: this.config.node },
+      data: { ...request, node: this.config.node },
       timeout,
     });
     const answer = answerSchemas[action].safeParse(parseJson(text));
@@ -233,7 +233,7 @@ export class AuthorizationWebhook {
   }
 }
 
-function standingOf({ user, client, token }: ConnectQuestion, address: string | undefined): Standing {
+function standingOf({ user, client, token }: ConnectRequest, address: string | undefined): Standing {
   if (user !== undefined) {
     const key = `user:${user}`;
     return { key, isProven: true, voter: key, culprit: key };
@@ -243,7 +243,7 @@ function standingOf({ user, client, token }: ConnectQuestion, address: string | 
     key,
     isProven: false,
     voter: address === undefined ? NOBODY : key,
-    // Many clients may share an address, and the same token always asks the same question.
+    // Many clients may share an address, and the same token always leads to the same request.
     culprit: token === undefined ? `client:${client}` : `token:${hash('sha256', token, 'base64url')}`,
   };
 }

@@ -32,7 +32,7 @@ describe('the keys of an issuer', () => {
     expect(issuer.fetches).toBe(1);
   });
 
-  it('are fetched again for a token of a key that is not among them', async () => {
+  it('are fetched again for a token with an unknown key id', async () => {
     const issuer = await Issuer.start('one');
     const { sut } = keySet(issuer);
     await verify(sut, await issuer.sign('one', CLAIMS));
@@ -43,7 +43,7 @@ describe('the keys of an issuer', () => {
     expect(issuer.fetches).toBe(2);
   });
 
-  it('are not fetched again and again for tokens of made-up keys: those may come again later', async () => {
+  it('are not fetched again and again for tokens with invented key ids, which are tried again later', async () => {
     const issuer = await Issuer.start('one');
     const { sut } = keySet(issuer, { cooldown: 60_000 });
     const tokens = await Promise.all(
@@ -55,14 +55,14 @@ describe('the keys of an issuer', () => {
     expect(await verify(sut, await issuer.sign('one', CLAIMS))).toBe('ann');
   });
 
-  it('do not hold a key that nobody published: its token is wrong', async () => {
+  it('do not verify a token whose key id was never published', async () => {
     const issuer = await Issuer.start('one');
     const { sut } = keySet(issuer);
     const token = await issuer.sign('one', CLAIMS, { kid: 'nobody' });
     await expect(verify(sut, token)).rejects.toBeInstanceOf(errors.JWKSNoMatchingKey);
   });
 
-  it('go on being used while they are fetched again, and while that fails, up to an age', async () => {
+  it('remain in use during a refresh and while refreshes fail, up to a maximum age', async () => {
     const issuer = await Issuer.start('one');
     const { sut, problems } = keySet(issuer, { maxAge: 0, maxStale: 1_000 });
     const token = await issuer.sign('one', CLAIMS);
@@ -75,14 +75,14 @@ describe('the keys of an issuer', () => {
     expect(await verify(sut, token)).toBe('ann');
     await vi.waitFor(() => expect(performance.now() - fetched).toBeGreaterThan(1_000), { timeout: 3_000 });
     const outcomes = new Set<unknown>();
-    // Until they were asked for again, in vain.
+    // Until the next fetch, which fails.
     while (problems.length < 4) {
       outcomes.add(await verify(sut, token).catch((error: unknown) => error instanceof KeysUnavailableError));
     }
     expect(outcomes).toEqual(new Set([true]));
   }, 15_000);
 
-  it('that were withdrawn count no more once they were fetched again', async () => {
+  it('are no longer accepted once they were withdrawn and the set was fetched again', async () => {
     const issuer = await Issuer.start('one', 'two');
     const { sut } = keySet(issuer, { maxAge: 0 });
     const token = await issuer.sign('one', CLAIMS);
@@ -91,7 +91,7 @@ describe('the keys of an issuer', () => {
     await vi.waitFor(() => expect(verify(sut, token)).rejects.toBeInstanceOf(errors.JWKSNoMatchingKey));
   });
 
-  it('that cannot be fetched are asked for again at growing intervals', async () => {
+  it('are fetched with growing delays after failures', async () => {
     const issuer = await Issuer.start('one');
     issuer.answer = (response) => json(response, {}, 500);
     const { sut, problems } = keySet(issuer);
@@ -107,12 +107,12 @@ describe('the keys of an issuer', () => {
   });
 
   it.each<[string, unknown]>([
-    ['something else', { hello: 'world' }],
-    ['no object', null],
-    ['keys that are none', { keys: [1, null] }],
+    ['another object', { hello: 'world' }],
+    ['null', null],
+    ['invalid keys', { keys: [1, null] }],
     ['too many keys', { keys: Array.from({ length: 51 }, () => ({ kty: 'EC' })) }],
-    ['more than fits', { keys: [], more: 'x'.repeat(300_000) }],
-  ])('are not taken from %s', async (_what, body) => {
+    ['too large a response', { keys: [], more: 'x'.repeat(300_000) }],
+  ])('are not accepted from %s', async (_what, body) => {
     const issuer = await Issuer.start('one');
     issuer.answer = (response) => json(response, body);
     const { sut, problems } = keySet(issuer);
@@ -129,7 +129,7 @@ describe('the keys of an issuer', () => {
     expect(other.fetches).toBe(0);
   });
 
-  it('hold no secret, whatever the issuer publishes', async () => {
+  it('do not include secrets, whatever the issuer publishes', async () => {
     const issuer = await Issuer.start('one');
     const secret = Buffer.alloc(32, 'published');
     issuer.answer = (response) =>

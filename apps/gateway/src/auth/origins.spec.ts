@@ -12,7 +12,7 @@ describe('a page of another origin', () => {
     // Not a browser.
     [undefined, [], true],
     [undefined, ['https://example.org'], true],
-    // Its own, whether TLS is ended before the gateway or not.
+    // The same origin, whether or not TLS ends before the gateway.
     ['https://chat.example.com', [], true],
     ['http://chat.example.com', [], true],
     ['https://chat.example.com', ['https://example.org'], true],
@@ -24,7 +24,7 @@ describe('a page of another origin', () => {
     ['ftp://chat.example.com', [], false],
     ['null', [], false],
     ['', [], false],
-    // Allowed ones.
+    // Allowed origins.
     ['https://example.org', ['https://example.org'], true],
     ['http://example.org', ['https://example.org'], false],
     ['https://example.org:8443', ['https://example.org'], false],
@@ -38,7 +38,7 @@ describe('a page of another origin', () => {
     ['capacitor://localhost', ['capacitor://localhost'], true],
     ['https://anything.test', ['*'], true],
     ['null', ['*'], true],
-    // A port that the scheme implies, and case, say nothing.
+    // The default port and upper or lower case make no difference.
     ['https://example.org', ['https://example.org:443'], true],
     ['https://example.org:443', ['https://example.org'], true],
     ['http://example.org', ['http://example.org:80'], true],
@@ -49,14 +49,14 @@ describe('a page of another origin', () => {
     ['http://[::1]:3000', ['http://[::1]:3000'], true],
     ['http://[::1]', ['http://[0:0:0:0:0:0:0:1]:80'], true],
     ['http://[::80]', ['http://[::81]'], false],
-  ])('%j with %j allowed may connect: %j', (origin, allowed, expected) => {
+  ])('with the headers %j and the allowed origins %j may connect: %j', (origin, allowed, expected) => {
     expect(mayConnect({ host: HOST, ...(origin === undefined ? {} : { origin }) }, allowed)).toBe(expected);
   });
 
   it.each<[string, string, boolean]>([
     ['LocalHost:8000', 'http://localhost:8000', true],
     ['localhost:8000', 'http://localhost:3000', false],
-    // The port that the scheme implies, written or not.
+    // The default port of the scheme, explicit or not.
     ['chat.example.com:443', 'https://chat.example.com', true],
     ['chat.example.com:80', 'http://chat.example.com', true],
     ['chat.example.com', 'https://chat.example.com:443', true],
@@ -69,18 +69,18 @@ describe('a page of another origin', () => {
     ['chat.example.com/x', 'https://chat.example.com', false],
     ['', 'https://chat.example.com', false],
   ])(
-    'is distinguished from its own by the host that the client asked for: at %j the origin %j may connect: %j',
+    'is recognized by the requested host: with the host %j, the origin %j may connect: %j',
     (host, origin, expected) => {
       expect(mayConnect({ host, origin })).toBe(expected);
     },
   );
 
-  it('has no host to be compared with if the request names none', () => {
+  it('may not connect if the request has no host to compare with', () => {
     expect(mayConnect({ origin: 'http://localhost' })).toBe(false);
   });
 });
 
-describe('a page of the same host that came without TLS may not connect to where clients come by TLS', () => {
+describe('a page that was loaded without TLS may not connect to the same host over TLS', () => {
   const PLAIN = 'http://chat.example.com';
   const SECURE = 'https://chat.example.com';
 
@@ -94,7 +94,7 @@ describe('a page of the same host that came without TLS may not connect to where
     [{ 'x-forwarded-proto': 'ws' }, PLAIN, true],
     [{ 'x-forwarded-proto': 'http, https' }, PLAIN, true],
     [{}, PLAIN, true],
-    // TLS may have ended before the proxy that says http.
+    // TLS may have ended before the proxy that reports http.
     [{ 'x-forwarded-proto': 'http' }, SECURE, true],
     [{ 'x-forwarded-proto': 'https' }, SECURE, true],
     [{}, SECURE, true],
@@ -102,7 +102,7 @@ describe('a page of the same host that came without TLS may not connect to where
     expect(mayConnect({ host: HOST, origin, ...headers })).toBe(expected);
   });
 
-  it('unless it is listed', () => {
+  it('unless its origin is allowed', () => {
     expect(mayConnect({ host: HOST, origin: PLAIN, 'x-forwarded-proto': 'https' }, [PLAIN])).toBe(true);
   });
 });

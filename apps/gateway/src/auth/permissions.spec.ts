@@ -9,7 +9,7 @@ function permissions(file: object): Permissions {
   return new Permissions(loadConfig({ HOLDFAST_CONFIG: 'test.yaml' }, () => JSON.stringify(file)));
 }
 
-describe('who may do what', () => {
+describe('permissions', () => {
   const sut = permissions({
     namespaces: {
       open: { subscribe: 'anyone', publish: 'anyone' },
@@ -43,13 +43,13 @@ describe('who may do what', () => {
     expect(sut.mayPublish(identity, channel, false)).toBe(publish);
   });
 
-  it('subscribers of a namespace that says so may publish', () => {
+  it('let subscribers publish if the namespace allows it', () => {
     expect(sut.mayPublish(ANONYMOUS, 'talk:x', true)).toBe(true);
     expect(sut.mayPublish(ANN, 'users:x', true)).toBe(true);
     expect(sut.mayPublish(ANN, 'other:x', true)).toBe(false);
   });
 
-  it('in production nobody may do anything that is not configured', () => {
+  it('deny everything that is not configured in production', () => {
     const bare = permissions({});
     expect(bare.maySubscribe(ANN, 'x')).toBe(false);
     expect(bare.mayPublish(ANN, 'x', true)).toBe(false);

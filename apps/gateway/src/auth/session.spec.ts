@@ -4,7 +4,7 @@ import { Sessions, sessionOfUser } from './session.js';
 const sut = new Sessions();
 
 describe('a session', () => {
-  it('is new each time, of 192 random bits, and says nothing by its client id', () => {
+  it('is new each time, has 192 random bits, and cannot be derived from its client id', () => {
     const sessions = Array.from({ length: 1_000 }, () => sut.create());
     expect(new Set(sessions.map(({ secret }) => secret)).size).toBe(1_000);
     expect(new Set(sessions.map(({ client }) => client)).size).toBe(1_000);
@@ -15,12 +15,12 @@ describe('a session', () => {
     }
   });
 
-  it('that is presented proves its client id', () => {
+  it('proves its client id when it is presented', () => {
     const session = sut.create();
     expect(sut.of(session.secret)).toEqual({ ...session, presented: true });
   });
 
-  it('is another client for each user, and the same for the same one', () => {
+  it('has a different client id for each user, and the same for the same user', () => {
     const session = sut.create();
     const [ann, bob] = [sessionOfUser(session, 'ann'), sessionOfUser(session, 'bob')];
     expect(new Set([session, ann, bob].map(({ client }) => client)).size).toBe(3);
@@ -37,7 +37,7 @@ describe('a session', () => {
     ['a longer one', 'x'.repeat(33)],
     ['another alphabet', `${'x'.repeat(31)}+`],
     ['a line break', `${'x'.repeat(32)}\n`],
-  ])('of which %s is presented is a new one', (_name, presented) => {
+  ])('is replaced by a new one if the client presents %s', (_name, presented) => {
     const { secret } = sut.of(presented);
     expect(secret).not.toBe(presented);
     expect(secret).toMatch(/^[A-Za-z0-9_-]{32}$/);

@@ -54,11 +54,11 @@ describe('the token of an upgrade', () => {
     expect(tokenOf({ cookie }, NO_QUERY, 'token')).toBe(token);
   });
 
-  it('is in no cookie that is not configured', () => {
+  it('is not read from a cookie that is not configured', () => {
     expect(tokenOf({ cookie: 'token=abc; =abc; undefined=abc' }, NO_QUERY)).toBeUndefined();
   });
 
-  it('is the first of header, query, subprotocol and cookie', () => {
+  it('comes from the first of: header, query, subprotocol, cookie', () => {
     const headers = {
       authorization: 'Bearer header',
       'sec-websocket-protocol': 'bearer.subprotocol',
@@ -74,7 +74,7 @@ describe('the token of an upgrade', () => {
 });
 
 describe('the subprotocols that a client offers', () => {
-  it('are read as a list', () => {
+  it('are parsed as a list', () => {
     expect(offeredSubprotocols({ 'sec-websocket-protocol': ' chat ,, holdfast.v1.json' })).toEqual([
       'chat',
       'holdfast.v1.json',
@@ -88,7 +88,7 @@ describe('the subprotocols that a client offers', () => {
     ['holdfast.v2.json', false],
     [SUBPROTOCOL.toUpperCase(), false],
     [undefined, false],
-  ])('%j: ours is among them: %j', (offered, expected) => {
+  ])('%j contain ours: %j', (offered, expected) => {
     expect(offersOurs(offered === undefined ? {} : { 'sec-websocket-protocol': offered })).toBe(expected);
   });
 });

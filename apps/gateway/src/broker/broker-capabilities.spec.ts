@@ -16,7 +16,7 @@ const LITTLE: BrokerCapabilities = {
 };
 
 describe('the capabilities of a broker', () => {
-  it('are compared with the configuration, setting by setting', () => {
+  it('are compared with each setting of the configuration', () => {
     const config = testConfig({
       namespaceDefaults: { presence: false, history: { ttl: 60 } },
       namespaces: { news: { history: { ttl: 600 }, positionTtl: 600 }, chat: { presence: true } },
@@ -40,7 +40,7 @@ describe('the capabilities of a broker', () => {
     ).toBe('webhooks.events.url: the broker keeps no presence, which events need (capability presence)');
   });
 
-  it('refuse the start of a gateway that asks for more, with all settings at once', () => {
+  it('prevent the start if the configuration requires more, and the error lists all such settings', () => {
     class BrokerThatCanDoLittle extends MemoryBroker {
       override readonly capabilities = LITTLE;
     }

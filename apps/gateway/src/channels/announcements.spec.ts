@@ -6,55 +6,55 @@ function member(client: string, details = '{}') {
   return { client, details };
 }
 
-/** What a listener that knows everybody's present state is told. */
-function toldTo(sut: Announcements, listedAt = 0): string[] {
+/** The announcements for a listener with an up-to-date list of members. */
+function announcedTo(sut: Announcements, listedAt = 0): string[] {
   return sut
     .flush()
     .filter(({ from, after }) => listedAt >= from && listedAt < after)
     .map(({ event, member: { client } }) => `${event} ${client}`);
 }
 
-describe('joins and leaves that were gathered', () => {
+describe('collected joins and leaves', () => {
   it('are announced once each', () => {
     const sut = new Announcements();
     sut.add('join', member('a'), 1);
     sut.add('leave', member('b'), 2);
-    expect(toldTo(sut)).toEqual(['join a', 'leave b']);
+    expect(announcedTo(sut)).toEqual(['join a', 'leave b']);
     expect(sut.isEmpty).toBe(true);
   });
 
-  it('of one client cancel out', () => {
+  it('of one client cancel each other out', () => {
     const sut = new Announcements();
     sut.add('leave', member('a'), 1);
     sut.add('join', member('a'), 2);
-    expect(toldTo(sut)).toEqual([]);
+    expect(announcedTo(sut)).toEqual([]);
     for (let at = 3; at < 100; at += 2) {
       sut.add('leave', member('a'), at);
       sut.add('join', member('a'), at + 1);
     }
-    expect(toldTo(sut)).toEqual([]);
+    expect(announcedTo(sut)).toEqual([]);
   });
 
-  it('of a client that nobody heard of before are a join and a leave, however often it came and went', () => {
+  it('of a client that is not in any list yet are announced as one join and one leave, however often it came and went', () => {
     const sut = new Announcements();
     for (let at = 1; at < 100; at += 2) {
       sut.add('join', member('a'), at);
       sut.add('leave', member('a'), at + 1);
     }
-    expect(toldTo(sut)).toEqual(['join a', 'leave a']);
+    expect(announcedTo(sut)).toEqual(['join a', 'leave a']);
     sut.add('join', member('a'), 101);
     sut.add('leave', member('a'), 102);
-    expect(toldTo(sut)).toEqual([]);
+    expect(announcedTo(sut)).toEqual([]);
   });
 
-  it('tell of new details', () => {
+  it('announce new details', () => {
     const sut = new Announcements();
     sut.add('leave', member('a', '1'), 1);
     sut.add('join', member('a', '2'), 2);
-    expect(toldTo(sut)).toEqual(['join a']);
+    expect(announcedTo(sut)).toEqual(['join a']);
   });
 
-  it('leave anyone who has a list of members, read at any time, with the right one', () => {
+  it("lead to the correct list, whenever a listener's list was read", () => {
     const step = fc.record({
       client: fc.constantFrom('a', 'b', 'c'),
       details: fc.constantFrom('1', '2'),

@@ -23,7 +23,7 @@ function at(offset: number, epoch = EPOCH): Position {
   return { epoch, offset };
 }
 
-/** What the broker answers if the stream holds `first` to `last`, and is asked for them all. */
+/** The broker's reply if the history contains `first` to `last`, and all are requested. */
 function history(first: number, last: number, epoch = EPOCH): History {
   return { ...at(last, epoch), publications: publications(first, last), complete: true };
 }
@@ -32,15 +32,15 @@ function newestFirst(page: History): History {
   return { ...page, publications: page.publications.toReversed() };
 }
 
-/** Answers the oldest call that the test has not answered yet. */
+/** Answers the oldest call that is still pending. */
 async function answer<T>(calls: Call<T>[], result: T): Promise<void> {
   (await oldest(calls)).resolve(result);
 }
 
-/** The error of a request that is refused. */
+/** The error of a refused request. */
 async function refusal(request: Promise<unknown>): Promise<unknown> {
   return request.then(
-    () => expect.unreachable('it was not refused'),
+    () => expect.unreachable('the request was not refused'),
     (error: unknown) => error,
   );
 }
@@ -56,13 +56,13 @@ async function oldest<T>(calls: Call<T>[]): Promise<Call<T>> {
   return call;
 }
 
-/** Tells of publications `first` to `last`. */
+/** Reports publications `first` to `last`. */
 function publish(broker: ScriptedBroker, first: number, last = first): void {
-  for (const one of publications(first, last)) broker.tell.onPublication(CHANNEL, one);
+  for (const one of publications(first, last)) broker.events.onPublication(CHANNEL, one);
 }
 
-describe('subscribing at the broker', () => {
-  it('is done once for all subscribers of a channel, and undone when the last one leaves', async () => {
+describe('a subscription at the broker', () => {
+  it('is created once for all subscribers of a channel, and removed when the last one leaves', async () => {
     const { broker, pod, client } = await start();
     const other = pod.connect();
     const replies = [client.subscribe(CHANNEL), other.subscribe(CHANNEL)];
@@ -81,26 +81,29 @@ describe('subscribing at the broker', () => {
   it.each([
     ['unavailable', new BrokerUnavailableError()],
     ['unknown', new BrokerUnknownError()],
-  ])('fails with %s for all who wait, leaves nothing behind, and is tried again for the next', async (code, error) => {
-    const { broker, pod, client } = await start();
-    const other = pod.connect();
-    const refusals = [client, other].map((one) => refusal(one.subscribe(CHANNEL)));
-    await refuse(broker.subscribes, error);
-    for (const data of await Promise.all(refusals)) expect(data).toMatchObject({ code, retryable: true });
-    // It may have begun: a broker that did not answer in time must not go on for nobody.
-    expect(broker.log).toEqual([`subscribe ${CHANNEL}`, `unsubscribe ${CHANNEL}`]);
-    expect(await pod.metric('holdfast_channels')).toBe(0);
-    expect(await pod.metric('holdfast_subscriptions')).toBe(0);
+  ])(
+    'fails with %s for all waiting clients, leaves nothing behind, and is retried for the next client',
+    async (code, error) => {
+      const { broker, pod, client } = await start();
+      const other = pod.connect();
+      const refusals = [client, other].map((one) => refusal(one.subscribe(CHANNEL)));
+      await refuse(broker.subscribes, error);
+      for (const data of await Promise.all(refusals)) expect(data).toMatchObject({ code, retryable: true });
+      // The broker may have started it: if it did not answer in time, it must not stay subscribed for nobody.
+      expect(broker.log).toEqual([`subscribe ${CHANNEL}`, `unsubscribe ${CHANNEL}`]);
+      expect(await pod.metric('holdfast_channels')).toBe(0);
+      expect(await pod.metric('holdfast_subscriptions')).toBe(0);
 
-    const again = client.subscribe(CHANNEL);
-    await answer(broker.subscribes, at(1));
-    expect(await again).toEqual({ channel: CHANNEL, ...at(1) });
-    publish(broker, 2);
-    await settled();
-    expect(client.offsets).toEqual([2]);
-  });
+      const again = client.subscribe(CHANNEL);
+      await answer(broker.subscribes, at(1));
+      expect(await again).toEqual({ channel: CHANNEL, ...at(1) });
+      publish(broker, 2);
+      await settled();
+      expect(client.offsets).toEqual([2]);
+    },
+  );
 
-  it('takes its time while the client leaves: the broker is let go, and a failure later harms nobody', async () => {
+  it('is removed if the client leaves while it is pending, and its later failure affects nobody', async () => {
     const { broker, pod, client } = await start();
     client.send('subscribe', { channel: CHANNEL });
     await settled();
@@ -118,7 +121,7 @@ describe('subscribing at the broker', () => {
     expect(broker.log).toHaveLength(3);
   });
 
-  it('takes its time while the client asks to unsubscribe: both are answered, in order', async () => {
+  it('is completed before an unsubscribe that follows while it is pending, and both are answered in order', async () => {
     const { broker, pod, client } = await start();
     const replies = [client.subscribe(CHANNEL), client.request('unsubscribe', { channel: CHANNEL })];
     await settled();
@@ -127,13 +130,13 @@ describe('subscribing at the broker', () => {
     await Promise.all(replies);
     publish(broker, 1);
     await settled();
-    expect(client.story).toEqual(['reply 0', 'reply']);
+    expect(client.received).toEqual(['reply 0', 'reply']);
     expect(await pod.metric('holdfast_channels')).toBe(0);
   });
 });
 
-describe('what the broker tells before its subscribe is answered', () => {
-  it('is counted in the position of the reply', async () => {
+describe('an event that the broker reports before its reply to a subscribe', () => {
+  it('is included in the position of the reply', async () => {
     const { broker, client } = await start();
     const reply = client.subscribe(CHANNEL);
     await settled();
@@ -145,7 +148,7 @@ describe('what the broker tells before its subscribe is answered', () => {
     expect(client.offsets).toEqual([8]);
   });
 
-  it('is not repeated behind a replay that holds it', async () => {
+  it('is not repeated after a replay that contains it', async () => {
     const { broker, client } = await start();
     const reply = client.subscribe(CHANNEL, { since: at(4) });
     await settled();
@@ -159,25 +162,25 @@ describe('what the broker tells before its subscribe is answered', () => {
     expect(client.offsets).toEqual([5, 6, 7, 8]);
   });
 
-  it('may be a gap, which the reply counts in', async () => {
+  it('may be a gap, which the position of the reply includes', async () => {
     const { broker, client } = await start();
     const reply = client.subscribe(CHANNEL);
     await settled();
     publish(broker, 6);
-    broker.tell.onGap(CHANNEL, at(2, 'F'));
+    broker.events.onGap(CHANNEL, at(2, 'F'));
     publish(broker, 3);
     await answer(broker.subscribes, at(5));
     expect(await reply).toEqual({ channel: CHANNEL, ...at(3, 'F') });
     publish(broker, 4);
     await settled();
-    expect(client.story).toEqual(['reply 3', 'message 4']);
+    expect(client.received).toEqual(['reply 3', 'message 4']);
   });
 
-  it('may be a gap of the very epoch that it then answers', async () => {
+  it('may be a gap to the epoch that the reply then has', async () => {
     const { broker, client } = await start();
     const reply = client.subscribe(CHANNEL);
     await settled();
-    broker.tell.onGap(CHANNEL, at(3, 'F'));
+    broker.events.onGap(CHANNEL, at(3, 'F'));
     await answer(broker.subscribes, at(9, 'F'));
     expect(await reply).toEqual({ channel: CHANNEL, ...at(9, 'F') });
     publish(broker, 10);
@@ -186,14 +189,14 @@ describe('what the broker tells before its subscribe is answered', () => {
   });
 });
 
-describe('promise 2: a gap while the replay is read', () => {
-  it('reads the stream again if it begins a new epoch, and nothing of the old one follows', async () => {
+describe('promise 2: a gap during the read of a replay', () => {
+  it('causes another read if it starts a new epoch, and nothing of the old epoch follows', async () => {
     const { broker, client } = await start();
     const reply = client.subscribe(CHANNEL, { since: at(4) });
     await answer(broker.subscribes, at(5));
     await settled();
     publish(broker, 6);
-    broker.tell.onGap(CHANNEL, at(1, 'F'));
+    broker.events.onGap(CHANNEL, at(1, 'F'));
     publish(broker, 2);
     await answer(broker.histories, history(5, 6));
     await settled();
@@ -202,28 +205,28 @@ describe('promise 2: a gap while the replay is read', () => {
     await answer(broker.histories, { ...history(1, 2, 'F'), complete: false });
     expect(await reply).toEqual({ channel: CHANNEL, ...at(2, 'F'), recovered: false, replay: 0 });
     await settled();
-    expect(client.story).toEqual(['reply 2', 'message 3']);
+    expect(client.received).toEqual(['reply 2', 'message 3']);
   });
 
-  it('reads again until the stream and this pod are in one epoch', async () => {
+  it('causes reads until the history and this pod are in the same epoch', async () => {
     const { broker, client } = await start();
     const reply = client.subscribe(CHANNEL, { last: 10 });
     await answer(broker.subscribes, at(5));
     await settled();
-    // The broker is ahead: its new epoch was not told yet.
+    // The broker is ahead: it has not reported its new epoch yet.
     publish(broker, 6);
     await answer(broker.histories, history(1, 2, 'F'));
     await settled();
-    broker.tell.onGap(CHANNEL, at(0, 'F'));
+    broker.events.onGap(CHANNEL, at(0, 'F'));
     publish(broker, 1, 2);
     await answer(broker.histories, newestFirst(history(1, 2, 'F')));
     expect(await reply).toEqual({ channel: CHANNEL, ...at(2, 'F'), replay: 2 });
     publish(broker, 3);
     await settled();
-    expect(client.story).toEqual(['reply 2', 'message 1', 'message 2', 'message 3']);
+    expect(client.received).toEqual(['reply 2', 'message 1', 'message 2', 'message 3']);
   });
 
-  it('asks the client to come again when they stay apart', async () => {
+  it('makes the client retry if the epochs remain different', async () => {
     const { broker, pod, client } = await start();
     const refused = refusal(client.subscribe(CHANNEL, { since: at(5) }));
     await answer(broker.subscribes, at(6));
@@ -233,22 +236,22 @@ describe('promise 2: a gap while the replay is read', () => {
     expect(await refused).toMatchObject({ code: 'unavailable' });
     publish(broker, 7);
     await settled();
-    expect(client.story).toEqual(['error']);
+    expect(client.received).toEqual(['error']);
     expect(await pod.metric('holdfast_subscriptions')).toBe(0);
   });
 
-  it('is sent after the replay if it is of the same epoch', async () => {
+  it('is sent after the replay if it is in the same epoch', async () => {
     const { broker, client } = await start();
     const reply = client.subscribe(CHANNEL, { since: at(4) });
     await answer(broker.subscribes, at(6));
     await settled();
     publish(broker, 7, 8);
-    broker.tell.onGap(CHANNEL, at(20));
+    broker.events.onGap(CHANNEL, at(20));
     publish(broker, 21);
     await answer(broker.histories, history(5, 7));
     await reply;
     await settled();
-    expect(client.story).toEqual([
+    expect(client.received).toEqual([
       'reply 7',
       'message 5',
       'message 6',
@@ -259,20 +262,20 @@ describe('promise 2: a gap while the replay is read', () => {
     ]);
   });
 
-  it('is none for a client whose replay reaches beyond it', async () => {
+  it('is not sent if the replay already covers it', async () => {
     const { broker, client } = await start();
     const reply = client.subscribe(CHANNEL, { since: at(4) });
     await answer(broker.subscribes, at(5));
     await settled();
-    broker.tell.onGap(CHANNEL, at(6));
+    broker.events.onGap(CHANNEL, at(6));
     publish(broker, 7, 8);
     await answer(broker.histories, history(5, 7));
     await reply;
     await settled();
-    expect(client.story).toEqual(['reply 7', 'message 5', 'message 6', 'message 7', 'message 8']);
+    expect(client.received).toEqual(['reply 7', 'message 5', 'message 6', 'message 7', 'message 8']);
   });
 
-  it('follows the reply if it comes after the read and before the answer', async () => {
+  it('follows the reply if it arrives after the read and before the reply', async () => {
     const { broker, client } = await start();
     broker.holdJoins = true;
     const reply = client.subscribe(CHANNEL, { since: at(4) });
@@ -280,15 +283,15 @@ describe('promise 2: a gap while the replay is read', () => {
     await answer(broker.histories, history(5, 6));
     await settled();
     publish(broker, 6, 7);
-    broker.tell.onGap(CHANNEL, at(3, 'F'));
+    broker.events.onGap(CHANNEL, at(3, 'F'));
     publish(broker, 4);
     await answer(broker.joins, undefined);
     expect(await reply).toEqual({ channel: CHANNEL, ...at(6), recovered: true, replay: 2 });
     await settled();
-    expect(client.story).toEqual(['reply 6', 'message 5', 'message 6', 'message 7', 'gap 3', 'message 4']);
+    expect(client.received).toEqual(['reply 6', 'message 5', 'message 6', 'message 7', 'gap 3', 'message 4']);
   });
 
-  it('follows the replay if it comes in the middle of it', async () => {
+  it('follows the replay if it arrives while the replay is being sent', async () => {
     const { broker, client } = await start({ connection: { maxPayload: 1024, maxBuffered: 2048 } });
     const reply = client.subscribe(CHANNEL, { since: at(0) });
     await answer(broker.subscribes, at(20));
@@ -296,19 +299,19 @@ describe('promise 2: a gap while the replay is read', () => {
     client.socket.pauseWrites();
     await answer(broker.histories, history(1, 20));
     await settled();
-    broker.tell.onGap(CHANNEL, at(0, 'F'));
+    broker.events.onGap(CHANNEL, at(0, 'F'));
     publish(broker, 1);
     client.socket.resumeWrites();
     await reply;
     await settled();
-    expect(client.story.slice(0, 3)).toEqual(['reply 20', 'message 1', 'message 2']);
-    expect(client.story.slice(-3)).toEqual(['message 20', 'gap 0', 'message 1']);
-    expect(client.story).toHaveLength(23);
+    expect(client.received.slice(0, 3)).toEqual(['reply 20', 'message 1', 'message 2']);
+    expect(client.received.slice(-3)).toEqual(['message 20', 'gap 0', 'message 1']);
+    expect(client.received).toHaveLength(23);
   });
 });
 
-describe('promise 1: a broker that is not in step with its own history', () => {
-  it('may tell late of what a replay held: it is not sent twice, neither before nor after the client is live', async () => {
+describe('promise 1: a broker whose events and history are out of step', () => {
+  it('may deliver a message after the replay that contained it: the client receives it only once', async () => {
     const { broker, client } = await start();
     const reply = client.subscribe(CHANNEL, { since: at(4) });
     await answer(broker.subscribes, at(5));
@@ -323,7 +326,7 @@ describe('promise 1: a broker that is not in step with its own history', () => {
     expect(client.offsets).toEqual([5, 6, 7, 8, 9, 10, 11]);
   });
 
-  it('may have lost what it told: it is read again, for there would be a hole', async () => {
+  it('may return a history that is behind: it is read again instead of leaving a hole', async () => {
     const { broker, pod, client } = await start();
     const first = client.subscribe(CHANNEL);
     await answer(broker.subscribes, at(5));
@@ -343,7 +346,7 @@ describe('promise 1: a broker that is not in step with its own history', () => {
 });
 
 describe('a resume that needs no history', () => {
-  it('is answered from the position that this pod was told', async () => {
+  it('is answered from the position that this pod knows', async () => {
     const { broker, client } = await start();
     const reply = client.subscribe(CHANNEL, { since: at(5) });
     await answer(broker.subscribes, at(5));
@@ -351,7 +354,7 @@ describe('a resume that needs no history', () => {
     expect(broker.histories).toEqual([]);
   });
 
-  it('is not recovered if more is missing than is replayed', async () => {
+  it('is not recovered if more messages are missing than a replay may contain', async () => {
     const { broker, pod } = await start({ replay: { maxMessages: 10 } });
     const replies = [89, 90].map((offset) => pod.connect().subscribe(CHANNEL, { since: at(offset) }));
     await answer(broker.subscribes, at(100));
@@ -362,7 +365,7 @@ describe('a resume that needs no history', () => {
   });
 });
 
-/** Answers everything that is still asked, and publishes. */
+/** Answers all pending calls, and publishes. */
 async function finish(broker: ScriptedBroker): Promise<void> {
   for (let turn = 0; turn < 3; turn += 1) {
     await settled();
@@ -374,7 +377,7 @@ async function finish(broker: ScriptedBroker): Promise<void> {
   await settled();
 }
 
-describe('a subscription that ends before it is answered', () => {
+describe('a subscription that ends before its reply', () => {
   const MOMENTS: [string, (broker: ScriptedBroker) => Promise<void>][] = [
     ['the broker subscribed', async () => settled()],
     [
@@ -394,26 +397,29 @@ describe('a subscription that ends before it is answered', () => {
     ],
   ];
 
-  it.each(MOMENTS)('as it was kicked before %s, is refused, and nobody stays behind', async (_moment, until) => {
-    const { broker, pod, client } = await start();
-    broker.holdJoins = true;
-    const refused = refusal(client.subscribe(CHANNEL, { since: at(4) }));
-    await until(broker);
-    pod.channels.kickFrom(client.connection, CHANNEL);
-    await finish(broker);
-    expect(await refused).toMatchObject({ code: 'forbidden' });
-    expect(client.story).toEqual(['unsubscribed', 'error']);
-    expect(broker.present.size).toBe(0);
-    expect(subscriptionsOf(client.connection)?.size).toBe(0);
-    expect(await pod.metric('holdfast_subscriptions')).toBe(0);
+  it.each(MOMENTS)(
+    'because it was kicked before %s is refused, and leaves no member behind',
+    async (_moment, until) => {
+      const { broker, pod, client } = await start();
+      broker.holdJoins = true;
+      const refused = refusal(client.subscribe(CHANNEL, { since: at(4) }));
+      await until(broker);
+      pod.channels.kickFrom(client.connection, CHANNEL);
+      await finish(broker);
+      expect(await refused).toMatchObject({ code: 'forbidden' });
+      expect(client.received).toEqual(['unsubscribed', 'error']);
+      expect(broker.present.size).toBe(0);
+      expect(subscriptionsOf(client.connection)?.size).toBe(0);
+      expect(await pod.metric('holdfast_subscriptions')).toBe(0);
 
-    const again = client.subscribe(CHANNEL);
-    await answer(broker.subscribes, at(7));
-    await answer(broker.joins, undefined);
-    expect(await again).toEqual({ channel: CHANNEL, ...at(7) });
-  });
+      const again = client.subscribe(CHANNEL);
+      await answer(broker.subscribes, at(7));
+      await answer(broker.joins, undefined);
+      expect(await again).toEqual({ channel: CHANNEL, ...at(7) });
+    },
+  );
 
-  it.each(MOMENTS)('as its connection closed before %s, leaves nobody behind', async (_moment, until) => {
+  it.each(MOMENTS)('because its connection closed before %s leaves no member behind', async (_moment, until) => {
     const { broker, pod, client } = await start();
     broker.holdJoins = true;
     client.send('subscribe', { channel: CHANNEL, since: at(4) });
@@ -427,8 +433,8 @@ describe('a subscription that ends before it is answered', () => {
   });
 });
 
-describe('promise 7: what waits for a subscription to be answered', () => {
-  it('is bounded: beyond the budget the connection is closed, resumable, and nothing more is kept', async () => {
+describe('promise 7: messages that wait for the reply to a subscribe', () => {
+  it('are bounded: beyond the budget the connection is closed, the client can resume, and nothing more is stored', async () => {
     const { broker, client } = await start({ connection: { maxPayload: 1024, maxBuffered: 2048 } });
     client.send('subscribe', { channel: CHANNEL, since: at(4) });
     await answer(broker.subscribes, at(5));
@@ -441,7 +447,7 @@ describe('promise 7: what waits for a subscription to be answered', () => {
   });
 });
 
-it('the frames of a replay are the very bytes of the live ones', async () => {
+it('the frames of a replay are identical to the live ones, byte for byte', async () => {
   const { broker, pod, client } = await start();
   const live = client.subscribe(CHANNEL);
   await answer(broker.subscribes, at(0));
@@ -460,8 +466,8 @@ function member(client: string): ChannelMember {
   return { client, details: JSON.stringify({ user: client }) };
 }
 
-/** What a client was told of members, as text. */
-function told({ frames }: PodClient): string[] {
+/** The presence events that a client received, as text. */
+function presenceOf({ frames }: PodClient): string[] {
   return frames.flatMap(({ event, data }) => {
     if (event === 'members') {
       const { members, count } = data as unknown as Members;
@@ -482,65 +488,65 @@ async function watch(): Promise<{ broker: ScriptedBroker; watcher: PodClient; ot
   return { broker, watcher: client, other };
 }
 
-describe('a gap in presence', () => {
-  it('has the list read again, once for all, and told to those who asked for presence', async () => {
+describe('a presence gap', () => {
+  it('makes the pod read the list of members once, and send it to the clients that asked for presence', async () => {
     const { broker, watcher, other } = await watch();
-    broker.tell.onPresenceGap(CHANNEL);
+    broker.events.onPresenceGap(CHANNEL);
     await answer(broker.memberLists, { members: [member('ann')], count: 7 });
     await settled();
-    expect(told(watcher)).toEqual(['members ann of 7']);
+    expect(presenceOf(watcher)).toEqual(['members ann of 7']);
     expect(watcher.frames.at(-1)?.data).toMatchObject({ channel: CHANNEL, members: [{ client: 'ann', user: 'ann' }] });
-    expect(told(other)).toEqual([]);
+    expect(presenceOf(other)).toEqual([]);
     expect(broker.memberLists).toEqual([]);
   });
 
-  it('costs nothing if nobody asked for presence', async () => {
+  it('costs nothing if no client asked for presence', async () => {
     const { broker, pod, client } = await start();
     const reply = client.subscribe(CHANNEL);
     await answer(broker.subscribes, at(5));
     await reply;
     broker.holdMembers = true;
-    broker.tell.onPresenceGap(CHANNEL);
-    broker.tell.onPresenceGap('chat:elsewhere');
+    broker.events.onPresenceGap(CHANNEL);
+    broker.events.onPresenceGap('chat:elsewhere');
     await settled();
     expect(broker.memberLists).toEqual([]);
     expect(await pod.metric('holdfast_channels')).toBe(1);
   });
 
-  it('has joins and leaves wait that come while the list is read: it may be older', async () => {
+  it('delays joins and leaves until the list is read, because the list may be older', async () => {
     const { broker, watcher } = await watch();
-    broker.tell.onPresenceGap(CHANNEL);
-    broker.tell.onLeave(CHANNEL, member('ann'));
-    broker.tell.onJoin(CHANNEL, member('bob'));
+    broker.events.onPresenceGap(CHANNEL);
+    broker.events.onLeave(CHANNEL, member('ann'));
+    broker.events.onJoin(CHANNEL, member('bob'));
     await settled();
-    expect(told(watcher)).toEqual([]);
+    expect(presenceOf(watcher)).toEqual([]);
     await answer(broker.memberLists, { members: [member('ann')], count: 1 });
     await settled();
-    expect(told(watcher)).toEqual(['members ann of 1', 'leave ann', 'join bob']);
-    broker.tell.onJoin(CHANNEL, member('cid'));
+    expect(presenceOf(watcher)).toEqual(['members ann of 1', 'leave ann', 'join bob']);
+    broker.events.onJoin(CHANNEL, member('cid'));
     await settled();
-    expect(told(watcher).at(-1)).toBe('join cid');
+    expect(presenceOf(watcher).at(-1)).toBe('join cid');
   });
 
-  it('is sent once if another one follows, with the later list', async () => {
+  it('is reported once, with the later list, if another one follows', async () => {
     const { broker, watcher } = await watch();
-    broker.tell.onPresenceGap(CHANNEL);
-    broker.tell.onJoin(CHANNEL, member('bob'));
-    broker.tell.onPresenceGap(CHANNEL);
+    broker.events.onPresenceGap(CHANNEL);
+    broker.events.onJoin(CHANNEL, member('bob'));
+    broker.events.onPresenceGap(CHANNEL);
     await answer(broker.memberLists, { members: [member('ann')], count: 1 });
     await settled();
-    expect(told(watcher)).toEqual([]);
+    expect(presenceOf(watcher)).toEqual([]);
     await answer(broker.memberLists, { members: [member('bob')], count: 1 });
     await settled();
-    expect(told(watcher)).toEqual(['members bob of 1']);
+    expect(presenceOf(watcher)).toEqual(['members bob of 1']);
   });
 
-  it('lets joins and leaves through if the list cannot be read', async () => {
+  it('does not hold back joins and leaves if the list cannot be read', async () => {
     const { broker, watcher } = await watch();
-    broker.tell.onPresenceGap(CHANNEL);
-    broker.tell.onJoin(CHANNEL, member('bob'));
+    broker.events.onPresenceGap(CHANNEL);
+    broker.events.onJoin(CHANNEL, member('bob'));
     await refuse(broker.memberLists, new BrokerUnavailableError());
     await settled();
-    expect(told(watcher)).toEqual(['join bob']);
+    expect(presenceOf(watcher)).toEqual(['join bob']);
   });
 });

@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { KnownChannels } from './known-channels.js';
 
-describe('the channels that were used lately', () => {
-  it('are known, and hardly any other is', () => {
+describe('recently used channels', () => {
+  it('are known, and hardly any others', () => {
     const sut = new KnownChannels();
     for (let n = 0; n < 5_000; n += 1) sut.add(`chat:${n}`);
     for (let n = 0; n < 5_000; n += 1) expect(sut.has(`chat:${n}`)).toBe(true);
@@ -10,7 +10,7 @@ describe('the channels that were used lately', () => {
     expect(mistaken.length).toBeLessThan(500);
   });
 
-  it('are forgotten when nobody uses them', () => {
+  it('are forgotten when they are no longer used', () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     try {
       const sut = new KnownChannels();

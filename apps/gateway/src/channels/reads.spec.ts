@@ -20,8 +20,8 @@ function reader(key: string): Reader {
   return { key, open: true, charged: { user: key, client: key, address: undefined } };
 }
 
-describe('reads whose answers are larger than their requests', () => {
-  it('of one user wait for each other, and not those of others for them', async () => {
+describe('reads whose replies are larger than their requests', () => {
+  it('of one user wait for each other, but do not delay those of other users', async () => {
     const sut = setUp();
     const begun: string[] = [];
     const answers: (() => void)[] = [];
@@ -44,7 +44,7 @@ describe('reads whose answers are larger than their requests', () => {
     expect(await Promise.all(reads)).toHaveLength(51);
   });
 
-  it('are charged by what they brought: beyond the quota a user is refused until it has leaked away', async () => {
+  it('are charged by the size of their replies: a user above the quota is refused until it has recovered', async () => {
     const sut = setUp({ burst: 3 * MIB, perSecond: 10 * MIB });
     const read = (key: string): Promise<number> =>
       sut.run(
@@ -58,7 +58,7 @@ describe('reads whose answers are larger than their requests', () => {
     await expect.poll(() => read('ann').catch(() => 0), { timeout: 5_000 }).toBe(MIB);
   });
 
-  it('are not begun for those who have gone, and give their turn on if they fail', async () => {
+  it('are not started for closed connections, and free their slot if they fail', async () => {
     const sut = setUp();
     for (let n = 0; n < 10; n += 1)
       await expect(

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { ReplayBudget } from './replay-budget.js';
 
-/** Which of these have happened once everything has that can. */
+/** Which of these are fulfilled after all pending work is done. */
 async function settled(...promises: Promise<void>[]): Promise<boolean[]> {
   const done = promises.map(() => false);
   promises.forEach((promise, index) => void promise.then(() => (done[index] = true)));
@@ -10,7 +10,7 @@ async function settled(...promises: Promise<void>[]): Promise<boolean[]> {
   return done;
 }
 
-it('a connection has four replays of the largest size at once, and more as they are sent', async () => {
+it('a connection may have four replays of the maximum size at once, and more as they are sent', async () => {
   const sut = new ReplayBudget(100);
   const asked = Array.from({ length: 6 }, () => sut.reserve());
   expect(await settled(...asked)).toEqual([true, true, true, true, false, false]);
@@ -20,7 +20,7 @@ it('a connection has four replays of the largest size at once, and more as they 
   expect(await settled(...asked)).toEqual([true, true, true, true, true, false]);
 });
 
-it('a replay that turned out smaller makes room for others', async () => {
+it('a replay that is smaller than reserved makes room for others', async () => {
   const sut = new ReplayBudget(100);
   for (let n = 0; n < 30; n += 1) {
     await sut.reserve();
@@ -36,7 +36,7 @@ it('a replay that turned out smaller makes room for others', async () => {
   expect(sut.isBusy).toBe(false);
 });
 
-it('nobody waits for a connection that is closed', async () => {
+it('a closed connection lets all waiting replays continue', async () => {
   const sut = new ReplayBudget(100);
   const asked = Array.from({ length: 6 }, () => sut.reserve());
   sut.end();

@@ -6,7 +6,7 @@ describe('the docs', () => {
   const sut = configDocs();
 
   it.each(settingsOf(describeConfig('production')).map((setting) => [pathName(setting.path), setting] as const))(
-    'tell of %s',
+    'describe %s',
     (path, { description: { env, secret, description = '' } }) => {
       if (env !== undefined) expect(sut).toContain(`\`${env}\``);
       if (secret === undefined) expect(sut).toContain(`\`${path}\``);
@@ -15,7 +15,7 @@ describe('the docs', () => {
     },
   );
 
-  it('tell the defaults of development where they differ', () => {
+  it('state the defaults of development if they differ', () => {
     expect(sut).toContain('| `15`; `0` in development |');
     expect(sut).toContain('| `granted`; `anyone` in development |');
   });

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { CONFIG, ConfigModule } from './config.module.js';
 import { loadConfig, type Config } from './load-config.js';
 
-it('gives every module the configuration', async () => {
+it('provides the configuration to every module', async () => {
   const config = loadConfig({});
   const feature = {
     module: class FeatureModule {

@@ -45,12 +45,12 @@ describe("the file's JSON Schema", () => {
     expect(validate(parse(yaml))).toBe(false);
   });
 
-  it('is draft-07 with patterns that RE2 takes, for Helm', () => {
+  it('is draft-07, with patterns that RE2 supports, for Helm', () => {
     expect(schema).toMatchObject({ $schema: 'http://json-schema.org/draft-07/schema#' });
     expect(JSON.stringify(schema)).not.toMatch(/\(\?[=!<]/);
   });
 
-  it('depends on nothing of the machine that generates it', () => {
+  it('does not depend on the machine that generates it', () => {
     expect(schema).not.toHaveProperty('properties.node.default');
   });
 });

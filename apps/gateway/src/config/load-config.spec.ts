@@ -96,16 +96,16 @@ describe('the defaults', () => {
     ['a secret', { HOLDFAST_JWT_SECRET: SECRET }],
     ['a public key', { HOLDFAST_JWT_PUBLIC_KEY: PUBLIC_KEY }],
     ['a key set', { HOLDFAST_JWKS_URL: 'https://issuer.example/keys' }],
-  ])('do not let anonymous clients in once development has %s', (_, env) => {
+  ])('do not permit anonymous clients once development has %s', (_, env) => {
     expect(load({ NODE_ENV: 'development', ...env }).auth.anonymous).toBe(false);
     expect(load({ NODE_ENV: 'development', HOLDFAST_ANONYMOUS: 'true', ...env }).auth.anonymous).toBe(true);
   });
 
-  it('of a test are those of production', () => {
+  it('are those of production in the mode test', () => {
     expect(load({ NODE_ENV: 'test' })).toMatchObject({ mode: 'production', demo: false });
   });
 
-  it('follow a mode from the file too', () => {
+  it('also follow a mode from the file', () => {
     expect(loadYaml('mode: development')).toMatchObject({ mode: 'development', demo: true });
     expect(loadYaml('mode: development', { NODE_ENV: 'production' })).toMatchObject({
       mode: 'production',
@@ -114,7 +114,7 @@ describe('the defaults', () => {
   });
 });
 
-describe('each variable', () => {
+describe('environment variables', () => {
   const cases: Record<string, [text: string, read: (config: ReturnType<typeof load>) => unknown, expected: unknown]> = {
     NODE_ENV: ['development', ({ mode }) => mode, 'development'],
     HOLDFAST_PORT: ['9000', ({ port }) => port, 9000],
@@ -159,13 +159,13 @@ describe('each variable', () => {
     HOLDFAST_DEMO: ['true', ({ demo }) => demo, true],
   };
 
-  it('is tried here', () => {
+  it('are all tested here', () => {
     const variables = settingsOf(describeConfig('production')).flatMap(({ description: { env } }) => env ?? []);
     expect(Object.keys(cases)).toEqual(variables);
   });
 
   it.each(Object.entries(cases))('%s sets its setting', (name, [text, read, expected]) => {
-    // Without which the URLs of webhooks are refused.
+    // Required by the URLs of webhooks.
     const env = { HOLDFAST_WEBHOOK_SECRET: WEBHOOK_SECRET };
     const before = read(load(env));
     expect(read(load({ ...env, [name]: text }))).toEqual(expected);
@@ -174,14 +174,14 @@ describe('each variable', () => {
 
   it.each(Object.keys(cases))('%s counts as unset when it is empty', (name) => {
     expect(problemsOf(() => load({ [name]: '', [`${name}_FILE`]: '' }))).toEqual(
-      // Only those that may come from a file have such a variable.
+      // Only settings that may come from a file have such a variable.
       problemsOf(() => load({ [`${name}_FILE`]: '' })),
     );
   });
 });
 
-describe('precedence', () => {
-  it('is the variable, the file, the default', () => {
+describe('the precedence', () => {
+  it('is: variable, file, default', () => {
     const yaml = 'port: 9001\ndrain: { settle: 3 }';
 
     const sut = loadYaml(yaml, { HOLDFAST_PORT: '9002', HOLDFAST_DRAIN_SECONDS: '4' });
@@ -192,13 +192,13 @@ describe('precedence', () => {
     expect(loadYaml(yaml).port).toBe(9001);
   });
 
-  it.each(['', '# nothing\n', '---\n...\n'])('is the default if the file holds nothing: %j', (yaml) => {
+  it.each(['', '# nothing\n', '---\n...\n'])('falls back to the default if the file is empty: %j', (yaml) => {
     expect(loadYaml(yaml).port).toBe(8000);
   });
 });
 
 describe('secrets in files', () => {
-  it('lose the newline at their end, and only that', () => {
+  it('lose only the newline at their end', () => {
     const files = {
       '/broker': 'nats://user:pass@nats\r\n',
       '/jwt': `${SECRET}\n${OTHER_SECRET}\n`,
@@ -214,21 +214,21 @@ describe('secrets in files', () => {
     expect(sut.auth.jwt.publicKeys.current).toEqual([PUBLIC_KEY.trimEnd()]);
   });
 
-  it('do not stand beside a variable of the same secret', () => {
+  it('cannot be combined with a variable for the same secret', () => {
     const env = { HOLDFAST_JWT_SECRET: SECRET, HOLDFAST_JWT_SECRET_FILE: '/jwt' };
     expect(problemsOf(() => load(env, { '/jwt': OTHER_SECRET }))).toEqual([
       'HOLDFAST_JWT_SECRET: expected either this or HOLDFAST_JWT_SECRET_FILE, not both',
     ]);
   });
 
-  it('may be empty if they hold keys or secrets of which there may be none', () => {
+  it('may be empty if the secrets or keys are optional', () => {
     const env = { HOLDFAST_JWT_SECRET_FILE: '/a', HOLDFAST_API_KEYS_FILE: '/b', HOLDFAST_JWT_PUBLIC_KEY_FILE: '/c' };
     const { apiKeys, auth } = load(env, { '/a': '', '/b': '\n', '/c': ' \n' });
     expect([apiKeys, auth.jwt.secrets, auth.jwt.publicKeys].map(({ current }) => current)).toEqual([[], [], []]);
     expect(auth.anonymous).toBe(false);
   });
 
-  it('must not be empty if nothing works without them', () => {
+  it('must not be empty if they are required', () => {
     const env = {
       HOLDFAST_BROKER_FILE: '/empty',
       HOLDFAST_WEBHOOK_SECRET_FILE: '/empty',
@@ -246,21 +246,21 @@ describe('secrets in files', () => {
     ]);
   });
 
-  it('have no place in the configuration file', () => {
+  it('are not allowed in the configuration file', () => {
     expect(problemsOf(() => loadYaml(`apiKeys: [${SECRET}]\nauth: { jwt: { secrets: [${SECRET}] } }`))).toEqual([
       'auth.jwt.secrets: expected in HOLDFAST_JWT_SECRET or HOLDFAST_JWT_SECRET_FILE, not in the file',
       'apiKeys: expected in HOLDFAST_API_KEYS or HOLDFAST_API_KEYS_FILE, not in the file',
     ]);
   });
 
-  it('do not show when the configuration is logged', () => {
+  it('do not appear when the configuration is logged', () => {
     const sut = load({ HOLDFAST_JWT_SECRET: SECRET, HOLDFAST_BROKER: 'redis://:hunter22@redis' });
     expect(inspect(sut, { depth: null }) + JSON.stringify(sut)).not.toMatch(/one secret|hunter22/);
   });
 });
 
-describe('what is refused', () => {
-  it('is told all at once', () => {
+describe('the error for an invalid configuration', () => {
+  it('reports all problems at once', () => {
     const yaml = `
 connection: { maxPayload: 2097152, ping: soon }
 namespaces:
@@ -282,7 +282,7 @@ log: loud
     ]);
   });
 
-  it('includes what contradicts itself, beside other problems', () => {
+  it('reports contradictions, in addition to other problems', () => {
     const env = { HOLDFAST_PORT: '9000', HOLDFAST_MANAGEMENT_PORT: '9000', HOLDFAST_LOG_LEVEL: 'loud' };
     expect(problemsOf(() => loadYaml('connection: { maxPayload: 2097152 }', env)).toSorted()).toEqual([
       'HOLDFAST_LOG_LEVEL: expected one of fatal, error, warn, info, debug, trace, silent',
@@ -292,7 +292,7 @@ log: loud
     expect(load({ HOLDFAST_PORT: '0', HOLDFAST_MANAGEMENT_PORT: '0' }).port).toBe(0);
   });
 
-  it('includes unknown members, with a guess', () => {
+  it('reports unknown members, with a suggestion', () => {
     expect(
       problemsOf(() => loadYaml('prot: 1\nauth: { jwt: { isuer: x } }\nnamespaces: { chat: { zzz: 1 } }')),
     ).toEqual([
@@ -302,7 +302,7 @@ log: loud
     ]);
   });
 
-  it('includes unknown variables, with a guess', () => {
+  it('reports unknown variables, with a suggestion', () => {
     expect(
       problemsOf(() => load({ HOLDFAST_JWT_SECRETS: SECRET, HOLDFAST_PORT_FILE: '/port', HOLDFAST_ZZZ: '' })),
     ).toEqual([
@@ -312,11 +312,11 @@ log: loud
     ]);
   });
 
-  it('does not include the variables of the holdfast command', () => {
+  it('does not report the variables of the holdfast command', () => {
     expect(load({ HOLDFAST_CLI_TOKEN: 'x' }).port).toBe(8000);
   });
 
-  it('does not include the variables of Kubernetes Services, unless one takes the place of ours', () => {
+  it('does not report the variables of Kubernetes Services, unless one overrides a variable of the gateway', () => {
     const links = {
       HOLDFAST_SERVICE_HOST: '10.0.0.1',
       HOLDFAST_SERVICE_PORT: '80',
@@ -335,31 +335,27 @@ log: loud
   });
 
   it.each([
-    ['no mapping', '- port', 'expected a YAML mapping in the file'],
-    ['no YAML', 'port: 1\nnode: "open', 'expected valid YAML, see line 2, column 12 of the file (MISSING_CHAR)'],
+    ['a list', '- port', 'expected a YAML mapping in the file'],
+    ['invalid YAML', 'port: 1\nnode: "open', 'expected valid YAML, see line 2, column 12 of the file (MISSING_CHAR)'],
     ['a member twice', 'port: 1\nport: 2', 'expected valid YAML, see line 2, column 1 of the file (DUPLICATE_KEY)'],
-    [
-      'a tag that nobody knows',
-      'node: !env NAME',
-      'expected valid YAML, see line 1, column 7 of the file (TAG_RESOLVE_FAILED)',
-    ],
+    ['an unknown tag', 'node: !env NAME', 'expected valid YAML, see line 1, column 7 of the file (TAG_RESOLVE_FAILED)'],
     ['two documents', 'port: 1\n---\nport: 2', 'expected valid YAML, see line 2, column 1 of the file (MULTIPLE_DOCS)'],
     [
-      'a member that would vanish',
+      'a member that would be dropped',
       'namespaces: { __proto__: { presence: true } }',
       'expected YAML without excessive aliases and without __proto__',
     ],
-  ])('includes a file with %s', (_, yaml, problem) => {
+  ])('reports a file with %s', (_, yaml, problem) => {
     expect(problemsOf(() => loadYaml(yaml))).toEqual([`HOLDFAST_CONFIG: ${problem}`]);
   });
 
-  it('includes a file that cannot be read', () => {
+  it('reports a file that cannot be read', () => {
     expect(problemsOf(() => load({ HOLDFAST_CONFIG: '/none' }))).toEqual([
       'HOLDFAST_CONFIG: expected the path of a readable UTF-8 file (ENOENT)',
     ]);
   });
 
-  it('includes a section that is left empty, with and without a variable in it', () => {
+  it('reports an empty section, with or without a variable for it', () => {
     expect(problemsOf(() => loadYaml('auth:'))).toEqual(['auth: expected a mapping']);
     expect(problemsOf(() => loadYaml('auth:', { HOLDFAST_ANONYMOUS: 'true' }))).toEqual(['auth: expected a mapping']);
   });
@@ -409,7 +405,7 @@ log: loud
         `${WEBHOOK_SECRET},whsec_`,
       ],
     ],
-  ])('includes these values of %s', (name, texts) => {
+  ])('reports these values of %s', (name, texts) => {
     for (const text of texts) {
       expect(
         problemsOf(() => load({ [name]: text })),
@@ -432,7 +428,7 @@ log: loud
     ],
     ['HOLDFAST_JWKS_URL', ['http://localhost:8080', 'https://issuer.example/.well-known/jwks.json?tenant=1']],
     ['HOLDFAST_WEBHOOK_SECRET', [WEBHOOK_SECRET, `${WEBHOOK_SECRET}, ${OTHER_WEBHOOK_SECRET}`]],
-  ])('does not include these values of %s', (name, texts) => {
+  ])('does not report these values of %s', (name, texts) => {
     for (const text of texts)
       expect(
         problemsOf(() => load({ [name]: text })),
@@ -440,7 +436,7 @@ log: loud
       ).toEqual([]);
   });
 
-  it('includes a webhook whose requests could not be signed', () => {
+  it('reports a webhook whose requests could not be signed', () => {
     for (const name of ['HOLDFAST_AUTHORIZATION_URL', 'HOLDFAST_EVENTS_URL']) {
       expect(problemsOf(() => load({ [name]: 'https://backend.example/' }))).toEqual([
         'webhooks.secrets: expected in HOLDFAST_WEBHOOK_SECRET: requests to a webhook are signed',
@@ -448,7 +444,7 @@ log: loud
     }
   });
 
-  it('is told without its value', () => {
+  it('does not contain values', () => {
     const settings = settingsOf(describeConfig('production'));
     const marker = 'p4ssw0rd';
     const value = fc
@@ -470,7 +466,7 @@ log: loud
           () =>
             load({ [name]: '/secret', HOLDFAST_LOG_LEVEL: 'loud' }, { '/secret': text }),
       );
-    // Names of members are told: a text that YAML could take for one is quoted.
+    // Names of members are reported: a text that YAML could read as one is quoted.
     const scalar = value.map((text) => (/[:?{}\r\n]/.test(text) ? JSON.stringify(text) : text));
     const inFile = fc
       .tuple(fc.constantFrom(...settings.map(({ path }) => path)), scalar)

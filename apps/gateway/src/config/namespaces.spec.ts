@@ -17,7 +17,7 @@ namespaces:
   1: { presence: true }
 `);
 
-  it('has its own options if it sets them, else the defaults', () => {
+  it('has its own options where set, otherwise the defaults', () => {
     expect(namespaceOptions(sut, 'chat')).toEqual({
       history: { size: 5, ttl: 60_000 },
       positionTtl: 604_800_000,
@@ -31,24 +31,27 @@ namespaces:
     expect(namespaceOptions(sut, '1').presence).toBe(true);
   });
 
-  it.each(['other', '', 'constructor', '__proto__'])('that is not listed has the defaults: %j', (name) => {
+  it.each(['other', '', 'constructor', '__proto__'])('that is not configured has the defaults: %j', (name) => {
     expect(namespaceOptions(sut, name)).toBe(sut.namespaceDefaults);
   });
 
-  it('has the same object each time', () => {
+  it('is the same object each time', () => {
     expect(namespaceOptions(sut, 'chat')).toBe(namespaceOptions(sut, 'chat'));
   });
 });
 
-describe('the namespace of the users', () => {
+describe('the namespace of users', () => {
   const name = namespaceOf('@ann');
 
-  it.each(['production', 'development'])('lets only its user subscribe in %s, whatever the defaults say', (mode) => {
-    const sut = load('namespaceDefaults: { subscribe: anyone, presence: true }', { NODE_ENV: mode });
-    expect(namespaceOptions(sut, name)).toEqual({ ...sut.namespaceDefaults, subscribe: 'granted' });
-  });
+  it.each(['production', 'development'])(
+    'permits only its user to subscribe in %s, whatever the defaults are',
+    (mode) => {
+      const sut = load('namespaceDefaults: { subscribe: anyone, presence: true }', { NODE_ENV: mode });
+      expect(namespaceOptions(sut, name)).toEqual({ ...sut.namespaceDefaults, subscribe: 'granted' });
+    },
+  );
 
-  it('takes other options', () => {
+  it('accepts other options', () => {
     const sut = load("namespaces: { '@': { history: { size: 7 }, publish: anyone } }");
     expect(namespaceOptions(sut, name)).toMatchObject({
       history: { size: 7 },
@@ -76,7 +79,7 @@ describe('contradictions', () => {
     );
   });
 
-  it('of the defaults are told once', () => {
+  it('in the defaults are reported once', () => {
     const yaml = 'namespaceDefaults: { positionTtl: 10 }\nnamespaces: { chat: { presence: true } }';
     expect(() => load(yaml)).toThrow(expect.objectContaining({ problems: [expect.any(String)] }));
   });

@@ -44,7 +44,7 @@ describe('a secret file', () => {
     expect(changes).toEqual([{ variable: 'HOLDFAST_JWT_SECRET_FILE' }]);
   });
 
-  it('is read again when Kubernetes swaps the folder behind it', async () => {
+  it('is read again when Kubernetes swaps its folder', async () => {
     for (const [name, secret] of Object.entries({ '..1': OLD, '..2': NEW })) {
       await mkdir(join(folder, name));
       await writeFile(join(folder, name, 'jwt'), secret);
@@ -59,7 +59,7 @@ describe('a secret file', () => {
     await vi.waitFor(() => expect(sut.current).toEqual([NEW]));
   });
 
-  it('with a bad value is reported once, without the value, and the old one stays', async () => {
+  it('with an invalid value is reported once, without the value, and the old secret stays', async () => {
     await writeFile(file, OLD);
     const sut = start();
 
@@ -75,13 +75,13 @@ describe('a secret file', () => {
   });
 
   it.each([
-    ['is gone', () => rm(file), 'ENOENT'],
+    ['is missing', () => rm(file), 'ENOENT'],
     ['is not UTF-8', () => writeFile(file, Uint8Array.of(0xff)), 'ERR_ENCODING_INVALID_ENCODED_DATA'],
-  ])('that %s is reported once, and the old one stays', async (_, spoil, code) => {
+  ])('that %s is reported once, and the old secret stays', async (_, change, code) => {
     await writeFile(file, OLD);
     const sut = start();
 
-    await spoil();
+    await change();
     await vi.waitFor(() =>
       expect(changes.at(-1)?.problem).toBe(
         `HOLDFAST_JWT_SECRET_FILE: expected the path of a readable UTF-8 file (${code})`,
@@ -95,7 +95,7 @@ describe('a secret file', () => {
     expect(changes.filter(({ problem }) => problem?.includes(code))).toHaveLength(1);
   });
 
-  it('that is emptied takes the last secret back, and says so', async () => {
+  it('that is emptied removes the secret, and this is logged', async () => {
     await writeFile(file, OLD);
     const sut = start();
 
@@ -105,7 +105,7 @@ describe('a secret file', () => {
     expect(changes).toEqual([{ variable: 'HOLDFAST_JWT_SECRET_FILE', isEmpty: true }]);
   });
 
-  it('of the broker that is emptied is refused, and the old one stays', async () => {
+  it('of the broker that is emptied is refused, and the old value stays', async () => {
     await writeFile(file, 'redis://host');
     const config = loadConfig({ HOLDFAST_BROKER_FILE: file });
     stop = watchSecrets(config, (change) => changes.push(change), 10);
@@ -116,7 +116,7 @@ describe('a secret file', () => {
     expect(config.broker.current).toBe('redis://host');
   });
 
-  it('with a bad value does not hold up another', async () => {
+  it('with an invalid value does not delay others', async () => {
     const keys = join(folder, 'keys');
     await writeFile(file, OLD);
     await writeFile(keys, 'the-old-key-of-the-api');
@@ -130,7 +130,7 @@ describe('a secret file', () => {
     await vi.waitFor(() => expect(config.apiKeys.current).toEqual(['the-new-key-of-the-api']));
   });
 
-  it('is left alone once the watch has stopped', async () => {
+  it('is ignored after the watch has stopped', async () => {
     vi.useFakeTimers();
     try {
       await writeFile(file, OLD);

@@ -23,8 +23,8 @@ function wait(sut: Backlog, reader: Reader, bytes: number): void {
   sut.note(reader);
 }
 
-describe('what waits for all connections together', () => {
-  it('has a limit: beyond it those go for whose users most waits, however it is spread over their connections', () => {
+describe('the backlog of all connections', () => {
+  it('has a limit: beyond it, connections of the user with the largest backlog are closed, however many they are', () => {
     const sut = new Backlog(1_000_000, new Metrics());
     const modest = new Reader('modest');
     const greedy = Array.from({ length: 20 }, (_, n) => new Reader('greedy', `${n}`));
@@ -36,18 +36,18 @@ describe('what waits for all connections together', () => {
     expect(left.length * 50_000 + 200_000).toBeLessThanOrEqual(1_000_000);
   });
 
-  it('counts what waits now, not what waited once', () => {
+  it('counts only what is waiting now', () => {
     const sut = new Backlog(1_000_000, new Metrics());
     const readers = Array.from({ length: 10 }, (_, n) => new Reader(`user-${n}`));
     for (const reader of readers) {
       wait(sut, reader, 900_000);
-      // It is sent before anybody looks again.
+      // It is sent before the next check.
       reader.waitingBytes = 0;
     }
     expect(readers.some(({ closed }) => closed)).toBe(false);
   });
 
-  it('does not count those who have gone', () => {
+  it('does not count closed connections', () => {
     const sut = new Backlog(1_000_000, new Metrics());
     for (let n = 0; n < 10; n += 1) {
       const reader = new Reader(`user-${n}`);

@@ -19,21 +19,21 @@ function publish(sockets: number, frames = 1): void {
   for (let socket = 0; socket < sockets; socket += 1) sut.add({ waiting: frames, flush: () => void (flushed += 1) });
 }
 
-/** How many sockets are flushed in this many ms. */
+/** The number of sockets flushed within this many ms. */
 function flushedWithin(ms: number): number {
   const before = flushed;
   vi.advanceTimersByTime(ms);
   return flushed - before;
 }
 
-describe('what is to be written', () => {
-  it('is written at the end of the turn', () => {
+describe('queued frames', () => {
+  it('are written at the end of the turn', () => {
     publish(3);
     expect(flushed).toBe(0);
     expect(flushedWithin(0)).toBe(3);
   });
 
-  it('rests for some milliseconds at most after a flush of many sockets, as long as that merges frames', () => {
+  it('are delayed a few milliseconds after a flush of many sockets, as long as that merges frames', () => {
     publish(SOCKETS);
     expect(flushedWithin(0)).toBe(SOCKETS);
     for (let round = 0; round < 10; round += 1) {
@@ -43,14 +43,14 @@ describe('what is to be written', () => {
     }
   });
 
-  it('does not rest after a flush of few', () => {
+  it('are not delayed after a flush of few sockets', () => {
     publish(10);
     vi.advanceTimersByTime(0);
     publish(10);
     expect(flushedWithin(0)).toBe(10);
   });
 
-  it('does not rest for a while if a rest merged nothing, and then tries it again', () => {
+  it('are not delayed for a while if a delay merged nothing, after which it is tried again', () => {
     publish(SOCKETS);
     vi.advanceTimersByTime(0);
     publish(SOCKETS, 1);

@@ -20,7 +20,7 @@ class Workshop {
   async end(id: unknown): Promise<void> {
     this.ends.get(id)?.();
     this.ends.delete(id);
-    // Settled promises are passed on in microtasks.
+    // Settled promises continue in microtasks.
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
@@ -29,8 +29,8 @@ function request(id: number): Request {
   return new Request({ event: 'work', id });
 }
 
-describe('queues', () => {
-  it('begin at once, the next of a key when the one before has ended', async () => {
+describe('keyed queues', () => {
+  it('start work immediately, or when the previous work of the same key has ended', async () => {
     const sut = new KeyedQueues();
     const shop = new Workshop();
     for (const id of [1, 2]) sut.add('a', request(id), 16, shop.work);
@@ -42,7 +42,7 @@ describe('queues', () => {
     expect(shop.begun).toEqual([1, 3, 2]);
   });
 
-  it('know which ids are unanswered, and how many', async () => {
+  it('know the ids and the number of unanswered requests', async () => {
     const sut = new KeyedQueues();
     const shop = new Workshop();
     expect(sut.has(1)).toBe(false);
@@ -54,7 +54,7 @@ describe('queues', () => {
     expect([sut.has(2), sut.size]).toEqual([false, 0]);
   });
 
-  it('in any order of requests and ends keep their own order, run up to the bound, and leave nothing undone', async () => {
+  it('keep the order of each key, use all slots, and complete everything, in any sequence of requests and completions', async () => {
     const step = fc.oneof(
       fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd') }),
       fc.record({ endOf: fc.nat({ max: 10 }) }),
@@ -71,7 +71,7 @@ describe('queues', () => {
           let ended = 0;
           const check = (): void => {
             expect(shop.running.length).toBeLessThanOrEqual(concurrency);
-            // Work that can begin has begun: no place is left free while a key waits.
+            // All work that can start has started: no slot is free while a key waits.
             const withWork = [...lanes.values()].filter((ids) => ids.some((one) => sut.has(one))).length;
             expect(shop.running.length).toBe(Math.min(concurrency, withWork));
             expect(sut.size).toBe(id - ended);

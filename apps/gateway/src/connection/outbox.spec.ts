@@ -7,9 +7,9 @@ import { supersedes } from './conflation.js';
 import { FlushSchedule } from './flush-schedule.js';
 import { FrameJoiner, Outbox } from './outbox.js';
 
-/** A socket whose kernel takes what is written when the test says so. */
+/** A socket whose kernel accepts writes when the test says so. */
 class SlowSocket extends Writable {
-  /** What each write to the kernel held. */
+  /** The content of each write to the kernel. */
   readonly writes: string[] = [];
   private taken: (() => void)[] = [];
 
@@ -47,7 +47,7 @@ function outbox(
 }
 
 describe('an outbox', () => {
-  it('writes what was queued in one turn at once, at its end, in order', async () => {
+  it('writes everything that was queued in one turn with a single write at its end, in order', async () => {
     const { sut, socket } = outbox();
     const write = vi.spyOn(socket, 'write');
     for (const text of ['a', 'b', 'c']) sut.push(Buffer.from(text));
@@ -62,14 +62,14 @@ describe('an outbox', () => {
     expect(socket.writes).toEqual(['abc', 'd']);
   });
 
-  it('serves many sockets in one turn, each by one write', async () => {
+  it('serves many sockets in one turn, with one write each', async () => {
     const all = Array.from({ length: 30 }, () => outbox());
     for (const round of ['1', '2']) for (const { sut } of all) sut.push(Buffer.from(round));
     await nextTurn();
     for (const { socket } of all) expect(socket.writes).toEqual(['12']);
   });
 
-  it('rests for a few ms after many sockets, so that what follows is merged into one write for each', async () => {
+  it('waits a few ms after a flush of many sockets, so that the next frames are merged into one write each', async () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     const schedule = new FlushSchedule();
@@ -91,7 +91,7 @@ describe('an outbox', () => {
     expect(written()).toEqual(['1']);
     await vi.advanceTimersByTimeAsync(2);
     expect(written()).toEqual(['1,23']);
-    // Others have no rest to wait for.
+    // The others have no delay to wait for.
     await vi.advanceTimersByTimeAsync(5);
     const { sut, socket } = outbox(undefined, schedule);
     sut.push(Buffer.from('4'));
@@ -99,7 +99,7 @@ describe('an outbox', () => {
     expect(socket.writes).toEqual(['4']);
   });
 
-  it('writes large frames without copying them, and still as one', async () => {
+  it('writes large frames without copying them, and still in one write', async () => {
     const { sut, socket } = outbox();
     const frames = ['x', 'y', 'z'].map((text) => Buffer.alloc(10_000, text));
     const write = vi.spyOn(socket, 'write');
@@ -110,7 +110,7 @@ describe('an outbox', () => {
     expect(socket.writes.map(({ length }) => length)).toEqual([30_000]);
   });
 
-  it('offers much to the kernel before the turn ends, so that only what it leaves counts', () => {
+  it('offers large amounts to the kernel before the turn ends, so that only the remainder counts', () => {
     const { sut, socket } = outbox();
     for (let i = 0; i < 7; i += 1) sut.push(Buffer.alloc(10_000));
     expect(socket.writes.map(({ length }) => length)).toEqual([70_000]);
@@ -118,7 +118,7 @@ describe('an outbox', () => {
     expect(sut.bytes).toBe(80_000);
   });
 
-  it('counts what is queued and what the kernel has not taken', async () => {
+  it('counts what is queued and what the kernel has not accepted', async () => {
     const { sut, socket } = outbox();
     expect(sut.bytes).toBe(0);
     sut.push(Buffer.alloc(10));
@@ -133,7 +133,7 @@ describe('an outbox', () => {
     expect(sut.bytes).toBe(0);
   });
 
-  it('tells when the kernel has taken what was queued, and not before', async () => {
+  it('calls back when the kernel has accepted everything queued, and not before', async () => {
     const { sut, socket } = outbox();
     const done = vi.fn<() => void>();
     sut.push(Buffer.from('a'));
@@ -144,7 +144,7 @@ describe('an outbox', () => {
     expect(done).toHaveBeenCalledOnce();
   });
 
-  it('calls back even if the socket already has everything', async () => {
+  it('calls back even if nothing is queued', async () => {
     const { sut, socket } = outbox();
     const done = vi.fn<() => void>();
     sut.push(Buffer.from('a'));
@@ -158,7 +158,7 @@ describe('an outbox', () => {
     expect(socket.writes.join('')).toBe('a');
   });
 
-  it('keeps what the kernel does not take, and hands it over piece by piece', async () => {
+  it('keeps what the kernel does not accept, and passes it on step by step', async () => {
     const { sut, socket } = outbox();
     sut.push(Buffer.alloc(70_000, 'a'));
     expect(socket.writes).toHaveLength(1);
@@ -174,7 +174,7 @@ describe('an outbox', () => {
     expect(socket.writes.join('')).toBe('a'.repeat(70_000) + 'b'.repeat(200_000));
   });
 
-  it('sends a control frame before what it keeps', async () => {
+  it('sends a control frame before the queued frames', async () => {
     const { sut, socket } = outbox();
     for (const text of ['a', 'b']) sut.push(Buffer.alloc(70_000, text));
     sut.pushControl(Buffer.from('!'));
@@ -182,7 +182,7 @@ describe('an outbox', () => {
     expect(socket.writes.join('').replaceAll(/(.)\1+/g, '$1')).toBe('a!b');
   });
 
-  it('hands over everything when nothing will follow, whatever the kernel takes', () => {
+  it('passes on everything after its end, whatever the kernel accepts', () => {
     const { sut, socket } = outbox();
     for (const text of ['a', 'b', 'c']) sut.push(Buffer.alloc(70_000, text));
     sut.push(Buffer.from('d'));
@@ -191,7 +191,7 @@ describe('an outbox', () => {
     expect(socket.writableLength).toBe(210_001);
   });
 
-  it('forgets what is superseded, and nothing else', async () => {
+  it('drops superseded messages, and nothing else', async () => {
     const { sut, socket } = outbox();
     sut.push(Buffer.alloc(70_000, 'x'));
     const [one, other] = [{}, {}];
@@ -215,7 +215,7 @@ describe('an outbox', () => {
     expect(socket.writes.join('').replace(/^x+/, '')).toBe('c1c2a3c1b2');
   });
 
-  it('tells when what it kept is written', async () => {
+  it('calls back when what it kept is written', async () => {
     const { sut, socket } = outbox();
     const done = vi.fn<() => void>();
     sut.push(Buffer.alloc(70_000, 'a'));
@@ -227,7 +227,7 @@ describe('an outbox', () => {
     expect(done).toHaveBeenCalledOnce();
   });
 
-  it('writes nothing behind a close frame', async () => {
+  it('writes nothing after a close frame', async () => {
     const state: { readyState: number } = { readyState: WebSocket.OPEN };
     const { sut, socket } = outbox(state);
     sut.push(Buffer.from('late'));
@@ -237,7 +237,7 @@ describe('an outbox', () => {
     expect(sut.bytes).toBe(0);
   });
 
-  it('forgets what it is told to forget', async () => {
+  it('drops what it is asked to drop', async () => {
     const { sut, socket } = outbox();
     const done = vi.fn<() => void>();
     for (const text of ['a', 'b']) sut.push(Buffer.from(text));
@@ -253,7 +253,7 @@ describe('an outbox', () => {
     expect(done).not.toHaveBeenCalled();
   });
 
-  it('of a TCP socket tells when everything is with the kernel, nothing new included', async () => {
+  it('of a TCP socket calls back when the kernel has everything, even if nothing new was queued', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as { port: number };

@@ -8,7 +8,7 @@ const FINAL_PONG = 0x8a;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Reads a frame as RFC 6455, section 5.2 has it; fails if the length is not in its shortest form or not the payload's. */
+/** Decodes a frame (RFC 6455, section 5.2); fails if the length is not in its shortest form or differs from the payload's. */
 function decoded(frame: Buffer): { first: number; payload: Buffer } {
   const short = frame.readUInt8(1);
   expect(short & 0x80, 'not masked').toBe(0);
@@ -20,7 +20,7 @@ function decoded(frame: Buffer): { first: number; payload: Buffer } {
 }
 
 describe('an encoded frame', () => {
-  it.each([0, 1, 125, 126, 127, 65_535, 65_536, 100_000])('of %i bytes is read as what it was', (length) => {
+  it.each([0, 1, 125, 126, 127, 65_535, 65_536, 100_000])('of %i bytes is decoded to its content', (length) => {
     const { first, payload } = decoded(textFrame('x'.repeat(length)));
     expect(first).toBe(FINAL_TEXT);
     expect(payload.toString()).toBe('x'.repeat(length));
@@ -32,7 +32,7 @@ describe('an encoded frame', () => {
     expect(decoded(textFrame(text)).payload.toString()).toBe(text);
   });
 
-  it('of any text is UTF-8, half characters too', () => {
+  it('of any text is UTF-8, including unpaired surrogates', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (text) => {
         expect(utf8.decode(decoded(textFrame(text)).payload)).toBe(text.toWellFormed());
@@ -41,7 +41,7 @@ describe('an encoded frame', () => {
     expect(decoded(textFrame('\ud83d')).payload.toString()).toBe('\ufffd');
   });
 
-  it('is a ping, or the pong to one', () => {
+  it('is a ping or a pong', () => {
     expect(decoded(PING_FRAME)).toEqual({ first: FINAL_PING, payload: Buffer.alloc(0) });
     for (const payload of [Buffer.alloc(0), Buffer.from('x'), Buffer.alloc(125, 'y')]) {
       expect(decoded(pongFrame(payload))).toEqual({ first: FINAL_PONG, payload });

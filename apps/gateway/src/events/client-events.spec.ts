@@ -11,7 +11,7 @@ import { ClientEvents } from './client-events.js';
 import type { EventWebhook } from './event-webhook.js';
 import type { ClusterPresence } from './cluster-presence.js';
 
-/** Rooms whose joins the test answers. */
+/** Cluster presence whose joins the test answers. */
 function setUp() {
   const joins: PromiseWithResolvers<MembershipChange>[] = [];
   const log: string[] = [];
@@ -37,13 +37,13 @@ function setUp() {
   return { sut, joins, log };
 }
 
-/** As much of one as is looked at. */
+/** The part of a connection that is used. */
 function connection(): { client: string; user: string; id: string; open: boolean; closeCode: number } {
   return { client: 'c', user: 'ann', id: 'c1', open: true, closeCode: 0 };
 }
 
 describe('a client that connects and leaves', () => {
-  it('leaves only once it has come, though the broker was slow', async () => {
+  it('is reported as disconnected only after it was reported as connected, even if the broker is slow', async () => {
     const { sut, joins, log } = setUp();
     const ann = connection();
     sut.connected(ann as Connection);

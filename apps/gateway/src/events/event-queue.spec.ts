@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EventQueue, type QueuedEvent } from './event-queue.js';
-import { piecesOf } from './pieces.js';
+import { splitBatch } from './split-batch.js';
 
 function eventOf(owner: string, n: number, data: object = {}): QueuedEvent {
   return { owner, event: { id: `${owner}-${n}`, type: 'client.connected', timestamp: '', data } };
@@ -10,8 +10,8 @@ function idsOf(events: readonly QueuedEvent[]): string[] {
   return events.map(({ event }) => event.id);
 }
 
-describe('events that wait', () => {
-  it('are taken in the order in which they came, whoever caused them', () => {
+describe('queued events', () => {
+  it('are taken in the order in which they were added, whoever caused them', () => {
     const sut = new EventQueue(10);
     for (const owner of ['a', 'b', 'a', 'c']) sut.add(eventOf(owner, sut.size));
     expect(idsOf(sut.take(3))).toEqual(['a-0', 'b-1', 'a-2']);
@@ -33,7 +33,7 @@ describe('events that wait', () => {
     expect(idsOf(sut.take(10))).toEqual(['a-0', 'a-1', 'evil-48', 'evil-49', 'b-0', 'b-1']);
   });
 
-  it('are bounded in bytes too', () => {
+  it('are also limited in bytes', () => {
     const sut = new EventQueue(1_000, 10_000);
     sut.add(eventOf('a', 0));
     for (let n = 0; n < 100; n += 1) sut.add(eventOf('evil', n, { text: 'x'.repeat(1_000) }));
@@ -43,7 +43,7 @@ describe('events that wait', () => {
     expect(ids.at(-1)).toBe('evil-99');
   });
 
-  it('of others can be looked at, and taken out', () => {
+  it('of other owners can be inspected and removed', () => {
     const sut = new EventQueue(10);
     for (const owner of ['a', 'b', 'b', 'c']) sut.add(eventOf(owner, sut.size));
     const others = sut.ofOthers(new Set(['a']), 2);
@@ -54,7 +54,7 @@ describe('events that wait', () => {
   });
 });
 
-describe('pieces of a request', () => {
+describe('the parts of a batch', () => {
   it.each([
     [['a', 'a', 'b'], 8, ['a-0', 'b-2', 'a-1']],
     [['a', 'b', 'a', 'c'], 3, ['a-0 a-2', 'b-1', 'c-3']],
@@ -64,6 +64,6 @@ describe('pieces of a request', () => {
     [[], 4, []],
   ])('of %j, at most %d, are %j', (owners, count, expected) => {
     const events = owners.map((owner, n) => eventOf(owner, n));
-    expect(piecesOf(events, count).map((piece) => idsOf(piece).join(' '))).toEqual(expected);
+    expect(splitBatch(events, count).map((part) => idsOf(part).join(' '))).toEqual(expected);
   });
 });

@@ -7,7 +7,7 @@ import { OutboundError } from '../outbound/request.js';
 import { ThrottledLog } from '../logging/throttled-log.js';
 import { messageId, signedPost } from '../outbound/signed-post.js';
 import { EventQueue, type QueuedEvent } from './event-queue.js';
-import { piecesOf, type Piece } from './pieces.js';
+import { splitBatch, type Batch } from './split-batch.js';
 import { RefusedEvents } from './refused-events.js';
 
 /** ms until a failed request is retried, at first and at most. */
@@ -22,7 +22,7 @@ const FLUSH_EVERY_MS = 250;
  * After this many failures of a request, its events are tried in parts, to find out whether one of them is the cause.
  * After one failure less if the backend has accepted something lately, in ms.
  */
-const SIFT_AFTER = 3;
+const SPLIT_AFTER = 3;
 const LATELY_MS = 30_000;
 
 /** How many requests it takes at most to see whether the backend accepts anything. */
@@ -30,7 +30,7 @@ const PROBES = 8;
 const PROBED_OTHERS = 2;
 
 /** How many timeouts of the backend may pass before giving up if nothing is accepted. */
-const SIFT_TIMEOUTS = 3;
+const SPLIT_TIMEOUTS = 3;
 
 /** How many refused parts are sent again between two requests with new events. */
 const REFUSED_AT_ONCE = 8;
@@ -154,8 +154,8 @@ export class EventWebhook implements OnApplicationShutdown {
       if (!this.isFailing) this.logger.warn({ reason }, 'the event webhook failed; trying again');
       this.isFailing = true;
       const isAlive = performance.now() - this.lastTaken < LATELY_MS;
-      const isDue = attempt + 1 >= (isAlive ? SIFT_AFTER - 1 : SIFT_AFTER);
-      if (isDue && failure.wasSent && (await this.sift(events))) return;
+      const isDue = attempt + 1 >= (isAlive ? SPLIT_AFTER - 1 : SPLIT_AFTER);
+      if (isDue && failure.wasSent && (await this.sendInParts(events))) return;
       const pause = this.pauseAfter(attempt);
       if (this.timeUp.signal.aborted || performance.now() + pause >= until) {
         this.log.write('dropped', (skipped) => {
@@ -175,28 +175,28 @@ export class EventWebhook implements OnApplicationShutdown {
    *
    * @returns whether it has accepted any. What it refused is kept for later.
    */
-  private async sift(events: readonly QueuedEvent[]): Promise<boolean> {
-    const pieces = piecesOf(events, PROBES);
+  private async sendInParts(events: readonly QueuedEvent[]): Promise<boolean> {
+    const parts = splitBatch(events, PROBES);
     const others = this.waiting.ofOthers(new Set(events.map(({ owner }) => owner)), PROBED_OTHERS);
-    const giveUpAt = performance.now() + SIFT_TIMEOUTS * this.config.webhooks.events.timeout;
+    const giveUpAt = performance.now() + SPLIT_TIMEOUTS * this.config.webhooks.events.timeout;
     const left = new Set(events);
     let isTaken = false;
     let goesOn = true;
-    const probe = async (piece: Piece): Promise<void> => {
+    const probe = async (part: Batch): Promise<void> => {
       if (!goesOn) return;
-      const failure = await this.post(piece);
+      const failure = await this.post(part);
       if (failure === undefined) {
         isTaken = true;
-        for (const queued of piece) if (!left.delete(queued)) this.waiting.remove(queued);
+        for (const queued of part) if (!left.delete(queued)) this.waiting.remove(queued);
       }
       const isHopeless = !isTaken && performance.now() > giveUpAt;
       goesOn = failure?.wasSent !== false && !isHopeless && !this.timeUp.signal.aborted;
     };
-    for (const piece of [...others.map((other) => [other]), ...pieces]) await probe(piece);
+    for (const part of [...others.map((other) => [other]), ...parts]) await probe(part);
     // It may accept only small requests.
-    for (const piece of isTaken ? [] : pieces.slice(-PROBED_OTHERS)) await probe(piece.slice(0, 1));
+    for (const part of isTaken ? [] : parts.slice(-PROBED_OTHERS)) await probe(part.slice(0, 1));
     if (!isTaken) return false;
-    for (const piece of piecesOf([...left], PROBES)) this.refused.add(piece);
+    for (const part of splitBatch([...left], PROBES)) this.refused.add(part);
     return true;
   }
 
@@ -206,9 +206,9 @@ export class EventWebhook implements OnApplicationShutdown {
     for (let sent = 0; sent < most; sent += 1) {
       const refused = this.timeUp.signal.aborted ? undefined : this.refused.next(isLastTry);
       if (refused === undefined) break;
-      const failure = await this.post(refused.piece);
+      const failure = await this.post(refused.batch);
       if (failure === undefined) continue;
-      if (isLastTry && refused.piece.length === 1) this.dropped(1);
+      if (isLastTry && refused.batch.length === 1) this.dropped(1);
       else this.refused.refused(refused, failure.wasSent);
       if (!failure.wasSent) break;
     }

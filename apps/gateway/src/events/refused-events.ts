@@ -1,4 +1,4 @@
-import { piecesOf, type Piece } from './pieces.js';
+import { splitBatch, type Batch } from './split-batch.js';
 
 /** How many refused events are kept. */
 const MAX_KEPT = 1_000;
@@ -18,7 +18,7 @@ const SUSPECT_MS = 60_000;
 const MAX_SUSPECTS = 1_000;
 
 interface Refused {
-  readonly piece: Piece;
+  readonly batch: Batch;
   /** On the clock of `performance.now()`. */
   readonly until: number;
   readonly dueAt: number;
@@ -30,7 +30,7 @@ interface Refused {
 
 /**
  * Events that a backend refuses while it accepts others. They are sent again apart from those, in smaller and smaller
- * pieces, until it is known which ones it does not accept.
+ * batches, until it is known which ones it does not accept.
  */
 export class RefusedEvents {
   private kept: Refused[] = [];
@@ -48,7 +48,7 @@ export class RefusedEvents {
     return this.count;
   }
 
-  /** ms until the next piece is due. */
+  /** ms until the next batch is due. */
   get dueIn(): number {
     return this.kept.reduce((least, { dueAt }) => Math.min(least, dueAt), Infinity) - performance.now();
   }
@@ -67,13 +67,13 @@ export class RefusedEvents {
     return false;
   }
 
-  add(piece: Piece): void {
+  add(batch: Batch): void {
     const now = performance.now();
-    this.keep({ piece, until: now + this.retryFor, dueAt: now, tries: 0, refusals: 0, takenBefore: this.taken });
+    this.keep({ batch, until: now + this.retryFor, dueAt: now, tries: 0, refusals: 0, takenBefore: this.taken });
   }
 
   /**
-   * Takes out a piece that is due. Its result is reported by {@link backendTook} or {@link refused}.
+   * Takes out a batch that is due. Its result is reported by {@link backendTook} or {@link refused}.
    *
    * @param isLastTry whether all are due.
    */
@@ -81,27 +81,27 @@ export class RefusedEvents {
     const now = performance.now();
     const index = this.kept.findIndex(({ dueAt }) => isLastTry || dueAt <= now);
     const [refused] = index === -1 ? [] : this.kept.splice(index, 1);
-    this.count -= refused?.piece.length ?? 0;
+    this.count -= refused?.batch.length ?? 0;
     return refused;
   }
 
   /** @param wasSent false if the backend was not reached. */
-  refused({ piece, until, tries, refusals, takenBefore }: Refused, wasSent: boolean): void {
+  refused({ batch, until, tries, refusals, takenBefore }: Refused, wasSent: boolean): void {
     const now = performance.now();
-    if (wasSent && piece.length > 1) {
-      for (const half of piecesOf(piece, 2)) {
-        this.keep({ piece: half, until, dueAt: now, tries: 0, refusals: 0, takenBefore: this.taken });
+    if (wasSent && batch.length > 1) {
+      for (const half of splitBatch(batch, 2)) {
+        this.keep({ batch: half, until, dueAt: now, tries: 0, refusals: 0, takenBefore: this.taken });
       }
       return;
     }
     const counts = wasSent && this.taken > takenBefore ? refusals + 1 : refusals;
     if (counts >= MAX_REFUSALS || now >= until) {
-      this.suspect(piece);
-      this.dropped(piece.length);
+      this.suspect(batch);
+      this.dropped(batch.length);
       return;
     }
     const dueAt = now + Math.min(MIN_BACKOFF_MS * 2 ** tries, MAX_BACKOFF_MS);
-    this.keep({ piece, until, dueAt, tries: tries + 1, refusals: counts, takenBefore: this.taken });
+    this.keep({ batch, until, dueAt, tries: tries + 1, refusals: counts, takenBefore: this.taken });
   }
 
   /** Gives up everything that is left. */
@@ -113,17 +113,17 @@ export class RefusedEvents {
 
   private keep(refused: Refused): void {
     this.kept.push(refused);
-    this.count += refused.piece.length;
+    this.count += refused.batch.length;
     while (this.count > MAX_KEPT) {
       const oldest = this.kept.shift();
       if (oldest === undefined) return;
-      this.count -= oldest.piece.length;
-      this.dropped(oldest.piece.length);
+      this.count -= oldest.batch.length;
+      this.dropped(oldest.batch.length);
     }
   }
 
-  private suspect(piece: Piece): void {
-    for (const { owner } of piece) {
+  private suspect(batch: Batch): void {
+    for (const { owner } of batch) {
       this.suspects.delete(owner);
       this.suspects.set(owner, performance.now() + SUSPECT_MS);
       const [oldest] = this.suspects.keys();

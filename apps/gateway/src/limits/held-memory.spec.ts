@@ -12,8 +12,8 @@ function setUp(limits: object = {}, env: NodeJS.ProcessEnv = {}): HeldMemory {
   return new HeldMemory(testConfig({ limits: { memory: 100 * MIB, ...limits } }, env), new Metrics(), logger);
 }
 
-describe('the memory that connections, subscriptions and channels take', () => {
-  it('follows from the memory of the process unless it is set', () => {
+describe('the memory of connections, subscriptions and channels', () => {
+  it('has a limit that is derived from the memory of the process unless it is configured', () => {
     const { total, heap } = processMemory();
     expect(heap).toBeLessThanOrEqual(total);
     const derived = setUp({ memory: undefined });
@@ -23,7 +23,7 @@ describe('the memory that connections, subscriptions and channels take', () => {
     expect(setUp().limit).toBe(100 * MIB);
   });
 
-  it('has a limit for all together', () => {
+  it('has a limit for all users together', () => {
     const sut = setUp({ userShare: 1 });
     sut.add({ user: 'ann' }, 60 * MIB);
     expect(sut.full({ user: 'bob' }, 40 * MIB)).toBeUndefined();
@@ -32,7 +32,7 @@ describe('the memory that connections, subscriptions and channels take', () => {
     expect(sut.full({ user: 'bob' }, 41 * MIB)).toBeUndefined();
   });
 
-  it('is shared out: no user has more than its share, and others still have theirs', () => {
+  it('has a limit per user, which leaves the others their share', () => {
     const sut = setUp();
     sut.add({ user: 'ann' }, 10 * MIB);
     expect(sut.full({ user: 'ann' }, 1)).toBe('user_memory');
@@ -41,14 +41,14 @@ describe('the memory that connections, subscriptions and channels take', () => {
     expect(sut.full({ user: 'ann' }, 10 * MIB)).toBeUndefined();
   });
 
-  it('counts the whole cost of a channel for each user who is in it, and once for the pod', () => {
+  it('includes the full cost of a channel for each of its users, and once for the pod', () => {
     const sut = setUp();
     sut.add({ user: 'ann' }, MIB, 10 * MIB);
     expect(sut.full({ user: 'ann' }, 0, 1)).toBe('user_memory');
     expect(sut.full({ user: 'bob' }, 99 * MIB, 0)).toBeUndefined();
   });
 
-  it('leaves a part for those who prove who they are, and the anonymous clients of one address no more than a user', () => {
+  it('is partly reserved for authenticated users, and anonymous clients of one address have at most the share of a user', () => {
     const sut = setUp();
     const [here, there] = [{ address: '198.51.100.1' }, { address: '198.51.100.2' }];
     sut.add(here, 10 * MIB);
@@ -59,12 +59,12 @@ describe('the memory that connections, subscriptions and channels take', () => {
     expect(sut.full({ user: 'ann' }, MIB)).toBeUndefined();
   });
 
-  it('is all for anonymous clients if nothing tells users apart', () => {
+  it('is available to anonymous clients without a reserve if users cannot authenticate', () => {
     const sut = setUp({}, { HOLDFAST_JWT_SECRET: '' });
     expect(sut.full({}, 100 * MIB)).toBeUndefined();
   });
 
-  it('takes nothing more while memory is short', () => {
+  it('is full while the process is short of memory', () => {
     const sut = setUp();
     sut.isShort = true;
     expect(sut.full({ user: 'ann' }, 1)).toBe('memory');

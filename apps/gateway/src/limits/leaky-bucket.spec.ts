@@ -10,11 +10,11 @@ function fill(sut: LeakyBucket, count: number): number {
 }
 
 describe('a leaky bucket', () => {
-  it('takes the burst at once and no more', () => {
+  it('accepts the burst at once and no more', () => {
     expect(fill(new LeakyBucket(100, 10), 1_000)).toBe(100);
   });
 
-  it('takes as many more each second as leak out', () => {
+  it('accepts as many more per second as leak out', () => {
     const sut = new LeakyBucket(100, 10);
     fill(sut, 1_000);
     vi.advanceTimersByTime(1_000);
@@ -23,14 +23,14 @@ describe('a leaky bucket', () => {
     expect(fill(sut, 1_000)).toBe(5);
   });
 
-  it('never holds more than the burst, however long it was left alone', () => {
+  it('never accepts more than the burst, however long it was idle', () => {
     const sut = new LeakyBucket(5, 10);
     fill(sut, 3);
     vi.advanceTimersByTime(3_600_000);
     expect(fill(sut, 1_000)).toBe(5);
   });
 
-  it('lets a steady stream of its rate pass for ever', () => {
+  it('accepts a steady stream at its rate indefinitely', () => {
     const sut = new LeakyBucket(1, 10);
     for (let second = 0; second < 100; second += 1) {
       expect(sut.add()).toBe(true);
@@ -38,7 +38,7 @@ describe('a leaky bucket', () => {
     }
   });
 
-  it('of no burst takes nothing, and of no leak nothing twice', () => {
+  it('accepts nothing without a burst, and only the burst without a leak', () => {
     expect(fill(new LeakyBucket(0, 10), 10)).toBe(0);
     const sut = new LeakyBucket(3, 0);
     expect(fill(sut, 10)).toBe(3);

@@ -21,7 +21,7 @@ describe('a pod', () => {
   it.each<[string, Partial<Overload>, Partial<Overload>, Partial<Overload>]>([
     ['whose event loop is late', { eventLoopDelayMs: 200 }, { eventLoopDelayMs: 201 }, { eventLoopDelayMs: 101 }],
     ['whose memory is full', { memory: 0.8 }, { memory: 0.81 }, { memory: 0.73 }],
-  ])('%s is overloaded, and not well again as soon as it is a little better', (_name, fine, bad, better) => {
+  ])('%s is overloaded, and recovers only when it is well below the limit', (_name, fine, bad, better) => {
     const { sut } = setUp();
     const judge = (sample: Partial<Overload>): boolean => {
       Object.assign(sut, { eventLoopDelayMs: 0, memory: 0 }, sample);
@@ -35,25 +35,25 @@ describe('a pod', () => {
     expect(judge(better)).toBe(false);
   });
 
-  it('that stays overloaded asks a small share of its clients each second, and nobody before', () => {
+  it('that stays overloaded asks a small share of its clients to leave each second, but none at first', () => {
     const { sut, askSome } = setUp();
     sut.eventLoopDelayMs = 1_000;
     for (let second = 0; second < 5; second += 1) sut.judge(second * 1_000);
     expect(askSome).not.toHaveBeenCalled();
     for (let second = 5; second < 15; second += 1) sut.judge(second * 1_000);
-    // 2.5 each second.
+    // 2.5 per second.
     expect(askSome.mock.calls.map(([count]) => count)).toEqual([2, 3, 2, 3, 2, 3, 2, 3, 2, 3]);
     sut.eventLoopDelayMs = 0;
     sut.judge(15_000);
     expect(askSome).toHaveBeenCalledTimes(10);
-    // A new overload lasts as long before anybody is asked.
+    // A new overload has to last as long before clients are asked.
     sut.eventLoopDelayMs = 1_000;
     sut.judge(16_000);
     sut.judge(20_000);
     expect(askSome).toHaveBeenCalledTimes(10);
   });
 
-  it('asks nobody if that is what is configured', () => {
+  it('asks no clients to leave if so configured', () => {
     const { sut, askSome } = setUp({ shedShare: 0 });
     sut.memory = 1;
     for (let second = 0; second < 20; second += 1) sut.judge(second * 1_000);

@@ -16,7 +16,7 @@ describe('a table of rates', () => {
     expect(taken(sut, 'a', 20)).toBe(5);
   });
 
-  it('forgets no key before it has its whole burst again', () => {
+  it('does not forget a key before its burst has fully recovered', () => {
     const sut = new RateTable({ burst: 10, perSecond: 1 });
     expect(taken(sut, 'a', 10)).toBe(10);
     for (let second = 0; second < 60; second += 1) {
@@ -26,7 +26,7 @@ describe('a table of rates', () => {
     }
   });
 
-  it('forgets keys that nobody uses', () => {
+  it('forgets unused keys', () => {
     const sut = new RateTable({ burst: 10, perSecond: 10 });
     for (let n = 0; n < 1_000; n += 1) sut.add(`key-${n}`);
     for (let second = 0; second < 3; second += 1) {
@@ -36,7 +36,7 @@ describe('a table of rates', () => {
     expect(sut.size).toBe(1);
   });
 
-  it('keeps no more than it may, and serves the others, however many keys there are', () => {
+  it('keeps a limited number of keys, and serves all others, however many there are', () => {
     const sut = new RateTable({ burst: 1, perSecond: 0.01 }, 1_000);
     let most = 0;
     for (let n = 0; n < 100_000; n += 1) {

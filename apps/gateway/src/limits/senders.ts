@@ -9,7 +9,7 @@ import { emptyAfter } from './rate-table.js';
 /** What an upgrade costs the CPU, in frames. */
 export const CONNECT_COST = 10;
 /** What a request to the authorization webhook costs the CPU, in frames. */
-export const QUESTION_COST = 10;
+export const AUTHORIZATION_COST = 10;
 
 /** A burst is spread out: this share of it may come at once, and the rest at this multiple of the rate. */
 const PACE_BURST = 0.05;

@@ -23,19 +23,19 @@ async function ask(): Promise<string> {
 }
 
 describe('a scrape of the metrics', () => {
-  it('is shared by all who ask while it is made, and for ten times as long as that took', async () => {
+  it('is shared by everyone who asks while it runs, and for ten times as long as it took', async () => {
     expect(await Promise.all([ask(), sut.get()])).toEqual(['scrape 1', 'scrape 1']);
     await vi.advanceTimersByTimeAsync(30);
     expect(await ask()).toBe('scrape 1');
   });
 
-  it('is made anew after that', async () => {
+  it('is made again after that', async () => {
     await ask();
     await vi.advanceTimersByTimeAsync(51);
     expect(await ask()).toBe('scrape 2');
   });
 
-  it('that failed is not shared with those who ask later', async () => {
+  it('that failed is not shared with later callers', async () => {
     sut = new SharedScrape(async () => {
       scrapes += 1;
       if (scrapes === 1) throw new Error('cannot collect');

@@ -17,8 +17,8 @@ function failAll(...callers: string[]): void {
 
 const FIVE = ['a', 'b', 'c', 'd', 'e'] as const;
 
-describe('a circuit that opens for faults of the backend only', () => {
-  it('stays closed whatever fails for a few callers while others are answered', () => {
+describe('a circuit breaker that opens only for faults of the backend', () => {
+  it('stays closed if requests of a few callers fail while others succeed', () => {
     for (let n = 0; n < 1_000; n += 1) {
       failAll('evil', 'worse', 'worst', 'friend');
       sut.answered();
@@ -27,12 +27,12 @@ describe('a circuit that opens for faults of the backend only', () => {
     expect(changes).toEqual([]);
   });
 
-  it('stays closed for one caller who fails many times at once', () => {
+  it('stays closed if many requests of one caller fail', () => {
     for (let n = 0; n < 1_000; n += 1) failAll('evil');
     expect(sut.isOpen).toBe(false);
   });
 
-  it('opens when five fail and nobody is answered in between', () => {
+  it('opens if the requests of five callers fail without a success in between', () => {
     failAll('a', 'b', 'c', 'd');
     sut.answered();
     failAll('a', 'b', 'c', 'd');
@@ -43,12 +43,12 @@ describe('a circuit that opens for faults of the backend only', () => {
     expect(sut.admits('a')).toBe(false);
   });
 
-  it('opens when the server cannot be reached five times, for any caller', () => {
+  it('opens if the server is unreachable five times, whoever calls', () => {
     for (let n = 0; n < 5; n += 1) sut.failed('ann', 'unreachable');
     expect(sut.isOpen).toBe(true);
   });
 
-  it('opens when nobody is answered for ten seconds, although those who ask cannot be told apart', () => {
+  it('opens if nothing succeeds for ten seconds, even if callers cannot be told apart', () => {
     for (let n = 0; n < 30; n += 1) failAll('nobody');
     expect(sut.isOpen).toBe(false);
     vi.advanceTimersByTime(10_000);
@@ -56,14 +56,14 @@ describe('a circuit that opens for faults of the backend only', () => {
     expect(sut.isOpen).toBe(true);
   });
 
-  it('lets a few try after a while, one question of each caller, and closes as soon as one is answered', () => {
+  it('admits a few requests after a while, one per caller, and closes when one succeeds', () => {
     failAll(...FIVE);
     vi.advanceTimersByTime(1_000);
     expect(sut.refusesAll).toBe(false);
     expect(sut.admits('evil')).toBe(true);
     expect(sut.admits('evil')).toBe(false);
     failAll('evil');
-    // One poisonous question does not keep it open for others.
+    // A caller whose requests always fail does not keep it open for others.
     expect(sut.admits('ann')).toBe(true);
     sut.answered();
     expect(sut.isOpen).toBe(false);
@@ -71,7 +71,7 @@ describe('a circuit that opens for faults of the backend only', () => {
     for (let n = 0; n < 100; n += 1) expect(sut.admits('ann')).toBe(true);
   });
 
-  it('waits longer each time while all who try fail, up to ten seconds', () => {
+  it('waits longer after each failed attempt, up to ten seconds', () => {
     failAll(...FIVE);
     const tried: number[] = [];
     for (let second = 0; second < 40; second += 1) {

@@ -4,7 +4,7 @@ import { FairSlots, NotRunError, type Caller } from './fair-slots.js';
 
 const LONG_MS = 1_000_000;
 const user = (key: string): Caller => ({ key, isProven: true });
-const stranger = (key: string): Caller => ({ key, isProven: false });
+const unproven = (key: string): Caller => ({ key, isProven: false });
 
 /** Tasks that end when the test says so. */
 class Work {
@@ -43,8 +43,8 @@ function count(list: readonly string[], key: string): number {
   return list.filter((entry) => entry === key).length;
 }
 
-describe('slots that are shared', () => {
-  it('are all used by several, and by one caller a quarter of them', async () => {
+describe('shared slots', () => {
+  it('are all available to several callers, and a quarter of them to one caller', async () => {
     const work = new Work(new FairSlots(8, 100));
     work.add(user('ann'), 10);
     expect(work.underWay).toBe(2);
@@ -54,7 +54,7 @@ describe('slots that are shared', () => {
     for (const name of ['ann', 'bob', 'cid', 'dan', 'eve']) expect(count(work.started, name)).toBe(10);
   });
 
-  it('are taken in turns, however much one asks', async () => {
+  it('are assigned in turns, however much one caller asks for', async () => {
     const work = new Work(new FairSlots(2, 100));
     work.add(user('ann'), 50);
     work.add(user('bob'), 3);
@@ -64,7 +64,7 @@ describe('slots that are shared', () => {
     expect(count(work.started, 'cid')).toBe(3);
   });
 
-  it('have room to wait for each: the caller with the most gives way, with what it asked last', async () => {
+  it('have a queue for every caller: if it is full, the latest task of the caller with the most is refused', async () => {
     const work = new Work(new FairSlots(2, 10));
     work.add(user('ann'), 30);
     await setImmediate();
@@ -77,26 +77,26 @@ describe('slots that are shared', () => {
     for (const name of ['bob', 'cid', 'dan']) expect(count(work.started, name)).toBe(2);
   });
 
-  it('refuse the next one if nobody has more waiting than it', async () => {
+  it('refuse the next task if no caller has more tasks in the queue than its own', async () => {
     const work = new Work(new FairSlots(2, 4));
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) work.add(user(name));
     await setImmediate();
     expect(work.refused).toEqual(['g']);
   });
 
-  it('are kept in part, with room to wait, from any number of callers who have not proven who they are', async () => {
+  it('are partly reserved, like the queue, for authenticated callers, however many others there are', async () => {
     const work = new Work(new FairSlots(8, 16));
-    for (let n = 0; n < 100; n += 1) work.add(stranger(`stranger-${n}`));
+    for (let n = 0; n < 100; n += 1) work.add(unproven(`unproven-${n}`));
     expect(work.underWay).toBe(6);
     for (const name of ['ann', 'bob', 'cid']) work.add(user(name), 2);
     await setImmediate();
     expect(work.underWay).toBe(8);
-    expect(work.refused.every((key) => key.startsWith('stranger'))).toBe(true);
+    expect(work.refused.every((key) => key.startsWith('unproven'))).toBe(true);
     await work.end(8);
     for (const name of ['ann', 'bob', 'cid']) expect(count(work.started, name)).toBe(2);
   });
 
-  it('are not given to a task that waited for too long', async () => {
+  it('are not given to a task that has waited too long', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     onTestFinished(() => void vi.useRealTimers());
     const work = new Work(new FairSlots(1, 10));
@@ -110,7 +110,7 @@ describe('slots that are shared', () => {
     expect(work.started).toEqual(['ann', 'cid']);
   });
 
-  it('are free again after a task that failed, and remember nobody who is done', async () => {
+  it('are free again after a failed task, and nothing is kept of finished callers', async () => {
     const slots = new FairSlots(1, 1);
     const failing = slots.run(user('ann'), LONG_MS, () => Promise.reject(new Error('it failed')));
     const next = slots.run(user('bob'), LONG_MS, () => Promise.resolve('done'));

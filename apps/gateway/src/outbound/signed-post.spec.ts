@@ -44,7 +44,7 @@ describe.each<[string, Verify]>([
   ['the library of Standard Webhooks', byLibrary],
   ['the Python of the docs', bySampleOfTheDocs],
 ])('a signed request, verified by %s', (_verifier, verify) => {
-  it('is taken by anyone who has one of the secrets', async () => {
+  it('is accepted by every holder of one of the secrets', async () => {
     const request = await received();
     expect([OLD, NEW, webhookSecret()].map((secret) => verify(secret, request))).toEqual([true, true, false]);
   });
@@ -56,11 +56,11 @@ describe.each<[string, Verify]>([
     ['another time', (request) => withHeader(request, 'webhook-timestamp', String(Math.floor(Date.now() / 1000) - 1))],
     ['another signature', (request) => withHeader(request, 'webhook-signature', `v1,${'A'.repeat(43)}=`)],
     ['no signature', (request) => withHeader(request, 'webhook-signature', '')],
-  ])('is not taken with %s', async (_what, change) => {
+  ])('is rejected with %s', async (_what, change) => {
     expect(verify(NEW, change(await received()))).toBe(false);
   });
 
-  it('is not taken when it is replayed later', async () => {
+  it('is rejected if it is replayed later', async () => {
     const request = await received();
     const old = withHeader(request, 'webhook-timestamp', String(Math.floor(Date.now() / 1000) - 3_600));
     const timestamp = new Date(Number(old.headers['webhook-timestamp']) * 1000);

@@ -33,13 +33,13 @@ interface TestPod {
   readonly sut: UserCommands;
   readonly broker: Broker;
   readonly blocked: BlockedUsers;
-  /** What was done: `close USER`, `kick CHANNEL`. */
+  /** The actions: `close USER`, `kick CHANNEL`. */
   readonly log: string[];
   /** Connects a user who subscribes to a channel. */
   connect(user: string, channel?: string): void;
 }
 
-/** A pod that hears no signals. */
+/** A pod that receives no signals. */
 async function startPod(store: MemoryStore): Promise<TestPod> {
   const broker = await startBroker(store);
   const blocked = new BlockedUsers();
@@ -79,22 +79,22 @@ async function startPod(store: MemoryStore): Promise<TestPod> {
   };
 }
 
-/** Lets the broker's clock go on. */
+/** Waits until the broker's clock has advanced. */
 async function later(broker: Broker): Promise<void> {
   const now = broker.now();
   await vi.waitFor(() => expect(broker.now()).toBeGreaterThan(now), { interval: 1 });
 }
 
-function ban(user: string, ms = 60_000): UserCommand & { type: 'disconnect'; until: number } {
+function block(user: string, ms = 60_000): UserCommand & { type: 'disconnect'; until: number } {
   return { type: 'disconnect', user, until: Date.now() + ms };
 }
 
-const ANN = ban('ann');
-const BOB = ban('bob', 90_000);
+const ANN = block('ann');
+const BOB = block('bob', 90_000);
 const BOTH = [ANN, BOB].map(({ user, until }) => ({ user, until }));
 
-describe('users who are blocked', () => {
-  it('are known to a pod that starts later, with the time until which they are', async () => {
+describe('blocked users', () => {
+  it('are known to a pod that starts later, with the end of the block', async () => {
     const store = new MemoryStore();
     const { sut } = await startPod(store);
     await sut.store(ANN);
@@ -104,7 +104,7 @@ describe('users who are blocked', () => {
     expect(other.blocked.list()).toEqual(BOTH);
   });
 
-  it('are given back by the pods to a broker that has lost them, once', async () => {
+  it('are restored by the pods, once each, to a broker that has lost them', async () => {
     const store = new MemoryStore();
     const [one, other] = [await startPod(store), await startPod(store)];
     for (const { sut } of [one, other]) sut.hear(ANN);
@@ -118,7 +118,7 @@ describe('users who are blocked', () => {
     expect(stream.publications).toHaveLength(2);
   });
 
-  it('are given back although nobody asks for it', async () => {
+  it('are restored periodically, without a request', async () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     const store = new MemoryStore();
@@ -126,8 +126,8 @@ describe('users who are blocked', () => {
     sut.onModuleInit();
     onTestFinished(() => sut.onApplicationShutdown());
     await sut.load();
-    const command = ban('ann');
-    // As if it had been told by a signal, and the stream was lost behind it.
+    const command = block('ann');
+    // As if it had arrived by a signal, and the stream was lost afterwards.
     sut.hear(command);
     await vi.advanceTimersByTimeAsync(10_000);
     const other = await startPod(store);
@@ -136,13 +136,13 @@ describe('users who are blocked', () => {
   });
 });
 
-describe('what a pod learns late', () => {
-  it('counts for those who are connected already: a ban, a disconnect, an unsubscribe', async () => {
+describe('a command that a pod receives late', () => {
+  it('applies to connections that are already open: a block, a disconnect, an unsubscribe', async () => {
     const store = new MemoryStore();
     const [here, sut] = [await startPod(store), await startPod(store)];
     for (const user of ['ann', 'bob', 'cid', 'dan']) sut.connect(user);
     await sut.sut.load();
-    await here.sut.store(ban('ann'));
+    await here.sut.store(block('ann'));
     await here.sut.store({ type: 'disconnect', user: 'bob' });
     await here.sut.store({ type: 'unsubscribe', user: 'cid', channel: 'news' });
     await here.sut.store({ type: 'unsubscribe', user: 'dan', channel: 'other' });
@@ -151,7 +151,7 @@ describe('what a pod learns late', () => {
     expect(sut.blocked.has('ann')).toBe(true);
   });
 
-  it('leaves alone who has come back since', async () => {
+  it('does not apply to users who have come back since', async () => {
     const store = new MemoryStore();
     const [here, sut] = [await startPod(store), await startPod(store)];
     await here.sut.store({ type: 'disconnect', user: 'bob' });
@@ -162,7 +162,7 @@ describe('what a pod learns late', () => {
     expect(sut.log).toEqual([]);
   });
 
-  it('is done once, whether the signal comes before or after it was read', async () => {
+  it('is carried out once, whether the signal arrives before or after the stored command is read', async () => {
     const store = new MemoryStore();
     const [here, sut] = [await startPod(store), await startPod(store)];
     await sut.sut.load();
@@ -173,7 +173,7 @@ describe('what a pod learns late', () => {
       const ways = [async () => sut.sut.hear({ ...command, stored }), async () => sut.sut.load()];
       for (const way of order === 'signal first' ? ways : ways.toReversed()) {
         await way();
-        // Whoever comes back between the two stays.
+        // A user who comes back between the two stays connected.
         await later(sut.broker);
         sut.connect(order);
       }
@@ -185,7 +185,7 @@ describe('what a pod learns late', () => {
     }
   });
 
-  it('comes in time although its signal was lost while the broker was there', async () => {
+  it('is found in time even if its signal was lost while the broker was available', async () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     const store = new MemoryStore();
@@ -199,7 +199,7 @@ describe('what a pod learns late', () => {
     expect(sut.log).toEqual(['close bob']);
   });
 
-  it('may stand in a stream beside entries that are none, and beside those of an older release', async () => {
+  it('is found in a stream that also has invalid entries and entries of an older release', async () => {
     const store = new MemoryStore();
     const sut = await startPod(store);
     sut.connect('ann');
@@ -212,7 +212,7 @@ describe('what a pod learns late', () => {
     expect(sut.blocked.list()).toEqual([{ user: 'ann', until: ANN.until }]);
   });
 
-  it('is looked for without reading it all again', async () => {
+  it('is searched for without reading the whole stream again', async () => {
     const store = new MemoryStore();
     const sut = await startPod(store);
     for (let n = 0; n < 100; n += 1) await sut.sut.store({ type: 'disconnect', user: `user-${n}` });
@@ -224,14 +224,14 @@ describe('what a pod learns late', () => {
   });
 });
 
-describe('the time of a ban', () => {
+describe('the end of a block', () => {
   it.each([
     ['ahead', 7_200_000],
-    ['back', -3_600_000],
-  ])("is not changed by the pod's clock when that is set %s for a moment", async (_where, ms) => {
+    ['behind', -3_600_000],
+  ])("is not changed if the pod's clock is %s for a moment", async (_where, ms) => {
     const store = new MemoryStore();
     const { sut, blocked } = await startPod(store);
-    sut.hear(ban('ann'));
+    sut.hear(block('ann'));
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ms });
     onTestFinished(() => void vi.useRealTimers());
     blocked.removeExpired();
@@ -242,7 +242,7 @@ describe('the time of a ban', () => {
     expect(blocked.list()).toHaveLength(1);
   });
 
-  it("is the broker's, for a pod whose clock is wrong", () => {
+  it("follows the broker's clock on a pod whose clock is wrong", () => {
     const sut = new BlockedUsers();
     const brokerNow = Date.now() - 3_600_000;
     sut.block('ann', brokerNow + 60_000, brokerNow);

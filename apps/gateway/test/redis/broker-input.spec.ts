@@ -8,7 +8,7 @@ const LIVE = `holdfast:{${CHANNEL}}:live`;
 const SIGNALS = 'holdfast:{signals}:signals';
 const WARNING = 'skipped invalid data from the broker';
 
-/** None of them is what a pod stores, and most would make a frame that no client can read. */
+/** A pod stores none of these, and most would make a frame that no client can read. */
 const PAYLOADS = [
   'null',
   '',
@@ -24,7 +24,7 @@ const PAYLOADS = [
   '{"data":1,"key":{}}',
 ];
 
-/** A pod, and how often it has counted what it rejected. */
+/** A pod, and the number of rejected inputs by kind. */
 async function start(redis: RedisServer): Promise<{ sut: RedisPod; rejected: (kind: string) => Promise<number> }> {
   const management = await freePort();
   const sut = await RedisPod.start(redis.url, 'pod', {
@@ -51,12 +51,12 @@ function warnings(sut: RedisPod, kind: string): number {
     .filter((line) => line.includes(WARNING) && line.includes(`"kind":"${kind}"`)).length;
 }
 
-describe('what stands in the broker and is not of this release', { timeout: 60_000 }, () => {
+describe('data in the broker that this release did not store', { timeout: 60_000 }, () => {
   it.each([
     ['signal', ['test', 'null', '', '{}', '[]', '{"type":"later","user":"a"}', '{"type":"disconnect"}', '{{{']],
     ['message', ['', 'junk', 'jnull', 'j{}', 'j{"client":"a","details":1}', 'pe 1 1', `pe ${'9'.repeat(400)} 1 {}`]],
     ['details', ['not json', 'null', '[]', '"x"', '{"user":1}', `{"info":${'['.repeat(9_000)}${']'.repeat(9_000)}}`]],
-  ])('as %s is skipped, counted each time and logged once', async (kind, texts) => {
+  ])('is skipped if it is an invalid %s, counted each time and logged once', async (kind, texts) => {
     const redis = await startRedis();
     const { sut, rejected } = await start(redis);
     const client = await sut.connect({ sub: 'alice' });
@@ -73,7 +73,7 @@ describe('what stands in the broker and is not of this release', { timeout: 60_0
     expect(client.of('join')).toEqual([]);
   });
 
-  it('as payload is a gap for everybody who would get it, live, as a replay and in the history', async () => {
+  it('causes a gap if it is the payload of a message: for subscribers, in replays and in the history', async () => {
     const redis = await startRedis();
     const { sut, rejected } = await start(redis);
     const [client, other] = [await sut.connect({ sub: 'alice' }), await sut.connect({ sub: 'bob' })];
@@ -87,9 +87,9 @@ describe('what stands in the broker and is not of this release', { timeout: 60_0
       const before = await rejected('payload');
       await redis.admin.publish(`holdfast:{${channel}}:live`, `p${epoch} 2 ${time} ${payload}`);
       await client.publish(channel, 'third');
-      const told = (event: string): unknown[] => client.of(event).filter(({ data }) => data['channel'] === channel);
-      await eventually(() => expect(told('message'), payload).toHaveLength(2));
-      expect(told('gap'), payload).toMatchObject([{ data: { channel, epoch, offset: 2 } }]);
+      const received = (event: string): unknown[] => client.of(event).filter(({ data }) => data['channel'] === channel);
+      await eventually(() => expect(received('message'), payload).toHaveLength(2));
+      expect(received('gap'), payload).toMatchObject([{ data: { channel, epoch, offset: 2 } }]);
       await eventually(async () => expect(await rejected('payload')).toBeGreaterThan(before));
 
       const since = { epoch, offset: 1 };
@@ -100,7 +100,7 @@ describe('what stands in the broker and is not of this release', { timeout: 60_0
     expect(warnings(sut, 'payload')).toBe(1);
   });
 
-  it('among the refusals keeps no pod unready, and the others are still refused', async () => {
+  it('does not make a pod unready if it is in the list of blocked users, and the others stay blocked', async () => {
     const redis = await startRedis();
     const { sut } = await start(redis);
     const until = Date.now() + 60_000;

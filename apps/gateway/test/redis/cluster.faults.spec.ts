@@ -3,12 +3,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { tagSlot } from '../../../../libs/broadcast/src/redis/topology/key-slot.js';
 import { ClusterSetUp, eventually, uniquePrefix } from '../../../../libs/broadcast/test/support/redis-servers.js';
 import { startPods, type RedisPod } from './support/pods.js';
-import { CHANNELS, expectLossless, expectTold, longHistory, survive } from './support/survive.js';
+import { CHANNELS, expectLossless, expectNotified, longHistory, survive } from './support/survive.js';
 
 const [CHANNEL] = CHANNELS;
 const SLOT = tagSlot(CHANNEL);
 
-describe('promises 1 to 4 and 6 hold for everybody on two pods when', { timeout: 90_000 }, () => {
+describe('promises 1 to 4 and 6 hold for all clients of two pods when', { timeout: 90_000 }, () => {
   let redis: ClusterSetUp;
   let pods: readonly [RedisPod, RedisPod];
 
@@ -24,7 +24,7 @@ describe('promises 1 to 4 and 6 hold for everybody on two pods when', { timeout:
     pods = await startPods(redis.url({ prefix: uniquePrefix() }), ['here', 'there'] as const, await longHistory());
   }
 
-  it('CLUSTER FAILOVER puts a replica in the place of its primary', async ({ annotate }) => {
+  it('CLUSTER FAILOVER promotes a replica', async ({ annotate }) => {
     await start();
     const { primary, replica } = await redis.shardOf(SLOT);
     const replicationId = await primary.infoText('replication', 'master_replid');
@@ -42,7 +42,7 @@ describe('promises 1 to 4 and 6 hold for everybody on two pods when', { timeout:
       },
       { annotate },
     );
-    expectTold(journals.filter(({ channel }) => moved.has(channel)));
+    expectNotified(journals.filter(({ channel }) => moved.has(channel)));
     expectLossless(journals.filter(({ channel }) => !moved.has(channel)));
   });
 
@@ -62,7 +62,7 @@ describe('promises 1 to 4 and 6 hold for everybody on two pods when', { timeout:
       },
       { annotate },
     );
-    expectTold(journals.filter(({ channel }) => channel === CHANNEL));
+    expectNotified(journals.filter(({ channel }) => channel === CHANNEL));
     expectLossless(journals.filter(({ channel }) => channel !== CHANNEL));
   });
 });

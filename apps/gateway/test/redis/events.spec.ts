@@ -8,14 +8,14 @@ interface SentEvent {
   readonly data: { readonly user?: string; readonly channel?: string };
 }
 
-function storyOf({ questions }: Backend): string[] {
-  return questions
+function linesOf({ requests }: Backend): string[] {
+  return requests
     .flatMap(({ data }) => data['events'] as SentEvent[])
     .map(({ type, data: { user, channel } }) => `${type} ${channel ?? user}`);
 }
 
 describe('kill -9 of a gateway process', { timeout: 90_000 }, () => {
-  it('is reported by the remaining pods: clients that did not come back, and channels without subscribers', async ({
+  it('is reported by the other pods: clients that did not return, and channels without subscribers', async ({
     annotate,
   }) => {
     const redis = await startRedis();
@@ -37,21 +37,21 @@ describe('kill -9 of a gateway process', { timeout: 90_000 }, () => {
       ...['stays', 'returns', 'lost'].map((user) => `client.connected ${user}`),
       ...['shared', 'moves', 'lost'].map((room) => `channel.occupied room:${room}`),
     ];
-    await eventually(() => expect(storyOf(backend).toSorted()).toEqual(before.toSorted()));
+    await eventually(() => expect(linesOf(backend).toSorted()).toEqual(before.toSorted()));
 
     await doomed.process.stop('SIGKILL');
     const killed = performance.now();
     const back = await two.connect({ sub: 'returns' }, returns.welcome.session);
     await back.subscribe('room:moves');
     const after = ['client.disconnected lost', 'channel.vacated room:lost'];
-    await eventually(() => expect(storyOf(backend).length).toBe(before.length + after.length), 30_000);
-    await annotate(`told ${Math.round(performance.now() - killed)} ms after the crash`);
-    expect(storyOf(backend).slice(before.length).toSorted()).toEqual(after.toSorted());
+    await eventually(() => expect(linesOf(backend).length).toBe(before.length + after.length), 30_000);
+    await annotate(`reported ${Math.round(performance.now() - killed)} ms after the crash`);
+    expect(linesOf(backend).slice(before.length).toSorted()).toEqual(after.toSorted());
 
-    // What is reported next is all that follows.
+    // The next reported event is everything that follows.
     await back.close();
-    await eventually(() => expect(storyOf(backend).at(-1)).toBe('channel.vacated room:moves'), 15_000);
-    expect(storyOf(backend).slice(before.length + after.length)).toEqual([
+    await eventually(() => expect(linesOf(backend).at(-1)).toBe('channel.vacated room:moves'), 15_000);
+    expect(linesOf(backend).slice(before.length + after.length)).toEqual([
       'client.disconnected returns',
       'channel.vacated room:moves',
     ]);

@@ -5,11 +5,11 @@ import { startTcpProxy } from '../support/tcp-proxy.js';
 import { signToken } from '../support/tokens.js';
 import { RedisPod, startRedis } from './support/pods.js';
 
-/** Nobody listens there. */
+/** Nothing listens there. */
 const CLOSED_PORT = 1;
 
 it(
-  'what is done to users while a pod is cut off from Redis is done there when it is back, to those who are connected',
+  'a pod that was cut off from Redis catches up with disconnects, blocks and unsubscribes of its connected users',
   { timeout: 60_000 },
   async () => {
     const redis = await startRedis();
@@ -33,14 +33,14 @@ it(
     expect((await here.api('users/ann/disconnect', { until })).status).toBe(200);
     expect((await here.api('users/bob/disconnect', {})).status).toBe(200);
     expect((await here.api('users/cid/unsubscribe', { channel: 'chat:lobby' })).status).toBe(200);
-    // It cannot know yet.
+    // The pod cannot know yet.
     expect(await ann?.request('ping')).toEqual({});
 
     proxy.target = redis.port;
     expect(await ann?.closed).toMatchObject({ code: 4009 });
     expect(await bob?.closed).toMatchObject({ code: 4009 });
     expect((await cid?.next('unsubscribed'))?.data).toEqual({ channel: 'chat:lobby', code: 'kicked' });
-    // Whoever comes back is not disturbed again, and neither are others.
+    // A user who returns is not disconnected again, and others are not affected.
     const again = await sut.connect({ sub: 'bob' });
     await cid?.subscribe('chat:lobby');
     const token = await signToken({ sub: 'dan' });

@@ -7,17 +7,17 @@ import { configFile, RedisPod, startRedis } from './support/pods.js';
 
 /** Clients and requests during an outage, in rounds. */
 const ROUNDS = 10;
-const A_ROUND = 25;
+const PER_ROUND = 25;
 
-/** Lines at the level `info` and above. */
-const A_HANDFUL = 6;
+/** Lines at level `info` and above. */
+const MAX_LINES = 6;
 
 function linesOf(sut: RedisPod): string[] {
   return sut.process.output().trim().split('\n');
 }
 
-describe('the log during an outage of something shared', { timeout: 60_000 }, () => {
-  it('holds a line when Redis goes and one when it is back, however many clients come, go and ask', async () => {
+describe('the log during an outage of a shared dependency', { timeout: 60_000 }, () => {
+  it('has one line when Redis goes down and one when it is back, however many clients connect, leave and send requests', async () => {
     const redis = await startRedis();
     const management = await freePort();
     const many = { burst: 100_000, perSecond: 100_000 };
@@ -32,7 +32,7 @@ describe('the log during an outage of something shared', { timeout: 60_000 }, ()
     let connections = 0;
     for (let round = 0; round < ROUNDS; round += 1) {
       await Promise.all(
-        Array.from({ length: A_ROUND }, async () => {
+        Array.from({ length: PER_ROUND }, async () => {
           connections += 1;
           const client = await sut.connect({ sub: `user ${connections}` });
           await client.refusal({ event: 'subscribe', id: 'a', data: { channel: 'chat:lobby' } });
@@ -43,17 +43,17 @@ describe('the log during an outage of something shared', { timeout: 60_000 }, ()
     }
     await eventually(async () => {
       const metrics = await (await fetch(`http://127.0.0.1:${management}/metrics`)).text();
-      // Each came and went.
+      // Every client has connected and left.
       expect(metrics).toContain(`holdfast_registry_updates_failed_total ${2 * connections}`);
     });
     await redis.run();
     await eventually(() => expect(sut.process.output()).toContain('the broker is up'));
     const lines = linesOf(sut).slice(before);
-    expect(lines.length, lines.join('\n')).toBeLessThanOrEqual(A_HANDFUL);
+    expect(lines.length, lines.join('\n')).toBeLessThanOrEqual(MAX_LINES);
     expect(sut.process.output()).not.toContain('"stack"');
   });
 
-  it('holds a line when a webhook or a key set fails, however many events are lost and tokens refused', async () => {
+  it('has one line when a webhook or a key set fails, however many events are lost and tokens refused', async () => {
     const webhook = createServer((_, response) => response.writeHead(500).end()).listen(0, '127.0.0.1');
     await once(webhook, 'listening');
     onTestFinished(() => void webhook.close());
@@ -79,7 +79,7 @@ describe('the log during an outage of something shared', { timeout: 60_000 }, ()
       );
     }
     const lines = linesOf(sut).slice(before);
-    expect(lines.length, lines.join('\n')).toBeLessThanOrEqual(A_HANDFUL);
+    expect(lines.length, lines.join('\n')).toBeLessThanOrEqual(MAX_LINES);
     expect(lines.join('\n')).toContain('the event webhook failed');
   });
 });

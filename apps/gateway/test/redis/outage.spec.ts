@@ -4,16 +4,16 @@ import { eventually } from '../../../../libs/broadcast/test/support/redis-server
 import { configFile, RedisPod, startRedis } from './support/pods.js';
 
 const CHANNEL = 'chat:lobby';
-const PASSWORD = 'a-password-that-nobody-may-see';
+const PASSWORD = 'a-password-that-must-stay-secret';
 
-/** What a publish is answered by, however, and the ms that this took. */
+/** The outcome of a publish, and the ms that it took. */
 async function timed<T>(publish: () => Promise<T>): Promise<{ outcome: T; ms: number }> {
   const begun = performance.now();
   return { outcome: await publish(), ms: performance.now() - begun };
 }
 
-describe('a pod and its Redis', { timeout: 60_000 }, () => {
-  it('that is down at start: the pod lives, is not ready and says that it keeps trying, and is ready by itself', async () => {
+describe('an outage of Redis', { timeout: 60_000 }, () => {
+  it('at the start leaves the pod live but not ready, is logged, and the pod becomes ready when it is over', async () => {
     const redis = await startRedis([`requirepass ${PASSWORD}`]);
     await redis.kill();
     const url = `redis://:${PASSWORD}@127.0.0.1:${redis.port}`;
@@ -39,7 +39,7 @@ describe('a pod and its Redis', { timeout: 60_000 }, () => {
     expect(sut.process.output()).not.toContain(PASSWORD);
   });
 
-  it('promise 6: in an outage sockets stay, publishes fail within 2 s and can be retried, and all comes back', async ({
+  it('promise 6: leaves sockets open, lets publishes fail within 2 s with a retryable code, and ends with a full recovery', async ({
     annotate,
   }) => {
     const redis = await startRedis();
@@ -49,7 +49,7 @@ describe('a pod and its Redis', { timeout: 60_000 }, () => {
     await client.publish(CHANNEL, 'before');
 
     await redis.kill();
-    // One that is on its way at this moment may have been stored; it is not left without an answer either.
+    // A publish in progress at this moment may have been stored; it gets an answer as well.
     const atOnce = await timed(() =>
       client.refusal({ event: 'publish', id: 'a', data: { channel: CHANNEL, data: 0 } }),
     );
@@ -74,7 +74,7 @@ describe('a pod and its Redis', { timeout: 60_000 }, () => {
     expect(back.outcome.epoch).not.toBe(epoch);
     await annotate(`refused within ${Math.round(longest)} ms, back ${Math.round(back.ms)} ms after Redis`);
     await eventually(() => expect(client.of('message').at(-1)?.data).toMatchObject({ data: 'after' }));
-    // Losses in Redis are reported before anything new.
+    // Lost data in Redis is reported before anything new.
     expect(client.frames.findIndex(({ event }) => event === 'gap')).toBeGreaterThan(0);
     expect(client.frames.findIndex(({ event }) => event === 'gap')).toBeLessThan(
       client.frames.findIndex(({ data }) => data['data'] === 'after'),
@@ -85,7 +85,7 @@ describe('a pod and its Redis', { timeout: 60_000 }, () => {
     );
   });
 
-  it('promise 6: what a client begins in an outage is done when it is over, without any help', async () => {
+  it('promise 6: only delays subscribes and publishes of the client library, which complete when it is over', async () => {
     const redis = await startRedis();
     const sut = await RedisPod.start(redis.url, 'pod');
     await redis.kill();
@@ -111,7 +111,7 @@ describe('a pod and its Redis', { timeout: 60_000 }, () => {
     expect((await sut.api(`channels/${CHANNEL}/presence`)).body).toMatchObject({ count: 1 });
   });
 
-  it('that goes away takes the pod out of service if that is configured, and no socket with it', async () => {
+  it('takes the pod out of service if so configured, but closes no socket', async () => {
     const redis = await startRedis();
     const HOLDFAST_CONFIG = await configFile({ health: { brokerOutage: 'unready' } });
     const sut = await RedisPod.start(redis.url, 'pod', { HOLDFAST_CONFIG });

@@ -16,13 +16,13 @@ describe('two gateway processes on one Redis', { timeout: 60_000 }, () => {
   }, 600_000);
   afterAll(() => redis.close());
 
-  /** Pods whose keys no other test has. */
+  /** Pods with a key prefix that no other test uses. */
   async function startTwo(): Promise<readonly [RedisPod, RedisPod]> {
     await redis.admin.flushall();
     return startPods(redis.url, NODES);
   }
 
-  it('promise 1: everybody gets every message, whichever pod it was published through, in the same bytes', async () => {
+  it('promise 1: every subscriber receives every message with identical bytes, whichever pod it was published through', async () => {
     const [here, there] = await startTwo();
     const [ann, bob] = [await here.connect(), await there.connect()];
     for (const client of [ann, bob]) await client.subscribe(CHANNEL);
@@ -41,7 +41,7 @@ describe('two gateway processes on one Redis', { timeout: 60_000 }, () => {
     expect(texts[1]).toEqual(texts[0]);
   });
 
-  it('promises 3 and 4: a client resumes, and repeats a publish, on the pod where it was not before', async () => {
+  it('promises 3 and 4: a client resumes, and repeats a publish, on a pod where it was not before', async () => {
     const [here, there] = await startTwo();
     const ann = await here.connect({ sub: 'ann' });
     const since = await ann.subscribe(CHANNEL);
@@ -61,7 +61,7 @@ describe('two gateway processes on one Redis', { timeout: 60_000 }, () => {
     expect((await back.messages(CHANNEL, 2)).map(({ data }) => data['data'])).toEqual(['once', 'more']);
   });
 
-  it('presence is that of all pods', async () => {
+  it('presence covers all pods', async () => {
     const [here, there] = await startTwo();
     const ann = await here.connect({ sub: 'ann' });
     await ann.subscribe(CHANNEL, { presence: true });
@@ -78,7 +78,7 @@ describe('two gateway processes on one Redis', { timeout: 60_000 }, () => {
     expect((await there.api(`channels/${CHANNEL}/presence`)).body).toMatchObject({ count: 1 });
   });
 
-  it('a direct message reaches its user on every pod, and nobody else', async () => {
+  it('a direct message reaches its user on every pod, and no other user', async () => {
     const [here, there] = await startTwo();
     const bobs = [await here.connect({ sub: 'bob' }), await there.connect({ sub: 'bob' })];
     const ann = await there.connect({ sub: 'ann' });
@@ -93,7 +93,7 @@ describe('two gateway processes on one Redis', { timeout: 60_000 }, () => {
     expect(ann.of('message')).toEqual([]);
   });
 
-  it("a user's connections are known, and closed, on every pod through any of them", async () => {
+  it("a user's connections are listed, and closed, on every pod through any of them", async () => {
     const [here, there] = await startTwo();
     const anns = [await here.connect({ sub: 'ann' }), await there.connect({ sub: 'ann' })];
     const bob = await there.connect({ sub: 'bob' });
@@ -112,7 +112,7 @@ describe('two gateway processes on one Redis', { timeout: 60_000 }, () => {
     expect((await there.connect({ sub: 'ann' })).welcome.user).toBe('ann');
   });
 
-  it('a user who is refused until a time is refused by every pod, also by one that starts later', async () => {
+  it('a blocked user is refused by every pod, including one that starts later', async () => {
     const [here, there] = await startTwo();
     const ann = await there.connect({ sub: 'ann' });
     const until = Date.now() + 60_000;
@@ -123,12 +123,12 @@ describe('two gateway processes on one Redis', { timeout: 60_000 }, () => {
 
     expect(await refusedUpgrade(await urlOf(later, 'ann'))).toBe(403);
     expect((await later.connect({ sub: 'bob' })).welcome.user).toBe('bob');
-    // No channel of anybody's.
+    // Not a channel of a client.
     expect((await later.api('channels')).body).toEqual({ channels: [] });
     expect((await later.api('channels/!refusals/history')).body).toMatchObject({ code: 'invalid_channel' });
   });
 
-  it('a blocked user stays blocked when Redis has lost everything: the pods store the block again', async () => {
+  it('a blocked user stays blocked when Redis has lost its data: the pods store the block again', async () => {
     const [here, there] = await startTwo();
     const until = Date.now() + 600_000;
     expect((await here.api('users/ann/disconnect', { until })).status).toBe(200);
@@ -145,7 +145,7 @@ describe('two gateway processes on one Redis', { timeout: 60_000 }, () => {
     expect((await later.connect({ sub: 'bob' })).welcome.user).toBe('bob');
   });
 
-  it('a client that asked for presence gets the whole list again when its pod may have missed something', async () => {
+  it('a client that requested presence receives the whole list again when its pod may have missed something', async () => {
     const [here, there] = await startTwo();
     const watcher = await here.connect({ sub: 'watcher' });
     await watcher.subscribe(CHANNEL, { presence: true });
@@ -159,7 +159,7 @@ describe('two gateway processes on one Redis', { timeout: 60_000 }, () => {
     expect(cid.of('members')).toEqual([]);
   });
 
-  it("ends a user's subscriptions on every pod", async () => {
+  it("a user's subscriptions end on every pod", async () => {
     const [here, there] = await startTwo();
     const anns = [await here.connect({ sub: 'ann' }), await there.connect({ sub: 'ann' })];
     const bob = await there.connect({ sub: 'bob' });
@@ -184,7 +184,7 @@ async function urlOf({ webSocketUrl }: RedisPod, sub: string): Promise<string> {
   return `${webSocketUrl}?access_token=${await signToken({ sub })}`;
 }
 
-/** The HTTP status of the refusal. */
+/** The HTTP status of a refused upgrade. */
 async function refusedUpgrade(url: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const webSocket = new WebSocketClient(url);
@@ -192,7 +192,7 @@ async function refusedUpgrade(url: string): Promise<number> {
       resolve(statusCode);
       webSocket.terminate();
     });
-    webSocket.on('open', () => reject(new Error('it was accepted')));
+    webSocket.on('open', () => reject(new Error('the upgrade was accepted')));
     webSocket.on('error', () => undefined);
   });
 }

@@ -6,16 +6,16 @@ import { configFile, startPods, startRedis, type RedisPod } from './support/pods
 
 const CHANNEL = 'chat:lobby';
 const CLIENTS = 5_000;
-/** So many clients at a time are opened. */
+/** How many clients are opened at a time. */
 const BATCH = 500;
-/** Messages that they have missed some of, and those that come meanwhile. */
+/** Messages of which clients missed some, and messages published meanwhile. */
 const MESSAGES = 50;
 const LIVE = 20;
-/** Reads of Redis that 5,000 resumes may cost, and the commands of one. */
-const HANDFUL = 5;
-const COMMANDS = 2;
+/** The maximum number of reads of Redis for 5,000 resumes, and the number of commands per read. */
+const MAX_READS = 5;
+const COMMANDS_PER_READ = 2;
 
-/** A client that comes back and was somewhere before. */
+/** A client that returns with a position. */
 class Returning {
   readonly offsets: number[] = [];
   reply: Received['data'] | undefined;
@@ -53,7 +53,7 @@ interface Received {
   readonly data: Record<string, unknown>;
 }
 
-/** How often Redis was asked for each command since it started. */
+/** The number of calls of each command since Redis started. */
 async function commandCounts({ admin }: RedisServer): Promise<Map<string, number>> {
   const info = await admin.info('commandstats');
   return new Map(
@@ -62,14 +62,14 @@ async function commandCounts({ admin }: RedisServer): Promise<Map<string, number
 }
 
 describe('a resume storm', { timeout: 60_000 }, () => {
-  it('promise 3: 5,000 clients resume a channel that their pod publishes to, and Redis is read a handful of times', async ({
+  it('promise 3: 5,000 clients resume a channel that their pod publishes to with a handful of reads of Redis', async ({
     annotate,
   }) => {
     const redis = await startRedis();
-    // Members are written one by one, and are not what this is about.
+    // Members are written one by one, and are not measured here.
     const HOLDFAST_CONFIG = await configFile({
       namespaceDefaults: { presence: false, history: { size: 1_000 } },
-      // Nor is how fast they may connect.
+      // The rate of connects is not measured here either.
       limits: { connectionRate: { perPod: { burst: 2 * CLIENTS } } },
       overload: { maxEventLoopDelay: 60 },
     });
@@ -104,10 +104,10 @@ describe('a resume storm', { timeout: 60_000 }, () => {
     }
     const delta = (command: string): number => (counts.get(command) ?? 0) - (asked.get(command) ?? 0);
     const reads = delta('xrange') + delta('xrevrange');
-    // Publishing, the pods' leases, and asking for the position are scripts as well.
+    // Publishing, the pods' leases and reads of the position are scripts as well.
     const scripts = delta('evalsha') - LIVE;
     await annotate(`${CLIENTS} resumes in ${Math.round(took)} ms, ${reads} reads and ${scripts} scripts of Redis`);
-    expect(reads).toBeLessThanOrEqual(HANDFUL * COMMANDS);
+    expect(reads).toBeLessThanOrEqual(MAX_READS * COMMANDS_PER_READ);
     expect(scripts).toBeLessThanOrEqual(CLIENTS / 100);
   });
 });

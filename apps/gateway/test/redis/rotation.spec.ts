@@ -9,14 +9,14 @@ const CHANNEL = 'chat:lobby';
 const USER = 'chat';
 const [OLD, NEW, NEWEST] = ['the-old-password', 'the-new-password', 'the-newest-password'];
 
-/** Makes these, and no others, the passwords of the pods' user. */
+/** Replaces the passwords of the pods' user. */
 async function setPasswords({ admin }: RedisServer, ...passwords: readonly string[]): Promise<void> {
   const changes = ['reset', 'on', ...passwords.map((password) => `>${password}`), ...RIGHTS];
   await admin.call('acl', 'setuser', USER, ...changes);
 }
 
 describe('the password in the file of the broker URL', { timeout: 60_000 }, () => {
-  it('is read again when it changes: new connections use it, and no client loses its socket', async () => {
+  it('is read again when it changes: new connections use the new one, and clients stay connected', async () => {
     const redis = await startRedis();
     await setPasswords(redis, OLD);
     const file = join(redis.directory, 'broker-url');
@@ -30,7 +30,7 @@ describe('the password in the file of the broker URL', { timeout: 60_000 }, () =
       eventually(() => {
         expect(sut.process.output().match(/HOLDFAST_BROKER_FILE was read again/g)).toHaveLength(times);
       });
-    /** Has Redis end the pod's connections, and the pod open others. */
+    /** Makes Redis close the pod's connections, and the pod open new ones. */
     const reconnect = async (): Promise<void> => {
       expect(await redis.admin.call('client', 'kill', 'user', USER)).toBeGreaterThanOrEqual(2);
     };
@@ -42,7 +42,7 @@ describe('the password in the file of the broker URL', { timeout: 60_000 }, () =
     };
     await arrives('before');
 
-    // As it is meant to be done: both are good for a while.
+    // The intended order: both passwords are valid for a while.
     await setPasswords(redis, OLD, NEW);
     await give(NEW);
     await readAgain(1);
@@ -50,7 +50,7 @@ describe('the password in the file of the broker URL', { timeout: 60_000 }, () =
     await reconnect();
     await arrives('with the new one');
 
-    // And if the old one is taken away first: an outage, which ends when the file is read.
+    // If the old one is removed first, there is an outage until the file is read.
     await setPasswords(redis, NEWEST);
     await reconnect();
     await eventually(async () =>
@@ -63,7 +63,7 @@ describe('the password in the file of the broker URL', { timeout: 60_000 }, () =
     await readAgain(2);
     await arrives('with the newest one');
 
-    // A URL that cannot be used is refused, and the former one stays.
+    // An invalid URL is refused, and the previous one stays.
     await writeFile(file, `redis://${USER}:${OLD}@127.0.0.1:${redis.port}?what=ever`);
     await eventually(() => expect(sut.process.output()).toContain('HOLDFAST_BROKER_FILE: unknown parameter what'));
     await reconnect();

@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { eventually, type RedisServer } from '../../../../libs/broadcast/test/support/redis-servers.js';
 import { NetworkCut } from './support/network-cut.js';
 import { startPods, startRedis, type RedisPod } from './support/pods.js';
-import { degraded, expectLossless, expectTold, longHistory, survive } from './support/survive.js';
+import { degraded, expectLossless, expectNotified, longHistory, survive } from './support/survive.js';
 
 const NODES = ['here', 'there'] as const;
-/** Of the loopback network, as 127.0.0.1 is. */
+/** A loopback address, like 127.0.0.1. */
 const OTHER_ADDRESS = '127.0.0.2';
 
 type Pods = readonly [RedisPod, RedisPod];
@@ -17,7 +17,7 @@ async function start(lines?: readonly string[]): Promise<{ redis: RedisServer; p
   return { redis, pods: await startPods(redis.url, NODES, await longHistory()) };
 }
 
-describe("promises 1 to 4 and 6 hold for everybody on two pods when Redis'", { timeout: 90_000 }, () => {
+describe("promises 1 to 4 and 6 hold for all clients of two pods when Redis'", { timeout: 90_000 }, () => {
   it('subscriber connections are killed', async ({ annotate }) => {
     const { redis, pods } = await start();
     const journals = await survive(
@@ -30,9 +30,9 @@ describe("promises 1 to 4 and 6 hold for everybody on two pods when Redis'", { t
     expectLossless(journals);
   });
 
-  it('output buffer for subscribers is so small that it cuts them', async ({ annotate }) => {
+  it('output buffer for subscribers is so small that they are disconnected', async ({ annotate }) => {
     const { redis, pods } = await start();
-    /** How many times Redis says so. */
+    /** How many times Redis has logged it. */
     const cuts = async (): Promise<number> =>
       ((await readFile(`${redis.directory}/log`, 'utf8')).match(/overcoming of output buffer limits/g) ?? []).length;
     const journals = await survive(
@@ -59,10 +59,10 @@ describe("promises 1 to 4 and 6 hold for everybody on two pods when Redis'", { t
       },
       { annotate },
     );
-    expectTold(journals);
+    expectNotified(journals);
   });
 
-  it.for(['with', 'without'])('process is killed and comes back %s its data', async (data, { annotate }) => {
+  it.for(['with', 'without'])('process is killed and restarts %s its data', async (data, { annotate }) => {
     const { redis, pods } = await start();
     const journals = await survive(
       pods,
@@ -79,10 +79,10 @@ describe("promises 1 to 4 and 6 hold for everybody on two pods when Redis'", { t
       },
       { annotate },
     );
-    expectTold(journals);
+    expectNotified(journals);
   });
 
-  it('process hangs until the pods notice', async ({ annotate }) => {
+  it('process hangs until the pods detect it', async ({ annotate }) => {
     const { redis, pods } = await start();
     const journals = await survive(
       pods,
@@ -112,7 +112,7 @@ describe("promises 1 to 4 and 6 hold for everybody on two pods when Redis'", { t
         await degraded([here]);
         await annotate(`noticed after ${Math.round(performance.now() - begun)} ms`);
         expect((await there.health('ready')).broker).toEqual({ status: 'up' });
-        // Long enough for both ends to send again what was not confirmed.
+        // Long enough for both sides to retransmit unconfirmed data.
         await sleep(2_000);
         const { to, from } = cut.dropped;
         expect(to).toBeGreaterThan(0);

@@ -1,6 +1,6 @@
 /**
- * Many clients in a process of their own, each in one room with presence: a process may not have more files open than sockets
- * are needed here. Connects, says so, and answers each message with what its clients have seen.
+ * Many clients in a process of their own, because a process may not have enough files for all sockets. Each subscribes to
+ * one room with presence. Reports when they are connected, and answers each message with what its clients have received.
  */
 import { once } from 'node:events';
 import process from 'node:process';
@@ -16,14 +16,14 @@ export interface ClientsOptions {
 }
 
 export interface ClientsReport {
-  /** How many are connected and subscribed. */
+  /** The number of connected and subscribed clients. */
   readonly subscribed: number;
   readonly closed: number;
   readonly joins: number;
   readonly leaves: number;
 }
 
-/** How many are opened at a time. */
+/** How many clients are opened at a time. */
 const BATCH = 50;
 
 const { urls, secret, first, count, rooms } = JSON.parse(process.argv[2] ?? '') as ClientsOptions;
@@ -46,7 +46,7 @@ async function connect(index: number): Promise<void> {
       else if (event === 'error') reject(new Error(data.toString()));
     });
   });
-  // Those of one room are on different pods.
+  // The members of a room are on different pods.
   const channel = `room:${Math.floor(index / urls.length) % rooms}`;
   socket.send(JSON.stringify({ event: 'subscribe', id: 1, data: { channel, presence: true } }));
   await subscribed;

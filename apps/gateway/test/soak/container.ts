@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const ROOT = '/sys/fs/cgroup';
-/** The scheduler's period, in µs: what Kubernetes has. */
+/** The scheduler's period in µs, as in Kubernetes. */
 const PERIOD = 100_000;
 
 export interface ContainerLimits {
@@ -14,14 +14,14 @@ export interface ContainerLimits {
   readonly cpu: number;
 }
 
-/** Limits of memory and CPU as a container has them, by a control group of its own. Takes root, and cgroups v1 or v2. */
+/** Limits of memory and CPU like those of a container, by a cgroup. Requires root, and cgroups v1 or v2. */
 export class Container {
   private constructor(
     private readonly directories: readonly string[],
     private readonly peakFile: string,
   ) {}
 
-  /** @throws Error that says what is missing, if this machine does not let us. */
+  /** @throws Error that says what is missing, if this machine does not support it. */
   static create({ memory, cpu }: ContainerLimits): Container {
     const name = `holdfast-${randomUUID()}`;
     const isV2 = existsSync(`${ROOT}/cgroup.controllers`);
@@ -48,22 +48,22 @@ export class Container {
     }
   }
 
-  /** Runs a program that is never outside of the limits. */
+  /** Starts a program within the limits. */
   spawn(program: string, args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
     const enter = this.directories.map((directory) => `echo $$ > ${directory}/cgroup.procs`).join(' && ');
     const command = ['-c', `${enter} && exec "$@"`, 'sh', program, ...args];
     return spawn('sh', command, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   }
 
-  /** The most memory that it had, caches included, in bytes. */
+  /** The peak memory, including caches, in bytes. */
   get peak(): number {
     return Number(readFileSync(this.peakFile, 'utf8'));
   }
 
-  /** Call it when the program has ended. */
+  /** Must be called after the program has ended. */
   async remove(): Promise<void> {
     for (const directory of this.directories) {
-      // The kernel takes a moment to notice that nobody is left.
+      // The kernel needs a moment to notice that the cgroup is empty.
       for (let attempts = 0; attempts < 50 && existsSync(directory); attempts += 1) {
         try {
           rmdirSync(directory);

@@ -3,11 +3,11 @@ import { Holdfast, type Position } from '@holdfast/client';
 import { signToken } from '../support/tokens.js';
 
 const TEAMS = ['team:red', 'team:green', 'team:blue', 'team:white', 'team:black', 'team:grey'] as const;
-/** Of each team. */
+/** Per team. */
 const MEMBERS = 10;
-/** ms between two messages of a publisher: one in each team publishes. */
+/** ms between two messages of a publisher: one per team publishes. */
 const PACE = 100;
-/** ms between two newcomers. */
+/** ms between two new clients. */
 const NEWCOMER_EVERY = 1_000;
 
 interface Received extends Position {
@@ -16,9 +16,9 @@ interface Received extends Position {
 
 interface Sent {
   readonly text: string;
-  /** When it was answered, by `performance.now()`. */
+  /** When it was acknowledged, by `performance.now()`. */
   readonly at: number;
-  /** ms from the call to the answer, retries included. */
+  /** ms from the call to the reply, including retries. */
   readonly took: number;
 }
 
@@ -46,7 +46,7 @@ class Member {
       gap: () => this.problems.push(`${this.name}: a gap`),
     });
     await ready;
-    // Joins and leaves of strangers are among what everybody pays for.
+    // Joins and leaves of the attackers are part of the load.
     await this.client.subscribe('room:lobby', { message: ignore, gap: ignore }, { presence: true }).ready;
   }
 
@@ -70,11 +70,11 @@ export interface Verdict {
   readonly published: number;
   readonly delivered: number;
   readonly newcomers: number;
-  /** What a good client must never meet, in words. */
+  /** Descriptions of everything that a well-behaved client must never experience. */
   readonly problems: readonly string[];
 }
 
-/** The good clients: members of teams who talk among themselves, and newcomers who say one thing each. */
+/** The well-behaved clients: members of teams that send messages to each other, and new clients that publish one message each. */
 export class Crowd {
   readonly #url: string;
   readonly #members: readonly Member[];
@@ -88,7 +88,7 @@ export class Crowd {
     this.#members = members;
   }
 
-  /** Everybody is there and talks. */
+  /** Resolves when all members are subscribed, and starts the publishers. */
   static async start(url: string): Promise<Crowd> {
     const members: Member[] = [];
     for (const team of TEAMS) {
@@ -105,17 +105,17 @@ export class Crowd {
     return crowd;
   }
 
-  /** How long each publish took that was answered from `begin` to `end`, both by `performance.now()`: in ms, sorted. */
+  /** The duration of each publish that was acknowledged between `begin` and `end` (by `performance.now()`): in ms, sorted. */
   latencies(begin: number, end: number): number[] {
     const sent = this.#members.flatMap((member) => member.sent.filter(({ at }) => at >= begin && at < end));
     return sent.map(({ took }) => took).toSorted((one, other) => one - other);
   }
 
-  /** Ends it, waits for what is under way, and says what came of it. */
-  async stop(patience: number): Promise<Verdict> {
+  /** Stops the publishers, waits for what is in progress, and returns the results. */
+  async stop(timeoutMs: number): Promise<Verdict> {
     this.#over.abort();
     await this.#running;
-    const deadline = performance.now() + patience;
+    const deadline = performance.now() + timeoutMs;
     while (performance.now() < deadline && this.#members.some((member) => this.#missing(member).length > 0)) {
       await sleep(100);
     }
@@ -145,7 +145,7 @@ export class Crowd {
         await Promise.race([
           client.publish('hall:door', name),
           sleep(15_000, undefined, { ref: false }).then(() => {
-            throw new Error('no answer within 15 s');
+            throw new Error('no reply within 15 s');
           }),
         ]);
       } catch (error) {

@@ -13,30 +13,30 @@ import { Container } from './container.js';
 import { Crowd } from './crowd.js';
 import type { Target } from './attacks/attack.js';
 
-/** How long the gateway is under attack. */
+/** The duration of the attacks. */
 const MINUTES = Number(process.env['SOAK_MINUTES'] ?? 2);
-/** Every attack has its turn once in the shortest soak; two run at a time. */
+/** In the shortest soak every attack runs once; two run at a time. */
 const TURN_SECONDS = 12;
-/** Before the attacks, and once more after them. */
+/** Before the attacks, and again after them. */
 const UNDISTURBED_SECONDS = 15;
-/** What the attacks left is cleared away within this time. */
+/** The time until the effects of the attacks are gone. */
 const CALM_SECONDS = 5;
 
-/** What the chart gives a pod. */
+/** The chart's limits for a pod. */
 const LIMITS = { memory: 256 << 20, cpu: 0.5 };
 const NODE_OPTIONS = ['--max-old-space-size-percentage=60', '--no-concurrent-marking'];
-/** What the chart gives its Redis: 60 % of 256 MiB. */
+/** The chart's settings for its Redis: 60 % of 256 MiB. */
 const REDIS = ['maxmemory 160432128', 'maxmemory-policy noeviction'];
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const ATTACKS = fileURLToPath(new URL('attacks/main.ts', import.meta.url));
 
-/** Times by which p99 of the good clients' publishes may grow. */
-const SLOWER = 10;
-/** Times the memory of the middle that the last part may have: a leak would go on. */
-const GROWTH = 1.15;
-/** ms until the gateway has come back from the last attack. */
-const RECOVERY = 30_000;
+/** The factor by which p99 of the well-behaved clients' publishes may grow. */
+const MAX_SLOWDOWN = 10;
+/** The factor by which memory may grow from the middle to the last third: a leak would continue to grow. */
+const MAX_GROWTH = 1.15;
+/** ms until the gateway has recovered from the last attack. */
+const RECOVERY_MS = 30_000;
 
 const CONFIG = {
   namespaces: {
@@ -46,9 +46,9 @@ const CONFIG = {
   },
 };
 
-// Control groups take root.
+// Cgroups require root.
 test.skipIf(process.getuid?.() !== 0)(
-  `clients and operators that abuse the gateway for ${MINUTES} minutes do not harm the others`,
+  `abuse by clients and operators for ${MINUTES} minutes does not affect well-behaved clients`,
   async ({ annotate }) => {
     const redis = await startRedis(REDIS);
     const backend = await startBackend();
@@ -79,7 +79,7 @@ test.skipIf(process.getuid?.() !== 0)(
     await sleep(UNDISTURBED_SECONDS * 1_000);
     const after = crowd.latencies(calm, performance.now());
     const undisturbed = [...before, ...after].toSorted((one, other) => one - other);
-    const verdict = await crowd.stop(RECOVERY);
+    const verdict = await crowd.stop(RECOVERY_MS);
 
     const exitCode = await gateway.stop();
 
@@ -89,25 +89,25 @@ test.skipIf(process.getuid?.() !== 0)(
       problems: verdict.problems.length,
       'publish p50 and p99 undisturbed, ms': [50, 99].map((share) => percentile(undisturbed, share)),
       'publish p50, p99 and max under attack, ms': [50, 99, 100].map((share) => percentile(attacked, share)),
-      'publish p99 during each attack, which has another one beside it, ms': slowest(turns, crowd),
-      'memory by tenths of the time, MiB': tenths(memory),
+      'publish p99 during each attack (two run at a time), ms': slowest(turns, crowd),
+      'memory in each tenth of the time, MiB': tenths(memory),
       'peak of the container, MiB': Math.round(gateway.peak() / 2 ** 20),
-      'lines of the log': gateway.lines(),
+      'log lines': gateway.lines(),
     };
     await annotate(JSON.stringify(figures));
     process.stdout.write(`${JSON.stringify(figures, undefined, 2)}\n`);
 
     expect(verdict.problems).toEqual([]);
-    expect(percentile(attacked, 99)).toBeLessThan(SLOWER * percentile(undisturbed, 99));
+    expect(percentile(attacked, 99)).toBeLessThan(MAX_SLOWDOWN * percentile(undisturbed, 99));
     const third = Math.floor(memory.length / 3);
-    expect(mean(memory.slice(-third))).toBeLessThan(GROWTH * mean(memory.slice(third, -third)));
+    expect(mean(memory.slice(-third))).toBeLessThan(MAX_GROWTH * mean(memory.slice(third, -third)));
     expect(gateway.lines()).toBeLessThan(200 + 100 * MINUTES);
     expect(exitCode).toBe(0);
   },
   (MINUTES * 60 + 2 * UNDISTURBED_SECONDS + 180) * 1_000,
 );
 
-/** A team's backend: permits what it is asked for, and fails for some channels. */
+/** A team's backend: permits everything, but fails for some channels. */
 async function startBackend(): Promise<string> {
   const server = createServer((request, response) => {
     let body = '';
@@ -172,7 +172,7 @@ async function startGateway(broker: string, backend: string) {
     isAlive,
     lastOutput,
     lines: () => output.split('\n').length - 1,
-    /** Resident, in MiB. */
+    /** The resident memory in MiB. */
     memory: () =>
       isAlive() ? (Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4_096) / 2 ** 20 : 0,
     peak: () => container.peak,
@@ -185,14 +185,14 @@ async function startGateway(broker: string, backend: string) {
 
 interface Turn {
   readonly name: string;
-  /** By `performance.now()`. */
+  /** On the clock of `performance.now()`. */
   readonly begin: number;
 }
 
 /**
- * Starts the attacks, each for a turn. They end by themselves when all have had theirs.
+ * Starts the attacks, each for its turn. They end when each had one.
  *
- * @param turns gets each one as it begins.
+ * @param turns receives each turn when it begins.
  */
 function attack(target: Target, turns: Turn[]) {
   const argument = JSON.stringify({ target, seconds: TURN_SECONDS });
@@ -219,7 +219,7 @@ async function ended(child: ChildProcess): Promise<number | null> {
   return code;
 }
 
-/** The worst turn of each attack, the slowest first. */
+/** The slowest turn of each attack, the slowest first. */
 function slowest(turns: readonly Turn[], crowd: Crowd): Record<string, number> {
   const figures = turns.map(({ name, begin }): [string, number] => {
     return [name, percentile(crowd.latencies(begin, begin + TURN_SECONDS * 1_000), 99)];

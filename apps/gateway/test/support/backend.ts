@@ -6,42 +6,42 @@ export function webhookSecret(): string {
   return `whsec_${randomBytes(32).toString('base64')}`;
 }
 
-/** What a webhook was sent, its signature verified. */
-export interface Question {
+/** The verified payload of a webhook request. */
+export interface WebhookRequest {
   readonly type: string;
   readonly timestamp: string;
   readonly data: Record<string, unknown>;
 }
 
-/** A team's backend that answers webhooks, and takes nothing that is not signed. */
+/** A team's backend that responds to webhooks, and rejects requests that are not signed. */
 export class Backend {
-  /** By what the receiver knows; a call that takes none of them is refused. */
+  /** The secrets that the receiver knows; a request that is signed with none of them is rejected. */
   secrets: string[] = [webhookSecret()];
-  /** Replaces the whole answer. */
+  /** Replaces the whole response. */
   fault: HttpServer['answer'] | undefined;
-  readonly questions: Question[] = [];
-  /** How many requests were not signed by one of the secrets. */
+  readonly requests: WebhookRequest[] = [];
+  /** The number of requests that were signed with none of the secrets. */
   unsigned = 0;
 
   private constructor(
     readonly server: HttpServer,
-    private readonly decide: (question: Question) => unknown,
+    private readonly respond: (request: WebhookRequest) => unknown,
   ) {}
 
-  /** @param decide gives the answer's body, at once or later. */
-  static async start(decide: (question: Question) => unknown = () => ({})): Promise<Backend> {
+  /** @param respond returns the body of the response, possibly as a promise. */
+  static async start(respond: (request: WebhookRequest) => unknown = () => ({})): Promise<Backend> {
     const server = await HttpServer.start((response, received) => {
-      const question = backend.verify(received);
-      if (question === undefined) {
+      const request = backend.verify(received);
+      if (request === undefined) {
         backend.unsigned += 1;
         json(response, {}, 401);
         return;
       }
-      backend.questions.push(question);
+      backend.requests.push(request);
       if (backend.fault !== undefined) backend.fault(response, received);
-      else void Promise.resolve(backend.decide(question)).then((answer) => json(response, answer));
+      else void Promise.resolve(backend.respond(request)).then((answer) => json(response, answer));
     });
-    const backend = new Backend(server, decide);
+    const backend = new Backend(server, respond);
     return backend;
   }
 
@@ -49,22 +49,22 @@ export class Backend {
     return `${this.server.url}/holdfast`;
   }
 
-  /** The variables of a gateway that asks this backend. */
+  /** The environment of a gateway that uses this backend for authorization. */
   get env(): NodeJS.ProcessEnv {
     return { HOLDFAST_WEBHOOK_SECRET: this.secrets.join(), HOLDFAST_AUTHORIZATION_URL: this.url };
   }
 
-  asked(type: string): Record<string, unknown>[] {
-    return this.questions.filter((question) => question.type === type).map(({ data }) => data);
+  requestsOf(type: string): Record<string, unknown>[] {
+    return this.requests.filter((request) => request.type === type).map(({ data }) => data);
   }
 
-  /** By the library that receivers are advised to use. */
-  private verify({ headers, body }: Received): Question | undefined {
+  /** With the library that is recommended to receivers. */
+  private verify({ headers, body }: Received): WebhookRequest | undefined {
     for (const secret of this.secrets) {
       try {
-        return new Webhook(secret).verify(body, headers as Record<string, string>) as Question;
+        return new Webhook(secret).verify(body, headers as Record<string, string>) as WebhookRequest;
       } catch {
-        // Another secret may be the one.
+        // It may be signed with another secret.
       }
     }
     return undefined;

@@ -2,7 +2,7 @@ import { vi } from 'vitest';
 import { Connection } from '../../src/connection/connection.js';
 import { textFrame } from '../../src/connection/web-socket-frame.js';
 
-/** A binary frame of a server (RFC 6455, section 5.2). */
+/** A binary frame as sent by a server (RFC 6455, section 5.2). */
 function binaryFrame(data: Buffer): Buffer {
   const empty = textFrame('');
   const header = textFrame('x'.repeat(data.length)).subarray(0, -data.length || empty.length);
@@ -12,8 +12,8 @@ function binaryFrame(data: Buffer): Buffer {
 }
 
 /**
- * Has every connection send back what it receives. Everything else is what runs in production: the upgrade, the framing and
- * its limits, pings, the closing handshake, the outbox.
+ * Makes every connection echo what it receives. Everything else is production code: the upgrade, the framing and its
+ * limits, pings, the closing handshake, the outbox.
  */
 export function echoEverything(): void {
   vi.spyOn(Connection.prototype, 'receive').mockImplementation(function (this: Connection, data, isBinary) {

@@ -7,23 +7,23 @@ import { API_KEY, JWT_SECRET } from './gateway.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
-/** The built gateway in a process of its own, as it is run in production. */
+/** The built gateway in its own process, as in production. */
 export interface GatewayProcess {
   readonly child: ChildProcess;
   readonly port: number;
   readonly url: string;
-  /** Everything that it has written to standard output and standard error. */
+  /** Everything that it has written to stdout and stderr. */
   output(): string;
-  /** Settles with the exit code when it has ended; null if a signal ended it. */
+  /** Resolves with the exit code when it has ended; null if a signal ended it. */
   readonly exited: Promise<number | null>;
   /** Sends a signal and waits for the end. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
 /**
- * Runs it without waiting for anything; it is killed when the test ends.
+ * Starts it without waiting for anything; it is killed when the test ends.
  *
- * @param descriptors how many files it may have open.
+ * @param descriptors the maximum number of open files.
  */
 export function spawnGateway(env: NodeJS.ProcessEnv, descriptors?: number): Omit<GatewayProcess, 'port' | 'url'> {
   const node = [process.execPath, MAIN];
@@ -50,7 +50,7 @@ export function spawnGateway(env: NodeJS.ProcessEnv, descriptors?: number): Omit
   };
 }
 
-/** Runs it, without waiting for anything, on a port that is known beforehand. */
+/** Starts it without waiting for anything, on a port that is chosen beforehand. */
 export async function runGatewayProcess(env: NodeJS.ProcessEnv = {}, descriptors?: number): Promise<GatewayProcess> {
   const port = Number(env['HOLDFAST_PORT'] ?? (await freePort()));
   const gateway = spawnGateway(
@@ -69,7 +69,7 @@ export async function runGatewayProcess(env: NodeJS.ProcessEnv = {}, descriptors
   return { ...gateway, port, url: `http://127.0.0.1:${port}` };
 }
 
-/** Runs it and waits until it is ready. */
+/** Starts it and waits until it is ready. */
 export async function startGatewayProcess(env: NodeJS.ProcessEnv = {}, descriptors?: number): Promise<GatewayProcess> {
   const gateway = await runGatewayProcess(env, descriptors);
   let ended = false;

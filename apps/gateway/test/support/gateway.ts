@@ -12,10 +12,10 @@ import { TestClient } from './test-client.js';
 export const JWT_SECRET = 'a-secret-of-the-tests-of-32-bytes-or-more';
 export const API_KEY = 'an-api-key-of-the-tests';
 
-/** Stands for what the test gives. */
+/** The path of the test's configuration file, which exists only in memory. */
 const CONFIG_FILE = 'test.yaml';
 
-/** A whole gateway in this process, on ports of its own. */
+/** A complete gateway in this process, on its own ports. */
 export interface TestGateway {
   readonly app: NestFastifyApplication;
   readonly config: Config;
@@ -28,10 +28,10 @@ export interface TestGateway {
   close(): Promise<void>;
 }
 
-/** A machine of continuous integration is late now and then; tests of overload say so themselves. */
+/** CI machines stall now and then; tests of overload override this. */
 const NEVER_OVERLOADED = { overload: { maxEventLoopDelay: 60, maxMemory: 1 } };
 
-/** @param file what the configuration file says. */
+/** @param file the content of the configuration file. */
 export function testConfig(file: object = {}, env: NodeJS.ProcessEnv = {}): Config {
   return loadConfig(
     {
@@ -56,7 +56,7 @@ export function testConfig(file: object = {}, env: NodeJS.ProcessEnv = {}): Conf
 /**
  * Starts a gateway that is closed when the test ends.
  *
- * @param modules of a user of the gateway's code.
+ * @param modules additional modules, as a user of the code would add them.
  */
 export async function startGateway(
   file: object = {},

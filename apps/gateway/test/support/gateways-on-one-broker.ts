@@ -3,7 +3,7 @@ import { AppModule } from '../../src/app.module.js';
 import { create } from '../../src/app.js';
 import { runGateway, testConfig, type TestGateway } from './gateway.js';
 
-/** Gateways in this process that share what the memory broker keeps, as pods share a server. */
+/** Gateways in this process that share the store of the memory broker, as pods share a server. */
 export async function startGatewaysOnOneBroker(
   envs: readonly NodeJS.ProcessEnv[],
   file: object = {},

@@ -4,9 +4,9 @@ import { runInNewContext } from 'node:vm';
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** The bytes that are in use once everything that can be is collected. */
+/** The bytes in use after a full garbage collection. */
 export async function heapInUse(): Promise<number> {
-  // Finalizers and what they let go of need a turn of the event loop each.
+  // Finalizers and what they release need a turn of the event loop each.
   for (let round = 0; round < 3; round += 1) {
     collectGarbage();
     await new Promise((resolve) => setImmediate(resolve));

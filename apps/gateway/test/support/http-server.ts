@@ -9,7 +9,7 @@ export interface Received {
   readonly body: string;
 }
 
-/** A server of the tests that answers as `answer` says, which may be replaced. Closed when the test ends. */
+/** A server that responds with `answer`, which can be replaced. Closed when the test ends. */
 export class HttpServer {
   readonly received: Received[] = [];
   private readonly server = createServer((request, response) => {
@@ -40,7 +40,7 @@ export class HttpServer {
     return `http://127.0.0.1:${this.listening}`;
   }
 
-  /** From now on nobody answers. */
+  /** From now on connections are refused. */
   async stop(): Promise<void> {
     if (!this.server.listening) return;
     this.server.close();

@@ -2,10 +2,10 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { SignJWT, type JWTPayload } from 'jose';
 import { HttpServer, json } from './http-server.js';
 
-/** Who signs tokens, and publishes the keys for them at a URL. */
+/** Signs tokens, and publishes the keys for them at a URL. */
 export class Issuer {
   private readonly keys = new Map<string, KeyObject>();
-  /** Replaces the whole answer. */
+  /** Replaces the whole response. */
   answer: HttpServer['answer'] | undefined;
 
   private constructor(readonly server: HttpServer) {}
@@ -28,7 +28,7 @@ export class Issuer {
     return this.server.received.length;
   }
 
-  /** Makes a key, and publishes it from now on. */
+  /** Creates a key, and publishes it from now on. */
   publish(kid: string): void {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     this.keys.set(kid, privateKey);
@@ -49,7 +49,7 @@ export class Issuer {
 
   sign(kid: string, claims: JWTPayload, header: object = { kid }): Promise<string> {
     const key = this.keys.get(kid);
-    if (key === undefined) throw new Error(`there is no key ${kid}`);
+    if (key === undefined) throw new Error(`unknown key ${kid}`);
     return new SignJWT(claims).setProtectedHeader({ alg: 'ES256', ...header }).sign(key);
   }
 }

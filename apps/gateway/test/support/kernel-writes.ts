@@ -1,18 +1,18 @@
 import type { Server, Socket } from 'node:net';
 
-/** One call of the kernel's write or writev. */
+/** One write or writev call to the kernel. */
 export interface KernelWrite {
   readonly socket: Socket;
-  /** The very buffer that was written; absent if it was another kind of write. */
+  /** The buffer that was written; absent for another kind of write. */
   readonly chunk?: Buffer;
 }
 
-/** What libuv offers a stream of Node; each call tries one write to the kernel at once. */
+/** The methods of a libuv stream; each call attempts one write to the kernel at once. */
 const METHODS = ['writeBuffer', 'writev', 'writeUtf8String', 'writeLatin1String', 'writeAsciiString'] as const;
 
 type Handle = Record<(typeof METHODS)[number], (request: object, chunk: unknown, ...rest: unknown[]) => number>;
 
-/** Counts the writes of a server to the connections that it takes from now on. */
+/** Records the writes of a server to connections that it accepts from now on. */
 export function kernelWrites(server: Server): KernelWrite[] {
   const writes: KernelWrite[] = [];
   server.on('connection', (socket: Socket & { _handle: Handle }) => {

@@ -2,13 +2,13 @@ import { EventEmitter } from 'node:events';
 import { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 
-/** What a kernel does, by hand: takes what is written at once, or nothing while it is paused. */
+/** A socket whose kernel is controlled by the test: accepts writes at once, or nothing while it is paused. */
 export class ManualSocket extends Duplex {
   bytesRead = 0;
   private paused = false;
   private blocked: (() => void)[] = [];
 
-  /** @param taken is called with each text frame that the "kernel" has taken. */
+  /** @param taken is called with each text frame that the "kernel" has accepted. */
   constructor(private readonly taken: (text: string) => void) {
     super();
   }
@@ -34,11 +34,11 @@ export class ManualSocket extends Duplex {
   }
 }
 
-/** The WebSocket's side that a `Connection` listens to; `ended` plays its end. */
+/** The WebSocket that a `Connection` listens to; `ended` simulates its end. */
 export class ManualWebSocket extends EventEmitter {
   readyState: number = WebSocket.OPEN;
   isPaused = false;
-  /** The code that the gateway closed with. */
+  /** The code with which the gateway closed it. */
   closedWith: number | undefined;
 
   close(code: number): void {
@@ -54,7 +54,7 @@ export class ManualWebSocket extends EventEmitter {
 
   resume(): void {}
 
-  /** @param code that of the client's close frame, 1006 if the connection broke. */
+  /** @param code of the client's close frame, or 1006 if the connection broke. */
   ended(code: number): void {
     if (this.readyState === WebSocket.CLOSED) return;
     this.readyState = WebSocket.CLOSED;

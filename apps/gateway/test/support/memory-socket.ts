@@ -1,17 +1,17 @@
 import { Duplex } from 'node:stream';
 
-/** What an HTTP server takes for a TCP connection, without a kernel: for tests that need very many of them. */
+/** A TCP connection for an HTTP server without a kernel, for tests that need very many of them. */
 export class MemorySocket extends Duplex {
   readonly remoteAddress = '192.0.2.1';
   bytesRead = 0;
   private readonly chunks: Buffer[] = [];
 
-  /** What the server has written since it was asked last. */
+  /** What the server has written since the last call. */
   written(): Buffer {
     return Buffer.concat(this.chunks.splice(0));
   }
 
-  /** The peer says that much at once. */
+  /** Simulates data from the peer. */
   feed(bytes: Buffer): void {
     this.bytesRead += bytes.length;
     this.push(bytes);

@@ -2,8 +2,8 @@ import { Metrics } from '../../src/metrics/metrics.js';
 import type { TestGateway } from './gateway.js';
 
 /**
- * The present value of one line of /metrics, `name{label="value"}`; undefined if there is none. Not by HTTP: scrapes that
- * follow each other closely share a result.
+ * The current value of one line of /metrics, `name{label="value"}`; undefined if it does not exist. Not read over HTTP,
+ * because scrapes in quick succession share a result.
  */
 export async function metric({ app }: Pick<TestGateway, 'app'>, line: string): Promise<number | undefined> {
   const text = await app.get(Metrics).registry.metrics();

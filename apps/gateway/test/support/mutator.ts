@@ -1,4 +1,4 @@
-/** Numbers that look random and are the same for the same seed (mulberry32). */
+/** Pseudorandom numbers that are the same for the same seed (mulberry32). */
 export function random(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -10,8 +10,8 @@ export function random(seed: number): (below: number) => number {
 }
 
 /**
- * Makes inputs out of a corpus: takes one and changes it now and then in up to four places, by what breaks parsers as a
- * rule: another byte, a piece left out, a piece twice, a piece of another input, a word of the trade.
+ * Creates inputs from a corpus: takes one and sometimes changes it in up to four places, in ways that typically break
+ * parsers: another byte, a removed part, a duplicated part, a part of another input, a keyword.
  */
 export class Mutator {
   private readonly below: (bound: number) => number;

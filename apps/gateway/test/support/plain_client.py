@@ -10,7 +10,7 @@ CHANNEL = "chat:python"
 
 
 async def request(socket, id, event, data):
-    """Sends a request and returns its answer's data, and the other frames that came before it."""
+    """Sends a request and returns the data of its reply, and the frames that arrived before it."""
     await socket.send(json.dumps({"event": event, "id": id, "data": data}))
     others = []
     while True:
@@ -33,7 +33,7 @@ async def main(url):
         assert stored == again == {"epoch": position["epoch"], "offset": 1}
         await request(socket, 4, "publish", {"channel": CHANNEL, "data": "two"})
 
-    # Coming back: under the same session, after the first message.
+    # Returns with the same session, after the first message.
     subprotocols = ["holdfast.v1.json", "session." + welcome["session"]]
     async with websockets.connect(url, subprotocols=subprotocols) as socket:
         assert socket.subprotocol == "holdfast.v1.json"

@@ -34,19 +34,19 @@ import { NO_LIMITS } from './no-limits.js';
 import { ManualSocket, ManualWebSocket } from './manual-socket.js';
 import type { Frame } from './test-client.js';
 
-/** Lets everything run that waits for nothing but its turn: promises, and writes at the end of a tick. */
+/** Lets all pending promises and writes at the end of a tick complete. */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 4; turn += 1) await setImmediate();
 }
 
 export interface PodOptions {
   readonly broker?: Broker;
-  /** What the configuration file says. */
+  /** The content of the configuration file. */
   readonly file?: object;
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** A pod's channels without Nest and without a network, so that a test decides what happens in which order. */
+/** The channels of a pod without Nest or a network, so that a test controls the order of events. */
 export class Pod implements ConnectionContext {
   readonly metrics = new Metrics();
   readonly lifecycle = new Lifecycle();
@@ -73,7 +73,7 @@ export class Pod implements ConnectionContext {
     this.liveness = livenessOf(config.connection.ping);
     this.memory = new HeldMemory(config, this.metrics, logger);
     const { memory } = this;
-    // Without a timer no connection would be read on.
+    // Without a timer, connections above these rates would never be read again.
     this.senders = new Senders({ ...config, limits: { ...config.limits, ...NO_LIMITS } }, memory);
     const quotas = new Quotas(config, memory, this.metrics);
     const reads = new Reads(memory, quotas);
@@ -115,7 +115,7 @@ export class Pod implements ConnectionContext {
       onSignal: () => undefined,
       onInvalid: (kind, name) => pod.inputs.invalid(kind, name),
       onFault: (error) =>
-        // Where vitest hears of it: thrown here, it would be caught.
+        // So that vitest notices it: an exception thrown here would be caught.
         queueMicrotask(() => {
           throw error;
         }),
@@ -132,7 +132,7 @@ export class Pod implements ConnectionContext {
     return new PodClient(this, `${this.config.node}-${this.connections}`, session, identity);
   }
 
-  /** The connections of a whole gateway, which this pod's do not belong to. */
+  /** The connections of a complete gateway, which do not include this pod's. */
   openConnections(): Connections {
     const { config, metrics, dispatcher, memory, senders } = this;
     const logger = new PinoLogger({ pinoHttp: { level: 'silent' } });
@@ -142,14 +142,14 @@ export class Pod implements ConnectionContext {
 
   closed(): void {}
 
-  /** A number that /metrics shows. */
+  /** The value of a metric. */
   async metric(name: string): Promise<number> {
     const metric = await this.metrics.registry.getSingleMetric(name)?.get();
     return metric?.values[0]?.value ?? 0;
   }
 }
 
-/** A client whose connection the test holds in its hand. */
+/** A client whose connection is controlled by the test. */
 export class PodClient {
   readonly frames: Frame[] = [];
   readonly texts: string[] = [];
@@ -172,14 +172,14 @@ export class PodClient {
     return this.connection.session;
   }
 
-  /** Sends a request whose answer is not waited for. */
+  /** Sends a request without waiting for the reply. */
   send<E extends RequestEvent>(event: E, data: Requests[E]['data']): number {
     const id = (this.lastId += 1);
     this.webSocket.emit('message', Buffer.from(JSON.stringify({ event, id, data })), false);
     return id;
   }
 
-  /** The answer's data; rejects with the error's. */
+  /** The reply's data; rejects with the error's data. */
   async request<E extends RequestEvent>(event: E, data: Requests[E]['data']): Promise<Requests[E]['reply']> {
     const { promise, resolve } = Promise.withResolvers<Frame>();
     this.answers.set(this.send(event, data), resolve);
@@ -196,19 +196,19 @@ export class PodClient {
     return this.frames.filter((frame) => frame.event === event);
   }
 
-  /** The offsets of all messages, in the order in which they came. */
+  /** The offsets of all messages, in order of arrival. */
   get offsets(): number[] {
     return this.of('message').map(({ data }) => data['offset'] as number);
   }
 
-  /** The events that came, and the offset of each that has one: `message 3`, `gap 5`. */
-  get story(): string[] {
+  /** The received events, each with its offset if it has one: `message 3`, `gap 5`. */
+  get received(): string[] {
     return this.frames.map(({ event, data: { offset } }) =>
       typeof offset === 'number' ? `${event} ${offset}` : event,
     );
   }
 
-  /** @param code that of the client's close frame; by default the connection breaks. */
+  /** @param code of the client's close frame; by default the connection breaks. */
   disconnect(code = 1006): void {
     this.webSocket.ended(code);
   }

@@ -8,7 +8,7 @@ export interface HttpAnswer {
   readonly body: unknown;
 }
 
-/** A TCP connection that says whatever the test writes, and is ended with it. */
+/** A TCP connection that sends whatever the test writes, and is closed with the test. */
 export class RawSocket {
   readonly closed: Promise<void>;
   private readonly chunks: Buffer[] = [];
@@ -27,7 +27,7 @@ export class RawSocket {
     return raw;
   }
 
-  /** Upgrades to a WebSocket whose frames are this test's business. */
+  /** Upgrades to a WebSocket, whose frames the test writes itself. */
   static async webSocket(port: number, path?: string, headers?: Readonly<Record<string, string>>): Promise<RawSocket> {
     const raw = await RawSocket.connect(port);
     raw.write(upgradeRequest({ path, headers }));
@@ -44,7 +44,7 @@ export class RawSocket {
     return Buffer.concat(this.chunks);
   }
 
-  /** What came after the HTTP answer. */
+  /** The data after the HTTP response. */
   get frames(): Buffer {
     return this.received.subarray(this.received.indexOf('\r\n\r\n') + 4);
   }
@@ -58,7 +58,7 @@ export class RawSocket {
     );
   }
 
-  /** The answer of a request after which the gateway ends the connection. */
+  /** The response to a request after which the gateway closes the connection. */
   async answer(): Promise<HttpAnswer> {
     await this.closed;
     const text = this.received.toString();
@@ -75,7 +75,7 @@ export interface UpgradeRequest {
   readonly headers?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
-/** A handshake (RFC 6455, section 4.1); a header given as undefined is left out. */
+/** An upgrade request (RFC 6455, section 4.1); a header given as undefined is omitted. */
 export function upgradeRequest({ method = 'GET', path = '/ws', headers = {} }: UpgradeRequest = {}): string {
   const all = {
     Host: 'gateway.test',
@@ -95,7 +95,7 @@ export const CLOSE_FRAME = 0x8;
 export const PING = 0x9;
 export const PONG = 0xa;
 
-/** A client's frame (RFC 6455, section 5.2), masked with zeros so that it stays readable. */
+/** A client's frame (RFC 6455, section 5.2), masked with zeros so that it remains readable. */
 export function clientFrame(opcode: number, payload: string | Buffer): Buffer {
   const data = Buffer.from(payload);
   const length =

@@ -18,12 +18,12 @@ import {
 
 export const EPOCH = 'E';
 
-/** What a broker stores of `{"n": offset}`. */
+/** What a broker stores for `{"n": offset}`. */
 export function publication(offset: number): StoredPublication {
   return { offset, time: 1_000 + offset, payload: `{"data":{"n":${offset}}}` };
 }
 
-/** The stream's publications `first` to `last`. */
+/** The publications `first` to `last` of the stream. */
 export function publications(first: number, last: number): StoredPublication[] {
   return Array.from({ length: last - first + 1 }, (_, index) => publication(first + index));
 }
@@ -34,23 +34,23 @@ export interface Call<T> {
   reject(error: Error): void;
 }
 
-/** A broker that does nothing by itself: the test answers each subscribe and history, and sends any event. */
+/** A broker that does nothing by itself: the test answers each subscribe and history, and sends all events. */
 export class ScriptedBroker implements Broker {
   readonly capabilities = new MemoryBroker().capabilities;
-  /** Calls that the test has not answered yet, the oldest first. */
+  /** Calls that the test has not answered yet, oldest first. */
   readonly subscribes: Call<Position>[] = [];
   readonly histories: (Call<History> & { readonly query: HistoryQuery })[] = [];
   readonly joins: Call<void>[] = [];
-  /** What was called about subscriptions, in order. */
+  /** The calls of subscribe and unsubscribe, in order. */
   readonly log: string[] = [];
-  /** Clients that joined and did not leave. A join takes effect when it is answered: behind a leave, if that comes first. */
+  /** Clients that joined and have not left. A join takes effect when it is answered: after a leave that comes first. */
   readonly present = new Set<string>();
   readonly memberLists: Call<MemberList>[] = [];
-  /** Whether lists of members wait for the test. */
+  /** Whether lists of members wait for the test's answer. */
   holdMembers = false;
-  /** Whether joins wait for the test. */
+  /** Whether joins wait for the test's answer. */
   holdJoins = false;
-  tell: BrokerEvents = {
+  events: BrokerEvents = {
     onPublication: notStarted,
     onGap: notStarted,
     onJoin: notStarted,
@@ -63,7 +63,7 @@ export class ScriptedBroker implements Broker {
   };
 
   async start(events: BrokerEvents): Promise<void> {
-    this.tell = events;
+    this.events = events;
   }
 
   async close(): Promise<void> {}

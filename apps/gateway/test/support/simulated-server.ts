@@ -22,10 +22,10 @@ interface Stream {
   log: StoredPublication[];
 }
 
-/** A point at which something waits until the test lets it happen. */
+/** A point at which something waits until the test lets it proceed. */
 export type Queue = 'commands' | 'answers' | 'events';
 
-/** The streams that simulated brokers share. */
+/** The streams that the simulated brokers share. */
 export class SimulatedServer {
   readonly brokers: SimulatedBroker[] = [];
   private readonly streams = new Map<string, Stream>();
@@ -48,7 +48,7 @@ export class SimulatedServer {
     const publication = { offset: stream.offset, time: stream.offset, payload };
     stream.log.push(publication);
     this.trim(channel, stream.size);
-    for (const broker of this.brokers) broker.carry(channel, publication);
+    for (const broker of this.brokers) broker.deliver(channel, publication);
     return { epoch: stream.epoch, offset: stream.offset };
   }
 
@@ -57,7 +57,7 @@ export class SimulatedServer {
     log.splice(0, Math.max(0, log.length - size));
   }
 
-  /** Starts a new epoch of the stream. Each broker carries nothing more of it until it notices. */
+  /** Starts a new epoch of the stream. A broker delivers nothing of it until it notices. */
   failOver(channel: string): void {
     const stream = this.stream(channel);
     Object.assign(stream, { epoch: this.nextEpoch(), offset: 0, log: [] });
@@ -71,59 +71,59 @@ export class SimulatedServer {
 }
 
 /**
- * One pod's connection to the server. Nothing happens by itself: a command reaches the server, its answer comes back,
- * and what the server sends arrives, each when the test says so, and each of these in its own order. As with Redis,
- * the answer to a subscribe comes with the events.
+ * One pod's connection to the server. Nothing happens by itself: commands reach the server, replies come back,
+ * and events arrive, each when the test says so, and each of the three in its own order. As with Redis,
+ * the reply to a subscribe arrives with the events.
  */
 export class SimulatedBroker implements Broker {
   readonly capabilities = new MemoryBroker().capabilities;
   private readonly queues: Record<Queue, (() => void)[]> = { commands: [], answers: [], events: [] };
-  /** What the server carries to this pod, for which of the pod's subscriptions. */
-  private readonly carried = new Map<string, { readonly subscription: number; intact: boolean }>();
-  /** The present subscription of each channel: what belongs to an earlier one is kept back. */
+  /** What the server sends to this pod, and for which of the pod's subscriptions. */
+  private readonly feed = new Map<string, { readonly subscription: number; intact: boolean }>();
+  /** The current subscription of each channel: events for an earlier one are held back. */
   private readonly subscriptions = new Map<string, number>();
   private lastSubscription = 0;
-  private tell: BrokerEvents | undefined;
+  private events: BrokerEvents | undefined;
 
   constructor(private readonly server: SimulatedServer) {
     server.brokers.push(this);
   }
 
-  /** Lets what waits longest happen. Returns whether there was something. */
+  /** Lets the oldest waiting item proceed. Returns whether there was one. */
   step(queue: Queue): boolean {
     const happen = this.queues[queue].shift();
     happen?.();
     return happen !== undefined;
   }
 
-  /** Lets everything happen that waits by now. */
+  /** Lets everything that is waiting now proceed. */
   catchUp(): void {
     for (const queue of ['commands', 'answers', 'events'] as const) while (this.step(queue));
   }
 
-  carry(channel: string, publication: StoredPublication): void {
-    if (this.carried.get(channel)?.intact === true) {
+  deliver(channel: string, publication: StoredPublication): void {
+    if (this.feed.get(channel)?.intact === true) {
       this.event(channel, (events) => events.onPublication(channel, publication));
     }
   }
 
   /** From now on the pod misses what is published. */
   lose(channel: string): void {
-    const carried = this.carried.get(channel);
-    if (carried !== undefined) carried.intact = false;
+    const feed = this.feed.get(channel);
+    if (feed !== undefined) feed.intact = false;
   }
 
-  /** The pod notices that it missed something: the gap and what follows are delivered. */
+  /** The pod notices that it missed something: it delivers the gap and what follows. */
   notice(channel: string): void {
-    const carried = this.carried.get(channel);
-    if (carried === undefined || carried.intact) return;
+    const feed = this.feed.get(channel);
+    if (feed === undefined || feed.intact) return;
     const { epoch, offset } = this.server.stream(channel);
     this.event(channel, (events) => events.onGap(channel, { epoch, offset }));
-    carried.intact = true;
+    feed.intact = true;
   }
 
   async start(events: BrokerEvents): Promise<void> {
-    this.tell = events;
+    this.events = events;
   }
 
   async close(): Promise<void> {}
@@ -143,7 +143,7 @@ export class SimulatedBroker implements Broker {
     return new Promise((resolve) => {
       this.queues.commands.push(() => {
         const { epoch, offset } = this.server.stream(channel);
-        this.carried.set(channel, { subscription, intact: true });
+        this.feed.set(channel, { subscription, intact: true });
         this.queues.events.push(() => resolve({ epoch, offset }));
       });
     });
@@ -153,7 +153,7 @@ export class SimulatedBroker implements Broker {
     this.subscriptions.delete(channel);
     return new Promise((resolve) => {
       this.queues.commands.push(() => {
-        this.carried.delete(channel);
+        this.feed.delete(channel);
         this.queues.answers.push(resolve);
       });
     });
@@ -203,10 +203,10 @@ export class SimulatedBroker implements Broker {
 
   async signal(): Promise<void> {}
 
-  private event(channel: string, tell: (events: BrokerEvents) => void): void {
-    const subscription = this.carried.get(channel)?.subscription;
+  private event(channel: string, emit: (events: BrokerEvents) => void): void {
+    const subscription = this.feed.get(channel)?.subscription;
     this.queues.events.push(() => {
-      if (this.tell !== undefined && this.subscriptions.get(channel) === subscription) tell(this.tell);
+      if (this.events !== undefined && this.subscriptions.get(channel) === subscription) emit(this.events);
     });
   }
 }

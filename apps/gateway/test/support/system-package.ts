@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
 /**
- * The path of a program that npm cannot bring, installed from Debian's packages if it is missing and we may.
+ * The path of a program that npm cannot install, from Debian's packages if it is missing and the process may install it.
  *
- * @throws Error that says what to install, if we may not.
+ * @throws Error that says what to install, if it may not.
  */
 export function systemProgram(
   path: string,
@@ -18,7 +18,7 @@ export function systemProgram(
     );
   }
   const options = { stdio: 'pipe', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } } as const;
-  // Test files run side by side: the lock makes one wait for the other.
+  // Test files run concurrently: the lock makes one wait for the other.
   execFileSync('apt-get', ['-o', 'DPkg::Lock::Timeout=300', 'update', '-qq'], options);
   execFileSync(
     'apt-get',

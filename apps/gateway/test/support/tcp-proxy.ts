@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** One address in front of several gateways, as a Service is: each new connection goes to the present target. */
+/** One address in front of several gateways, like a Service: each new connection goes to the current target. */
 export interface TcpProxy {
   readonly port: number;
   target: number;
-  /** Cuts every connection without a word, as a failing network or machine does. */
+  /** Breaks every connection without a closing handshake, like a failing network or machine. */
   cut(): void;
-  /** From now on nothing passes on the connections that there are, and neither end notices: packets vanish. */
+  /** From now on existing connections transfer nothing, and neither end is notified: packets are lost. */
   vanish(): void;
 }
 

@@ -6,7 +6,7 @@ import { WebSocket } from 'ws';
 export interface Frame {
   readonly event: string;
   readonly id?: number | string;
-  // Tests look into whatever came.
+  // Tests inspect whatever was received.
   readonly data: Record<string, unknown>;
 }
 
@@ -15,7 +15,7 @@ export interface Closed {
   readonly reason: string;
 }
 
-/** A plain WebSocket client that keeps every frame, as text too. */
+/** A plain WebSocket client that records every frame, also as text. */
 export class TestClient {
   readonly frames: Frame[] = [];
   readonly texts: string[] = [];
@@ -46,17 +46,17 @@ export class TestClient {
     this.webSocket.send(typeof frame === 'string' ? frame : JSON.stringify(frame));
   }
 
-  /** The answer's data; rejects with the error's. */
+  /** The reply's data; rejects with the error's data. */
   async request<E extends RequestEvent>(event: E, data?: Requests[E]['data']): Promise<Requests[E]['reply']> {
     const id = (this.lastId += 1);
     this.send({ event, id, data });
     const answer = await this.answer(id);
-    // oxlint-disable-next-line typescript/only-throw-error -- tests compare what the gateway said
+    // oxlint-disable-next-line typescript/only-throw-error -- tests compare the error that the gateway sent
     if (answer.event === 'error') throw answer.data;
     return answer.data;
   }
 
-  /** The error that a frame is answered by. */
+  /** The error with which a frame is answered. */
   async refusal(frame: unknown): Promise<ErrorData> {
     const before = this.of('error').length;
     this.send(frame);
@@ -71,7 +71,7 @@ export class TestClient {
     return vi.waitFor(
       () => {
         const frame = this.frames.find((candidate) => candidate.id === id);
-        if (frame === undefined) throw new Error(`no answer to ${id} yet`);
+        if (frame === undefined) throw new Error(`no reply to ${id} yet`);
         return frame;
       },
       { interval: 2, timeout: 5_000 },
@@ -94,18 +94,18 @@ export class TestClient {
     return this.frames.filter((frame) => frame.event === event);
   }
 
-  /** The offsets of the messages of a channel, in the order in which they came. */
+  /** The offsets of the messages of a channel, in order of arrival. */
   offsets(channel: string): number[] {
     return this.of('message')
       .filter(({ data }) => data['channel'] === channel)
       .map(({ data }) => data['offset'] as number);
   }
 
-  /** The first frame of this event, when it is there. */
+  /** The first frame of this event, once it has arrived. */
   async next(event: string): Promise<Frame> {
     await vi.waitFor(
       () => {
-        if (this.webSocket.readyState === WebSocket.CLOSED) throw new Error(`closed before "${event}" came`);
+        if (this.webSocket.readyState === WebSocket.CLOSED) throw new Error(`closed before "${event}" arrived`);
         expect(this.of(event).length, `frames of ${event}`).toBeGreaterThan(0);
       },
       { interval: 2, timeout: 5_000 },

@@ -3,7 +3,7 @@ import { JWT_SECRET } from './gateway.js';
 
 type Key = Parameters<SignJWT['sign']>[0];
 
-/** Signs a token, as a backend would. */
+/** Signs a token like a backend. */
 export function signToken(
   claims: JWTPayload,
   { key = secretKey(JWT_SECRET), alg = 'HS256' }: { key?: Key; alg?: string } = {},
@@ -15,7 +15,7 @@ export function secretKey(secret: string): Uint8Array {
   return new TextEncoder().encode(secret);
 }
 
-/** Seconds since the Unix epoch, as tokens count them. */
+/** Seconds since the Unix epoch, the format of times in tokens. */
 export function secondsFromNow(seconds: number): number {
   return Date.now() / 1000 + seconds;
 }

@@ -9,7 +9,7 @@ import { HistoryReader, type HistoryPage, type HistoryStore } from './history-re
 
 const OPTIONS: StreamOptions = { historySize: 5, historyTtl: 1_000_000, positionTtl: 1_000_000 };
 
-/** The stream on the server, and the messages under way, which may be late or lost. */
+/** The stream on the server, and the messages in transit, which may be late or lost. */
 class Server implements HistoryStore {
   readonly published: (Position & { readonly payload: string })[] = [];
   readonly messages: { readonly epoch: string; readonly publication: StoredPublication }[] = [];
@@ -35,7 +35,7 @@ class Server implements HistoryStore {
     this.messages.push({ epoch: stream.epoch, publication });
   }
 
-  beginAnew(): void {
+  startEpoch(): void {
     this.#epochs += 1;
     this.#stream = new Stream('a', `epoch ${this.#epochs}`, OPTIONS, 0);
   }
@@ -50,13 +50,13 @@ class Server implements HistoryStore {
   }
 }
 
-type Told = { readonly gap: Position } | { readonly publication: StoredPublication };
+type Reported = { readonly gap: Position } | { readonly publication: StoredPublication };
 
-function subscriber(server: Server): { sut: ChannelFeed; told: Told[] } {
-  const told: Told[] = [];
+function subscriber(server: Server): { sut: ChannelFeed; reported: Reported[] } {
+  const reported: Reported[] = [];
   const events = {
-    onPublication: (_, publication) => told.push({ publication }),
-    onGap: (_, gap) => told.push({ gap }),
+    onPublication: (_, publication) => reported.push({ publication }),
+    onGap: (_, gap) => reported.push({ gap }),
   } as Partial<BrokerEvents> as BrokerEvents;
   const sut = new ChannelFeed('a', OPTIONS, {
     events,
@@ -64,14 +64,14 @@ function subscriber(server: Server): { sut: ChannelFeed; told: Told[] } {
     budget: new RecentBudget(),
     now: () => 2,
   });
-  return { sut, told };
+  return { sut, reported };
 }
 
 /** Checks order, no duplicates, and that everything missing was reported as a gap. */
-function check(start: Position, told: readonly Told[], server: Server): void {
+function check(start: Position, reported: readonly Reported[], server: Server): void {
   let position = start;
   const epochs = new Set([start.epoch]);
-  for (const entry of told) {
+  for (const entry of reported) {
     if ('gap' in entry) {
       if (entry.gap.epoch === position.epoch) expect(entry.gap.offset).toBeGreaterThan(position.offset);
       else expect(epochs).not.toContain(entry.gap.epoch);
@@ -91,7 +91,7 @@ const step = fc.oneof(
   { weight: 6, arbitrary: fc.constant('publish' as const) },
   { weight: 4, arbitrary: fc.constant('deliver' as const) },
   { weight: 2, arbitrary: fc.constant('lose' as const) },
-  { weight: 1, arbitrary: fc.constant('begin anew' as const) },
+  { weight: 1, arbitrary: fc.constant('new epoch' as const) },
   { weight: 2, arbitrary: fc.constant('compare' as const) },
   { weight: 3, arbitrary: fc.constant('wait' as const) },
 );
@@ -100,7 +100,7 @@ describe('a channel, as its subscribers see it,', () => {
   it('is in order, and every gap is reported, whatever messages are lost', async () => {
     const property = fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
       const server = new Server();
-      const { sut, told } = subscriber(server);
+      const { sut, reported } = subscriber(server);
       const start = server.position;
       sut.begin(start);
       const deliver = (): void => {
@@ -111,7 +111,7 @@ describe('a channel, as its subscribers see it,', () => {
         if (next === 'publish') server.publish();
         else if (next === 'deliver') deliver();
         else if (next === 'lose') server.messages.shift();
-        else if (next === 'begin anew') server.beginAnew();
+        else if (next === 'new epoch') server.startEpoch();
         else if (next === 'wait') await setImmediate();
         else {
           // The answer arrives after the messages before it, on the same connection.
@@ -121,46 +121,46 @@ describe('a channel, as its subscribers see it,', () => {
       }
       while (server.messages.length > 0) deliver();
       await sut.reconcile(server.position);
-      check(start, told, server);
+      check(start, reported, server);
     });
     await expect(fc.assert(property, { numRuns: 500 })).resolves.toBeUndefined();
   });
 
   it('begins after its position, even if messages overtake the answer', async () => {
     const server = new Server();
-    const { sut, told } = subscriber(server);
+    const { sut, reported } = subscriber(server);
     server.publish();
     const position = server.position;
     server.publish();
     for (const { epoch, publication } of server.messages) sut.receive(epoch, publication);
     sut.begin(position);
-    expect(told).toMatchObject([{ publication: { offset: 2 } }]);
+    expect(reported).toMatchObject([{ publication: { offset: 2 } }]);
     expect(server.reads).toBe(0);
   });
 
   it('does not return to an ended epoch, even if its messages still arrive', async () => {
     const server = new Server();
-    const { sut, told } = subscriber(server);
+    const { sut, reported } = subscriber(server);
     const start = server.position;
     sut.begin(start);
     server.publish();
-    server.beginAnew();
+    server.startEpoch();
     await sut.reconcile(server.position);
     server.publish();
     for (const { epoch, publication } of server.messages) sut.receive(epoch, publication);
     await sut.reconcile({ epoch: start.epoch, offset: 9 });
-    check(start, told, server);
-    expect(told).toHaveLength(2);
+    check(start, reported, server);
+    expect(reported).toHaveLength(2);
     expect(server.reads).toBe(1);
   });
 
   it('delivers the next message without a read', () => {
     const server = new Server();
-    const { sut, told } = subscriber(server);
+    const { sut, reported } = subscriber(server);
     sut.begin(server.position);
     for (let count = 0; count < 3; count += 1) server.publish();
     for (const { epoch, publication } of [...server.messages, ...server.messages]) sut.receive(epoch, publication);
-    expect(told).toHaveLength(3);
+    expect(reported).toHaveLength(3);
     expect(server.reads).toBe(0);
   });
 
@@ -195,7 +195,7 @@ describe('a channel, as its subscribers see it,', () => {
 
   it('waits for what a publisher on this pod knows, instead of reading it', async () => {
     const server = new Server();
-    const { sut, told } = subscriber(server);
+    const { sut, reported } = subscriber(server);
     const since = server.position;
     sut.begin(since);
     for (let count = 0; count < 3; count += 1) server.publish();
@@ -210,12 +210,12 @@ describe('a channel, as its subscribers see it,', () => {
       expect(publications).toHaveLength(3 - offset);
     }
     expect(server.reads).toBe(0);
-    expect(told).toHaveLength(3);
+    expect(reported).toHaveLength(3);
   });
 
   it('reads once what a publisher on this pod knows and the server did not deliver', async () => {
     const server = new Server();
-    const { sut, told } = subscriber(server);
+    const { sut, reported } = subscriber(server);
     const since = server.position;
     sut.begin(since);
     server.publish();
@@ -229,7 +229,7 @@ describe('a channel, as its subscribers see it,', () => {
       expect(publications).toHaveLength(2 - (index % 3));
     }
     await sut.reconcile(server.position);
-    check(since, told, server);
+    check(since, reported, server);
     expect(server.reads).toBeLessThanOrEqual(3);
   });
 

@@ -9,7 +9,7 @@ describe('the range that a query asks for', () => {
     ['what follows the position', 6, false, [7, 9, true]],
     ['nothing after the last one', 9, false, [10, 9, true]],
     ['everything right before the oldest', 4, false, [5, 9, true]],
-    ['everything, incomplete, if some have gone', 3, false, [5, 9, false]],
+    ['everything, incomplete, if some are no longer stored', 3, false, [5, 9, false]],
     ['everything, incomplete, for a position from the future', 10, false, [5, 9, false]],
     ['what precedes the position, in reverse', 8, true, [5, 7, true]],
     ['nothing before the oldest, incomplete, in reverse', 5, true, [5, 4, false]],

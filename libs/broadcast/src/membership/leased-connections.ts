@@ -1,6 +1,6 @@
 import type { RegisteredConnection } from '../broker.js';
 import { LeasedEntries, type LeasedEntry, type LeasedEntryStore } from './leased-entries.js';
-import type { PodIndex } from './pod-index.js';
+import type { GroupIndex } from './pod-index.js';
 
 export interface ConnectionEntry extends LeasedEntry {
   readonly connection: RegisteredConnection;
@@ -23,7 +23,7 @@ export class LeasedConnections {
   readonly #store: ConnectionStore;
   readonly #now: () => number;
 
-  constructor(store: ConnectionStore, index: PodIndex, now: () => number) {
+  constructor(store: ConnectionStore, index: GroupIndex, now: () => number) {
     this.#store = store;
     this.#now = now;
     this.entries = new LeasedEntries('users', store, index);

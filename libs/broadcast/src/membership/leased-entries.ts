@@ -1,7 +1,7 @@
 import { BrokerUnavailableError } from '../errors.js';
 import { firstOf } from './first-of.js';
 import { KeyedQueue } from './keyed-queue.js';
-import type { PodIndex, PodIndexKind } from './pod-index.js';
+import type { GroupIndex, PodIndexKind } from './pod-index.js';
 import { Rotation } from './rotation.js';
 
 /** What this pod keeps on the server for one of its clients, for as long as the pod's lease lasts. */
@@ -63,7 +63,7 @@ export class LeasedEntries<Entry extends LeasedEntry> {
   /** What the groups are. */
   readonly kind: PodIndexKind;
   readonly #store: LeasedEntryStore<Entry>;
-  readonly #index: PodIndex;
+  readonly #index: GroupIndex;
   readonly #groups = new Map<string, Map<string, Entry>>();
   readonly #rotation = new Rotation(this.#groups);
   readonly #pending = new Map<string, Pending>();
@@ -73,7 +73,7 @@ export class LeasedEntries<Entry extends LeasedEntry> {
   readonly #queue = new KeyedQueue(async (group, failures) => this.#settle(group, failures), CONCURRENCY);
   #losses = 0;
 
-  constructor(kind: PodIndexKind, store: LeasedEntryStore<Entry>, index: PodIndex) {
+  constructor(kind: PodIndexKind, store: LeasedEntryStore<Entry>, index: GroupIndex) {
     this.kind = kind;
     this.#store = store;
     this.#index = index;

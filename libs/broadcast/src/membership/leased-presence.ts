@@ -1,7 +1,7 @@
 import type { ChannelMember, MemberList, MembershipChange, MembersQuery } from '../broker.js';
 import { BrokerUnavailableError } from '../errors.js';
 import { LeasedEntries, type LeasedEntry, type LeasedEntryStore } from './leased-entries.js';
-import type { PodIndex } from './pod-index.js';
+import type { GroupIndex } from './pod-index.js';
 
 export interface MemberEntry extends LeasedEntry {
   readonly member: ChannelMember;
@@ -23,7 +23,7 @@ export class LeasedPresence {
   readonly #store: PresenceStore;
   readonly #now: () => number;
 
-  constructor(store: PresenceStore, index: PodIndex, now: () => number) {
+  constructor(store: PresenceStore, index: GroupIndex, now: () => number) {
     this.#store = store;
     this.#now = now;
     this.entries = new LeasedEntries('presence', store, index);

@@ -16,6 +16,9 @@ export interface IndexStore {
   clear(kind: PodIndexKind): Promise<void>;
 }
 
+/** Notes what groups a pod has, so that a pod that sweeps it finds them. */
+export type GroupIndex = Pick<PodIndex, 'add' | 'remove'>;
+
 /** Names per command, at most. */
 const BATCH = 500;
 

@@ -81,7 +81,7 @@ class Run implements BrokerEvents {
       for (const publication of history.publications) this.#receive(channel, publication);
       expect(this.#client.get(channel)).toEqual(position);
     } else {
-      // Something may be missing, which the answer said: the client starts again from here.
+      // Something may be missing, as the answer reported: the client continues from here.
       this.#log(this.#received, position.epoch).splice(0, Infinity, ...this.#log(this.#published, position.epoch));
       this.#client.set(channel, position);
     }
@@ -140,7 +140,7 @@ class Run implements BrokerEvents {
   onSignal(): void {}
   onInvalid(): void {}
   onFault(error: unknown): void {
-    // Thrown here, it would be caught; this way vitest notices it.
+    // An exception thrown here would be caught; this way vitest notices it.
     queueMicrotask(() => {
       throw error;
     });

@@ -19,7 +19,7 @@ import type {
 import { BrokerUnavailableError } from '../errors.js';
 import { shieldedEvents } from '../shielded-events.js';
 import { MemoryStore } from './memory-store.js';
-import { sortedPage } from './sorted-page.js';
+import { sortedPage } from '../sorted-page.js';
 
 /** ms between two sweeps. */
 const SWEEP_INTERVAL = 100;

@@ -34,7 +34,7 @@ import { sizeArgument, ttlArgument } from './client/arguments.js';
 import type { Connection } from './client/connection.js';
 import { positionIn, RedisInput } from './input.js';
 import { Keyspace, SIGNALS_TAG } from './keyspace.js';
-import { RedisAttachments } from './pubsub/attachments.js';
+import { RedisAttachments } from './pubsub/redis-attachments.js';
 import { parseMessage } from './pubsub/message.js';
 import { SignalListener } from './pubsub/signal-listener.js';
 import { SCRIPTS } from './scripts/index.js';

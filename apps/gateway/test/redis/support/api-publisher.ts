@@ -6,23 +6,23 @@ import type { RedisPod } from './pods.js';
 
 /** ms between two messages of a publisher, and before a retry. */
 const PAUSE = 10;
-/** ms between two looks at how fast the machine is. */
-const PULSE = 100;
+/** ms between two measurements of the machine's speed. */
+const MEASURE_EVERY = 100;
 
 export interface Acknowledged extends Position {
   readonly channel: string;
   readonly text: string;
 }
 
-interface Block {
+interface FailedPublish {
   readonly ms: number;
   readonly body: Record<string, unknown>;
 }
 
-/** Publishes numbered messages through a pod's API, to each channel in turn, and repeats what fails under its key. */
+/** Publishes numbered messages through a pod's API, to each channel in turn, and repeats failed ones with their key. */
 class ApiPublisher {
   readonly acknowledged: Acknowledged[] = [];
-  readonly refusals: Block[] = [];
+  readonly failures: FailedPublish[] = [];
   private stopped = false;
   private abandoned = false;
   private running: Promise<void> = Promise.resolve();
@@ -43,7 +43,7 @@ class ApiPublisher {
     await this.running;
   }
 
-  /** Leaves it at what is acknowledged: the test is over. */
+  /** Stops with what is acknowledged, because the test is over. */
   async abandon(): Promise<void> {
     this.abandoned = true;
     await this.stop();
@@ -66,7 +66,7 @@ class ApiPublisher {
         const { epoch, offset } = body as unknown as Position;
         this.acknowledged.push({ channel, epoch, offset, text });
       } else {
-        this.refusals.push({ ms: performance.now() - begun, body });
+        this.failures.push({ ms: performance.now() - begun, body });
       }
       await sleep(PAUSE);
       if (status === 200) return;
@@ -74,8 +74,8 @@ class ApiPublisher {
   }
 }
 
-/** Asks the pods again and again whether they live: what the answers take is the machine's, not the broker's. */
-class Pulse {
+/** Calls the pods' liveness checks continuously: their delay is the machine's, not the broker's. */
+class Latency {
   private slowest = 0;
   private stopped = false;
   private readonly running: Promise<unknown>;
@@ -84,7 +84,7 @@ class Pulse {
     this.running = Promise.all(pods.map((pod) => this.follow(pod)));
   }
 
-  /** @returns the ms that the slowest answer took. */
+  /** @returns the ms of the slowest response. */
   async stop(): Promise<number> {
     this.stopped = true;
     await this.running;
@@ -96,26 +96,26 @@ class Pulse {
       const begun = performance.now();
       await pod.health('live');
       this.slowest = Math.max(this.slowest, performance.now() - begun);
-      await sleep(PULSE);
+      await sleep(MEASURE_EVERY);
     }
   }
 }
 
-/** Several of them, as one. */
+/** Several publishers together. */
 export class Load {
   private readonly publishers: readonly ApiPublisher[];
-  private readonly pulse: Pulse;
+  private readonly latency: Latency;
 
   /**
    * @param pods of each publisher.
-   * @param size characters that each message has at least.
+   * @param size the minimum number of characters of each message.
    */
   constructor(pods: readonly RedisPod[], channels: readonly string[], size = 0) {
     this.publishers = pods.map((pod, index) => new ApiPublisher(pod, channels, `p${index + 1}`, size));
-    this.pulse = new Pulse([...new Set(pods)]);
+    this.latency = new Latency([...new Set(pods)]);
     for (const publisher of this.publishers) publisher.start();
     onTestFinished(async () => {
-      await Promise.all([...this.publishers.map((publisher) => publisher.abandon()), this.pulse.stop()]);
+      await Promise.all([...this.publishers.map((publisher) => publisher.abandon()), this.latency.stop()]);
     });
   }
 
@@ -123,8 +123,8 @@ export class Load {
     return this.publishers.reduce((sum, { acknowledged }) => sum + acknowledged.length, 0);
   }
 
-  /** Resolves when each publisher has had this many more acknowledged. */
-  async goesOn(count: number): Promise<void> {
+  /** Resolves when each publisher has this number of additional acknowledgements. */
+  async continues(count: number): Promise<void> {
     const before = this.publishers.map(({ acknowledged }) => acknowledged.length);
     await eventually(() => {
       for (const [index, { acknowledged }] of this.publishers.entries()) {
@@ -134,14 +134,14 @@ export class Load {
   }
 
   /**
-   * Asserts promise 6: what was refused was refused in time, and can be retried.
+   * Asserts promise 6: failed publishes failed in time, and can be retried.
    *
-   * @returns what was acknowledged on a channel.
+   * @returns the acknowledged messages of a channel.
    */
   async stop(): Promise<(channel: string) => Acknowledged[]> {
     await Promise.all(this.publishers.map((publisher) => publisher.stop()));
-    const slowest = await this.pulse.stop();
-    for (const { ms, body } of this.publishers.flatMap(({ refusals }) => refusals)) {
+    const slowest = await this.latency.stop();
+    for (const { ms, body } of this.publishers.flatMap(({ failures }) => failures)) {
       expect(body).toMatchObject({ code: expect.stringMatching(/^(unavailable|unknown)$/), retryable: true });
       expect(ms).toBeLessThan(2_000 + slowest);
     }

@@ -2,20 +2,20 @@ import { Holdfast, type Position } from '@holdfast/client';
 import { expect, onTestFinished } from 'vitest';
 import type { Acknowledged } from './api-publisher.js';
 
-/** How many clients at a time are opened. */
+/** How many clients are opened at a time. */
 const BATCH = 100;
 
-interface Told extends Position {
-  /** For {@link performance.now}. */
+interface ReceivedEvent extends Position {
+  /** As {@link performance.now}. */
   readonly at: number;
-  /** Of a message; a gap has none. */
+  /** The data of a message; a gap has none. */
   readonly text?: unknown;
 }
 
-/** A client with the library, and what its application received of one channel. */
+/** A client with the library, and what its application received on one channel. */
 export class Journal {
   readonly client: Holdfast;
-  readonly told: Told[] = [];
+  readonly received: ReceivedEvent[] = [];
   timesConnected = 0;
   private start: Position | undefined;
 
@@ -32,35 +32,35 @@ export class Journal {
   async subscribe(): Promise<void> {
     const { ready } = this.client.subscribe(this.channel, {
       message: ({ offset, data }) =>
-        this.told.push({ epoch: this.position.epoch, offset, text: data, at: performance.now() }),
-      gap: ({ epoch, offset }) => this.told.push({ epoch, offset, at: performance.now() }),
+        this.received.push({ epoch: this.position.epoch, offset, text: data, at: performance.now() }),
+      gap: ({ epoch, offset }) => this.received.push({ epoch, offset, at: performance.now() }),
     });
     this.start = await ready;
   }
 
-  /** The last one that the application received. */
+  /** The last position that the application received. */
   get position(): Position {
-    const position = this.told.at(-1) ?? this.start;
+    const position = this.received.at(-1) ?? this.start;
     if (position === undefined) throw new Error('not subscribed yet');
     return position;
   }
 
   get gaps(): number {
-    return this.told.filter((told) => !isMessage(told)).length;
+    return this.received.filter((event) => !isMessage(event)).length;
   }
 
   /** The longest time, in ms, without a message. */
   get longestPause(): number {
-    const times = this.told.filter(isMessage).map(({ at }) => at);
+    const times = this.received.filter(isMessage).map(({ at }) => at);
     return Math.max(0, ...times.slice(1).map((at, index) => at - (times[index] ?? at)));
   }
 
   /**
-   * Promises 1, 2 and 4: offsets follow each other, nothing is delivered twice, and everything acknowledged was delivered, or
-   * a gap in its place.
+   * Checks promises 1, 2 and 4: offsets are consecutive, nothing is delivered twice, and everything acknowledged was
+   * delivered, or covered by a gap.
    */
-  expectHonest(acknowledged: readonly Acknowledged[]): void {
-    const messages = this.told.filter(isMessage);
+  expectComplete(acknowledged: readonly Acknowledged[]): void {
+    const messages = this.received.filter(isMessage);
     const texts = messages.map(({ epoch, text }) => `${epoch} ${String(text)}`);
     expect(new Set(texts).size).toBe(texts.length);
     const expected = new Map(acknowledged.map((publish) => [placeOf(publish), publish.text]));
@@ -69,10 +69,10 @@ export class Journal {
 
     let at = this.start ?? this.position;
     const skipped: [Position, Position][] = [];
-    for (const told of this.told) {
-      if (!isMessage(told)) skipped.push([at, told]);
-      else expect(told).toMatchObject({ epoch: at.epoch, offset: at.offset + 1 });
-      at = told;
+    for (const event of this.received) {
+      if (!isMessage(event)) skipped.push([at, event]);
+      else expect(event).toMatchObject({ epoch: at.epoch, offset: at.offset + 1 });
+      at = event;
     }
     const delivered = new Set(messages.map(placeOf));
     const missed = acknowledged.filter(
@@ -82,7 +82,7 @@ export class Journal {
   }
 }
 
-/** Opens them, the first on the first of the channels and so on, and has them subscribed. */
+/** Opens clients, assigns them to the channels in turn, and subscribes them. */
 export async function openJournals(url: string, channels: readonly string[], count: number): Promise<Journal[]> {
   const journals = Array.from({ length: count }, (_, index) => channels[index % channels.length] ?? '');
   const opened: Journal[] = [];
@@ -97,15 +97,15 @@ export async function openJournals(url: string, channels: readonly string[], cou
   return opened;
 }
 
-function isMessage(told: Told): boolean {
-  return 'text' in told;
+function isMessage(event: ReceivedEvent): boolean {
+  return 'text' in event;
 }
 
 function placeOf({ epoch, offset }: Position): string {
   return `${epoch} ${offset}`;
 }
 
-/** Whether a gap says that this may be lost: it ends its epoch, goes past it, or may have gone past the whole of its epoch. */
+/** Whether a gap covers this position: it ends its epoch, goes past it, or may have gone past its whole epoch. */
 function covers([from, to]: readonly [Position, Position], { epoch, offset }: Position): boolean {
   if (from.epoch === to.epoch) return epoch === to.epoch && from.offset < offset && offset <= to.offset;
   if (epoch === to.epoch) return offset <= to.offset;

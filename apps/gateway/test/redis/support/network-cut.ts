@@ -5,7 +5,7 @@ import { systemProgram } from '../../support/system-package.js';
 
 const IPTABLES = '/usr/sbin/iptables';
 
-/** Begins and ends with the process that is given it: the rules are gone whatever becomes of the test. */
+/** Adds the rules and removes them with its process: they are gone however the test ends. */
 const SCRIPT = `
 set -e
 iptables=$1 address=$2 port=$3
@@ -20,8 +20,8 @@ read -r _ || true
 `;
 
 /**
- * A network that drops every packet to and from a server, as a broken one does: nothing is closed and nothing refused. It
- * takes an address of the loopback network of its own, so that others reach the server by another one.
+ * A network that drops every packet to and from a server, as a broken one does: nothing is closed or refused. It
+ * uses a loopback address of its own, so that others still reach the server through another address.
  */
 export class NetworkCut {
   private constructor(
@@ -40,13 +40,13 @@ export class NetworkCut {
     await Promise.race([
       once(holder.stdout, 'data'),
       once(holder, 'exit').then(() => {
-        throw new Error('iptables refused: dropping packets needs the rights of root (CAP_NET_ADMIN)');
+        throw new Error('iptables failed: dropping packets requires root (CAP_NET_ADMIN)');
       }),
     ]);
     return cut;
   }
 
-  /** How many packets were dropped in each direction. */
+  /** The number of dropped packets in each direction. */
   get dropped(): { to: number; from: number } {
     const rules = execFileSync(IPTABLES, ['-w', '-nvxL', 'INPUT'], { encoding: 'utf8' }).split('\n');
     const packets = (port: string): number => {

@@ -10,23 +10,23 @@ import { API_KEY } from '../../support/gateway.js';
 import { TestClient } from '../../support/test-client.js';
 import { signToken } from '../../support/tokens.js';
 
-/** A Redis server that ends with the test. */
+/** A Redis server that stops when the test ends. */
 export async function startRedis(lines: readonly string[] = []): Promise<RedisServer> {
   const redis = await RedisServer.start(lines);
   onTestFinished(() => redis.close());
   return redis;
 }
 
-/** A gateway process and those who talk to it. */
+/** A gateway process, and its API. */
 export class RedisPod {
   private constructor(readonly process: GatewayProcess) {}
 
-  /** Runs one and waits until it is ready. */
+  /** Starts a pod and waits until it is ready. */
   static async start(brokerUrl: string | undefined, node: string, env: NodeJS.ProcessEnv = {}): Promise<RedisPod> {
     return new RedisPod(await startGatewayProcess(environment(brokerUrl, node, env)));
   }
 
-  /** Runs one that cannot be ready yet. */
+  /** Starts a pod that cannot become ready yet. */
   static async run(brokerUrl: string, node: string, env: NodeJS.ProcessEnv = {}): Promise<RedisPod> {
     return new RedisPod(await runGatewayProcess(environment(brokerUrl, node, env)));
   }
@@ -35,7 +35,7 @@ export class RedisPod {
     return `ws://127.0.0.1:${this.process.port}/ws`;
   }
 
-  /** @param claims of a token; without them anonymously. */
+  /** @param claims of a token; anonymous without them. */
   async connect(claims?: JWTPayload, session?: string): Promise<TestClient> {
     const query = new URLSearchParams({
       ...(claims && { access_token: await signToken(claims) }),
@@ -46,7 +46,7 @@ export class RedisPod {
     return client;
   }
 
-  /** Calls the HTTP API: with a body it is a POST. */
+  /** Calls the HTTP API: with a POST if there is a body. */
   async api(path: string, body?: object): Promise<{ status: number; body: Record<string, unknown> }> {
     const answer = await fetch(`${this.process.url}/api/${path}`, {
       headers: { Authorization: `Bearer ${API_KEY}`, 'Content-Type': 'application/json' },
@@ -62,7 +62,7 @@ export class RedisPod {
   }
 }
 
-/** One pod for each name, on one broker. */
+/** One pod per name, on one broker. */
 export async function startPods<const Nodes extends readonly string[]>(
   brokerUrl: string,
   nodes: Nodes,

@@ -7,18 +7,18 @@ import { configFile, type RedisPod } from './pods.js';
 
 export const CHANNELS = ['chat:one', 'chat:two', 'chat:three'] as const;
 
-/** On each pod, this many stay and as many come back on the other one. */
+/** On each pod, this number of clients stays, and as many move to the other pod. */
 const CLIENTS = 12;
 /** Messages of each publisher before and after the fault. */
-const SOME = 30;
+const MESSAGES = 30;
 
 export interface SurviveOptions {
   readonly annotate: (message: string) => Promise<unknown>;
-  /** Characters that each message has at least. */
+  /** The minimum number of characters of each message. */
   readonly size?: number;
 }
 
-/** Environment of pods that keep all that a test publishes. */
+/** The environment of pods that keep everything that a test publishes. */
 export async function longHistory(): Promise<NodeJS.ProcessEnv> {
   return {
     HOLDFAST_CONFIG: await configFile({
@@ -28,7 +28,7 @@ export async function longHistory(): Promise<NodeJS.ProcessEnv> {
   };
 }
 
-/** Resolves when the pods say so. */
+/** Resolves when the pods report that they are degraded. */
 export async function degraded(pods: readonly RedisPod[]): Promise<void> {
   for (const pod of pods) {
     await eventually(async () => {
@@ -40,10 +40,10 @@ export async function degraded(pods: readonly RedisPod[]): Promise<void> {
 }
 
 /**
- * Publishes numbered messages through two pods while the fault is done, has half of their clients come back on the other
- * pod behind it, and checks for each client promises 1 to 4 and 6: order, nothing lost in silence, nothing twice, also
- * where it resumed elsewhere; sockets that stay, publishes that are refused in time and can be retried, and everything back
- * by itself.
+ * Publishes numbered messages through two pods during a fault, lets half of their clients resume on the other pod
+ * afterwards, and checks promises 1 to 4 and 6 for each client: order, no silent loss, no duplicates, also after a resume
+ * on another pod; open sockets, publishes that fail in time and can be retried, and a recovery
+ * without help.
  *
  * @returns what each client received.
  */
@@ -60,13 +60,13 @@ export async function survive(
   const journals = [...staying, ...moving];
 
   const load = new Load([...pods, ...pods], CHANNELS, size);
-  await load.goesOn(SOME);
+  await load.continues(MESSAGES);
   await fault();
   for (const [index, proxy] of proxies.entries()) {
     proxy.target = (index === 0 ? there : here).process.port;
     proxy.cut();
   }
-  await load.goesOn(SOME);
+  await load.continues(MESSAGES);
   const acknowledged = await load.stop();
 
   for (const journal of journals) {
@@ -74,7 +74,7 @@ export async function survive(
     const last = expected.at(-1);
     const end = Math.max(...expected.filter(({ epoch }) => epoch === last?.epoch).map(({ offset }) => offset));
     await eventually(() => expect(journal.position).toMatchObject({ epoch: last?.epoch, offset: end }), 30_000);
-    journal.expectHonest(expected);
+    journal.expectComplete(expected);
   }
   expect(new Set(staying.map(({ timesConnected }) => timesConnected))).toEqual(new Set([1]));
   expect(new Set(moving.map(({ timesConnected }) => timesConnected))).toEqual(new Set([2]));
@@ -82,16 +82,16 @@ export async function survive(
     await eventually(async () => expect((await pod.health('ready')).broker).toEqual({ status: 'up' }));
   }
   const pause = Math.max(...staying.map(({ longestPause }) => longestPause));
-  await annotate(`clients that stayed heard nothing for ${Math.round(pause)} ms`);
+  await annotate(`longest time without a message for a client that stayed: ${Math.round(pause)} ms`);
   return journals;
 }
 
-/** Asserts that no client got a gap. */
+/** Asserts that no client received a gap. */
 export function expectLossless(journals: readonly Journal[]): void {
   for (const { gaps } of journals) expect(gaps).toBe(0);
 }
 
-/** Asserts that every client learned of the new epoch. */
-export function expectTold(journals: readonly Journal[]): void {
+/** Asserts that every client was notified of the new epoch. */
+export function expectNotified(journals: readonly Journal[]): void {
   for (const { gaps } of journals) expect(gaps).toBeGreaterThanOrEqual(1);
 }

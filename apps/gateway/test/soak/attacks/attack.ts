@@ -1,6 +1,6 @@
 import type { JsonClient } from './json-client.ts';
 
-/** What an attack is aimed at. */
+/** The target of an attack. */
 export interface Target {
   readonly port: number;
   readonly managementPort: number;
@@ -8,22 +8,22 @@ export interface Target {
   readonly jwtSecret: string;
 }
 
-/** One kind of abuse, by a client or by whoever else reaches the broker. It goes on until the signal is aborted. */
+/** One kind of abuse, by a client or by somebody with access to the broker. It continues until the signal is aborted. */
 export interface Attack {
   readonly name: string;
   run(target: Target, signal: AbortSignal): Promise<void>;
 }
 
-/** Runs `step` again and again until the signal is aborted. A step that fails is an answer like any other. */
+/** Repeats `step` until the signal is aborted. A step that fails counts like any other. */
 export async function repeat(signal: AbortSignal, step: () => Promise<unknown>): Promise<void> {
   while (!signal.aborted) {
     await step().catch(() => undefined);
-    // A refusal may come at once: the other attacks of this process have their turn.
+    // A refusal may arrive at once: let the other attacks of this process run.
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
-/** Runs the work of so many clients side by side, and closes them all. */
+/** Runs the work of several clients concurrently, and closes them all. */
 export async function withClients(
   clients: readonly JsonClient[],
   work: (client: JsonClient, index: number) => Promise<void>,

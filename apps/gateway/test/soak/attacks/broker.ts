@@ -5,8 +5,8 @@ import { repeat, type Attack } from './attack.ts';
 const ROOM = 'holdfast:{room:lobby}:live';
 const SIGNALS = 'holdfast:{signals}:signals';
 
-/** What another application, an operator or a pod of another release may write. */
-const POISON: readonly (readonly [channel: string, text: string])[] = [
+/** Data that another application, an operator or a pod of another release may publish. */
+const INVALID_DATA: readonly (readonly [channel: string, text: string])[] = [
   [SIGNALS, 'test'],
   [SIGNALS, 'null'],
   [SIGNALS, ''],
@@ -21,15 +21,15 @@ const POISON: readonly (readonly [channel: string, text: string])[] = [
   [ROOM, 'pe x y z'],
 ];
 
-/** By whoever reaches the broker. */
+/** By somebody with access to the broker. */
 export const brokerAttacks: readonly Attack[] = [
   {
-    name: 'poison on the channels of Redis',
+    name: 'invalid data on the channels of Redis',
     async run({ redisPort }, signal) {
       const redis = new Redis(redisPort, '127.0.0.1');
       redis.on('error', () => undefined);
       await repeat(signal, async () => {
-        for (const [channel, text] of POISON) await redis.publish(channel, text);
+        for (const [channel, text] of INVALID_DATA) await redis.publish(channel, text);
         await sleep(20);
       });
       redis.disconnect();

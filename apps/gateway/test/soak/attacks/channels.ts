@@ -2,17 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { repeat, withClients, type Attack } from './attack.ts';
 import { JsonClient } from './json-client.ts';
 
-/** One user, with as many connections as it may have unless an attack needs fewer. */
+/** One user, with the maximum number of connections unless an attack needs fewer. */
 const USER = { sub: 'mallory' };
 const CONNECTIONS = 100;
 
 const LONG = 'x'.repeat(200);
 const LARGE = 'z'.repeat(60_000);
 
-/** With a valid token, within what it permits. */
+/** With a valid token, within its permissions. */
 export const channelAttacks: readonly Attack[] = [
   {
-    name: 'as many subscriptions as it can get',
+    name: 'as many subscriptions as possible',
     async run(target, signal) {
       await withClients(await JsonClient.openMany(target, CONNECTIONS, USER), async (client, index) => {
         let count = 0;
@@ -24,7 +24,7 @@ export const channelAttacks: readonly Attack[] = [
     },
   },
   {
-    name: 'large messages to ever new channels',
+    name: 'large messages to new channels',
     async run(target, signal) {
       await withClients(await JsonClient.openMany(target, 8, USER), async (client, index) => {
         let count = 0;
@@ -36,7 +36,7 @@ export const channelAttacks: readonly Attack[] = [
     },
   },
   {
-    name: 'subscribing and unsubscribing, ever new channels',
+    name: 'subscribing to and unsubscribing from new channels',
     async run(target, signal) {
       await withClients(await JsonClient.openMany(target, 10, USER), async (client, index) => {
         let count = 0;
@@ -57,8 +57,8 @@ export const channelAttacks: readonly Attack[] = [
         for (let index = 0; index < 10 && !signal.aborted; index += 1) {
           await client.request('publish', { channel: 'open:large', data: LARGE });
         }
-        const lane = async (): Promise<unknown> => client.request('history', { channel: 'open:large', limit: 100 });
-        await Promise.all(Array.from({ length: 16 }, () => repeat(signal, lane)));
+        const read = async (): Promise<unknown> => client.request('history', { channel: 'open:large', limit: 100 });
+        await Promise.all(Array.from({ length: 16 }, () => repeat(signal, read)));
       });
     },
   },
@@ -89,7 +89,7 @@ export const channelAttacks: readonly Attack[] = [
     },
   },
   {
-    name: 'frames that are no requests, and as many pings as it can send',
+    name: 'invalid frames, and as many pings as possible',
     async run(target, signal) {
       await withClients(await JsonClient.openMany(target, 20, USER), async (first, index) => {
         let client = first;
@@ -109,13 +109,13 @@ export const channelAttacks: readonly Attack[] = [
     },
   },
   {
-    name: 'questions to the webhook of unknown channels',
+    name: 'authorization requests for unknown channels',
     async run(target, signal) {
       await withClients(await JsonClient.openMany(target, 25, USER), async (client, index) => {
         let count = 0;
         const ask = async (): Promise<unknown> => {
           count += 1;
-          // Every fourth one is answered by 500.
+          // Every fourth request gets 500 from the backend.
           const channel = count % 4 === 0 ? `asked:broken.${index}.${count}` : `asked:${index}.${count}`;
           return client.request('publish', { channel, data: 1 });
         };
@@ -124,7 +124,7 @@ export const channelAttacks: readonly Attack[] = [
     },
   },
   {
-    name: 'connecting and leaving, as fast as it can',
+    name: 'connecting and disconnecting as fast as possible',
     async run(target, signal) {
       const visit = async (): Promise<void> => {
         const client = await JsonClient.open(target, USER);

@@ -3,15 +3,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import type { Target } from './attack.ts';
 
-/** ms that an attacker waits for an answer. */
-const PATIENCE = 5_000;
+/** ms that an attacker waits for a reply. */
+const REPLY_TIMEOUT = 5_000;
 
 interface Answer {
   readonly event?: string;
   readonly id?: number;
 }
 
-/** A WebSocket client that obeys nothing: no pace, no backoff. */
+/** A WebSocket client that ignores all rules: without a pace or backoff. */
 export class JsonClient {
   readonly #webSocket: WebSocket;
   readonly #waiting = new Map<number, (answer: Answer | undefined) => void>();
@@ -23,7 +23,7 @@ export class JsonClient {
     webSocket.on('error', () => undefined).on('close', () => this.#forget());
   }
 
-  /** @returns a client, whether or not the gateway lets it in. */
+  /** @returns a client, whether or not the gateway accepts it. */
   static async open({ port, jwtSecret }: Target, claims: object): Promise<JsonClient> {
     const webSocket = new WebSocket(`ws://127.0.0.1:${port}/ws`, 'holdfast.v1.json', {
       headers: { Authorization: `Bearer ${sign(claims, jwtSecret)}` },
@@ -32,12 +32,12 @@ export class JsonClient {
     const client = new JsonClient(webSocket);
     await Promise.race([
       new Promise<void>((resolve) => webSocket.once('open', resolve).once('close', () => resolve())),
-      sleep(PATIENCE),
+      sleep(REPLY_TIMEOUT),
     ]);
     return client;
   }
 
-  /** So many clients, opened a few at a time. */
+  /** Opens several clients, a few at a time. */
   static async openMany(target: Target, count: number, claims: object): Promise<JsonClient[]> {
     const clients: JsonClient[] = [];
     while (clients.length < count) {
@@ -51,7 +51,7 @@ export class JsonClient {
     return this.#webSocket.readyState === WebSocket.OPEN;
   }
 
-  /** Sends a request without waiting for its answer. */
+  /** Sends a request without waiting for the reply. */
   send(event: string, data: object): number {
     this.#lastId += 1;
     if (this.isOpen) this.#webSocket.send(JSON.stringify({ event, id: this.#lastId, data }));
@@ -62,7 +62,7 @@ export class JsonClient {
     if (this.isOpen) this.#webSocket.send(text);
   }
 
-  /** @returns whether it was granted; waits a moment if there is no connection any more. */
+  /** @returns whether it succeeded; waits a moment if the connection is closed. */
   async request(event: string, data: object): Promise<boolean> {
     if (!this.isOpen) {
       await sleep(100);
@@ -70,14 +70,14 @@ export class JsonClient {
     }
     const id = this.send(event, data);
     const answered = new Promise<Answer | undefined>((resolve) => this.#waiting.set(id, resolve));
-    const answer = await Promise.race([answered, sleep(PATIENCE, undefined, { ref: false })]);
+    const answer = await Promise.race([answered, sleep(REPLY_TIMEOUT, undefined, { ref: false })]);
     this.#waiting.delete(id);
     if (answer?.event === 'reply') return true;
     await sleep(5);
     return false;
   }
 
-  /** Reads nothing from now on. */
+  /** Stops reading. */
   stopReading(): void {
     this.#webSocket.pause();
   }
@@ -87,7 +87,7 @@ export class JsonClient {
   }
 
   #receive(data: Buffer): void {
-    // Only answers are looked at, and those begin with their event.
+    // Only replies and errors matter, and those begin with their event.
     if (this.#waiting.size === 0 || data.length > 1_000_000) return;
     const text = data.toString();
     if (!text.startsWith('{"event":"reply"') && !text.startsWith('{"event":"error"')) return;
@@ -101,7 +101,7 @@ export class JsonClient {
   }
 }
 
-/** A token of HMAC SHA-256 (RFC 7519). */
+/** A token with HMAC SHA-256 (RFC 7519). */
 function sign(claims: object, secret: string): string {
   const head = Buffer.from(JSON.stringify({ alg: 'HS256', typ: 'JWT' })).toString('base64url');
   const body = Buffer.from(JSON.stringify(claims)).toString('base64url');

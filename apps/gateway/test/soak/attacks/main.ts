@@ -1,7 +1,7 @@
 /**
- * Attacks a gateway: two kinds at a time, each for some seconds, in turn, until a SIGTERM. Run by the soak.
+ * Attacks a gateway with two kinds of attack at a time, each for some seconds, in turn, until SIGTERM. Started by the soak test.
  *
- * `SOAK_ATTACKS`, a regular expression, selects attacks by their names: one at a time shows what each costs.
+ * `SOAK_ATTACKS`, a regular expression, selects attacks by name: one at a time shows the cost of each.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attack, Target } from './attack.ts';
@@ -9,17 +9,17 @@ import { brokerAttacks } from './broker.ts';
 import { channelAttacks } from './channels.ts';
 import { socketAttacks } from './sockets.ts';
 
-const AT_ONCE = 2;
+const CONCURRENT = 2;
 
 const { target, seconds } = JSON.parse(process.argv[2] ?? '') as { target: Target; seconds: number };
 const stop = new AbortController();
 process.once('SIGTERM', () => stop.abort());
 
 const selected = new RegExp(process.env['SOAK_ATTACKS'] ?? '');
-/** Another order would pair them differently; this one keeps those of a kind apart. */
+/** The order determines which attacks run together; this one avoids two of the same kind. */
 const attacks = interleaved([socketAttacks, channelAttacks, brokerAttacks]).filter(({ name }) => selected.test(name));
 const turns = attacks.entries();
-await Promise.all(Array.from({ length: AT_ONCE }, () => takeTurns()));
+await Promise.all(Array.from({ length: CONCURRENT }, () => takeTurns()));
 process.exit(0);
 
 async function takeTurns(): Promise<void> {

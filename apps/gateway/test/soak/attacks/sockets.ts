@@ -3,14 +3,14 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { repeat, type Attack, type Target } from './attack.ts';
 
-/** The most TCP connections that one attack holds open. */
+/** The maximum number of TCP connections of one attack. */
 const SOCKETS = 300;
-/** Requests in one write: 64 KiB of them, as many as a parser may meet at once. */
+/** Requests in one write: 64 KiB of them, the most that the parser reads at once. */
 const PIPELINED = 1_000;
 
 const UPGRADE = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n';
 
-/** What is open, so that an attack that ends leaves nothing behind. */
+/** The open sockets, so that an attack closes all of them at its end. */
 class Sockets {
   readonly #open = new Set<Socket>();
 
@@ -30,8 +30,8 @@ class Sockets {
   }
 }
 
-/** Writes the same to ever new connections, `held` of which are open at a time, and reads nothing. */
-function unread(name: string, portOf: (target: Target) => number, text: string, held: number): Attack {
+/** Writes the same text to new connections, `held` of which are open at a time, and reads nothing. */
+function withoutReading(name: string, portOf: (target: Target) => number, text: string, held: number): Attack {
   return {
     name,
     async run(target, signal) {
@@ -52,20 +52,30 @@ function request(path: string): string {
 const gateway = ({ port }: Target): number => port;
 const management = ({ managementPort }: Target): number => managementPort;
 
-/** Without a token, by whoever reaches the ports. */
+/** Without a token, by somebody with access to the ports. */
 export const socketAttacks: readonly Attack[] = [
-  unread(
-    'pipelined requests for a large answer, none read',
+  withoutReading(
+    'pipelined requests for a large response, without reading',
     gateway,
     request('/api/openapi.json').repeat(PIPELINED),
     20,
   ),
-  unread('pipelined requests for nothing, none read', gateway, request('/nothing').repeat(PIPELINED), 50),
-  unread('pipelined requests for metrics, none read', management, request('/metrics').repeat(PIPELINED), 20),
-  unread('one request each, none read', gateway, request('/api/openapi.json'), SOCKETS),
-  unread('silent connections', gateway, '', SOCKETS),
-  unread(
-    'requests that never end',
+  withoutReading(
+    'pipelined requests for an unknown path, without reading',
+    gateway,
+    request('/nothing').repeat(PIPELINED),
+    50,
+  ),
+  withoutReading(
+    'pipelined requests for metrics, without reading',
+    management,
+    request('/metrics').repeat(PIPELINED),
+    20,
+  ),
+  withoutReading('one request per connection, without reading', gateway, request('/api/openapi.json'), SOCKETS),
+  withoutReading('silent connections', gateway, '', SOCKETS),
+  withoutReading(
+    'incomplete requests',
     gateway,
     'POST /api/publish HTTP/1.1\r\nHost: gateway\r\nContent-Length: 9',
     SOCKETS,

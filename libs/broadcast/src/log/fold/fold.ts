@@ -1,0 +1,252 @@
+import type { ChannelMember, RegisteredConnection } from '../../broker.js';
+import type { LogEntry, LogOffset } from '../log-adapter.js';
+import { decodeEntry, type DecodedEntry } from '../records/entry-codec.js';
+import {
+  NO_ERA,
+  type DeadRecord,
+  type EraRecord,
+  type JoinRecord,
+  type LogRecord,
+  type PublishRecord,
+  type RegisterRecord,
+} from '../records/records.js';
+import { ChannelTable, epochOf } from './channel-table.js';
+import { Digest } from './digest.js';
+import { Generations } from './generations.js';
+import { HolderTable, type Change } from './holder-table.js';
+import { KeyTable } from './key-table.js';
+import { LogTime } from './log-time.js';
+import { NOTHING, type MemberOutcome, type Outcome } from './outcome.js';
+import type { Place } from './place.js';
+import { PodTable } from './pod-table.js';
+
+/** The rules by which this release folds. A change that decides anything else for the same log needs the next number. */
+export const RULES = 1;
+
+/** What the fold of an entry calls, synchronously and in the order of the records. */
+export interface FoldEvents {
+  onOutcome(outcome: Outcome, record: LogRecord, place: Place): void;
+  /** The records of an entry are complete, or have no effect. @param isApplied false if it came twice or too late. */
+  onEntry(entry: DecodedEntry, isApplied: boolean): void;
+  /** An entry is not the engine's. */
+  onForeign(): void;
+}
+
+/**
+ * The state of a partition: a pure function of its entries. Every pod decides the same about every record, whenever it started. So
+ * nothing here may depend on a clock, on chance, or on what only this pod knows.
+ */
+export class Fold {
+  readonly generations = new Generations();
+  readonly time = new LogTime();
+  readonly digest = new Digest();
+  readonly pods = new PodTable();
+  readonly channels = new ChannelTable(this.generations);
+  readonly keys = new KeyTable(this.generations);
+  readonly members = new HolderTable<ChannelMember>(this.generations);
+  readonly connections = new HolderTable<RegisteredConnection>(this.generations);
+  era = NO_ERA;
+  /** Where the era began. */
+  eraAt: LogOffset = -1;
+  /** How many partitions the log has, according to the writer of the era. */
+  partitions = 0;
+  rules = 1;
+  /** The offset after the last entry. */
+  at: LogOffset = 0;
+  /** A later release writes what this one does not understand: the state is not right any more. */
+  isOutdated = false;
+  readonly #knownRules: number;
+
+  constructor(knownRules = RULES) {
+    this.#knownRules = knownRules;
+  }
+
+  /** The rules from here on: never earlier ones. */
+  setRules(version: number): void {
+    this.rules = Math.max(this.rules, version);
+    if (this.rules > this.#knownRules) this.isOutdated = true;
+  }
+
+  /** Folds the next entry. */
+  read({ offset, time, data }: LogEntry, events: FoldEvents): void {
+    this.at = offset + 1;
+    if (data.length === 0) return;
+    const decoded = decodeEntry(data);
+    if (time !== undefined) this.time.advance(time);
+    this.digest.mix(decoded.checksum);
+    if (decoded.kind === 'entry') this.#fold(decoded.entry, offset, time !== undefined, events);
+    else if (decoded.kind === 'newer') this.isOutdated = true;
+    else events.onForeign();
+    this.digest.mark(offset);
+  }
+
+  #fold(entry: DecodedEntry, offset: LogOffset, hasTime: boolean, events: FoldEvents): void {
+    const pod = this.pods.author(entry.pod, entry.number, this.time.now);
+    if (pod === undefined) {
+      events.onEntry(entry, false);
+      return;
+    }
+    if (hasTime) pod.seen = this.time.now;
+    else this.time.follow(pod, entry.clock, this.pods);
+    // What came before may be unknown to some pods if a new era begins: they all continue from this clock.
+    if (!hasTime && entry.records.some((record) => record.kind === 'era' && this.#isNext(record))) {
+      this.time.restart(pod, entry.clock, this.pods);
+    }
+    const place: Place = { offset, index: 0, time: this.time.now, pod };
+    for (const record of entry.records) {
+      events.onOutcome(this.apply(record, place), record, place);
+      place.index += 1;
+    }
+    events.onEntry(entry, true);
+  }
+
+  protected apply(record: LogRecord, place: Place): Outcome {
+    switch (record.kind) {
+      case 'publish':
+        return this.#publish(record, place);
+      case 'open': {
+        const channel = this.channels.use(record.channel, record.stream, place);
+        this.channels.open(channel, place.pod);
+        return { kind: 'opened', channel };
+      }
+      case 'quit': {
+        const channel = this.channels.get(record.channel, place.time);
+        if (channel !== undefined) this.channels.close(channel, place.pod, place.time);
+        return NOTHING;
+      }
+      case 'join':
+        return this.#join(record, place);
+      case 'leave': {
+        const { channel, client, holder } = record;
+        return this.#left(
+          channel,
+          client,
+          this.members.remove(channel, client, (held) => held.holder === holder),
+        );
+      }
+      case 'evict': {
+        const { channel, client } = record;
+        return this.#left(
+          channel,
+          client,
+          this.members.remove(channel, client, (held) => held.pod === place.pod),
+        );
+      }
+      case 'register':
+        return this.#register(record, place);
+      case 'unregister':
+        this.connections.remove(record.user, record.client, ({ holder }) => holder === record.holder);
+        return NOTHING;
+      case 'expel':
+        this.connections.remove(record.user, record.client, ({ pod }) => pod === place.pod);
+        return NOTHING;
+      case 'signal':
+        return record;
+      case 'beacon':
+        place.pod.rules = record.rules;
+        return NOTHING;
+      case 'dead':
+        return this.#dead(record, place);
+      case 'rename':
+        this.#rename(record.former, place);
+        return NOTHING;
+      case 'bye':
+        this.channels.closeAll(place.pod, place.time);
+        this.connections.removeAll(place.pod);
+        return NOTHING;
+      case 'digest':
+        return { kind: 'digest', differs: this.digest.differs(record.offset, record.hash) };
+      case 'era':
+        return this.#begin(record, place);
+      case 'rules':
+        this.setRules(record.version);
+        return NOTHING;
+      case 'mark':
+      case 'ask':
+      case 'state':
+      case 'unknown':
+        return NOTHING;
+    }
+  }
+
+  #publish({ channel: name, payload, stream, idempotency }: PublishRecord, place: Place): Outcome {
+    const { time } = place;
+    const known = idempotency && this.keys.get(name, idempotency, time);
+    if (known !== undefined) {
+      if (known.fingerprint !== idempotency?.fingerprint) return { kind: 'conflict' };
+      return { kind: 'duplicate', epoch: epochOf(this.era, known.beganAt, known.beganIndex), offset: known.offset };
+    }
+    const channel = this.channels.use(name, stream, place);
+    this.channels.publish(channel, time);
+    if (idempotency !== undefined) this.keys.add(channel, idempotency, time);
+    this.digest.mix(channel.offset);
+    return { kind: 'stored', channel, publication: { offset: channel.offset, time, payload } };
+  }
+
+  #join({ channel, member, holder, since }: JoinRecord, { pod, time }: Place): MemberOutcome {
+    const { client } = member;
+    const held = { value: member, holder, pod, since: since ?? time };
+    const { former, present, count } =
+      since === undefined ? this.members.set(channel, client, held) : this.members.restore(channel, client, held);
+    const isOwn = present?.pod === pod;
+    const event = isOwn && former?.value.details !== member.details ? 'join' : undefined;
+    this.digest.mix(count);
+    return { kind: 'member', event, channel, member, count, isOwn, since: present?.since ?? time };
+  }
+
+  #left(channel: string, client: string, { former, present, count }: Change<ChannelMember>): MemberOutcome {
+    const event = former !== undefined && present === undefined ? 'leave' : undefined;
+    this.digest.mix(count);
+    const member = former?.value ?? { client, details: '' };
+    return { kind: 'member', event, channel, member, count, isOwn: false, since: 0 };
+  }
+
+  #register({ connection, since }: RegisterRecord, { pod, time }: Place): Outcome {
+    const { user, client, holder } = connection;
+    const held = { value: connection, holder, pod, since: since ?? time };
+    const { present, count } =
+      since === undefined ? this.connections.set(user, client, held) : this.connections.restore(user, client, held);
+    return { kind: 'connection', isOwn: present?.pod === pod, since: present?.since ?? time, count };
+  }
+
+  #dead({ pod: id, seen }: DeadRecord, { time }: Place): Outcome {
+    const pod = this.pods.named(id);
+    if (pod.isDead || (seen !== undefined && pod.number > seen)) return NOTHING;
+    pod.isDead = true;
+    pod.seen = time;
+    this.channels.closeAll(pod, time);
+    const members = this.members.removeAll(pod);
+    const connections = this.connections.removeAll(pod);
+    this.digest.mix(members.length);
+    return { kind: 'dead', pod: id, members, connections };
+  }
+
+  #rename(former: string, { pod, time }: Place): void {
+    const from = this.pods.named(former);
+    if (from.isDead || from === pod) return;
+    from.isDead = true;
+    from.seen = time;
+    this.channels.move(from, pod);
+    this.members.move(from, pod);
+    this.connections.move(from, pod);
+  }
+
+  #isNext({ cause, id }: EraRecord): boolean {
+    return id !== NO_ERA && (this.era === NO_ERA || cause > this.eraAt);
+  }
+
+  #begin(record: EraRecord, { offset }: Place): Outcome {
+    if (!this.#isNext(record)) return NOTHING;
+    const { id, partitions } = record;
+    this.era = id;
+    this.partitions = partitions;
+    this.eraAt = offset;
+    for (const pod of this.pods.all) pod.opened.clear();
+    const channels = [...this.channels.map.values()];
+    for (const table of [this.channels, this.keys, this.members, this.connections]) table.clear();
+    // From here on a pod that does not know what came before has to come to the same.
+    this.digest.restore(0);
+    for (const letter of id) this.digest.mix(letter.codePointAt(0) ?? 0);
+    return { kind: 'era', id, channels };
+  }
+}

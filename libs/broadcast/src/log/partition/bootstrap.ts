@@ -1,0 +1,89 @@
+import { Fold } from '../fold/fold.js';
+import { SnapshotAssembler, type Snapshot } from '../fold/snapshot-assembler.js';
+import { restoreSnapshot } from '../fold/snapshot.js';
+import type { LogEntry, LogOffset } from '../log-adapter.js';
+import { InvalidBytesError } from '../records/bytes.js';
+import { decodeEntry, type DecodedEntry } from '../records/entry-codec.js';
+import type { LogRecord } from '../records/records.js';
+
+/** What an entry makes possible. */
+export type Step =
+  /** The state is known as of an entry: it continues with the held ones from there. */
+  | { readonly kind: 'known'; readonly fold: Fold }
+  /** A complete snapshot begins further back. */
+  | { readonly kind: 'farther'; readonly from: LogOffset }
+  | undefined;
+
+/** Reads a partition from somewhere on, and holds what it reads until a snapshot in it says what the state is. */
+export class Bootstrap {
+  readonly #held: LogEntry[] = [];
+  readonly #assembler = new SnapshotAssembler(true);
+  /** Whether everything so far is not the engine's, or was written to find the end of the log. */
+  #isUnused = true;
+  /** The last record that begins an era, whether it has an effect or not. */
+  #eraAt = -1;
+
+  /** @param from where reading begins. @param first the first entry that the log has. @param end where the log ended. */
+  constructor(
+    readonly from: LogOffset,
+    readonly first: LogOffset,
+    public end: LogOffset,
+  ) {}
+
+  /** The offset after the last entry. */
+  get at(): LogOffset {
+    const last = this.#held.at(-1);
+    return last === undefined ? this.from : last.offset + 1;
+  }
+
+  /** Whether no pod has ever known a state of the partition. */
+  get isUnused(): boolean {
+    return this.from <= this.first && this.#isUnused;
+  }
+
+  /** The entries from an offset on. */
+  held(from: LogOffset): LogEntry[] {
+    return this.#held.filter(({ offset }) => offset >= from);
+  }
+
+  add(entry: LogEntry): Step {
+    this.#held.push(entry);
+    const decoded = decodeEntry(entry.data);
+    if (decoded.kind !== 'entry') return undefined;
+    if (decoded.entry.records.some(({ kind }) => kind !== 'mark' && kind !== 'ask')) this.#isUnused = false;
+    return this.#look(decoded.entry, entry.offset);
+  }
+
+  #look({ records }: DecodedEntry, offset: LogOffset): Step {
+    let step: Step;
+    for (const record of records) step ??= this.#step(record, offset);
+    return step;
+  }
+
+  #step(record: LogRecord, offset: LogOffset): Step {
+    if (record.kind === 'state') return this.#restore(this.#assembler.add(record));
+    if (record.kind === 'era') {
+      // All pods agree on it only if no era that this pod does not know of began after its cause.
+      const isNext = record.cause >= Math.max(this.from, this.first) && record.cause > this.#eraAt;
+      this.#eraAt = offset;
+      if (!isNext) return undefined;
+      const fold = new Fold();
+      fold.at = offset;
+      return { kind: 'known', fold };
+    }
+    if (record.kind !== 'digest') return undefined;
+    const from = record.snapshots.findLast((start) => start >= this.first);
+    return from !== undefined && from < this.from ? { kind: 'farther', from } : undefined;
+  }
+
+  #restore(snapshot: Snapshot | undefined): Step {
+    // Entries between the snapshot and what is read are unknown if it is older.
+    if (snapshot === undefined || snapshot.asOf < Math.max(this.from, this.first)) return undefined;
+    try {
+      return { kind: 'known', fold: restoreSnapshot(snapshot.parts, snapshot.asOf) };
+    } catch (error) {
+      if (error instanceof InvalidBytesError) return undefined;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import { RULES } from '../fold/fold.js';
+import type { Partition } from '../partition/partition.js';
+import type { LogSettings } from '../settings.js';
+import type { Beacons } from './beacons.js';
+import { nothing, written } from './record.js';
+import type { Snapshots } from './snapshots.js';
+
+export interface KeeperContext {
+  readonly settings: LogSettings;
+  readonly beacons: Beacons;
+  /** The first one has the beacons. */
+  readonly partitions: readonly Partition[];
+  readonly snapshotsOf: (partition: Partition) => Snapshots;
+}
+
+/**
+ * Does for all pods what one has to do: declares pods dead, writes digests and snapshots, and switches to new rules. Every record is
+ * harmless if two pods write it, and what fails is done again in the next round.
+ */
+export class Keeper {
+  readonly #context: KeeperContext;
+  /** Rounds in which a partition had a pod that the first one does not know. */
+  readonly #unknown = new Map<string, number>();
+
+  constructor(context: KeeperContext) {
+    this.#context = context;
+  }
+
+  /** Called after each beacon of this pod. */
+  async round(): Promise<void> {
+    const { beacons, partitions } = this.#context;
+    if (!beacons.isKeeper) return;
+    await Promise.allSettled([
+      ...partitions.flatMap((partition) => this.#bury(partition)),
+      ...partitions.map(async (partition) => this.#digest(partition)),
+      ...partitions.map(async (partition) => this.#snapshot(partition)),
+      ...this.#switchRules(),
+    ]);
+  }
+
+  /** A pod asks for a snapshot. */
+  async answer(partition: Partition): Promise<void> {
+    if (this.#context.beacons.isKeeper) await this.#snapshot(partition);
+  }
+
+  /** Only the first partition decides who is dead, as only it has the beacons. The others follow. */
+  #bury(partition: Partition): Promise<void>[] {
+    const { beacons, partitions } = this.#context;
+    const [first] = partitions;
+    if (partition === first) {
+      return beacons.silent.map(async ({ id, number }) =>
+        written(partition, { kind: 'dead', pod: id, seen: number }, nothing),
+      );
+    }
+    const dead: string[] = [];
+    for (const { id, isDead } of partition.fold?.pods.all ?? [])
+      if (!isDead && this.#isGone(id, partition)) dead.push(id);
+    return dead.map(async (pod) => written(partition, { kind: 'dead', pod, seen: undefined }, nothing));
+  }
+
+  #isGone(pod: string, { index }: Partition): boolean {
+    const known = this.#context.partitions[0]?.fold?.pods.get(pod);
+    if (known !== undefined) return known.isDead;
+    // It may have been forgotten, or its first beacon is still on the way.
+    const key = `${index} ${pod}`;
+    const rounds = (this.#unknown.get(key) ?? 0) + 1;
+    this.#unknown.set(key, rounds);
+    if (rounds <= 3) return false;
+    this.#unknown.delete(key);
+    return true;
+  }
+
+  async #digest(partition: Partition): Promise<void> {
+    const { fold } = partition;
+    if (fold?.digest.latest === undefined) return;
+    const { offset, hash } = fold.digest.latest;
+    const snapshots = this.#context.snapshotsOf(partition).complete;
+    await written(partition, { kind: 'digest', offset, hash, snapshots }, nothing);
+  }
+
+  async #snapshot(partition: Partition): Promise<void> {
+    const { settings, snapshotsOf } = this.#context;
+    const snapshots = snapshotsOf(partition);
+    if (snapshots.isDue(settings.snapshotInterval, settings.window / 2)) await snapshots.write();
+  }
+
+  #switchRules(): Promise<void>[] {
+    const { beacons, partitions } = this.#context;
+    if (beacons.alive.some(({ rules }) => rules < RULES)) return [];
+    return partitions
+      .filter(({ fold }) => fold !== undefined && fold.rules < RULES)
+      .map(async (partition) => written(partition, { kind: 'rules', version: RULES }, nothing));
+  }
+}

@@ -1,0 +1,332 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { crc32 } from 'node:zlib';
+import type { BrokerEvents } from '../../broker.js';
+import { BrokerUnavailableError } from '../../errors.js';
+import { steadyNow } from '../../steady-clock.js';
+import type { Fold } from '../fold/fold.js';
+import type { DeadOutcome, MemberOutcome, Outcome } from '../fold/outcome.js';
+import type { Place } from '../fold/place.js';
+import type { LogAdapter } from '../log-adapter.js';
+import { Partition, type PartitionEvents } from '../partition/partition.js';
+import type { LogRecord } from '../records/records.js';
+import type { LogSettings } from '../settings.js';
+import { Beacons } from './beacons.js';
+import { Keeper } from './keeper.js';
+import { LogConnection } from './log-connection.js';
+import { PartitionMembers } from './partition-members.js';
+import { nothing, written } from './record.js';
+import { ServerClock } from './server-clock.js';
+import { Snapshots } from './snapshots.js';
+import { Subscriptions } from './subscriptions.js';
+import { Sweeper } from './sweeper.js';
+import { Window } from './window.js';
+
+/** ms that a stopping pod takes to say so. */
+const BYE = 1_000;
+/** ms between two looks for what has stopped or expired. */
+const TICK = 1_000;
+
+/** What this pod has for a partition. */
+export interface Share {
+  readonly partition: Partition;
+  readonly clock: ServerClock;
+  readonly snapshots: Snapshots;
+  readonly members: PartitionMembers;
+  /** Former names of this pod that the partition may still know. */
+  readonly formerNames: Set<string>;
+}
+
+/** One pod on a log: its partitions, and what it has in them. */
+export class Pod {
+  readonly subscriptions: Subscriptions;
+  readonly window: Window;
+  readonly #adapter: LogAdapter;
+  readonly #settings: LogSettings;
+  readonly #events: BrokerEvents;
+  readonly #connection: LogConnection;
+  readonly #sweeper: Sweeper;
+  readonly #partitionEvents: PartitionEvents;
+  readonly #names = new Set<string>();
+  #name = this.#newName();
+  #shares: Share[] = [];
+  #beacons: Beacons | undefined;
+  #keeper: Keeper | undefined;
+  #tick: NodeJS.Timeout | undefined;
+
+  constructor(adapter: LogAdapter, settings: LogSettings, events: BrokerEvents) {
+    this.#adapter = adapter;
+    this.#settings = settings;
+    this.#events = events;
+    this.window = new Window(settings.windowBytes, settings.window);
+    this.#sweeper = new Sweeper(this.window);
+    this.subscriptions = new Subscriptions({
+      events,
+      partitionOf: (channel) => this.share(channel).partition,
+      pod: () => this.#name,
+      linger: settings.linger,
+    });
+    this.#connection = new LogConnection(adapter, {
+      onOpen: () => this.#opened(),
+      onAway: (reason) => this.#away(reason),
+      onEntries: (partition, entries) => this.#shares[partition]?.partition.onEntries(entries),
+      onInterrupted: (partition) => this.#shares[partition]?.partition.onInterrupted(),
+    });
+    this.#partitionEvents = {
+      onOutcome: (...outcome) => this.#onOutcome(...outcome),
+      onReady: (partition, hasLost) => this.#onReady(partition, hasLost),
+      onForgotten: (partition, fold) => this.#onForgotten(partition, fold),
+      onForeign: ({ index }) => this.#events.onInvalid('message', `partition ${index}`),
+      onFault: (error) => this.#events.onFault(error),
+    };
+  }
+
+  /** Why the broker cannot be used; undefined if it can. */
+  get problem(): string | undefined {
+    const { problem } = this.#connection;
+    if (problem !== undefined) return problem;
+    const [first] = this.#shares;
+    if (first === undefined) return 'the log is being read';
+    for (const { partition } of this.#shares) if (partition.problem !== undefined) return partition.problem;
+    return (
+      this.#partitionProblem(first) ?? this.#beacons?.problem ?? (this.#beacons ? undefined : 'the log is being read')
+    );
+  }
+
+  get shares(): readonly Share[] {
+    return this.#shares;
+  }
+
+  start(): void {
+    this.#connection.start();
+    this.subscriptions.start();
+    this.#tick = setInterval(() => this.#look(), TICK);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#tick);
+    this.subscriptions.close();
+    const [beacons] = await Promise.allSettled([this.#beacons?.close(), this.#sayBye()]);
+    if (beacons.status === 'rejected') this.#events.onFault(beacons.reason);
+    for (const { partition } of this.#shares) partition.close('the broker is closed');
+    await Promise.all(this.#shares.map(async ({ members }) => members.close()));
+    await this.#connection.close();
+  }
+
+  /**
+   * The share of the partition that a channel or a user belongs to.
+   *
+   * @throws BrokerUnavailableError
+   */
+  share(name: string): Share {
+    const share = this.#isComplete ? this.#shares[crc32(name) % this.#shares.length] : undefined;
+    if (share === undefined) throw new BrokerUnavailableError(this.problem ?? 'the log is being read');
+    return share;
+  }
+
+  /** The share of the partition that concerns all pods. @throws BrokerUnavailableError */
+  firstShare(): Share {
+    const [share] = this.#shares;
+    if (share === undefined) throw new BrokerUnavailableError(this.problem ?? 'the log is being read');
+    return share;
+  }
+
+  now(): number {
+    return Math.round(this.#shares[0]?.clock.now() ?? steadyNow());
+  }
+
+  get #isComplete(): boolean {
+    return this.#beacons !== undefined;
+  }
+
+  #newName(): string {
+    const name = randomBytes(9).toString('base64url');
+    this.#names.add(name);
+    return name;
+  }
+
+  #opened(): void {
+    // How many partitions count is in the first one.
+    if (this.#shares.length === 0) this.#shares.push(this.#newShare(0));
+    for (const { partition } of this.#shares) partition.connect();
+  }
+
+  #away(reason: string): void {
+    for (const { partition } of this.#shares) partition.disconnect(reason);
+  }
+
+  #newShare(index: number): Share {
+    const clock = new ServerClock();
+    const pod = (): string => this.#name;
+    const partition = new Partition(index, {
+      adapter: this.#adapter,
+      pod,
+      isOwn: (name) => this.#names.has(name),
+      clock: steadyNow,
+      partitions: () => (this.#isComplete ? this.#shares.length : this.#adapter.partitions),
+      events: this.#partitionEvents,
+    });
+    const members = new PartitionMembers(
+      partition,
+      pod,
+      () => clock.now(),
+      (...late) => this.#events.onLateMembership(...late),
+    );
+    return { partition, clock, snapshots: new Snapshots(partition), members, formerNames: new Set() };
+  }
+
+  #shareOf({ index }: Partition): Share {
+    const share = this.#shares[index];
+    if (share === undefined) throw new Error(`there is no partition ${index}`);
+    return share;
+  }
+
+  /** The first partition is known. */
+  #complete(first: Share): void {
+    const partitions = first.partition.fold?.partitions ?? 0;
+    if (partitions < 1 || partitions > this.#adapter.partitions) return;
+    while (this.#shares.length < partitions) this.#shares.push(this.#newShare(this.#shares.length));
+    const { beaconInterval: interval } = this.#settings;
+    const beacons = new Beacons({
+      partition: first.partition,
+      pod: () => this.#name,
+      interval,
+      onBeacon: () => this.#onBeacon(),
+    });
+    this.#beacons = beacons;
+    this.#keeper = new Keeper({
+      settings: this.#settings,
+      beacons,
+      partitions: this.#shares.map(({ partition }) => partition),
+      snapshotsOf: (partition) => this.#shareOf(partition).snapshots,
+    });
+    for (const { partition } of this.#shares) partition.connect();
+    beacons.start();
+  }
+
+  #partitionProblem({ partition: { fold } }: Share): string | undefined {
+    const expected = fold?.partitions ?? this.#shares.length;
+    if (expected > this.#adapter.partitions) {
+      return `the log has ${this.#adapter.partitions} partitions, but was begun with ${expected}`;
+    }
+    if (this.#isComplete && expected !== this.#shares.length) {
+      return `the log has ${expected} partitions now: this pod has to be restarted`;
+    }
+    return undefined;
+  }
+
+  #onReady(partition: Partition, hasLost: boolean): void {
+    const share = this.#shareOf(partition);
+    this.#rename(share);
+    if (partition.index === 0 && !this.#isComplete) this.#complete(share);
+    if (hasLost && this.#isComplete) this.#restore(share);
+    share.members.retryNow();
+    this.#beacons?.wake();
+  }
+
+  /** The state is another one than before. */
+  #restore({ partition, members }: Share): void {
+    this.subscriptions.restored(partition);
+    members.restore();
+  }
+
+  #onForgotten(partition: Partition, { channels }: Fold): void {
+    for (const channel of channels.map.values()) this.window.drop(channel);
+    this.#shareOf(partition).snapshots.reset();
+  }
+
+  #onOutcome(partition: Partition, outcome: Outcome, record: LogRecord, place: Place, isLive: boolean): void {
+    const share = this.#shareOf(partition);
+    if (place.index === 0) share.clock.saw(place.time);
+    share.snapshots.onOutcome(outcome, record);
+    switch (outcome.kind) {
+      case 'stored':
+        this.window.append(outcome.channel, outcome.publication);
+        if (isLive) this.subscriptions.publication(outcome.channel, outcome.publication, partition.era);
+        return;
+      case 'member':
+        if (isLive) this.#onMember(outcome);
+        return;
+      case 'signal':
+        if (isLive) this.#events.onSignal(outcome.signal);
+        return;
+      case 'dead':
+        if (isLive) this.#onDead(outcome, this.#names.has(place.pod.id));
+        return;
+      case 'era':
+        for (const channel of outcome.channels) this.window.drop(channel);
+        if (isLive) this.#restore(share);
+        return;
+      case 'digest':
+        if (isLive && outcome.differs === true) partition.renew(place.offset);
+        return;
+      case 'none':
+        if (isLive && record.kind === 'ask') this.#answer(partition);
+        return;
+      case 'duplicate':
+      case 'conflict':
+      case 'opened':
+      case 'connection':
+        return;
+    }
+  }
+
+  #onMember({ event, channel, member }: MemberOutcome): void {
+    if (event === undefined || !this.subscriptions.isActive(channel)) return;
+    if (event === 'join') this.#events.onJoin(channel, member);
+    else this.#events.onLeave(channel, member);
+  }
+
+  /** @param isReporter whether this pod declared it dead. */
+  #onDead({ pod, members }: DeadOutcome, isReporter: boolean): void {
+    for (const { group: channel, value: member, count } of members) {
+      if (this.subscriptions.isActive(channel)) this.#events.onLeave(channel, member);
+      if (isReporter) this.#events.onLateMembership('leave', channel, member, count);
+    }
+    if (pod === this.#name) this.#beginAnew();
+  }
+
+  /** The other pods consider this one dead: it continues under another name. */
+  #beginAnew(): void {
+    const former = this.#name;
+    this.#name = this.#newName();
+    for (const share of this.#shares) {
+      share.formerNames.add(former);
+      this.#rename(share);
+      if (share.partition.fold !== undefined) share.members.restore();
+    }
+    this.subscriptions.renamed();
+    this.#beacons?.wake();
+  }
+
+  /** Before anything else is written under the present name: later entries under a former one have no effect then. */
+  #rename({ partition, formerNames }: Share): void {
+    for (const former of formerNames) {
+      written(partition, { kind: 'rename', former }, () => formerNames.delete(former)).catch(() => undefined);
+    }
+  }
+
+  #onBeacon(): void {
+    for (const share of this.#shares) this.#rename(share);
+    this.#keeper?.round().catch((error: unknown) => this.#events.onFault(error));
+  }
+
+  #answer(partition: Partition): void {
+    this.#keeper?.answer(partition).catch(() => undefined);
+  }
+
+  #look(): void {
+    for (const { partition } of this.#shares) {
+      if (partition.writer.isOverdue) partition.verify();
+      if (partition.fold !== undefined) this.#sweeper.sweep(partition.fold);
+    }
+  }
+
+  /** Members stay for now: clients of a stopped pod return elsewhere with their sessions. */
+  async #sayBye(): Promise<void> {
+    const said = this.#shares.map(async ({ partition }) => written(partition, { kind: 'bye' }, nothing, BYE));
+    const patience = new AbortController();
+    await Promise.race([Promise.allSettled(said), sleep(BYE, undefined, { signal: patience.signal }).catch(nothing)]);
+    patience.abort();
+  }
+}

@@ -65,6 +65,11 @@ export class NatsAdapter implements LogAdapter {
     return this.#partitions;
   }
 
+  /** ms for which the log has to keep what the broker needs: the window of the broker's settings. */
+  get window(): number {
+    return this.#settings.window;
+  }
+
   start(events: LogAdapterEvents): void {
     this.#events = events;
     this.#ticks = setInterval(() => {

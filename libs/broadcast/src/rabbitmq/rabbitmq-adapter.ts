@@ -69,6 +69,11 @@ export class RabbitAdapter implements LogAdapter {
     this.#reads = new Link(this.#settings, 'reads', { onOpen: async () => undefined, onChange });
   }
 
+  /** ms for which the log has to keep what the broker needs: the window of the broker's settings. */
+  get window(): number {
+    return this.#settings.window;
+  }
+
   start(events: LogAdapterEvents): void {
     this.#events = events;
     this.#loading = this.#connect();

@@ -61,7 +61,8 @@ export class LogBroker implements Broker {
       idempotency: true,
       maxHistoryTtl: window,
       maxKeyWindow: window,
-      maxPayload: Math.max(maxEntry - PAYLOAD_OVERHEAD, 0),
+      // Unknown until the log has been opened.
+      maxPayload: maxEntry === 0 ? Infinity : Math.max(maxEntry - PAYLOAD_OVERHEAD, 0),
       durablePositions: replay,
       sharedHistory: replay,
     };

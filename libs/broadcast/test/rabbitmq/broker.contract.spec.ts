@@ -14,7 +14,7 @@ afterAll(async () => server.close());
 
 describeBroker('LogBroker on RabbitMQ', () => {
   const prefix = `test${(logs += 1)}`;
-  const url = `${server.url}?prefix=${prefix}&partitions=4`;
+  const url = `${server.url}?prefix=${prefix}&partitions=2`;
   return {
     connect: () => new LogBroker(new RabbitAdapter(() => url)),
     close: async () => server.deleteQueues(`${prefix}.`),

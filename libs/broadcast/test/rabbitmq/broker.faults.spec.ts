@@ -7,7 +7,7 @@ import { RabbitServer } from '../support/rabbitmq-server.js';
 import { SilentProxy } from '../support/silent-proxy.js';
 import { truncateStream } from '../support/stream-file.js';
 
-const PARTITIONS = 4;
+const PARTITIONS = 2;
 /** Entries that are lost, of which the pods had read most. */
 const TAIL = 10;
 

@@ -16,7 +16,7 @@ describeBroker('LogBroker on RabbitMQ', () => {
   const prefix = `test${(logs += 1)}`;
   const url = `${server.url}?prefix=${prefix}&partitions=2`;
   return {
-    connect: () => new LogBroker(new RabbitAdapter(() => url)),
+    connect: () => new LogBroker(new RabbitAdapter(() => url), { linger: 200 }),
     close: async () => server.deleteQueues(`${prefix}.`),
   };
 });

@@ -1,10 +1,13 @@
 import { connect } from 'amqplib';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { LogBroker } from '../../src/log/log-broker.js';
 import { partitionOf } from '../../src/log/partition-of.js';
+import type { LogSettings } from '../../src/log/settings.js';
 import { RabbitAdapter } from '../../src/rabbitmq/rabbitmq-adapter.js';
 import { eventually } from '../../src/testing/eventually.js';
 import { numbers } from '../../src/testing/log-adapter.contract.js';
 import { LogFollower } from '../../src/testing/log-follower.js';
+import { LASTING, Pod as BrokerPod } from '../../src/testing/pod.js';
 import type { LogEntry } from '../../src/log/log-adapter.js';
 import { RabbitServer } from '../support/rabbitmq-server.js';
 import { SilentProxy } from '../support/silent-proxy.js';
@@ -126,5 +129,34 @@ it('connections that are lost while messages are forwarded lose none, and keep t
     expect(here.interruptions.length).toBeGreaterThan(2);
   } finally {
     await proxy.close();
+  }
+});
+
+it('promise 4: what backends publish twice under a key is delivered once, to every pod with the same offsets', async () => {
+  prefix = `test${(logs += 1)}`;
+  const url = `${server.url}?prefix=${prefix}&partitions=${PARTITIONS}`;
+  const plain: LogSettings['plain'] = {
+    format: { namespaceOf: (channel) => channel.split(':')[0] ?? '', encode: (json) => json },
+    policy: { namespaces: { news: LASTING }, keyWindow: 60_000, maxPayload: 1_000 },
+  };
+  const brokers = [1, 2].map(() => new BrokerPod(new LogBroker(new RabbitAdapter(() => url), { plain })));
+  try {
+    for (const pod of brokers) {
+      await pod.start();
+      for (const name of CHANNELS) await pod.broker.subscribe(name, LASTING);
+    }
+    await publish(50);
+    await publish(50);
+    await publish(1, 51);
+    const expected = numbers('', 51).map((number) => ({ offset: Number(number), payload: `{"n":${number}}` }));
+    for (const pod of brokers) {
+      for (const name of CHANNELS) {
+        await eventually(() =>
+          expect(pod.delivered(name).map(({ offset, payload }) => ({ offset, payload }))).toEqual(expected),
+        );
+      }
+    }
+  } finally {
+    await Promise.all(brokers.map(async (pod) => pod.close()));
   }
 });

@@ -35,8 +35,8 @@ export class RabbitAdapter implements LogAdapter {
     bounds: false,
     clock: false,
     maxEntry: MAX_ENTRY,
-    // A channel keeps the order, also when the server sends entries again to a new leader.
-    appendsAtOnce: 2,
+    // A channel would keep the order of more, but then fewer records share an entry: measured, that costs throughput.
+    appendsAtOnce: 1,
   };
   readonly partitions: number;
   readonly #settings: RabbitSettings;

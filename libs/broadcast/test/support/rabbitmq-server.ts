@@ -44,7 +44,7 @@ export class RabbitServer {
     private readonly configuration: string,
   ) {
     // Detached: a signal that ends this process may be sent to its whole group.
-    this.#watcher = spawn('sh', ['-c', WATCH, 'watch', directory], {
+    this.#watcher = spawn('bash', ['-c', WATCH, 'watch', directory], {
       stdio: ['pipe', 'ignore', 'ignore'],
       detached: true,
     });

@@ -2,8 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /** These mostly wait for servers: for leases, failovers, and servers that hang. */
 const ON_SERVERS = [
-  'libs/broadcast/test/{kafka,nats,rabbitmq,redis}/**/*.spec.ts',
-  'apps/gateway/test/redis/**/*.spec.ts',
+  '{apps/gateway,libs/broadcast}/test/{kafka,nats,rabbitmq,redis}/**/*.spec.ts',
+  'apps/chat/test/brokers.spec.ts',
 ];
 
 // Tests resolve the workspace's packages to their sources, so that a unit test needs no build.

@@ -33,7 +33,9 @@ describe('LogBroker on NATS, two pods under load,', { timeout: 90_000 }, () => {
   const expectNothingLost = async (): Promise<void> => {
     await load.stop();
     await load.check({ lossless: true });
-    for (const { broker } of pods) expect(broker.health()).toEqual({ status: 'up' });
+    await eventually(() => {
+      for (const { broker } of pods) expect(broker.health()).toEqual({ status: 'up' });
+    });
   };
 
   it('promise 2: lose nothing when the server is killed and comes back with its data', async () => {

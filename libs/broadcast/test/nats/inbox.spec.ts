@@ -2,10 +2,12 @@ import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 import { jetstream, type JetStreamClient } from '@nats-io/jetstream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { LogEntry, PlainMessage } from '../../src/log/log-adapter.js';
+import { LogBroker } from '../../src/log/log-broker.js';
 import { partitionOf } from '../../src/log/partition-of.js';
 import { NatsAdapter } from '../../src/nats/nats-adapter.js';
 import { eventually } from '../../src/testing/eventually.js';
 import { LogFollower } from '../../src/testing/log-follower.js';
+import { LASTING, Pod, until } from '../../src/testing/pod.js';
 import { NatsServer } from '../support/nats-server.js';
 
 const PARTITIONS = 4;
@@ -111,5 +113,48 @@ describe('the inbox of a NATS log', { timeout: 30_000 }, () => {
     await publish('news:1', 'x'.repeat(pod.adapter.traits.maxEntry));
     await publish('news:1', '2');
     await eventually(() => expect(bodies()).toEqual(['', '2']));
+  });
+
+  it('reaches the subscribers of every pod in the same order, and a key is stored once', async () => {
+    const format = { namespaceOf: (channel: string) => channel.split(':')[0] ?? '', encode: (json: string) => json };
+    const policy = { namespaces: { news: LASTING }, keyWindow: 600_000, maxPayload: 65_536 };
+    const url = `${nats.url}?prefix=${prefix}&partitions=${PARTITIONS}&inbox=on`;
+    const brokers = [0, 1].map(() => new Pod(new LogBroker(new NatsAdapter(() => url), { plain: { format, policy } })));
+    try {
+      for (const pod of brokers) {
+        await pod.start();
+        await pod.broker.subscribe('news:1', LASTING);
+      }
+      // The pods write the policy into the log first.
+      await eventually(async () => {
+        await publish('news:1', '{ "n": 0 }');
+        expect(brokers[0]?.delivered('news:1').length).toBeGreaterThan(0);
+      });
+      for (let number = 1; number <= 50; number += 1) await publish('news:1', `${number}`, `key ${number}`);
+      await until(() => expect(brokers[0]?.delivered('news:1').at(-1)?.payload).toBe('50'));
+      await brokers[0]?.publish('news:1', '"by the gateway"');
+      await publish('news:1', 'not JSON');
+      await publish('secret:1', '1');
+      const again = headers();
+      again.set('Holdfast-Channel', 'news:1');
+      again.set('Holdfast-Key', 'key 50');
+      await js.publish(`${prefix}.log.${partitionOf('news:1', PARTITIONS)}`, '50', { headers: again });
+      await publish('news:1', '"last"');
+      for (const pod of brokers) {
+        await until(() => expect(pod.delivered('news:1').at(-1)?.payload).toBe('"last"'));
+        const payloads = pod.delivered('news:1').map(({ payload }) => payload);
+        const numbers = payloads.filter((payload) => /^\d+$/.test(payload));
+        expect(numbers).toEqual(Array.from({ length: 50 }, (_, index) => `${index + 1}`));
+        expect(payloads[0]).toBe('{"n":0}');
+        expect(payloads).toContain('"by the gateway"');
+        expect(pod.invalid.length).toBeGreaterThanOrEqual(2);
+      }
+      const [one, other] = brokers.map((pod) =>
+        pod.delivered('news:1').map(({ offset, payload }) => [offset, payload]),
+      );
+      expect(other?.slice(-50)).toEqual(one?.slice(-50));
+    } finally {
+      await Promise.all(brokers.map(async (pod) => pod.close()));
+    }
   });
 });

@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
 /** These mostly wait for servers: for leases, failovers, and servers that hang. */
-const REDIS = ['libs/broadcast/test/redis/**/*.spec.ts', 'apps/gateway/test/redis/**/*.spec.ts'];
+const ON_SERVERS = [
+  'libs/broadcast/test/{kafka,nats,rabbitmq,redis}/**/*.spec.ts',
+  'apps/gateway/test/redis/**/*.spec.ts',
+];
 
 // Tests resolve the workspace's packages to their sources, so that a unit test needs no build.
 export default defineConfig({
@@ -28,7 +31,7 @@ export default defineConfig({
             'bench/**/*.spec.ts',
             'conformance/**/*.spec.ts',
           ],
-          exclude: [...REDIS, 'apps/gateway/test/{autobahn,scale,soak}/**'],
+          exclude: [...ON_SERVERS, 'apps/gateway/test/{autobahn,scale,soak}/**'],
         },
       },
       {
@@ -43,8 +46,8 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'redis',
-          include: REDIS,
+          name: 'servers',
+          include: ON_SERVERS,
           maxWorkers: 3,
           sequence: { groupOrder: 1 },
           // Failovers depend on the machine's timing, and machines of continuous integration stall now and then. The summary

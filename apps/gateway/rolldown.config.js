@@ -7,6 +7,10 @@ export default defineConfig({
   external: [
     // It loads optional native addons by name.
     'ws',
+    // Brokers' clients, which only a gateway with such a broker loads. Some read files beside their modules.
+    /^@platformatic\/kafka/,
+    'amqplib',
+    /^@nats-io\//,
     // What Nest asks for and does without.
     /^@nestjs\/(?:microservices|platform-express|platform-socket\.io)(?:\/|$)/,
     '@fastify/multipart',

@@ -8,13 +8,14 @@ import { BrokerListener } from './broker-listener.js';
 import { ChannelsModule } from './channels/channels.module.js';
 import { ConfigError, ConfigModule, type Config } from './config/index.js';
 import { DemoModule } from './demo/demo.module.js';
-import { EventsModule } from './events/events.module.js';
-import { GatewayModule } from './gateway/gateway.module.js';
+import { EventWebhookModule } from './event-webhook/event-webhook.module.js';
 import { HealthModule } from './health/health.module.js';
 import { HttpModule } from './http/http.module.js';
 import { LimitsModule } from './limits/limits.module.js';
 import { logOptions } from './logging/log.js';
 import { MetricsModule } from './metrics/metrics.module.js';
+import { SessionsModule } from './sessions/sessions.module.js';
+import { UpgradeModule } from './upgrade/upgrade.module.js';
 import { UsersModule } from './users/users.module.js';
 
 @Module({})
@@ -43,8 +44,9 @@ export class AppModule {
         LimitsModule,
         HttpModule,
         ChannelsModule,
-        EventsModule,
-        GatewayModule,
+        EventWebhookModule,
+        UpgradeModule,
+        SessionsModule,
         UsersModule,
         HealthModule,
         ApiModule,

@@ -10,7 +10,7 @@ import { securityHeaders } from './http/security-headers.js';
 import { AppModule } from './app.module.js';
 import { ApiKeyGuard } from './auth/index.js';
 import type { Config } from './config/index.js';
-import { HoldfastWsAdapter } from './gateway/holdfast-ws.adapter.js';
+import { HoldfastWsAdapter } from './holdfast-ws.adapter.js';
 import { isWebSocketUpgrade } from './upgrade/upgrades.js';
 import { AppLogger, requestLog } from './logging/log.js';
 import { Lifecycle } from './lifecycle/lifecycle.js';

@@ -3,8 +3,8 @@ import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common'
 import { BrokerInputs } from './broker/broker-inputs.js';
 import { ChannelsService } from './channels/channels.service.js';
 import { Hub } from './channels/hub.js';
-import { LateEvents } from './events/late-events.js';
-import { Moves } from './gateway/moves.js';
+import { LateEvents } from './event-webhook/late-events.js';
+import { Moves } from './sessions/moves.js';
 import { BrokerMonitor } from './broker/broker-monitor.js';
 import { parseSignal } from './signals.js';
 import { UserCommands } from './users/user-commands.js';

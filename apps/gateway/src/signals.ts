@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { movesSignalSchema } from './gateway/moves.js';
+import { movesSignalSchema } from './sessions/moves.js';
 import { userSignalSchema } from './users/user-command.js';
 
 /** What a pod sends to all pods. */

@@ -1,5 +1,6 @@
 import { getHeapStatistics } from 'node:v8';
 import { describe, expect, it, vi } from 'vitest';
+import { ChannelsService } from '../src/channels/channels.service.js';
 import { Hub } from '../src/channels/hub.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { kernelWrites, type KernelWrite } from './support/kernel-writes.js';
@@ -77,6 +78,24 @@ describe('the cost of a delivery', () => {
     for (const channel of channels) hub.onPublication(channel, { offset: 1, time: 1, payload: '{"data":1}' });
     await received([client], channels.length);
     expect(writes).toHaveLength(1);
+  });
+
+  it('includes no check of a payload that this pod has encoded itself', async () => {
+    const gateway = await startGateway({ limits: NO_LIMITS });
+    const client = await gateway.connect();
+    await client.request('subscribe', { channel: 'room:1' });
+    const parse = vi.spyOn(JSON, 'parse');
+    const parsedPayloads = (): unknown[] => parse.mock.calls.filter(([text]) => text.startsWith('{"data":'));
+    try {
+      await gateway.app.get(ChannelsService).publish({ channel: 'room:1', data: 'own', publisher: 'p' });
+      await received([client], 1);
+      expect(parsedPayloads()).toHaveLength(0);
+      gateway.app.get(Hub).onPublication('room:1', { offset: 2, time: 1, payload: '{"data":"of another pod"}' });
+      await received([client], 2);
+      expect(parsedPayloads()).toHaveLength(1);
+    } finally {
+      parse.mockRestore();
+    }
   });
 
   it('is nothing while the gateway is idle: no write, and no timer per connection', async () => {

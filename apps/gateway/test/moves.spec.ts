@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { MOVE_WITHIN_MS, type Connection } from '../src/connection/connection.js';
 import { Connections } from '../src/connection/connections.js';
-import { Moves } from '../src/gateway/moves.js';
+import { Moves } from '../src/sessions/moves.js';
 import { tick, TICK_MS } from '../src/limits/ticks.js';
 import { UsersService } from '../src/users/users.service.js';
 import { Backend } from './support/backend.js';

@@ -16,11 +16,24 @@ describe('createBroker', () => {
     },
   );
 
+  it.each([
+    'kafka://a,b/topic?window=60',
+    'kafka+tls://a',
+    'amqp://a/vhost?window=60',
+    'amqps://a',
+    'nats://a?window=60',
+    'nats+tls://a',
+  ])('%s is a broker on a log, which keeps publications for the window of the URL', (url) => {
+    const { capabilities } = createBroker(url);
+    const window = url.includes('window') ? 60_000 : 900_000;
+    expect(capabilities).toMatchObject({ maxHistoryTtl: window, maxKeyWindow: window, durablePositions: true });
+  });
+
   it('names the unknown scheme and the supported ones, and nothing else of the URL', () => {
     expect(() => createBroker('carrier-pigeon://user:hunter2@loft/7')).toThrow(
       new BrokerUrlError(
         'no broker for carrier-pigeon:; supported: memory:, redis:, rediss:, redis+sentinel:, rediss+sentinel:, ' +
-          'redis+cluster:, rediss+cluster:',
+          'redis+cluster:, rediss+cluster:, kafka:, kafka+tls:, amqp:, amqps:, nats:, nats+tls:',
       ),
     );
   });

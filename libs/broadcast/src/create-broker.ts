@@ -1,6 +1,14 @@
 import type { Broker } from './broker.js';
 import { BrokerUrlError } from './errors.js';
+import { KafkaAdapter } from './kafka/kafka-adapter.js';
+import { KAFKA_SCHEMES } from './kafka/url.js';
+import type { LogAdapter } from './log/log-adapter.js';
+import { LogBroker } from './log/log-broker.js';
 import { MemoryBroker } from './memory/memory-broker.js';
+import { NatsAdapter } from './nats/nats-adapter.js';
+import { NATS_SCHEMES } from './nats/url.js';
+import { RabbitAdapter } from './rabbitmq/rabbitmq-adapter.js';
+import { RABBITMQ_SCHEMES } from './rabbitmq/url.js';
 import { RedisBroker } from './redis/redis-broker.js';
 import { REDIS_SCHEMES } from './redis/url.js';
 
@@ -9,10 +17,22 @@ export type BrokerUrl = string | (() => string);
 
 type Factory = (url: () => string) => Broker;
 
-const FACTORIES: ReadonlyMap<string, Factory> = new Map<string, Factory>([
-  ['memory', () => new MemoryBroker()],
-  ...REDIS_SCHEMES.map((scheme) => [scheme, (url: () => string) => new RedisBroker(url)] as const),
-]);
+/** A broker on a log keeps publications and keys for as long as its URL says. */
+function onLog(adapter: LogAdapter & { readonly window: number }): Broker {
+  return new LogBroker(adapter, { window: adapter.window });
+}
+
+const BROKERS: readonly (readonly [schemes: readonly string[], factory: Factory])[] = [
+  [['memory'], () => new MemoryBroker()],
+  [REDIS_SCHEMES, (url) => new RedisBroker(url)],
+  [KAFKA_SCHEMES, (url) => onLog(new KafkaAdapter(url))],
+  [RABBITMQ_SCHEMES, (url) => onLog(new RabbitAdapter(url))],
+  [NATS_SCHEMES, (url) => onLog(new NatsAdapter(url))],
+];
+
+const FACTORIES: ReadonlyMap<string, Factory> = new Map(
+  BROKERS.flatMap(([schemes, factory]) => schemes.map((scheme) => [scheme, factory] as const)),
+);
 
 /** RFC 3986, section 3.1. */
 const SCHEME = /^([a-z][a-z0-9+.-]*):/i;

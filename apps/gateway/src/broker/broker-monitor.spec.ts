@@ -1,22 +1,26 @@
-import type { Broker, BrokerHealth } from '@holdfast/broadcast';
+import { createBroker, type Broker, type BrokerCapabilities, type BrokerHealth } from '@holdfast/broadcast';
 import type { PinoLogger } from 'nestjs-pino';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { testConfig } from '../../test/support/gateway.js';
 import { BrokerMonitor } from './broker-monitor.js';
 
 const INTERVAL_MS = 500;
 const DOWN: BrokerHealth = { status: 'down', reason: 'ECONNREFUSED' };
 
 /** A monitor of a broker with configurable health, and its log. */
-function monitorOf(health: BrokerHealth) {
-  const broker = { health: vi.fn<() => BrokerHealth>(() => health) };
+function monitorOf(health: BrokerHealth, capabilities: Partial<BrokerCapabilities> = {}) {
+  const broker = {
+    health: vi.fn<() => BrokerHealth>(() => health),
+    capabilities: { ...createBroker('memory:').capabilities, ...capabilities },
+  };
   const logger = { warn: vi.fn<(fields: unknown, text: string) => void>(), info: vi.fn<(text: string) => void>() };
-  const sut = new BrokerMonitor(broker as unknown as Broker, logger as unknown as PinoLogger);
+  const sut = new BrokerMonitor(broker as unknown as Broker, testConfig(), logger as unknown as PinoLogger);
   onTestFinished(() => sut.onApplicationShutdown());
   const check = (next: BrokerHealth): Promise<unknown> => {
     broker.health.mockReturnValue(next);
     return vi.advanceTimersByTimeAsync(INTERVAL_MS);
   };
-  return { sut, logger, check };
+  return { sut, broker, logger, check };
 }
 
 describe('BrokerMonitor', () => {
@@ -29,6 +33,20 @@ describe('BrokerMonitor', () => {
     expect(sut.hasBegun).toBe(true);
     expect(logger.warn).not.toHaveBeenCalled();
     expect(logger.info).not.toHaveBeenCalled();
+  });
+
+  it('does not use a broker that turns out to have too small a limit, and says which setting exceeds it', async () => {
+    const { sut, broker, logger, check } = monitorOf(DOWN);
+    await sut.watch(async () => {});
+    broker.capabilities.maxPayload = 1_000;
+    await check({ status: 'up' });
+    expect(sut.hasBegun).toBe(false);
+    expect(sut.problem).toContain('connection.maxPayload: the broker supports at most 1000 bytes');
+    expect(logger.warn).toHaveBeenCalledTimes(1);
+    broker.capabilities.maxPayload = Infinity;
+    await check({ status: 'up' });
+    expect(sut.problem).toBeUndefined();
+    expect(sut.hasBegun).toBe(true);
   });
 
   it('logs nothing if the broker connects quickly', async () => {

@@ -1,6 +1,8 @@
 import { BROKER, type Broker, type BrokerHealth } from '@holdfast/broadcast';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
+import { CONFIG, type Config } from '../config/index.js';
+import { capabilityProblems } from './broker-capabilities.js';
 
 /** ms between two checks. */
 const INTERVAL = 500;
@@ -10,18 +12,25 @@ const INTERVAL = 500;
 export class BrokerMonitor implements OnApplicationShutdown {
   private state: 'unknown' | 'up' | 'down' = 'unknown';
   private begun = false;
+  private unusable: string | undefined;
   private stopped = false;
   private timer: NodeJS.Timeout | undefined;
   private onUp: () => Promise<void> = async () => {};
 
   constructor(
     @Inject(BROKER) private readonly broker: Broker,
+    @Inject(CONFIG) private readonly config: Config,
     @InjectPinoLogger(BrokerMonitor.name) private readonly logger: PinoLogger,
   ) {}
 
   /** Whether the broker was ever up. Until then this pod cannot serve anybody. */
   get hasBegun(): boolean {
     return this.begun;
+  }
+
+  /** Why a broker that is up cannot be used; undefined if it can. */
+  get problem(): string | undefined {
+    return this.unusable;
   }
 
   /**
@@ -67,6 +76,9 @@ export class BrokerMonitor implements OnApplicationShutdown {
   private async health(): Promise<BrokerHealth> {
     const health = this.broker.health();
     if (health.status === 'down' || this.state === 'up') return health;
+    // Some brokers know their limits only after they have connected.
+    this.unusable = capabilityProblems(this.config, this.broker.capabilities).join('; ') || undefined;
+    if (this.unusable !== undefined) return { status: 'down', reason: this.unusable };
     try {
       await this.onUp();
       return health;

@@ -90,26 +90,32 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     if (bytes > this.config.connection.maxPayload) throw new ProtocolError('too_large', 'data');
     if (charged !== undefined) this.quotas.take(charged, 'publishedBytes', bytes);
     const begin = performance.now();
-    const { epoch, offset } = await fromBroker(
-      this.broker.publish({
-        channel,
-        payload,
-        stream: this.options(channel).stream,
-        ...(key === undefined
-          ? {}
-          : {
-              idempotency: {
-                publisher,
-                key,
-                fingerprint: hash('sha1', json, 'base64url'),
-                window: this.config.keyWindow,
-              },
-            }),
-      }),
-    );
-    this.metrics.publishSeconds.observe((performance.now() - begin) / 1000);
-    this.metrics.totals.published += 1;
-    return { epoch, offset };
+    const { publishing } = this.hub;
+    publishing.add(payload);
+    try {
+      const { epoch, offset } = await fromBroker(
+        this.broker.publish({
+          channel,
+          payload,
+          stream: this.options(channel).stream,
+          ...(key === undefined
+            ? {}
+            : {
+                idempotency: {
+                  publisher,
+                  key,
+                  fingerprint: hash('sha1', json, 'base64url'),
+                  window: this.config.keyWindow,
+                },
+              }),
+        }),
+      );
+      this.metrics.publishSeconds.observe((performance.now() - begin) / 1000);
+      this.metrics.totals.published += 1;
+      return { epoch, offset };
+    } finally {
+      publishing.delete(payload);
+    }
   }
 
   async publishFrom(connection: Connection, name: string, data: Json, key: string | undefined): Promise<Position> {

@@ -24,6 +24,8 @@ export interface OccupancyListener {
 export class Hub
   implements OnModuleInit, Omit<BrokerEvents, 'onLateMembership' | 'onSignal' | 'onInvalid' | 'onFault'>
 {
+  /** Payloads that this pod is publishing. It has encoded them itself, so they need no check when the broker delivers them. */
+  readonly publishing = new Set<string>();
   private readonly channels = new Map<string, LocalChannel>();
   private subscriptions = 0;
   private listener: OccupancyListener | undefined;
@@ -109,7 +111,7 @@ export class Hub
   onPublication(...[name, publication]: Parameters<BrokerEvents['onPublication']>): void {
     const channel = this.channels.get(name);
     if (channel === undefined) return;
-    if (!channel.publication(publication)) {
+    if (!channel.publication(publication, this.publishing.has(publication.payload))) {
       this.metrics.gaps.inc();
       return;
     }

@@ -57,7 +57,8 @@ export class HealthController {
     // A pod that never had a broker has no clients that could wait for it.
     if (!this.monitor.hasBegun) {
       return indicator.down({
-        reason: health.status === 'up' ? 'it is up, and its state is being loaded' : health.reason,
+        reason:
+          health.status === 'up' ? (this.monitor.problem ?? 'it is up, and its state is being loaded') : health.reason,
       });
     }
     if (health.status === 'up') return indicator.up();

@@ -70,8 +70,10 @@ export class Quotas {
    * @throws ProtocolError `rate_limited` if nothing is left.
    */
   take(user: QuotaUser, quota: Quota, amount = 1): void {
-    this.check(user, quota);
-    this.pour(user, quota, amount);
+    const ofAddress = this.bucketOfAddress(user, quota);
+    const hasRoom = (ofAddress?.hasRoom ?? true) && this.bucketOf(user, quota).add(amount);
+    if (!hasRoom) this.refuse(quota);
+    ofAddress?.pour(amount);
   }
 
   /** @throws ProtocolError `rate_limited` if nothing is left. */

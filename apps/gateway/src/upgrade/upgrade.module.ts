@@ -5,11 +5,11 @@ import { HttpModule } from '../http/http.module.js';
 import { LifecycleModule } from '../lifecycle/lifecycle.module.js';
 import { Upgrades } from './upgrades.js';
 import { WebSocketPathController } from './web-socket-path.controller.js';
+import { WebSockets } from './web-sockets.js';
 
 @Module({
   imports: [AuthModule, ConnectionModule, HttpModule, LifecycleModule],
   controllers: [WebSocketPathController],
-  providers: [Upgrades],
-  exports: [Upgrades],
+  providers: [Upgrades, WebSockets],
 })
 export class UpgradeModule {}

@@ -39,9 +39,10 @@ interface TestPod {
   connect(user: string, channel?: string): void;
 }
 
-/** A pod that receives no signals. */
-async function startPod(store: MemoryStore): Promise<TestPod> {
+/** A pod that receives no signals. @param maxHistoryTtl ms for which its broker claims to keep publications. */
+async function startPod(store: MemoryStore, maxHistoryTtl = Infinity): Promise<TestPod> {
   const broker = await startBroker(store);
+  vi.spyOn(broker, 'capabilities', 'get').mockReturnValue({ ...broker.capabilities, maxHistoryTtl });
   const blocked = new BlockedUsers();
   const list: Connection[] = [];
   const subscribed = new Map<Connection, { channel: string; since: number }>();
@@ -102,6 +103,28 @@ describe('blocked users', () => {
     const other = await startPod(store);
     await other.sut.load();
     expect(other.blocked.list()).toEqual(BOTH);
+  });
+
+  it('are stored again, once by all pods, before a broker drops them that keeps publications for a limited time', async () => {
+    const ttl = 1_000;
+    const store = new MemoryStore();
+    const pods = [await startPod(store, ttl), await startPod(store, ttl)] as const;
+    await pods[0].sut.store(ANN);
+    const began = Date.now();
+    const stored: number[] = [];
+    await vi.waitFor(
+      async () => {
+        for (const { sut } of pods) await sut.load();
+        const { publications } = await pods[0].broker.history('!refusals', { limit: 100 });
+        stored.splice(0, stored.length, ...publications.map(({ time }) => time));
+        expect(Date.now() - began).toBeGreaterThan(3 * ttl);
+      },
+      { timeout: 10_000, interval: 20 },
+    );
+    const periods = stored.map((time) => Math.floor(time / (ttl / 2)));
+    // Each period has one, so that at any time one is younger than the time that the broker keeps it for.
+    expect(periods).toEqual(Array.from(periods, (_, index) => (periods[0] ?? 0) + index));
+    expect(periods.length).toBeGreaterThan(5);
   });
 
   it('are restored by the pods, once each, to a broker that has lost them', async () => {

@@ -1,4 +1,4 @@
-import { BROKER, type Broker, type Position, type StreamOptions } from '@holdfast/broadcast';
+import { BROKER, type Broker, type Position, type PublishResult, type StreamOptions } from '@holdfast/broadcast';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import type { z } from 'zod';
@@ -8,6 +8,7 @@ import { fromBroker } from '../errors/broker-errors.js';
 import { BLOCKS_STREAM, USER_COMMANDS_STREAM } from '../broker/reserved-names.js';
 import { ChannelsService } from '../channels/channels.service.js';
 import { Connections } from '../connection/connections.js';
+import { BlockRenewal } from './block-renewal.js';
 import { CommandStream, type StoredText, type Unread } from './command-stream.js';
 import { blockSchema, userCommandSchema, type Block, type UserCommand, type UserSignal } from './user-command.js';
 
@@ -43,6 +44,7 @@ interface Orders {
 export class UserCommands implements OnModuleInit, OnApplicationShutdown {
   private readonly blocks: CommandStream;
   private readonly commands: CommandStream;
+  private readonly renewal: BlockRenewal;
   private timer: NodeJS.Timeout | undefined;
   private loading: Promise<void> | undefined;
 
@@ -56,6 +58,7 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
   ) {
     this.blocks = new CommandStream(broker, BLOCKS_STREAM, keptFor(MAX_BLOCK_MS));
     this.commands = new CommandStream(broker, USER_COMMANDS_STREAM, keptFor(COMMAND_TTL_MS));
+    this.renewal = new BlockRenewal(broker.capabilities.maxHistoryTtl);
   }
 
   onModuleInit(): void {
@@ -94,7 +97,8 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
   }
 
   /**
-   * Applies commands that this pod has missed, and restores the blocks that it knows to a broker that has lost them.
+   * Applies commands that this pod has missed, and stores the blocks that it knows again if the broker has lost them or will drop
+   * them soon.
    * Rejects like the methods of {@link Broker}.
    */
   load(): Promise<void> {
@@ -106,6 +110,8 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
     const stored = this.parse(BLOCKS_STREAM, blockSchema, blocks.texts);
     this.apply(stored.map(({ value, time }) => ({ value: { type: 'disconnect', ...value }, time })));
     if (blocks.isNew) await this.restore(stored.map(({ value }) => value));
+    for (const { value, time } of stored) this.renewal.note(value, time);
+    for (const block of this.renewal.due(this.blocked.list(), this.broker.now())) await this.storeBlock(block);
     blocks.done();
 
     const commands = await this.commands.unread();
@@ -164,10 +170,18 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** Stored once, however many pods do it. */
-  private storeBlock(block: Block): ReturnType<CommandStream['append']> {
-    const key = keyOf(block);
-    const window = Math.max(block.until - this.broker.now(), 1);
-    return this.blocks.append(JSON.stringify(block), { publisher: 'gateway', key, fingerprint: key, window });
+  private async storeBlock(block: Block): Promise<PublishResult> {
+    const now = this.broker.now();
+    const key = this.renewal.keyOf(block, now);
+    const window = Math.min(Math.max(block.until - now, 1), this.broker.capabilities.maxKeyWindow);
+    const result = await this.blocks.append(JSON.stringify(block), {
+      publisher: 'gateway',
+      key,
+      fingerprint: key,
+      window,
+    });
+    this.renewal.note(block, now);
+    return result;
   }
 
   private warnIfIncomplete({ incomplete }: Unread): void {

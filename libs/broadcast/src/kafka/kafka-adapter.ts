@@ -60,6 +60,11 @@ export class KafkaAdapter implements LogAdapter {
     return this.#partitions;
   }
 
+  /** ms for which the log has to keep what the broker needs: the window of the broker's settings. */
+  get window(): number {
+    return this.#settings().window;
+  }
+
   start(events: LogAdapterEvents): void {
     this.#loading = this.#load(events);
     this.#loading.then(

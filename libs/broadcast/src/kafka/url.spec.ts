@@ -42,19 +42,19 @@ describe('a Kafka URL', () => {
     ],
     ['kafka://ann:p%40ss@h?sasl=plain', { sasl: { mechanism: 'PLAIN', username: 'ann', password: 'p@ss' } }],
     [
-      'kafkas://ann:p@h?sasl=scram-sha-512&tlsServerName=kafka.example',
+      'kafka+tls://ann:p@h?sasl=scram-sha-512&tlsServerName=kafka.example',
       {
         sasl: { mechanism: 'SCRAM-SHA-512', username: 'ann', password: 'p' },
         tls: { servername: 'kafka.example' },
       },
     ],
-    ['kafkas://h?replicas=1&partitions=8&window=60', { tls: {}, replicas: 1, partitions: 8, window: 60_000 }],
+    ['kafka+tls://h?replicas=1&partitions=8&window=60', { tls: {}, replicas: 1, partitions: 8, window: 60_000 }],
   ])('%s', (url, settings) => {
     expect(parseKafkaUrl(url)).toEqual({ ...DEFAULTS, ...settings });
   });
 
   it('names a file with a token', () => {
-    expect(parseKafkaUrl(`kafkas://h?sasl=oauthbearer&tokenFile=${token}`)).toEqual({
+    expect(parseKafkaUrl(`kafka+tls://h?sasl=oauthbearer&tokenFile=${token}`)).toEqual({
       ...DEFAULTS,
       tls: {},
       sasl: { mechanism: 'OAUTHBEARER', token: 'a.b.c' },
@@ -65,7 +65,7 @@ describe('a Kafka URL', () => {
   });
 
   it.each([
-    ['nats://h', 'expected the scheme kafka or kafkas'],
+    ['nats://h', 'expected the scheme kafka or kafka+tls'],
     ['kafka://h?colour=red', 'unknown parameter colour; known here: sasl, tokenFile, partitions, replicas, window'],
     ['kafka://h?tlsCa=/ca', 'unknown parameter tlsCa; known here: sasl, tokenFile, partitions, replicas, window'],
     ['kafka://h/a/b', 'topic: expected 1 to 249 letters, digits, dots, underscores and hyphens as path'],
@@ -82,8 +82,8 @@ describe('a Kafka URL', () => {
       'sasl: oauthbearer has a token, expected no user and password',
     ],
     ['kafka://h?sasl=oauthbearer&tokenFile=/nowhere/token', 'tokenFile: the file cannot be read'],
-    ['kafkas://h?tlsCert=/cert.pem', 'tlsCert and tlsKey: expected both or neither'],
-    ['kafkas://h?tlsCa=/nowhere/ca.pem', 'tlsCa: the file cannot be read'],
+    ['kafka+tls://h?tlsCert=/cert.pem', 'tlsCert and tlsKey: expected both or neither'],
+    ['kafka+tls://h?tlsCa=/nowhere/ca.pem', 'tlsCa: the file cannot be read'],
     ['kafka://h?partitions=7', 'partitions: expected an integer from 8 to 64'],
     ['kafka://h?replicas=0', 'replicas: expected an integer from 1 to 10'],
     ['kafka://h?window=90000', 'window: expected an integer from 60 to 86400'],
@@ -107,9 +107,9 @@ describe('a Kafka URL', () => {
 });
 
 it('settings of a URL that changes are those of the first one, except for credentials and TLS', () => {
-  let url = 'kafkas://ann:old@h/one?sasl=plain&tlsServerName=old';
+  let url = 'kafka+tls://ann:old@h/one?sasl=plain&tlsServerName=old';
   const settings = presentSettings(() => url);
-  url = 'kafkas://bob:new@other/two?sasl=scram-sha-256&tlsServerName=new';
+  url = 'kafka+tls://bob:new@other/two?sasl=scram-sha-256&tlsServerName=new';
   expect(settings()).toMatchObject({
     bootstrap: [{ host: 'h' }],
     topic: 'one',

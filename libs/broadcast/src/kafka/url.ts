@@ -37,7 +37,7 @@ export interface KafkaSettings {
 
 const SCHEMES: ReadonlyMap<string, boolean> = new Map([
   ['kafka', false],
-  ['kafkas', true],
+  ['kafka+tls', true],
 ]);
 
 /** The schemes that {@link parseKafkaUrl} accepts. */

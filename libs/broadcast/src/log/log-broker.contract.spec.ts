@@ -5,7 +5,7 @@ import { LogBroker } from './log-broker.js';
 
 function open(options: MemoryLogOptions = {}): BrokerServer {
   const log = new MemoryLog(options);
-  return { connect: () => new LogBroker(log.connect()), close: async () => undefined };
+  return { connect: () => new LogBroker(log.connect(), { linger: 200 }), close: async () => undefined };
 }
 
 describeBroker('LogBroker', () => open());

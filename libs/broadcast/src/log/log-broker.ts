@@ -28,7 +28,7 @@ import type { LogAdapter } from './log-adapter.js';
 import type { Partition } from './partition/partition.js';
 import { Pod, type Share } from './pod/pod.js';
 import { nothing, written } from './pod/record.js';
-import { DEFAULT_SETTINGS, type LogSettings } from './settings.js';
+import { DEFAULT_LOG_SETTINGS, type LogSettings } from './settings.js';
 
 const NOT_RUNNING = 'the broker is not running';
 /** Bytes of an entry that are left for everything of a publication but its payload. */
@@ -49,7 +49,7 @@ export class LogBroker implements Broker {
 
   constructor(adapter: LogAdapter, settings: Partial<LogSettings> = {}) {
     this.#adapter = adapter;
-    this.#settings = { ...DEFAULT_SETTINGS, ...settings };
+    this.#settings = { ...DEFAULT_LOG_SETTINGS, ...settings };
   }
 
   get capabilities(): BrokerCapabilities {
@@ -61,7 +61,8 @@ export class LogBroker implements Broker {
       idempotency: true,
       maxHistoryTtl: window,
       maxKeyWindow: window,
-      maxPayload: Math.max(maxEntry - PAYLOAD_OVERHEAD, 0),
+      // Unknown until the log has been opened.
+      maxPayload: maxEntry === 0 ? Infinity : Math.max(maxEntry - PAYLOAD_OVERHEAD, 0),
       durablePositions: replay,
       sharedHistory: replay,
     };

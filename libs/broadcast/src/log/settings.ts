@@ -1,3 +1,5 @@
+import type { PlainFormat, PlainPolicy } from './fold/plain.js';
+
 /** What the brokers on logs have in common. All durations are in ms. */
 export interface LogSettings {
   /** For which publications and idempotency keys are kept at most. The log has to keep its entries for twice as long. */
@@ -10,12 +12,20 @@ export interface LogSettings {
   readonly beaconInterval: number;
   /** For which a channel stays open after its last subscriber has left this pod. */
   readonly linger: number;
+  /** What backends may publish to the server directly; nothing if undefined. */
+  readonly plain: PlainSettings | undefined;
 }
 
-export const DEFAULT_SETTINGS: LogSettings = {
+export interface PlainSettings {
+  readonly format: PlainFormat;
+  readonly policy: PlainPolicy;
+}
+
+export const DEFAULT_LOG_SETTINGS: LogSettings = {
   window: 900_000,
   windowBytes: 134_217_728,
   snapshotInterval: 120_000,
   beaconInterval: 5_000,
   linger: 3_000,
+  plain: undefined,
 };

@@ -14,9 +14,7 @@ export class Certificate {
     const { host, key, cert } = certificate;
     const names = ['-subj', `/CN=${host}`, '-addext', `subjectAltName=DNS:${host}`];
     const files = ['-keyout', key, '-out', cert];
-    execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', ...files, ...names], {
-      stdio: 'pipe',
-    });
+    openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', ...files, ...names);
     return certificate;
   }
 
@@ -28,7 +26,34 @@ export class Certificate {
     return join(this.directory, 'cert.pem');
   }
 
+  /** A client's certificate, signed by this one. */
+  issue(name: string): { readonly cert: string; readonly key: string } {
+    const path = (kind: string): string => join(this.directory, `${name}-${kind}.pem`);
+    const [key, request, cert] = [path('key'), path('request'), path('cert')];
+    openssl('req', '-new', '-newkey', 'rsa:2048', '-nodes', '-subj', `/CN=${name}`, '-keyout', key, '-out', request);
+    openssl(
+      'x509',
+      '-req',
+      '-days',
+      '1',
+      '-in',
+      request,
+      '-CA',
+      this.cert,
+      '-CAkey',
+      this.key,
+      '-CAcreateserial',
+      '-out',
+      cert,
+    );
+    return { cert, key };
+  }
+
   async remove(): Promise<void> {
     await rm(this.directory, { recursive: true });
   }
+}
+
+function openssl(...command: string[]): void {
+  execFileSync('openssl', command, { stdio: 'pipe' });
 }

@@ -35,8 +35,12 @@ export class FaultyProxy {
     return proxy;
   }
 
+  get address(): string {
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
   get url(): string {
-    return `redis://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `redis://${this.address}`;
   }
 
   /** Sends data to the broker on all connections, as if it came from the server. */

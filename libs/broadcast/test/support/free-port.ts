@@ -7,11 +7,16 @@ const PORTS = 12_000;
 /** A cluster node listens on a second port. */
 const BUS_DISTANCE = 10_000;
 
-/** A free port, for a server that has to restart on the same one. */
-export async function freePort(): Promise<number> {
+/**
+ * A free port, for a server that has to restart on the same one.
+ *
+ * @param distances to further ports that the server uses.
+ */
+export async function freePort(distances: readonly number[] = [BUS_DISTANCE]): Promise<number> {
   for (;;) {
     const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
-    if ((await isFree(port)) && (await isFree(port + BUS_DISTANCE))) return port;
+    const areFree = await Promise.all([0, ...distances].map(async (distance) => isFree(port + distance)));
+    if (areFree.every(Boolean)) return port;
   }
 }
 

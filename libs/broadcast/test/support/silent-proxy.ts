@@ -26,8 +26,12 @@ export class SilentProxy {
     return proxy;
   }
 
+  get address(): string {
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
   get url(): string {
-    return `redis://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `redis://${this.address}`;
   }
 
   /** From now on drops all data in both directions; connections are still accepted. */

@@ -72,12 +72,13 @@ export class ChannelTable {
   use(name: string, stream: StreamOptions, { offset, index, time }: Place): ChannelState {
     const options = this.#shared(stream);
     const found = this.#channels.get(name);
+    // A snapshot of an earlier state needs a channel that has expired since then.
+    if (found !== undefined) this.#generations.touch(found);
     if (found === undefined || found.expires <= time) {
       const begun = new ChannelState(name, offset, index, options, time, this.#generations.current);
       this.#channels.set(name, begun);
       return begun;
     }
-    this.#generations.touch(found);
     found.stream = options;
     found.used = time;
     this.#limit(found);
@@ -134,6 +135,7 @@ export class ChannelTable {
     const dropped: ChannelState[] = [];
     for (const channel of channels) {
       if (channel.expires > now || this.#channels.get(channel.name) !== channel) continue;
+      this.#generations.touch(channel);
       this.#channels.delete(channel.name);
       dropped.push(channel);
     }

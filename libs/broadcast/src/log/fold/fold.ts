@@ -1,5 +1,7 @@
 import type { ChannelMember, RegisteredConnection } from '../../broker.js';
-import type { LogEntry, LogOffset } from '../log-adapter.js';
+import { crc32 } from 'node:zlib';
+import type { LogEntry, LogOffset, PlainMessage } from '../log-adapter.js';
+import { partitionOf } from '../partition-of.js';
 import { decodeEntry, type DecodedEntry } from '../records/entry-codec.js';
 import {
   NO_ERA,
@@ -18,18 +20,29 @@ import { KeyTable } from './key-table.js';
 import { LogTime } from './log-time.js';
 import { NOTHING, type MemberOutcome, type Outcome } from './outcome.js';
 import type { Place } from './place.js';
-import { PodTable } from './pod-table.js';
+import { NO_PLAIN, parsePolicy, plainPublish, type PlainFormat, type PlainPolicy } from './plain.js';
+import { PodState, PodTable } from './pod-table.js';
 
 /** The rules by which this release folds. A change that decides anything else for the same log needs the next number. */
 export const RULES = 1;
+
+/** The author of plain messages. */
+const NOBODY = new PodState('');
+
+export interface FoldOptions {
+  readonly index?: number;
+  readonly format?: PlainFormat;
+  /** The latest rules that are known. */
+  readonly knownRules?: number;
+}
 
 /** What the fold of an entry calls, synchronously and in the order of the records. */
 export interface FoldEvents {
   onOutcome(outcome: Outcome, record: LogRecord, place: Place): void;
   /** The records of an entry are complete, or have no effect. @param isApplied false if it came twice or too late. */
   onEntry(entry: DecodedEntry, isApplied: boolean): void;
-  /** An entry is not the engine's. */
-  onForeign(): void;
+  /** An entry is not the engine's, or a plain message on this channel is not allowed or not valid. */
+  onInvalid(channel: string | undefined): void;
 }
 
 /**
@@ -53,12 +66,25 @@ export class Fold {
   rules = 1;
   /** The offset after the last entry. */
   at: LogOffset = 0;
+  /** As text. */
+  policy = '';
+  #policy: PlainPolicy | undefined;
   /** A later release writes what this one does not understand: the state is not right any more. */
   isOutdated = false;
+  readonly #index: number;
+  readonly #format: PlainFormat;
   readonly #knownRules: number;
 
-  constructor(knownRules = RULES) {
+  /** @param index of the partition. */
+  constructor({ index = 0, format = NO_PLAIN, knownRules = RULES }: FoldOptions = {}) {
+    this.#index = index;
+    this.#format = format;
     this.#knownRules = knownRules;
+  }
+
+  setPolicy(policy: string): void {
+    this.policy = policy;
+    this.#policy = parsePolicy(policy);
   }
 
   /** The rules from here on: never earlier ones. */
@@ -68,30 +94,47 @@ export class Fold {
   }
 
   /** Folds the next entry. */
-  read({ offset, time, data }: LogEntry, events: FoldEvents): void {
+  read({ offset, time, data, plain }: LogEntry, events: FoldEvents): void {
     this.at = offset + 1;
+    if (plain !== undefined) this.#readPlain(plain, offset, time, events);
     if (data.length === 0) return;
     const decoded = decodeEntry(data);
     if (time !== undefined) this.time.advance(time);
     this.digest.mix(decoded.checksum);
-    if (decoded.kind === 'entry') this.#fold(decoded.entry, offset, time !== undefined, events);
+    if (decoded.kind === 'entry') this.#fold(decoded.entry, offset, time, events);
     else if (decoded.kind === 'newer') this.isOutdated = true;
-    else events.onForeign();
+    else events.onInvalid(undefined);
     this.digest.mark(offset);
   }
 
-  #fold(entry: DecodedEntry, offset: LogOffset, hasTime: boolean, events: FoldEvents): void {
+  #readPlain(plain: PlainMessage, offset: LogOffset, time: number | undefined, events: FoldEvents): void {
+    if (time !== undefined) this.time.advance(time);
+    this.digest.mix(crc32(plain.channel));
+    this.digest.mix(crc32(plain.body));
+    const isHere = this.era !== NO_ERA && partitionOf(plain.channel, this.partitions) === this.#index;
+    const record = isHere ? plainPublish(plain, this.#policy, this.#format) : undefined;
+    if (record === undefined) events.onInvalid(plain.channel);
+    else {
+      const place: Place = { offset, index: 0, time: this.time.now, pod: NOBODY };
+      events.onOutcome(this.apply(record, place), record, place);
+    }
+    this.digest.mark(offset);
+  }
+
+  #fold(entry: DecodedEntry, offset: LogOffset, time: number | undefined, events: FoldEvents): void {
+    // A pod that does not know what came before must come to the same: whether the author was dead does not matter, for example.
+    const isBeginning = entry.records.some((record) => record.kind === 'era' && this.#isNext(record));
+    if (isBeginning) {
+      this.pods.clear();
+      this.time.restore(time ?? entry.clock);
+    }
     const pod = this.pods.author(entry.pod, entry.number, this.time.now);
     if (pod === undefined) {
       events.onEntry(entry, false);
       return;
     }
-    if (hasTime) pod.seen = this.time.now;
-    else this.time.follow(pod, entry.clock, this.pods);
-    // What came before may be unknown to some pods if a new era begins: they all continue from this clock.
-    if (!hasTime && entry.records.some((record) => record.kind === 'era' && this.#isNext(record))) {
-      this.time.restart(pod, entry.clock, this.pods);
-    }
+    if (time === undefined && !isBeginning) this.time.follow(pod, entry.clock, this.pods);
+    pod.seen = this.time.now;
     const place: Place = { offset, index: 0, time: this.time.now, pod };
     for (const record of entry.records) {
       events.onOutcome(this.apply(record, place), record, place);
@@ -160,6 +203,9 @@ export class Fold {
         return this.#begin(record, place);
       case 'rules':
         this.setRules(record.version);
+        return NOTHING;
+      case 'policy':
+        this.setPolicy(record.policy);
         return NOTHING;
       case 'mark':
       case 'ask':
@@ -241,10 +287,10 @@ export class Fold {
     this.era = id;
     this.partitions = partitions;
     this.eraAt = offset;
-    for (const pod of this.pods.all) pod.opened.clear();
+    this.rules = 1;
+    this.setPolicy('');
     const channels = [...this.channels.map.values()];
     for (const table of [this.channels, this.keys, this.members, this.connections]) table.clear();
-    // From here on a pod that does not know what came before has to come to the same.
     this.digest.restore(0);
     for (const letter of id) this.digest.mix(letter.codePointAt(0) ?? 0);
     return { kind: 'era', id, channels };

@@ -35,6 +35,7 @@ export class KeyTable {
     const id = idOf(name, idempotency);
     const { fingerprint, window } = idempotency;
     const generation = this.#generations.current;
+    this.#copy(this.#keys.get(id));
     this.#keys.set(id, { id, fingerprint, beganAt, beganIndex, offset, expires: now + window, generation });
   }
 
@@ -49,7 +50,16 @@ export class KeyTable {
 
   /** Forgets what has expired, of some of the keys. */
   drop(keys: Iterable<KnownKey>, now: number): void {
-    for (const key of keys) if (key.expires <= now && this.#keys.get(key.id) === key) this.#keys.delete(key.id);
+    for (const key of keys) {
+      if (key.expires > now || this.#keys.get(key.id) !== key) continue;
+      this.#copy(key);
+      this.#keys.delete(key.id);
+    }
+  }
+
+  /** A snapshot of an earlier state needs a key that has expired since then: until it did, it made duplicates. */
+  #copy(key: KnownKey | undefined): void {
+    if (key !== undefined) this.#generations.touch(key);
   }
 }
 

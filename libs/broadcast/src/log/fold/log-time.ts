@@ -18,7 +18,7 @@ export class LogTime {
     return this.#now;
   }
 
-  /** Continues from a snapshot. */
+  /** Continues from a time, whatever came before. */
   restore(now: number): void {
     this.#now = now;
   }
@@ -34,16 +34,7 @@ export class LogTime {
     const step = clock - author.lead - this.#now;
     if (author.seen === 0 || Math.abs(step) > LARGEST_STEP) author.lead = clock - this.#now;
     else this.advance(clock - author.lead);
-    author.seen = this.#now;
     this.#centre(pods);
-  }
-
-  /** Continues from the clock of one pod, whatever came before. */
-  restart(author: PodState, clock: number, pods: PodTable): void {
-    for (const pod of pods.all) pod.seen = 0;
-    this.#now = clock;
-    author.lead = 0;
-    author.seen = clock;
   }
 
   /** Moves log time to the median of the clocks, if that is later. */

@@ -53,6 +53,10 @@ export class PodTable {
     return pod;
   }
 
+  clear(): void {
+    this.#pods.clear();
+  }
+
   /** Forgets the dead pods of which no entry can arrive any more. */
   sweep(now: number): void {
     for (const pod of this.#pods.values()) {

@@ -3,7 +3,7 @@ import { ByteReader, ByteWriter, InvalidBytesError } from '../records/bytes.js';
 import { readStream, writeStream } from '../records/record-codec.js';
 import type { LogOffset } from '../log-adapter.js';
 import { ChannelState } from './channel-table.js';
-import { Fold } from './fold.js';
+import { Fold, type FoldOptions } from './fold.js';
 import type { Versioned } from './generations.js';
 import { Group } from './holder-table.js';
 import type { KnownKey } from './key-table.js';
@@ -71,11 +71,12 @@ export class SnapshotWriter {
 
   #writeHead(): void {
     const to = this.#to;
-    const { era, eraAt, partitions, rules, digest } = this.#fold;
+    const { era, eraAt, partitions, policy, rules, digest } = this.#fold;
     to.byte(ITEMS.head);
     to.text(era);
     to.uint(eraAt);
     to.uint(partitions);
+    to.text(policy);
     to.uint(rules);
     to.uint(this.#time);
     to.uint(digest.hash);
@@ -164,8 +165,8 @@ function* everything({ channels, keys, members, connections }: Fold): Generator<
  * @param parts all of them, in order.
  * @throws InvalidBytesError
  */
-export function restoreSnapshot(parts: readonly Uint8Array[], asOf: LogOffset, knownRules?: number): Fold {
-  const fold = new Fold(knownRules);
+export function restoreSnapshot(parts: readonly Uint8Array[], asOf: LogOffset, options: FoldOptions = {}): Fold {
+  const fold = new Fold(options);
   const pods: PodState[] = [];
   for (const part of parts) {
     const from = new ByteReader(part);
@@ -184,6 +185,7 @@ function readItem(from: ByteReader, fold: Fold, pods: PodState[]): void {
       fold.era = from.text();
       fold.eraAt = from.uint();
       fold.partitions = from.uint();
+      fold.setPolicy(from.text());
       fold.setRules(from.uint());
       fold.time.restore(from.uint());
       fold.digest.restore(from.uint());

@@ -1,4 +1,4 @@
-import { Fold } from '../fold/fold.js';
+import { Fold, type FoldOptions } from '../fold/fold.js';
 import { SnapshotAssembler, type Snapshot } from '../fold/snapshot-assembler.js';
 import { restoreSnapshot } from '../fold/snapshot.js';
 import type { LogEntry, LogOffset } from '../log-adapter.js';
@@ -23,11 +23,17 @@ export class Bootstrap {
   /** The last record that begins an era, whether it has an effect or not. */
   #eraAt = -1;
 
+  /** Whether the other pods have been asked for a snapshot. */
+  isAsking = false;
+
   /** @param from where reading begins. @param first the first entry that the log has. @param end where the log ended. */
   constructor(
     readonly from: LogOffset,
     readonly first: LogOffset,
     public end: LogOffset,
+    /** Whether a digest has said where to begin: older ones in between do not count. */
+    readonly isPointed: boolean,
+    readonly options: FoldOptions,
   ) {}
 
   /** The offset after the last entry. */
@@ -67,11 +73,11 @@ export class Bootstrap {
       const isNext = record.cause >= Math.max(this.from, this.first) && record.cause > this.#eraAt;
       this.#eraAt = offset;
       if (!isNext) return undefined;
-      const fold = new Fold();
+      const fold = new Fold(this.options);
       fold.at = offset;
       return { kind: 'known', fold };
     }
-    if (record.kind !== 'digest') return undefined;
+    if (record.kind !== 'digest' || this.isPointed) return undefined;
     const from = record.snapshots.findLast((start) => start >= this.first);
     return from !== undefined && from < this.from ? { kind: 'farther', from } : undefined;
   }
@@ -80,7 +86,7 @@ export class Bootstrap {
     // Entries between the snapshot and what is read are unknown if it is older.
     if (snapshot === undefined || snapshot.asOf < Math.max(this.from, this.first)) return undefined;
     try {
-      return { kind: 'known', fold: restoreSnapshot(snapshot.parts, snapshot.asOf) };
+      return { kind: 'known', fold: restoreSnapshot(snapshot.parts, snapshot.asOf, this.options) };
     } catch (error) {
       if (error instanceof InvalidBytesError) return undefined;
       throw error;

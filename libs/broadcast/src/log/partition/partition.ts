@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BrokerUnavailableError } from '../../errors.js';
-import { Fold, type FoldEvents } from '../fold/fold.js';
+import { Fold, type FoldEvents, type FoldOptions } from '../fold/fold.js';
+import type { PlainFormat } from '../fold/plain.js';
 import type { Outcome } from '../fold/outcome.js';
 import type { Place } from '../fold/place.js';
 import type { LogAdapter, LogEntry, LogOffset } from '../log-adapter.js';
@@ -43,6 +44,7 @@ export interface PartitionContext {
   readonly clock: () => number;
   /** How many partitions the log has. */
   readonly partitions: () => number;
+  readonly format: PlainFormat;
   readonly events: PartitionEvents;
 }
 
@@ -58,7 +60,8 @@ export interface PartitionEvents {
   onReady(partition: Partition, hasLost: boolean): void;
   /** The state is not known any more. */
   onForgotten(partition: Partition, fold: Fold): void;
-  onForeign(partition: Partition): void;
+  /** As {@link FoldEvents.onInvalid}. */
+  onInvalid(partition: Partition, channel: string | undefined): void;
   onFault(error: unknown): void;
 }
 
@@ -88,6 +91,7 @@ export class Partition {
   readonly #context: PartitionContext;
   readonly #barrier = new Barrier(async () => this.#pass());
   readonly #foldEvents: FoldEvents;
+  readonly #options: FoldOptions;
   #phase: Phase = 'idle';
   /** Distinguishes attempts: what belongs to an earlier one stops. */
   #attempt = 0;
@@ -114,6 +118,7 @@ export class Partition {
     const onFault = (error: unknown): void => events.onFault(error);
     this.writer = new Writer({ partition: index, adapter, pod, clock, onFault });
     this.#foldEvents = this.#eventsOfFold();
+    this.#options = { index, format: context.format };
   }
 
   /** The state; undefined while it is not known, or in doubt. */
@@ -286,8 +291,8 @@ export class Partition {
     return { first: await this.#first(), end: found };
   }
 
-  #readFrom(from: LogOffset, first: LogOffset, end: LogOffset, isCurrent: () => boolean): void {
-    const bootstrap = new Bootstrap(from, first, end);
+  #readFrom(from: LogOffset, first: LogOffset, end: LogOffset, isCurrent: () => boolean, isPointed = false): void {
+    const bootstrap = new Bootstrap(from, first, end, isPointed, this.#options);
     this.#bootstrap = bootstrap;
     this.#queue = [];
     this.#phase = 'reading';
@@ -370,7 +375,7 @@ export class Partition {
       return;
     }
     const attempt = this.#attempt;
-    this.#readFrom(step.from, bootstrap.first, bootstrap.end, () => this.#attempt === attempt);
+    this.#readFrom(step.from, bootstrap.first, bootstrap.end, () => this.#attempt === attempt, true);
   }
 
   #read(entry: LogEntry, fold: Fold): void {
@@ -400,15 +405,16 @@ export class Partition {
       const before = (end - from) * ROUND_GROWTH;
       this.#readFrom(Math.max(end - before, first), first, end, isCurrent);
     } else if (bootstrap.isUnused) {
-      this.#fold = new Fold();
+      this.#fold = new Fold(this.#options);
       this.#queue = bootstrap.held(0);
       if (this.#queue.length === 0) this.#finish(this.#fold);
       else if (!this.#isDraining) this.#drain();
-    } else this.#ask(bootstrap);
+    } else if (!bootstrap.isAsking) this.#ask(bootstrap);
   }
 
   /** The log begins in the middle, and contains no snapshot: the other pods may know the state. */
   #ask(bootstrap: Bootstrap): void {
+    bootstrap.isAsking = true;
     const attempt = this.#attempt;
     const isAsking = (): boolean =>
       this.#attempt === attempt && this.#bootstrap === bootstrap && this.#fold === undefined;
@@ -457,8 +463,8 @@ export class Partition {
         if (isOwn(entry.pod)) this.writer.read(entry.number);
         if (this.#phase === 'renewing' && this.#fold !== undefined) this.#finishRenewal(this.#fold);
       },
-      onForeign: () => {
-        if (this.#phase === 'live') events.onForeign(this);
+      onInvalid: (channel) => {
+        if (this.#phase === 'live') events.onInvalid(this, channel);
       },
     };
   }
@@ -526,6 +532,11 @@ export class Partition {
   }
 }
 
+const NO_BYTES = Buffer.alloc(0);
+
 function isSame(one: LogEntry, other: LogEntry): boolean {
-  return one.offset === other.offset && Buffer.compare(one.data, other.data) === 0;
+  const isSamePlain =
+    one.plain?.channel === other.plain?.channel &&
+    Buffer.compare(one.plain?.body ?? NO_BYTES, other.plain?.body ?? NO_BYTES) === 0;
+  return one.offset === other.offset && isSamePlain && Buffer.compare(one.data, other.data) === 0;
 }

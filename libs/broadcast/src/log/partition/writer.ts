@@ -71,6 +71,8 @@ export class Writer {
   #unknown: Sent[] = [];
   /** Appends that the adapter has not settled, and when they are due. */
   readonly #underWay = new Map<AbortController, number>();
+  /** The numbers of those that have not been read back either: the order of later ones depends on them. */
+  readonly #unread = new Set<number>();
   #number = 0;
   #isOpen = false;
   #problem = 'the log is being read';
@@ -149,6 +151,8 @@ export class Writer {
 
   /** An entry of this pod was read. None before it can have an effect any more. */
   read(number: number): void {
+    for (const unread of this.#unread) if (unread <= number) this.#unread.delete(unread);
+    this.#schedule();
     for (const sent of this.#sent.values()) {
       if (sent.number > number) return;
       this.#sent.delete(sent.number);
@@ -180,7 +184,7 @@ export class Writer {
 
   #send(): void {
     const { appendsAtOnce } = this.#context.adapter.traits;
-    while (this.#isOpen && this.#underWay.size < appendsAtOnce) {
+    while (this.#isOpen && this.#unread.size < appendsAtOnce) {
       const again = this.#unknown[0];
       if (again !== undefined) {
         if (this.#retry !== undefined) return;
@@ -229,10 +233,12 @@ export class Writer {
   #append(sent: Sent): void {
     const controller = new AbortController();
     this.#underWay.set(controller, sent.due);
+    this.#unread.add(sent.number);
     this.#appendOne(sent, controller.signal)
       .catch((error: unknown) => this.#context.onFault(error))
       .finally(() => {
         this.#underWay.delete(controller);
+        this.#unread.delete(sent.number);
         this.#schedule();
       })
       .catch(() => undefined);

@@ -45,9 +45,9 @@ export class Beacons {
     return this.#problem;
   }
 
-  /** The pods that are neither dead nor silent, this one included. */
+  /** The pods that are neither dead nor silent, this one included, as far as they have begun: others only read yet. */
   get alive(): PodState[] {
-    return this.#pods().filter(({ id }) => !this.isSilent(id));
+    return this.#pods().filter(({ id, rules }) => rules > 0 && !this.isSilent(id));
   }
 
   /** Whether this pod does what only one has to do: the first one that is alive. Two at once do no harm. */

@@ -35,6 +35,7 @@ export class Keeper {
       ...partitions.map(async (partition) => this.#digest(partition)),
       ...partitions.map(async (partition) => this.#snapshot(partition)),
       ...this.#switchRules(),
+      ...this.#publishPolicy(),
     ]);
   }
 
@@ -82,6 +83,15 @@ export class Keeper {
     const { settings, snapshotsOf } = this.#context;
     const snapshots = snapshotsOf(partition);
     if (snapshots.isDue(settings.snapshotInterval, settings.window / 2)) await snapshots.write();
+  }
+
+  /** The policy of this pod's configuration, if the log has another one. */
+  #publishPolicy(): Promise<void>[] {
+    const { settings, partitions } = this.#context;
+    const policy = settings.plain === undefined ? '' : JSON.stringify(settings.plain.policy);
+    return partitions
+      .filter(({ fold }) => fold !== undefined && fold.policy !== policy)
+      .map(async (partition) => written(partition, { kind: 'policy', policy }, nothing));
   }
 
   #switchRules(): Promise<void>[] {

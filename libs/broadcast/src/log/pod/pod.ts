@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { crc32 } from 'node:zlib';
 import type { BrokerEvents } from '../../broker.js';
 import { BrokerUnavailableError } from '../../errors.js';
 import { steadyNow } from '../../steady-clock.js';
 import type { Fold } from '../fold/fold.js';
 import type { DeadOutcome, MemberOutcome, Outcome } from '../fold/outcome.js';
 import type { Place } from '../fold/place.js';
+import { NO_PLAIN } from '../fold/plain.js';
 import type { LogAdapter } from '../log-adapter.js';
+import { partitionOf } from '../partition-of.js';
 import { Partition, type PartitionEvents } from '../partition/partition.js';
 import type { LogRecord } from '../records/records.js';
 import type { LogSettings } from '../settings.js';
@@ -76,7 +77,7 @@ export class Pod {
       onOutcome: (...outcome) => this.#onOutcome(...outcome),
       onReady: (partition, hasLost) => this.#onReady(partition, hasLost),
       onForgotten: (partition, fold) => this.#onForgotten(partition, fold),
-      onForeign: ({ index }) => this.#events.onInvalid('message', `partition ${index}`),
+      onInvalid: ({ index }, channel) => this.#events.onInvalid('message', channel ?? `partition ${index}`),
       onFault: (error) => this.#events.onFault(error),
     };
   }
@@ -119,7 +120,7 @@ export class Pod {
    * @throws BrokerUnavailableError
    */
   share(name: string): Share {
-    const share = this.#isComplete ? this.#shares[crc32(name) % this.#shares.length] : undefined;
+    const share = this.#isComplete ? this.#shares[partitionOf(name, this.#shares.length)] : undefined;
     if (share === undefined) throw new BrokerUnavailableError(this.problem ?? 'the log is being read');
     return share;
   }
@@ -164,6 +165,7 @@ export class Pod {
       isOwn: (name) => this.#names.has(name),
       clock: steadyNow,
       partitions: () => (this.#isComplete ? this.#shares.length : this.#adapter.partitions),
+      format: this.#settings.plain?.format ?? NO_PLAIN,
       events: this.#partitionEvents,
     });
     const members = new PartitionMembers(
@@ -217,6 +219,8 @@ export class Pod {
 
   #onReady(partition: Partition, hasLost: boolean): void {
     const share = this.#shareOf(partition);
+    // It may have been declared dead while it read nothing.
+    if (partition.fold?.pods.get(this.#name)?.isDead === true) this.#beginAnew();
     this.#rename(share);
     if (partition.index === 0 && !this.#isComplete) this.#complete(share);
     if (hasLost && this.#isComplete) this.#restore(share);

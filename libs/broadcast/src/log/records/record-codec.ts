@@ -28,6 +28,7 @@ const TYPES = {
   state: 22,
   era: 23,
   rules: 24,
+  policy: 25,
 } as const;
 
 export function writeRecord(to: ByteWriter, record: LogRecord): void {
@@ -127,6 +128,10 @@ export function writeRecord(to: ByteWriter, record: LogRecord): void {
       to.byte(TYPES.rules);
       to.uint(record.version);
       return;
+    case 'policy':
+      to.byte(TYPES.policy);
+      to.text(record.policy);
+      return;
     case 'unknown':
       throw new TypeError('a record of an unknown type cannot be written');
   }
@@ -194,6 +199,8 @@ export function readRecord(from: ByteReader): LogRecord {
       return { kind: 'era', cause: from.uint(), id: from.text(), partitions: from.uint() };
     case TYPES.rules:
       return { kind: 'rules', version: from.uint() };
+    case TYPES.policy:
+      return { kind: 'policy', policy: from.text() };
     default:
       return { kind: 'unknown', type };
   }

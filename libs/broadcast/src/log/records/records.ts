@@ -33,6 +33,8 @@ export type LogRecord =
   | EraRecord
   /** All pods know the rules of this version, and follow them from here on. */
   | { readonly kind: 'rules'; readonly version: number }
+  /** What backends may publish directly, from here on. @see PlainPolicy */
+  | { readonly kind: 'policy'; readonly policy: string }
   /** A record of a later release. */
   | { readonly kind: 'unknown'; readonly type: number };
 

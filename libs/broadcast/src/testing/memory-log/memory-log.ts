@@ -1,4 +1,4 @@
-import type { LogBounds, LogEntry, LogOffset, LogStart } from '../../log/log-adapter.js';
+import type { LogBounds, LogEntry, LogOffset, LogStart, PlainMessage } from '../../log/log-adapter.js';
 import { MemoryLogAdapter } from './memory-log-adapter.js';
 
 /** What happens to an entry that arrives at the server. */
@@ -116,12 +116,13 @@ export class MemoryLog {
     this.#adapters.delete(adapter);
   }
 
-  store(partition: number, data: Uint8Array): void {
+  /** @param plain if a backend publishes it directly. */
+  store(partition: number, data: Uint8Array, plain?: PlainMessage): void {
     const stored = this.#at(partition);
     // A server's clock does not go back within a partition.
     this.#time = Math.max(this.#time, this.options.now());
     const time = this.options.clock ? this.#time : undefined;
-    stored.entries.push({ offset: stored.next, time, data });
+    stored.entries.push({ offset: stored.next, time, data, ...(plain !== undefined && { plain }) });
     stored.next += 1;
     stored.appends += 1;
     if (this.options.holes && stored.appends % 3 === 0) stored.next += HOLE;

@@ -6,7 +6,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { WebSocketServer, type ServerOptions } from 'ws';
 import { CONFIG, type Config } from '../config/index.js';
 import { CLOSE_WITHIN_MS, type Connection } from '../connection/connection.js';
-import { Upgrades } from '../upgrade/upgrades.js';
+import { Upgrades } from './upgrades.js';
 
 /** A message of the largest size may come in fragments of this many bytes. Nobody has a reason to send smaller ones. */
 const MIN_FRAGMENT = 64;

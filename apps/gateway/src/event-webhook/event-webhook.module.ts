@@ -11,4 +11,4 @@ import { EventWebhook } from './event-webhook.js';
   providers: [LateEvents, ChannelEvents, ClientEvents, EventWebhook],
   exports: [LateEvents, ClientEvents],
 })
-export class EventsModule {}
+export class EventWebhookModule {}

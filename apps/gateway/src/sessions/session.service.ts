@@ -13,7 +13,7 @@ import {
 } from '../auth/index.js';
 import { ChannelsService } from '../channels/channels.service.js';
 import { CONFIG, type Config } from '../config/index.js';
-import { ClientEvents } from '../events/client-events.js';
+import { ClientEvents } from '../event-webhook/client-events.js';
 import { ConnectionLimits } from '../limits/connection-limits.js';
 import { Metrics } from '../metrics/metrics.js';
 import type { Connection } from '../connection/connection.js';

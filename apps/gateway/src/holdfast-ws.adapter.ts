@@ -1,10 +1,10 @@
 import type { INestApplication, WsMessageHandler } from '@nestjs/common';
 import { AbstractWsAdapter } from '@nestjs/websockets';
 import type { WebSocketServer } from 'ws';
-import type { Connection } from '../connection/connection.js';
-import { Dispatcher } from '../connection/dispatcher.js';
-import { WEBSOCKET_PATH } from '../upgrade/upgrades.js';
-import { WebSockets } from './web-sockets.js';
+import type { Connection } from './connection/connection.js';
+import { Dispatcher } from './connection/dispatcher.js';
+import { WEBSOCKET_PATH } from './upgrade/upgrades.js';
+import { WebSockets } from './upgrade/web-sockets.js';
 
 /**
  * Lets Nest bind custom gateways to the connections: a `@WebSocketGateway()` adds its `@SubscribeMessage` events to the

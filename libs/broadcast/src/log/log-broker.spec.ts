@@ -1,0 +1,342 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { BrokerUnavailableError, BrokerUnknownError } from '../errors.js';
+import { Load, Subscriber } from '../testing/load.js';
+import { MemoryLog, type Fate, type MemoryLogOptions } from '../testing/memory-log/memory-log.js';
+import type { MemoryLogAdapter } from '../testing/memory-log/memory-log-adapter.js';
+import { LASTING, Pod, until } from '../testing/pod.js';
+import { LogBroker } from './log-broker.js';
+import { partitionOf } from './partition-of.js';
+import { encodeEntry } from './records/entry-codec.js';
+import type { LogSettings } from './settings.js';
+
+const CHANNEL = 'news:today';
+const ANN = { client: 'ann', details: '{}' };
+/** Everything that takes minutes by default. */
+const QUICK: Partial<LogSettings> = { beaconInterval: 60, snapshotInterval: 100, linger: 50 };
+
+let pods: Pod[] = [];
+afterEach(async () => {
+  await Promise.all(pods.map(async (pod) => pod.close()));
+  pods = [];
+});
+
+function connect(log: MemoryLog, settings: Partial<LogSettings> = QUICK): { pod: Pod; adapter: MemoryLogAdapter } {
+  const adapter = log.connect();
+  const pod = new Pod(new LogBroker(adapter, settings));
+  pods.push(pod);
+  return { pod, adapter };
+}
+
+async function start(log: MemoryLog, settings?: Partial<LogSettings>): Promise<Pod> {
+  const { pod } = connect(log, settings);
+  await pod.start();
+  return pod;
+}
+
+/** The partitions of a log. */
+function partitions({ options }: MemoryLog): number[] {
+  return Array.from({ length: options.partitions }, (_, index) => index);
+}
+
+/** Drops everything that was stored so far. */
+function trim(log: MemoryLog): void {
+  for (const index of partitions(log)) log.trim(index, log.read(index, 'first', 1e6).at(-1)?.offset ?? 0);
+}
+
+/** Resolves when a snapshot of every partition was written after the call. */
+async function snapshots(log: MemoryLog): Promise<void> {
+  const size = partitions(log).map((index) => log.bounds(index).next);
+  await until(() => {
+    for (const index of partitions(log)) {
+      const later = log.read(index, { offset: size[index] ?? 0 }, 1e6);
+      expect(later.some(({ data }) => Buffer.from(data).includes('news:'))).toBe(true);
+    }
+  });
+}
+
+describe('a pod that starts late', () => {
+  it.each<[string, MemoryLogOptions]>([
+    ['', {}],
+    [' without bounds', { bounds: false, clock: false }],
+  ])('knows positions, keys, members and connections from a snapshot%s', async (_, options) => {
+    const log = new MemoryLog({ ...options, partitions: 1 });
+    const here = await start(log);
+    await here.broker.subscribe(CHANNEL, LASTING);
+    const key = { publisher: 'p', key: 'k', fingerprint: 'f', window: 600_000 };
+    const first = await here.publish(CHANNEL, 'first', {}, key);
+    const last = await here.publishMany(CHANNEL, 300);
+    await here.broker.join(CHANNEL, ANN, 'h1');
+    await here.broker.register({ client: 'ann', holder: 'h1', user: 'ann', node: 'n', since: 1 });
+    await snapshots(log);
+    const late = await start(log);
+    expect(await late.broker.subscribe(CHANNEL, LASTING)).toEqual(last);
+    expect(await late.publish(CHANNEL, 'first', {}, key)).toEqual({ ...first, duplicate: true });
+    expect(await late.broker.members(CHANNEL, { limit: 10 })).toEqual({ members: [ANN], count: 1 });
+    expect(await late.broker.connections('ann')).toMatchObject([{ client: 'ann', since: 1 }]);
+    expect(await late.broker.channels({ limit: 10 })).toEqual([CHANNEL]);
+    expect(await late.publish(CHANNEL, 'x')).toMatchObject({ epoch: last.epoch, offset: 302 });
+    await until(() => expect(here.delivered(CHANNEL).at(-1)).toMatchObject({ offset: 302 }));
+    expect(here.gaps).toEqual([]);
+  });
+
+  it('asks the others for a snapshot if retention has left none, and nothing begins again', async () => {
+    const log = new MemoryLog({ partitions: 1 });
+    const here = await start(log, { ...QUICK, snapshotInterval: 600_000 });
+    const last = await here.publishMany(CHANNEL, 3);
+    trim(log);
+    const late = await start(log);
+    expect(await late.broker.subscribe(CHANNEL, LASTING)).toEqual(last);
+    expect(here.gaps).toEqual([]);
+  });
+
+  it('begins a new era if nobody knows the state any more', async () => {
+    const log = new MemoryLog({ partitions: 1 });
+    const here = await start(log, { ...QUICK, snapshotInterval: 600_000 });
+    const last = await here.publishMany(CHANNEL, 3);
+    await here.close();
+    trim(log);
+    const late = await start(log);
+    const { epoch, offset } = await late.publish(CHANNEL, 'x');
+    expect(offset).toBe(1);
+    expect(epoch).not.toBe(last.epoch);
+  });
+
+  it('and the others begin again together if the log was emptied under them', async () => {
+    const log = new MemoryLog({ partitions: 1 });
+    const here = await start(log, { ...QUICK, beaconInterval: 60_000 });
+    await here.broker.subscribe(CHANNEL, LASTING);
+    await here.publishMany(CHANNEL, 3);
+    log.trim(0, log.bounds(0).next);
+    const late = await start(log);
+    const { epoch, offset } = await late.publish(CHANNEL, 'x');
+    expect(offset).toBe(1);
+    await until(() => expect(here.gaps.at(-1)).toBe(`${CHANNEL} ${epoch} 0`));
+    await until(() => expect(here.delivered(CHANNEL).at(-1)).toMatchObject({ offset: 1, payload: 'x' }));
+  });
+});
+
+describe('a pod', () => {
+  it('that was cut off for longer than retention reports a gap, and nothing begins again', async () => {
+    const log = new MemoryLog({ partitions: 1, heartbeat: 10 });
+    const here = await start(log);
+    const { pod: there, adapter } = connect(log);
+    await there.start();
+    for (const { broker } of [here, there]) await broker.subscribe(CHANNEL, LASTING);
+    await here.publish(CHANNEL, 'x');
+    await until(() => expect(there.delivered(CHANNEL)).toHaveLength(1));
+    adapter.hang();
+    const position = await here.publishMany(CHANNEL, 5);
+    await snapshots(log);
+    trim(log);
+    adapter.resume();
+    await until(() => expect(there.gaps).toEqual([`${CHANNEL} ${position.epoch} ${position.offset}`]));
+    await here.publish(CHANNEL, 'later');
+    await until(() => expect(there.delivered(CHANNEL).at(-1)).toMatchObject({ payload: 'later' }));
+    expect(here.gaps).toEqual([]);
+  });
+
+  it('that is considered dead although it is alive continues under another name, with everything that it has', async () => {
+    const log = new MemoryLog({ heartbeat: 10 });
+    const here = await start(log);
+    const { pod: there, adapter } = connect(log);
+    await there.start();
+    for (const { broker } of [here, there]) await broker.subscribe(CHANNEL, LASTING);
+    await there.broker.join(CHANNEL, ANN, 'h1');
+    await there.broker.register({ client: 'ann', holder: 'h1', user: 'ann', node: 'n', since: 1 });
+    adapter.hang();
+    await until(() => expect(here.late).toEqual([`${CHANNEL} leave ann {} of 0`]));
+    await until(async () => expect(await here.broker.connections('ann')).toEqual([]));
+    adapter.resume();
+    await until(() => expect(there.late).toEqual([`${CHANNEL} join ann {} of 1`]));
+    await until(async () => expect(await here.broker.connections('ann')).toMatchObject([{ client: 'ann' }]));
+    expect(here.presence).toEqual([`${CHANNEL} + ann {}`, `${CHANNEL} - ann {}`, `${CHANNEL} + ann {}`]);
+    await here.publish(CHANNEL, 'x');
+    await until(() => expect(there.delivered(CHANNEL)).toHaveLength(1));
+    expect(there.gaps).toEqual([]);
+    // It keeps its members when another pod stops.
+    await here.close();
+    expect((await there.broker.members(CHANNEL, { limit: 10 })).count).toBe(1);
+  });
+
+  it('that dies is swept: its members leave late, and its channels and connections end', async () => {
+    const log = new MemoryLog();
+    const here = await start(log);
+    const { pod: there, adapter } = connect(log);
+    await there.start();
+    await here.broker.subscribe(CHANNEL, LASTING);
+    await there.broker.subscribe('only there', LASTING);
+    await there.broker.join(CHANNEL, ANN, 'h1');
+    // As if its process were killed.
+    await adapter.close();
+    await until(() => expect(here.late).toEqual([`${CHANNEL} leave ann {} of 0`]));
+    await until(async () => expect(await here.broker.channels({ limit: 10 })).toEqual([CHANNEL]));
+    expect(here.presence).toEqual([`${CHANNEL} + ann {}`, `${CHANNEL} - ann {}`]);
+  });
+
+  it('notices by the digests of others that it has read another log, and all begin again', async () => {
+    const log = new MemoryLog({ partitions: 1 });
+    const [here, there] = [await start(log), await start(log)];
+    for (const { broker } of [here, there]) await broker.subscribe(CHANNEL, LASTING);
+    await here.publishMany(CHANNEL, 5);
+    await until(() => expect(there.delivered(CHANNEL)).toHaveLength(5));
+    // Nobody is notified, and the readers wait beyond the end of the log.
+    log.truncate(0, 4, true);
+    for (const { gaps } of [here, there]) await until(() => expect(gaps.length).toBeGreaterThanOrEqual(1));
+    await until(async () => expect(await here.publish(CHANNEL, 'x')).toMatchObject({ duplicate: false }));
+    const { epoch, offset } = await here.broker.history(CHANNEL, { limit: 0 });
+    for (const pod of [here, there]) {
+      await until(() => expect(pod.delivered(CHANNEL).at(-1)).toMatchObject({ offset, payload: 'x' }));
+      expect(pod.gaps.at(-1)).toContain(epoch);
+    }
+  });
+
+  it('reports entries that are not its own, and goes on', async () => {
+    const log = new MemoryLog();
+    const here = await start(log);
+    await here.broker.subscribe(CHANNEL, LASTING);
+    for (const bytes of ['{}', '', '\u0000', 'x'.repeat(1_000)]) log.store(0, Buffer.from(bytes));
+    await until(() => expect(here.invalid).toEqual(Array.from({ length: 3 }, () => 'message partition 0')));
+    expect(await here.publish(CHANNEL, 'x')).toMatchObject({ offset: 1 });
+    expect(here.faults).toEqual([]);
+  });
+
+  it('is not healthy if a later release writes what it does not understand', async () => {
+    const log = new MemoryLog();
+    const here = await start(log);
+    log.store(1, encodeEntry({ pod: 'later', number: 1, clock: 1 }, [Buffer.from([250])]));
+    await until(() => expect(here.broker.health()).toMatchObject({ reason: expect.stringMatching(/newer release/) }));
+  });
+
+  it('is not healthy if the log has lost partitions, and ignores additional ones', async () => {
+    const log = new MemoryLog({ partitions: 4 });
+    const here = await start(log);
+    const last = await here.publishMany(CHANNEL, 2);
+    const fewer = new MemoryLog({ partitions: 2 });
+    const more = new MemoryLog({ partitions: 8 });
+    for (const other of [fewer, more]) {
+      for (const index of partitions(other)) {
+        if (index < 4) for (const { data } of log.read(index, 'first', 1e6)) other.store(index, data);
+      }
+    }
+    const { pod } = connect(fewer);
+    await pod.broker.start(pod);
+    await until(() =>
+      expect(pod.broker.health()).toMatchObject({ reason: 'the log has 2 partitions, but was begun with 4' }),
+    );
+    const there = await start(more);
+    expect(await there.broker.subscribe(CHANNEL, LASTING)).toEqual(last);
+  });
+});
+
+describe('under load,', () => {
+  it.each<[string, MemoryLogOptions]>([
+    ['', { delay: () => Math.random() * 3, appendsAtOnce: 3 }],
+    [' without bounds and clock', { delay: () => Math.random() * 3, bounds: false, clock: false, holes: true }],
+  ])(
+    'nothing is lost or stored twice if appends are refused, forgotten, lost and stored twice%s',
+    async (_, options) => {
+      const log = new MemoryLog({ partitions: 2, ...options });
+      const fates: Fate[] = ['refused', 'unacknowledged', 'lost', 'twice'];
+      const [here, there] = [
+        new Subscriber(new LogBroker(log.connect(), QUICK)),
+        new Subscriber(new LogBroker(log.connect(), QUICK)),
+      ];
+      await here.start(['a', 'b', 'c']);
+      await there.start(['a', 'b', 'c']);
+      let count = 0;
+      log.fate = () => {
+        count += 1;
+        return count % 20 === 0 ? (fates[(count / 20) % 4] ?? 'stored') : 'stored';
+      };
+      const load = new Load([here, there], ['a', 'b', 'c']);
+      load.start();
+      for (let round = 0; round < 12; round += 1) {
+        await load.flows();
+        log.cut();
+      }
+      await load.flows();
+      await load.stop();
+      log.fate = () => 'stored';
+      await load.check({ lossless: true });
+      expect(count).toBeGreaterThan(80);
+      await Promise.all([here, there].map(async ({ broker }) => broker.close()));
+    },
+  );
+});
+
+describe('a call', () => {
+  it('fails at once while the log is away, and is unknown when it was sent and not answered', async () => {
+    const log = new MemoryLog({ partitions: 1, heartbeat: 60_000 });
+    const here = await start(log);
+    log.fate = () => 'lost';
+    await expect(here.publish(CHANNEL, 'x')).rejects.toThrow(BrokerUnknownError);
+    log.fate = () => 'refused';
+    await until(async () => expect(here.publish(CHANNEL, 'x')).rejects.toThrow(BrokerUnavailableError));
+    log.fate = () => 'stored';
+    log.stop();
+    const began = performance.now();
+    await expect(here.publish(CHANNEL, 'x')).rejects.toThrow(BrokerUnavailableError);
+    expect(performance.now() - began).toBeLessThan(500);
+    log.run();
+    await until(async () => expect(await here.publish(CHANNEL, 'x')).toMatchObject({ offset: 1 }));
+  });
+
+  it('with more than an entry can take is refused', async () => {
+    const log = new MemoryLog({ maxEntry: 10_000 });
+    const here = await start(log);
+    const { maxPayload } = here.broker.capabilities;
+    await expect(here.publish(CHANNEL, 'x'.repeat(10_001))).rejects.toThrow(/larger than an entry/);
+    expect(await here.publish(CHANNEL, 'x'.repeat(maxPayload))).toMatchObject({ offset: 1 });
+  });
+});
+
+describe('a plain message', () => {
+  const plain: LogSettings['plain'] = {
+    format: {
+      namespaceOf: (channel) => channel.split(':')[0] ?? '',
+      encode: (json, key) => (key === 'refused' ? undefined : `{"data":${json}}`),
+    },
+    policy: { namespaces: { news: LASTING }, keyWindow: 60_000, maxPayload: 100 },
+  };
+
+  it('is published by every pod alike, and what is not allowed or not valid is counted and never delivered', async () => {
+    const log = new MemoryLog();
+    const settings = { ...QUICK, plain };
+    const [here, there] = [await start(log, settings), await start(log, settings)];
+    for (const { broker } of [here, there]) await broker.subscribe(CHANNEL, LASTING);
+    const partition = partitionOf(CHANNEL, log.options.partitions);
+    const elsewhere = (partition + 1) % log.options.partitions;
+    const send = (body: string | Buffer, key?: string, channel = CHANNEL, to = partition): void =>
+      log.store(to, new Uint8Array(), { channel, key, body: Buffer.from(body) });
+    await until(() => {
+      send('"hello"');
+      expect(here.delivered(CHANNEL).length).toBeGreaterThan(0);
+    });
+    const { offset } = await here.broker.history(CHANNEL, { limit: 0 });
+    const invalid = here.invalid.length;
+    send('{ "text": "ä" }', '1');
+    send('{"text":"ä"}', '1');
+    send('{"text":"b"}', '1');
+    send('{"text":');
+    send(Buffer.from([0x22, 0xff, 0x22]));
+    send('"x"', 'refused');
+    send(`"${'x'.repeat(100)}"`);
+    send('"x"', undefined, 'other:1', partitionOf('other:1', log.options.partitions));
+    send('"x"', undefined, CHANNEL, elsewhere);
+    send('2');
+    for (const pod of [here, there]) {
+      await until(() => expect(pod.delivered(CHANNEL).at(-1)?.payload).toBe('{"data":2}'));
+      expect(
+        pod
+          .delivered(CHANNEL)
+          .slice(offset)
+          .map(({ payload }) => payload),
+      ).toEqual(['{"data":{"text":"ä"}}', '{"data":2}']);
+      expect(pod.delivered(CHANNEL).map((publication) => publication.offset)).toEqual(
+        pod.delivered(CHANNEL).map((_, index) => index + 1),
+      );
+      await until(() => expect(pod.invalid.slice(invalid)).toHaveLength(6));
+      expect(pod.faults).toEqual([]);
+    }
+  });
+});

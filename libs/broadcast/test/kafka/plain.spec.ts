@@ -85,13 +85,19 @@ describe.each([
     onTestFinished(async () => {
       await Promise.all(pods.map(async ({ broker }) => broker.close()));
     });
-    await Promise.all(pods.map(async (pod) => pod.start(['news:1', 'closed:1'])));
+    await Promise.all(pods.map(async (pod) => pod.start(['news:1', 'news:2', 'closed:1'])));
     const [here] = pods;
+    // The pods have to agree on it first.
+    await eventually(async () => {
+      await produce(topic, [['news:2', '0']]);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(here?.payloads('news:2').length).toBeGreaterThan(0);
+    });
     await here?.broker.publish({ channel: 'news:1', payload: '"gateway"', stream: STREAM });
     const sent = Array.from({ length: 50 }, (__, number) => JSON.stringify(number));
     await produce(topic, [...sent.map((value) => ['news:1', value] as const), ['closed:1', '1'], ['news:1', '{oops']]);
-    await eventually(async () => {
-      await here?.broker.publish({ channel: 'news:1', payload: '"later"', stream: STREAM });
+    await here?.broker.publish({ channel: 'news:1', payload: '"later"', stream: STREAM });
+    await eventually(() => {
       for (const pod of pods) expect(pod.payloads('news:1')).toEqual(['"gateway"', ...sent, '"later"']);
     });
     for (const pod of pods) {

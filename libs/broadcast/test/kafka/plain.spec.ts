@@ -67,7 +67,7 @@ describe.each([
       const partition = partitionOf(channel, adapter.partitions);
       const entries = await adapter.read(partition, 'first', 100, AbortSignal.timeout(5_000));
       const found = entries.map(({ plain }) => plain).filter((plain): plain is PlainMessage => plain !== undefined);
-      expect(found.map(({ channel: name, body }) => [name, `${Buffer.from(body).toString()}`])).toContainEqual([
+      expect(found.map(({ channel: name, body }) => [name, Buffer.from(body).toString()])).toContainEqual([
         channel,
         JSON.stringify({ in: channel }),
       ]);

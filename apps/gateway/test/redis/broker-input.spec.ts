@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { freePort } from '../../../../libs/broadcast/test/support/free-port.js';
 import { eventually, type RedisServer } from '../../../../libs/broadcast/test/support/redis-servers.js';
-import { configFile, RedisPod, startRedis } from './support/pods.js';
+import { startRedis } from './support/redis.js';
+import { configFile, PodProcess } from '../support/pod-process.js';
 
 const CHANNEL = 'room';
 const LIVE = `holdfast:{${CHANNEL}}:live`;
@@ -25,9 +26,9 @@ const PAYLOADS = [
 ];
 
 /** A pod, and the number of rejected inputs by kind. */
-async function start(redis: RedisServer): Promise<{ sut: RedisPod; rejected: (kind: string) => Promise<number> }> {
+async function start(redis: RedisServer): Promise<{ sut: PodProcess; rejected: (kind: string) => Promise<number> }> {
   const management = await freePort();
-  const sut = await RedisPod.start(redis.url, 'pod', {
+  const sut = await PodProcess.start(redis.url, 'pod', {
     NODE_ENV: 'production',
     HOLDFAST_MANAGEMENT_PORT: String(management),
     HOLDFAST_CONFIG: await configFile({
@@ -44,7 +45,7 @@ async function start(redis: RedisServer): Promise<{ sut: RedisPod; rejected: (ki
   };
 }
 
-function warnings(sut: RedisPod, kind: string): number {
+function warnings(sut: PodProcess, kind: string): number {
   return sut.process
     .output()
     .split('\n')

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { tagSlot } from '../../../../libs/broadcast/src/redis/topology/key-slot.js';
 import { ClusterSetUp, eventually, uniquePrefix } from '../../../../libs/broadcast/test/support/redis-servers.js';
-import { startPods, type RedisPod } from './support/pods.js';
+import { startPods, type PodProcess } from '../support/pod-process.js';
 import { CHANNELS, expectLossless, expectNotified, longHistory, survive } from './support/survive.js';
 
 const [CHANNEL] = CHANNELS;
@@ -10,7 +10,7 @@ const SLOT = tagSlot(CHANNEL);
 
 describe('promises 1 to 4 and 6 hold for all clients of two pods when', { timeout: 90_000 }, () => {
   let redis: ClusterSetUp;
-  let pods: readonly [RedisPod, RedisPod];
+  let pods: readonly [PodProcess, PodProcess];
 
   beforeAll(async () => {
     redis = await ClusterSetUp.start();

@@ -4,7 +4,8 @@ import { startTcpProxy } from '../support/tcp-proxy.js';
 import type { TestClient } from '../support/test-client.js';
 import { Load } from './support/api-publisher.js';
 import { openJournals } from './support/journal.js';
-import { configFile, startPods, startRedis } from './support/pods.js';
+import { startRedis } from './support/redis.js';
+import { configFile, startPods } from '../support/pod-process.js';
 
 const CLIENTS = 1_000;
 const CHANNELS = Array.from({ length: 10 }, (_, index) => `chat:journal-${index}`);

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../../../../libs/broadcast/test/support/redis-servers.js';
 import { Backend } from '../support/backend.js';
-import { configFile, startPods, startRedis } from './support/pods.js';
+import { startRedis } from './support/redis.js';
+import { configFile, startPods } from '../support/pod-process.js';
 
 interface SentEvent {
   readonly type: string;

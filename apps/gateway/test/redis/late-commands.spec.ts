@@ -3,7 +3,8 @@ import { eventually } from '../../../../libs/broadcast/test/support/redis-server
 import { refusal } from '../support/connect-as.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
 import { signToken } from '../support/tokens.js';
-import { RedisPod, startRedis } from './support/pods.js';
+import { startRedis } from './support/redis.js';
+import { PodProcess } from '../support/pod-process.js';
 
 /** Nothing listens there. */
 const CLOSED_PORT = 1;
@@ -15,8 +16,8 @@ it(
     const redis = await startRedis();
     const proxy = await startTcpProxy(redis.port);
     const [here, sut] = await Promise.all([
-      RedisPod.start(redis.url, 'here'),
-      RedisPod.start(`redis://127.0.0.1:${proxy.port}`, 'cut-off'),
+      PodProcess.start(redis.url, 'here'),
+      PodProcess.start(`redis://127.0.0.1:${proxy.port}`, 'cut-off'),
     ]);
     const [ann, bob, cid, dan] = await Promise.all(
       ['ann', 'bob', 'cid', 'dan'].map(async (sub) => {

@@ -3,7 +3,8 @@ import { createServer } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../../../libs/broadcast/test/support/free-port.js';
 import { eventually } from '../../../../libs/broadcast/test/support/redis-servers.js';
-import { configFile, RedisPod, startRedis } from './support/pods.js';
+import { startRedis } from './support/redis.js';
+import { configFile, PodProcess } from '../support/pod-process.js';
 
 /** Clients and requests during an outage, in rounds. */
 const ROUNDS = 10;
@@ -12,7 +13,7 @@ const PER_ROUND = 25;
 /** Lines at level `info` and above. */
 const MAX_LINES = 6;
 
-function linesOf(sut: RedisPod): string[] {
+function linesOf(sut: PodProcess): string[] {
   return sut.process.output().trim().split('\n');
 }
 
@@ -21,7 +22,7 @@ describe('the log during an outage of a shared dependency', { timeout: 60_000 },
     const redis = await startRedis();
     const management = await freePort();
     const many = { burst: 100_000, perSecond: 100_000 };
-    const sut = await RedisPod.start(redis.url, 'pod', {
+    const sut = await PodProcess.start(redis.url, 'pod', {
       NODE_ENV: 'production',
       HOLDFAST_MANAGEMENT_PORT: String(management),
       HOLDFAST_CONFIG: await configFile({ limits: { connectionRate: { perPod: many }, apiRequests: many } }),
@@ -59,7 +60,7 @@ describe('the log during an outage of a shared dependency', { timeout: 60_000 },
     onTestFinished(() => void webhook.close());
     const { port } = webhook.address() as { port: number };
     const url = `http://127.0.0.1:${port}/`;
-    const sut = await RedisPod.start(undefined, 'pod', {
+    const sut = await PodProcess.start(undefined, 'pod', {
       NODE_ENV: 'production',
       HOLDFAST_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 1).toString('base64')}`,
       HOLDFAST_EVENTS_URL: url,

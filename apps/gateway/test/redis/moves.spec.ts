@@ -2,17 +2,18 @@ import { expect, it } from 'vitest';
 import { eventually } from '../../../../libs/broadcast/test/support/redis-servers.js';
 import { MOVE_WITHIN_MS } from '../../src/connection/connection.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
-import { RedisPod, startPods, startRedis } from './support/pods.js';
+import { startRedis } from './support/redis.js';
+import { PodProcess, startPods } from '../support/pod-process.js';
 
 const CHANNEL = 'room:1';
 /** Nothing listens there. */
 const CLOSED_PORT = 1;
 
-async function membersSeenBy(pod: RedisPod): Promise<unknown> {
+async function membersSeenBy(pod: PodProcess): Promise<unknown> {
   return (await pod.api(`channels/${CHANNEL}/presence`)).body;
 }
 
-async function connectionsOf(pod: RedisPod, user: string): Promise<unknown> {
+async function connectionsOf(pod: PodProcess, user: string): Promise<unknown> {
   return (await pod.api(`users/${user}/connections`)).body['connections'];
 }
 
@@ -48,8 +49,8 @@ it(
     const redis = await startRedis();
     const proxy = await startTcpProxy(redis.port);
     const [there, cutOff] = await Promise.all([
-      RedisPod.start(redis.url, 'there'),
-      RedisPod.start(`redis://127.0.0.1:${proxy.port}`, 'cut-off'),
+      PodProcess.start(redis.url, 'there'),
+      PodProcess.start(`redis://127.0.0.1:${proxy.port}`, 'cut-off'),
     ]);
     const older = await cutOff.connect({ sub: 'ann' });
     await older.subscribe(CHANNEL);

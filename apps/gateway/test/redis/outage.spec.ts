@@ -1,7 +1,8 @@
 import { Holdfast } from '@holdfast/client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../../../../libs/broadcast/test/support/redis-servers.js';
-import { configFile, RedisPod, startRedis } from './support/pods.js';
+import { startRedis } from './support/redis.js';
+import { configFile, PodProcess } from '../support/pod-process.js';
 
 const CHANNEL = 'chat:lobby';
 const PASSWORD = 'a-password-that-must-stay-secret';
@@ -17,7 +18,7 @@ describe('an outage of Redis', { timeout: 60_000 }, () => {
     const redis = await startRedis([`requirepass ${PASSWORD}`]);
     await redis.kill();
     const url = `redis://:${PASSWORD}@127.0.0.1:${redis.port}`;
-    const sut = await RedisPod.run(url, 'early');
+    const sut = await PodProcess.run(url, 'early');
 
     await eventually(async () => expect((await sut.health('live')).status).toBe(200));
     await eventually(() => expect(sut.process.output()).toMatch(/broker is down: .* not ready; trying again/));
@@ -43,7 +44,7 @@ describe('an outage of Redis', { timeout: 60_000 }, () => {
     annotate,
   }) => {
     const redis = await startRedis();
-    const sut = await RedisPod.start(redis.url, 'pod');
+    const sut = await PodProcess.start(redis.url, 'pod');
     const client = await sut.connect({ sub: 'alice' });
     const { epoch } = await client.subscribe(CHANNEL);
     await client.publish(CHANNEL, 'before');
@@ -87,7 +88,7 @@ describe('an outage of Redis', { timeout: 60_000 }, () => {
 
   it('promise 6: only delays subscribes and publishes of the client library, which complete when it is over', async () => {
     const redis = await startRedis();
-    const sut = await RedisPod.start(redis.url, 'pod');
+    const sut = await PodProcess.start(redis.url, 'pod');
     await redis.kill();
     await eventually(async () => expect((await sut.health('ready')).broker).toMatchObject({ status: 'degraded' }));
     const client = new Holdfast(sut.webSocketUrl);
@@ -114,7 +115,7 @@ describe('an outage of Redis', { timeout: 60_000 }, () => {
   it('takes the pod out of service if so configured, but closes no socket', async () => {
     const redis = await startRedis();
     const HOLDFAST_CONFIG = await configFile({ health: { brokerOutage: 'unready' } });
-    const sut = await RedisPod.start(redis.url, 'pod', { HOLDFAST_CONFIG });
+    const sut = await PodProcess.start(redis.url, 'pod', { HOLDFAST_CONFIG });
     const client = await sut.connect();
     await redis.kill();
     await eventually(async () => expect(await sut.health('ready')).toMatchObject({ status: 503 }));

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { eventually, type RedisServer } from '../../../../libs/broadcast/test/support/redis-servers.js';
-import { configFile, startPods, startRedis, type RedisPod } from './support/pods.js';
+import { startRedis } from './support/redis.js';
+import { configFile, startPods, type PodProcess } from '../support/pod-process.js';
 
 const CHANNEL = 'chat:lobby';
 const CLIENTS = 5_000;
@@ -22,7 +23,7 @@ class Returning {
   private readonly webSocket: WebSocket;
 
   constructor(
-    { webSocketUrl }: RedisPod,
+    { webSocketUrl }: PodProcess,
     readonly since: { epoch: string; offset: number },
   ) {
     this.webSocket = new WebSocket(webSocketUrl, { perMessageDeflate: false });

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { eventually, type RedisServer } from '../../../../libs/broadcast/test/support/redis-servers.js';
 import { RIGHTS } from '../../../../libs/broadcast/test/support/rights.js';
-import { RedisPod, startRedis } from './support/pods.js';
+import { startRedis } from './support/redis.js';
+import { PodProcess } from '../support/pod-process.js';
 
 const CHANNEL = 'chat:lobby';
 const USER = 'chat';
@@ -23,7 +24,7 @@ describe('the password in the file of the broker URL', { timeout: 60_000 }, () =
     const give = async (password: string): Promise<void> =>
       writeFile(file, `redis://${USER}:${password}@127.0.0.1:${redis.port}?prefix=chat\n`);
     await give(OLD);
-    const sut = await RedisPod.start(undefined, 'pod', { HOLDFAST_BROKER_FILE: file });
+    const sut = await PodProcess.start(undefined, 'pod', { HOLDFAST_BROKER_FILE: file });
     const client = await sut.connect();
     await client.subscribe(CHANNEL);
     const readAgain = async (times: number): Promise<void> =>

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually, SentinelSetUp, type RedisServer } from '../../../../libs/broadcast/test/support/redis-servers.js';
-import { startPods, type RedisPod } from './support/pods.js';
+import { startPods, type PodProcess } from '../support/pod-process.js';
 import { degraded, expectNotified, longHistory, survive } from './support/survive.js';
 
 const HANG_MS = 20_000;
@@ -9,7 +9,7 @@ const HANG_MS = 20_000;
 interface Fixture {
   readonly redis: SentinelSetUp;
   readonly primary: RedisServer;
-  readonly pods: readonly [RedisPod, RedisPod];
+  readonly pods: readonly [PodProcess, PodProcess];
 }
 
 async function start(): Promise<Fixture> {

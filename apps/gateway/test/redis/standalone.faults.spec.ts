@@ -3,14 +3,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { eventually, type RedisServer } from '../../../../libs/broadcast/test/support/redis-servers.js';
 import { NetworkCut } from './support/network-cut.js';
-import { startPods, startRedis, type RedisPod } from './support/pods.js';
+import { startRedis } from './support/redis.js';
+import { startPods, type PodProcess } from '../support/pod-process.js';
 import { degraded, expectLossless, expectNotified, longHistory, survive } from './support/survive.js';
 
 const NODES = ['here', 'there'] as const;
 /** A loopback address, like 127.0.0.1. */
 const OTHER_ADDRESS = '127.0.0.2';
 
-type Pods = readonly [RedisPod, RedisPod];
+type Pods = readonly [PodProcess, PodProcess];
 
 async function start(lines?: readonly string[]): Promise<{ redis: RedisServer; pods: Pods }> {
   const redis = await startRedis(lines);

@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually, type RedisServer } from '../../../../libs/broadcast/test/support/redis-servers.js';
-import { configFile, startPods, startRedis } from '../redis/support/pods.js';
+import { startRedis } from '../redis/support/redis.js';
+import { configFile, startPods } from '../support/pod-process.js';
 import { JWT_SECRET } from '../support/gateway.js';
 import type { ClientsOptions, ClientsReport } from './clients.js';
 

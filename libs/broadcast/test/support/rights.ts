@@ -1,4 +1,4 @@
-/** The rights in docs/brokers.md, for the prefix `chat`. */
+/** The rights in docs/brokers/redis.md, for the prefix `chat`. */
 export const RIGHTS: readonly string[] =
   '~chat:* &chat:* +@read +@write +@pubsub +@connection +eval +evalsha +script|load +info +role +time +wait'.split(' ');
 

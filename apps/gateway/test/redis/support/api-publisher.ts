@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Position } from '@holdfast/protocol';
 import { expect, onTestFinished } from 'vitest';
 import { eventually } from '../../../../../libs/broadcast/test/support/redis-servers.js';
-import type { RedisPod } from './pods.js';
+import type { PodProcess } from '../../support/pod-process.js';
 
 /** ms between two messages of a publisher, and before a retry. */
 const PAUSE = 10;
@@ -28,7 +28,7 @@ class ApiPublisher {
   private running: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly pod: RedisPod,
+    private readonly pod: PodProcess,
     private readonly channels: readonly string[],
     private readonly name: string,
     private readonly size: number,
@@ -80,7 +80,7 @@ class Latency {
   private stopped = false;
   private readonly running: Promise<unknown>;
 
-  constructor(pods: readonly RedisPod[]) {
+  constructor(pods: readonly PodProcess[]) {
     this.running = Promise.all(pods.map((pod) => this.follow(pod)));
   }
 
@@ -91,7 +91,7 @@ class Latency {
     return this.slowest;
   }
 
-  private async follow(pod: RedisPod): Promise<void> {
+  private async follow(pod: PodProcess): Promise<void> {
     while (!this.stopped) {
       const begun = performance.now();
       await pod.health('live');
@@ -110,7 +110,7 @@ export class Load {
    * @param pods of each publisher.
    * @param size the minimum number of characters of each message.
    */
-  constructor(pods: readonly RedisPod[], channels: readonly string[], size = 0) {
+  constructor(pods: readonly PodProcess[], channels: readonly string[], size = 0) {
     this.publishers = pods.map((pod, index) => new ApiPublisher(pod, channels, `p${index + 1}`, size));
     this.latency = new Latency([...new Set(pods)]);
     for (const publisher of this.publishers) publisher.start();

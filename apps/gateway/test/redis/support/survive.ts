@@ -3,7 +3,7 @@ import { eventually } from '../../../../../libs/broadcast/test/support/redis-ser
 import { startTcpProxy } from '../../support/tcp-proxy.js';
 import { Load } from './api-publisher.js';
 import { openJournals, type Journal } from './journal.js';
-import { configFile, type RedisPod } from './pods.js';
+import { configFile, type PodProcess } from '../../support/pod-process.js';
 
 export const CHANNELS = ['chat:one', 'chat:two', 'chat:three'] as const;
 
@@ -29,7 +29,7 @@ export async function longHistory(): Promise<NodeJS.ProcessEnv> {
 }
 
 /** Resolves when the pods report that they are degraded. */
-export async function degraded(pods: readonly RedisPod[]): Promise<void> {
+export async function degraded(pods: readonly PodProcess[]): Promise<void> {
   for (const pod of pods) {
     await eventually(async () => {
       const { status, broker } = await pod.health('ready');
@@ -48,7 +48,7 @@ export async function degraded(pods: readonly RedisPod[]): Promise<void> {
  * @returns what each client received.
  */
 export async function survive(
-  [here, there]: readonly [RedisPod, RedisPod],
+  [here, there]: readonly [PodProcess, PodProcess],
   fault: () => Promise<unknown>,
   { annotate, size = 0 }: SurviveOptions,
 ): Promise<readonly Journal[]> {

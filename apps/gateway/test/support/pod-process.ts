@@ -4,31 +4,23 @@ import { join } from 'node:path';
 import type { JWTPayload } from 'jose';
 import { onTestFinished } from 'vitest';
 import { stringify } from 'yaml';
-import { RedisServer } from '../../../../../libs/broadcast/test/support/redis-servers.js';
-import { runGatewayProcess, startGatewayProcess, type GatewayProcess } from '../../support/gateway-process.js';
-import { API_KEY } from '../../support/gateway.js';
-import { TestClient } from '../../support/test-client.js';
-import { signToken } from '../../support/tokens.js';
-
-/** A Redis server that stops when the test ends. */
-export async function startRedis(lines: readonly string[] = []): Promise<RedisServer> {
-  const redis = await RedisServer.start(lines);
-  onTestFinished(() => redis.close());
-  return redis;
-}
+import { runGatewayProcess, startGatewayProcess, type GatewayProcess } from './gateway-process.js';
+import { API_KEY } from './gateway.js';
+import { TestClient } from './test-client.js';
+import { signToken } from './tokens.js';
 
 /** A gateway process, and its API. */
-export class RedisPod {
+export class PodProcess {
   private constructor(readonly process: GatewayProcess) {}
 
   /** Starts a pod and waits until it is ready. */
-  static async start(brokerUrl: string | undefined, node: string, env: NodeJS.ProcessEnv = {}): Promise<RedisPod> {
-    return new RedisPod(await startGatewayProcess(environment(brokerUrl, node, env)));
+  static async start(brokerUrl: string | undefined, node: string, env: NodeJS.ProcessEnv = {}): Promise<PodProcess> {
+    return new PodProcess(await startGatewayProcess(environment(brokerUrl, node, env)));
   }
 
   /** Starts a pod that cannot become ready yet. */
-  static async run(brokerUrl: string, node: string, env: NodeJS.ProcessEnv = {}): Promise<RedisPod> {
-    return new RedisPod(await runGatewayProcess(environment(brokerUrl, node, env)));
+  static async run(brokerUrl: string, node: string, env: NodeJS.ProcessEnv = {}): Promise<PodProcess> {
+    return new PodProcess(await runGatewayProcess(environment(brokerUrl, node, env)));
   }
 
   get webSocketUrl(): string {
@@ -67,9 +59,9 @@ export async function startPods<const Nodes extends readonly string[]>(
   brokerUrl: string,
   nodes: Nodes,
   env: NodeJS.ProcessEnv = {},
-): Promise<{ [Index in keyof Nodes]: RedisPod }> {
-  const pods = await Promise.all(nodes.map(async (node) => RedisPod.start(brokerUrl, node, env)));
-  return pods as { [Index in keyof Nodes]: RedisPod };
+): Promise<{ [Index in keyof Nodes]: PodProcess }> {
+  const pods = await Promise.all(nodes.map(async (node) => PodProcess.start(brokerUrl, node, env)));
+  return pods as { [Index in keyof Nodes]: PodProcess };
 }
 
 /** Writes a configuration file. @returns its path */

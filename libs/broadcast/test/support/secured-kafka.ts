@@ -58,7 +58,7 @@ export class SecuredKafka {
     const tls = { tlsCa: this.certificate.cert, tlsServerName: this.certificate.host };
     const query = new URLSearchParams({ partitions: '8', ...(isTls && tls), ...parameters }).toString();
     const credentials = user === '' ? '' : `${user}@`;
-    return `kafka${isTls ? 's' : ''}://${credentials}127.0.0.1:${this.ports[listener]}/${topic}?${query}`;
+    return `kafka${isTls ? '+tls' : ''}://${credentials}127.0.0.1:${this.ports[listener]}/${topic}?${query}`;
   }
 
   /** A path for a file that a URL names. */

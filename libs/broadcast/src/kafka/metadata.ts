@@ -30,7 +30,7 @@ export interface Topic {
 /** Of `topicAuthorizedOperations`: not given. */
 const NO_OPERATIONS = -2_147_483_648;
 
-/** What the cluster says of the topic and its leaders. Looks again whenever somebody found it outdated, until it can be used. */
+/** What the cluster says about the topic and its leaders. It is refreshed when a call finds it outdated, until all have a leader. */
 export class Metadata {
   readonly #library: KafkaLibrary;
   readonly #brokers: Brokers;

@@ -69,7 +69,7 @@ export async function fetchBatch(
   });
 }
 
-/** @throws LogRefusedError if the user has no permission to read the stream: a batch would wait in vain. */
+/** @throws LogRefusedError if the user has no permission to read the stream. A batch would only time out. */
 export async function checkPermission(
   { connection }: Session,
   { stream }: PartitionNames,

@@ -125,7 +125,7 @@ export class Tail {
         return;
       }
       for (const entry of entries) this.#accept(entry);
-      // Handed out before more is read: whoever uses them slows the reading down.
+      // Handed out before more is read, so that reading is not faster than the engine.
       this.#flush();
       if (this.#next !== offset) continue;
       pauses += 1;

@@ -188,11 +188,11 @@ describe('the rights on a topic', () => {
       await expectToWork(follower);
     },
   );
-
-  function urlOf(topic: string): string {
-    return kafka.url('sasl', topic, { sasl: 'plain' }, 'ann:secret');
-  }
 });
+
+function urlOf(topic: string): string {
+  return kafka.url('sasl', topic, { sasl: 'plain' }, 'ann:secret');
+}
 
 /** Grants a user operations on a topic, and thereby takes them from everybody else. */
 async function grant(

@@ -248,6 +248,12 @@ describe('a pod', () => {
     const here = await start(log);
     log.store(1, encodeEntry({ pod: 'later', number: 1, clock: 1 }, [Buffer.from([250])]));
     await until(() => expect(here.broker.health()).toMatchObject({ reason: expect.stringMatching(/newer release/) }));
+    // What it would answer might be wrong, also on new connections.
+    log.cut();
+    const names = Array.from({ length: 20 }, (_, index) => `news:${index}`);
+    const name = names.find((each) => partitionOf(each, log.options.partitions) === 1) ?? '';
+    await expect(here.publish(name, 'x')).rejects.toThrow(BrokerUnavailableError);
+    await expect(here.broker.history(name, { limit: 1 })).rejects.toThrow(BrokerUnavailableError);
   });
 
   it('is not healthy if the log has lost partitions, and ignores additional ones', async () => {

@@ -329,7 +329,7 @@ export class Pod {
 
   #look(): void {
     for (const { partition } of this.#shares) {
-      if (partition.writer.isOverdue) partition.verify();
+      partition.look();
       if (partition.fold !== undefined) this.#sweeper.sweep(partition.fold);
     }
   }

@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
 /** These mostly wait for servers: for leases, failovers, and servers that hang. */
-const ON_SERVERS = ['{apps/gateway,libs/broadcast}/test/{kafka,nats,rabbitmq,redis}/**/*.spec.ts'];
+const ON_SERVERS = [
+  '{apps/gateway,libs/broadcast}/test/{kafka,nats,rabbitmq,redis}/**/*.spec.ts',
+  'apps/chat/test/brokers.spec.ts',
+];
 
 // Tests resolve the workspace's packages to their sources, so that a unit test needs no build.
 export default defineConfig({

@@ -1,10 +1,10 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startGatewayProcess } from '../../gateway/test/support/gateway-process.js';
-import { startTcpProxy } from '../../gateway/test/support/tcp-proxy.js';
 import { ChatWindow } from './support/chat-window.js';
 import { launchChromium } from './support/chromium.js';
-import { startTwoInThisProcess, startTwoOnRedis } from './support/two-gateways.js';
+import { expectNoInterruption } from './support/drain.js';
+import { startTwoInThisProcess } from './support/two-gateways.js';
 
 describe('the chat page', { timeout: 60_000 }, () => {
   let browser: Browser;
@@ -44,69 +44,8 @@ describe('the chat page', { timeout: 60_000 }, () => {
     expect([...ann.complaints, ...bob.complaints]).toEqual([]);
   });
 
-  it('lets people chat across two processes with Redis, and continues when one of them was killed', async () => {
-    const [first, second] = await startTwoOnRedis();
-    const proxy = await startTcpProxy(first.port);
-    const ann = await ChatWindow.open(browser, `http://127.0.0.1:${proxy.port}`, 'Ann');
-    const bob = await ChatWindow.open(browser, `http://127.0.0.1:${second.port}`, 'Bob');
-    expect([await ann.node(), await bob.node()]).toEqual(['first', 'second']);
-    await ann.say('Hello Bob');
-    await bob.shows('Hello Bob');
-    await bob.say('Hello Ann');
-    await ann.shows('Hello Bob', 'Hello Ann');
-    await vi.waitFor(async () => expect(await ann.get('people-count').innerText()).toContain('2'));
-
-    await first.kill();
-    await ann.isReconnecting();
-    await ann.get('composer').fill('a half-typed li');
-    await bob.say('Are you still there?');
-    await bob.shows('Hello Bob', 'Hello Ann', 'Are you still there?');
-    proxy.target = second.port;
-    await ann.isConnected();
-
-    expect(await ann.node()).toBe('second');
-    await ann.shows('Hello Bob', 'Hello Ann', 'Are you still there?');
-    expect(await ann.get('composer').inputValue()).toBe('a half-typed li');
-    await ann.say('Here I am');
-    for (const window of [ann, bob]) {
-      await window.shows('Hello Bob', 'Hello Ann', 'Are you still there?', 'Here I am');
-      expect(await window.get('history-notice').count()).toBe(0);
-      expect(await window.get('person').count()).toBe(2);
-      expect(window.complaints).toEqual([]);
-    }
-  });
-
-  it.each([
-    ['in one process', startTwoInThisProcess],
-    ['in two processes with Redis', startTwoOnRedis],
-  ])('promise 5: shows no interruption when the gateway drains and another one takes over, %s', async (_, startTwo) => {
-    const [first, second] = await startTwo();
-    const proxy = await startTcpProxy(first.port);
-    const url = `http://127.0.0.1:${proxy.port}`;
-    const ann = await ChatWindow.open(browser, url, 'Ann');
-    const bob = await ChatWindow.open(browser, url, 'Bob');
-    const states = await Promise.all([ann.watchStates(), bob.watchStates()]);
-    expect([await ann.node(), await bob.node()]).toEqual(['first', 'first']);
-
-    proxy.target = second.port;
-    const drain = { done: false };
-    const drained = first.drain().then(() => (drain.done = true));
-    const lines: string[] = [];
-    while (!drain.done) {
-      lines.push(`line ${lines.length + 1}`);
-      await (lines.length % 2 === 0 ? ann : bob).say(lines.at(-1) ?? '');
-      await Promise.all([ann.shows(...lines), bob.shows(...lines)]);
-    }
-    await drained;
-    expect(lines.length).toBeGreaterThan(3);
-
-    expect([await ann.node(), await bob.node()]).toEqual(['second', 'second']);
-    for (const seen of await Promise.all(states.map((read) => read()))) {
-      expect(seen.filter((state) => state !== 'connected')).toEqual([]);
-    }
-    expect(await ann.get('history-notice').count()).toBe(0);
-    expect(await ann.get('person').count()).toBe(2);
-    expect([...ann.complaints, ...bob.complaints]).toEqual([]);
+  it('promise 5: shows no interruption when the gateway drains and another one takes over', async () => {
+    await expectNoInterruption(browser, await startTwoInThisProcess());
   });
 
   it('fits a phone', async () => {

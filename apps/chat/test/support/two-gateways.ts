@@ -1,10 +1,8 @@
-import { onTestFinished } from 'vitest';
 import { startGatewayProcess } from '../../../gateway/test/support/gateway-process.js';
 import { startGatewaysOnOneBroker } from '../../../gateway/test/support/gateways-on-one-broker.js';
-import { RedisServer } from '../../../../libs/broadcast/test/support/redis-servers.js';
 
 /** A gateway in the page's tests, independent of where it runs. */
-interface Gateway {
+export interface Gateway {
   readonly port: number;
   /** Stops it like a rolling update; resolves when it has ended. */
   drain(): Promise<unknown>;
@@ -26,11 +24,9 @@ export async function startTwoInThisProcess(): Promise<[Gateway, Gateway]> {
   return two(gateways.map((gateway) => ({ port: gateway.port, drain: () => gateway.close() })));
 }
 
-export async function startTwoOnRedis(): Promise<[GatewayInItsProcess, GatewayInItsProcess]> {
-  const redis = await RedisServer.start();
-  onTestFinished(() => redis.close());
+export async function startTwoProcesses(brokerUrl: string): Promise<[GatewayInItsProcess, GatewayInItsProcess]> {
   const gateways = await Promise.all(
-    ENVS.map((env) => startGatewayProcess({ ...env, HOLDFAST_SETTLE_SECONDS: '0', HOLDFAST_BROKER: redis.url })),
+    ENVS.map((env) => startGatewayProcess({ ...env, HOLDFAST_SETTLE_SECONDS: '0', HOLDFAST_BROKER: brokerUrl })),
   );
   return two(
     gateways.map((gateway) => ({

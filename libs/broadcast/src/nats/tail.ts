@@ -77,7 +77,7 @@ export class Tail {
 
   #receive(message: Msg): void {
     if (this.#isEnded) return;
-    const entry = entryOf(message, this.names.subject);
+    const entry = entryOf(message);
     if (entry.offset <= this.#live) {
       this.#end(`entries of stream ${this.names.stream} came again`);
       return;

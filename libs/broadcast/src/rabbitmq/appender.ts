@@ -1,4 +1,4 @@
-import type { ConfirmChannel } from 'amqplib';
+import type { ConfirmChannel, Options } from 'amqplib';
 import { LogUnavailableError, LogUnknownError } from '../log/log-adapter.js';
 import type { Connection } from './connection.js';
 import { routingKey } from './topology.js';
@@ -48,11 +48,16 @@ export class Appender {
   /**
    * Resolves when the entry is stored: on a cluster, on a majority of the stream's replicas.
    *
-   * @param type the AMQP property.
+   * @param properties of AMQP.
    * @throws LogUnavailableError
    * @throws LogUnknownError
    */
-  async append(partition: number, data: Uint8Array, signal: AbortSignal, type?: string): Promise<void> {
+  async append(
+    partition: number,
+    data: Uint8Array,
+    signal: AbortSignal,
+    properties: Options.Publish = {},
+  ): Promise<void> {
     if (signal.aborted) throw new LogUnavailableError('aborted before it began');
     if (!this.#isOpen) throw new LogUnavailableError('the connection was lost');
     if (this.blocked !== undefined) throw new LogUnavailableError(this.blocked);
@@ -74,7 +79,7 @@ export class Appender {
       this.#unconfirmed += data.length;
       signal.addEventListener('abort', onAbort, { once: true });
       const content = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-      const options = { mandatory: true, persistent: true, messageId: id, ...(type !== undefined && { type }) };
+      const options = { ...properties, mandatory: true, persistent: true, messageId: id };
       try {
         this.channel.publish(this.exchange, routingKey(partition), content, options, (error: unknown) => {
           if (pending.isReturned) settle(new LogUnavailableError('the queue does not exist'));

@@ -1,3 +1,4 @@
+import type { Options } from 'amqplib';
 import {
   LogUnavailableError,
   LogUnknownError,
@@ -8,14 +9,17 @@ import {
   type LogStart,
   type LogTraits,
 } from '../log/log-adapter.js';
+import { partitionOf } from '../log/partition-of.js';
 import { Appender } from './appender.js';
 import { unavailable } from './errors.js';
+import { Inbox } from './inbox.js';
 import { loadLibrary } from './library.js';
 import { Link } from './link.js';
 import { Read } from './read.js';
 import { Reader } from './reader.js';
 import { settled } from './settled.js';
-import { declareTopology, exchangeName, queueName } from './topology.js';
+import { plainProperties } from './stream.js';
+import { declareTopology, exchangeName, inboxName, queueName } from './topology.js';
 import { presentSettings, type RabbitSettings } from './url.js';
 
 /** The default of `max_message_size` since RabbitMQ 4.0. */
@@ -38,6 +42,7 @@ export class RabbitAdapter implements LogAdapter {
   readonly #settings: RabbitSettings;
   readonly #appends: Link;
   readonly #reads: Link;
+  readonly #inbox: Inbox;
   readonly #readers = new Map<number, Reader>();
   /** Readers that are taking their place at the end of a partition: what is appended after the call has to follow it. */
   readonly #placing = new Map<number, Promise<void>>();
@@ -66,6 +71,10 @@ export class RabbitAdapter implements LogAdapter {
       },
       onChange,
     });
+    this.#inbox = new Inbox(inboxName(this.#settings.prefix), async (message, signal) => {
+      const partition = partitionOf(message.fields.routingKey, this.partitions);
+      await this.#append(partition, message.content, signal, plainProperties(message));
+    });
     this.#reads = new Link(this.#settings, 'reads', { onOpen: async () => undefined, onChange });
   }
 
@@ -82,6 +91,7 @@ export class RabbitAdapter implements LogAdapter {
   async close(): Promise<void> {
     this.#events = undefined;
     for (const partition of this.#readers.keys()) this.#stopReader(partition);
+    this.#inbox.close();
     await this.#loading;
     await Promise.all([this.#appends.close(), this.#reads.close()]);
   }
@@ -92,7 +102,9 @@ export class RabbitAdapter implements LogAdapter {
       this.#check();
       await Promise.all([this.#appends.attempted(), this.#reads.attempted()]);
       this.#check();
-      await declareTopology(this.#reads.connection, this.#settings);
+      const { connection } = this.#reads;
+      await declareTopology(connection, this.#settings);
+      this.#inbox.attach(connection);
     });
   }
 
@@ -136,7 +148,7 @@ export class RabbitAdapter implements LogAdapter {
     return this.#call(signal, async () => {
       this.#check();
       if (start === 'next') return [];
-      const mark = async (type: string): Promise<void> => this.#append(partition, new Uint8Array(), signal, type);
+      const mark = async (type: string): Promise<void> => this.#append(partition, new Uint8Array(), signal, { type });
       const queue = queueName(this.#settings.prefix, partition);
       return new Read(this.#reads.connection, queue, start, limit, mark).entries(signal);
     });
@@ -154,10 +166,10 @@ export class RabbitAdapter implements LogAdapter {
     }
   }
 
-  async #append(partition: number, data: Uint8Array, signal: AbortSignal, type?: string): Promise<void> {
+  async #append(partition: number, data: Uint8Array, signal: AbortSignal, properties?: Options.Publish): Promise<void> {
     const { connection } = this.#appends;
     if (this.#appender === undefined || !connection.isOpen) throw new LogUnavailableError('the connection was lost');
-    await this.#appender.append(partition, data, signal, type);
+    await this.#appender.append(partition, data, signal, properties);
   }
 
   /** A call that changes nothing, or that may be repeated. */

@@ -1,5 +1,5 @@
-import type { Channel, ConsumeMessage } from 'amqplib';
-import type { LogEntry, LogOffset, LogStart } from '../log/log-adapter.js';
+import type { Channel, ConsumeMessage, Options } from 'amqplib';
+import type { LogEntry, LogOffset, LogStart, PlainMessage } from '../log/log-adapter.js';
 
 /** The beginning of the AMQP type of an entry that only marks the end of the log. */
 const END_TYPE = 'holdfast.end.';
@@ -14,12 +14,33 @@ export function isEnd({ properties }: ConsumeMessage): boolean {
   return typeof type === 'string' && type.startsWith(END_TYPE);
 }
 
+/** The AMQP type of an entry that was not made by the engine. */
+const PLAIN_TYPE = 'holdfast.plain';
+const CHANNEL_HEADER = 'holdfast-channel';
+const KEY_HEADER = 'holdfast-key';
+
+/** The properties of a backend's message, published with its channel as the routing key, as an entry of the log. */
+export function plainProperties({ fields, properties }: ConsumeMessage): Options.Publish {
+  const { messageId } = properties;
+  const key = typeof messageId === 'string' ? { [KEY_HEADER]: messageId } : {};
+  return { type: PLAIN_TYPE, headers: { [CHANNEL_HEADER]: fields.routingKey, ...key } };
+}
+
+function plainOf({ properties, content }: ConsumeMessage): PlainMessage | undefined {
+  if (properties.type !== PLAIN_TYPE) return undefined;
+  const { [CHANNEL_HEADER]: channel, [KEY_HEADER]: key } = properties.headers ?? {};
+  if (typeof channel !== 'string') return undefined;
+  return { channel, key: typeof key === 'string' ? key : undefined, body: content };
+}
+
 export function offsetOf({ properties }: ConsumeMessage): LogOffset {
   return Number(properties.headers?.['x-stream-offset']);
 }
 
 export function entryOf(message: ConsumeMessage): LogEntry {
-  return { offset: offsetOf(message), time: undefined, data: message.content };
+  const [offset, plain] = [offsetOf(message), plainOf(message)];
+  if (plain !== undefined) return { offset, time: undefined, data: new Uint8Array(), plain };
+  return { offset, time: undefined, data: message.content };
 }
 
 /**

@@ -46,6 +46,11 @@ export function exchangeName(prefix: string): string {
   return `${prefix}.log`;
 }
 
+/** Of the exchange that backends publish to, with the channel as the routing key, and of the queue behind it. */
+export function inboxName(prefix: string): string {
+  return `${prefix}.publish`;
+}
+
 export function routingKey(partition: number): string {
   return `${partition}`;
 }
@@ -58,7 +63,7 @@ export function routingKey(partition: number): string {
 export async function declareTopology(connection: Connection, settings: RabbitSettings): Promise<void> {
   const { prefix, partitions, window } = settings;
   const exchange = exchangeName(prefix);
-  await declareExchange(connection, exchange);
+  await declareExchange(connection, exchange, 'direct');
   const declarations = Array.from({ length: partitions }, async (_, partition) => {
     const queue = queueName(prefix, partition);
     await declareQueue(connection, queue, window, async (channel) => {
@@ -66,7 +71,7 @@ export async function declareTopology(connection: Connection, settings: RabbitSe
       await channel.bindQueue(queue, exchange, routingKey(partition));
     });
   });
-  await Promise.all(declarations);
+  await Promise.all([...declarations, declareInbox(connection, inboxName(prefix))]);
   if (await exists(connection, queueName(prefix, partitions))) {
     throw new LogRefusedError(
       `there are more queues ${prefix}.log.N than partitions=${partitions}: set the number that the other pods have`,
@@ -86,14 +91,32 @@ export async function exists(connection: Connection, name: string): Promise<bool
   }
 }
 
-async function declareExchange(connection: Connection, name: string): Promise<void> {
+async function declareExchange(connection: Connection, name: string, type: 'direct' | 'fanout'): Promise<void> {
   try {
-    await onChannel(connection, async (channel) => channel.assertExchange(name, 'direct', { durable: true }));
+    await onChannel(connection, async (channel) => channel.assertExchange(name, type, { durable: true }));
   } catch (error) {
     if (differenceIn(error) === undefined) throw unavailable(error);
     throw new LogRefusedError(`the exchange ${name} is not one of Holdfast: delete it, or set another \`prefix\``, {
       cause: error,
     });
+  }
+}
+
+/** A queue that keeps messages on a majority of the nodes, and gives them to one consumer at a time. */
+async function declareInbox(connection: Connection, name: string): Promise<void> {
+  await declareExchange(connection, name, 'fanout');
+  const args = { 'x-queue-type': 'quorum', 'x-single-active-consumer': true };
+  try {
+    await onChannel(connection, async (channel) => {
+      await channel.assertQueue(name, { durable: true, arguments: args });
+      await channel.bindQueue(name, name, '');
+    });
+  } catch (error) {
+    if (differenceIn(error) === undefined) throw unavailable(error);
+    throw new LogRefusedError(
+      `the queue ${name} is not a quorum queue with a single active consumer: delete it, or set another \`prefix\``,
+      { cause: error },
+    );
   }
 }
 

@@ -23,13 +23,13 @@ async function open(): Promise<LogServer> {
   return {
     connect: () => new RabbitAdapter(() => `amqp://${proxy.address}?prefix=${prefix}&partitions=${PARTITIONS}`),
     cut: async () => proxy.restore(),
-    stop: async () => server.kill(),
+    stop: async () => server.stop(),
     run: async () => server.run(),
     hang: async () => server.signal('SIGSTOP'),
     resume: async () => server.signal('SIGCONT'),
     recreate: async () => server.deleteQueues(`${prefix}.`),
     truncate: async (partition, count) => {
-      await server.kill();
+      await server.stop();
       await truncateStream(server.data, `${prefix}.log.${partition}`, count);
       await server.run();
     },

@@ -16,13 +16,19 @@ const followers: LogFollower[] = [];
 
 beforeAll(async () => {
   server = await RabbitServer.start();
+  prefix = KILLED;
+  await follow();
+  prefix = '';
 }, 60_000);
 afterAll(async () => server.close());
 afterEach(async () => {
   await Promise.all(followers.splice(0).map(async ({ adapter }) => adapter.close()));
-  await server.deleteQueues(prefix);
+  if (prefix !== KILLED) await server.deleteQueues(prefix);
   prefix = '';
 });
+
+/** Of a log that was created long before its server is killed. */
+const KILLED = 'killed.';
 
 async function follow(address = `127.0.0.1:${server.port}`): Promise<LogFollower> {
   if (prefix === '') prefix = `test${(logs += 1)}.`;
@@ -61,6 +67,21 @@ describe('a log on RabbitMQ', { timeout: 120_000 }, () => {
     } finally {
       await proxy.close();
     }
+  });
+
+  it('keeps what was acknowledged when the server is killed', async () => {
+    prefix = KILLED;
+    const [here, there] = [await follow(), await follow()];
+    here.tail('first');
+    await there.appendAll(numbers('a', 10));
+    await server.kill();
+    await server.run();
+    await eventually(async () => {
+      await there.adapter.open(AbortSignal.timeout(2_000));
+      await there.append('after');
+    });
+    await eventually(() => expect(here.texts()).toEqual([...numbers('a', 10), 'after']));
+    expect(await there.read('first', 100)).toEqual(here.texts());
   });
 
   it('begins again on a server that has lost its data', async () => {

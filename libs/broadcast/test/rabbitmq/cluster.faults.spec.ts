@@ -102,7 +102,8 @@ describe('a log on a cluster of RabbitMQ', { timeout: 120_000 }, () => {
       .append(0, Buffer.from('meanwhile'), AbortSignal.timeout(1_800))
       .catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(Error);
-    await Promise.all(lost.map(async (server) => server.run()));
+    // A node ends if it does not find the others soon enough, and is then started again as by a service manager.
+    await Promise.all(lost.map(async (server) => eventually(async () => server.run(), 60_000)));
     await eventually(async () => {
       await here.adapter.open(AbortSignal.timeout(5_000));
       await here.adapter.append(0, Buffer.from('after'), AbortSignal.timeout(5_000));

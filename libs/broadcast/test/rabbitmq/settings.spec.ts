@@ -226,6 +226,17 @@ describe('a log on RabbitMQ', () => {
     );
   });
 
+  it('is refused if the queue of backends loses messages with its node', async () => {
+    const url = log();
+    await server.manage('PUT', `queues/%2F/${prefix}.publish`, {
+      durable: true,
+      arguments: { 'x-queue-type': 'classic' },
+    });
+    const { error } = await refusal(url);
+    expect(error).toBeInstanceOf(LogRefusedError);
+    expect(error.message).toContain(`the queue ${prefix}.publish is not a quorum queue`);
+  });
+
   it('is refused if its exchange is of another type', async () => {
     const url = log();
     await server.manage('PUT', `exchanges/%2F/${prefix}.log`, { type: 'topic', durable: true });

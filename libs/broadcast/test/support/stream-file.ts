@@ -12,7 +12,8 @@ interface Chunk {
 }
 
 /**
- * Cuts the last entries of a stream off, at least as many as asked for, from the last segment. The node must not run.
+ * Cuts the last entries of a stream off: at least as many as asked for, or all but the first of the last segment. The node must
+ * not run.
  *
  * @param data the node's directory of data.
  */
@@ -24,13 +25,13 @@ export async function truncateStream(data: string, queue: string, count: number)
   const chunks = chunksOf(await readFile(path));
   let lost = 0;
   let kept = chunks.length;
-  for (const { records } of chunks.toReversed()) {
+  for (const { records } of chunks.slice(1).toReversed()) {
     if (lost >= count) break;
     lost += records;
     kept -= 1;
   }
   const end = chunks[kept]?.position;
-  if (end === undefined || lost < count) throw new Error('the segment has fewer entries');
+  if (end === undefined) throw new Error('the segment has no entries that can be cut off');
   await truncate(path, end);
   await truncate(path.replace(/segment$/, 'index'), FILE_HEADER + kept * INDEX_RECORD);
 }

@@ -1,0 +1,51 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll } from 'vitest';
+import { LogBroker } from '../../src/log/log-broker.js';
+import { RabbitAdapter } from '../../src/rabbitmq/rabbitmq-adapter.js';
+import { describeBrokerFaults } from '../../src/testing/index.js';
+import { RabbitServer } from '../support/rabbitmq-server.js';
+import { SilentProxy } from '../support/silent-proxy.js';
+import { truncateStream } from '../support/stream-file.js';
+
+const PARTITIONS = 2;
+/** Entries that are lost, of which the pods had read most. */
+const TAIL = 10;
+
+let server: RabbitServer;
+let logs = 0;
+
+beforeAll(async () => {
+  server = await RabbitServer.start();
+}, 60_000);
+afterAll(async () => server.close());
+
+describeBrokerFaults('LogBroker on RabbitMQ', async () => {
+  const prefix = `test${(logs += 1)}`;
+  const proxy = await SilentProxy.start(server.port);
+  const url = `amqp://${proxy.address}?prefix=${prefix}&partitions=${PARTITIONS}`;
+  return {
+    connect: () => new LogBroker(new RabbitAdapter(() => url)),
+    cut: async () => proxy.restore(),
+    hang: async (duration) => {
+      await server.signal('SIGSTOP');
+      await sleep(duration);
+      await server.signal('SIGCONT');
+    },
+    restartEmpty: async () => {
+      await server.kill();
+      await server.removeData();
+      await server.run();
+    },
+    loseTail: async () => {
+      await server.stop();
+      for (let partition = 0; partition < PARTITIONS; partition += 1) {
+        await truncateStream(server.data, `${prefix}.log.${partition}`, TAIL);
+      }
+      await server.run();
+    },
+    close: async () => {
+      await proxy.close();
+      await server.deleteQueues(`${prefix}.`);
+    },
+  };
+});

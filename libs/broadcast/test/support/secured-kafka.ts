@@ -5,7 +5,7 @@ import { freePort } from './free-port.js';
 import { KafkaServer } from './kafka-server.js';
 
 /** ms of a session of SCRAM-SHA-512, and at most of one with a token. */
-export const SESSION = 3_000;
+export const SESSION = 5_000;
 
 const PACKAGE = 'org.apache.kafka.common.security';
 

@@ -45,6 +45,8 @@ export class Appender {
    */
   async append(partition: number, data: Uint8Array, signal: AbortSignal): Promise<void> {
     const link = this.#client.metadata.leaderLink(partition);
+    if (signal.aborted) throw new LogUnavailableError('aborted before it began');
+    const lane = this.#lane(link);
     await new Promise<void>((resolve, reject) => {
       const waiting: Waiting = {
         partition,
@@ -59,11 +61,10 @@ export class Appender {
       const onAbort = (): void => {
         const reason = 'not acknowledged in time';
         waiting.settle(waiting.isSent ? new LogUnknownError(reason) : new LogUnavailableError(reason));
-        const { queue } = this.#lane(link);
-        if (!waiting.isSent) queue.splice(queue.indexOf(waiting), 1);
+        const place = lane.queue.indexOf(waiting);
+        if (place !== -1) lane.queue.splice(place, 1);
       };
       signal.addEventListener('abort', onAbort);
-      const lane = this.#lane(link);
       lane.queue.push(waiting);
       if (!lane.isBusy) this.#run(link, lane).catch(() => undefined);
     });

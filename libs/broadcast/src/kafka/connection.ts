@@ -156,7 +156,7 @@ export class BrokerConnection {
   }
 }
 
-/** Whether another attempt is useless until somebody changes something. */
+/** Whether every other attempt fails as well until a setting changes. */
 function isRefusal({ AuthenticationError, UserError }: KafkaLibrary, error: unknown): boolean {
   for (let current: unknown = error, depth = 0; current instanceof Error && depth < 5; depth += 1) {
     if (current instanceof AuthenticationError || current instanceof UserError) return true;

@@ -34,6 +34,10 @@ function record(value: string, fields: Partial<KafkaRecord> = {}): KafkaRecord {
   };
 }
 
+function header(name: string, value: string): [Buffer, Buffer] {
+  return [Buffer.from(name), Buffer.from(value)];
+}
+
 function texts(batches: readonly RecordsBatch[], from: number): [offset: number, text: string][] {
   return toEntries(batches, from).entries.map(({ offset, data }) => [offset, Buffer.from(data).toString()]);
 }
@@ -62,13 +66,27 @@ describe('the batches of an answer', () => {
   it.each([
     ['of a transaction', { attributes: 8 | 16 }],
     ['of the server', { attributes: 8 | 16 | 32 }],
-    ['with a key', { records: [record('a', { key: Buffer.from('k') })] }],
-    ['with a header', { records: [record('a', { headers: [[Buffer.from('h'), null]] })] }],
     ['without a value', { records: [record('a', { value: null })] }],
   ])('show a record %s as an empty entry', (_, fields) => {
     expect(texts([batch(0n, ['a'], fields), batch(1n, ['b'])], 0)).toEqual([
       [0, ''],
       [1, 'b'],
+    ]);
+  });
+
+  it.each([
+    ['its key', { key: Buffer.from('news:é') }, { channel: 'news:é', key: undefined }],
+    ['a header', { headers: [header('channel', 'a:1')] }, { channel: 'a:1', key: undefined }],
+    [
+      'a header that differs from its key',
+      { key: Buffer.from('b'), headers: [header('channel', 'a:1'), header('key', '7')] },
+      { channel: 'a:1', key: '7' },
+    ],
+    ['nothing', { headers: [header('traceparent', '00')] }, { channel: '', key: undefined }],
+  ])('have the message of a backend, with the channel in %s', (_, fields, plain) => {
+    const { entries } = toEntries([batch(0n, [], { lastOffsetDelta: 0, records: [record('{}', fields)] })], 0);
+    expect(entries).toEqual([
+      { offset: 0, time: 1_700_000_000_000, data: new Uint8Array(), plain: { ...plain, body: Buffer.from('{}') } },
     ]);
   });
 

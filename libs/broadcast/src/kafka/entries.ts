@@ -1,4 +1,4 @@
-import type { RecordsBatch } from '@platformatic/kafka';
+import type { KafkaRecord, RecordsBatch } from '@platformatic/kafka';
 import type { LogEntry, LogOffset } from '../log/log-adapter.js';
 
 /** Attributes of a batch: https://kafka.apache.org/documentation/#recordbatch */
@@ -7,7 +7,9 @@ const TRANSACTIONAL = 1 << 4;
 const CONTROL = 1 << 5;
 
 /** The engine ignores such an entry, but sees that it was read. */
-const EMPTY = new Uint8Array();
+const NOTHING: Content = { data: new Uint8Array() };
+
+type Content = Pick<LogEntry, 'data' | 'plain'>;
 
 export interface ReadEntries {
   readonly entries: LogEntry[];
@@ -36,18 +38,33 @@ export function toEntries(batches: readonly RecordsBatch[], from: LogOffset): Re
     // One time for all records, from the leader's clock.
     const time = (attributes & LOG_APPEND_TIME) === 0 ? undefined : Number(maxTimestamp);
     const isOurs = (attributes & (TRANSACTIONAL | CONTROL)) === 0;
-    for (const { offsetDelta, key, value, headers } of records) {
-      const offset = base + offsetDelta;
+    for (const record of records) {
+      const offset = base + record.offsetDelta;
       if (offset < next) continue;
-      const isEntry = isOurs && key === null && headers.length === 0;
-      entries.push({ offset, time, data: (isEntry ? value : null) ?? EMPTY });
+      entries.push({ offset, time, ...(isOurs ? contentOf(record) : NOTHING) });
     }
     // A batch can end with records that are gone.
-    if (entries.at(-1)?.offset !== end - 1) entries.push({ offset: end - 1, time, data: EMPTY });
+    if (entries.at(-1)?.offset !== end - 1) entries.push({ offset: end - 1, time, ...NOTHING });
     next = end;
     epoch = partitionLeaderEpoch;
   }
   return { entries, next, epoch };
+}
+
+/**
+ * The engine's entries have neither a key nor headers. Other records are messages of backends: the channel is the record's key, or
+ * the header `channel`; the idempotency key is the header `key`.
+ */
+function contentOf({ key, value, headers }: KafkaRecord): Content {
+  if (value === null) return NOTHING;
+  if (key === null && headers.length === 0) return { data: value };
+  const channel = headerOf(headers, 'channel') ?? key;
+  const plain = { channel: channel?.toString() ?? '', key: headerOf(headers, 'key')?.toString(), body: value };
+  return { ...NOTHING, plain };
+}
+
+function headerOf(headers: KafkaRecord['headers'], name: string): Buffer | undefined {
+  return headers.find(([key]) => key?.toString() === name)?.[1] ?? undefined;
 }
 
 export function toOffset(offset: bigint): LogOffset {

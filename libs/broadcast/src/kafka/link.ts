@@ -4,6 +4,9 @@ import type { BrokerConnection } from './connection.js';
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 1_000;
 
+/** Also if the broker has left the cluster. */
+const CLOSED = 'the connection was closed';
+
 /**
  * Keeps one connection to a broker: opens it when it is needed, again after it was lost, and another one before its SASL
  * session ends. After a failed attempt there is none for a pause that grows to 1 s.
@@ -39,7 +42,7 @@ export class BrokerLink {
     return connection;
   }
 
-  /** Closes the connection because it does not answer. */
+  /** Closes the connection until it is needed again. */
   drop(): void {
     this.#connection?.close();
     this.#connection = undefined;
@@ -51,7 +54,7 @@ export class BrokerLink {
   }
 
   async #connect(): Promise<BrokerConnection> {
-    if (this.#closing.signal.aborted) throw new LogUnavailableError('the adapter is closed');
+    if (this.#closing.signal.aborted) throw new LogUnavailableError(CLOSED);
     if (performance.now() < this.#pausedUntil) throw this.#problem;
     this.#opening ??= this.#replace().finally(() => {
       this.#opening = undefined;
@@ -65,7 +68,7 @@ export class BrokerLink {
       const connection = await this.#open(signal);
       if (signal.aborted) {
         connection.close();
-        throw new LogUnavailableError('the adapter is closed');
+        throw new LogUnavailableError(CLOSED);
       }
       this.#pause = 0;
       this.#connection?.retire();

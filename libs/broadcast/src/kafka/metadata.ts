@@ -30,7 +30,7 @@ export interface Topic {
 /** Of `topicAuthorizedOperations`: not given. */
 const NO_OPERATIONS = -2_147_483_648;
 
-/** What the cluster says of the topic and its leaders. Looks again whenever somebody found it outdated, until it can be used. */
+/** What the cluster says about the topic and its leaders. It is refreshed when a call finds it outdated, until all have a leader. */
 export class Metadata {
   readonly #library: KafkaLibrary;
   readonly #brokers: Brokers;
@@ -141,10 +141,8 @@ export class Metadata {
   async #ask(link: BrokerLink): Promise<MetadataV12.MetadataResponse> {
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        link.drop();
-        reject(new LogUnavailableError('no answer in time'));
-      }, ANSWER_TIMEOUT);
+      // The connection may only be slow: an append that waits for replicas holds up what follows it.
+      timer = setTimeout(() => reject(new LogUnavailableError('no answer in time')), ANSWER_TIMEOUT);
     });
     const { api } = this.#library.metadataV12;
     const answer = link.get().then(async (connection) => connection.call(api, [this.#name], false, true));

@@ -73,11 +73,10 @@ export class Reader {
     const { library, brokers, metadata } = this.#client;
     const connection = await brokers.link(leader, 'fetches')?.get();
     const topicId = metadata.topic?.id;
-    if (connection === undefined) throw new Error('the leader has left the cluster');
-    if (topicId === undefined) throw new Error('the topic does not exist');
+    if (connection === undefined) throw new Interruption('the leader has left the cluster', false);
     const asked = await Promise.all(tails.map(async (tail) => this.#attempt(tail, async () => tail.position(topicId))));
     const positions = asked.filter((position): position is FetchPosition => position !== undefined);
-    if (positions.length === 0) return;
+    if (positions.length === 0 || topicId === undefined) return;
     const wait = performance.now() < this.#shortUntil ? SHORT_POLL : LONG_POLL;
     for (const answer of await fetchFrom(library, connection, topicId, positions, wait)) {
       const tail = tails.find(({ partition }) => partition === answer.partitionIndex);

@@ -45,6 +45,8 @@ export async function readEntries(
 ): Promise<readonly LogEntry[]> {
   const { library, metadata, topic } = client;
   const { connection, topicId } = await leader(client, partition);
+  const list = async (time: number): Promise<LogOffset> =>
+    (await listOffset(library, connection, topic, partition, time)) ?? 0;
   const found: LogEntry[] = [];
   let offset = await startOffset(library, connection, topic, partition, start);
   while (found.length < limit) {
@@ -52,7 +54,7 @@ export async function readEntries(
     const positions = [{ partition, offset, epoch: undefined }];
     const [answer] = await fetchFrom(library, connection, topicId, positions, NO_WAIT);
     if (answer?.errorCode === ErrorCode.offsetOutOfRange) {
-      const first = (await listOffset(library, connection, topic, partition, EARLIEST)) ?? 0;
+      const first = await list(EARLIEST);
       if (offset >= first) break;
       offset = first;
       continue;
@@ -64,7 +66,8 @@ export async function readEntries(
     const { entries, next } = toEntries(answer.records ?? [], offset);
     found.push(...entries);
     offset = next;
-    if (entries.length === 0 || BigInt(next) >= answer.highWatermark) break;
+    // A leader that has just been elected shows less than there is. Only the list of offsets is an error until then.
+    if (BigInt(next) >= answer.highWatermark && next >= (await list(LATEST))) break;
   }
   return found.slice(0, limit);
 }

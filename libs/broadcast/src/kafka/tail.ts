@@ -47,11 +47,20 @@ export class Tail {
     return this.#place;
   }
 
-  /** What to fetch next. Throws if it does not begin, or its topic is not there any more. */
-  async position(topicId: string): Promise<FetchPosition> {
+  /**
+   * What to fetch next.
+   *
+   * @param topicId undefined if there is no topic.
+   * @throws Interruption
+   * @throws LogUnavailableError
+   */
+  async position(topicId: string | undefined): Promise<FetchPosition> {
+    if (this.#place !== undefined && this.#place.topicId !== topicId) {
+      throw new Interruption('the topic was deleted', true);
+    }
+    if (topicId === undefined) throw new Interruption('the topic does not exist', false);
     this.#place ??= await this.#begin(topicId);
     const { next: offset, epoch } = this.#place;
-    if (this.#place.topicId !== topicId) throw new Interruption('the topic was deleted and created again', true);
     return { partition: this.partition, offset, epoch };
   }
 

@@ -21,7 +21,7 @@ const CREATE_TIMEOUT = 1_500;
 /** ms between two attempts to find the leaders of a topic that was created. */
 const CREATION_PAUSE = 50;
 
-/** Answers to a creation that stay the same until somebody changes something. */
+/** Answers to a creation that stay the same until a setting changes. */
 const REFUSED_CREATIONS: ReadonlySet<number> = new Set([
   ErrorCode.topicAuthorizationFailed,
   ErrorCode.clusterAuthorizationFailed,

@@ -6,13 +6,13 @@ import type { MemoryLogAdapter } from '../testing/memory-log/memory-log-adapter.
 import { LASTING, Pod, until } from '../testing/pod.js';
 import { LogBroker } from './log-broker.js';
 import { partitionOf } from './partition-of.js';
-import { encodeEntry } from './records/entry-codec.js';
+import { decodeEntry, encodeEntry } from './records/entry-codec.js';
 import type { LogSettings } from './settings.js';
 
 const CHANNEL = 'news:today';
 const ANN = { client: 'ann', details: '{}' };
-/** Everything that takes minutes by default. */
-const QUICK: Partial<LogSettings> = { beaconInterval: 60, snapshotInterval: 100, linger: 50 };
+/** Everything that takes minutes by default. A process that stalls for three beacons counts as dead. */
+const QUICK: Partial<LogSettings> = { beaconInterval: 100, snapshotInterval: 100, linger: 50 };
 
 let pods: Pod[] = [];
 afterEach(async () => {
@@ -71,12 +71,41 @@ describe('a pod that starts late', () => {
     const late = await start(log);
     expect(await late.broker.subscribe(CHANNEL, LASTING)).toEqual(last);
     expect(await late.publish(CHANNEL, 'first', {}, key)).toEqual({ ...first, duplicate: true });
+    expect(await late.offsets(CHANNEL, { reverse: true, limit: 2 })).toEqual([301, 300]);
     expect(await late.broker.members(CHANNEL, { limit: 10 })).toEqual({ members: [ANN], count: 1 });
     expect(await late.broker.connections('ann')).toMatchObject([{ client: 'ann', since: 1 }]);
     expect(await late.broker.channels({ limit: 10 })).toEqual([CHANNEL]);
     expect(await late.publish(CHANNEL, 'x')).toMatchObject({ epoch: last.epoch, offset: 302 });
     await until(() => expect(here.delivered(CHANNEL).at(-1)).toMatchObject({ offset: 302 }));
     expect(here.gaps).toEqual([]);
+  });
+
+  it('has the history of the whole window, although later snapshots exist, and begins no further back', async () => {
+    const log = new MemoryLog({ partitions: 1 });
+    const here = await start(log, { ...QUICK, window: 1_500 });
+    await here.publishMany(CHANNEL, 300);
+    await snapshots(log);
+    // Since the era began, as that is not longer ago.
+    const early = await start(log, { ...QUICK, window: 1_500 });
+    expect(await early.offsets(CHANNEL, { limit: 2 })).toEqual([1, 2]);
+    const recent = await here.publishMany(CHANNEL, 3);
+    for (let round = 0; round < 4; round += 1) await snapshots(log);
+    const late = await start(log, { ...QUICK, window: 1_500 });
+    const since = { epoch: recent.epoch, offset: recent.offset - 3 };
+    const { publications, complete } = await late.broker.history(CHANNEL, { since, limit: 10 });
+    expect(complete).toBe(true);
+    expect(publications.map(({ offset }) => offset)).toEqual([301, 302, 303]);
+    // What is older than the window is not read again.
+    await until(async () => {
+      await here.publish('news:other', 'x');
+      const pointers = log.read(0, 'first', 1e6).flatMap(({ data }) => {
+        const decoded = decodeEntry(data);
+        return decoded.kind === 'entry' ? decoded.entry.records : [];
+      });
+      const last = pointers.findLast((record) => record.kind === 'digest');
+      expect(last?.kind === 'digest' ? last.snapshots.length : 0).toBeGreaterThan(2);
+      expect(last?.kind === 'digest' ? (last.snapshots.at(-1) ?? 0) : 0).toBeGreaterThan(300);
+    });
   });
 
   it('asks the others for a snapshot if retention has left none, and nothing begins again', async () => {
@@ -173,6 +202,20 @@ describe('a pod', () => {
     expect(here.presence).toEqual([`${CHANNEL} + ann {}`, `${CHANNEL} - ann {}`]);
   });
 
+  it('considers nobody dead because connections are closed again and again', async () => {
+    const log = new MemoryLog();
+    const [here, there] = [await start(log, {}), await start(log, {})];
+    await there.broker.join(CHANNEL, ANN, 'h1');
+    for (let cuts = 0; cuts < 6; cuts += 1) {
+      log.cut();
+      for (const { broker } of [here, there]) await until(() => expect(broker.health()).toEqual({ status: 'up' }));
+    }
+    for (const pod of [here, there]) {
+      await until(async () => expect((await pod.broker.members(CHANNEL, { limit: 10 })).count).toBe(1));
+      expect(pod.late).toEqual([]);
+    }
+  });
+
   it('notices by the digests of others that it has read another log, and all begin again', async () => {
     const log = new MemoryLog({ partitions: 1 });
     const [here, there] = [await start(log), await start(log)];
@@ -205,6 +248,12 @@ describe('a pod', () => {
     const here = await start(log);
     log.store(1, encodeEntry({ pod: 'later', number: 1, clock: 1 }, [Buffer.from([250])]));
     await until(() => expect(here.broker.health()).toMatchObject({ reason: expect.stringMatching(/newer release/) }));
+    // What it would answer might be wrong, also on new connections.
+    log.cut();
+    const names = Array.from({ length: 20 }, (_, index) => `news:${index}`);
+    const name = names.find((each) => partitionOf(each, log.options.partitions) === 1) ?? '';
+    await expect(here.publish(name, 'x')).rejects.toThrow(BrokerUnavailableError);
+    await expect(here.broker.history(name, { limit: 1 })).rejects.toThrow(BrokerUnavailableError);
   });
 
   it('is not healthy if the log has lost partitions, and ignores additional ones', async () => {

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { JetStreamManager } from '@nats-io/jetstream';
-import type { Authenticator, NatsConnection, NatsConnectionImpl } from '@nats-io/transport-node';
+import type { Authenticator, MsgHdrs, NatsConnection, NatsConnectionImpl } from '@nats-io/transport-node';
 import type { Address } from '../broker-url.js';
 import { LogRefusedError, LogUnavailableError } from '../log/log-adapter.js';
 import { messageOf } from './errors.js';
@@ -30,6 +30,7 @@ export interface Session {
   /** Calls of JetStream's management. */
   readonly manager: JetStreamManager;
   readonly createInbox: () => string;
+  readonly createHeaders: () => MsgHdrs;
   /** Why this side has closed it; undefined if it did not. */
   reason: string | undefined;
 }
@@ -77,6 +78,7 @@ export async function connectTo(
       connection,
       manager: await library.jetstreamManager(connection as NatsConnection, options),
       createInbox: () => library.createInbox(),
+      createHeaders: () => library.headers(),
       reason: undefined,
     };
     watch(session).catch(() => undefined);

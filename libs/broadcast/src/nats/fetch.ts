@@ -31,7 +31,7 @@ const END_OF_BATCH = 204;
  */
 export async function fetchBatch(
   { connection, createInbox }: Session,
-  { stream, subject }: PartitionNames,
+  { stream }: PartitionNames,
   start: BatchStart,
   limit: number,
 ): Promise<LogEntry[]> {
@@ -48,7 +48,7 @@ export async function fetchBatch(
       const code = message.headers?.code ?? 0;
       if (code === 0) {
         timer.refresh();
-        entries.push(entryOf(message, subject));
+        entries.push(entryOf(message));
       } else if (code === END_OF_BATCH || code === NOT_FOUND) {
         end();
       } else {
@@ -69,7 +69,7 @@ export async function fetchBatch(
   });
 }
 
-/** @throws LogRefusedError if the user has no permission to read the stream: a batch would wait in vain. */
+/** @throws LogRefusedError if the user has no permission to read the stream. A batch would only time out. */
 export async function checkPermission(
   { connection }: Session,
   { stream }: PartitionNames,

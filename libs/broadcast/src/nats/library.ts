@@ -8,6 +8,7 @@ export type NatsLibrary = Pick<
   | 'connect'
   | 'createInbox'
   | 'credsAuthenticator'
+  | 'headers'
   | 'nkeyAuthenticator'
   | 'tokenAuthenticator'
   | 'usernamePasswordAuthenticator'

@@ -1,7 +1,6 @@
 import type { StreamInfo } from '@nats-io/jetstream';
 import {
   LogUnavailableError,
-  LogUnknownError,
   type LogAdapter,
   type LogAdapterEvents,
   type LogBounds,
@@ -9,21 +8,18 @@ import {
   type LogStart,
   type LogTraits,
 } from '../log/log-adapter.js';
+import { partitionOf } from '../log/partition-of.js';
+import { append } from './append.js';
 import { FORGET_CALL, type Session } from './connection.js';
-import { ApiCode, apiCodeOf, isNoResponders, messageOf, permissionProblem, unavailable } from './errors.js';
+import { ApiCode, apiCodeOf, messageOf, unavailable } from './errors.js';
 import { firstOf, readEntries } from './fetch.js';
+import { forwardAll, forwardMessage, openInbox, type InboxMessage } from './inbox.js';
 import { loadLibrary } from './library.js';
 import { Link } from './link.js';
 import { settled } from './settled.js';
 import { namesOf, openStreams, type PartitionNames } from './streams.js';
 import { Tail, TICK } from './tail.js';
 import { presentSettings, type NatsSettings } from './url.js';
-
-/** JetStream's acknowledgement: a sequence, or an error. */
-interface Acknowledgement {
-  readonly seq?: number;
-  readonly error?: { readonly err_code?: number; readonly description?: string };
-}
 
 /** The server stores what one connection sends in that order. More entries on their way at once would be smaller ones. */
 const APPENDS_AT_ONCE = 2;
@@ -45,7 +41,9 @@ export class NatsAdapter implements LogAdapter {
   #maxEntry = 0;
   #partitions = 0;
   #ticks: NodeJS.Timeout | undefined;
-  #isClosed = false;
+  /** What forwards the messages of backends, and its connection. */
+  #forwarding: { readonly session: Session; readonly ended: Promise<void> } | undefined;
+  readonly #closing = new AbortController();
 
   /**
    * @param url returns the current URL: its credentials, and those in the files that it names, may change.
@@ -79,38 +77,27 @@ export class NatsAdapter implements LogAdapter {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
     clearInterval(this.#ticks);
     for (const tail of this.#tails.values()) tail.stop();
     this.#tails.clear();
+    this.#closing.abort();
+    await this.#forwarding?.ended;
     await Promise.all([this.#calls.close(), this.#reading.close()]);
   }
 
   async open(signal: AbortSignal): Promise<void> {
-    const { partitions, maxEntry } = await openStreams(this.#session(signal), this.#settings, signal);
+    const session = this.#session(signal);
+    const { partitions, maxEntry } = await openStreams(session, this.#settings, signal);
     this.#partitions = partitions;
     this.#maxEntry = maxEntry;
+    if (this.#settings.inbox) await this.#forwardInbox(session, signal);
   }
 
   async append(partition: number, data: Uint8Array, signal: AbortSignal): Promise<void> {
-    const { connection } = this.#session(signal);
+    const session = this.#session(signal);
     if (data.length > this.#maxEntry) throw new LogUnavailableError('the entry exceeds max_payload of the NATS server');
-    const { subject } = this.#namesOf(partition);
-    let answer: Acknowledgement;
-    try {
-      const message = await settled(connection.request(subject, data, { timeout: FORGET_CALL }), signal);
-      answer = message.json<Acknowledgement>();
-    } catch (error) {
-      const permission = permissionProblem(error);
-      if (permission !== undefined) throw permission;
-      if (isNoResponders(error)) throw unavailable(error);
-      throw new LogUnknownError(messageOf(error), { cause: error });
-    }
-    const { error, seq } = answer;
-    if (seq !== undefined) this.#tails.get(partition)?.expect(seq);
-    if (error === undefined) return;
-    const reason = `JetStream refuses the entry: ${error.description ?? 'no reason given'}`;
-    throw error.err_code === ApiCode.storeFailed ? new LogUnknownError(reason) : new LogUnavailableError(reason);
+    const offset = await append(session, this.#namesOf(partition).subject, data, signal);
+    this.#tails.get(partition)?.expect(offset);
   }
 
   tail(partition: number, start: LogStart): void {
@@ -146,9 +133,19 @@ export class NatsAdapter implements LogAdapter {
 
   async #connect(): Promise<void> {
     const library = await loadLibrary();
-    if (this.#isClosed) return;
+    if (this.#closing.signal.aborted) return;
     this.#calls.start(library);
     this.#reading.start(library);
+  }
+
+  async #forwardInbox(session: Session, signal: AbortSignal): Promise<void> {
+    await openInbox(session, this.#settings, signal);
+    if (this.#forwarding?.session === session || this.#closing.signal.aborted) return;
+    const forward = async (message: InboxMessage): Promise<void> => {
+      const { subject } = this.#namesOf(partitionOf(message.channel, this.#partitions));
+      await forwardMessage(session, message, subject, this.#maxEntry);
+    };
+    this.#forwarding = { session, ended: forwardAll(session, this.#settings.prefix, forward, this.#closing.signal) };
   }
 
   #link(use: string): Link {
@@ -201,11 +198,11 @@ export class NatsAdapter implements LogAdapter {
   }
 
   #interrupt(partition: number, reason: string, isCut: boolean): void {
-    if (!this.#isClosed) this.#events?.onInterrupted(partition, reason, isCut);
+    if (!this.#closing.signal.aborted) this.#events?.onInterrupted(partition, reason, isCut);
   }
 
   #report(problem: string | undefined): void {
-    if (this.#isClosed || problem === this.#problem) return;
+    if (this.#closing.signal.aborted || problem === this.#problem) return;
     this.#problem = problem;
     this.#events?.onProblem(problem);
   }

@@ -120,7 +120,7 @@ async function createStream(
     description: 'Written by Holdfast',
     max_age: retentionOf(requirements.window) * NS_PER_MS,
     num_replicas: replicas,
-    // A single message that is removed would be a loss that nobody notices.
+    // The loss of a single message in the middle would not be noticed.
     deny_delete: true,
     allow_direct: true,
     republish: { src: requirements.subject, dest: requirements.live },

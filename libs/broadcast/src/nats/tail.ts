@@ -77,7 +77,7 @@ export class Tail {
 
   #receive(message: Msg): void {
     if (this.#isEnded) return;
-    const entry = entryOf(message, this.names.subject);
+    const entry = entryOf(message);
     if (entry.offset <= this.#live) {
       this.#end(`entries of stream ${this.names.stream} came again`);
       return;
@@ -125,7 +125,7 @@ export class Tail {
         return;
       }
       for (const entry of entries) this.#accept(entry);
-      // Handed out before more is read: whoever uses them slows the reading down.
+      // Handed out before more is read, so that reading is not faster than the engine.
       this.#flush();
       if (this.#next !== offset) continue;
       pauses += 1;

@@ -34,6 +34,8 @@ export interface NatsSettings {
   readonly replicas: number | undefined;
   /** The number of streams; undefined for that of the log that is there, or 16 if there is none. */
   readonly partitions: number | undefined;
+  /** Whether backends may publish on `PREFIX.publish.CHANNEL`. */
+  readonly inbox: boolean;
   /** ms that history and idempotency keys are kept for at most. */
   readonly window: number;
 }
@@ -48,7 +50,7 @@ export const NATS_SCHEMES: readonly string[] = [...SCHEMES.keys()];
 
 const PORT = 4222;
 const CREDENTIAL_FILES = ['creds', 'nkey', 'tokenFile'] as const;
-const PARAMETERS = [...CREDENTIAL_FILES, 'prefix', 'replicas', 'partitions', 'window'];
+const PARAMETERS = [...CREDENTIAL_FILES, 'prefix', 'replicas', 'partitions', 'window', 'inbox'];
 
 /** JetStream's limit. */
 const MAX_REPLICAS = 5;
@@ -84,6 +86,7 @@ export function parseNatsUrl(url: string): NatsSettings {
     prefix,
     replicas: optional(parameters, 'replicas', MAX_REPLICAS),
     partitions: optional(parameters, 'partitions', MAX_PARTITIONS),
+    inbox: onOrOff(parameters, 'inbox'),
     window: parameters.integer('window', WINDOW, { min: MIN_WINDOW, max: MAX_WINDOW }) * 1_000,
   };
 }
@@ -105,6 +108,12 @@ export function presentSettings(url: () => string): NatsSettings {
       return present().tls;
     },
   };
+}
+
+function onOrOff(parameters: BrokerUrlParameters, name: string): boolean {
+  const value = parameters.get(name) ?? 'off';
+  if (value !== 'on' && value !== 'off') throw new BrokerUrlError(`${name}: expected on or off`);
+  return value === 'on';
 }
 
 function optional(parameters: BrokerUrlParameters, name: string, max: number): number | undefined {

@@ -4,7 +4,7 @@ import { LogUnavailableError, LogUnknownError } from '../../src/log/log-adapter.
 import { NatsAdapter } from '../../src/nats/nats-adapter.js';
 import { eventually } from '../../src/testing/eventually.js';
 import { LogFollower } from '../../src/testing/log-follower.js';
-import { NatsCluster, type NatsServer } from '../support/nats-server.js';
+import { NatsCluster } from '../support/nats-server.js';
 
 const STREAM = 'holdfast-log-0';
 
@@ -75,7 +75,7 @@ describe('a NATS log on a cluster of three servers', { timeout: 60_000 }, () => 
     return follower;
   };
 
-  it('keeps order, offsets and everything that was acknowledged when leaders are killed', async ({ annotate }) => {
+  it('keeps order, offsets and everything that was acknowledged when the leader is killed', async ({ annotate }) => {
     const [writer, other] = [await connect(''), await connect('')];
     const readers = [writer, other, await connect('')];
     for (const reader of readers) reader.tail('first');
@@ -83,13 +83,11 @@ describe('a NATS log on a cluster of three servers', { timeout: 60_000 }, () => 
     load.start();
     await eventually(() => expect(load.acknowledged.length).toBeGreaterThan(50));
     const { incarnation } = await other.adapter.bounds(0, AbortSignal.timeout(5_000));
-    for (let kills = 0; kills < 2; kills += 1) {
-      const killed: NatsServer = await cluster.leaderOf(STREAM);
-      const before = load.acknowledged.length;
-      await killed.kill();
-      await eventually(() => expect(load.acknowledged.length).toBeGreaterThan(before + 50), 30_000);
-      await killed.run();
-    }
+    const killed = await cluster.leaderOf(STREAM);
+    const before = load.acknowledged.length;
+    await killed.kill();
+    await eventually(() => expect(load.acknowledged.length).toBeGreaterThan(before + 50), 30_000);
+    await killed.run();
     await load.stop();
     await annotate(`longest pause ${Math.round(load.longestPause)} ms; ${[...load.errors].join(', ')}`);
     const last = load.acknowledged.at(-1);

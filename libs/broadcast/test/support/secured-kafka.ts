@@ -5,7 +5,7 @@ import { freePort } from './free-port.js';
 import { KafkaServer } from './kafka-server.js';
 
 /** ms of a session of SCRAM-SHA-512, and at most of one with a token. */
-export const SESSION = 3_000;
+export const SESSION = 5_000;
 
 const PACKAGE = 'org.apache.kafka.common.security';
 
@@ -33,21 +33,13 @@ export class SecuredKafka {
       ...Object.entries(ports).map(([name, at]) => `${name}://127.0.0.1:${at}`),
     ];
     const advertised = own.join(',').toUpperCase();
-    const mechanisms = (listener: string): string[] => [
-      `listener.name.${listener}.plain.sasl.jaas.config=${PACKAGE}.plain.PlainLoginModule required user_ann="secret";`,
-      `listener.name.${listener}.scram-sha-256.sasl.jaas.config=${PACKAGE}.scram.ScramLoginModule required;`,
-      `listener.name.${listener}.scram-sha-512.sasl.jaas.config=${PACKAGE}.scram.ScramLoginModule required;`,
-      `listener.name.${listener}.oauthbearer.sasl.jaas.config=${PACKAGE}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="kafka";`,
-      `listener.name.${listener}.scram-sha-512.connections.max.reauth.ms=${SESSION}`,
-      `listener.name.${listener}.oauthbearer.connections.max.reauth.ms=${SESSION}`,
-    ];
     const lines = [
       `listeners=${advertised},CONTROLLER://127.0.0.1:${controllerPort}`,
       `advertised.listeners=${advertised}`,
       'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,SASLTLS:SASL_SSL,MUTUALTLS:SSL',
       'sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER',
-      ...mechanisms('sasl'),
-      ...mechanisms('sasltls'),
+      ...mechanismsOf('sasl'),
+      ...mechanismsOf('sasltls'),
       'ssl.keystore.type=PEM',
       `ssl.keystore.location=${keyStore}`,
       'ssl.truststore.type=PEM',
@@ -66,7 +58,7 @@ export class SecuredKafka {
     const tls = { tlsCa: this.certificate.cert, tlsServerName: this.certificate.host };
     const query = new URLSearchParams({ partitions: '8', ...(isTls && tls), ...parameters }).toString();
     const credentials = user === '' ? '' : `${user}@`;
-    return `kafka${isTls ? 's' : ''}://${credentials}127.0.0.1:${this.ports[listener]}/${topic}?${query}`;
+    return `kafka${isTls ? '+tls' : ''}://${credentials}127.0.0.1:${this.ports[listener]}/${topic}?${query}`;
   }
 
   /** A path for a file that a URL names. */
@@ -82,7 +74,22 @@ export class SecuredKafka {
 
 /** A token that the server's default, unsecured validator accepts. @param lifetime ms */
 export function unsignedToken(user: string, lifetime: number): string {
-  const encode = (claims: object): string => Buffer.from(JSON.stringify(claims)).toString('base64url');
   const now = Date.now() / 1_000;
-  return `${encode({ alg: 'none' })}.${encode({ sub: user, iat: now, exp: now + lifetime / 1_000 })}.`;
+  return `${base64Url({ alg: 'none' })}.${base64Url({ sub: user, iat: now, exp: now + lifetime / 1_000 })}.`;
+}
+
+function base64Url(claims: object): string {
+  return Buffer.from(JSON.stringify(claims)).toString('base64url');
+}
+
+/** Lines for the SASL mechanisms of a listener. */
+function mechanismsOf(listener: string): string[] {
+  return [
+    `listener.name.${listener}.plain.sasl.jaas.config=${PACKAGE}.plain.PlainLoginModule required user_ann="secret";`,
+    `listener.name.${listener}.scram-sha-256.sasl.jaas.config=${PACKAGE}.scram.ScramLoginModule required;`,
+    `listener.name.${listener}.scram-sha-512.sasl.jaas.config=${PACKAGE}.scram.ScramLoginModule required;`,
+    `listener.name.${listener}.oauthbearer.sasl.jaas.config=${PACKAGE}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="kafka";`,
+    `listener.name.${listener}.scram-sha-512.connections.max.reauth.ms=${SESSION}`,
+    `listener.name.${listener}.oauthbearer.connections.max.reauth.ms=${SESSION}`,
+  ];
 }

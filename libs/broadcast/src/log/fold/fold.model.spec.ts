@@ -116,7 +116,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
 /** A pod that reads the log from somewhere on. */
 class Reader {
   fold: Fold | undefined;
-  readonly outcomes = new Map<LogOffset, string[]>();
+  readonly outcomes = new Map<LogOffset, string>();
   readonly #bootstrap: Bootstrap | undefined;
 
   constructor(log: readonly LogEntry[], from: LogOffset | undefined) {
@@ -143,7 +143,7 @@ class Reader {
       onEntry: (_, isApplied) => outcomes.push(`${isApplied}`),
       onInvalid: (name) => outcomes.push(`invalid ${name}`),
     });
-    this.outcomes.set(entry.offset, [...outcomes, `${fold.time.now} ${fold.digest.hash}`]);
+    this.outcomes.set(entry.offset, [...outcomes, `${fold.time.now} ${fold.digest.hash}`].join('\n'));
   }
 }
 
@@ -317,7 +317,7 @@ class World {
   }
 }
 
-describe('the fold', () => {
+describe('the fold', { timeout: 60_000 }, () => {
   it.each([
     ['with', true],
     ['without', false],
@@ -336,15 +336,18 @@ describe('the fold', () => {
           started += 1;
           for (const [offset, outcome] of outcomes) {
             decided += 1;
-            expect(outcome, `offset ${offset}`).toEqual(reference.outcomes.get(offset));
+            // Comparing this way is much quicker.
+            if (outcome !== reference.outcomes.get(offset)) {
+              expect(outcome, `offset ${offset}`).toBe(reference.outcomes.get(offset));
+            }
           }
           expect(stateOf(fold)).toEqual(stateOf(reference.fold));
         }
       }),
-      { numRuns: 400 },
+      { numRuns: 250 },
     );
     // The property says nothing if no pod ever knew the state.
-    expect(started).toBeGreaterThan(400);
+    expect(started).toBeGreaterThan(250);
     expect(decided).toBeGreaterThan(10_000);
   });
 
@@ -379,7 +382,7 @@ describe('the fold', () => {
           expect(later[at]).toMatch(/^false/);
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 });
@@ -396,10 +399,11 @@ class LaterFold extends Fold {
 function expectDense({ outcomes }: Reader): void {
   const last = new Map<string, number>();
   for (const lines of outcomes.values()) {
-    for (const line of lines) {
+    for (const line of lines.split('\n')) {
       const [, epoch = '', offset] = /^stored (\S+) {"offset":(\d+)/.exec(line) ?? [];
       if (offset === undefined) continue;
-      expect(Number(offset)).toBe((last.get(epoch) ?? 0) + 1);
+      const next = (last.get(epoch) ?? 0) + 1;
+      if (Number(offset) !== next) expect(line).toBe(`offset ${next}`);
       last.set(epoch, Number(offset));
     }
   }

@@ -12,6 +12,8 @@ import { Barrier } from './barrier.js';
 import { Bootstrap } from './bootstrap.js';
 import { Writer } from './writer.js';
 
+const OUTDATED = 'a newer release of Holdfast writes to the log: this one has to be updated';
+
 /** ms within which a single call of the adapter has to settle. */
 const STEP = 1_500;
 /** ms of folding before other work gets its turn. */
@@ -32,6 +34,8 @@ const SHORTEST_PAUSE = 50;
 const LONGEST_PAUSE = 1_000;
 /** ms between two attempts that have nothing to do with each other. */
 const CALM = 5_000;
+/** ms without an entry after which a reader may have stopped. */
+const SILENCE = 1_000;
 /** Attempts soon after each other that need no pause. */
 const FREE_RESUMES = 3;
 
@@ -106,6 +110,8 @@ export class Partition {
   #doubt: Doubt | undefined;
   /** The offset from which on entries are new to this pod. */
   #newFrom = Infinity;
+  /** When the reader last delivered anything, as {@link performance.now}. */
+  #heard = 0;
   #queue: LogEntry[] = [];
   #isDraining = false;
   #sought: ((end: LogOffset) => void) | undefined;
@@ -133,15 +139,14 @@ export class Partition {
 
   /** Why the partition cannot be used; undefined if it can. */
   get problem(): string | undefined {
-    if (this.#fold?.isOutdated === true)
-      return 'a newer release of Holdfast writes to the log: this one has to be updated';
+    if (this.#fold?.isOutdated === true) return OUTDATED;
     if (this.#phase === 'live') return undefined;
     return this.#phase === 'idle' ? 'the log cannot be reached' : 'the log is being read';
   }
 
   /** The log can be used. */
   connect(): void {
-    if (this.#phase === 'idle') this.#resume();
+    if (this.#phase === 'idle' && this.#fold?.isOutdated !== true) this.#resume();
   }
 
   /** The log cannot be used. */
@@ -155,9 +160,10 @@ export class Partition {
     this.#arrive(Infinity);
   }
 
-  /** The reader may have stopped, or reads another log. */
-  verify(): void {
-    if (this.#phase === 'live') this.#resume();
+  /** Begins to read again if nothing has been read although an entry of this pod is stored: the reader may have stopped. */
+  look(): void {
+    if (this.#phase !== 'live' || !this.writer.isOverdue || performance.now() - this.#heard < SILENCE) return;
+    this.#resume();
   }
 
   /** Pods have read different logs: everything begins again. @param cause where that was noticed. */
@@ -167,6 +173,7 @@ export class Partition {
 
   onEntries(entries: readonly LogEntry[]): void {
     if (this.#phase === 'idle' || this.#phase === 'verifying') return;
+    this.#heard = performance.now();
     for (const entry of entries) this.#queue.push(entry);
     if (!this.#isDraining) this.#drain();
   }
@@ -390,7 +397,9 @@ export class Partition {
     if (entry.offset < fold.at) return;
     this.#last = entry;
     fold.read(entry, this.#foldEvents);
-    if (this.#phase === 'live') this.#arrive(fold.at);
+    // Whatever would follow may be wrong.
+    if (fold.isOutdated) this.#stop('idle', OUTDATED);
+    else if (this.#phase === 'live') this.#arrive(fold.at);
   }
 
   /** Everything up to the end of the log as it was at the beginning is read. */
@@ -478,7 +487,7 @@ export class Partition {
     if (adapter.traits.bounds) {
       const { next } = await adapter.bounds(this.index, AbortSignal.timeout(STEP));
       if (next < this.#at) {
-        this.verify();
+        if (this.#phase === 'live') this.#resume();
         throw new BrokerUnavailableError('the log is shorter than before');
       }
       if (await this.#arrived(next)) return;

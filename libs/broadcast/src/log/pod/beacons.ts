@@ -6,6 +6,8 @@ import { nothing, written } from './record.js';
 
 /** Beacons of this pod without one of another pod, after which that one counts as silent. */
 const MISSED = 3;
+/** The part of an interval by which a beacon may come too early. */
+const SLACK = 0.2;
 /** ms within which a beacon has to be read back. */
 const TIMEOUT = 1_700;
 /** ms before a failed beacon is repeated. */
@@ -22,7 +24,7 @@ export interface BeaconsContext {
   readonly pod: () => string;
   /** ms between two beacons. */
   readonly interval: number;
-  /** A beacon was read back. Must not throw. */
+  /** A beacon was read back, about once in every interval. Must not throw. */
   readonly onBeacon: () => void;
 }
 
@@ -34,6 +36,8 @@ export class Beacons {
   readonly #context: BeaconsContext;
   readonly #repeater = new Repeater(async () => this.#send());
   readonly #observed = new Map<string, Observed>();
+  /** When a beacon was counted, as {@link performance.now}. */
+  #counted = -Infinity;
   #problem: string | undefined = 'not announced to the other pods yet';
 
   constructor(context: BeaconsContext) {
@@ -89,6 +93,10 @@ export class Beacons {
       return RETRY_PAUSE;
     }
     this.#problem = undefined;
+    const now = performance.now();
+    // Additional beacons say nothing of the silence of others.
+    if (now - this.#counted < interval * (1 - SLACK)) return interval;
+    this.#counted = now;
     this.#count();
     onBeacon();
     return interval;

@@ -174,7 +174,13 @@ export class Pod {
       () => clock.now(),
       (...late) => this.#events.onLateMembership(...late),
     );
-    return { partition, clock, snapshots: new Snapshots(partition), members, formerNames: new Set() };
+    return {
+      partition,
+      clock,
+      snapshots: new Snapshots(partition, this.#settings.window),
+      members,
+      formerNames: new Set(),
+    };
   }
 
   #shareOf({ index }: Partition): Share {
@@ -242,7 +248,7 @@ export class Pod {
   #onOutcome(partition: Partition, outcome: Outcome, record: LogRecord, place: Place, isLive: boolean): void {
     const share = this.#shareOf(partition);
     if (place.index === 0) share.clock.saw(place.time);
-    share.snapshots.onOutcome(outcome, record);
+    share.snapshots.onOutcome(outcome, record, place);
     switch (outcome.kind) {
       case 'stored':
         this.window.append(outcome.channel, outcome.publication);
@@ -255,7 +261,7 @@ export class Pod {
         if (isLive) this.#events.onSignal(outcome.signal);
         return;
       case 'dead':
-        if (isLive) this.#onDead(outcome, this.#names.has(place.pod.id));
+        if (isLive) this.#onDead(share, outcome, this.#names.has(place.pod.id));
         return;
       case 'era':
         for (const channel of outcome.channels) this.window.drop(channel);
@@ -282,12 +288,14 @@ export class Pod {
   }
 
   /** @param isReporter whether this pod declared it dead. */
-  #onDead({ pod, members }: DeadOutcome, isReporter: boolean): void {
+  #onDead(share: Share, { pod, members }: DeadOutcome, isReporter: boolean): void {
     for (const { group: channel, value: member, count } of members) {
       if (this.subscriptions.isActive(channel)) this.#events.onLeave(channel, member);
       if (isReporter) this.#events.onLateMembership('leave', channel, member, count);
     }
     if (pod === this.#name) this.#beginAnew();
+    // Another partition may have said so before.
+    else if (this.#names.has(pod)) this.#restore(share);
   }
 
   /** The other pods consider this one dead: it continues under another name. */
@@ -321,7 +329,7 @@ export class Pod {
 
   #look(): void {
     for (const { partition } of this.#shares) {
-      if (partition.writer.isOverdue) partition.verify();
+      partition.look();
       if (partition.fold !== undefined) this.#sweeper.sweep(partition.fold);
     }
   }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
+import type { Place } from '../fold/place.js';
 import type { Outcome } from '../fold/outcome.js';
 import { SnapshotAssembler } from '../fold/snapshot-assembler.js';
 import { SnapshotWriter } from '../fold/snapshot.js';
@@ -15,24 +16,36 @@ const STEP = 1_000;
 /** ms within which a part has to be read back. */
 const TIMEOUT = 10_000;
 
+/** How many a digest names at most. */
+const MAX_COMPLETE = 32;
+
+interface Complete {
+  readonly asOf: LogOffset;
+  /** When it was complete, by log time. */
+  readonly time: number;
+}
+
 /** The snapshots of one partition: notices those in the log, and writes new ones. */
 export class Snapshots {
   readonly #partition: Partition;
+  readonly #window: number;
   readonly #assembler = new SnapshotAssembler(false);
-  /** Where reading has to begin for the latest complete ones, the latest first. */
-  #complete: LogOffset[] = [];
+  /** The complete ones that a pod that starts may need, the latest first. */
+  #complete: Complete[] = [];
   #completed = performance.now();
   #changes = 0;
   #isWanted = false;
   #writer: SnapshotWriter | undefined;
 
-  constructor(partition: Partition) {
+  /** @param window ms for which publications are kept: a pod that starts reads from the first snapshot that is as old. */
+  constructor(partition: Partition, window: number) {
     this.#partition = partition;
+    this.#window = window;
   }
 
   /** As {@link DigestRecord.snapshots}. */
-  get complete(): readonly LogOffset[] {
-    return this.#complete;
+  get complete(): LogOffset[] {
+    return this.#complete.map(({ asOf }) => asOf);
   }
 
   /** ms since the latest snapshot was complete, or since this pod knows the partition. */
@@ -47,13 +60,16 @@ export class Snapshots {
   }
 
   /** A record was folded. */
-  onOutcome(outcome: Outcome, record: LogRecord): void {
-    if (outcome.kind === 'era') this.reset();
-    else if (record.kind === 'ask') this.#isWanted = true;
+  onOutcome(outcome: Outcome, record: LogRecord, { time }: Place): void {
+    if (record.kind === 'era' && outcome.kind === 'era') {
+      this.reset();
+      // The beginning of an era is as good as a snapshot.
+      this.#complete = [{ asOf: record.cause, time }];
+    } else if (record.kind === 'ask') this.#isWanted = true;
     else if (record.kind === 'state') {
       const snapshot = this.#assembler.add(record);
       if (snapshot === undefined) return;
-      this.#complete = [snapshot.asOf, ...this.#complete.slice(0, 1)];
+      this.#add({ asOf: snapshot.asOf, time });
       this.#completed = performance.now();
       this.#changes = 0;
       this.#isWanted = false;
@@ -66,6 +82,12 @@ export class Snapshots {
     this.#writer = undefined;
     this.#complete = [];
     this.#completed = performance.now();
+  }
+
+  #add(latest: Complete): void {
+    const all = [latest, ...this.#complete].slice(0, MAX_COMPLETE);
+    const oldest = all.findIndex(({ time }) => time <= latest.time - this.#window);
+    this.#complete = oldest === -1 ? all : all.slice(0, oldest + 1);
   }
 
   /** Writes one, in steps. Fails silently: the next one is due soon. */

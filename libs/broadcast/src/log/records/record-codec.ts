@@ -31,6 +31,9 @@ const TYPES = {
   policy: 25,
 } as const;
 
+/** Of snapshots in a digest. */
+const MAX_OFFSETS = 64;
+
 export function writeRecord(to: ByteWriter, record: LogRecord): void {
   switch (record.kind) {
     case 'publish': {
@@ -235,6 +238,6 @@ function writeTexts(to: ByteWriter, ...texts: readonly string[]): void {
 
 function readOffsets(from: ByteReader): number[] {
   const count = from.uint();
-  if (count > 8) throw new InvalidBytesError('there are too many offsets');
+  if (count > MAX_OFFSETS) throw new InvalidBytesError('there are too many offsets');
   return Array.from({ length: count }, () => from.uint());
 }

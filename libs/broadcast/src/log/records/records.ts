@@ -75,7 +75,7 @@ export interface DigestRecord {
   readonly kind: 'digest';
   readonly offset: LogOffset;
   readonly hash: number;
-  /** Where reading has to begin to find the latest complete snapshot, and the one before it. */
+  /** Where reading may begin to find a complete snapshot, the latest first. The last one has the history that is needed. */
   readonly snapshots: readonly LogOffset[];
 }
 

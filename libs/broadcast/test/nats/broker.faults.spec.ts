@@ -1,0 +1,40 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LogBroker } from '../../src/log/log-broker.js';
+import { NatsAdapter } from '../../src/nats/nats-adapter.js';
+import { describeBrokerFaults } from '../../src/testing/index.js';
+import { cutMessages } from '../support/jetstream-file.js';
+import { NatsServer } from '../support/nats-server.js';
+import { SilentProxy } from '../support/silent-proxy.js';
+
+const PARTITIONS = [0, 1];
+/** Messages of each partition that are lost. */
+const TAIL = 20;
+
+describeBrokerFaults('LogBroker on a NATS server', async () => {
+  const nats = await NatsServer.start();
+  const proxy = await SilentProxy.start(nats.port);
+  const url = `nats://127.0.0.1:${new URL(proxy.url).port}?partitions=${PARTITIONS.length}`;
+  return {
+    connect: () => new LogBroker(new NatsAdapter(() => url)),
+    cut: async () => proxy.restore(),
+    hang: async (duration) => {
+      await nats.hang();
+      await sleep(duration);
+      nats.resume();
+    },
+    restartEmpty: async () => {
+      await nats.kill();
+      await nats.removeData();
+      await nats.run();
+    },
+    loseTail: async () => {
+      await nats.kill();
+      for (const partition of PARTITIONS) await cutMessages(nats.store, `holdfast-log-${partition}`, TAIL);
+      await nats.run();
+    },
+    close: async () => {
+      await proxy.close();
+      await nats.close();
+    },
+  };
+});

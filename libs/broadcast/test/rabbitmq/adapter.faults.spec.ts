@@ -57,8 +57,10 @@ describe('a log on RabbitMQ', { timeout: 120_000 }, () => {
       await here.reads(['before']);
       proxy.silence();
       await there.append('meanwhile');
-      await eventually(() => expect(here.problem).toContain('Heartbeat timeout'), 8_000);
-      expect(here.interruptions.length).toBeGreaterThan(0);
+      await eventually(() => {
+        expect(here.problem).toContain('Heartbeat timeout');
+        expect(here.interruptions.length).toBeGreaterThan(0);
+      }, 8_000);
       proxy.restore();
       await eventually(() => expect(here.problem).toBeUndefined());
       await here.open();

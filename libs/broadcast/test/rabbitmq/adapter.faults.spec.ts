@@ -114,7 +114,8 @@ describe('a log on RabbitMQ', { timeout: 120_000 }, () => {
     await eventually(() => expect(here.interruptions).toEqual([{ partition: 0, isCut: true }]));
     expect(here.problems).toEqual([]);
     here.tail('first');
-    await here.append('after');
+    // Until it is there again, nothing is stored.
+    await eventually(async () => here.append('after'));
     await here.reads(['after']);
   });
 

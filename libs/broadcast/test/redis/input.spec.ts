@@ -178,6 +178,8 @@ const GARBAGE = [
   '*?\r\n:1\r\n.\r\n',
   '*99999999\r\n',
   '*99999999999\r\n',
+  '+OK\r\n$%\r\n+A\r\n',
+  '*9\r\n+OK\r\n$%\r\n+A\r\n',
   '*1\r\n'.repeat(20_000),
   '%1\r\n',
   '%1\r\n_\r\n_\r\n',

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import * as dataHandlerModule from 'ioredis/built/DataHandler.js';
+import * as decoderModule from 'ioredis/built/resp/decoder.js';
 
 /**
  * ioredis rethrows errors behind its parser with `process.nextTick`, where they cannot be caught: a null without a command, or a
@@ -16,12 +17,42 @@ const MAX_LENGTH_DIGITS = 7;
 const AGGREGATES = Array.from(Buffer.from('*~%>'));
 const [CR, LF, ZERO, NINE] = [13, 10, 48, 57];
 
+interface Decoding {
+  /** Called once for each reply. */
+  getTypeMapping: () => unknown;
+  write: (this: Decoding, chunk: Buffer) => void;
+}
+
 const { prototype } = constructorOf(dataHandlerModule);
 prototype.dispatch = function dispatch(this: Internals, work: () => void): void {
   try {
     work();
   } catch (error) {
     this.returnFatalError(error instanceof Error ? error : new Error('the parser failed'));
+  }
+};
+
+const decoder = ((decoderModule as { default?: unknown }).default ?? decoderModule) as {
+  readonly Decoder: { readonly prototype: Decoding };
+};
+const decoding = decoder.Decoder.prototype;
+const { write } = decoding;
+/**
+ * A length with a character below `0` in it is negative for ioredis, which then goes back and decodes the same bytes again, in the
+ * worst case for ever. No reply is shorter than one byte.
+ */
+decoding.write = function writeOnce(this: Decoding, chunk: Buffer): void {
+  const { getTypeMapping } = this;
+  let replies = 0;
+  this.getTypeMapping = () => {
+    replies += 1;
+    if (replies > chunk.length + 1) throw new Error('a length is not a number');
+    return getTypeMapping();
+  };
+  try {
+    write.call(this, chunk);
+  } finally {
+    this.getTypeMapping = getTypeMapping;
   }
 };
 

@@ -11,6 +11,7 @@ import {
   type Credentials,
 } from '../broker-url.js';
 import { BrokerUrlError } from '../errors.js';
+import { windowOf } from '../log/window-parameter.js';
 
 export type PasswordMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
 
@@ -64,10 +65,6 @@ export const MIN_PARTITIONS = 8;
 export const MAX_PARTITIONS = 64;
 const PARTITIONS = 16;
 const MAX_REPLICAS = 10;
-/** s */
-const WINDOW = 900;
-const MIN_WINDOW = 60;
-const MAX_WINDOW = 86_400;
 
 /**
  * Reads the files that the URL names, too.
@@ -94,7 +91,7 @@ export function parseKafkaUrl(url: string): KafkaSettings {
     tls: isTls ? tlsOptions(parameters) : undefined,
     partitions: parameters.integer('partitions', PARTITIONS, { min: MIN_PARTITIONS, max: MAX_PARTITIONS }),
     replicas: replicas === 0 ? undefined : replicas,
-    window: parameters.integer('window', WINDOW, { min: MIN_WINDOW, max: MAX_WINDOW }) * 1_000,
+    window: windowOf(parameters),
   };
 }
 

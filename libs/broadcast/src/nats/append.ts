@@ -2,7 +2,7 @@ import type { MsgHdrs } from '@nats-io/transport-node';
 import { LogUnavailableError, LogUnknownError, type LogOffset } from '../log/log-adapter.js';
 import { FORGET_CALL, type Session } from './connection.js';
 import { ApiCode, isNoResponders, messageOf, permissionProblem, unavailable } from './errors.js';
-import { settled } from './settled.js';
+import { settled } from '../log/settled.js';
 
 /** JetStream's acknowledgement: a sequence, or an error. */
 interface Acknowledgement {

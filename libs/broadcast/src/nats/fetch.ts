@@ -4,7 +4,7 @@ import { LogUnavailableError, type LogEntry, type LogOffset, type LogStart } fro
 import { FORGET_CALL, type Session } from './connection.js';
 import { messageOf, permissionProblem, unavailable } from './errors.js';
 import { entryOf } from './message.js';
-import { settled } from './settled.js';
+import { settled } from '../log/settled.js';
 import type { PartitionNames } from './streams.js';
 
 /** Where a batch begins: at an entry, or at the first one that was stored at a time (ms) or later. */

@@ -3,7 +3,7 @@ import { append } from './append.js';
 import { FORGET_CALL, type Session } from './connection.js';
 import { unavailable } from './errors.js';
 import { keyOf, PlainHeader } from './message.js';
-import { settled } from './settled.js';
+import { settled } from '../log/settled.js';
 import { replicasOf } from './stream-check.js';
 import type { NatsSettings } from './url.js';
 

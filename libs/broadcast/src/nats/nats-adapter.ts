@@ -16,7 +16,7 @@ import { firstOf, readEntries } from './fetch.js';
 import { forwardAll, forwardMessage, openInbox, type InboxMessage } from './inbox.js';
 import { loadLibrary } from './library.js';
 import { Link } from './link.js';
-import { settled } from './settled.js';
+import { settled } from '../log/settled.js';
 import { namesOf, openStreams, type PartitionNames } from './streams.js';
 import { Tail, TICK } from './tail.js';
 import { presentSettings, type NatsSettings } from './url.js';

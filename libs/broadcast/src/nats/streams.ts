@@ -3,7 +3,7 @@ import { LogRefusedError } from '../log/log-adapter.js';
 import type { Session } from './connection.js';
 import { ApiCode, apiCodeOf, unavailable } from './errors.js';
 import { checkPermission } from './fetch.js';
-import { settled } from './settled.js';
+import { settled } from '../log/settled.js';
 import { replicasOf, retentionOf, streamProblem, type StreamRequirements } from './stream-check.js';
 import type { NatsSettings } from './url.js';
 

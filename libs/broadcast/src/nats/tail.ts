@@ -5,7 +5,7 @@ import type { Session } from './connection.js';
 import { ApiCode, apiCodeOf, permissionProblem } from './errors.js';
 import { BATCH, fetchBatch, firstOf, hasEntrySince, lagPause } from './fetch.js';
 import { entryOf } from './message.js';
-import { settled } from './settled.js';
+import { settled } from '../log/settled.js';
 import type { PartitionNames } from './streams.js';
 
 export interface TailEvents {

@@ -11,6 +11,7 @@ import {
   type BrokerUrlParts,
 } from '../broker-url.js';
 import { BrokerUrlError } from '../errors.js';
+import { windowOf } from '../log/window-parameter.js';
 
 /** How a connection authenticates; the contents of files, never their paths. */
 export type NatsCredentials =
@@ -55,10 +56,6 @@ const PARAMETERS = [...CREDENTIAL_FILES, 'prefix', 'replicas', 'partitions', 'wi
 /** JetStream's limit. */
 const MAX_REPLICAS = 5;
 const MAX_PARTITIONS = 64;
-/** s */
-const WINDOW = 900;
-const MIN_WINDOW = 60;
-const MAX_WINDOW = 86_400;
 
 /**
  * Reads the files that the URL names, too.
@@ -87,7 +84,7 @@ export function parseNatsUrl(url: string): NatsSettings {
     replicas: optional(parameters, 'replicas', MAX_REPLICAS),
     partitions: optional(parameters, 'partitions', MAX_PARTITIONS),
     inbox: onOrOff(parameters, 'inbox'),
-    window: parameters.integer('window', WINDOW, { min: MIN_WINDOW, max: MAX_WINDOW }) * 1_000,
+    window: windowOf(parameters),
   };
 }
 

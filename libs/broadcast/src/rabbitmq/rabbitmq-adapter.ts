@@ -17,7 +17,7 @@ import { loadLibrary } from './library.js';
 import { Link } from './link.js';
 import { Read } from './read.js';
 import { Reader } from './reader.js';
-import { settled } from './settled.js';
+import { settled } from '../log/settled.js';
 import { plainProperties } from './stream.js';
 import { declareTopology, exchangeName, inboxName, queueName } from './topology.js';
 import { presentSettings, type RabbitSettings } from './url.js';

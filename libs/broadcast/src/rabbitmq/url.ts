@@ -10,6 +10,7 @@ import {
   type Credentials,
 } from '../broker-url.js';
 import { BrokerUrlError } from '../errors.js';
+import { windowOf } from '../log/window-parameter.js';
 
 /** The settings in a broker URL of RabbitMQ. */
 export interface RabbitSettings {
@@ -42,10 +43,6 @@ const TLS_PORT = 5671;
 const PARAMETERS = ['prefix', 'partitions', 'window'];
 const DEFAULT_PARTITIONS = 16;
 const MAX_PARTITIONS = 64;
-/** s */
-const DEFAULT_WINDOW = 900;
-const MIN_WINDOW = 60;
-const MAX_WINDOW = 86_400;
 
 /** @throws BrokerUrlError */
 export function parseRabbitUrl(url: string): RabbitSettings {
@@ -77,7 +74,7 @@ export function parseRabbitUrl(url: string): RabbitSettings {
     tls: isTls ? tlsOptions(parameters) : undefined,
     prefix,
     partitions: parameters.integer('partitions', DEFAULT_PARTITIONS, { min: 1, max: MAX_PARTITIONS }),
-    window: parameters.integer('window', DEFAULT_WINDOW, { min: MIN_WINDOW, max: MAX_WINDOW }) * 1_000,
+    window: windowOf(parameters),
   };
 }
 

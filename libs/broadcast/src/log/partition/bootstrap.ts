@@ -47,6 +47,13 @@ export class Bootstrap {
     return this.from <= this.first && this.#isUnused;
   }
 
+  /** The state before the first entry of a log that is unused. */
+  beginning(): Fold {
+    const fold = new Fold(this.options);
+    fold.at = this.from;
+    return fold;
+  }
+
   /** The entries from an offset on. */
   held(from: LogOffset): LogEntry[] {
     return this.#held.filter(({ offset }) => offset >= from);

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fold, FoldOptions } from '../fold/fold.js';
+import type { SnapshotReader } from '../fold/snapshot-reader.js';
 import type { LogAdapter, LogEntry, LogOffset } from '../log-adapter.js';
+import { InvalidBytesError } from '../records/bytes.js';
 import { decodeEntry } from '../records/entry-codec.js';
-import { Bootstrap } from './bootstrap.js';
+import { Bootstrap, type Step } from './bootstrap.js';
 import type { ControlRecords } from './control-records.js';
 import type { EntryQueue } from './entry-queue.js';
 import { persist } from './persist.js';
@@ -11,6 +13,8 @@ import { STEP } from './step.js';
 /** Entries before the end of the log in which a snapshot is looked for first; eight times as many in each further round. */
 const FIRST_ROUND = 256;
 const ROUND_GROWTH = 8;
+/** Items of a snapshot that are restored before other work gets its turn. */
+const ITEMS = 2_000;
 /** ms between two looks whether the reader has reached the end, if that is a hole. */
 const LOOK = 200;
 /** ms for which the other pods are asked for a snapshot. */
@@ -86,9 +90,8 @@ export class Search {
     }
     const bootstrap = this.#bootstrap;
     if (bootstrap === undefined || entry.offset < bootstrap.at) return;
-    const step = bootstrap.add(entry);
-    if (step?.kind === 'known') this.#known(step.fold, bootstrap);
-    else if (step !== undefined) this.#readFrom(step.from, bootstrap.first, bootstrap.end, true);
+    const steps = bootstrap.add(entry);
+    if (steps.length > 0) this.#take(steps, bootstrap);
   }
 
   /** The reader has reached the end of the log, and the state is not known. */
@@ -102,6 +105,27 @@ export class Search {
       this.#readFrom(Math.max(end - before, first), first, end);
     } else if (bootstrap.isUnused) this.#known(bootstrap.beginning(), bootstrap);
     else if (!bootstrap.isAsking) this.#ask(bootstrap);
+  }
+
+  #take([step, ...others]: readonly Step[], bootstrap: Bootstrap): void {
+    if (step?.kind === 'snapshot') this.#restore(step.reader, others, bootstrap);
+    else if (step?.kind === 'farther') this.#readFrom(step.from, bootstrap.first, bootstrap.end, true);
+    else {
+      if (step !== undefined) this.#known(step.fold, bootstrap);
+      this.#context.queue.resume();
+    }
+  }
+
+  /** In steps. Meanwhile entries wait in the queue. @param others for the case that the snapshot is not valid. */
+  #restore(reader: SnapshotReader, others: readonly Step[], bootstrap: Bootstrap): void {
+    this.#context.queue.pause();
+    const go = (): void => {
+      if (this.#isOver || this.#bootstrap !== bootstrap) return;
+      const fold = stepOf(reader);
+      if (fold === undefined) setImmediate(go);
+      else this.#take(fold === 'invalid' ? others : [{ kind: 'known', fold }], bootstrap);
+    };
+    go();
   }
 
   #known(fold: Fold, bootstrap: Bootstrap): void {
@@ -177,4 +201,13 @@ export async function firstOffset(adapter: LogAdapter, index: number): Promise<L
   if (adapter.traits.bounds) return (await adapter.bounds(index, AbortSignal.timeout(STEP))).first;
   const [first] = await adapter.read(index, 'first', 1, AbortSignal.timeout(STEP));
   return first?.offset ?? 0;
+}
+
+function stepOf(reader: SnapshotReader): Fold | 'invalid' | undefined {
+  try {
+    return reader.step(ITEMS);
+  } catch (error) {
+    if (error instanceof InvalidBytesError) return 'invalid';
+    throw error;
+  }
 }

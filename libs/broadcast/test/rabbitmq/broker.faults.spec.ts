@@ -34,9 +34,9 @@ async function open(): Promise<FaultyServer & FaultyLogServer> {
     connect: () => new LogBroker(new RabbitAdapter(() => url)),
     cut: async () => proxy.restore(),
     hang: async (duration) => {
-      await server.signal('SIGSTOP');
+      await server.hang();
       await sleep(duration);
-      await server.signal('SIGCONT');
+      await server.resume();
     },
     restartEmpty: async () => {
       await server.kill();

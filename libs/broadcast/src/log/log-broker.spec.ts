@@ -8,6 +8,7 @@ import { LogBroker } from './log-broker.js';
 import { partitionOf } from './partition-of.js';
 import { decodeEntry, encodeEntry } from './records/entry-codec.js';
 import type { LogSettings } from './settings.js';
+import { Stopwatch } from '../testing/stopwatch.js';
 
 const CHANNEL = 'news:today';
 const ANN = { client: 'ann', details: '{}' };
@@ -78,6 +79,26 @@ describe('a pod that starts late', () => {
     expect(await late.publish(CHANNEL, 'x')).toMatchObject({ epoch: last.epoch, offset: 302 });
     await until(() => expect(here.delivered(CHANNEL).at(-1)).toMatchObject({ offset: 302 }));
     expect(here.gaps).toEqual([]);
+  });
+
+  it('restores a snapshot of many entries in steps, and reads what is written meanwhile', async () => {
+    const log = new MemoryLog({ partitions: 1 });
+    const here = await start(log);
+    const names = Array.from({ length: 5_000 }, (_, index) => `news:${index}`);
+    await Promise.all(names.map(async (name) => here.publish(name, 'x')));
+    const crowd = Array.from({ length: 1_000 }, (_, index) => ({ client: `${index}`, details: 'x'.repeat(100) }));
+    await Promise.all(crowd.map(async (member) => here.broker.join(CHANNEL, member, 'h')));
+    // Nothing else leads to the state.
+    trim(log);
+    const { pod: late } = connect(log);
+    const isUp = late.start().then(() => true);
+    let published = 0;
+    do await here.publish(CHANNEL, `${(published += 1)}`);
+    while (!(await Promise.race([isUp, false])));
+    expect((await late.broker.subscribe(CHANNEL, LASTING)).offset).toBe(published);
+    expect(await late.publish('news:4999', 'x')).toMatchObject({ offset: 2 });
+    expect((await late.broker.members(CHANNEL, { limit: 1 })).count).toBe(crowd.length);
+    expect(late.faults).toEqual([]);
   });
 
   it('has the history of the whole window, although later snapshots exist, and begins no further back', async () => {
@@ -299,7 +320,8 @@ describe('under load,', () => {
       };
       const load = new Load([here, there], ['a', 'b', 'c']);
       load.start();
-      for (let round = 0; round < 12; round += 1) {
+      const hasEachStruck = (): boolean => count > 80;
+      for (let round = 0; round < 12 || !hasEachStruck(); round += 1) {
         await load.flows();
         log.cut();
       }
@@ -307,7 +329,7 @@ describe('under load,', () => {
       await load.stop();
       log.fate = () => 'stored';
       await load.check({ lossless: true });
-      expect(count).toBeGreaterThan(80);
+      expect(hasEachStruck()).toBe(true);
       await Promise.all([here, there].map(async ({ broker }) => broker.close()));
     },
   );
@@ -323,9 +345,9 @@ describe('a call', () => {
     await until(async () => expect(here.publish(CHANNEL, 'x')).rejects.toThrow(BrokerUnavailableError));
     log.fate = () => 'stored';
     log.stop();
-    const began = performance.now();
+    const began = new Stopwatch();
     await expect(here.publish(CHANNEL, 'x')).rejects.toThrow(BrokerUnavailableError);
-    expect(performance.now() - began).toBeLessThan(500);
+    expect(began.elapsed).toBeLessThan(500);
     log.run();
     await until(async () => expect(await here.publish(CHANNEL, 'x')).toMatchObject({ offset: 1 }));
   });

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll } from 'vitest';
 import { KafkaAdapter } from '../../src/kafka/kafka-adapter.js';
 import { LogBroker } from '../../src/log/log-broker.js';
+import { BRIEF_LEASE, BRIEF_LEASES } from '../../src/testing/brief-lease.js';
 import { describeBrokerFaults } from '../../src/testing/index.js';
 import { cutBatches } from '../support/kafka-log-file.js';
 import { KafkaBehindProxy } from '../support/kafka-server.js';
@@ -18,7 +19,7 @@ beforeAll(async () => {
 }, 90_000);
 afterAll(async () => kafka.close());
 
-describeBrokerFaults('LogBroker on Kafka', async () => {
+describeBrokerFaults('LogBroker on Kafka', BRIEF_LEASE, async () => {
   tests += 1;
   const topic = `test${tests}`;
   const { server, proxy } = kafka;
@@ -28,12 +29,13 @@ describeBrokerFaults('LogBroker on Kafka', async () => {
     await server.run();
   };
   return {
-    connect: () => new LogBroker(new KafkaAdapter(() => kafka.url(topic, { partitions: `${PARTITIONS}` }))),
+    connect: () =>
+      new LogBroker(new KafkaAdapter(() => kafka.url(topic, { partitions: `${PARTITIONS}` })), BRIEF_LEASES),
     cut: async () => proxy.restore(),
     hang: async (duration) => {
-      server.signal('SIGSTOP');
+      await server.hang();
       await sleep(duration);
-      server.signal('SIGCONT');
+      server.resume();
     },
     restartEmpty: async () => restart(async () => server.removeData()),
     loseTail: async () =>

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LogBroker } from '../../src/log/log-broker.js';
 import { NatsAdapter } from '../../src/nats/nats-adapter.js';
+import { BRIEF_LEASE, BRIEF_LEASES } from '../../src/testing/brief-lease.js';
 import { describeBrokerFaults } from '../../src/testing/index.js';
 import { cutMessages } from '../support/jetstream-file.js';
 import { NatsServer } from '../support/nats-server.js';
@@ -10,12 +11,12 @@ const PARTITIONS = [0, 1];
 /** Messages of each partition that are lost. */
 const TAIL = 20;
 
-describeBrokerFaults('LogBroker on a NATS server', async () => {
+describeBrokerFaults('LogBroker on a NATS server', BRIEF_LEASE, async () => {
   const nats = await NatsServer.start();
   const proxy = await SilentProxy.start(nats.port);
   const url = `nats://127.0.0.1:${new URL(proxy.url).port}?partitions=${PARTITIONS.length}`;
   return {
-    connect: () => new LogBroker(new NatsAdapter(() => url)),
+    connect: () => new LogBroker(new NatsAdapter(() => url), BRIEF_LEASES),
     cut: async () => proxy.restore(),
     hang: async (duration) => {
       await nats.hang();

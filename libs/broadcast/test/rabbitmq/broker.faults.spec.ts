@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll } from 'vitest';
 import { LogBroker } from '../../src/log/log-broker.js';
 import { RabbitAdapter } from '../../src/rabbitmq/rabbitmq-adapter.js';
+import { BRIEF_LEASE, BRIEF_LEASES } from '../../src/testing/brief-lease.js';
 import { describeBrokerFaults } from '../../src/testing/index.js';
 import { RabbitServer } from '../support/rabbitmq-server.js';
 import { SilentProxy } from '../support/silent-proxy.js';
@@ -19,17 +20,17 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => server.close());
 
-describeBrokerFaults('LogBroker on RabbitMQ', async () => {
+describeBrokerFaults('LogBroker on RabbitMQ', BRIEF_LEASE, async () => {
   const prefix = `test${(logs += 1)}`;
   const proxy = await SilentProxy.start(server.port);
   const url = `amqp://${proxy.address}?prefix=${prefix}&partitions=${PARTITIONS}`;
   return {
-    connect: () => new LogBroker(new RabbitAdapter(() => url)),
+    connect: () => new LogBroker(new RabbitAdapter(() => url), BRIEF_LEASES),
     cut: async () => proxy.restore(),
     hang: async (duration) => {
-      await server.signal('SIGSTOP');
+      await server.hang();
       await sleep(duration);
-      await server.signal('SIGCONT');
+      await server.resume();
     },
     restartEmpty: async () => {
       await server.kill();

@@ -6,6 +6,7 @@ import { createBroker } from '../../src/create-broker.js';
 import { Load, STREAM, Subscriber } from '../../src/testing/load.js';
 import { eventually, RedisServer, uniquePrefix } from '../support/redis-servers.js';
 import { SilentProxy } from '../support/silent-proxy.js';
+import { Stopwatch } from '../../src/testing/stopwatch.js';
 
 const CHANNELS = ['news:1', 'news:2', 'news:3'];
 const QUIET = 'quiet';
@@ -79,10 +80,10 @@ describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
 
   it('register connections that were opened while Redis hung, when it is back', async () => {
     const connection = { client: 'ann', holder: 'h', user: 'u', node: 'n', since: 1 };
-    redis.signal('SIGSTOP');
+    await redis.hang();
     await eventually(() => expect(here.broker.health().status).toBe('down'));
     await expect(here.broker.register(connection)).rejects.toThrow(BrokerUnavailableError);
-    redis.signal('SIGCONT');
+    redis.resume();
     await eventually(async () => expect(await there.broker.connections('u')).toEqual([connection]));
   });
 
@@ -146,15 +147,15 @@ describe('a pod whose network drops everything', { timeout: 60_000 }, () => {
       load.start();
       await load.flows();
       proxy.silence();
-      const began = performance.now();
+      const watch = new Stopwatch();
       await expect(
         cut.broker.publish({ channel: 'news:1', payload: 'x', stream: STREAM }),
         'sent, but not answered',
       ).rejects.toThrow('no answer from Redis');
-      expect(performance.now() - began).toBeLessThan(2_000);
+      expect(watch.elapsed).toBeLessThan(2_000);
       await eventually(() => expect(cut.broker.health().status).toBe('down'), 5_000);
-      await annotate(`noticed after ${Math.round(performance.now() - began)} ms`);
-      expect(performance.now() - began).toBeLessThan(5_000);
+      await annotate(`noticed after ${Math.round(watch.elapsed)} ms`);
+      expect(watch.elapsed).toBeLessThan(5_000);
       await expect(cut.broker.publish({ channel: 'news:1', payload: 'x', stream: STREAM }), 'not sent').rejects.toThrow(
         BrokerUnavailableError,
       );

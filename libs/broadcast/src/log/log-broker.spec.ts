@@ -94,7 +94,7 @@ describe('a pod that starts late', () => {
     const isUp = late.start().then(() => true);
     let published = 0;
     do await here.publish(CHANNEL, `${(published += 1)}`);
-    while (!(await Promise.race([isUp, false])));
+    while (!(await Promise.race([isUp, Promise.resolve(false)])));
     expect((await late.broker.subscribe(CHANNEL, LASTING)).offset).toBe(published);
     expect(await late.publish('news:4999', 'x')).toMatchObject({ offset: 2 });
     expect((await late.broker.members(CHANNEL, { limit: 1 })).count).toBe(crowd.length);

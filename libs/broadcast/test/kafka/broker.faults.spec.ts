@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll } from 'vitest';
 import { KafkaAdapter } from '../../src/kafka/kafka-adapter.js';
 import { LogBroker } from '../../src/log/log-broker.js';
+import { BRIEF_LEASE, BRIEF_LEASES } from '../../src/testing/brief-lease.js';
 import {
   describeBrokerFaults,
   describeLogBrokerFaults,
@@ -35,7 +36,8 @@ async function open(): Promise<FaultyServer & FaultyLogServer> {
     await server.run();
   };
   return {
-    connect: () => new LogBroker(new KafkaAdapter(() => kafka.url(topic, { partitions: `${PARTITIONS}` }))),
+    connect: () =>
+      new LogBroker(new KafkaAdapter(() => kafka.url(topic, { partitions: `${PARTITIONS}` })), BRIEF_LEASES),
     cut: async () => proxy.restore(),
     hang: async (duration) => {
       await server.hang();
@@ -63,5 +65,5 @@ async function open(): Promise<FaultyServer & FaultyLogServer> {
   };
 }
 
-describeBrokerFaults('LogBroker on Kafka', open);
+describeBrokerFaults('LogBroker on Kafka', BRIEF_LEASE, open);
 describeLogBrokerFaults('LogBroker on Kafka', open);

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StreamAPI } from '@nats-io/jetstream';
 import { LogBroker } from '../../src/log/log-broker.js';
 import { NatsAdapter } from '../../src/nats/nats-adapter.js';
+import { BRIEF_LEASE, BRIEF_LEASES } from '../../src/testing/brief-lease.js';
 import {
   describeBrokerFaults,
   describeLogBrokerFaults,
@@ -25,7 +26,7 @@ async function open(): Promise<FaultyServer & FaultyLogServer> {
       for (const partition of PARTITIONS) await change(streams, `holdfast-log-${partition}`);
     });
   return {
-    connect: () => new LogBroker(new NatsAdapter(() => url)),
+    connect: () => new LogBroker(new NatsAdapter(() => url), BRIEF_LEASES),
     cut: async () => proxy.restore(),
     hang: async (duration) => {
       await nats.hang();
@@ -55,5 +56,5 @@ async function open(): Promise<FaultyServer & FaultyLogServer> {
   };
 }
 
-describeBrokerFaults('LogBroker on a NATS server', open);
+describeBrokerFaults('LogBroker on a NATS server', BRIEF_LEASE, open);
 describeLogBrokerFaults('LogBroker on a NATS server', open);

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll } from 'vitest';
 import { LogBroker } from '../../src/log/log-broker.js';
 import { RabbitAdapter } from '../../src/rabbitmq/rabbitmq-adapter.js';
+import { BRIEF_LEASE, BRIEF_LEASES } from '../../src/testing/brief-lease.js';
 import {
   describeBrokerFaults,
   describeLogBrokerFaults,
@@ -31,7 +32,7 @@ async function open(): Promise<FaultyServer & FaultyLogServer> {
   const proxy = await SilentProxy.start(server.port);
   const url = `amqp://${proxy.address}?prefix=${prefix}&partitions=${PARTITIONS}`;
   return {
-    connect: () => new LogBroker(new RabbitAdapter(() => url)),
+    connect: () => new LogBroker(new RabbitAdapter(() => url), BRIEF_LEASES),
     cut: async () => proxy.restore(),
     hang: async (duration) => {
       await server.hang();
@@ -68,5 +69,5 @@ async function open(): Promise<FaultyServer & FaultyLogServer> {
   };
 }
 
-describeBrokerFaults('LogBroker on RabbitMQ', open);
+describeBrokerFaults('LogBroker on RabbitMQ', BRIEF_LEASE, open);
 describeLogBrokerFaults('LogBroker on RabbitMQ', open);

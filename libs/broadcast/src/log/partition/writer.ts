@@ -1,7 +1,7 @@
 import { BrokerUnavailableError, BrokerUnknownError } from '../../errors.js';
 import { LogUnavailableError, type LogAdapter } from '../log-adapter.js';
 import type { Outcome } from '../fold/outcome.js';
-import { encodeEntry } from '../records/entry-codec.js';
+import { encodeEntry, maxRecord } from '../records/entry-codec.js';
 import type { LogRecord } from '../records/records.js';
 import { WaitingRecords, type Pending } from './waiting-records.js';
 
@@ -64,6 +64,11 @@ export class Writer {
 
   constructor(context: WriterContext) {
     this.#context = context;
+  }
+
+  /** Bytes of a record. */
+  get maxRecord(): number {
+    return maxRecord(this.#context.adapter.traits);
   }
 
   /** Whether an entry has been stored for a while, and was not read back: the reader may have stopped. */

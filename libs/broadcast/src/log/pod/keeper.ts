@@ -1,4 +1,4 @@
-import { RULES } from '../fold/fold.js';
+import { RULES } from '../fold/rules.js';
 import type { Partition } from '../partition/partition.js';
 import type { LogSettings } from '../settings.js';
 import type { Beacons } from './beacons.js';

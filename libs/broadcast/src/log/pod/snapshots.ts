@@ -9,8 +9,10 @@ import type { Partition } from '../partition/partition.js';
 import type { LogRecord } from '../records/records.js';
 import { nothing, written } from './record.js';
 
-/** Bytes of one part. */
+/** Bytes of one part, if an entry of the log may be so large. */
 const PART = 65_536;
+/** What a record has besides the part. */
+const HEAD = 64;
 /** Items that are copied before other work gets its turn. */
 const STEP = 1_000;
 /** ms within which a part has to be read back. */
@@ -99,7 +101,7 @@ export class Snapshots {
   async write(): Promise<void> {
     const { fold } = this.#partition;
     if (fold === undefined || this.#writer !== undefined) return;
-    const writer = new SnapshotWriter(fold, PART);
+    const writer = new SnapshotWriter(fold, Math.min(PART, this.#partition.writer.maxRecord - HEAD));
     this.#writer = writer;
     try {
       await this.#writeParts(writer);

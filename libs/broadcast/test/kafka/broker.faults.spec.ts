@@ -16,7 +16,7 @@ let tests = 0;
 
 beforeAll(async () => {
   kafka = await KafkaBehindProxy.start();
-}, 90_000);
+});
 afterAll(async () => kafka.close());
 
 describeBrokerFaults('LogBroker on Kafka', BRIEF_LEASE, async () => {

@@ -17,7 +17,7 @@ let logs = 0;
 
 beforeAll(async () => {
   server = await RabbitServer.start();
-}, 60_000);
+});
 afterAll(async () => server.close());
 
 describeBrokerFaults('LogBroker on RabbitMQ', BRIEF_LEASE, async () => {

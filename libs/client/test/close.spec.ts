@@ -15,7 +15,7 @@ describe('close', () => {
     const [peer] = gateway.peers;
     gateway.scripts['publish'] = () => 'silence';
     const publishes = Promise.allSettled([sut.publish('room', 1), sut.publish('room', 2)]);
-    await vi.waitFor(() => expect(peer?.requests('publish')).toHaveLength(1), WAIT);
+    await vi.waitFor(() => expect(peer?.requests('publish')).toHaveLength(2), WAIT);
     const closed = sut.close();
     await expect(sut.publish('room', 3)).rejects.toMatchObject({ code: 'closed' });
     await expect(sut.presence('room')).rejects.toMatchObject({ code: 'closed' });

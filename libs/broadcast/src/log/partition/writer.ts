@@ -133,6 +133,8 @@ export class Writer {
     for (const sent of this.#sent.values()) {
       if (sent.number > number) return;
       this.#sent.delete(sent.number);
+      // The usual case: an error costs more than everything else here.
+      if (sent.pending.every((pending) => pending === undefined)) continue;
       const reason = 'the log did not take it';
       this.#fail(sent, sent.mayBeFolded ? new BrokerUnknownError(reason) : new BrokerUnavailableError(reason));
     }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll } from 'vitest';
 import { PostgresBroker } from '../../src/postgres/postgres-broker.js';
+import { LEASE } from '../../src/membership/pod-lease.js';
 import { describeBrokerFaults } from '../../src/testing/index.js';
 import { freePort } from '../support/free-port.js';
 import { PostgresServer } from '../support/postgres-server.js';
@@ -14,7 +15,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => server.close());
 
-describeBrokerFaults('PostgresBroker', async () => {
+describeBrokerFaults('PostgresBroker', LEASE, async () => {
   const schema = `test${(schemas += 1)}`;
   const proxy = await SilentProxy.start(server.port);
   const port = await freePort([]);
@@ -24,9 +25,9 @@ describeBrokerFaults('PostgresBroker', async () => {
     connect: () => new PostgresBroker(() => url),
     cut: async () => proxy.restore(),
     hang: async (duration) => {
-      await server.signal('SIGSTOP');
+      await server.hang();
       await sleep(duration);
-      await server.signal('SIGCONT');
+      await server.resume();
     },
     restartEmpty: async () => {
       await server.kill();

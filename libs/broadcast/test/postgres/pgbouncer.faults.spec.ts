@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll } from 'vitest';
+import { LEASE } from '../../src/membership/pod-lease.js';
 import { PostgresBroker } from '../../src/postgres/postgres-broker.js';
 import { describeBrokerFaults } from '../../src/testing/index.js';
 import { PgBouncer, PostgresServer } from '../support/postgres-server.js';
@@ -17,7 +18,7 @@ afterAll(async () => {
   await server.close();
 });
 
-describeBrokerFaults('PostgresBroker through PgBouncer in transaction mode', async () => {
+describeBrokerFaults('PostgresBroker through PgBouncer in transaction mode', LEASE, async () => {
   const url = `${bouncer.url}?schema=test${(schemas += 1)}`;
   return {
     connect: () => new PostgresBroker(() => url),
@@ -26,9 +27,9 @@ describeBrokerFaults('PostgresBroker through PgBouncer in transaction mode', asy
       await bouncer.run();
     },
     hang: async (duration) => {
-      await server.signal('SIGSTOP');
+      await server.hang();
       await sleep(duration);
-      await server.signal('SIGCONT');
+      await server.resume();
     },
     restartEmpty: async () => {
       await server.kill();

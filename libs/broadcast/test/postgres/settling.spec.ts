@@ -22,14 +22,14 @@ describeSettling('PostgresBroker', ['hangs', 'answers slowly'], async () => {
     connect: () => new PostgresBroker(() => url),
     stalls: {
       hangs: () => {
-        server.signal('SIGSTOP').catch(() => undefined);
+        server.hang().catch(() => undefined);
       },
       'answers slowly': () => {
         proxy.delay = SLOW;
       },
     },
     close: async () => {
-      await server.signal('SIGCONT');
+      await server.resume();
       await proxy.close();
     },
   };

@@ -10,7 +10,7 @@ let schemas = 0;
 beforeAll(async () => {
   server = await PostgresServer.start();
   bouncer = await PgBouncer.start(server);
-}, 60_000);
+});
 afterAll(async () => {
   await bouncer.close();
   await server.close();

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll } from 'vitest';
 import { PostgresBroker } from '../../src/postgres/postgres-broker.js';
+import { LEASE } from '../../src/membership/pod-lease.js';
 import { describeBrokerFaults } from '../../src/testing/index.js';
 import { freePort } from '../support/free-port.js';
 import { PgBouncer, PostgresServer } from '../support/postgres-server.js';
@@ -13,13 +14,13 @@ let schemas = 0;
 beforeAll(async () => {
   server = await PostgresServer.start();
   bouncer = await PgBouncer.start(server);
-}, 60_000);
+});
 afterAll(async () => {
   await bouncer.close();
   await server.close();
 });
 
-describeBrokerFaults('PostgresBroker', async () => {
+describeBrokerFaults('PostgresBroker', LEASE, async () => {
   const schema = `test${(schemas += 1)}`;
   const proxy = await SilentProxy.start(server.port);
   const port = await freePort([]);
@@ -56,7 +57,7 @@ describeBrokerFaults('PostgresBroker', async () => {
   };
 });
 
-describeBrokerFaults('PostgresBroker through PgBouncer in transaction mode', async () => {
+describeBrokerFaults('PostgresBroker through PgBouncer in transaction mode', LEASE, async () => {
   const url = `${bouncer.url}?schema=test${(schemas += 1)}`;
   return {
     connect: () => new PostgresBroker(() => url),

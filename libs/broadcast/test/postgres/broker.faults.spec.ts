@@ -30,9 +30,9 @@ describeBrokerFaults('PostgresBroker', LEASE, async () => {
     connect: () => new PostgresBroker(() => url),
     cut: async () => proxy.restore(),
     hang: async (duration) => {
-      await server.signal('SIGSTOP');
+      await server.hang();
       await sleep(duration);
-      await server.signal('SIGCONT');
+      await server.resume();
     },
     restartEmpty: async () => {
       await server.kill();
@@ -66,9 +66,9 @@ describeBrokerFaults('PostgresBroker through PgBouncer in transaction mode', LEA
       await bouncer.run();
     },
     hang: async (duration) => {
-      await server.signal('SIGSTOP');
+      await server.hang();
       await sleep(duration);
-      await server.signal('SIGCONT');
+      await server.resume();
     },
     restartEmpty: async () => {
       await server.kill();

@@ -7,6 +7,8 @@ import { LogBroker } from './log/log-broker.js';
 import { MemoryBroker } from './memory/memory-broker.js';
 import { NatsAdapter } from './nats/nats-adapter.js';
 import { NATS_SCHEMES } from './nats/url.js';
+import { PostgresBroker } from './postgres/postgres-broker.js';
+import { POSTGRES_SCHEMES } from './postgres/url.js';
 import { RabbitAdapter } from './rabbitmq/rabbitmq-adapter.js';
 import { RABBITMQ_SCHEMES } from './rabbitmq/url.js';
 import { RedisBroker } from './redis/redis-broker.js';
@@ -28,6 +30,7 @@ const BROKERS: readonly (readonly [schemes: readonly string[], factory: Factory]
   [KAFKA_SCHEMES, (url) => onLog(new KafkaAdapter(url))],
   [RABBITMQ_SCHEMES, (url) => onLog(new RabbitAdapter(url))],
   [NATS_SCHEMES, (url) => onLog(new NatsAdapter(url))],
+  [POSTGRES_SCHEMES, (url) => new PostgresBroker(url)],
 ];
 
 const FACTORIES: ReadonlyMap<string, Factory> = new Map(

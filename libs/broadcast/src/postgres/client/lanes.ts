@@ -11,6 +11,8 @@ interface Job {
   reject(error: Error): void;
 }
 
+/** ms within which a statement is answered: then there is time left for what follows it. */
+export const STATEMENT_TIMEOUT = 1_500;
 /** ms that a job needs at least: it is not begun later, since nothing is known of what is not answered in time. */
 export const LEAST_TIME = 300;
 /** Jobs that wait, at most: the memory for more would be lost on a server that does not keep up. */
@@ -61,7 +63,7 @@ export class Lanes {
     values: readonly Value[] = [],
     deadline = performance.now() + STEP_TIMEOUT,
   ): Promise<Row[]> {
-    return this.run(this.#freest(), deadline, async (connection) => connection.query(STEP_TIMEOUT, text, values));
+    return this.run(this.#freest(), deadline, async (connection) => connection.query(STATEMENT_TIMEOUT, text, values));
   }
 
   /**

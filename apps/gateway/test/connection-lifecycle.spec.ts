@@ -11,6 +11,7 @@ import { NO_LIMITS } from './support/no-limits.js';
 import { clientFrame, PING, RawSocket, TEXT } from './support/raw-socket.js';
 import { TestClient } from './support/test-client.js';
 import { secondsFromNow, signToken } from './support/tokens.js';
+import { Stopwatch } from '../../../libs/broadcast/src/testing/stopwatch.js';
 
 /** Resolves when a client has received this many pings. */
 async function pings({ webSocket }: TestClient, count: number): Promise<void> {
@@ -27,11 +28,11 @@ describe('a ping', () => {
   it('that is not answered reveals a dead peer, and closes the connection', async () => {
     const sut = await startGateway({ connection: { ping: PING_EVERY_S } });
     const raw = await RawSocket.webSocket(sut.port);
-    const begun = performance.now();
+    const begun = new Stopwatch();
     await raw.closed;
-    expect(performance.now() - begun).toBeLessThan(3_000);
+    expect(begun.elapsed).toBeLessThan(3_000);
     expect(raw.frames.includes(Buffer.from([0x89, 0x00]))).toBe(true);
-    expect(await metric(sut, 'holdfast_dead_peers_total')).toBe(1);
+    await expect.poll(() => metric(sut, 'holdfast_dead_peers_total')).toBe(1);
     await vi.waitFor(async () => expect(await metric(sut, 'holdfast_connections')).toBe(0));
   });
 
@@ -180,11 +181,11 @@ describe('promise 7: a client that does not read', () => {
     let published = 0;
     let mostBuffered = 0;
     while (connections.count === 3) {
-      const begun = performance.now();
+      const begun = new Stopwatch();
       await publisher.publish('x', 'x'.repeat(50_000));
       published += 1;
       await quick.messages('x', published);
-      expect(performance.now() - begun).toBeLessThan(1_000);
+      expect(begun.elapsed).toBeLessThan(1_000);
       mostBuffered = Math.max(mostBuffered, ...connections.all().map(({ buffered }) => buffered));
       // The budget, and the buffers of the kernel on both sides.
       expect(published).toBeLessThan(1_000);
@@ -192,9 +193,9 @@ describe('promise 7: a client that does not read', () => {
     expect(quick.offsets('x')).toEqual(Array.from({ length: published }, (_, index) => index + 1));
     expect(mostBuffered).toBeGreaterThan(0);
     expect(mostBuffered).toBeLessThan(MAX_BUFFERED + 51_000);
-    expect(await metric(sut, 'holdfast_slow_consumers_total')).toBe(1);
-    expect(await metric(sut, 'holdfast_closes_total{code="1013"}')).toBe(1);
-    expect(await metric(sut, 'holdfast_subscriptions')).toBe(1);
+    await expect.poll(() => metric(sut, 'holdfast_slow_consumers_total')).toBe(1);
+    await expect.poll(() => metric(sut, 'holdfast_closes_total{code="1013"}')).toBe(1);
+    await expect.poll(() => metric(sut, 'holdfast_subscriptions')).toBe(1);
   });
 
   it('receives the 1013 once it reads', async () => {
@@ -221,7 +222,7 @@ describe('promise 7: a client that does not read', () => {
       await new Promise((resolve) => setImmediate(resolve));
       expect(Math.max(0, ...connections.all().map(({ buffered }) => buffered))).toBeLessThan(71_000);
     }
-    expect(await metric(sut, 'holdfast_slow_consumers_total')).toBe(1);
+    await expect.poll(() => metric(sut, 'holdfast_slow_consumers_total')).toBe(1);
   });
 });
 
@@ -276,7 +277,7 @@ describe('1,000 clients that connect and disconnect', () => {
     await rush();
     expect((await heapInUse()) - before).toBeLessThan(3_000_000);
     for (const gauge of ['holdfast_connections', 'holdfast_subscriptions', 'holdfast_channels']) {
-      expect(await metric(sut, gauge)).toBe(0);
+      await expect.poll(() => metric(sut, gauge)).toBe(0);
     }
   });
 });

@@ -11,6 +11,7 @@ import { metric } from './support/metric.js';
 import { RawSocket, upgradeRequest, type HttpAnswer } from './support/raw-socket.js';
 import { TestClient } from './support/test-client.js';
 import { secondsFromNow, signToken } from './support/tokens.js';
+import { Stopwatch } from '../../../libs/broadcast/src/testing/stopwatch.js';
 
 const NOT_ANONYMOUS = { HOLDFAST_ANONYMOUS: 'false' };
 
@@ -162,12 +163,12 @@ describe('a malicious token', () => {
 describe('the clock tolerance', () => {
   it('accepts a token that has just expired, until the tolerance has passed', async () => {
     const sut = await startGateway({ auth: { jwt: { clockTolerance: 2 } } });
-    const begun = performance.now();
+    const begun = new Stopwatch();
     const client = await connectAs(sut, { sub: 'ann', exp: secondsFromNow(-1) });
     expect(client.welcome.expires).toBeGreaterThan(0);
     expect(client.welcome.expires).toBeLessThanOrEqual(1_000);
     expect(await client.closed).toMatchObject({ code: CLOSE.unauthorized.code });
-    expect(performance.now() - begun).toBeLessThan(2_000);
+    expect(begun.elapsed).toBeLessThan(2_000);
     expect(await outcome(sut, await signToken({ sub: 'ann', exp: secondsFromNow(-3) }))).toBe(CLOSE.unauthorized.code);
     expect(await outcome(sut, await signToken({ sub: 'ann', nbf: secondsFromNow(1) }))).toBe('welcome');
     expect(await outcome(sut, await signToken({ sub: 'ann', nbf: secondsFromNow(5) }))).toBe(CLOSE.unauthorized.code);
@@ -197,7 +198,7 @@ describe('a token whose key cannot be fetched at present', () => {
     const client = await unauthenticated(sut);
     expect(await refusal(client.request('connect', { token }))).toEqual(unavailable);
     expect(await client.closed).toMatchObject({ code: CLOSE.overloaded.code });
-    expect(await metric(sut, 'holdfast_key_fetches_total{outcome="failure"}')).toBeGreaterThan(0);
+    await expect.poll(() => metric(sut, 'holdfast_key_fetches_total{outcome="failure"}')).toBeGreaterThan(0);
 
     // Decisions that do not need the issuer's keys are made as usual.
     expect(await outcome(sut, 'nonsense')).toBe(CLOSE.unauthorized.code);
@@ -207,7 +208,7 @@ describe('a token whose key cannot be fetched at present', () => {
     expect(await bob.request('ping')).toEqual({});
 
     await issuer.server.resume();
-    await expect.poll(async () => outcome(sut, token), { timeout: 5_000 }).toBe('welcome');
+    await expect.poll(async () => outcome(sut, token)).toBe('welcome');
   });
 
   it('delays a client with the library only until the key is available', async () => {
@@ -221,7 +222,7 @@ describe('a token whose key cannot be fetched at present', () => {
     client.on('state', ({ state, reason }) => states.push(`${state} ${reason?.code ?? ''}`));
     await expect.poll(() => states.length).toBeGreaterThan(1);
     await issuer.server.resume();
-    await expect.poll(() => states.at(-1), { timeout: 5_000 }).toBe('connected ');
+    await expect.poll(() => states.at(-1)).toBe('connected ');
     expect(new Set(states.slice(0, -1))).toEqual(new Set([`connecting ${CLOSE.overloaded.code}`]));
   });
 
@@ -230,9 +231,9 @@ describe('a token whose key cannot be fetched at present', () => {
     const token = await issuer.sign('one', { sub: 'ann' });
     issuer.answer = () => undefined;
     const sut = await startGateway({}, { HOLDFAST_JWKS_URL: issuer.url });
-    const begun = performance.now();
+    const begun = new Stopwatch();
     expect(await outcome(sut, token)).toBe(CLOSE.overloaded.code);
-    expect(performance.now() - begun).toBeLessThan(6_000);
+    expect(begun.elapsed).toBeLessThan(6_000);
   });
 });
 

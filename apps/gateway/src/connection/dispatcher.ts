@@ -126,7 +126,12 @@ export class Dispatcher {
         queueKeyOf(connection, data),
         new Request(frame, text.length),
         this.config.connection.concurrency,
-        (request) => this.answer(connection, request),
+        {
+          run: (request) => this.answer(connection, request),
+          onAnswered: () => {
+            if (!this.isBehind(connection, 0.5)) connection.resumeSoon();
+          },
+        },
       );
       if (this.isBehind(connection, 1)) connection.pause();
     }
@@ -153,7 +158,6 @@ export class Dispatcher {
       connection.sendText(reply);
     }
     request.answered();
-    if (!this.isBehind(connection, 0.5)) connection.resumeSoon();
   }
 
   /**

@@ -30,7 +30,7 @@ async function replaced({ redis, primary }: Fixture, replicationId: string): Pro
 
 describe(
   'promises 1 to 4 and 6 hold for all clients of two pods when the primary of Sentinel',
-  { timeout: 120_000 },
+  { timeout: 180_000 },
   () => {
     it('is killed', async ({ annotate }) => {
       const fixture = await start();
@@ -84,12 +84,12 @@ describe(
       const journals = await survive(
         pods,
         async () => {
-          primary.signal('SIGSTOP');
+          await primary.hang();
           const stopped = performance.now();
           await replaced(fixture, replicationId);
           expect(await primary.processState()).toBe('T');
           await sleep(HANG_MS - (performance.now() - stopped));
-          primary.signal('SIGCONT');
+          primary.resume();
           await eventually(async () => expect(await primary.admin.role()).toContain('slave'), 20_000);
         },
         { annotate },

@@ -8,6 +8,7 @@ import { LogBroker } from './log-broker.js';
 import { partitionOf } from './partition-of.js';
 import { decodeEntry, encodeEntry } from './records/entry-codec.js';
 import type { LogSettings } from './settings.js';
+import { Stopwatch } from '../testing/stopwatch.js';
 
 const CHANNEL = 'news:today';
 const ANN = { client: 'ann', details: '{}' };
@@ -80,6 +81,27 @@ describe('a pod that starts late', () => {
     expect(here.gaps).toEqual([]);
   });
 
+  it('restores a snapshot of many entries in steps, and reads what is written meanwhile', async () => {
+    const log = new MemoryLog({ partitions: 1 });
+    const here = await start(log);
+    const names = Array.from({ length: 5_000 }, (_, index) => `news:${index}`);
+    await Promise.all(names.map(async (name) => here.publish(name, 'x')));
+    const crowd = Array.from({ length: 1_000 }, (_, index) => ({ client: `${index}`, details: 'x'.repeat(100) }));
+    await Promise.all(crowd.map(async (member) => here.broker.join(CHANNEL, member, 'h')));
+    // Nothing else leads to the state.
+    trim(log);
+    const { pod: late } = connect(log);
+    const starting = late.start();
+    let published = 0;
+    do await here.publish(CHANNEL, `${(published += 1)}`);
+    while (late.broker.health().status !== 'up' && late.faults.length === 0);
+    await starting;
+    expect((await late.broker.subscribe(CHANNEL, LASTING)).offset).toBe(published);
+    expect(await late.publish('news:4999', 'x')).toMatchObject({ offset: 2 });
+    expect((await late.broker.members(CHANNEL, { limit: 1 })).count).toBe(crowd.length);
+    expect(late.faults).toEqual([]);
+  });
+
   it('has the history of the whole window, although later snapshots exist, and begins no further back', async () => {
     const log = new MemoryLog({ partitions: 1 });
     const here = await start(log, { ...QUICK, window: 1_500 });
@@ -130,17 +152,18 @@ describe('a pod that starts late', () => {
     expect(epoch).not.toBe(last.epoch);
   });
 
-  it('and the others begin again together if the log was emptied under them', async () => {
-    const log = new MemoryLog({ partitions: 1 });
+  it('asks the others if the log was emptied under them, also if it is the first of them, and nothing begins again', async () => {
+    const log = new MemoryLog({ partitions: 2 });
     const here = await start(log, { ...QUICK, beaconInterval: 60_000 });
     await here.broker.subscribe(CHANNEL, LASTING);
-    await here.publishMany(CHANNEL, 3);
-    log.trim(0, log.bounds(0).next);
-    const late = await start(log);
-    const { epoch, offset } = await late.publish(CHANNEL, 'x');
-    expect(offset).toBe(1);
-    await until(() => expect(here.gaps.at(-1)).toBe(`${CHANNEL} ${epoch} 0`));
-    await until(() => expect(here.delivered(CHANNEL).at(-1)).toMatchObject({ offset: 1, payload: 'x' }));
+    const last = await here.publishMany(CHANNEL, 3);
+    // Of several pods with random names, one is probably the keeper, although it does not know the state yet.
+    for (let pod = 0; pod < 3; pod += 1) {
+      for (const partition of partitions(log)) log.trim(partition, log.bounds(partition).next);
+      const late = await start(log, { ...QUICK, beaconInterval: 60_000 });
+      expect(await late.broker.subscribe(CHANNEL, LASTING)).toEqual(last);
+    }
+    expect(here.gaps).toEqual([]);
   });
 });
 
@@ -299,7 +322,8 @@ describe('under load,', () => {
       };
       const load = new Load([here, there], ['a', 'b', 'c']);
       load.start();
-      for (let round = 0; round < 12; round += 1) {
+      const hasEachStruck = (): boolean => count > 80;
+      for (let round = 0; round < 12 || !hasEachStruck(); round += 1) {
         await load.flows();
         log.cut();
       }
@@ -307,7 +331,7 @@ describe('under load,', () => {
       await load.stop();
       log.fate = () => 'stored';
       await load.check({ lossless: true });
-      expect(count).toBeGreaterThan(80);
+      expect(hasEachStruck()).toBe(true);
       await Promise.all([here, there].map(async ({ broker }) => broker.close()));
     },
   );
@@ -323,9 +347,9 @@ describe('a call', () => {
     await until(async () => expect(here.publish(CHANNEL, 'x')).rejects.toThrow(BrokerUnavailableError));
     log.fate = () => 'stored';
     log.stop();
-    const began = performance.now();
+    const began = new Stopwatch();
     await expect(here.publish(CHANNEL, 'x')).rejects.toThrow(BrokerUnavailableError);
-    expect(performance.now() - began).toBeLessThan(500);
+    expect(began.elapsed).toBeLessThan(500);
     log.run();
     await until(async () => expect(await here.publish(CHANNEL, 'x')).toMatchObject({ offset: 1 }));
   });

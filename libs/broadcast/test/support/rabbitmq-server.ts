@@ -1,26 +1,15 @@
-import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { eventually } from '../../src/testing/eventually.js';
-import { systemProgram } from '../../../../apps/gateway/test/support/system-package.js';
 import type { Certificate } from './certificate.js';
+import { installDebian, SCRIPTS } from './debian-folder.js';
 import { freePort } from './free-port.js';
+import { groupMembers, hang, resume } from './processes.js';
 
-const SCRIPTS = fileURLToPath(new URL('servers/', import.meta.url));
-
-/** The first run installs the server, which takes minutes: here no test's timeout counts. */
-function install(): void {
-  const cache = process.env['TEST_SERVERS_CACHE'] ?? join(homedir(), '.cache/holdfast-test-servers');
-  const suite = process.env['DEBIAN_SUITE'] ?? 'trixie';
-  if (existsSync(join(cache, `debian-${suite}`))) return;
-  systemProgram('/usr/sbin/debootstrap', ['debootstrap']);
-  execFileSync('bash', [join(SCRIPTS, 'debian.sh')], { stdio: 'pipe' });
-}
-install();
+installDebian();
 
 /** Distances of the ports that servers/rabbitmq.sh uses. */
 const TLS = 1;
@@ -142,9 +131,13 @@ export class RabbitServer {
     for (const { name } of queues) if (name.startsWith(prefix)) await this.manage('DELETE', `queues/%2F/${name}`);
   }
 
-  /** Sends a signal to all processes of the node. */
-  async signal(signal: NodeJS.Signals): Promise<void> {
-    process.kill(-(await this.#group('node')), signal);
+  async hang(): Promise<void> {
+    await hang(...(await groupMembers(await this.#group('node'))));
+  }
+
+  /** Ends {@link hang}. */
+  async resume(): Promise<void> {
+    resume(...(await groupMembers(await this.#group('node'))));
   }
 
   /**

@@ -11,6 +11,7 @@ import type {
 } from '../broker.js';
 import { BrokerUnavailableError, BrokerUnknownError } from '../errors.js';
 import { eventually } from './eventually.js';
+import { Stopwatch } from './stopwatch.js';
 
 export const STREAM: StreamOptions = { historySize: 10_000, historyTtl: 600_000, positionTtl: 600_000 };
 
@@ -236,7 +237,7 @@ export class Load {
       const payload = `${publisher} ${number} ${'x'.repeat(size)}`;
       const idempotency = { publisher, key: `${number}`, fingerprint: 'f', window: 600_000 };
       for (let settled = false; !settled;) {
-        const began = performance.now();
+        const watch = new Stopwatch();
         try {
           const result = await broker.publish({ channel, payload, stream: STREAM, idempotency });
           settled = true;
@@ -249,7 +250,7 @@ export class Load {
           settled = this.#stopped;
           await sleep(20);
         }
-        this.slowest = Math.max(this.slowest, performance.now() - began);
+        this.slowest = Math.max(this.slowest, watch.elapsed);
       }
       await sleep(pause);
     }

@@ -1,8 +1,8 @@
 /** Compares Holdfast with similar servers: each server alone on one core, the load generator on the other. */
-import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { compareBrokers } from './brokers/compare.ts';
 import { CASES } from './cases/index.ts';
 import { runAll, type Results } from './run.ts';
 import { writePlots } from './report/plots/index.ts';
@@ -10,9 +10,13 @@ import { printProfiles } from './report/profiles.ts';
 import { printReport } from './report/table.ts';
 import { comparedWithOtherBuild, otherBuild } from './servers/holdfast/other-build.ts';
 import { SERVERS } from './servers/index.ts';
+import { LOAD_CORE, pinTo } from './servers/pin.ts';
 import { profileInto } from './servers/process.ts';
 
-const LOAD_CORE = '1';
+if (process.argv[2] === 'brokers') {
+  await compareBrokers(process.argv.slice(3));
+  process.exit();
+}
 
 const { values } = parseArgs({
   options: {
@@ -35,6 +39,7 @@ const serverNames = [...SERVERS.map(({ name }) => name), 'other-build'];
 if (values.help) {
   console.log(`npm run bench -- [--quick] [--case NAME…] [--server NAME…] [--rounds N] [--beside DIR] [--json FILE] [--plots DIR]
 npm run bench -- --from FILE [--plots DIR]
+npm run bench -- brokers [--help]
 
   --quick    a reduced run, in less than a minute
   --case     ${caseNames.join(', ')}
@@ -85,8 +90,7 @@ async function measure(): Promise<Results> {
   // Exit normally, so that the servers are stopped too.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
-  // Pins all threads. Child processes inherit this, and servers are then pinned to their own core.
-  execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', LOAD_CORE, String(process.pid)], { stdio: 'ignore' });
+  pinTo([LOAD_CORE]);
 
   const { beside } = values;
   const servers = beside === undefined ? SERVERS : [...SERVERS, await otherBuild(beside)];

@@ -58,9 +58,9 @@ async function withPair<T>(server: Server, task: (deliveries: Deliveries) => Pro
   const broker = await startRedis();
   const processes: ServerProcess[] = [];
   try {
-    const at = await ServerProcess.start(server, { redis: broker.url });
+    const at = await ServerProcess.start(server, { broker: broker.url });
     processes.push(at);
-    const publisherAt = await ServerProcess.start(server, { redis: broker.url });
+    const publisherAt = await ServerProcess.start(server, { broker: broker.url });
     processes.push(publisherAt);
     const deliveries = new Deliveries(LOAD, at, publisherAt);
     try {

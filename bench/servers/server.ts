@@ -16,8 +16,8 @@ export type ServerName =
 
 export interface StartOptions {
   readonly port: number;
-  /** The Redis between processes. */
-  readonly redis?: string | undefined;
+  /** The URL of the broker between processes. */
+  readonly broker?: string | undefined;
   /** The folder for a CPU profile, for servers that support it. */
   readonly profiles?: string | undefined;
 }

@@ -8,8 +8,8 @@ export const holdfastOnBun: Server = {
   name: 'holdfast-on-bun',
   title: 'Holdfast on Bun',
   prepare: needsBun,
-  async launch({ port, redis }) {
-    const { args, ...launched } = await holdfast.launch({ port, redis });
+  async launch({ port, broker }) {
+    const { args, ...launched } = await holdfast.launch({ port, broker });
     // The options before the program are for Node.
     return { ...launched, command: 'bun', args: args.slice(-1) };
   },

@@ -44,7 +44,7 @@ export const holdfast: Server = {
     },
     stored: countOffsets,
   },
-  async launch({ port, redis, profiles }) {
+  async launch({ port, broker, profiles }) {
     await mkdir(CACHE, { recursive: true });
     const file = `${CACHE}/holdfast.json`;
     await writeFile(file, JSON.stringify(CONFIG));
@@ -60,7 +60,7 @@ export const holdfast: Server = {
         HOLDFAST_CONFIG: file,
         HOLDFAST_PORT: String(port),
         HOLDFAST_MANAGEMENT_PORT: '0',
-        HOLDFAST_BROKER: redis ?? 'memory:',
+        HOLDFAST_BROKER: broker ?? 'memory:',
         HOLDFAST_JWT_SECRET: JWT_SECRET,
         HOLDFAST_API_KEYS: API_KEY,
       },

@@ -6,9 +6,9 @@ export const socketIo: Server = {
   name: 'socket.io',
   title: 'Socket.IO',
   dialect: socketIoDialect,
-  launch: ({ redis }) => ({
+  launch: ({ broker }) => ({
     command: process.execPath,
     args: [repositoryPath('bench/servers/socket-io/main.ts')],
-    ...(redis === undefined ? {} : { env: { REDIS_URL: redis } }),
+    ...(broker === undefined ? {} : { env: { REDIS_URL: broker } }),
   }),
 };

@@ -109,6 +109,9 @@ export class Peer {
   }
 }
 
+/** What a welcome has instead of its default; undefined leaves a field out. */
+type Greeting = { readonly [Field in keyof Welcome]?: Welcome[Field] | undefined };
+
 /**
  * A gateway that keeps its channels in a Map, with scripts to misbehave. Every connection is to another pod
  * (`pod-1`, `pod-2`, …), as behind a load balancer.
@@ -116,7 +119,7 @@ export class Peer {
 export class FakeGateway {
   readonly peers: Peer[] = [];
   /** The welcome of a new connection; `undefined` keeps it waiting. */
-  greet: (peer: Peer) => Partial<Welcome> | CloseName | undefined = () => ({});
+  greet: (peer: Peer) => Greeting | CloseName | undefined = () => ({});
   /** Replace the default responses to an event. */
   readonly scripts: Record<string, Script> = {};
   /** Upgrades are refused with this status. */
@@ -231,7 +234,7 @@ export class FakeGateway {
     });
     const greeting = this.greet(peer);
     if (typeof greeting === 'string') peer.close(greeting);
-    else if (greeting !== undefined) peer.send('welcome', { ...this.welcome(peer), ...greeting });
+    else if (greeting !== undefined) peer.send('welcome', { ...this.welcome(peer), ...greeting } as Welcome);
   }
 
   #receive(peer: Peer, text: string): void {

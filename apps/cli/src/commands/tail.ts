@@ -140,6 +140,9 @@ function watchConnection(client: Holdfast, url: URL, terminal: Terminal, fail: (
         return terminal.notice(`connected to ${welcome?.node}`);
       case 'reconnecting':
         return noticeOnce(`reconnecting: ${reason?.message}`);
+      // This command never disconnects by itself.
+      case 'disconnected':
+        return;
       case 'closed':
         if (reason !== undefined)
           fail(refusal(`${gateway} ${wasConnected ? 'ended' : 'refused'} the connection`, reason));

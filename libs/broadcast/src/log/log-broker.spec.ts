@@ -94,7 +94,7 @@ describe('a pod that starts late', () => {
     const isUp = late.start().then(() => true);
     let published = 0;
     do await here.publish(CHANNEL, `${(published += 1)}`);
-    while (!(await Promise.race([isUp, false])));
+    while (!(await Promise.race([isUp, Promise.resolve(false)])));
     expect((await late.broker.subscribe(CHANNEL, LASTING)).offset).toBe(published);
     expect(await late.publish('news:4999', 'x')).toMatchObject({ offset: 2 });
     expect((await late.broker.members(CHANNEL, { limit: 1 })).count).toBe(crowd.length);
@@ -152,17 +152,18 @@ describe('a pod that starts late', () => {
     expect(late.notices).toEqual([{ kind: 'loss', partition: 0, loss: 'expired' }]);
   });
 
-  it('and the others begin again together if the log was emptied under them', async () => {
-    const log = new MemoryLog({ partitions: 1 });
+  it('asks the others if the log was emptied under them, also if it is the first of them, and nothing begins again', async () => {
+    const log = new MemoryLog({ partitions: 2 });
     const here = await start(log, { ...QUICK, beaconInterval: 60_000 });
     await here.broker.subscribe(CHANNEL, LASTING);
-    await here.publishMany(CHANNEL, 3);
-    log.trim(0, log.bounds(0).next);
-    const late = await start(log);
-    const { epoch, offset } = await late.publish(CHANNEL, 'x');
-    expect(offset).toBe(1);
-    await until(() => expect(here.gaps.at(-1)).toBe(`${CHANNEL} ${epoch} 0`));
-    await until(() => expect(here.delivered(CHANNEL).at(-1)).toMatchObject({ offset: 1, payload: 'x' }));
+    const last = await here.publishMany(CHANNEL, 3);
+    // Of several pods with random names, one is probably the keeper, although it does not know the state yet.
+    for (let pod = 0; pod < 3; pod += 1) {
+      for (const partition of partitions(log)) log.trim(partition, log.bounds(partition).next);
+      const late = await start(log, { ...QUICK, beaconInterval: 60_000 });
+      expect(await late.broker.subscribe(CHANNEL, LASTING)).toEqual(last);
+    }
+    expect(here.gaps).toEqual([]);
   });
 });
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll } from 'vitest';
 import { PostgresBroker } from '../../src/postgres/postgres-broker.js';
+import { LEASE } from '../../src/membership/pod-lease.js';
 import { describeBrokerFaults } from '../../src/testing/index.js';
 import { freePort } from '../support/free-port.js';
 import { PgBouncer, PostgresServer } from '../support/postgres-server.js';
@@ -19,7 +20,7 @@ afterAll(async () => {
   await server.close();
 });
 
-describeBrokerFaults('PostgresBroker', async () => {
+describeBrokerFaults('PostgresBroker', LEASE, async () => {
   const schema = `test${(schemas += 1)}`;
   const proxy = await SilentProxy.start(server.port);
   const port = await freePort([]);
@@ -29,9 +30,9 @@ describeBrokerFaults('PostgresBroker', async () => {
     connect: () => new PostgresBroker(() => url),
     cut: async () => proxy.restore(),
     hang: async (duration) => {
-      await server.signal('SIGSTOP');
+      await server.hang();
       await sleep(duration);
-      await server.signal('SIGCONT');
+      await server.resume();
     },
     restartEmpty: async () => {
       await server.kill();
@@ -56,7 +57,7 @@ describeBrokerFaults('PostgresBroker', async () => {
   };
 });
 
-describeBrokerFaults('PostgresBroker through PgBouncer in transaction mode', async () => {
+describeBrokerFaults('PostgresBroker through PgBouncer in transaction mode', LEASE, async () => {
   const url = `${bouncer.url}?schema=test${(schemas += 1)}`;
   return {
     connect: () => new PostgresBroker(() => url),
@@ -65,9 +66,9 @@ describeBrokerFaults('PostgresBroker through PgBouncer in transaction mode', asy
       await bouncer.run();
     },
     hang: async (duration) => {
-      await server.signal('SIGSTOP');
+      await server.hang();
       await sleep(duration);
-      await server.signal('SIGCONT');
+      await server.resume();
     },
     restartEmpty: async () => {
       await server.kill();

@@ -110,7 +110,7 @@ describe('a log on a cluster of RabbitMQ', { timeout: 120_000 }, () => {
       await load.flows();
       await load.stop();
       await load.check({ lossless: true });
-      await load.pauses(annotate);
+      expect(await load.pauses(annotate)).toBeLessThan(30_000);
     } finally {
       await load.stop();
       await Promise.all(pods.map(async ({ broker }) => broker.close()));

@@ -9,7 +9,7 @@ import { Admin } from '@platformatic/kafka';
 import { eventually } from '../../src/testing/eventually.js';
 import { systemProgram } from '../../../../apps/gateway/test/support/system-package.js';
 import { freePort } from './free-port.js';
-import { hang, resume } from './hang.js';
+import { hang, resume } from './processes.js';
 import { SilentProxy } from './silent-proxy.js';
 
 const SCRIPT = fileURLToPath(new URL('servers/kafka.sh', import.meta.url));

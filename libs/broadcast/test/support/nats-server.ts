@@ -9,7 +9,7 @@ import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { connect as connectToNats } from '@nats-io/transport-node';
 import { eventually } from '../../src/testing/eventually.js';
 import { freePort } from './free-port.js';
-import { hang, resume } from './hang.js';
+import { hang, resume } from './processes.js';
 
 /** The path of nats-server. The first run installs it, which takes minutes: here no test's timeout counts. */
 const PROGRAM = execFileSync(fileURLToPath(new URL('servers/nats.sh', import.meta.url)), { encoding: 'utf8' }).trim();

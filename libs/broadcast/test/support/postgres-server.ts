@@ -7,6 +7,7 @@ import pg from 'pg';
 import { eventually } from '../../src/testing/eventually.js';
 import { installDebian, SCRIPTS } from './debian-folder.js';
 import { freePort } from './free-port.js';
+import { hang, resume, signalAll } from './processes.js';
 
 installDebian();
 
@@ -109,23 +110,20 @@ export class PostgresServer {
     await run('postgres.sh', ['promote', this.directory]);
   }
 
-  /** Sends a signal to the server and all of its processes. */
-  async signal(signal: NodeJS.Signals): Promise<void> {
-    const postmaster = await this.#postmaster();
-    const children = await readFile(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8');
-    for (const pid of [postmaster, ...children.trim().split(' ').filter(Boolean).map(Number)]) {
-      try {
-        process.kill(pid, signal);
-      } catch {
-        // It has just ended.
-      }
-    }
+  /** Stops the server and all of its processes from running. */
+  async hang(): Promise<void> {
+    await hang(...(await this.#processes()));
+  }
+
+  /** Ends {@link hang}. */
+  async resume(): Promise<void> {
+    resume(...(await this.#processes()));
   }
 
   /** Ends the server as a crash would. */
   async kill(): Promise<void> {
     const postmaster = await this.#postmaster();
-    await this.signal('SIGKILL');
+    signalAll(await this.#processes(), 'SIGKILL');
     await ended(postmaster);
     await rm(join(this.directory, 'db/postmaster.pid'), { force: true });
   }
@@ -139,9 +137,9 @@ export class PostgresServer {
   async restoreAfter(work: () => Promise<void>): Promise<void> {
     const copy = join(this.directory, 'copy');
     // A copy of files that change is not consistent, unless nothing runs.
-    await this.signal('SIGSTOP');
+    await this.hang();
     await promisify(execFile)('cp', ['-a', join(this.directory, 'db'), copy]);
-    await this.signal('SIGCONT');
+    await this.resume();
     await work();
     await this.kill();
     await this.removeData();
@@ -157,6 +155,12 @@ export class PostgresServer {
     this.#watcher.kill();
     await this.kill().catch(() => undefined);
     await rm(this.directory, { recursive: true, force: true });
+  }
+
+  async #processes(): Promise<number[]> {
+    const postmaster = await this.#postmaster();
+    const children = await readFile(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8');
+    return [postmaster, ...children.trim().split(' ').filter(Boolean).map(Number)];
   }
 
   async #postmaster(): Promise<number> {

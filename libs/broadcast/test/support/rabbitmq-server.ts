@@ -7,7 +7,7 @@ import { eventually } from '../../src/testing/eventually.js';
 import type { Certificate } from './certificate.js';
 import { installDebian, SCRIPTS } from './debian-folder.js';
 import { freePort } from './free-port.js';
-import { groupMembers, hang, resume } from './hang.js';
+import { groupMembers, hang, resume } from './processes.js';
 
 installDebian();
 

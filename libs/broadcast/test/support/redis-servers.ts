@@ -9,7 +9,7 @@ import { eventually } from '../../src/testing/eventually.js';
 import { systemProgram } from '../../../../apps/gateway/test/support/system-package.js';
 import type { Certificate } from './certificate.js';
 import { freePort } from './free-port.js';
-import { hang, resume } from './hang.js';
+import { hang, resume } from './processes.js';
 
 export { eventually };
 

@@ -30,7 +30,7 @@ async function start(log: MemoryLog, Release = LogBroker): Promise<{ pod: Pod; a
 }
 
 /** The records of one kind, with their authors. */
-function recordsOf<Kind extends LogRecord['kind']>(log: MemoryLog, kind: Kind): { pod: string; record: LogRecord }[] {
+function recordsOf(log: MemoryLog, kind: LogRecord['kind']): { pod: string; record: LogRecord }[] {
   return log.read(0, 'first', 1e6).flatMap(({ data }) => {
     const decoded = decodeEntry(data);
     if (decoded.kind !== 'entry') return [];

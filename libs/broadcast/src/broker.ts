@@ -1,3 +1,5 @@
+import type { BrokerNotice, BrokerStats } from './broker-stats.js';
+
 /** A place in a channel's stream: an offset within an epoch. */
 export interface Position {
   readonly epoch: string;
@@ -159,6 +161,8 @@ export interface BrokerEvents {
    * @param name of the channel, user or server that it was read for.
    */
   onInvalid(kind: BrokerInput, name: string): void;
+  /** Something happened to the broker that its operator should know. */
+  onNotice(notice: BrokerNotice): void;
   /** One of the calls above threw, or the broker has a bug. What it was about was skipped, and everything else continues. */
   onFault(error: unknown): void;
 }
@@ -270,4 +274,6 @@ export interface Broker extends MessageLog, Presence, ConnectionDirectory, Signa
   /** Called once, last. Resolves when nothing is left open. */
   close(): Promise<void>;
   health(): BrokerHealth;
+  /** Settles within 1 s, also during an outage, and never rejects. */
+  stats(): Promise<BrokerStats>;
 }

@@ -1,4 +1,5 @@
 export * from './broker.js';
+export * from './broker-stats.js';
 export * from './errors.js';
 export * from './broadcast.module.js';
 export * from './create-broker.js';

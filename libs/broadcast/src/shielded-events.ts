@@ -66,6 +66,13 @@ export function shieldedEvents(events: BrokerEvents): BrokerEvents {
         failed(error);
       }
     },
+    onNotice(notice) {
+      try {
+        events.onNotice(notice);
+      } catch (error) {
+        failed(error);
+      }
+    },
     onFault: failed,
   };
 }

@@ -150,6 +150,7 @@ describe('a pod that starts late', () => {
     const { epoch, offset } = await late.publish(CHANNEL, 'x');
     expect(offset).toBe(1);
     expect(epoch).not.toBe(last.epoch);
+    expect(late.notices).toEqual([{ kind: 'loss', partition: 0, loss: 'expired' }]);
   });
 
   it('asks the others if the log was emptied under them, also if it is the first of them, and nothing begins again', async () => {
@@ -270,7 +271,11 @@ describe('a pod', () => {
     const log = new MemoryLog();
     const here = await start(log);
     log.store(1, encodeEntry({ pod: 'later', number: 1, clock: 1 }, [Buffer.from([250])]));
-    await until(() => expect(here.broker.health()).toMatchObject({ reason: expect.stringMatching(/newer release/) }));
+    await until(() =>
+      expect(here.broker.health()).toMatchObject({
+        reason: expect.stringMatching(/newer release.*\(partition 1 of 4\)/),
+      }),
+    );
     // What it would answer might be wrong, also on new connections.
     log.cut();
     const names = Array.from({ length: 20 }, (_, index) => `news:${index}`);

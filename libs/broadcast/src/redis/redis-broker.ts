@@ -18,6 +18,7 @@ import type {
   RegisteredConnection,
   StreamOptions,
 } from '../broker.js';
+import type { BrokerStats } from '../broker-stats.js';
 import { CallDeadlines } from '../call-deadlines.js';
 import { HistoryReader } from '../delivery/history-reader.js';
 import { RecentBudget } from '../delivery/recent-publications.js';
@@ -93,6 +94,7 @@ export class RedisBroker implements Broker {
   readonly #replicationIds = new Set<string>();
   #epochs = 0;
   #lead = 0;
+  #reconnects = 0;
   #events: BrokerEvents | undefined;
 
   /**
@@ -170,6 +172,10 @@ export class RedisBroker implements Broker {
   health(): BrokerHealth {
     const reason = this.#events === undefined ? NOT_RUNNING : (this.#topology.problem ?? this.#lease.problem);
     return reason === undefined ? { status: 'up' } : { status: 'down', reason };
+  }
+
+  async stats(): Promise<BrokerStats> {
+    return { reconnects: this.#reconnects, memory: undefined, log: undefined };
   }
 
   now(): number {
@@ -315,6 +321,9 @@ export class RedisBroker implements Broker {
         this.#upkeep.retryNow();
       },
       onSubscriberUp: () => this.#reattach(),
+      onReconnected: () => {
+        this.#reconnects += 1;
+      },
       onMessage: (connection, pubSubChannel, text) => {
         const channel = this.#keyspace.channelOf(pubSubChannel);
         if (channel !== undefined) this.#subscriptions.receive(connection, channel, parseMessage(text));
@@ -342,6 +351,7 @@ export class RedisBroker implements Broker {
       onLateMembership: (...late) => this.#events?.onLateMembership(...late),
       onSignal: (signal) => this.#events?.onSignal(signal),
       onInvalid: (kind, name) => this.#events?.onInvalid(kind, name),
+      onNotice: (notice) => this.#events?.onNotice(notice),
       onFault: (error) => this.#events?.onFault(error),
     };
   }

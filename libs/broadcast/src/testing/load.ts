@@ -96,6 +96,8 @@ export class Subscriber implements BrokerEvents {
     this.signals.push(signal);
   }
 
+  onNotice(): void {}
+
   onInvalid(kind: BrokerInput, name: string): void {
     this.invalid.push(`${kind} ${name}`);
   }

@@ -11,6 +11,7 @@ import type {
   PublishResult,
   StreamOptions,
 } from '../broker.js';
+import type { BrokerNotice } from '../broker-stats.js';
 
 /** Longer than any test takes. */
 export const LASTING: StreamOptions = { historySize: 1_000, historyTtl: 600_000, positionTtl: 600_000 };
@@ -29,6 +30,7 @@ export class Pod implements BrokerEvents {
   readonly late: string[] = [];
   readonly signals: string[] = [];
   readonly invalid: string[] = [];
+  readonly notices: BrokerNotice[] = [];
   readonly faults: unknown[] = [];
   readonly #publications = new Map<string, StoredPublication[]>();
   #open = false;
@@ -110,6 +112,10 @@ export class Pod implements BrokerEvents {
 
   onSignal(signal: string): void {
     this.signals.push(signal);
+  }
+
+  onNotice(notice: BrokerNotice): void {
+    this.notices.push(notice);
   }
 
   onInvalid(kind: BrokerInput, name: string): void {

@@ -11,6 +11,7 @@ export interface KeeperContext {
   /** The first one has the beacons. */
   readonly partitions: readonly Partition[];
   readonly snapshotsOf: (partition: Partition) => Snapshots;
+  readonly onSnapshotFailed: (partition: Partition, reason: string) => void;
 }
 
 /**
@@ -81,9 +82,14 @@ export class Keeper {
   }
 
   async #snapshot(partition: Partition): Promise<void> {
-    const { settings, snapshotsOf } = this.#context;
+    const { settings, snapshotsOf, onSnapshotFailed } = this.#context;
     const snapshots = snapshotsOf(partition);
-    if (snapshots.isDue(settings.snapshotInterval, settings.window / 2)) await snapshots.write();
+    if (!snapshots.isDue(settings.snapshotInterval, settings.window / 2)) return;
+    try {
+      await snapshots.write();
+    } catch (error) {
+      onSnapshotFailed(partition, error instanceof Error ? error.message : 'it was not written');
+    }
   }
 
   /** The policy of this pod's configuration, if the log has another one. */

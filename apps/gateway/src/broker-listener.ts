@@ -6,6 +6,7 @@ import { Hub } from './channels/hub.js';
 import { LateEvents } from './event-webhook/late-events.js';
 import { Moves } from './sessions/moves.js';
 import { BrokerMonitor } from './broker/broker-monitor.js';
+import { PlainRefusals } from './broker/plain-refusals.js';
 import { parseSignal } from './signals.js';
 import { UserCommands } from './users/user-commands.js';
 
@@ -20,6 +21,7 @@ export class BrokerListener implements OnApplicationBootstrap {
     @Inject(ChannelsService) private readonly channels: ChannelsService,
     @Inject(Moves) private readonly moves: Moves,
     @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
+    @Inject(PlainRefusals) private readonly refusals: PlainRefusals,
     @Inject(BrokerMonitor) private readonly monitor: BrokerMonitor,
   ) {}
 
@@ -37,6 +39,7 @@ export class BrokerListener implements OnApplicationBootstrap {
       onLateMembership: (...belated) => events.onLateMembership(...belated),
       onSignal: (signal) => this.onSignal(signal),
       onInvalid: (kind, name) => inputs.invalid(kind, name),
+      onPlainRefused: (channel, reason) => this.refusals.refused(channel, reason),
       onFault: (error) => inputs.fault(error),
     });
     await this.monitor.watch(async () => {

@@ -1,3 +1,5 @@
+import type { PlainRefusal } from './plain-messages.js';
+
 /** A place in a channel's stream: an offset within an epoch. */
 export interface Position {
   readonly epoch: string;
@@ -159,6 +161,8 @@ export interface BrokerEvents {
    * @param name of the channel, user or server that it was read for.
    */
   onInvalid(kind: BrokerInput, name: string): void;
+  /** A message that a backend published by the broker itself was not published. On a log, every pod reports it. */
+  onPlainRefused(channel: string, reason: PlainRefusal): void;
   /** One of the calls above threw, or the broker has a bug. What it was about was skipped, and everything else continues. */
   onFault(error: unknown): void;
 }
@@ -187,6 +191,8 @@ export interface BrokerCapabilities {
   readonly durablePositions: boolean;
   /** A pod that has just started can read publications from before its start. */
   readonly sharedHistory: boolean;
+  /** Backends can publish by the broker itself. */
+  readonly plainMessages: boolean;
 }
 
 export type BrokerHealth = { readonly status: 'up' } | { readonly status: 'down'; readonly reason: string };

@@ -23,6 +23,7 @@ async function startBroker(store: MemoryStore): Promise<Broker> {
     onLateMembership: nothing,
     onSignal: nothing,
     onInvalid: nothing,
+    onPlainRefused: nothing,
     onFault: nothing,
   });
   onTestFinished(() => broker.close());

@@ -114,6 +114,7 @@ export class Pod implements ConnectionContext {
       onLateMembership: () => undefined,
       onSignal: () => undefined,
       onInvalid: (kind, name) => pod.inputs.invalid(kind, name),
+      onPlainRefused: () => {},
       onFault: (error) =>
         // So that vitest notices it: an exception thrown here would be caught.
         queueMicrotask(() => {

@@ -59,6 +59,7 @@ export class ScriptedBroker implements Broker {
     onLateMembership: notStarted,
     onSignal: notStarted,
     onInvalid: notStarted,
+    onPlainRefused: notStarted,
     onFault: notStarted,
   };
 

@@ -9,6 +9,7 @@ import type {
   PublishResult,
   StreamOptions,
 } from '../broker.js';
+import type { PlainRefusal } from '../plain-messages.js';
 import { BrokerUnavailableError, BrokerUnknownError } from '../errors.js';
 import { eventually } from './eventually.js';
 
@@ -33,6 +34,7 @@ export class Subscriber implements BrokerEvents {
   readonly late: string[] = [];
   readonly signals: string[] = [];
   readonly invalid: string[] = [];
+  readonly refused: string[] = [];
   readonly faults: unknown[] = [];
 
   constructor(readonly broker: Broker) {}
@@ -97,6 +99,10 @@ export class Subscriber implements BrokerEvents {
 
   onInvalid(kind: BrokerInput, name: string): void {
     this.invalid.push(`${kind} ${name}`);
+  }
+
+  onPlainRefused(channel: string, reason: PlainRefusal): void {
+    this.refused.push(`${reason} ${channel}`);
   }
 
   onFault(error: unknown): void {

@@ -11,6 +11,7 @@ import type {
   PublishResult,
   StreamOptions,
 } from '../broker.js';
+import type { PlainRefusal } from '../plain-messages.js';
 
 /** Longer than any test takes. */
 export const LASTING: StreamOptions = { historySize: 1_000, historyTtl: 600_000, positionTtl: 600_000 };
@@ -29,6 +30,7 @@ export class Pod implements BrokerEvents {
   readonly late: string[] = [];
   readonly signals: string[] = [];
   readonly invalid: string[] = [];
+  readonly refused: string[] = [];
   readonly faults: unknown[] = [];
   readonly #publications = new Map<string, StoredPublication[]>();
   #open = false;
@@ -114,6 +116,10 @@ export class Pod implements BrokerEvents {
 
   onInvalid(kind: BrokerInput, name: string): void {
     this.invalid.push(`${kind} ${name}`);
+  }
+
+  onPlainRefused(channel: string, reason: PlainRefusal): void {
+    this.refused.push(`${reason} ${channel}`);
   }
 
   onFault(error: unknown): void {

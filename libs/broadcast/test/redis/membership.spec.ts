@@ -127,6 +127,7 @@ describe('three pods with many members', { timeout: 120_000 }, () => {
       onLateMembership: (event, _, { client }) => event === 'leave' && left.push(client),
       onSignal: () => {},
       onInvalid: () => {},
+      onPlainRefused: () => {},
       onFault: () => {},
     };
     try {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BrokerUnavailableError } from '../../errors.js';
 import { Fold, type FoldEvents, type FoldOptions } from '../fold/fold.js';
-import type { PlainFormat } from '../fold/plain.js';
+import type { PlainFormat, PlainRefusal } from '../../plain-messages.js';
 import type { Outcome } from '../fold/outcome.js';
 import type { Place } from '../fold/place.js';
 import type { LogAdapter, LogEntry, LogOffset } from '../log-adapter.js';
@@ -49,6 +49,8 @@ export interface PartitionContext {
   /** How many partitions the log has. */
   readonly partitions: () => number;
   readonly format: PlainFormat;
+  /** Of plain messages, for a new era. */
+  readonly policy: string;
   readonly events: PartitionEvents;
 }
 
@@ -65,7 +67,9 @@ export interface PartitionEvents {
   /** The state is not known any more. */
   onForgotten(partition: Partition, fold: Fold): void;
   /** As {@link FoldEvents.onInvalid}. */
-  onInvalid(partition: Partition, channel: string | undefined): void;
+  onInvalid(partition: Partition): void;
+  /** As {@link FoldEvents.onPlainRefused}. */
+  onPlainRefused(channel: string, reason: PlainRefusal): void;
   onFault(error: unknown): void;
 }
 
@@ -472,8 +476,11 @@ export class Partition {
         if (isOwn(entry.pod)) this.writer.read(entry.number);
         if (this.#phase === 'renewing' && this.#fold !== undefined) this.#finishRenewal(this.#fold);
       },
-      onInvalid: (channel) => {
-        if (this.#phase === 'live') events.onInvalid(this, channel);
+      onInvalid: () => {
+        if (this.#phase === 'live') events.onInvalid(this);
+      },
+      onPlainRefused: (channel, reason) => {
+        if (this.#phase === 'live') events.onPlainRefused(channel, reason);
       },
     };
   }
@@ -529,7 +536,8 @@ export class Partition {
   }
 
   #era(cause: LogOffset): LogRecord {
-    return { kind: 'era', cause, id: randomBytes(9).toString('base64url'), partitions: this.#context.partitions() };
+    const { partitions, policy } = this.#context;
+    return { kind: 'era', cause, id: randomBytes(9).toString('base64url'), partitions: partitions(), policy };
   }
 
   /** Appends a record apart from the others: its effect is seen when it is read. */

@@ -1,4 +1,5 @@
 import { RULES } from '../fold/fold.js';
+import { policyText } from '../fold/plain.js';
 import type { Partition } from '../partition/partition.js';
 import type { LogSettings } from '../settings.js';
 import type { Beacons } from './beacons.js';
@@ -88,7 +89,7 @@ export class Keeper {
   /** The policy of this pod's configuration, if the log has another one. */
   #publishPolicy(): Promise<void>[] {
     const { settings, partitions } = this.#context;
-    const policy = settings.plain === undefined ? '' : JSON.stringify(settings.plain.policy);
+    const policy = policyText(settings.plain);
     return partitions
       .filter(({ fold }) => fold !== undefined && fold.policy !== policy)
       .map(async (partition) => written(partition, { kind: 'policy', policy }, nothing));

@@ -6,7 +6,7 @@ import { steadyNow } from '../../steady-clock.js';
 import type { Fold } from '../fold/fold.js';
 import type { DeadOutcome, MemberOutcome, Outcome } from '../fold/outcome.js';
 import type { Place } from '../fold/place.js';
-import { NO_PLAIN } from '../fold/plain.js';
+import { NO_PLAIN, policyText } from '../fold/plain.js';
 import type { LogAdapter } from '../log-adapter.js';
 import { partitionOf } from '../partition-of.js';
 import { Partition, type PartitionEvents } from '../partition/partition.js';
@@ -77,7 +77,8 @@ export class Pod {
       onOutcome: (...outcome) => this.#onOutcome(...outcome),
       onReady: (partition, hasLost) => this.#onReady(partition, hasLost),
       onForgotten: (partition, fold) => this.#onForgotten(partition, fold),
-      onInvalid: ({ index }, channel) => this.#events.onInvalid('message', channel ?? `partition ${index}`),
+      onInvalid: ({ index }) => this.#events.onInvalid('message', `partition ${index}`),
+      onPlainRefused: (channel, reason) => this.#events.onPlainRefused(channel, reason),
       onFault: (error) => this.#events.onFault(error),
     };
   }
@@ -166,6 +167,7 @@ export class Pod {
       clock: steadyNow,
       partitions: () => (this.#isComplete ? this.#shares.length : this.#adapter.partitions),
       format: this.#settings.plain?.format ?? NO_PLAIN,
+      policy: policyText(this.#settings.plain),
       events: this.#partitionEvents,
     });
     const members = new PartitionMembers(

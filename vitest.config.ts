@@ -14,8 +14,11 @@ export default defineConfig({
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
   test: {
     reporters: ['default', './.ci/summary-reporter.ts'],
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    setupFiles: ['vitest.setup.ts'],
+    // Only what hangs should reach these: a machine of continuous integration may stall for seconds.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 15_000 } },
     projects: [
       {
         extends: true,
@@ -40,7 +43,7 @@ export default defineConfig({
           name: 'chart',
           include: ['charts/test/**/*.spec.ts'],
           globalSetup: 'charts/test/support/global-setup.ts',
-          setupFiles: 'charts/test/support/setup.ts',
+          setupFiles: ['charts/test/support/setup.ts'],
         },
       },
       {

@@ -56,7 +56,7 @@ describe('the process holdfast', { timeout: 20_000 }, () => {
   it.each(['SIGINT', 'SIGTERM'] as const)('closes a tail cleanly at %s', async (signal) => {
     const child = holdfast('tail', 'room', '--url', gateway.url);
     const errors = text(child.stderr);
-    await vi.waitFor(() => expect(gateway.requestsOf('subscribe')).toHaveLength(1), 10_000);
+    await vi.waitFor(() => expect(gateway.requestsOf('subscribe')).toHaveLength(1));
     const closed = gateway.latest.closed;
     child.kill(signal);
     expect(await exit(child), await errors).toBe(0);
@@ -66,7 +66,7 @@ describe('the process holdfast', { timeout: 20_000 }, () => {
   it('exits quietly when the reader of its pipe exits', async () => {
     const child = holdfast('tail', 'room', '--url', gateway.url);
     const errors = text(child.stderr);
-    await vi.waitFor(() => expect(gateway.requestsOf('subscribe')).toHaveLength(1), 10_000);
+    await vi.waitFor(() => expect(gateway.requestsOf('subscribe')).toHaveLength(1));
     child.stdout.destroy();
     const exited = exit(child);
     // The first write may go into the closing pipe.

@@ -204,9 +204,9 @@ describe('a path that drops packets while its connections stay open', () => {
     expect(states).toEqual(['connected']);
 
     proxy.vanish();
-    await vi.waitFor(() => expect(states).toContain('reconnecting'), { timeout: 10_000 });
-    await vi.waitFor(async () => expect(await metric(sut, 'holdfast_dead_peers_total')).toBe(1), { timeout: 10_000 });
-    await vi.waitFor(() => expect(states.at(-1)).toBe('connected'), { timeout: 10_000 });
-    await vi.waitFor(async () => expect(await metric(sut, 'holdfast_connections')).toBe(2), { timeout: 10_000 });
+    await vi.waitFor(() => expect(states).toContain('reconnecting'));
+    await vi.waitFor(async () => expect(await metric(sut, 'holdfast_dead_peers_total')).toBe(1));
+    await vi.waitFor(() => expect(states.at(-1)).toBe('connected'));
+    await vi.waitFor(async () => expect(await metric(sut, 'holdfast_connections')).toBe(2));
   });
 });

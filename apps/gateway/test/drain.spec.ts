@@ -146,7 +146,7 @@ describe('promise 5: a pod that stops', () => {
       'from the API',
       'from a client',
     ]);
-    expect(await metric(sut, 'holdfast_connections')).toBe(1);
+    await expect.poll(() => metric(sut, 'holdfast_connections')).toBe(1);
     await client.close();
     await stopped;
   });

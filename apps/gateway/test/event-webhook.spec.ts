@@ -44,7 +44,7 @@ async function start(backend: Backend, events: object = {}): Promise<TestGateway
 }
 
 async function expectEvents(backend: Backend, ...lines: string[]): Promise<void> {
-  await vi.waitFor(() => expect(linesOf(backend)).toEqual(lines), { timeout: 5_000 });
+  await vi.waitFor(() => expect(linesOf(backend)).toEqual(lines));
 }
 
 describe('the event webhook', () => {
@@ -57,7 +57,7 @@ describe('the event webhook', () => {
     await expectEvents(backend, 'client.connected ann', `client.connected ${guest.welcome.client}`);
     await ann.close();
     guest.webSocket.terminate();
-    await vi.waitFor(() => expect(eventsOf(backend)).toHaveLength(4), { timeout: 5_000 });
+    await vi.waitFor(() => expect(eventsOf(backend)).toHaveLength(4));
     expect(linesOf(backend).slice(2)).toEqual([
       'client.disconnected ann',
       `client.disconnected ${guest.welcome.client}`,
@@ -94,7 +94,7 @@ describe('the event webhook', () => {
     await one.request('unsubscribe', { channel: 'room:2' });
     await expectEvents(backend, `channel.occupied ${CHANNEL}`, 'channel.occupied room:2', 'channel.vacated room:2');
     await one.close();
-    await vi.waitFor(() => expect(linesOf(backend)).toHaveLength(4), { timeout: 5_000 });
+    await vi.waitFor(() => expect(linesOf(backend)).toHaveLength(4));
     expect(linesOf(backend)[3]).toBe(`channel.vacated ${CHANNEL}`);
     await two.subscribe(CHANNEL);
     await vi.waitFor(() => expect(linesOf(backend).at(-1)).toBe(`channel.occupied ${CHANNEL}`));
@@ -140,9 +140,9 @@ describe('in a cluster', () => {
     const other = await connectAs(there, { sub: 'bob' });
     await other.subscribe(CHANNEL);
     await other.close();
-    await vi.waitFor(() => expect(linesOf(backend).at(-1)).toBe('client.disconnected bob'), { timeout: 5_000 });
+    await vi.waitFor(() => expect(linesOf(backend).at(-1)).toBe('client.disconnected bob'));
     await third.close();
-    await vi.waitFor(() => expect(linesOf(backend).at(-1)).toBe(`channel.vacated ${CHANNEL}`), { timeout: 5_000 });
+    await vi.waitFor(() => expect(linesOf(backend).at(-1)).toBe(`channel.vacated ${CHANNEL}`));
     expect(linesOf(backend)).toEqual([
       'client.connected ann',
       `channel.occupied ${CHANNEL}`,
@@ -177,7 +177,7 @@ describe('in a cluster', () => {
     await Promise.all(moves);
     const last = await connectAs(there, { sub: 'last' });
     await last.close();
-    await vi.waitFor(() => expect(linesOf(backend).at(-1)).toBe('client.disconnected last'), { timeout: 5_000 });
+    await vi.waitFor(() => expect(linesOf(backend).at(-1)).toBe('client.disconnected last'));
     expect(linesOf(backend).slice(6)).toEqual(['client.connected last', 'client.disconnected last']);
   });
 
@@ -209,11 +209,11 @@ describe('a backend that is slow or unavailable', () => {
     await publisher?.publish(CHANNEL, 'hello');
     for (const client of subscribers) await vi.waitFor(() => expect(client.offsets(CHANNEL)).toEqual([1]));
 
-    await vi.waitFor(() => expect(backend.requests.length).toBeGreaterThanOrEqual(2), { timeout: 5_000 });
+    await vi.waitFor(() => expect(backend.requests.length).toBeGreaterThanOrEqual(2));
     const failed = backend.server.received.map(({ headers }) => headers['webhook-id']);
     expect(new Set(failed).size).toBe(1);
     expect(backend.requests[1]?.data).toEqual(backend.requests[0]?.data);
-    expect(await metric(gateway, 'holdfast_events_waiting')).toBeGreaterThan(0);
+    await expect.poll(() => metric(gateway, 'holdfast_events_waiting')).toBeGreaterThan(0);
 
     backend.requests.length = 0;
     backend.fault = undefined;
@@ -223,7 +223,7 @@ describe('a backend that is slow or unavailable', () => {
       `channel.occupied ${CHANNEL}`,
     );
     for (const { data } of backend.requests) expect((data['events'] as unknown[]).length).toBeLessThanOrEqual(2);
-    expect(await metric(gateway, 'holdfast_event_requests_failed_total')).toBeGreaterThanOrEqual(2);
+    await expect.poll(() => metric(gateway, 'holdfast_event_requests_failed_total')).toBeGreaterThanOrEqual(2);
     expect(await metric(gateway, 'holdfast_events_total{outcome="dropped"}')).toBeUndefined();
   });
 
@@ -236,7 +236,7 @@ describe('a backend that is slow or unavailable', () => {
     backend.fault = fault;
     const gateway = await start(backend, { timeout: 0.2 });
     await connectAs(gateway, { sub: 'ann' });
-    await vi.waitFor(() => expect(backend.requests.length).toBeGreaterThan(1), { timeout: 5_000 });
+    await vi.waitFor(() => expect(backend.requests.length).toBeGreaterThan(1));
     backend.requests.length = 0;
     backend.fault = undefined;
     await expectEvents(backend, 'client.connected ann');
@@ -248,7 +248,7 @@ describe('a backend that is slow or unavailable', () => {
     const gateway = await start(backend, { retryFor: 0.1 });
     await connectAs(gateway, { sub: 'ann' });
     const dropped = (): Promise<number | undefined> => metric(gateway, 'holdfast_events_total{outcome="dropped"}');
-    await vi.waitFor(async () => expect(await dropped()).toBe(1), { timeout: 5_000 });
+    await vi.waitFor(async () => expect(await dropped()).toBe(1));
     backend.requests.length = 0;
     backend.fault = undefined;
     await connectAs(gateway, { sub: 'bob' });
@@ -260,10 +260,10 @@ describe('a backend that is slow or unavailable', () => {
     backend.fault = (response) => json(response, {}, 500);
     const gateway = await start(backend, { maxQueued: 3, maxBatch: 1, types: ['client.connected'] });
     await connectAs(gateway, { sub: 'user-0' });
-    await vi.waitFor(() => expect(backend.requests.length).toBeGreaterThan(0), { timeout: 5_000 });
+    await vi.waitFor(() => expect(backend.requests.length).toBeGreaterThan(0));
     for (let index = 1; index <= 6; index += 1) await connectAs(gateway, { sub: `user-${index}` });
-    expect(await metric(gateway, 'holdfast_events_total{outcome="dropped"}')).toBe(3);
-    expect(await metric(gateway, 'holdfast_events_waiting')).toBe(3);
+    await expect.poll(() => metric(gateway, 'holdfast_events_total{outcome="dropped"}')).toBe(3);
+    await expect.poll(() => metric(gateway, 'holdfast_events_waiting')).toBe(3);
     backend.requests.length = 0;
     backend.fault = undefined;
     await expectEvents(backend, ...[0, 4, 5, 6].map((index) => `client.connected user-${index}`));
@@ -289,16 +289,13 @@ describe('the events of one user', () => {
     await connectAndLeave(gateway, 'late', 2);
     backend.requests.length = 0;
     backend.fault = undefined;
-    await vi.waitFor(
-      () => {
-        const lines = linesOf(backend);
-        for (const user of ['good', 'late']) {
-          expect(new Set(lines.filter((line) => line.endsWith(user))).size).toBe(2);
-          expect(lines.filter((line) => line.endsWith(user))).toHaveLength(4);
-        }
-      },
-      { timeout: 10_000 },
-    );
+    await vi.waitFor(() => {
+      const lines = linesOf(backend);
+      for (const user of ['good', 'late']) {
+        expect(new Set(lines.filter((line) => line.endsWith(user))).size).toBe(2);
+        expect(lines.filter((line) => line.endsWith(user))).toHaveLength(4);
+      }
+    });
   });
 
   it('do not displace events of others, whatever channels they are about', async () => {
@@ -313,10 +310,8 @@ describe('the events of one user', () => {
     );
     backend.requests.length = 0;
     backend.fault = undefined;
-    await vi.waitFor(
-      () =>
-        expect(linesOf(backend)).toEqual(expect.arrayContaining([0, 1, 2].map((n) => `channel.occupied good:${n}`))),
-      { timeout: 10_000 },
+    await vi.waitFor(() =>
+      expect(linesOf(backend)).toEqual(expect.arrayContaining([0, 1, 2].map((n) => `channel.occupied good:${n}`))),
     );
   });
 });
@@ -343,7 +338,7 @@ describe('an event that the backend never accepts', () => {
     const gateway = await start(backend, { maxDelay: 0.05, timeout: 0.3, types: ['client.connected'] });
     const users = Array.from({ length: 12 }, (_, n) => `user-${n}`);
     for (const sub of [...users.slice(0, 6), 'evil', ...users.slice(6)]) await connectAs(gateway, { sub });
-    await vi.waitFor(() => expect(taken.toSorted()).toEqual(users.toSorted()), { timeout: 15_000 });
+    await vi.waitFor(() => expect(taken.toSorted()).toEqual(users.toSorted()));
     // It is not dropped before the backend has shown that it accepts others.
     const dropped = (): Promise<number | undefined> => metric(gateway, 'holdfast_events_total{outcome="dropped"}');
     let more = 0;
@@ -352,10 +347,10 @@ describe('an event that the backend never accepts', () => {
         await connectAs(gateway, { sub: `more-${(more += 1)}` });
         expect(await dropped()).toBe(1);
       },
-      { timeout: 15_000, interval: 200 },
+      { interval: 200 },
     );
-    await vi.waitFor(() => expect(taken).toHaveLength(users.length + more), { timeout: 10_000 });
-    expect(await metric(gateway, 'holdfast_events_waiting')).toBe(0);
+    await vi.waitFor(() => expect(taken).toHaveLength(users.length + more));
+    await expect.poll(() => metric(gateway, 'holdfast_events_waiting')).toBe(0);
   });
 
   it(
@@ -383,7 +378,7 @@ describe('an event that the backend never accepts', () => {
       onTestFinished(() => ended.abort());
       await vi.waitFor(() => expect(failures).toBeGreaterThan(2), { timeout: 20_000 });
       for (let n = 0; n < 20; n += 1) await connectAndLeave(gateway, `user-${n}`, 1);
-      await vi.waitFor(() => expect(taken).toHaveLength(40), { timeout: 15_000 });
+      await vi.waitFor(() => expect(taken).toHaveLength(40));
       ended.abort();
       await flood;
     },
@@ -404,7 +399,7 @@ describe('an event that the backend never accepts', () => {
     const gateway = await start(backend, { maxDelay: 0.3, types: ['client.connected'] });
     const users = Array.from({ length: 30 }, (_, n) => `user-${n}`);
     await Promise.all(users.map((sub) => connectAs(gateway, { sub })));
-    await vi.waitFor(() => expect(taken.toSorted()).toEqual(users.toSorted()), { timeout: 15_000 });
+    await vi.waitFor(() => expect(taken.toSorted()).toEqual(users.toSorted()));
     expect(await metric(gateway, 'holdfast_events_total{outcome="dropped"}')).toBeUndefined();
   });
 });

@@ -119,10 +119,12 @@ describe('promise 8: a bad frame is answered by one error', () => {
     const sut = await startGateway();
     const client = await sut.connect();
     for (const frame of ['{', '[]', { event: 'fly' }, channel('a b')]) await answersTo(client, frame);
-    expect(await metric(sut, 'holdfast_bad_frames_total{code="malformed"}')).toBe(2);
-    expect(await metric(sut, 'holdfast_bad_frames_total{code="unknown_event"}')).toBe(1);
-    expect(await metric(sut, 'holdfast_bad_frames_total{code="invalid_channel"}')).toBe(1);
-    expect(await metric(sut, 'holdfast_refused_requests_total{event="subscribe",code="invalid_channel"}')).toBe(1);
+    await expect.poll(() => metric(sut, 'holdfast_bad_frames_total{code="malformed"}')).toBe(2);
+    await expect.poll(() => metric(sut, 'holdfast_bad_frames_total{code="unknown_event"}')).toBe(1);
+    await expect.poll(() => metric(sut, 'holdfast_bad_frames_total{code="invalid_channel"}')).toBe(1);
+    await expect
+      .poll(() => metric(sut, 'holdfast_refused_requests_total{event="subscribe",code="invalid_channel"}'))
+      .toBe(1);
   });
 });
 
@@ -165,13 +167,13 @@ describe('promise 8: a violation of the framing closes its connection with the c
     raw.write(...frames);
     await raw.until((received) => closeCodeOf(received) !== undefined);
     expect(closeCodeOf(raw.received)).toBe(code);
-    expect(await metric(sut, `holdfast_bad_frames_total{code="${counted}"}`)).toBe(1);
-    expect(await metric(sut, `holdfast_closes_total{code="${code}"}`)).toBe(1);
+    await expect.poll(() => metric(sut, `holdfast_bad_frames_total{code="${counted}"}`)).toBe(1);
+    await expect.poll(() => metric(sut, `holdfast_closes_total{code="${code}"}`)).toBe(1);
     // Nothing that it sends from now on is processed, and it is cut off if it does not close.
     raw.write(ping);
     await raw.closed;
     expect(raw.received.toString('latin1')).not.toContain('"reply"');
-    expect(await metric(sut, 'holdfast_connections')).toBe(1);
+    await expect.poll(() => metric(sut, 'holdfast_connections')).toBe(1);
     expect(await other.request('ping')).toEqual({});
   });
 
@@ -287,8 +289,8 @@ describe('promise 8: 10,000 random frames on one connection', () => {
     const before = await heapInUse();
     await abuse(2);
     expect((await heapInUse()) - before).toBeLessThan(2_000_000);
-    expect(await metric(sut, 'holdfast_subscriptions')).toBe(0);
-    expect(await metric(sut, 'holdfast_channels')).toBe(0);
+    await expect.poll(() => metric(sut, 'holdfast_subscriptions')).toBe(0);
+    await expect.poll(() => metric(sut, 'holdfast_channels')).toBe(0);
   });
 
   it('end in 1008 if abuse is not permitted, and other clients are served', async () => {

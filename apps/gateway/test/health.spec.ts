@@ -98,7 +98,9 @@ describe('/metrics', () => {
       holdfast_publish_seconds_count: 3,
       holdfast_delivery_seconds_count: 3,
     };
-    for (const [name, value] of Object.entries(expected)) expect(await metric(sut, name), name).toBe(value);
+    for (const [name, value] of Object.entries(expected)) {
+      await expect.poll(() => metric(sut, name), { message: name }).toBe(value);
+    }
     for (const client of [ann, bob]) await client.close();
     for (const name of ['holdfast_connections', 'holdfast_subscriptions', 'holdfast_channels']) {
       await vi.waitFor(async () => expect(await metric(sut, name), name).toBe(0));
@@ -108,7 +110,7 @@ describe('/metrics', () => {
   it('contains the event loop delay and the resources of the process', async () => {
     const sut = await startGateway();
     expect(await metric(sut, 'nodejs_eventloop_lag_p99_seconds')).toEqual(expect.any(Number));
-    expect(await metric(sut, 'process_resident_memory_bytes')).toBeGreaterThan(0);
+    await expect.poll(() => metric(sut, 'process_resident_memory_bytes')).toBeGreaterThan(0);
   });
 
   it('contains no channel and no user', async () => {

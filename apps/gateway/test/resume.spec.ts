@@ -77,7 +77,6 @@ describe('promise 3: a client that resumes within the retention receives each mi
       ...clients.map(async (client, index) => {
         await vi.waitFor(() => expect(publisher.of('reply').length).toBeGreaterThan(index * 40), {
           interval: 1,
-          timeout: 10_000,
         });
         replays.push((await client.subscribe(CHANNEL, { since })).replay);
       }),

@@ -95,7 +95,7 @@ describe('promise 8: a refused upgrade gets an error of the catalogue', () => {
     expect(answer.headers.get('cache-control')).toBe('no-store');
     expect(answer.headers.get('retry-after')).toBeNull();
     const { code } = answer.body as { code: string };
-    expect(await metric(sut, `holdfast_refused_upgrades_total{code="${code}"}`)).toBe(1);
+    await expect.poll(() => metric(sut, `holdfast_refused_upgrades_total{code="${code}"}`)).toBe(1);
     await expect(sut.connect()).resolves.toBeDefined();
   });
 
@@ -154,9 +154,9 @@ describe('promise 8: a refused upgrade gets an error of the catalogue', () => {
     expect(await closeForError(sut, '?access_token=nonsense')).toEqual(unauthorized);
     const forbidden = { code: CLOSE.forbidden.code, reason: CLOSE.forbidden.reason };
     expect(await closeForError(sut, '', { origin: 'https://evil.test' })).toEqual(forbidden);
-    expect(await metric(sut, 'holdfast_refused_upgrades_total{code="unauthorized"}')).toBe(1);
-    expect(await metric(sut, 'holdfast_refused_upgrades_total{code="origin_forbidden"}')).toBe(1);
-    expect(await metric(sut, 'holdfast_connections')).toBe(0);
+    await expect.poll(() => metric(sut, 'holdfast_refused_upgrades_total{code="unauthorized"}')).toBe(1);
+    await expect.poll(() => metric(sut, 'holdfast_refused_upgrades_total{code="origin_forbidden"}')).toBe(1);
+    await expect.poll(() => metric(sut, 'holdfast_connections')).toBe(0);
   });
 
   it('and a refused client that sends invalid frames affects no other connection', async () => {
@@ -195,7 +195,7 @@ describe('promise 8: a refused upgrade gets an error of the catalogue', () => {
     verification.resolve();
     const open = () => new Promise((resolve) => server.getConnections((_error, count) => resolve(count)));
     await vi.waitFor(async () => expect(await open()).toBe(0));
-    expect(await metric(sut, 'holdfast_connections')).toBe(0);
+    await expect.poll(() => metric(sut, 'holdfast_connections')).toBe(0);
   });
 });
 

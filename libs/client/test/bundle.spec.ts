@@ -61,7 +61,7 @@ describe('the bundle', () => {
       console.log('saw', seen.data);
     `;
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], {
-      timeout: 10_000,
+      timeout: 30_000,
     });
 
     expect(stdout.trim().split('\n').toSorted()).toEqual(['presence closed', 'publish closed', 'saw hello']);

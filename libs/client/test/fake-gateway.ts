@@ -294,4 +294,4 @@ function violationOf(peer: Peer, text: string): string | undefined {
 }
 
 /** For `vi.waitFor`. */
-export const WAIT = { timeout: 4_000, interval: 2 };
+export const WAIT = { timeout: 15_000, interval: 2 };

@@ -1,4 +1,4 @@
-import type { PlainFormat, PlainSettings } from '@holdfast/broadcast';
+import type { PlainFormat, PlainSettings, StreamOptions } from '@holdfast/broadcast';
 import { isChannel, keySchema, namespaceOf, type Json } from '@holdfast/protocol';
 import { namespaceOptions, type Config, type NamespaceOptions } from '../config/index.js';
 import { encodePayload, isNestedWithin, MAX_NESTING } from './message.js';
@@ -13,7 +13,6 @@ const FORMAT: PlainFormat = {
 
 /** What backends may publish by the broker itself. */
 export function plainSettings(config: Config): PlainSettings {
-  const streamOf = ({ brokerPublish, stream }: NamespaceOptions) => (brokerPublish ? stream : null);
   const { keyWindow, connection, namespaceDefaults, namespaces } = config;
   const names = [...namespaces.keys()];
   return {
@@ -25,4 +24,8 @@ export function plainSettings(config: Config): PlainSettings {
       maxPayload: connection.maxPayload,
     },
   };
+}
+
+function streamOf({ brokerPublish, stream }: NamespaceOptions): StreamOptions | null {
+  return brokerPublish ? stream : null;
 }

@@ -84,12 +84,12 @@ describe(
       const journals = await survive(
         pods,
         async () => {
-          primary.signal('SIGSTOP');
+          await primary.hang();
           const stopped = performance.now();
           await replaced(fixture, replicationId);
           expect(await primary.processState()).toBe('T');
           await sleep(HANG_MS - (performance.now() - stopped));
-          primary.signal('SIGCONT');
+          primary.resume();
           await eventually(async () => expect(await primary.admin.role()).toContain('slave'), 20_000);
         },
         { annotate },

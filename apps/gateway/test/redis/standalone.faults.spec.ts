@@ -88,10 +88,10 @@ describe("promises 1 to 4 and 6 hold for all clients of two pods when Redis'", {
     const journals = await survive(
       pods,
       async () => {
-        redis.signal('SIGSTOP');
+        await redis.hang();
         await degraded(pods);
         expect(await redis.processState()).toBe('T');
-        redis.signal('SIGCONT');
+        redis.resume();
       },
       { annotate },
     );

@@ -65,20 +65,20 @@ export function describePlainPublish(client: string, open: () => PlainServer | P
       expect(logs).toContain('refused a message that a backend published through the broker');
       expect(logs).not.toContain('secret');
 
-      const [, client] = clients;
+      const [, subscriber] = clients;
       const numbers = Array.from({ length: MESSAGES }, (_, number) => number);
       const all = numbers.map((number) => ({ channel: CHANNEL, body: `${number}`, key: `key-${number}` }));
       const published = publish(all);
-      await received(client, 5);
+      await received(subscriber, 5);
       await doomed.pod.process.stop('SIGKILL');
       await published;
-      await received(client, 4 + MESSAGES);
+      await received(subscriber, 4 + MESSAGES);
       await publish([{ channel: CHANNEL, body: '"end"' }]);
-      await received(client, 5 + MESSAGES);
-      const later = client.of('message').slice(4);
+      await received(subscriber, 5 + MESSAGES);
+      const later = subscriber.of('message').slice(4);
       expect(later.map(({ data }) => data['data'])).toEqual([...numbers, 'end']);
-      expect(client.offsets(CHANNEL)).toEqual(Array.from({ length: 5 + MESSAGES }, (_, index) => index + 1));
-      expect(client.of('gap')).toEqual([]);
+      expect(subscriber.offsets(CHANNEL)).toEqual(Array.from({ length: 5 + MESSAGES }, (_, index) => index + 1));
+      expect(subscriber.of('gap')).toEqual([]);
     },
   );
 }

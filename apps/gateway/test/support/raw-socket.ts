@@ -54,7 +54,7 @@ export class RawSocket {
       () => {
         if (!matches(this.received)) throw new Error(`not received yet, only ${this.received.toString('latin1')}`);
       },
-      { interval: 5, timeout: 10_000 },
+      { interval: 5, timeout: 15_000 },
     );
   }
 

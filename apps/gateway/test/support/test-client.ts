@@ -74,7 +74,7 @@ export class TestClient {
         if (frame === undefined) throw new Error(`no reply to ${id} yet`);
         return frame;
       },
-      { interval: 2, timeout: 5_000 },
+      { interval: 2, timeout: 15_000 },
     );
   }
 
@@ -108,7 +108,7 @@ export class TestClient {
         if (this.webSocket.readyState === WebSocket.CLOSED) throw new Error(`closed before "${event}" arrived`);
         expect(this.of(event).length, `frames of ${event}`).toBeGreaterThan(0);
       },
-      { interval: 2, timeout: 5_000 },
+      { interval: 2, timeout: 15_000 },
     );
     const [frame] = this.of(event);
     if (frame === undefined) throw new Error('unreachable');
@@ -118,7 +118,7 @@ export class TestClient {
   async messages(channel: string, count: number): Promise<Frame[]> {
     await vi.waitFor(() => expect(this.offsets(channel).length).toBeGreaterThanOrEqual(count), {
       interval: 2,
-      timeout: 5_000,
+      timeout: 15_000,
     });
     return this.of('message').filter(({ data }) => data['channel'] === channel);
   }

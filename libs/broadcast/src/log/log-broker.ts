@@ -26,7 +26,8 @@ import type { Fold } from './fold/fold.js';
 import type { Outcome } from './fold/outcome.js';
 import type { LogAdapter } from './log-adapter.js';
 import type { Partition } from './partition/partition.js';
-import { Pod, type Share } from './pod/pod.js';
+import { Pod } from './pod/pod.js';
+import type { Share } from './pod/share.js';
 import { nothing, written } from './pod/record.js';
 import { DEFAULT_LOG_SETTINGS, type LogSettings } from './settings.js';
 

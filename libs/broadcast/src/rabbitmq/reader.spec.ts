@@ -111,6 +111,6 @@ it('acknowledges some entries at a time, and the last ones within a second', asy
   const channel = await fixture.attached(1);
   channel.deliver(...Array.from({ length: 40 }, (_, offset) => offset));
   expect(channel.acknowledged).toBe(31);
-  await vi.waitFor(() => expect(channel.acknowledged).toBe(39), 3_000);
+  await vi.waitFor(() => expect(channel.acknowledged).toBe(39));
   fixture.reader.stop();
 });

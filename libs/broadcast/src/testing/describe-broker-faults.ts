@@ -57,7 +57,8 @@ export function describeBrokerFaults(name: string, open: () => Promise<FaultySer
       }
       await load.stop();
       await load.check({ lossless: true });
-      expect(await load.pauses(annotate)).toBeLessThan(2_000);
+      // A fraction of a second on a calm machine. A broker that only notices by a timeout takes longer than this.
+      expect(await load.pauses(annotate)).toBeLessThan(5_000);
     });
 
     it('lose nothing and nobody when the server hangs for longer than a lease', async ({ annotate }) => {

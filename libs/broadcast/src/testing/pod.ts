@@ -18,7 +18,7 @@ export const LASTING: StreamOptions = { historySize: 1_000, historyTtl: 600_000,
 
 /** Retries until the assertions hold. */
 export async function until<T>(assertions: () => T | Promise<T>): Promise<T> {
-  return vi.waitFor(assertions, { timeout: 10_000, interval: 10 });
+  return vi.waitFor(assertions, { timeout: 15_000, interval: 10 });
 }
 
 /** One pod's broker, and all events of it. */

@@ -9,7 +9,7 @@ import { LASTING, Pod } from './pod.js';
 /** A server that can be made to answer late or not at all. */
 export interface StallingServer extends BrokerServer {
   /** By a description of the fault. */
-  readonly stalls: Readonly<Record<string, () => void>>;
+  readonly stalls: Readonly<Record<string, () => unknown>>;
 }
 
 /** ms by which timers of a busy process may fire in another order. */
@@ -43,7 +43,7 @@ export function describeSettling(name: string, stalls: readonly string[], open: 
     });
 
     it.each(stalls)('settles every call in time, with an error of the contract: it %s', async (stall) => {
-      server.stalls[stall]?.();
+      await server.stalls[stall]?.();
       const calls: Promise<void>[] = [];
       for (let round = 0; round < ROUNDS; round += 1) {
         for (const [method, call] of CALLS) calls.push(check(method, call(pod.broker)));
@@ -54,7 +54,7 @@ export function describeSettling(name: string, stalls: readonly string[], open: 
     });
 
     it.each(stalls)('closes in time: it %s', { timeout: LIFECYCLE_LIMIT + 10_000 }, async (stall) => {
-      server.stalls[stall]?.();
+      await server.stalls[stall]?.();
       const pending = CALLS.map(async ([method, call]) => check(method, call(pod.broker)));
       const began = performance.now();
       await pod.close();

@@ -21,8 +21,8 @@ describeLogAdapter('KafkaAdapter', () => {
     cut: async () => proxy.restore(),
     stop: async () => server.kill(),
     run: async () => server.run(),
-    hang: async () => server.signal('SIGSTOP'),
-    resume: async () => server.signal('SIGCONT'),
+    hang: async () => server.hang(),
+    resume: async () => server.resume(),
     recreate: async () => server.manage(async (admin) => admin.deleteTopics({ topics: [topic] })),
     truncate: async (partition, count) => {
       await server.kill();

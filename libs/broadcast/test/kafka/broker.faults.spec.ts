@@ -31,9 +31,9 @@ describeBrokerFaults('LogBroker on Kafka', async () => {
     connect: () => new LogBroker(new KafkaAdapter(() => kafka.url(topic, { partitions: `${PARTITIONS}` }))),
     cut: async () => proxy.restore(),
     hang: async (duration) => {
-      server.signal('SIGSTOP');
+      await server.hang();
       await sleep(duration);
-      server.signal('SIGCONT');
+      server.resume();
     },
     restartEmpty: async () => restart(async () => server.removeData()),
     loseTail: async () =>

@@ -25,8 +25,8 @@ async function open(): Promise<LogServer> {
     cut: async () => proxy.restore(),
     stop: async () => server.stop(),
     run: async () => server.run(),
-    hang: async () => server.signal('SIGSTOP'),
-    resume: async () => server.signal('SIGCONT'),
+    hang: async () => server.hang(),
+    resume: async () => server.resume(),
     recreate: async () => server.deleteQueues(`${prefix}.`),
     truncate: async (partition, count) => {
       await server.stop();

@@ -27,9 +27,9 @@ describeBrokerFaults('LogBroker on RabbitMQ', async () => {
     connect: () => new LogBroker(new RabbitAdapter(() => url)),
     cut: async () => proxy.restore(),
     hang: async (duration) => {
-      await server.signal('SIGSTOP');
+      await server.hang();
       await sleep(duration);
-      await server.signal('SIGCONT');
+      await server.resume();
     },
     restartEmpty: async () => {
       await server.kill();

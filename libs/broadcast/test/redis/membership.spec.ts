@@ -94,9 +94,9 @@ describe('a channel whose commands always fail', { timeout: 90_000 }, () => {
       await here.broker.join('broken', { client: 'ann', details: '{}' }, 'h');
       await redis.admin.set(`${prefix}:{broken}:members`, 'no hash');
       await expect(here.broker.leave('broken', 'ann', 'h')).rejects.toThrow('Redis refused');
-      redis.signal('SIGSTOP');
+      await redis.hang();
       await expect(here.broker.register(connection)).rejects.toThrow('no answer from Redis');
-      redis.signal('SIGCONT');
+      redis.resume();
       await eventually(async () => expect(await here.broker.connections('u')).toEqual([connection]), 20_000);
       // Its members stay until its lease ends.
       await dead.broker.close();

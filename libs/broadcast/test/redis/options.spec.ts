@@ -191,14 +191,14 @@ describe('waiting for replicas', { timeout: 60_000 }, () => {
       await Promise.all(Array.from({ length: 200 }, async () => pod.broker.publish(REQUEST)));
       const primary = await redis.primary();
       const replica = redis.servers.find((server) => server !== primary);
-      replica?.signal('SIGSTOP');
+      await replica?.hang();
       const began = performance.now();
       for (const request of [REQUEST, { ...REQUEST, idempotency }]) {
         await expect(pod.broker.publish(request)).rejects.toThrow(BrokerUnknownError);
       }
       expect(performance.now() - began).toBeLessThan(4_000);
       expect(pod.broker.health()).toEqual({ status: 'up' });
-      replica?.signal('SIGCONT');
+      replica?.resume();
       await until(async () =>
         expect(await pod.broker.publish({ ...REQUEST, idempotency })).toMatchObject({ offset: 1 }),
       );

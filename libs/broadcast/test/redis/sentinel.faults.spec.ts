@@ -78,9 +78,9 @@ describe('two pods on a primary with sentinels', { timeout: 90_000 }, () => {
   });
 
   it('leave a primary that hangs, and do not return when it wakes up', async ({ annotate }) => {
-    primary.signal('SIGSTOP');
+    await primary.hang();
     await recovered();
-    primary.signal('SIGCONT');
+    primary.resume();
     await eventually(async () => expect(await primary.admin.role()).toContain('slave'), 20_000);
     await load.flows();
     await load.stop();

@@ -13,7 +13,7 @@ async function standalone(parameters = ''): Promise<StallingServer> {
   return {
     connect: () => createBroker(url),
     stalls: {
-      hangs: () => redis.signal('SIGSTOP'),
+      hangs: async () => redis.hang(),
       'answers slowly': () => {
         proxy.delay = SLOW;
       },
@@ -29,7 +29,7 @@ async function cluster(): Promise<StallingServer> {
   const redis = await ClusterSetUp.start();
   return {
     connect: () => createBroker(redis.url({ prefix: uniquePrefix() })),
-    stalls: { hangs: () => redis.servers.forEach((server) => server.signal('SIGSTOP')) },
+    stalls: { hangs: async () => Promise.all(redis.servers.map(async (server) => server.hang())) },
     close: async () => redis.close(),
   };
 }

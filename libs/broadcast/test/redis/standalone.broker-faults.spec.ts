@@ -15,9 +15,9 @@ describeBrokerFaults('RedisBroker on a standalone server', async () => {
       await redis.admin.call('client', 'kill', 'type', 'pubsub');
     },
     hang: async (duration) => {
-      redis.signal('SIGSTOP');
+      await redis.hang();
       await sleep(duration);
-      redis.signal('SIGCONT');
+      redis.resume();
     },
     restartEmpty: async () => {
       await redis.kill();

@@ -79,10 +79,10 @@ describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
 
   it('register connections that were opened while Redis hung, when it is back', async () => {
     const connection = { client: 'ann', holder: 'h', user: 'u', node: 'n', since: 1 };
-    redis.signal('SIGSTOP');
+    await redis.hang();
     await eventually(() => expect(here.broker.health().status).toBe('down'));
     await expect(here.broker.register(connection)).rejects.toThrow(BrokerUnavailableError);
-    redis.signal('SIGCONT');
+    redis.resume();
     await eventually(async () => expect(await there.broker.connections('u')).toEqual([connection]));
   });
 

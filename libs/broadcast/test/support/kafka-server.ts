@@ -9,6 +9,7 @@ import { Admin } from '@platformatic/kafka';
 import { eventually } from '../../src/testing/eventually.js';
 import { systemProgram } from '../../../../apps/gateway/test/support/system-package.js';
 import { freePort } from './free-port.js';
+import { hang, resume } from './hang.js';
 import { SilentProxy } from './silent-proxy.js';
 
 const SCRIPT = fileURLToPath(new URL('servers/kafka.sh', import.meta.url));
@@ -130,8 +131,13 @@ export class KafkaServer {
     }
   }
 
-  signal(signal: NodeJS.Signals): void {
-    process.kill(this.pid, signal);
+  async hang(): Promise<void> {
+    await hang(this.pid);
+  }
+
+  /** Ends {@link hang}. */
+  resume(): void {
+    resume(this.pid);
   }
 
   /** Sends SIGKILL by default. */

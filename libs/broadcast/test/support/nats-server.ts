@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { connect as connectToNats } from '@nats-io/transport-node';
 import { eventually } from '../../src/testing/eventually.js';
 import { freePort } from './free-port.js';
+import { hang, resume } from './hang.js';
 
 /** The path of nats-server. The first run installs it, which takes minutes: here no test's timeout counts. */
 const PROGRAM = execFileSync(fileURLToPath(new URL('servers/nats.sh', import.meta.url)), { encoding: 'utf8' }).trim();
@@ -122,20 +123,13 @@ export class NatsServer {
     process.kill(this.pid, signal);
   }
 
-  /** Stops the process. Resolves when none of its threads runs any more. */
   async hang(): Promise<void> {
-    this.signal('SIGSTOP');
-    await eventually(async () => {
-      for (const thread of await readdir(`/proc/${this.pid}/task`)) {
-        const status = await readFile(`/proc/${this.pid}/task/${thread}/status`, 'utf8');
-        if (!/^State:\s+T/m.test(status)) throw new Error('still running');
-      }
-    });
+    await hang(this.pid);
   }
 
   /** Ends {@link hang}. */
   resume(): void {
-    this.signal('SIGCONT');
+    resume(this.pid);
   }
 
   /** Sends SIGKILL by default. */

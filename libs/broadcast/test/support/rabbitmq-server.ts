@@ -9,6 +9,7 @@ import { eventually } from '../../src/testing/eventually.js';
 import { systemProgram } from '../../../../apps/gateway/test/support/system-package.js';
 import type { Certificate } from './certificate.js';
 import { freePort } from './free-port.js';
+import { groupMembers, hang, resume } from './hang.js';
 
 const SCRIPTS = fileURLToPath(new URL('servers/', import.meta.url));
 
@@ -142,9 +143,13 @@ export class RabbitServer {
     for (const { name } of queues) if (name.startsWith(prefix)) await this.manage('DELETE', `queues/%2F/${name}`);
   }
 
-  /** Sends a signal to all processes of the node. */
-  async signal(signal: NodeJS.Signals): Promise<void> {
-    process.kill(-(await this.#group('node')), signal);
+  async hang(): Promise<void> {
+    await hang(...(await groupMembers(await this.#group('node'))));
+  }
+
+  /** Ends {@link hang}. */
+  async resume(): Promise<void> {
+    resume(...(await groupMembers(await this.#group('node'))));
   }
 
   /**

@@ -9,6 +9,7 @@ import { eventually } from '../../src/testing/eventually.js';
 import { systemProgram } from '../../../../apps/gateway/test/support/system-package.js';
 import type { Certificate } from './certificate.js';
 import { freePort } from './free-port.js';
+import { hang, resume } from './hang.js';
 
 export { eventually };
 
@@ -176,8 +177,13 @@ export class RedisServer {
     return /^State:\s+(\w)/m.exec(status)?.[1] ?? '';
   }
 
-  signal(signal: NodeJS.Signals): void {
-    process.kill(this.pid, signal);
+  async hang(): Promise<void> {
+    await hang(this.pid);
+  }
+
+  /** Ends {@link hang}. */
+  resume(): void {
+    resume(this.pid);
   }
 
   /** Sends SIGKILL by default. */

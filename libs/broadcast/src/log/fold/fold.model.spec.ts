@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Bootstrap } from '../partition/bootstrap.js';
+import { Bootstrap, type Step } from '../partition/bootstrap.js';
 import type { LogEntry, LogOffset } from '../log-adapter.js';
 import { encodeEntry, encodeRecord } from '../records/entry-codec.js';
 import type { LogRecord } from '../records/records.js';
@@ -8,7 +8,7 @@ import { Fold, RULES } from './fold.js';
 import type { Outcome } from './outcome.js';
 import type { Place } from './place.js';
 import type { PlainFormat } from '../../plain-messages.js';
-import { SnapshotWriter } from './snapshot.js';
+import { SnapshotWriter } from './snapshot-writer.js';
 
 const CHANNELS = ['a', 'b', 'c'];
 const STREAMS = [
@@ -130,10 +130,10 @@ class Reader {
       this.#fold(this.fold, entry);
       return;
     }
-    const step = this.#bootstrap?.add(entry);
-    if (step?.kind !== 'known') return;
-    this.fold = step.fold;
-    for (const held of this.#bootstrap?.held(step.fold.at) ?? []) this.#fold(step.fold, held);
+    const [fold] = this.#bootstrap?.add(entry).flatMap((step) => restored(step) ?? []) ?? [];
+    if (fold === undefined) return;
+    this.fold = fold;
+    for (const held of this.#bootstrap?.held(fold.at) ?? []) this.#fold(fold, held);
   }
 
   #fold(fold: Fold, entry: LogEntry): void {
@@ -145,6 +145,16 @@ class Reader {
       onPlainRefused: (name, reason) => outcomes.push(`${reason} ${name}`),
     });
     this.outcomes.set(entry.offset, [...outcomes, `${fold.time.now} ${fold.digest.hash}`].join('\n'));
+  }
+}
+
+/** The state that a step of the bootstrap leads to. */
+function restored(step: Step): Fold | undefined {
+  if (step.kind === 'known') return step.fold;
+  if (step.kind === 'farther') return undefined;
+  for (;;) {
+    const fold = step.reader.step(1);
+    if (fold !== undefined) return fold;
   }
 }
 

@@ -4,22 +4,15 @@ import { plainPublish, type PlainFormat, type PlainMessage, type PlainRefusal } 
 import type { LogEntry, LogOffset } from '../log-adapter.js';
 import { partitionOf } from '../partition-of.js';
 import { decodeEntry, type DecodedEntry } from '../records/entry-codec.js';
-import {
-  NO_ERA,
-  type DeadRecord,
-  type EraRecord,
-  type JoinRecord,
-  type LogRecord,
-  type PublishRecord,
-  type RegisterRecord,
-} from '../records/records.js';
+import { NO_ERA, type DeadRecord, type EraRecord, type LogRecord, type PublishRecord } from '../records/records.js';
 import { ChannelTable, epochOf } from './channel-table.js';
 import { Digest } from './digest.js';
 import { Generations } from './generations.js';
-import { HolderTable, type Change } from './holder-table.js';
+import type { HolderTable } from './holder-table.js';
 import { KeyTable } from './key-table.js';
 import { LogTime } from './log-time.js';
-import { NOTHING, type MemberOutcome, type Outcome } from './outcome.js';
+import { Membership } from './membership.js';
+import { NOTHING, type Outcome } from './outcome.js';
 import type { Place } from './place.js';
 import { NO_PLAIN, parsePolicy } from './plain.js';
 import { PodState, PodTable } from './pod-table.js';
@@ -59,8 +52,7 @@ export class Fold {
   readonly pods = new PodTable();
   readonly channels = new ChannelTable(this.generations);
   readonly keys = new KeyTable(this.generations);
-  readonly members = new HolderTable<ChannelMember>(this.generations);
-  readonly connections = new HolderTable<RegisteredConnection>(this.generations);
+  readonly #membership = new Membership(this.generations, this.digest);
   era = NO_ERA;
   /** Where the era began. */
   eraAt: LogOffset = -1;
@@ -83,6 +75,14 @@ export class Fold {
     this.#index = index;
     this.#format = format;
     this.#knownRules = knownRules;
+  }
+
+  get members(): HolderTable<ChannelMember> {
+    return this.#membership.members;
+  }
+
+  get connections(): HolderTable<RegisteredConnection> {
+    return this.#membership.connections;
   }
 
   setPolicy(policy: string): void {
@@ -168,30 +168,18 @@ export class Fold {
         return NOTHING;
       }
       case 'join':
-        return this.#join(record, place);
-      case 'leave': {
-        const { channel, client, holder } = record;
-        return this.#left(
-          channel,
-          client,
-          this.members.remove(channel, client, (held) => held.holder === holder),
-        );
-      }
-      case 'evict': {
-        const { channel, client } = record;
-        return this.#left(
-          channel,
-          client,
-          this.members.remove(channel, client, (held) => held.pod === place.pod),
-        );
-      }
+        return this.#membership.join(record, place);
+      case 'leave':
+        return this.#membership.leave(record);
+      case 'evict':
+        return this.#membership.evict(record, place.pod);
       case 'register':
-        return this.#register(record, place);
+        return this.#membership.register(record, place);
       case 'unregister':
-        this.connections.remove(record.user, record.client, ({ holder }) => holder === record.holder);
+        this.#membership.unregister(record);
         return NOTHING;
       case 'expel':
-        this.connections.remove(record.user, record.client, ({ pod }) => pod === place.pod);
+        this.#membership.expel(record, place.pod);
         return NOTHING;
       case 'signal':
         return record;
@@ -239,42 +227,13 @@ export class Fold {
     return { kind: 'stored', channel, publication: { offset: channel.offset, time, payload } };
   }
 
-  #join({ channel, member, holder, since }: JoinRecord, { pod, time }: Place): MemberOutcome {
-    const { client } = member;
-    const held = { value: member, holder, pod, since: since ?? time };
-    const { former, present, count } =
-      since === undefined ? this.members.set(channel, client, held) : this.members.restore(channel, client, held);
-    const isOwn = present?.pod === pod;
-    const event = isOwn && former?.value.details !== member.details ? 'join' : undefined;
-    this.digest.mix(count);
-    return { kind: 'member', event, channel, member, count, isOwn, since: present?.since ?? time };
-  }
-
-  #left(channel: string, client: string, { former, present, count }: Change<ChannelMember>): MemberOutcome {
-    const event = former !== undefined && present === undefined ? 'leave' : undefined;
-    this.digest.mix(count);
-    const member = former?.value ?? { client, details: '' };
-    return { kind: 'member', event, channel, member, count, isOwn: false, since: 0 };
-  }
-
-  #register({ connection, since }: RegisterRecord, { pod, time }: Place): Outcome {
-    const { user, client, holder } = connection;
-    const held = { value: connection, holder, pod, since: since ?? time };
-    const { present, count } =
-      since === undefined ? this.connections.set(user, client, held) : this.connections.restore(user, client, held);
-    return { kind: 'connection', isOwn: present?.pod === pod, since: present?.since ?? time, count };
-  }
-
   #dead({ pod: id, seen }: DeadRecord, { time }: Place): Outcome {
     const pod = this.pods.named(id);
     if (pod.isDead || (seen !== undefined && pod.number > seen)) return NOTHING;
     pod.isDead = true;
     pod.seen = time;
     this.channels.closeAll(pod, time);
-    const members = this.members.removeAll(pod);
-    const connections = this.connections.removeAll(pod);
-    this.digest.mix(members.length);
-    return { kind: 'dead', pod: id, members, connections };
+    return { kind: 'dead', pod: id, ...this.#membership.removeAll(pod) };
   }
 
   #rename(former: string, { pod, time }: Place): void {
@@ -283,8 +242,7 @@ export class Fold {
     from.isDead = true;
     from.seen = time;
     this.channels.move(from, pod);
-    this.members.move(from, pod);
-    this.connections.move(from, pod);
+    this.#membership.move(from, pod);
   }
 
   #isNext({ cause, id }: EraRecord): boolean {
@@ -300,7 +258,7 @@ export class Fold {
     this.rules = 1;
     this.setPolicy(policy);
     const channels = [...this.channels.map.values()];
-    for (const table of [this.channels, this.keys, this.members, this.connections]) table.clear();
+    for (const table of [this.channels, this.keys, this.#membership]) table.clear();
     this.digest.restore(0);
     for (const letter of id) this.digest.mix(letter.codePointAt(0) ?? 0);
     return { kind: 'era', id, channels };

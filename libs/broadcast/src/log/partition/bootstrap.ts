@@ -1,18 +1,18 @@
 import { Fold, type FoldOptions } from '../fold/fold.js';
 import { SnapshotAssembler, type Snapshot } from '../fold/snapshot-assembler.js';
-import { restoreSnapshot } from '../fold/snapshot.js';
+import { SnapshotReader } from '../fold/snapshot-reader.js';
 import type { LogEntry, LogOffset } from '../log-adapter.js';
-import { InvalidBytesError } from '../records/bytes.js';
-import { decodeEntry, type DecodedEntry } from '../records/entry-codec.js';
+import { decodeEntry } from '../records/entry-codec.js';
 import type { LogRecord } from '../records/records.js';
 
 /** What an entry makes possible. */
 export type Step =
   /** The state is known as of an entry: it continues with the held ones from there. */
   | { readonly kind: 'known'; readonly fold: Fold }
+  /** The same, after the reader has restored it. */
+  | { readonly kind: 'snapshot'; readonly reader: SnapshotReader }
   /** A complete snapshot begins further back. */
-  | { readonly kind: 'farther'; readonly from: LogOffset }
-  | undefined;
+  | { readonly kind: 'farther'; readonly from: LogOffset };
 
 /** Reads a partition from somewhere on, and holds what it reads until a snapshot in it says what the state is. */
 export class Bootstrap {
@@ -47,26 +47,29 @@ export class Bootstrap {
     return this.from <= this.first && this.#isUnused;
   }
 
+  /** The state before the first entry of a log that is unused. */
+  beginning(): Fold {
+    const fold = new Fold(this.options);
+    fold.at = this.from;
+    return fold;
+  }
+
   /** The entries from an offset on. */
   held(from: LogOffset): LogEntry[] {
     return this.#held.filter(({ offset }) => offset >= from);
   }
 
-  add(entry: LogEntry): Step {
+  /** @returns what can be done, in order: the next one if a snapshot turns out to be invalid. */
+  add(entry: LogEntry): readonly Step[] {
     this.#held.push(entry);
     const decoded = decodeEntry(entry.data);
-    if (decoded.kind !== 'entry') return undefined;
-    if (decoded.entry.records.some(({ kind }) => kind !== 'mark' && kind !== 'ask')) this.#isUnused = false;
-    return this.#look(decoded.entry, entry.offset);
+    if (decoded.kind !== 'entry') return [];
+    const { records } = decoded.entry;
+    if (records.some(({ kind }) => kind !== 'mark' && kind !== 'ask')) this.#isUnused = false;
+    return records.flatMap((record) => this.#step(record, entry.offset) ?? []);
   }
 
-  #look({ records }: DecodedEntry, offset: LogOffset): Step {
-    let step: Step;
-    for (const record of records) step ??= this.#step(record, offset);
-    return step;
-  }
-
-  #step(record: LogRecord, offset: LogOffset): Step {
+  #step(record: LogRecord, offset: LogOffset): Step | undefined {
     if (record.kind === 'state') return this.#restore(this.#assembler.add(record));
     if (record.kind === 'era') {
       // All pods agree on it only if no era that this pod does not know of began after its cause.
@@ -82,14 +85,9 @@ export class Bootstrap {
     return from !== undefined && from < this.from ? { kind: 'farther', from } : undefined;
   }
 
-  #restore(snapshot: Snapshot | undefined): Step {
+  #restore(snapshot: Snapshot | undefined): Step | undefined {
     // Entries between the snapshot and what is read are unknown if it is older.
     if (snapshot === undefined || snapshot.asOf < Math.max(this.from, this.first)) return undefined;
-    try {
-      return { kind: 'known', fold: restoreSnapshot(snapshot.parts, snapshot.asOf, this.options) };
-    } catch (error) {
-      if (error instanceof InvalidBytesError) return undefined;
-      throw error;
-    }
+    return { kind: 'snapshot', reader: new SnapshotReader(snapshot.parts, snapshot.asOf, this.options) };
   }
 }

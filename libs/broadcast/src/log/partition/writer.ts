@@ -1,13 +1,10 @@
 import { BrokerUnavailableError, BrokerUnknownError } from '../../errors.js';
 import { LogUnavailableError, type LogAdapter } from '../log-adapter.js';
 import type { Outcome } from '../fold/outcome.js';
-import { encodeEntry, encodeRecord, ENTRY_OVERHEAD, packedSize } from '../records/entry-codec.js';
+import { encodeEntry } from '../records/entry-codec.js';
 import type { LogRecord } from '../records/records.js';
+import { WaitingRecords, type Pending } from './waiting-records.js';
 
-/** Bytes of records that may wait for a partition. */
-const MAX_WAITING = 4_194_304;
-/** Bytes of an entry beyond which no further record is added: large entries delay what follows them. */
-const FULL = 65_536;
 /** ms between two looks for what has waited too long. */
 const TICK = 100;
 /** ms before an entry whose fate is unknown is appended again. */
@@ -15,19 +12,6 @@ const RETRY_PAUSE = 100;
 /** ms after its acknowledgement in which an entry should have been read, and in which it may still be. */
 const OVERDUE = 1_000;
 const GIVEN_UP = 10_000;
-
-/** Receives what became of a record, synchronously, while its entry is folded. Exactly one of the methods is called. */
-export interface Pending {
-  onOutcome(outcome: Outcome): void;
-  onError(error: BrokerUnavailableError | BrokerUnknownError): void;
-}
-
-interface Waiting {
-  readonly bytes: Buffer;
-  /** As {@link performance.now}. */
-  readonly due: number;
-  readonly pending: Pending;
-}
 
 interface Sent {
   readonly pod: string;
@@ -62,9 +46,7 @@ export interface WriterContext {
  */
 export class Writer {
   readonly #context: WriterContext;
-  /** In the order of the calls. */
-  #waiting: Waiting[] = [];
-  #waitingBytes = 0;
+  readonly #waiting = new WaitingRecords();
   /** Entries that have not been read back, by number. */
   readonly #sent = new Map<number, Sent>();
   /** Entries to be appended again, in order. */
@@ -110,7 +92,7 @@ export class Writer {
   pause(reason: string): void {
     this.#isOpen = false;
     this.#problem = reason;
-    this.#withdraw(() => true, reason);
+    this.#waiting.withdraw(() => true, reason);
   }
 
   /** What was sent may be part of a snapshot, and is then never read back. */
@@ -124,18 +106,8 @@ export class Writer {
       pending.onError(new BrokerUnavailableError(this.#problem));
       return;
     }
-    const bytes = encodeRecord(record);
     const { maxEntry } = this.#context.adapter.traits;
-    if (packedSize(bytes) + ENTRY_OVERHEAD > maxEntry) {
-      pending.onError(new BrokerUnavailableError(`larger than an entry of the log (${maxEntry} bytes)`));
-      return;
-    }
-    if (this.#waitingBytes > 0 && this.#waitingBytes + bytes.length > MAX_WAITING) {
-      pending.onError(new BrokerUnavailableError('too much is waiting to be written'));
-      return;
-    }
-    this.#waiting.push({ bytes, due, pending });
-    this.#waitingBytes += bytes.length;
+    if (!this.#waiting.add(record, due, pending, maxEntry)) return;
     this.#schedule();
     this.#watch();
   }
@@ -200,20 +172,9 @@ export class Writer {
   }
 
   #pack(): Sent | undefined {
-    if (this.#waiting.length === 0) return undefined;
     const { adapter, pod, clock } = this.#context;
-    const room = Math.min(FULL, adapter.traits.maxEntry - ENTRY_OVERHEAD);
-    let size = 0;
-    let due = 0;
-    let count = 0;
-    for (const { bytes, due: own } of this.#waiting) {
-      size += packedSize(bytes);
-      if (count > 0 && size > room) break;
-      count += 1;
-      due = Math.max(due, own);
-      this.#waitingBytes -= bytes.length;
-    }
-    const packed = this.#waiting.splice(0, count);
+    const packed = this.#waiting.take(adapter.traits.maxEntry);
+    if (packed.length === 0) return undefined;
     const header = { pod: pod(), number: this.nextNumber(), clock: clock() };
     return {
       pod: header.pod,
@@ -222,7 +183,7 @@ export class Writer {
         header,
         packed.map(({ bytes }) => bytes),
       ),
-      due,
+      due: Math.max(...packed.map(({ due }) => due)),
       pending: packed.map(({ pending }) => pending),
       acknowledged: NaN,
       mayBeStored: false,
@@ -275,26 +236,17 @@ export class Writer {
   #watch(): void {
     this.#tick ??= setInterval(() => {
       const now = performance.now();
-      this.#withdraw(({ due }) => due <= now, 'it waited too long for the log');
+      this.#waiting.withdraw(({ due }) => due <= now, 'it waited too long for the log');
       for (const [controller, due] of this.#underWay) if (due <= now) controller.abort();
       for (const sent of this.#sent.values()) {
         if (sent.due > now) continue;
         this.#fail(sent, new BrokerUnknownError('the log has not answered in time'));
       }
       this.#unknown = this.#unknown.filter(({ due }) => due > now);
-      if (this.#waiting.length + this.#sent.size + this.#underWay.size > 0) return;
+      if (!this.#waiting.isEmpty || this.#sent.size + this.#underWay.size > 0) return;
       clearInterval(this.#tick);
       this.#tick = undefined;
     }, TICK);
-  }
-
-  /** Nothing was sent, so nothing was done. */
-  #withdraw(isDue: (waiting: Waiting) => boolean, reason: string): void {
-    const withdrawn = this.#waiting.filter(isDue);
-    if (withdrawn.length === 0) return;
-    this.#waiting = this.#waiting.filter((waiting) => !isDue(waiting));
-    this.#waitingBytes = this.#waiting.reduce((sum, { bytes }) => sum + bytes.length, 0);
-    for (const { pending } of withdrawn) pending.onError(new BrokerUnavailableError(reason));
   }
 
   #fail(sent: Sent, error: BrokerUnavailableError | BrokerUnknownError): void {

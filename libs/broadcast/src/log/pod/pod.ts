@@ -1,23 +1,23 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrokerEvents } from '../../broker.js';
 import { BrokerUnavailableError } from '../../errors.js';
 import { steadyNow } from '../../steady-clock.js';
 import type { Fold } from '../fold/fold.js';
-import type { DeadOutcome, MemberOutcome, Outcome } from '../fold/outcome.js';
-import type { Place } from '../fold/place.js';
 import { NO_PLAIN, policyText } from '../fold/plain.js';
 import type { LogAdapter } from '../log-adapter.js';
 import { partitionOf } from '../partition-of.js';
-import { Partition, type PartitionEvents } from '../partition/partition.js';
-import type { LogRecord } from '../records/records.js';
+import type { PartitionEvents } from '../partition/partition-context.js';
+import { Partition } from '../partition/partition.js';
 import type { LogSettings } from '../settings.js';
 import { Beacons } from './beacons.js';
 import { Keeper } from './keeper.js';
 import { LogConnection } from './log-connection.js';
+import { Outcomes } from './outcomes.js';
 import { PartitionMembers } from './partition-members.js';
+import { PodNames } from './pod-names.js';
 import { nothing, written } from './record.js';
 import { ServerClock } from './server-clock.js';
+import { Share } from './share.js';
 import { Snapshots } from './snapshots.js';
 import { Subscriptions } from './subscriptions.js';
 import { Sweeper } from './sweeper.js';
@@ -27,16 +27,6 @@ import { Window } from './window.js';
 const BYE = 1_000;
 /** ms between two looks for what has stopped or expired. */
 const TICK = 1_000;
-
-/** What this pod has for a partition. */
-export interface Share {
-  readonly partition: Partition;
-  readonly clock: ServerClock;
-  readonly snapshots: Snapshots;
-  readonly members: PartitionMembers;
-  /** Former names of this pod that the partition may still know. */
-  readonly formerNames: Set<string>;
-}
 
 /** One pod on a log: its partitions, and what it has in them. */
 export class Pod {
@@ -48,8 +38,8 @@ export class Pod {
   readonly #connection: LogConnection;
   readonly #sweeper: Sweeper;
   readonly #partitionEvents: PartitionEvents;
-  readonly #names = new Set<string>();
-  #name = this.#newName();
+  readonly #names = new PodNames();
+  readonly #outcomes: Outcomes;
   #shares: Share[] = [];
   #beacons: Beacons | undefined;
   #keeper: Keeper | undefined;
@@ -64,8 +54,17 @@ export class Pod {
     this.subscriptions = new Subscriptions({
       events,
       partitionOf: (channel) => this.share(channel).partition,
-      pod: () => this.#name,
+      pod: () => this.#names.present,
       linger: settings.linger,
+    });
+    this.#outcomes = new Outcomes({
+      events,
+      names: this.#names,
+      window: this.window,
+      subscriptions: this.subscriptions,
+      onRestored: (share) => this.#restore(share),
+      onDeclaredDead: () => this.#beginAnew(),
+      onAsk: (partition) => this.#answer(partition),
     });
     this.#connection = new LogConnection(adapter, {
       onOpen: () => this.#opened(),
@@ -74,7 +73,7 @@ export class Pod {
       onInterrupted: (partition) => this.#shares[partition]?.partition.onInterrupted(),
     });
     this.#partitionEvents = {
-      onOutcome: (...outcome) => this.#onOutcome(...outcome),
+      onOutcome: (partition, ...outcome) => this.#outcomes.take(this.#shareOf(partition), ...outcome),
       onReady: (partition, hasLost) => this.#onReady(partition, hasLost),
       onForgotten: (partition, fold) => this.#onForgotten(partition, fold),
       onInvalid: ({ index }) => this.#events.onInvalid('message', `partition ${index}`),
@@ -141,12 +140,6 @@ export class Pod {
     return this.#beacons !== undefined;
   }
 
-  #newName(): string {
-    const name = randomBytes(9).toString('base64url');
-    this.#names.add(name);
-    return name;
-  }
-
   #opened(): void {
     // How many partitions count is in the first one.
     if (this.#shares.length === 0) this.#shares.push(this.#newShare(0));
@@ -159,7 +152,7 @@ export class Pod {
 
   #newShare(index: number): Share {
     const clock = new ServerClock();
-    const pod = (): string => this.#name;
+    const pod = (): string => this.#names.present;
     const partition = new Partition(index, {
       adapter: this.#adapter,
       pod,
@@ -176,13 +169,7 @@ export class Pod {
       () => clock.now(),
       (...late) => this.#events.onLateMembership(...late),
     );
-    return {
-      partition,
-      clock,
-      snapshots: new Snapshots(partition, this.#settings.window),
-      members,
-      formerNames: new Set(),
-    };
+    return new Share(partition, clock, new Snapshots(partition, this.#settings.window), members);
   }
 
   #shareOf({ index }: Partition): Share {
@@ -199,7 +186,7 @@ export class Pod {
     const { beaconInterval: interval } = this.#settings;
     const beacons = new Beacons({
       partition: first.partition,
-      pod: () => this.#name,
+      pod: () => this.#names.present,
       interval,
       onBeacon: () => this.#onBeacon(),
     });
@@ -228,8 +215,8 @@ export class Pod {
   #onReady(partition: Partition, hasLost: boolean): void {
     const share = this.#shareOf(partition);
     // It may have been declared dead while it read nothing.
-    if (partition.fold?.pods.get(this.#name)?.isDead === true) this.#beginAnew();
-    this.#rename(share);
+    if (partition.fold?.pods.get(this.#names.present)?.isDead === true) this.#beginAnew();
+    share.rename();
     if (partition.index === 0 && !this.#isComplete) this.#complete(share);
     if (hasLost && this.#isComplete) this.#restore(share);
     share.members.retryNow();
@@ -247,81 +234,19 @@ export class Pod {
     this.#shareOf(partition).snapshots.reset();
   }
 
-  #onOutcome(partition: Partition, outcome: Outcome, record: LogRecord, place: Place, isLive: boolean): void {
-    const share = this.#shareOf(partition);
-    if (place.index === 0) share.clock.saw(place.time);
-    share.snapshots.onOutcome(outcome, record, place);
-    switch (outcome.kind) {
-      case 'stored':
-        this.window.append(outcome.channel, outcome.publication);
-        if (isLive) this.subscriptions.publication(outcome.channel, outcome.publication, partition.era);
-        return;
-      case 'member':
-        if (isLive) this.#onMember(outcome);
-        return;
-      case 'signal':
-        if (isLive) this.#events.onSignal(outcome.signal);
-        return;
-      case 'dead':
-        if (isLive) this.#onDead(share, outcome, this.#names.has(place.pod.id));
-        return;
-      case 'era':
-        for (const channel of outcome.channels) this.window.drop(channel);
-        if (isLive) this.#restore(share);
-        return;
-      case 'digest':
-        if (isLive && outcome.differs === true) partition.renew(place.offset);
-        return;
-      case 'none':
-        if (isLive && record.kind === 'ask') this.#answer(partition);
-        return;
-      case 'duplicate':
-      case 'conflict':
-      case 'opened':
-      case 'connection':
-        return;
-    }
-  }
-
-  #onMember({ event, channel, member }: MemberOutcome): void {
-    if (event === undefined || !this.subscriptions.isActive(channel)) return;
-    if (event === 'join') this.#events.onJoin(channel, member);
-    else this.#events.onLeave(channel, member);
-  }
-
-  /** @param isReporter whether this pod declared it dead. */
-  #onDead(share: Share, { pod, members }: DeadOutcome, isReporter: boolean): void {
-    for (const { group: channel, value: member, count } of members) {
-      if (this.subscriptions.isActive(channel)) this.#events.onLeave(channel, member);
-      if (isReporter) this.#events.onLateMembership('leave', channel, member, count);
-    }
-    if (pod === this.#name) this.#beginAnew();
-    // Another partition may have said so before.
-    else if (this.#names.has(pod)) this.#restore(share);
-  }
-
   /** The other pods consider this one dead: it continues under another name. */
   #beginAnew(): void {
-    const former = this.#name;
-    this.#name = this.#newName();
+    const former = this.#names.change();
     for (const share of this.#shares) {
-      share.formerNames.add(former);
-      this.#rename(share);
+      share.renamed(former);
       if (share.partition.fold !== undefined) share.members.restore();
     }
     this.subscriptions.renamed();
     this.#beacons?.wake();
   }
 
-  /** Before anything else is written under the present name: later entries under a former one have no effect then. */
-  #rename({ partition, formerNames }: Share): void {
-    for (const former of formerNames) {
-      written(partition, { kind: 'rename', former }, () => formerNames.delete(former)).catch(() => undefined);
-    }
-  }
-
   #onBeacon(): void {
-    for (const share of this.#shares) this.#rename(share);
+    for (const share of this.#shares) share.rename();
     this.#keeper?.round().catch((error: unknown) => this.#events.onFault(error));
   }
 

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Place } from '../fold/place.js';
 import type { Outcome } from '../fold/outcome.js';
 import { SnapshotAssembler } from '../fold/snapshot-assembler.js';
-import { SnapshotWriter } from '../fold/snapshot.js';
+import { SnapshotWriter } from '../fold/snapshot-writer.js';
 import type { LogOffset } from '../log-adapter.js';
 import type { Partition } from '../partition/partition.js';
 import type { LogRecord } from '../records/records.js';

@@ -1,19 +1,13 @@
-import { NO_ERA } from '../records/records.js';
-import { ByteReader, ByteWriter, InvalidBytesError } from '../records/bytes.js';
-import { readStream, writeStream } from '../records/record-codec.js';
+import { ByteWriter } from '../records/bytes.js';
+import { writeStream } from '../records/record-codec.js';
 import type { LogOffset } from '../log-adapter.js';
 import { ChannelState } from './channel-table.js';
-import { Fold, type FoldOptions } from './fold.js';
+import type { Fold } from './fold.js';
 import type { Versioned } from './generations.js';
 import { Group } from './holder-table.js';
 import type { KnownKey } from './key-table.js';
 import type { PodState } from './pod-table.js';
-
-/** Never changed, and never used again for something else. */
-const ITEMS = { head: 0, channel: 1, key: 2, member: 3, connection: 4 } as const;
-
-/** Added to what may be negative. */
-const BIAS = 2 ** 45;
+import { BIAS, ITEMS } from './snapshot-format.js';
 
 /**
  * Writes the state of a partition as of now, in parts and in steps, while the state goes on changing. A new era has to end it: what
@@ -157,85 +151,4 @@ function* everything({ channels, keys, members, connections }: Fold): Generator<
   yield* keys.map.values();
   yield* members.map.values();
   yield* connections.map.values();
-}
-
-/**
- * The state that a snapshot contains.
- *
- * @param parts all of them, in order.
- * @throws InvalidBytesError
- */
-export function restoreSnapshot(parts: readonly Uint8Array[], asOf: LogOffset, options: FoldOptions = {}): Fold {
-  const fold = new Fold(options);
-  const pods: PodState[] = [];
-  for (const part of parts) {
-    const from = new ByteReader(part);
-    while (!from.isAtEnd) readItem(from, fold, pods);
-  }
-  if (fold.era === NO_ERA) throw new InvalidBytesError('the snapshot has no beginning');
-  fold.at = asOf;
-  return fold;
-}
-
-function readItem(from: ByteReader, fold: Fold, pods: PodState[]): void {
-  const type = from.byte();
-  const { current: generation } = fold.generations;
-  switch (type) {
-    case ITEMS.head: {
-      fold.era = from.text();
-      fold.eraAt = from.uint();
-      fold.partitions = from.uint();
-      fold.setPolicy(from.text());
-      fold.setRules(from.uint());
-      fold.time.restore(from.uint());
-      fold.digest.restore(from.uint());
-      for (let count = from.uint(); count > 0; count -= 1) pods.push(readPod(from, fold));
-      return;
-    }
-    case ITEMS.channel: {
-      const [name, offset, first, published, used] = [from.text(), from.uint(), from.uint(), from.uint(), from.uint()];
-      const channel = new ChannelState(name, from.uint(), from.uint(), readStream(from), used, generation);
-      Object.assign(channel, { offset, first, published, openCount: from.uint() });
-      for (let count = channel.openCount; count > 0; count -= 1) podAt(pods, from.uint()).opened.add(channel);
-      fold.channels.restore(channel);
-      return;
-    }
-    case ITEMS.key: {
-      const [id, fingerprint, beganAt, beganIndex] = [from.text(), from.text(), from.uint(), from.uint()];
-      const [offset, expires] = [from.uint(), from.uint()];
-      fold.keys.restore({ id, fingerprint, beganAt, beganIndex, offset, expires, generation });
-      return;
-    }
-    case ITEMS.member: {
-      const [channel, client, details, holder] = [from.text(), from.text(), from.text(), from.text()];
-      const [pod, since] = [podAt(pods, from.uint()), from.uint()];
-      fold.members.set(channel, client, { value: { client, details }, holder, pod, since });
-      return;
-    }
-    case ITEMS.connection: {
-      const [user, client, holder, node, began] = [from.text(), from.text(), from.text(), from.text(), from.uint()];
-      const [pod, since] = [podAt(pods, from.uint()), from.uint()];
-      const value = { client, holder, user, node, since: began };
-      fold.connections.set(user, client, { value, holder, pod, since });
-      return;
-    }
-    default:
-      throw new InvalidBytesError('a snapshot contains something unknown');
-  }
-}
-
-function readPod(from: ByteReader, fold: Fold): PodState {
-  const pod = fold.pods.named(from.text());
-  pod.number = from.uint();
-  pod.lead = from.uint() - BIAS;
-  pod.seen = from.uint();
-  pod.isDead = from.byte() === 1;
-  pod.rules = from.uint();
-  return pod;
-}
-
-function podAt(pods: readonly PodState[], index: number): PodState {
-  const pod = pods[index];
-  if (pod === undefined) throw new InvalidBytesError('a snapshot names a pod that it does not contain');
-  return pod;
 }

@@ -1,10 +1,14 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** These mostly wait for servers: for leases, failovers, and servers that hang. */
 const ON_SERVERS = [
-  '{apps/gateway,libs/broadcast}/test/{kafka,nats,rabbitmq,redis}/**/*.spec.ts',
+  '{apps/gateway,libs/broadcast}/test/{kafka,nats,postgres,rabbitmq,redis}/**/*.spec.ts',
   'apps/chat/test/brokers.spec.ts',
 ];
+
+/** Most tests wait more than they compute. By default a machine with two cores would run one file at a time. */
+const WORKERS = Math.max(3, availableParallelism() - 1);
 
 // Tests resolve the workspace's packages to their sources, so that a unit test needs no build.
 export default defineConfig({
@@ -24,6 +28,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'code',
+          maxWorkers: WORKERS,
           include: [
             '{apps,libs}/*/src/**/*.spec.ts',
             '{apps,libs}/*/test/**/*.spec.ts',
@@ -41,6 +46,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'chart',
+          maxWorkers: WORKERS,
           include: ['charts/test/**/*.spec.ts'],
           globalSetup: 'charts/test/support/global-setup.ts',
           setupFiles: ['charts/test/support/setup.ts'],
@@ -51,7 +57,7 @@ export default defineConfig({
         test: {
           name: 'servers',
           include: ON_SERVERS,
-          maxWorkers: 3,
+          maxWorkers: 4,
           sequence: { groupOrder: 1 },
           // Failovers depend on the machine's timing, and machines of continuous integration stall now and then. The summary
           // names what passed only the second time. Nothing else is retried: a test without servers that fails is broken.

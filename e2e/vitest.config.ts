@@ -20,6 +20,15 @@ export default defineConfig({
         extends: true,
         test: { name: 'measuring', include: MEASURING, fileParallelism: false, sequence: { groupOrder: 1 } },
       },
+      {
+        extends: true,
+        test: {
+          name: 'brokers',
+          include: ['suites/brokers/*.spec.ts'],
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
     ],
   },
 });

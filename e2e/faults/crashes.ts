@@ -59,19 +59,21 @@ export async function restarted(scene: Scene, name: string): Promise<string | un
   }
 }
 
+export const KILL: Fault = {
+  name: "kill −9 of a gateway's process",
+  cost: 'reconnect',
+  async inject(scene) {
+    const name = nameOf(await anyPod(scene));
+    await injectFault('kill', scene.release.namespace.name, name);
+    expect(await restarted(scene, name)).toBe('Error');
+    await scene.has(3);
+  },
+};
+
 export const CRASHES: readonly Fault[] = [
   { name: 'kubectl delete pod', cost: 'nothing', inject: (scene) => deleteAPod(scene) },
   { name: 'kubectl delete pod --force', cost: 'reconnect', inject: (scene) => deleteAPod(scene, 0) },
-  {
-    name: "kill −9 of a gateway's process",
-    cost: 'reconnect',
-    async inject(scene) {
-      const name = nameOf(await anyPod(scene));
-      await injectFault('kill', scene.release.namespace.name, name);
-      expect(await restarted(scene, name)).toBe('Error');
-      await scene.has(3);
-    },
-  },
+  KILL,
   {
     name: 'an OOM kill',
     cost: 'reconnect',

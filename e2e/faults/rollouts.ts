@@ -16,6 +16,18 @@ async function replacingAll(scene: Scene, watch: PodWatch, replace: () => Promis
   expect(left, 'pods that were not replaced').toEqual([]);
 }
 
+export const ROLLING_UPDATE: Fault = {
+  name: 'a rolling update to another image tag',
+  cost: 'nothing',
+  async inject(scene, watch) {
+    const tag = process.env['E2E_NEXT_IMAGE_TAG'];
+    if (tag === undefined) throw new Error('E2E_NEXT_IMAGE_TAG must name the image to update to');
+    await replacingAll(scene, watch, () => scene.upgrade({ image: { tag } }));
+    const [pod] = await scene.release.pods();
+    expect(pod?.spec?.containers[0]?.image).toContain(`:${tag}`);
+  },
+};
+
 export const ROLLOUTS: readonly Fault[] = [
   {
     name: 'no fault at all',
@@ -24,17 +36,7 @@ export const ROLLOUTS: readonly Fault[] = [
       expect(watch.stopped).toEqual([]);
     },
   },
-  {
-    name: 'a rolling update to another image tag',
-    cost: 'nothing',
-    async inject(scene, watch) {
-      const tag = process.env['E2E_NEXT_IMAGE_TAG'];
-      if (tag === undefined) throw new Error('E2E_NEXT_IMAGE_TAG must name the image to update to');
-      await replacingAll(scene, watch, () => scene.upgrade({ image: { tag } }));
-      const [pod] = await scene.release.pods();
-      expect(pod?.spec?.containers[0]?.image).toContain(`:${tag}`);
-    },
-  },
+  ROLLING_UPDATE,
   {
     name: 'a rolling restart, twice in a row',
     cost: 'nothing',

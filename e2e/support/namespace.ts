@@ -17,10 +17,11 @@ export class Namespace {
     readonly name: string,
   ) {}
 
-  /** Creates the namespace, after removing one from an earlier run. */
+  /** Creates the namespace, when that of an earlier run is gone. */
   static async create(cluster: Cluster, suite: string): Promise<Namespace> {
     const namespace = new Namespace(cluster, `e2e-${suite}`);
     await namespace.remove();
+    await namespace.#gone();
     await cluster.core.createNamespace({
       body: {
         metadata: {
@@ -32,17 +33,23 @@ export class Namespace {
     return namespace;
   }
 
-  /** Removes it and waits until it is gone. */
+  /** Starts to remove it. */
   async remove(): Promise<void> {
     const { core } = this.cluster;
-    const deadline = Date.now() + REMOVED_WITHIN;
-    const exists = async (): Promise<boolean> =>
-      (await core.listNamespace({ fieldSelector: `metadata.name=${this.name}` })).items.length > 0;
-    if (!(await exists())) return;
+    if (!(await this.#exists())) return;
     await core.deleteNamespace({ name: this.name, gracePeriodSeconds: 0 });
     // Do not wait for pods with a long drain.
     await core.deleteCollectionNamespacedPod({ namespace: this.name, gracePeriodSeconds: 0 });
-    while (await exists()) {
+  }
+
+  async #exists(): Promise<boolean> {
+    const { items } = await this.cluster.core.listNamespace({ fieldSelector: `metadata.name=${this.name}` });
+    return items.length > 0;
+  }
+
+  async #gone(): Promise<void> {
+    const deadline = Date.now() + REMOVED_WITHIN;
+    while (await this.#exists()) {
       if (Date.now() > deadline) throw new Error(`namespace ${this.name} is not gone after ${REMOVED_WITHIN} ms`);
       await sleep(250);
     }

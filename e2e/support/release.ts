@@ -93,6 +93,19 @@ export class Release {
     await this.patch({ spec: { replicas } });
   }
 
+  /** Kills all pods at once. Resolves when none is left. */
+  async scaleToNone(): Promise<void> {
+    await this.scale(0);
+    // Otherwise the ReplicaSet would replace them.
+    while ((await this.pods()).some(({ metadata }) => metadata?.deletionTimestamp === undefined)) await sleep(100);
+    await this.cluster.core.deleteCollectionNamespacedPod({
+      namespace: this.namespace.name,
+      labelSelector: SELECTOR,
+      gracePeriodSeconds: 0,
+    });
+    await this.rolledOut();
+  }
+
   /** Resolves when all pods of the current revision are ready, and all others are gone. */
   async rolledOut(timeout = 180_000): Promise<void> {
     const deadline = Date.now() + timeout;
@@ -102,8 +115,8 @@ export class Release {
       const wanted = spec?.replicas ?? 1;
       if (
         status?.observedGeneration === metadata?.generation &&
-        status?.updatedReplicas === wanted &&
-        status.availableReplicas === wanted &&
+        (status?.updatedReplicas ?? 0) === wanted &&
+        (status?.availableReplicas ?? 0) === wanted &&
         pods.length === wanted &&
         pods.every((pod) => isReady(pod))
       ) {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { RunOptions } from '../load/run.js';
 import type { Drain } from '../load/verdict.js';
 import { nameOf, type Cluster } from './cluster.js';
@@ -25,6 +26,9 @@ const NODE_PORT_SERVICE = 'e2e';
 
 /** A release, and how to reach it. */
 export class Scene {
+  /** The values that were applied last, which need not have succeeded. */
+  #applied: Values;
+
   private constructor(
     readonly release: Release,
     /** Not in DNS: clients use the ingress controller's address. */
@@ -34,7 +38,11 @@ export class Scene {
     readonly ingressAddress: string,
     readonly apiKey: string,
     readonly jwtSecret: string,
-  ) {}
+    /** The values it was installed with. */
+    private readonly values: Values,
+  ) {
+    this.#applied = valuesOf(host, values);
+  }
 
   static async install(namespace: Namespace, values: Values = {}): Promise<Scene> {
     const release = new Release(namespace);
@@ -63,13 +71,18 @@ export class Scene {
       await namespace.cluster.ingressAddress(),
       await release.secret('api-keys'),
       await release.secret('jwt-secret'),
+      values,
     );
   }
 
   /** Resets the release to its initial values, three pods, and these values. */
   async reset(values: Values = {}): Promise<void> {
-    // Makes Helm the owner of fields that others have set, such as with `kubectl scale`.
-    await this.release.apply(valuesOf(this.host, values), ['--force-conflicts']);
+    const wanted = this.#with(values);
+    if (!isDeepStrictEqual(wanted, this.#applied)) {
+      // Without clients a rollout, with its drains, would only take time.
+      await this.release.scaleToNone();
+      await this.#apply(wanted);
+    }
     const { spec } = await this.release.readDeployment();
     if (spec?.replicas !== 3) await this.release.scale(3);
     await this.release.rolledOut();
@@ -77,7 +90,17 @@ export class Scene {
 
   /** Upgrades to the initial values combined with these values. */
   async upgrade(values: Values): Promise<void> {
-    await this.release.apply(valuesOf(this.host, values));
+    await this.#apply(this.#with(values));
+  }
+
+  #with(values: Values): Values {
+    return valuesOf(this.host, merged(this.values, values));
+  }
+
+  async #apply(values: Values): Promise<void> {
+    this.#applied = values;
+    // Makes Helm the owner of fields that others have set, such as with `kubectl scale`.
+    await this.release.apply(values, ['--force-conflicts']);
   }
 
   get cluster(): Cluster {

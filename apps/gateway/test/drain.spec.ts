@@ -7,6 +7,7 @@ import { API_KEY, startGateway, type TestGateway } from './support/gateway.js';
 import { metric } from './support/metric.js';
 import { RawSocket, upgradeRequest } from './support/raw-socket.js';
 import type { TestClient } from './support/test-client.js';
+import { Stopwatch } from '../../../libs/broadcast/src/testing/stopwatch.js';
 
 function startDraining(settle: number, window: number): Promise<TestGateway> {
   return startGateway(
@@ -33,9 +34,25 @@ async function askedAfter(begun: number, { webSocket }: TestClient): Promise<num
   }
 }
 
+/** Drains the clients of a new pod, again and again until the machine has not stalled meanwhile: it measures when each is asked. */
+async function drainUndisturbed(
+  count: number,
+): Promise<{ clients: TestClient[]; asked: number[]; stopped: Promise<void> }> {
+  for (let attempt = 1; ; attempt += 1) {
+    const sut = await startDraining(0, 3);
+    const clients = await Promise.all(Array.from({ length: count }, () => sut.connect()));
+    const watch = new Stopwatch();
+    const begun = performance.now();
+    const stopped = sut.close();
+    const asked = await Promise.all(clients.map((client) => askedAfter(begun, client)));
+    if (performance.now() - begun - watch.elapsed < 300 || attempt === 5) return { clients, asked, stopped };
+    await stopped;
+  }
+}
+
 describe('promise 5: a pod that stops', () => {
   it('fails readiness at once, continues to accept upgrades for the settle time, and then refuses them', async () => {
-    const sut = await startDraining(0.5, 2);
+    const sut = await startDraining(1.5, 2);
     const early = await sut.connect();
     expect(await readiness(sut)).toBe(200);
     const stopped = sut.close();
@@ -58,11 +75,9 @@ describe('promise 5: a pod that stops', () => {
 
   it('asks its clients to leave in batches spread over the drain window, each with its deadline', async () => {
     const CLIENTS = 60;
-    const sut = await startDraining(0, 3);
-    const clients = await Promise.all(Array.from({ length: CLIENTS }, () => sut.connect()));
-    const begun = performance.now();
-    const stopped = sut.close();
-    const asked = (await Promise.all(clients.map((client) => askedAfter(begun, client)))).toSorted((a, b) => a - b);
+    const { clients, asked: times, stopped } = await drainUndisturbed(CLIENTS);
+    const asked = times.toSorted((a, b) => a - b);
+    const watch = new Stopwatch();
     // The clients are asked within 5/6 of the window; the last ones have the rest to leave.
     expect(asked.at(-1)).toBeGreaterThan(2_000);
     expect(asked.at(-1)).toBeLessThan(3_000);
@@ -79,22 +94,17 @@ describe('promise 5: a pod that stops', () => {
     for (const { code } of await Promise.all(clients.map(({ closed }) => closed)))
       expect(code).toBe(CLOSE.restart.code);
     await stopped;
-    expect(performance.now() - begun).toBeLessThan(5_000);
+    // The rest of the window, and the time to close.
+    expect(watch.elapsed).toBeLessThan(2_500);
   });
 
   it('gives every client until the end of the window, and the last ones a sixth of it', async () => {
-    const sut = await startDraining(0, 3);
-    const clients = await Promise.all(Array.from({ length: 60 }, () => sut.connect()));
-    const begun = performance.now();
-    const stopped = sut.close();
-    const ends = await Promise.all(
-      clients.map(async (client) => {
-        const at = await askedAfter(begun, client);
-        const within = client.of('reconnect')[0]?.data['within'] as number;
-        client.webSocket.close(1000);
-        return { within, end: at + within };
-      }),
-    );
+    const { clients, asked, stopped } = await drainUndisturbed(60);
+    const ends = clients.map((client, index) => {
+      const within = client.of('reconnect')[0]?.data['within'] as number;
+      client.webSocket.close(1000);
+      return { within, end: (asked[index] ?? 0) + within };
+    });
     await stopped;
     expect(Math.max(...ends.map(({ within }) => within))).toBeLessThanOrEqual(3_000);
     expect(Math.min(...ends.map(({ within }) => within))).toBe(500);
@@ -109,24 +119,25 @@ describe('promise 5: a pod that stops', () => {
     const begun = performance.now();
     const stopped = sut.close();
     const asked = await askedAfter(begun, stays);
+    const watch = new Stopwatch();
     const within = stays.of('reconnect')[0]?.data['within'] as number;
     client.webSocket.close(1000);
     expect(await stays.closed).toEqual({ code: CLOSE.restart.code, reason: CLOSE.restart.reason });
     const left = performance.now() - begun - asked;
     expect(left).toBeGreaterThan(within - 50);
-    expect(left).toBeLessThan(within + 1_000);
+    expect(watch.elapsed).toBeLessThan(within + 1_000);
     await stopped;
   });
 
   it('finishes as soon as the last client has left', async () => {
     const sut = await startDraining(0, 30);
     const clients = await Promise.all(Array.from({ length: 20 }, () => sut.connect()));
-    const begun = performance.now();
+    const begun = new Stopwatch();
     const stopped = sut.close();
     await clients[0]?.next('reconnect');
     for (const client of clients) client.webSocket.close(1000);
     await stopped;
-    expect(performance.now() - begun).toBeLessThan(5_000);
+    expect(begun.elapsed).toBeLessThan(5_000);
   });
 
   it('continues to serve its clients and the API while it drains', async () => {
@@ -182,9 +193,9 @@ describe('promise 5: a pod that stops', () => {
     if (sent === upgradeRequest()) await raw.until((received) => received.includes('welcome'));
     // The gateway has read it by the time that it answers another connection.
     await (await sut.connect()).request('ping');
-    const begun = performance.now();
+    const begun = new Stopwatch();
     await sut.close();
-    expect(performance.now() - begun).toBeLessThan(6_000);
+    expect(begun.elapsed).toBeLessThan(6_000);
     await raw.closed;
   });
 });

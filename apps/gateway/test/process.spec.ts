@@ -8,6 +8,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { startGatewayProcess } from './support/gateway-process.js';
 import { JWT_SECRET } from './support/gateway.js';
 import { TestClient } from './support/test-client.js';
+import { Stopwatch } from '../../../libs/broadcast/src/testing/stopwatch.js';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const QUICK = { HOLDFAST_DEMO: 'false', HOLDFAST_SETTLE_SECONDS: '0', HOLDFAST_DRAIN_SECONDS: '1' };
@@ -50,9 +51,9 @@ describe('a stopping process', () => {
     const client = await TestClient.connect(`ws://127.0.0.1:${sut.port}/ws`);
     sut.child.kill('SIGTERM');
     while ((await fetch(`${sut.url}/health/ready`)).ok);
-    const begun = performance.now();
+    const begun = new Stopwatch();
     expect(await sut.stop()).toBe(1);
-    expect(performance.now() - begun).toBeLessThan(2_000);
+    expect(begun.elapsed).toBeLessThan(5_000);
     await client.closed;
   });
 });

@@ -119,6 +119,9 @@ export function parseParameters(query: string, known: readonly string[]): Broker
 
 /** The TLS options of {@link TLS_PARAMETERS}: paths of PEM files, and the name that certificates must have. @throws BrokerUrlError */
 export function tlsOptions(parameters: BrokerUrlParameters): ConnectionOptions {
+  if (parameters.has('tlsCert') !== parameters.has('tlsKey')) {
+    throw new BrokerUrlError('tlsCert and tlsKey: expected both or neither');
+  }
   const [ca, cert, key] = [parameters.file('tlsCa'), parameters.file('tlsCert'), parameters.file('tlsKey')];
   const servername = parameters.get('tlsServerName');
   return {

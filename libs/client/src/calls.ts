@@ -1,7 +1,7 @@
 import type { Requests } from '@holdfast/protocol';
 import type { Connection } from './connection.js';
 import { HoldfastError } from './errors.js';
-import { after } from './timers.js';
+import { after, Deferred } from './timers.js';
 
 /** The requests that change nothing, and so can be repeated on another connection. */
 type Question = 'presence' | 'history';
@@ -30,7 +30,7 @@ export class Calls {
 
   ask<E extends Question>(event: E, data: Requests[E]['data']): Promise<Requests[E]['reply']> {
     const { timeout, connection } = this.#options;
-    const { promise, resolve, reject } = Promise.withResolvers<Requests[E]['reply']>();
+    const { promise, resolve, reject } = new Deferred<Requests[E]['reply']>();
     const json = JSON.stringify(data);
     const end = () => {
       cancelTimeout();

@@ -1,29 +1,47 @@
-import type { HistoryReply, HistoryRequest, Json, Members, Position, Welcome } from '@holdfast/protocol';
+import {
+  OWN_CHANNEL_ALIAS,
+  USER_NAMESPACE,
+  type HistoryReply,
+  type HistoryRequest,
+  type Members,
+  type Position,
+  type Welcome,
+} from '@holdfast/protocol';
 import type { BackoffOptions } from './backoff.js';
 import { Calls } from './calls.js';
+import type { AnyChannels, ChannelName, Data, Undeclared } from './channel-map.js';
 import type { CloseReason, Connection } from './connection.js';
+import { logOf, warn, type Debug, type Log } from './debug.js';
 import { Emitter } from './emitter.js';
 import { HoldfastError } from './errors.js';
 import { Link } from './link.js';
+import { Listener } from './listener.js';
+import { BOOLEAN, checkChannel, checkOptions, COUNT, DURATION, FUNCTION, KEY, POSITION, type Kind } from './options.js';
 import { Outbox } from './outbox.js';
 import type { SocketConstructor } from './socket.js';
 import {
-  ChannelSubscription,
+  HANDLER_KINDS,
+  SUBSCRIPTION_KINDS,
+  type AnyHandlers,
   type Subscription,
-  type SubscriptionHandlers,
   type SubscriptionOptions,
-  type SubscriptionOwner,
 } from './subscription.js';
 import type { Cancel } from './timers.js';
-import { TokenSource, type Token } from './token.js';
+import { problemOf, TokenSource, type Token } from './token.js';
+import { Topic, type TopicOwner } from './topic.js';
+import { webSocketUrl } from './url.js';
 
 const DEFAULTS = { timeout: 10_000, maxQueued: 1_000, backoff: { base: 500, max: 20_000 } };
 
 /** How long a clean close waits for outstanding replies, in ms. */
 const CLOSE_GRACE = 2_000;
 
-/** `connecting`: never connected so far. `closed`: permanently, by the application or by the gateway. */
-export type State = 'connecting' | 'connected' | 'reconnecting' | 'closed';
+/**
+ * - `disconnected`: by the application, or because nobody is signed in; {@link Holdfast.connect} connects;
+ * - `connecting`: never connected so far;
+ * - `closed`: permanently, by the application or by the gateway.
+ */
+export type State = 'disconnected' | 'connecting' | 'connected' | 'reconnecting' | 'closed';
 
 export interface StateChange {
   readonly state: State;
@@ -33,7 +51,7 @@ export interface StateChange {
   readonly reason?: CloseReason;
 }
 
-/** The client moved to another connection at the gateway's request, without an interruption. */
+/** The client moved to another connection, without an interruption. */
 export interface Move {
   /** The name of the previous pod. */
   readonly from: string;
@@ -51,61 +69,106 @@ export interface HoldfastEvents {
 
 export interface HoldfastOptions {
   readonly token?: Token | undefined;
-  /** The time limit for connecting and for a reply, in ms; 10,000 by default. Publishes wait longer, see `publish`. */
+  /** Whether to connect at once, as by default. Otherwise {@link Holdfast.connect} does, and nothing happens before. */
+  readonly connect?: boolean | undefined;
+  /** The time limit for connecting, for a reply and for a token callback, in ms; 10,000 by default. Publishes wait longer, see `publish`. */
   readonly timeout?: number | undefined;
   /** Used instead of the global `WebSocket`. */
   readonly WebSocket?: SocketConstructor | undefined;
   /** The maximum number of unsettled publishes, 1,000 by default; more are rejected with `queue_full`. */
   readonly maxQueued?: number | undefined;
   /** Limits the delays between attempts; 500 ms and 20,000 ms by default. */
-  readonly backoff?: BackoffOptions | undefined;
+  readonly backoff?: { [Name in keyof BackoffOptions]?: BackoffOptions[Name] | undefined } | undefined;
+  /** Reports each step, without tokens and data: `true` to the console, or to a function. */
+  readonly debug?: Debug | undefined;
 }
 
-/** A client of one gateway, or of many behind one URL. It connects at once, and reconnects until it is closed. */
-export class Holdfast {
-  readonly #timeout: number;
-  readonly #backoff: BackoffOptions;
+const TOKEN: Kind = { is: 'a string or a function', test: (token) => typeof token === 'function' || !problemOf(token) };
+
+const OPTION_KINDS = {
+  token: TOKEN,
+  connect: BOOLEAN,
+  timeout: DURATION,
+  WebSocket: FUNCTION,
+  maxQueued: COUNT,
+  backoff: { is: 'an object', test: (backoff: unknown) => typeof backoff === 'object' },
+  debug: { is: 'true, false or a function', test: (debug: unknown) => BOOLEAN.test(debug) || FUNCTION.test(debug) },
+};
+
+/**
+ * A client of one gateway, or of many behind one URL. It connects at once, and reconnects until it is disconnected or closed.
+ *
+ * @typeParam Channels the types of data by patterns of channels, such as `{ 'chat:*': ChatMessage }`. Other channels are
+ * then errors of the compiler.
+ */
+export class Holdfast<Channels extends object = AnyChannels> {
   readonly #link: Link;
+  readonly #tokens: TokenSource;
   readonly #outbox: Outbox;
   readonly #calls: Calls;
+  readonly #log: Log;
+  /** Throws if there is no URL or WebSocket. */
+  readonly #check: () => void;
   readonly #events = new Emitter<HoldfastEvents>();
-  readonly #subscriptions = new Map<string, ChannelSubscription>();
-  #state: State = 'connecting';
+  readonly #warned = new Set<string>();
+  readonly #topics = new Map<string, Topic>();
+  readonly #topicOwner: TopicOwner;
+  /** The user of the latest connection. */
+  #user: string | undefined;
+  #state: State = 'disconnected';
+  #wasConnected = false;
   #closing: Promise<void> | undefined;
 
   /**
    * @param url of the gateway's `/ws`; in a page it may be relative. http and https are replaced with ws and wss.
-   * @throws TypeError if the URL is invalid, or there is no WebSocket.
+   * @throws TypeError if the URL or an option is invalid, or there is no WebSocket.
    */
   constructor(url: string | URL, options: HoldfastOptions = {}) {
-    this.#timeout = options.timeout ?? DEFAULTS.timeout;
-    this.#backoff = options.backoff ?? DEFAULTS.backoff;
+    checkOptions('options', options, OPTION_KINDS);
+    const { backoff = {}, timeout = DEFAULTS.timeout, maxQueued = DEFAULTS.maxQueued } = options;
+    checkOptions('options.backoff', backoff, { base: DURATION, max: DURATION });
+    const { base = DEFAULTS.backoff.base, max = DEFAULTS.backoff.max } = backoff;
+    const limits = { timeout, backoff: { base, max } };
+    const target = webSocketUrl(url);
+    const socket = () => options.WebSocket ?? globalWebSocket();
+    this.#check = () => void [target(), socket()];
     const connection = () => this.#link.current;
-    const report = (error: HoldfastError) => this.#events.emit('error', error);
-    this.#calls = new Calls({ timeout: this.#timeout, connection });
-    this.#outbox = new Outbox({
-      maxQueued: options.maxQueued ?? DEFAULTS.maxQueued,
-      backoff: this.#backoff,
-      connection,
-    });
+    const report = (error: HoldfastError) => this.#report(error);
+    this.#log = logOf(options.debug);
+    this.#tokens = new TokenSource(options.token, timeout);
+    this.#calls = new Calls({ timeout, connection });
+    this.#outbox = new Outbox({ maxQueued, backoff: limits.backoff, connection });
+    this.#topicOwner = {
+      ...limits,
+      report,
+      progressed: () => this.#link.leaveIfSettled(),
+      forget: (topic) => {
+        if (this.#topics.get(topic.channel) === topic) this.#topics.delete(topic.channel);
+        this.#link.leaveIfSettled();
+      },
+      history: (request) => this.#calls.ask('history', request),
+      presence: (channel) => this.#calls.ask('presence', { channel }),
+    };
     this.#link = new Link(
       {
-        url: toWebSocketUrl(url),
-        WebSocket: options.WebSocket ?? globalWebSocket(),
-        tokens: new TokenSource(options.token),
-        timeout: this.#timeout,
-        backoff: this.#backoff,
+        ...limits,
+        url: target,
+        WebSocket: socket,
+        tokens: this.#tokens,
+        log: this.#log,
       },
       {
         up: (current) => this.#up(current),
-        lost: (lost) => this.#subscriptions.forEach((subscription) => subscription.detach(lost)),
-        down: (reason) => this.#change(this.#state === 'connecting' ? 'connecting' : 'reconnecting', { reason }),
+        lost: (lost) => this.#topics.forEach((topic) => topic.detach(lost)),
+        down: (reason) => this.#change(this.#wasConnected ? 'reconnecting' : 'connecting', { reason }),
         stopped: (reason) => this.#finish(reason),
+        signedOut: (reason) => this.#change('disconnected', { reason }),
         moved: (from, to) => this.#events.emit('moved', { from, to }),
-        isSettledOn: (current) => [...this.#subscriptions.values()].every((subscription) => subscription.isOn(current)),
+        isSettledOn: (current) => [...this.#topics.values()].every((topic) => topic.isOn(current)),
         report,
       },
     );
+    if (options.connect !== false) this.#start();
   }
 
   get state(): State {
@@ -119,33 +182,97 @@ export class Holdfast {
 
   /** Calls `listener` for each event, until the returned function is called. */
   on<E extends keyof HoldfastEvents>(event: E, listener: (detail: HoldfastEvents[E]) => void): Cancel {
+    checkOptions('on', { [event]: listener }, { state: FUNCTION, moved: FUNCTION, error: FUNCTION });
     return this.#events.on(event, listener);
   }
 
   /**
-   * Subscribes to a channel (`@me`: the user's own). Every message is delivered once and in order, across reconnects and
-   * moves; lost messages are reported to `handlers.gap`.
+   * Connects after `connect: false`, after {@link disconnect}, and when somebody has signed in.
    *
-   * @throws HoldfastError `already_subscribed`, and `closed` after {@link close}.
+   * @throws HoldfastError `closed`
+   * @throws TypeError if the URL is relative and this is no page, or there is no WebSocket.
    */
-  subscribe(channel: string, handlers: SubscriptionHandlers, options: SubscriptionOptions = {}): Subscription {
-    if (this.#state === 'closed') throw closedError();
-    if (this.#subscriptions.has(channel)) {
-      throw new HoldfastError('already_subscribed', `this client is already subscribed to ${channel}`);
+  connect(): void {
+    this.#checkOpen();
+    if (this.#state === 'disconnected') this.#start();
+  }
+
+  /**
+   * Closes the connection until {@link connect}. Subscriptions continue then from where they were, and publishes wait.
+   * Waits up to 2 s for outstanding replies.
+   */
+  async disconnect(): Promise<void> {
+    if (this.#state === 'closed' || this.#state === 'disconnected') return;
+    const stopped = this.#link.stop(CLOSE_GRACE);
+    this.#change('disconnected', { reason: { code: 1000, message: 'disconnected by the application' } });
+    await stopped;
+  }
+
+  /**
+   * Opens another connection at once, with a token that is asked for anew, and then closes the current one. For an
+   * application that knows more than the client, such as that the network has changed.
+   *
+   * @throws HoldfastError `closed`
+   */
+  reconnect(): void {
+    this.#checkOpen();
+    if (this.#state === 'disconnected') this.connect();
+    else this.#link.renew();
+  }
+
+  /**
+   * Uses another token from now on, on another connection: somebody has signed in, or as another user. Subscriptions
+   * continue, and publishes that wait are published by the new user. Without a token the client is anonymous.
+   *
+   * @throws HoldfastError `closed`
+   * @throws TypeError if it is neither a token nor a function.
+   */
+  setToken(token: Token | undefined): void {
+    this.#checkOpen();
+    checkOptions('setToken', { token }, { token: TOKEN });
+    this.#tokens.replace(token);
+    if (this.#state === 'disconnected') return;
+    // Nothing may happen in the name of a user who has signed out. An anonymous client moves without an interruption.
+    if (this.welcome?.user === undefined) return this.#link.renew();
+    void this.#link.stop(CLOSE_GRACE);
+    this.#change('reconnecting', { reason: { code: 1000, message: 'another token' } });
+    this.#link.start();
+  }
+
+  /**
+   * Subscribes to a channel (`@me`: the user's own). Every message is delivered once and in order, across reconnects and
+   * moves; lost messages are reported to `handlers.gap`. Without handlers the messages are read with `for await`.
+   *
+   * @typeParam T the type of the data, unless the client declares it.
+   * @throws HoldfastError `closed` after {@link close}.
+   * @throws TypeError for an unknown handler or option, or one of the wrong kind.
+   */
+  subscribe<T = Undeclared, Channel extends ChannelName<Channels> = ChannelName<Channels>>(
+    channel: Channel,
+    handlers: AnyHandlers<Data<Channels, Channel, NoInfer<T>>> = {},
+    options: SubscriptionOptions = {},
+  ): Subscription<Data<Channels, Channel, T>> {
+    checkChannel(channel);
+    // They may be an object of the application's that has other members.
+    checkOptions('handlers', handlers, HANDLER_KINDS, true);
+    checkOptions('options', options, SUBSCRIPTION_KINDS);
+    if (handlers.message !== undefined && handlers.gap === undefined) {
+      throw new TypeError('handlers.gap is required: it is called when messages were lost');
     }
-    const owner: SubscriptionOwner = {
-      report: (error) => this.#events.emit('error', error),
-      progressed: () => this.#link.leaveIfSettled(),
-      forget: () => {
-        this.#subscriptions.delete(channel);
-        this.#link.leaveIfSettled();
-      },
-    };
-    const subscription = new ChannelSubscription(channel, handlers, options, this.#backoff, owner);
-    this.#subscriptions.set(channel, subscription);
-    const { current } = this.#link;
-    if (current) subscription.attach(current);
-    return subscription;
+    this.#checkOpen();
+    const listener = new Listener<Data<Channels, Channel, T>>(channel, handlers, options, async (self) => {
+      if (self.isOver) return;
+      const topic = this.#topics.get(this.#keyOf(channel));
+      self.end(new HoldfastError('closed', `unsubscribed from ${channel}`));
+      await topic?.remove(self as never);
+    });
+    const { signal } = options;
+    if (signal?.aborted) void listener.unsubscribe();
+    else {
+      signal?.addEventListener('abort', () => void listener.unsubscribe());
+      this.#enter(listener as never);
+    }
+    return listener;
   }
 
   /**
@@ -154,24 +281,36 @@ export class Holdfast {
    * keys (`welcome.keyWindow`, counted from the first attempt; before that, from now).
    *
    * Rejects with a {@link HoldfastError}: the gateway's own if it is not retryable, `unavailable` if the message was not
-   * stored in that time, `unknown` if it may have been, `queue_full`, `closed`.
+   * stored in that time, `unknown` if it may have been, `queue_full`, `closed`; and with a TypeError for data that JSON
+   * would change.
    *
+   * @typeParam T the type of the data, unless the client declares it.
    * @param options.key 1–64 characters, random by default. Two publishes with one key are stored once.
    */
-  async publish(channel: string, data: Json, options: { readonly key?: string | undefined } = {}): Promise<Position> {
-    if (this.#state === 'closed') throw closedError();
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names it
+  async publish<T = Undeclared, Channel extends ChannelName<Channels> = ChannelName<Channels>>(
+    channel: Channel,
+    data: Data<Channels, Channel, NoInfer<T>>,
+    options: { readonly key?: string | undefined } = {},
+  ): Promise<Position> {
+    checkChannel(channel);
+    checkOptions('options', options, { key: KEY });
+    this.#checkOpen();
     return this.#outbox.publish(channel, data, options.key ?? randomKey());
   }
 
   /** Reads the members of a channel. Rejects with a {@link HoldfastError}. */
-  async presence(channel: string): Promise<Members> {
-    if (this.#state === 'closed') throw closedError();
+  async presence(channel: ChannelName<Channels>): Promise<Members> {
+    checkChannel(channel);
+    this.#checkOpen();
     return this.#calls.ask('presence', { channel });
   }
 
   /** Reads the stored publications of a channel, and its current position. Rejects with a {@link HoldfastError}. */
-  async history(channel: string, options: Omit<HistoryRequest, 'channel'> = {}): Promise<HistoryReply> {
-    if (this.#state === 'closed') throw closedError();
+  async history(channel: ChannelName<Channels>, options: Omit<HistoryRequest, 'channel'> = {}): Promise<HistoryReply> {
+    checkChannel(channel);
+    checkOptions('options', options, { since: POSITION, limit: COUNT, reverse: BOOLEAN });
+    this.#checkOpen();
     return this.#calls.ask('history', { channel, ...options });
   }
 
@@ -180,22 +319,66 @@ export class Holdfast {
    * everything else is rejected with `closed`. Resolves when nothing is left running.
    */
   close(): Promise<void> {
-    if (this.#state !== 'closed') this.#finish({ code: 1000, message: 'closed by the application' });
-    return (this.#closing ??= this.#link.close(CLOSE_GRACE));
+    if (this.#state !== 'closed') this.#finish({ code: 1000, message: CLOSED });
+    return (this.#closing ??= this.#link.stop(CLOSE_GRACE));
+  }
+
+  #start(): void {
+    this.#check();
+    this.#state = this.#wasConnected ? 'reconnecting' : 'connecting';
+    this.#link.start();
+  }
+
+  #checkOpen(): void {
+    if (this.#state === 'closed') throw closedError();
   }
 
   #up(current: Connection): void {
-    for (const subscription of this.#subscriptions.values()) subscription.attach(current);
     const { welcome } = current;
     if (welcome === undefined) return;
+    this.#wasConnected = true;
+    if (this.#user !== welcome.user) {
+      this.#user = welcome.user;
+      this.#regroup();
+    }
+    for (const topic of this.#topics.values()) topic.attach(current);
     this.#outbox.flush(welcome.keyWindow);
     this.#calls.flush();
     if (this.#state !== 'connected') this.#change('connected', { welcome });
   }
 
+  /** A channel's name at the gateway. One subscription serves `@me` and the user's own channel. */
+  #keyOf(channel: string): string {
+    return channel === OWN_CHANNEL_ALIAS && this.#user !== undefined ? ownChannel(this.#user) : channel;
+  }
+
+  #enter(listener: Listener<never>): void {
+    const key = this.#keyOf(listener.channel);
+    let topic = this.#topics.get(key);
+    if (topic === undefined) {
+      topic = new Topic(key, listener, this.#topicOwner);
+      this.#topics.set(key, topic);
+    }
+    topic.add(listener);
+    const { current } = this.#link;
+    if (current) topic.attach(current);
+  }
+
+  /** `@me` is another channel for another user. */
+  #regroup(): void {
+    for (const topic of this.#topics.values()) {
+      for (const listener of topic.listeners) {
+        if (this.#keyOf(listener.channel) === topic.channel) continue;
+        void topic.remove(listener);
+        this.#enter(listener);
+      }
+    }
+  }
+
   #finish(reason: CloseReason): void {
     const error = closedError(reason.message);
-    for (const subscription of this.#subscriptions.values()) subscription.end(error);
+    const failure = reason.message === CLOSED ? undefined : error;
+    for (const topic of this.#topics.values()) topic.end(error, failure);
     this.#outbox.close(error);
     this.#calls.close(error);
     this.#change('closed', { reason });
@@ -203,18 +386,42 @@ export class Holdfast {
 
   #change(state: State, detail: Omit<StateChange, 'state'>): void {
     this.#state = state;
-    this.#events.emit('state', { state, ...detail });
+    this.#log(`${state}${detail.reason ? `: ${detail.reason.message}` : ''}`);
+    const isHeard = this.#events.emit('state', { state, ...detail });
+    const { reason } = detail;
+    if (isHeard || reason === undefined || reason.code === 1000) return;
+    if (state === 'closed') this.#warn(state, `the client is closed (${reason.code}): ${reason.message}`);
+    else if (state === 'connecting') {
+      this.#warn(state, `cannot connect (${reason.code}): ${reason.message}. Is this the URL of a gateway's /ws?`);
+    } else if (state === 'disconnected') this.#warn(state, reason.message);
+  }
+
+  #report(error: HoldfastError): void {
+    this.#log(`error ${error.code}: ${error.message}`);
+    if (!this.#events.emit('error', error)) this.#warn(error.code, `${error.code}: ${error.message}`);
+  }
+
+  /** Once per kind. */
+  #warn(kind: string, text: string): void {
+    if (this.#warned.has(kind)) return;
+    this.#warned.add(kind);
+    warn(`${text} (nothing listens to client.on('${kind === 'closed' || kind === 'connecting' ? 'state' : 'error'}'))`);
   }
 }
 
-function closedError(why = 'closed by the application'): HoldfastError {
+const CLOSED = 'closed by the application';
+
+function closedError(why = CLOSED): HoldfastError {
   return new HoldfastError('closed', `the client is closed: ${why}`);
 }
 
-function toWebSocketUrl(url: string | URL): URL {
-  const absolute = new URL(url, 'location' in globalThis ? location.href : undefined);
-  absolute.protocol = absolute.protocol.replace(/^http/, 'ws');
-  return absolute;
+/** As `userChannel` of the protocol, for a user id from the gateway. */
+function ownChannel(user: string): string {
+  const encoded = encodeURIComponent(user).replace(
+    /[!~*'()]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+  return USER_NAMESPACE + encoded;
 }
 
 function globalWebSocket(): SocketConstructor {
@@ -222,8 +429,9 @@ function globalWebSocket(): SocketConstructor {
   return WebSocket;
 }
 
-/** Not crypto.randomUUID, which is missing in pages without TLS. */
+/** Not crypto.randomUUID, which is missing in pages without TLS. React Native has no crypto; a key need not be secret. */
 function randomKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  const bytes = new Uint8Array(16).map(() => Math.random() * 256);
+  if (typeof crypto !== 'undefined') crypto.getRandomValues(bytes);
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -7,10 +7,11 @@ import type {
   Requests,
   Welcome,
 } from '@holdfast/protocol';
+import type { Log } from './debug.js';
 import { fromGateway, HoldfastError } from './errors.js';
-import { isVisible, onReturn } from './page.js';
+import { isVisible } from './page.js';
 import type { SocketConstructor, SocketLike } from './socket.js';
-import { after, atMost, type Cancel } from './timers.js';
+import { after, Deferred, now, within, type Cancel } from './timers.js';
 
 /** A connection that receives nothing for this long after a ping is dead, in ms. */
 const PING_TIMEOUT = 5_000;
@@ -18,16 +19,32 @@ const PING_TIMEOUT = 5_000;
 /** A visible page pings after this part of `welcome.ping`, because its user notices missing messages. */
 const VISIBLE_SHARE = 0.6;
 
-/** When the user returns to the page, the connection is checked unless it received something within this time, in ms. */
+/** The same when the machine wakes up, or the user returns to the page: the path is often dead then. */
+const WAKE_TIMEOUT = 2_000;
+
+/** A connection that received something within this time is not checked when the user returns, in ms. */
 const FRESH = 1_000;
 
-/** If a timer fires this much too late, in ms, the page was frozen, and received frames may still be queued. */
+/** How often to find out whether the machine slept, in ms. */
+const TICK = 1_000;
+
+/** If a timer fires this much too late, in ms, received frames may still be queued: the machine slept, or the page was frozen. */
 const LATE = 1_000;
+
+/** If it is this much too late, in ms, the path may be dead as well. */
+const SLEEP = 5_000;
 
 /** How long to wait for the gateway's close frame, in ms. */
 const CLOSE_TIMEOUT = 1_000;
 
+/** Node's WebSocket reports a failed connection by an error without a close. This is how long to wait for the close, in ms. */
+const ERROR_TIMEOUT = 100;
+
+/** Only if the application closes the connection: for the gateway this client has left. */
 const NORMAL_CLOSURE = 1000;
+
+/** For all other causes: the gateway waits for this client to come back. */
+const GIVEN_UP = 4000;
 
 /** The code for a close without a close frame (RFC 6455, section 7.4.1). */
 export const ABNORMAL_CLOSURE = 1006;
@@ -66,10 +83,11 @@ export interface ConnectionOptions {
   readonly WebSocket: SocketConstructor;
   readonly url: string;
   readonly protocols: string[];
-  /** Sent as soon as the socket is open, if the token could not be sent with the upgrade. */
+  /** Sent as soon as the socket is open, if the token could not be sent with the upgrade. Its reply is the welcome. */
   readonly connect?: ConnectRequest | undefined;
   /** The time limit for the welcome, and for each reply, in ms. */
   readonly timeout: number;
+  readonly log: Log;
 }
 
 interface Pending {
@@ -80,7 +98,7 @@ interface Pending {
 /** One socket: requests and replies, events from the gateway, and a ping if the gateway is silent. */
 export class Connection {
   welcome: Welcome | undefined;
-  /** Until when the gateway asks us to leave, on the clock of `performance.now()`. */
+  /** Until when the gateway asks us to leave, on the clock of {@link now}. */
   leaveBy: number | undefined;
   /** Whether leaving is optional: an overloaded gateway keeps clients that no other accepts. */
   mayStay = false;
@@ -91,43 +109,53 @@ export class Connection {
   readonly #owner: ConnectionOwner;
   readonly #timeout: number;
   readonly #pending = new Map<RequestId, Pending>();
-  readonly #socketClosed: Promise<void>;
+  readonly #socketClosed = new Deferred<void>();
+  readonly #awaitsReply: boolean;
+  readonly #log: Log;
   #lastId = 0;
   #heardAt = 0;
   #ended = false;
   #cancelTimer: Cancel;
-  #cancelOnReturn: Cancel = () => {};
-  #isProbing = false;
+  #cancelError: Cancel = () => {};
   #becameIdle: () => void = () => {};
+  /** When the timer is due. */
+  #dueAt = 0;
+  /** When the unanswered ping was sent, and by when something must have arrived. */
+  #probe: { readonly at: number; readonly until: number; readonly isRepeated: boolean } | undefined;
 
   /** @throws SyntaxError if the WebSocket refuses the URL or a protocol. */
-  constructor({ WebSocket, url, protocols, connect, timeout }: ConnectionOptions, owner: ConnectionOwner) {
+  constructor({ WebSocket, url, protocols, connect, timeout, log }: ConnectionOptions, owner: ConnectionOwner) {
     this.#owner = owner;
     this.#timeout = timeout;
-    this.#socket = new WebSocket(url, protocols);
+    this.#log = log;
+    this.#awaitsReply = connect !== undefined;
+    const socket = (this.#socket = new WebSocket(url, protocols));
     this.#cancelTimer = after(timeout, () => this.#end(ABNORMAL_CLOSURE, `no welcome within ${timeout} ms`));
 
-    if (connect !== undefined) {
-      this.#socket.addEventListener('open', () => {
-        if (this.#ended) return;
-        this.request('connect', JSON.stringify(connect), {
-          done: (welcome) => this.#welcomed(welcome),
-          failed: (error) => {
-            if (!this.#ended) this.#owner.errorReceived(error);
-          },
-        });
+    socket.addEventListener('open', () => {
+      if (this.#ended || connect === undefined) return;
+      this.request('connect', JSON.stringify(connect), {
+        done: (welcome) => this.#welcomed(welcome),
+        failed: ({ code, message }) => {
+          // The gateway closes the connection with the same code, but not after every error.
+          this.#end(CODES[code] ?? ABNORMAL_CLOSURE, message);
+        },
       });
-    }
-    this.#socket.addEventListener('message', ({ data }) => {
+    });
+    socket.addEventListener('message', ({ data }) => {
       if (!this.#ended) this.#receive(data);
     });
-    // Without a listener the package `ws` throws. The close event that follows has all the information.
-    this.#socket.addEventListener('error', () => {});
-    this.#socketClosed = new Promise((resolve) => {
-      this.#socket.addEventListener('close', ({ code, reason }) => {
-        resolve();
-        this.#end(code, reason === '' ? 'the connection broke' : reason);
+    const broke = (code: number, reason: string) => this.#end(code, reason || 'the connection broke');
+    socket.addEventListener('error', () => {
+      this.#cancelError = after(ERROR_TIMEOUT, () => {
+        this.#socketClosed.resolve();
+        broke(ABNORMAL_CLOSURE, '');
       });
+    });
+    socket.addEventListener('close', ({ code, reason }) => {
+      this.#cancelError();
+      this.#socketClosed.resolve();
+      broke(code, reason);
     });
   }
 
@@ -151,6 +179,7 @@ export class Connection {
       this.#settle(id, ({ failed }) => failed(new HoldfastError('timeout', message, { retryable: true })));
     });
     this.#pending.set(id, { answer, cancelTimeout });
+    this.#log(`sent ${event} ${id}`);
     this.#socket.send(frame);
   }
 
@@ -159,15 +188,22 @@ export class Connection {
    * arrive later are ignored. Resolves when the socket is closed.
    */
   async close(grace = 0): Promise<void> {
-    if (grace > 0 && !this.isIdle) await atMost(grace, new Promise<void>((resolve) => (this.#becameIdle = resolve)));
-    this.#end(NORMAL_CLOSURE, 'closed by the client');
-    await atMost(CLOSE_TIMEOUT, this.#socketClosed);
+    if (grace > 0 && !this.isIdle)
+      await within(grace, new Promise<void>((resolve) => (this.#becameIdle = resolve)), () => {});
+    this.#end(NORMAL_CLOSURE, 'closed by the client', NORMAL_CLOSURE);
+    await within(CLOSE_TIMEOUT, this.#socketClosed.promise, () => {});
+  }
+
+  /** Ends the connection at once, so that another one can replace it. */
+  giveUp(message: string): void {
+    this.#end(ABNORMAL_CLOSURE, message);
   }
 
   #receive(data: unknown): void {
-    this.#heardAt = performance.now();
+    this.#heardAt = now();
     const frame = parse(data);
-    if (frame === undefined) return this.#end(ABNORMAL_CLOSURE, 'this is not a Holdfast gateway');
+    if (frame === undefined) return this.#end(ABNORMAL_CLOSURE, NOT_A_GATEWAY);
+    this.#log(`received ${frame.event}`);
     switch (frame.event) {
       case 'reply':
         return this.#settle(frame.id, ({ done }) => done(frame.data as never));
@@ -176,7 +212,9 @@ export class Connection {
         else this.#settle(frame.id, ({ failed }) => failed(fromGateway(frame.data)));
         return;
       case 'welcome':
-        return this.#welcomed(frame.data);
+        // The welcome of an anonymous client, from a gateway that expects no token.
+        if (!this.#awaitsReply) this.#welcomed(frame.data);
+        return;
       case 'reconnect':
         return this.#leave(frame.data);
       default:
@@ -187,12 +225,7 @@ export class Connection {
   #welcomed(welcome: Welcome): void {
     if (this.#ended || this.welcome !== undefined) return;
     this.welcome = welcome;
-    this.#watch(welcome.ping);
-    this.#cancelOnReturn = onReturn(() => {
-      if (this.#isProbing) return;
-      if (performance.now() - this.#heardAt < FRESH) this.#watch(welcome.ping);
-      else this.#probe(welcome.ping);
-    });
+    this.#watch();
     this.#owner.welcomed(this);
   }
 
@@ -201,8 +234,8 @@ export class Connection {
     this.leaveBy = undefined;
   }
 
-  #leave({ within, reason }: Notices['reconnect']): void {
-    const leaveBy = performance.now() + within;
+  #leave({ within: ms, reason }: Notices['reconnect']): void {
+    const leaveBy = now() + ms;
     const mayStay = reason === 'overloaded';
     if (this.leaveBy !== undefined && (mayStay || (!this.mayStay && this.leaveBy <= leaveBy))) return;
     this.leaveBy = leaveBy;
@@ -210,31 +243,53 @@ export class Connection {
     this.#owner.askedToLeave(this);
   }
 
-  /** Pings after `ping` ms without a frame. The timer is only rescheduled when it fires: doing so at every frame would cost more. */
-  #watch(ping: number): void {
-    this.#cancelTimer();
-    const silence = isVisible() ? ping * VISIBLE_SHARE : ping;
-    const quiet = performance.now() - this.#heardAt;
-    if (quiet < silence) this.#cancelTimer = after(silence - quiet, () => this.#watch(ping));
-    else this.#probe(ping);
+  /** Checks the path, unless it is known to work. */
+  check(): void {
+    const at = now();
+    if (this.#ended || this.welcome === undefined || at - this.#heardAt < FRESH) return;
+    if (this.#probe === undefined || this.#probe.until > at + WAKE_TIMEOUT) this.#ping(WAKE_TIMEOUT);
   }
 
-  /** Pings now. The reply is not awaited, because any frame is a sign of life. */
-  #probe(ping: number): void {
+  /** Waits until something is due, but no longer than a tick. */
+  #watch(): void {
     this.#cancelTimer();
-    this.#isProbing = true;
-    const askedAt = performance.now();
-    const wait = Math.min(PING_TIMEOUT, this.#timeout);
-    const judge = () => {
-      if (this.#heardAt < askedAt) return this.#end(ABNORMAL_CLOSURE, 'the gateway stopped responding');
-      this.#isProbing = false;
-      this.#watch(ping);
-    };
+    const at = now();
+    const delay = Math.min(TICK, Math.max(0, (this.#probe?.until ?? this.#heardAt + this.#silence) - at));
+    this.#dueAt = at + delay;
+    this.#cancelTimer = after(delay, () => this.#tick());
+  }
+
+  /** How long the gateway may be silent before a ping, in ms. */
+  get #silence(): number {
+    return (this.welcome?.ping ?? 0) * (isVisible() ? VISIBLE_SHARE : 1);
+  }
+
+  #tick(): void {
+    const at = now();
+    const late = at - this.#dueAt;
+    if (this.#probe !== undefined && this.#heardAt >= this.#probe.at) this.#probe = undefined;
+    if (this.#probe === undefined) {
+      if (late > SLEEP) return this.#ping(WAKE_TIMEOUT);
+      if (at - this.#heardAt >= this.#silence) return this.#ping(PING_TIMEOUT);
+    } else if (late > LATE && !this.#probe.isRepeated) {
+      return this.#ping(WAKE_TIMEOUT, true);
+    } else if (at >= this.#probe.until) {
+      return this.#end(ABNORMAL_CLOSURE, 'the gateway stopped responding');
+    }
+    this.#watch();
+  }
+
+  /**
+   * Pings now. The reply is not awaited, because any frame is a sign of life.
+   *
+   * @param isRepeated whether it repeats a ping without an answer, because a timer was late. This happens once: browsers
+   *   delay the timers of hidden pages, and then each of them is late.
+   */
+  #ping(limit: number, isRepeated = false): void {
+    const at = now();
+    this.#probe = { at, until: at + Math.min(limit, this.#timeout), isRepeated };
     this.#socket.send(`{"event":"ping","id":${++this.#lastId}}`);
-    this.#cancelTimer = after(wait, () => {
-      if (performance.now() - askedAt > wait + LATE) this.#cancelTimer = after(LATE, judge);
-      else judge();
-    });
+    this.#watch();
   }
 
   #settle(id: RequestId, settle: (answer: Answer<never>) => void): void {
@@ -249,13 +304,13 @@ export class Connection {
     this.#owner.idle(this);
   }
 
-  #end(code: number, message: string): void {
+  #end(code: number, message: string, closeCode = GIVEN_UP): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#cancelTimer();
-    this.#cancelOnReturn();
+    this.#log(`the connection ended with ${code}: ${message}`);
     // Does not wait for the socket's close event: browsers wait long for the close frame of a dead peer.
-    this.#socket.close(NORMAL_CLOSURE);
+    this.#socket.close(closeCode);
     this.#owner.ended(this, { code, message });
     for (const { answer, cancelTimeout } of this.#pending.values()) {
       cancelTimeout();
@@ -265,6 +320,11 @@ export class Connection {
     this.#becameIdle();
   }
 }
+
+/** The close codes for errors in reply to `connect`. */
+const CODES: Readonly<Record<string, number>> = { unauthorized: 4001, forbidden: 4003 };
+
+const NOT_A_GATEWAY = 'this is not a Holdfast gateway: is the URL right?';
 
 /** Returns `undefined` for input that cannot come from a gateway. A gateway is trusted to follow its protocol. */
 function parse(data: unknown): GatewayFrame | undefined {
@@ -279,8 +339,8 @@ function disconnected(): HoldfastError {
   return new HoldfastError('disconnected', 'the connection ended before the reply', { retryable: true });
 }
 
-/** UTF-8 takes 1 to 3 bytes per UTF-16 code unit, so most texts need no encoding. */
+/** UTF-8 takes 1 to 3 bytes per UTF-16 code unit, so most texts need no encoding. Not TextEncoder, which React Native lacks. */
 function isLarger(text: string, bytes: number): boolean {
   if (text.length > bytes) return true;
-  return text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes;
+  return text.length * 3 > bytes && encodeURIComponent(text).replace(/%../g, '%').length > bytes;
 }

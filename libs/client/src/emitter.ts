@@ -8,7 +8,7 @@ export function runSafely(run: () => void): void {
   try {
     run();
   } catch (error) {
-    queueMicrotask(() => {
+    setTimeout(() => {
       throw error;
     });
   }
@@ -16,17 +16,21 @@ export function runSafely(run: () => void): void {
 
 /** Typed events. */
 export class Emitter<Events extends object> {
-  readonly #listeners = new Map<keyof Events, Set<(detail: never) => void>>();
+  readonly #listeners = new Map<keyof Events, Set<{ readonly listener: (detail: never) => void }>>();
 
   on<E extends keyof Events>(event: E, listener: (detail: Events[E]) => void): Cancel {
     const listeners = this.#listeners.get(event) ?? new Set();
-    this.#listeners.set(event, listeners.add(listener));
-    return () => listeners.delete(listener);
+    // An object of its own, because a listener may be added twice.
+    const entry = { listener };
+    this.#listeners.set(event, listeners.add(entry));
+    return () => listeners.delete(entry);
   }
 
-  emit<E extends keyof Events>(event: E, detail: Events[E]): void {
+  /** @returns whether anybody listens. */
+  emit<E extends keyof Events>(event: E, detail: Events[E]): boolean {
     // A copy, so that a listener added by another one only gets the next event.
-    const listeners = [...(this.#listeners.get(event) ?? [])] as ((detail: Events[E]) => void)[];
-    for (const listener of listeners) runSafely(() => listener(detail));
+    const entries = [...(this.#listeners.get(event) ?? [])] as { listener: (detail: Events[E]) => void }[];
+    for (const { listener } of entries) runSafely(() => listener(detail));
+    return entries.length > 0;
   }
 }

@@ -1,28 +1,44 @@
-import type { ErrorData } from '@holdfast/protocol';
+import type { ErrorCode, ErrorData, UnsubscribedCode } from '@holdfast/protocol';
 
 /**
- * An error of the client. `code` is a code of the protocol's catalogue, or one of these:
+ * What the client itself reports:
  *
  * - `timeout`: the gateway did not reply in time;
  * - `disconnected`: the connection ended before the reply;
  * - `closed`: the client, or the subscription, was closed;
  * - `queue_full`: too many publishes are waiting (`maxQueued`);
- * - `token_failed`: the token callback failed.
+ * - `token_failed`: the token callback failed, or returned something else than a token;
+ * - `gap`: messages were lost, and the subscription has no `gap` handler.
  */
+export type ClientErrorCode = 'timeout' | 'disconnected' | 'closed' | 'queue_full' | 'token_failed' | 'gap';
+
+/** A code of the protocol's catalogue, why the gateway ended a subscription, or the client's own. */
+export type HoldfastErrorCode = ErrorCode | UnsubscribedCode | ClientErrorCode;
+
+export interface HoldfastErrorOptions {
+  readonly retryable?: boolean;
+  readonly cause?: unknown;
+  readonly interval?: number | undefined;
+}
+
+/** An error of the client. */
 export class HoldfastError extends Error {
   override readonly name = 'HoldfastError';
-  readonly code: string;
+  readonly code: HoldfastErrorCode;
   /** Whether a retry may succeed. */
   readonly retryable: boolean;
+  /** With `rate_limited`: the pace that the limit permits, in ms per request, if the gateway stated it. */
+  readonly interval: number | undefined;
 
-  constructor(code: string, message: string, options?: { retryable?: boolean; cause?: unknown }) {
-    super(message, options?.cause === undefined ? undefined : { cause: options.cause });
+  constructor(code: HoldfastErrorCode, message: string, options: HoldfastErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.retryable = options?.retryable ?? false;
+    this.retryable = options.retryable ?? false;
+    this.interval = options.interval;
   }
 }
 
 /** Converts the data of an `error` frame. */
-export function fromGateway({ code, message, retryable }: ErrorData): HoldfastError {
-  return new HoldfastError(code, message, { retryable });
+export function fromGateway({ code, message, retryable, interval }: ErrorData): HoldfastError {
+  return new HoldfastError(code, message, { retryable, interval });
 }

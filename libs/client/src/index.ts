@@ -7,11 +7,19 @@ export {
   type StateChange,
 } from './client.js';
 export type { BackoffOptions } from './backoff.js';
+export type { AnyChannels, ChannelName, DataOf } from './channel-map.js';
 export type { CloseReason } from './connection.js';
-export { HoldfastError } from './errors.js';
+export type { Debug, Log } from './debug.js';
+export { HoldfastError, type ClientErrorCode, type HoldfastErrorCode, type HoldfastErrorOptions } from './errors.js';
 export type { GapReason } from './handover.js';
 export type { SocketConstructor, SocketLike } from './socket.js';
-export type { Subscription, SubscriptionHandlers, SubscriptionOptions } from './subscription.js';
+export type {
+  AnyHandlers,
+  MessageOf,
+  Subscription,
+  SubscriptionHandlers,
+  SubscriptionOptions,
+} from './subscription.js';
 export type { Token } from './token.js';
 export type {
   ErrorCode,

@@ -1,21 +1,27 @@
 import {
   BEARER_SUBPROTOCOL_PREFIX,
+  CONNECT_SUBPROTOCOL,
   retryAfterClose,
   SESSION_SUBPROTOCOL_PREFIX,
   SUBPROTOCOL,
 } from '@holdfast/protocol';
 import { Backoff, type BackoffOptions } from './backoff.js';
 import { Connection, type CloseReason, type ConnectionOwner } from './connection.js';
+import type { Log } from './debug.js';
 import { HoldfastError } from './errors.js';
+import { watchPage, type PageListener } from './page.js';
 import { Refresher } from './refresh.js';
 import type { SocketConstructor } from './socket.js';
-import { after, type Cancel } from './timers.js';
-import { fitsSubprotocol, type TokenSource } from './token.js';
+import { after, now, type Cancel } from './timers.js';
+import { fitsSubprotocol, isSignedOut, type TokenSource } from './token.js';
 
 /** A client that is asked to leave does so at a random moment within this part of its time. */
 const EARLY = 0.25;
 /** The upper limit in ms: the gateway asks few clients at a time, so a longer delay would only crowd them at the end. */
 const EARLY_AT_MOST = 1_000;
+
+/** An attempt that began this recently, in ms, is not replaced when the network is back. */
+const RECENT = 300;
 
 export interface LinkOwner {
   /** Use this connection from now on. During a move the previous one still receives the replies to its requests. */
@@ -24,8 +30,10 @@ export interface LinkOwner {
   lost(connection: Connection): void;
   /** There is no connection, or an attempt failed; another attempt follows. */
   down(reason: CloseReason): void;
-  /** There will be no further attempts. */
+  /** There will be no further attempts: the gateway refused the client for good. */
   stopped(reason: CloseReason): void;
+  /** There will be no further attempts until {@link Link.start}: the token callback reported that nobody is signed in. */
+  signedOut(reason: CloseReason): void;
   moved(from: string, to: string): void;
   /** Whether all subscriptions are served by this connection alone. */
   isSettledOn(connection: Connection): boolean;
@@ -33,14 +41,17 @@ export interface LinkOwner {
 }
 
 export interface LinkOptions {
-  readonly url: URL;
-  readonly WebSocket: SocketConstructor;
+  /** @throws TypeError if it cannot be resolved. */
+  readonly url: () => string;
+  readonly WebSocket: () => SocketConstructor;
   readonly tokens: TokenSource;
   readonly timeout: number;
   readonly backoff: BackoffOptions;
+  readonly log: Log;
 }
 
 interface Attempt {
+  readonly startedAt: number;
   token?: string | undefined;
   /** Absent until the token is available. */
   connection?: Connection;
@@ -50,7 +61,7 @@ interface Attempt {
  * Keeps a connection to a gateway: opens the first one, another when one is lost, and when the gateway asks us to leave,
  * the next one before closing the current one.
  */
-export class Link implements ConnectionOwner {
+export class Link implements ConnectionOwner, PageListener {
   readonly #options: LinkOptions;
   readonly #owner: LinkOwner;
   readonly #backoff: Backoff;
@@ -61,15 +72,26 @@ export class Link implements ConnectionOwner {
   /** During a move: the previous connection. */
   #retiring: Connection | undefined;
   #attempt: Attempt | undefined;
-  #isClosed = false;
+  #isStarted = false;
+  /** Whether the page was left, and may come back. */
+  #isAway = false;
   #cancelDial: Cancel = () => {};
   #cancelRetire: Cancel = () => {};
+  #stopWatching: Cancel = () => {};
 
   constructor(options: LinkOptions, owner: LinkOwner) {
     this.#options = options;
     this.#owner = owner;
     this.#backoff = new Backoff(options.backoff);
-    void this.#dial();
+  }
+
+  /** Connects, and stays connected until {@link stop}. */
+  start(): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    this.#isAway = false;
+    this.#stopWatching = watchPage(this);
+    this.#dialNow();
   }
 
   /** The connection for requests. */
@@ -83,29 +105,65 @@ export class Link implements ConnectionOwner {
     if (current && retiring?.isIdle && this.#owner.isSettledOn(current)) void retiring.close();
   }
 
-  /** Closes all connections, waiting up to `grace` ms for outstanding replies. */
-  async close(grace: number): Promise<void> {
-    this.#isClosed = true;
+  /** Closes all connections, waiting up to `grace` ms for outstanding replies. {@link start} connects again. */
+  async stop(grace: number): Promise<void> {
+    this.#isStarted = false;
+    this.#stopWatching();
+    await this.#leaveAll(grace);
+  }
+
+  /** Opens another connection, and then closes the current one. Waits for no delay. */
+  renew(): void {
+    if (this.#current) this.#current.leaveBy ??= now() + this.#options.timeout;
+    this.#dialNow();
+  }
+
+  returned(): void {
+    if (this.#isAway) return;
+    this.#current?.check();
+    if (!this.#current) this.#dialNow();
+  }
+
+  left(): void {
+    this.#isAway = true;
+    void this.#leaveAll(0);
+    this.#owner.down({ code: 1000, message: 'the page was left' });
+  }
+
+  shown(): void {
+    if (!this.#isAway) return this.returned();
+    this.#isAway = false;
+    this.#dialNow();
+  }
+
+  async #leaveAll(grace: number): Promise<void> {
     this.#cancelDial();
     this.#cancelRetire();
-    const connections = [this.#attempt?.connection, this.#retiring, this.#current];
-    this.#attempt = undefined;
-    await Promise.all(connections.flatMap((connection) => connection?.close(grace) ?? []));
+    for (const refresher of this.#refreshers.values()) refresher.stop();
+    const all = [this.#attempt?.connection, this.#current, this.#retiring].flatMap((connection) => connection ?? []);
+    this.#attempt = this.#current = this.#retiring = undefined;
+    for (const connection of all) this.#owner.lost(connection);
+    await Promise.all(all.map((connection) => connection.close(grace)));
   }
 
   welcomed(connection: Connection): void {
     const { welcome } = connection;
-    if (this.#isClosed || welcome === undefined) return;
+    if (connection !== this.#attempt?.connection || welcome === undefined) return;
     this.#attempt = undefined;
     this.#session = welcome.session;
-    this.#connectedAt = performance.now();
+    this.#connectedAt = now();
     const { tokens, backoff } = this.#options;
     if (tokens.isRenewable) {
-      const refresher = new Refresher(connection, tokens, backoff, (error) => this.#owner.report(error));
+      const refresher = new Refresher(connection, tokens, backoff, (error) => {
+        if (isSignedOut(error)) this.#signOut(error);
+        else this.#owner.report(error);
+      });
       this.#refreshers.set(connection, refresher);
       refresher.expiresIn(welcome.expires);
     }
 
+    // Only after `renew`: it does not wait until an earlier move is complete.
+    void this.#retiring?.close();
     this.#retiring = this.#current;
     this.#current = connection;
     if (this.#retiring) this.#limitRetiring(this.#retiring);
@@ -116,7 +174,6 @@ export class Link implements ConnectionOwner {
   ended(connection: Connection, reason: CloseReason): void {
     this.#refreshers.get(connection)?.stop();
     this.#refreshers.delete(connection);
-    if (this.#isClosed) return;
     // Another client uses this session: two clients would replace each other for ever.
     if (connection !== this.#retiring && retryAfterClose(reason.code) === 'session') this.#session = undefined;
     switch (connection) {
@@ -142,41 +199,61 @@ export class Link implements ConnectionOwner {
     this.#owner.report(error);
   }
 
+  /** Makes the next attempt without a delay, unless one has just begun. */
+  #dialNow(): void {
+    if (!this.#isStarted || this.#isAway) return;
+    this.#cancelDial();
+    this.#backoff.reset();
+    const attempt = this.#attempt;
+    if (attempt && now() - attempt.startedAt < RECENT) return;
+    // It may have begun on a network that is gone.
+    this.#attempt = undefined;
+    attempt?.connection?.giveUp('replaced by another attempt');
+    void this.#dial();
+  }
+
   async #dial(): Promise<void> {
-    const attempt: Attempt = {};
+    const attempt: Attempt = { startedAt: now() };
     this.#attempt = attempt;
     try {
       attempt.token = await this.#options.tokens.next();
       if (this.#attempt === attempt) attempt.connection = this.#open(attempt.token);
-    } catch (error) {
+    } catch (cause) {
       if (this.#attempt !== attempt) return;
       this.#attempt = undefined;
-      this.#owner.report(toHoldfastError(error));
+      const error = toHoldfastError(cause);
+      if (isSignedOut(error)) return this.#signOut(error);
+      this.#owner.report(error);
       this.#dialAgain();
     }
   }
 
   #open(token: string | undefined): Connection {
-    const { url, WebSocket, timeout } = this.#options;
+    const { url, WebSocket, timeout, log } = this.#options;
     const session = this.#session;
     const protocols: string[] = [SUBPROTOCOL];
     let connect;
-    if (token) {
+    if (token !== undefined) {
       if (fitsSubprotocol(token)) protocols.push(BEARER_SUBPROTOCOL_PREFIX + token);
-      else connect = { token, session };
+      else {
+        protocols.push(CONNECT_SUBPROTOCOL);
+        connect = { token, session };
+      }
     }
     // With its session a client keeps its id, its presence and the keys of its publishes. Not in the URL, because proxies log it.
     if (session !== undefined) protocols.push(SESSION_SUBPROTOCOL_PREFIX + session);
-    return new Connection({ WebSocket, url: url.href, protocols, connect, timeout }, this);
-  }
-
-  #dialIn(delay: number): void {
-    this.#cancelDial();
-    this.#cancelDial = after(delay, () => void this.#dial());
+    log(`connecting to ${url()}${token === undefined ? '' : ' with a token'}`);
+    return new Connection({ WebSocket: WebSocket(), url: url(), protocols, connect, timeout, log }, this);
   }
 
   #dialAgain(): void {
-    if (!this.#isClosed) this.#dialIn(this.#backoff.next());
+    if (this.#isStarted) this.#dialIn(this.#backoff.next());
+  }
+
+  #dialIn(delay: number): void {
+    this.#options.log(`next attempt in ${Math.round(delay)} ms`);
+    this.#cancelDial();
+    this.#cancelDial = after(delay, () => void this.#dial());
   }
 
   #attemptFailed(reason: CloseReason): void {
@@ -184,7 +261,10 @@ export class Link implements ConnectionOwner {
     this.#attempt = undefined;
     if (this.#isFinal(reason)) {
       // If a move is refused, keep the current connection until it ends.
-      if (!this.#current) this.#stop(reason);
+      if (!this.#current) return this.#stop(reason);
+      this.#current.stay();
+      if (retryAfterClose(reason.code) === 'token')
+        this.#owner.report(new HoldfastError('unauthorized', reason.message));
       return;
     }
     if (retryAfterClose(reason.code) === 'token') {
@@ -192,7 +272,7 @@ export class Link implements ConnectionOwner {
       this.#owner.report(new HoldfastError('unauthorized', reason.message, { retryable: true }));
     }
     if (!this.#current) this.#owner.down(reason);
-    if (this.#current?.mayStay && performance.now() >= (this.#current.leaveBy ?? 0)) this.#current.stay();
+    if (this.#current?.mayStay && now() >= (this.#current.leaveBy ?? 0)) this.#current.stay();
     else this.#dialAgain();
   }
 
@@ -218,12 +298,12 @@ export class Link implements ConnectionOwner {
   #planMove({ leaveBy }: Connection): void {
     if (leaveBy === undefined) return;
     this.#forgetFailuresIfStable();
-    this.#dialIn(Math.random() * Math.min(EARLY * (leaveBy - performance.now()), EARLY_AT_MOST));
+    this.#dialIn(Math.random() * Math.min(EARLY * (leaveBy - now()), EARLY_AT_MOST));
   }
 
   #limitRetiring(retiring: Connection): void {
     this.#cancelRetire();
-    this.#cancelRetire = after((retiring.leaveBy ?? 0) - performance.now(), () => void retiring.close());
+    this.#cancelRetire = after((retiring.leaveBy ?? 0) - now(), () => void retiring.close());
   }
 
   #moved(from: Connection): void {
@@ -238,7 +318,7 @@ export class Link implements ConnectionOwner {
   }
 
   #forgetFailuresIfStable(): void {
-    if (performance.now() - this.#connectedAt >= this.#backoff.max) this.#backoff.reset();
+    if (now() - this.#connectedAt >= this.#backoff.max) this.#backoff.reset();
   }
 
   #isFinal({ code }: CloseReason): boolean {
@@ -247,8 +327,13 @@ export class Link implements ConnectionOwner {
   }
 
   #stop(reason: CloseReason): void {
-    void this.close(0);
+    void this.stop(0);
     this.#owner.stopped(reason);
+  }
+
+  #signOut({ message }: HoldfastError): void {
+    void this.stop(0);
+    this.#owner.signedOut({ code: 4001, message });
   }
 }
 

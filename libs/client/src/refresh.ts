@@ -1,6 +1,6 @@
 import { Backoff, type BackoffOptions } from './backoff.js';
 import type { Connection } from './connection.js';
-import type { HoldfastError } from './errors.js';
+import { HoldfastError } from './errors.js';
 import { after, type Cancel } from './timers.js';
 import type { TokenSource } from './token.js';
 
@@ -57,7 +57,8 @@ export class Refresher {
         },
         failed: (error) => {
           if (error.code === 'unauthorized') this.#tokens.refuse(token);
-          this.#failed(error);
+          // Otherwise it would look like the callback's own, which ends the client.
+          this.#failed(new HoldfastError(error.code, error.message, { retryable: true }));
         },
       });
     } catch (error) {

@@ -12,6 +12,7 @@ import {
   requestSchemas,
   type CloseName,
   type ErrorCode,
+  type HistoryRequest,
   type Json,
   type Message,
   type NoticeEvent,
@@ -30,7 +31,7 @@ interface Received {
 }
 
 /** A script's response to a request: a reply, an error, or none. */
-type Outcome = { reply: unknown } | { refuse: ErrorCode } | 'silence';
+type Outcome = { reply: unknown } | { refuse: ErrorCode; interval?: number } | 'silence';
 export type Script = (peer: Peer, data: Received['data']) => Outcome | 'default';
 
 interface Stream {
@@ -41,6 +42,9 @@ interface Stream {
   readonly keys: Map<string, number>;
 }
 
+/** The part of a WebSocket of the package `ws` that this gateway uses. */
+export type PeerSocket = Pick<WebSocket, 'send' | 'close' | 'terminate' | 'on'>;
+
 /** One connection, from the gateway's side. */
 export class Peer {
   readonly received: Received[] = [];
@@ -48,17 +52,21 @@ export class Peer {
   /** Keeps the socket open and reading, but sends nothing more: a half-open connection. */
   isMute = false;
   closeCode: number | undefined;
-  readonly socket: WebSocket;
+  readonly socket: PeerSocket;
   readonly url: string;
   readonly protocols: readonly string[];
   readonly node: string;
   /** Of the upgrade or, once it has come, of `connect`. */
   token: string | undefined;
   session: string | undefined;
+  /** Set by {@link FakeGateway.greet}, for `@me`. */
+  user: string | undefined;
+  /** The key of the latest publish that was stored, by channel. */
+  readonly latestKeys = new Map<string, string>();
   /** Ids of requests that are not answered yet. */
   readonly unanswered = new Set<RequestId>();
 
-  constructor(socket: WebSocket, url: string, headers: IncomingHttpHeaders, node: string) {
+  constructor(socket: PeerSocket, url: string, headers: IncomingHttpHeaders, node: string) {
     this.socket = socket;
     this.url = url;
     this.node = node;
@@ -85,7 +93,7 @@ export class Peer {
     if (id === undefined) return;
     this.unanswered.delete(id);
     if ('reply' in outcome) this.#write({ event: 'reply', id, data: outcome.reply });
-    else this.#write({ event: 'error', id, data: errorData(outcome.refuse) });
+    else this.#write({ event: 'error', id, data: errorData(outcome.refuse, undefined, outcome.interval) });
   }
 
   close(name: CloseName): void {
@@ -122,7 +130,7 @@ export class FakeGateway {
   readonly #server: Server;
   readonly #sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'holdfast.v1.json' });
 
-  private constructor() {
+  constructor() {
     this.#server = createServer();
     this.#server.on('upgrade', (request, socket, head) => {
       if (this.refuseUpgrades !== undefined) {
@@ -132,7 +140,7 @@ export class FakeGateway {
         return;
       }
       this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
-        this.#accept(new Peer(webSocket, request.url ?? '/', request.headers, `pod-${this.peers.length + 1}`));
+        this.accept(webSocket, request.url ?? '/', request.headers);
       });
     });
   }
@@ -199,6 +207,8 @@ export class FakeGateway {
       ping: 8_000,
       maxPayload: 65_536,
       keyWindow: 120_000,
+      pipelining: true,
+      ...(peer.user === undefined ? {} : { user: peer.user }),
     };
   }
 
@@ -209,7 +219,9 @@ export class FakeGateway {
     if (this.#server.listening) await once(this.#server, 'close');
   }
 
-  #accept(peer: Peer): void {
+  /** Takes a connection, whose upgrade was accepted. */
+  accept(socket: PeerSocket, url: string, headers: IncomingHttpHeaders): void {
+    const peer = new Peer(socket, url, headers, `pod-${this.peers.length + 1}`);
     this.peers.push(peer);
     peer.socket.on('close', () => peer.subscribed.clear());
     peer.socket.on('error', () => {});
@@ -232,8 +244,14 @@ export class FakeGateway {
     peer.received.push(frame);
     const { event, data, id } = frame;
     if (id !== undefined) peer.unanswered.add(id);
-    const scripted = this.scripts[event]?.(peer, data) ?? 'default';
+    const { after, key } = data ?? {};
+    const isOutOfOrder = after !== undefined && peer.latestKeys.get(data.channel) !== after;
+    const scripted = isOutOfOrder
+      ? { refuse: 'out_of_order' as const }
+      : (this.scripts[event]?.(peer, data) ?? 'default');
     const outcome = scripted === 'default' ? this.#handle(peer, event, data) : scripted;
+    if (event === 'publish' && key && outcome !== 'silence' && 'reply' in outcome)
+      peer.latestKeys.set(data.channel, key);
     if (outcome === 'silence') return;
     peer.answer(id, outcome);
     if (event !== 'subscribe' || !('reply' in outcome)) return;
@@ -260,8 +278,11 @@ export class FakeGateway {
       case 'presence':
         return { reply: { members: [], count: 0 } };
       case 'history': {
-        const { epoch, messages } = this.stream(channel);
-        return { reply: { epoch, offset: messages.length, publications: messages } };
+        const { epoch, messages, trimmed } = this.stream(channel);
+        const { since, limit = 100, reverse } = data as unknown as HistoryRequest;
+        const found = messages.filter(({ offset }) => since === undefined || offset > since.offset);
+        const publications = (reverse ? found.toReversed() : found).slice(0, limit);
+        return { reply: { epoch, offset: trimmed + messages.length, publications } };
       }
       default:
         return { reply: {} };
@@ -269,7 +290,7 @@ export class FakeGateway {
   }
 
   #subscribe(peer: Peer, { channel: asked, since, last }: SubscribeRequest): Exclude<Outcome, 'silence'> {
-    const channel = asked === '@me' ? '@alice' : asked;
+    const channel = asked === '@me' ? `@${peer.user ?? 'alice'}` : asked;
     if (peer.subscribed.has(channel)) return { refuse: 'already_subscribed' };
     const { epoch, trimmed, messages } = this.stream(channel);
     const offset = trimmed + messages.length;

@@ -421,7 +421,7 @@ describe('a gateway that is overloaded', () => {
     const gateway = await startGateway();
     const { sut, events, app, old } = await connected(gateway, { backoff: { base: 10, max: 20 } });
     gateway.refuseUpgrades = 503;
-    old.send('reconnect', { within: 100, reason: 'overloaded' });
+    old.send('reconnect', { within: 600, reason: 'overloaded' });
     await vi.waitFor(() => expect(gateway.refused).toBeGreaterThan(1), WAIT);
     let before = -1;
     await vi.waitFor(

@@ -159,6 +159,11 @@ export const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     why: 'The connection has `limits.subscriptions` subscriptions.',
     advice: 'Unsubscribe from channels that are not needed.',
   },
+  out_of_order: {
+    carriers: ['frame'],
+    why: 'The publish that `after` names failed, so this one was not carried out: it would have overtaken the other.',
+    advice: 'Retry the other one first. The library does this.',
+  },
   rate_limited: {
     carriers: ['frame', 'upgrade', 'api'],
     why: 'A rate or quota is exhausted: of the connection, the user, the address or the API key. Nothing was done.',

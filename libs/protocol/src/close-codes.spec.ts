@@ -12,6 +12,10 @@ describe('the close codes', () => {
     }
   });
 
+  it('are retried as the table says', () => {
+    for (const { code, retry } of Object.values(CLOSE)) expect(retryAfterClose(code)).toBe(retry);
+  });
+
   it('have a reason that fits into a control frame', () => {
     for (const { reason } of Object.values(CLOSE)) {
       expect(reason).not.toBe('');
@@ -20,10 +24,12 @@ describe('the close codes', () => {
   });
 
   it.each([
-    [1000, 'never'],
+    [1000, 'always'],
     [1001, 'always'],
+    [1002, 'always'],
+    [1007, 'always'],
     [1008, 'never'],
-    [1009, 'never'],
+    [1009, 'always'],
     [1011, 'always'],
     [1012, 'always'],
     [1013, 'always'],

@@ -60,6 +60,11 @@ export const ERRORS = {
     retryable: false,
     status: 429,
   },
+  out_of_order: {
+    message: 'the publish named by "after" was not stored on this connection, and neither was this one',
+    retryable: true,
+    status: 409,
+  },
   rate_limited: { message: 'too many requests, slow down', retryable: true, status: 429 },
   draining: { message: 'this gateway is shutting down, connect to another', retryable: true, status: 503 },
   overloaded: { message: 'this gateway is overloaded, try again later', retryable: true, status: 503 },
@@ -87,10 +92,13 @@ export interface ErrorData {
   readonly code: ErrorCode;
   readonly message: string;
   readonly retryable: boolean;
+  /** With `rate_limited`: the pace that the limit permits, in ms per request. Absent if that depends on the request's size. */
+  readonly interval?: number;
 }
 
 /** The error data for `code`, as sent to clients. `detail` says what exactly was wrong, and never contains the value. */
-export function errorData(code: ErrorCode, detail?: string): ErrorData {
+export function errorData(code: ErrorCode, detail?: string, interval?: number): ErrorData {
   const { message, retryable } = ERRORS[code];
-  return { code, message: detail === undefined ? message : `${message}: ${detail}`, retryable };
+  const data = { code, message: detail === undefined ? message : `${message}: ${detail}`, retryable };
+  return interval === undefined ? data : { ...data, interval };
 }

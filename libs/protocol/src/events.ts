@@ -61,6 +61,8 @@ export interface Welcome {
   readonly keyWindow: number;
   /** Milliseconds until the token expires; absent if it does not expire. */
   readonly expires?: number;
+  /** Whether the gateway knows `after` in `publish`. */
+  readonly pipelining?: true;
 }
 
 export interface ConnectRequest {
@@ -103,6 +105,11 @@ export interface PublishRequest {
   readonly data: Json;
   /** Publishing again with the same key within `keyWindow` stores nothing. 1–64 characters. */
   readonly key?: string | undefined;
+  /**
+   * The key of the previous publish to this channel on this connection: unless that one was stored, this one is refused
+   * with `out_of_order`. So publishes can be sent without waiting for replies, and keep their order.
+   */
+  readonly after?: string | undefined;
 }
 
 export type PublishReply = Position;

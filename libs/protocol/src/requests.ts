@@ -39,7 +39,12 @@ export const requestSchemas = {
     })
     .refine(({ since, last }) => since === undefined || last === undefined, 'expected "since" or "last", not both'),
   unsubscribe: z.strictObject({ channel: channelSchema }),
-  publish: z.strictObject({ channel: channelSchema, data: dataSchema, key: keySchema.optional() }),
+  publish: z.strictObject({
+    channel: channelSchema,
+    data: dataSchema,
+    key: keySchema.optional(),
+    after: keySchema.optional(),
+  }),
   presence: z.strictObject({ channel: channelSchema }),
   history: z.strictObject({
     channel: channelSchema,

@@ -6,3 +6,9 @@ export const BEARER_SUBPROTOCOL_PREFIX = 'bearer.';
 
 /** A reconnecting client presents its session as another subprotocol, `session.SECRET`, which is not echoed either. */
 export const SESSION_SUBPROTOCOL_PREFIX = 'session.';
+
+/**
+ * A client offers it if its token does not fit into a subprotocol: the token follows in `connect`, and until then the
+ * client is nobody, even if anonymous access is enabled. Not echoed.
+ */
+export const CONNECT_SUBPROTOCOL = 'connect';

@@ -53,9 +53,11 @@ describe('linkify', () => {
     ).toBe(text);
   });
 
-  it('takes linear time for any text', { timeout: 2_000 }, () => {
+  it('takes linear time for any text', () => {
+    const before = process.cpuUsage();
     for (const part of [')', '.', '(', 'https://', 'https://a.', '].', 'h']) {
       expect(linkify(`https://a.example/${part.repeat(100_000)}`)).not.toEqual([]);
     }
+    expect(process.cpuUsage(before).user).toBeLessThan(2_000_000);
   });
 });

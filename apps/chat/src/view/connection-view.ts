@@ -7,6 +7,7 @@ const LABELS: Record<ShownState, string> = {
   connecting: 'Connecting…',
   connected: 'Connected',
   reconnecting: 'Reconnecting…',
+  disconnected: 'Disconnected',
   offline: 'Offline',
   closed: 'Disconnected',
 };

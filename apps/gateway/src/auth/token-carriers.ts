@@ -1,5 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { BEARER_SUBPROTOCOL_PREFIX, SESSION_SUBPROTOCOL_PREFIX, SUBPROTOCOL } from '@holdfast/protocol';
+import {
+  BEARER_SUBPROTOCOL_PREFIX,
+  CONNECT_SUBPROTOCOL,
+  SESSION_SUBPROTOCOL_PREFIX,
+  SUBPROTOCOL,
+} from '@holdfast/protocol';
 
 /** The subprotocols that a client offers, in its order (RFC 6455, section 11.3.4). */
 export function offeredSubprotocols(headers: IncomingHttpHeaders): readonly string[] {
@@ -12,6 +17,11 @@ export function offeredSubprotocols(headers: IncomingHttpHeaders): readonly stri
 /** Whether a client speaks our protocol, so that it can be refused by a close code. */
 export function offersOurs(headers: IncomingHttpHeaders): boolean {
   return offeredSubprotocols(headers).includes(SUBPROTOCOL);
+}
+
+/** Whether the client's token follows in `connect`, whatever else the upgrade carries. */
+export function sendsTokenLater(headers: IncomingHttpHeaders): boolean {
+  return offeredSubprotocols(headers).includes(CONNECT_SUBPROTOCOL);
 }
 
 /** The Bearer token of the Authorization header (RFC 6750, section 2.1). */

@@ -10,6 +10,7 @@ import {
   type Json,
   type Members,
   type Position,
+  type PublishRequest,
   type Sender,
   type SubscribeReply,
   type SubscribeRequest,
@@ -20,6 +21,7 @@ import { Authenticator, Permissions, type SubscriptionGrant } from '../auth/inde
 import { BrokerInputs } from '../broker/broker-inputs.js';
 import { CONFIG, namespaceOptions, type Config, type NamespaceOptions } from '../config/index.js';
 import type { Connection } from '../connection/connection.js';
+import { LatestKeys } from '../connection/latest-keys.js';
 import { ProtocolError } from '../errors/protocol-error.js';
 import type { Request } from '../connection/request.js';
 import { KnownChannels } from './known-channels.js';
@@ -118,8 +120,11 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     }
   }
 
-  async publishFrom(connection: Connection, name: string, data: Json, key: string | undefined): Promise<Position> {
-    const channel = this.resolve(connection, name);
+  async publishFrom(connection: Connection, request: PublishRequest): Promise<Position> {
+    const { data, key, after } = request;
+    const channel = this.resolve(connection, request.channel);
+    // Requests for one channel are handled in order, so that the previous one has been answered.
+    if (after !== undefined && !connection.published?.isLatest(channel, after)) throw new ProtocolError('out_of_order');
     const { identity, client, user } = connection;
     const subscribed = subscriptionsOf(connection)?.has(channel) ?? false;
     if (identity === undefined || !this.permissions.mayPublish(identity, channel, subscribed)) {
@@ -129,7 +134,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     const publisher = quotaKeyOf(connection);
     this.quotas.take(connection, 'publishes');
     this.checkNew(channel, connection);
-    return this.publish({
+    const position = await this.publish({
       channel,
       data,
       key,
@@ -137,6 +142,8 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
       charged: connection,
       sender: user === undefined ? { client } : { client, user },
     });
+    if (key !== undefined) (connection.published ??= new LatestKeys()).add(channel, key);
+    return position;
   }
 
   /** @param pending is answered with what this returns. The replay follows the answer. */
@@ -234,6 +241,11 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     all?.clear();
     for (const subscription of subscriptions) this.end(subscription);
     this.presence.disconnected(connection, subscriptions, heir);
+  }
+
+  /** Ends the memberships of a client whose connection continues as another client. */
+  leaveAsMember(connection: Connection): void {
+    for (const subscription of subscriptionsOf(connection)?.values() ?? []) this.presence.leave(subscription);
   }
 
   /** Makes a client a member again of its connection's channels, or of one of them. */

@@ -23,6 +23,7 @@ import type { FlushSchedule } from './flush-schedule.js';
 import { LeakyBucket } from '../limits/leaky-bucket.js';
 import { InboundLimits } from './inbound-limits.js';
 import { KeyedQueues } from './keyed-queues.js';
+import type { LatestKeys } from './latest-keys.js';
 import type { Liveness } from './liveness.js';
 import { Outbox, type FrameJoiner } from './outbox.js';
 import { currentRequest } from './request.js';
@@ -93,6 +94,8 @@ export class Connection {
   /** Bound by Nest for this connection, in the order of the dispatcher's events. */
   readonly handlers: ((data: unknown, event: string) => Promise<unknown>)[] = [];
   readonly requests = new KeyedQueues();
+  /** Undefined until the first publish with a key. */
+  published: LatestKeys | undefined;
   /** Undefined until the first subscribe. */
   channels: ConnectionChannels | undefined;
   /** The code of the client's close frame, or 1006 if it sent none; 0 while open. */

@@ -10,7 +10,8 @@ export function departed({ closeCode }: Pick<Connection, 'closeCode'>, grace: nu
   else setTimeout(left, grace).unref();
 }
 
-/** Browsers close with 1001 when the page is left. */
+/** Clients close with 1000. Browsers close with 1001 when the page is left. */
 function isForGood(closeCode: number): boolean {
-  return closeCode === CLOSE.goingAway.code || retryAfterClose(closeCode) === 'never';
+  const isLeft = closeCode === CLOSE.normal.code || closeCode === CLOSE.goingAway.code;
+  return isLeft || retryAfterClose(closeCode) === 'never';
 }

@@ -19,6 +19,7 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import type { z } from 'zod';
 import { CONFIG, type Config } from '../config/index.js';
 import { HeldMemory } from '../limits/held-memory.js';
+import { intervalOf } from '../limits/quotas.js';
 import { Metrics } from '../metrics/metrics.js';
 import { checked } from '../errors/checked.js';
 import type { Connection } from './connection.js';
@@ -105,7 +106,8 @@ export class Dispatcher {
     const { event, data, id } = frame;
     if (!within) {
       this.metrics.refusedRequests.inc({ event: this.knows(event) ? event : 'unknown', code: 'rate_limited' });
-      connection.sendText(encodeError(errorData('rate_limited'), id));
+      const interval = intervalOf(this.config.limits.frames);
+      connection.sendText(encodeError(errorData('rate_limited', undefined, interval), id));
     } else if (!this.knows(event)) {
       connection.refuseFrame(errorData('unknown_event'), id);
     } else if (id === undefined && EVENTS_WITH_ID.has(event)) {
@@ -124,7 +126,12 @@ export class Dispatcher {
         queueKeyOf(connection, data),
         new Request(frame, text.length),
         this.config.connection.concurrency,
-        (request) => this.answer(connection, request),
+        {
+          run: (request) => this.answer(connection, request),
+          onAnswered: () => {
+            if (!this.isBehind(connection, 0.5)) connection.resumeSoon();
+          },
+        },
       );
       if (this.isBehind(connection, 1)) connection.pause();
     }
@@ -151,7 +158,6 @@ export class Dispatcher {
       connection.sendText(reply);
     }
     request.answered();
-    if (!this.isBehind(connection, 0.5)) connection.resumeSoon();
   }
 
   /**
@@ -178,7 +184,7 @@ export class Dispatcher {
       return id === undefined ? undefined : encodeReply(id, result === undefined ? {} : result);
     } catch (error) {
       if (error instanceof ProtocolError) {
-        request.refusal = errorData(error.code, error.detail);
+        request.refusal = errorData(error.code, error.detail, error.interval);
         return undefined;
       }
       // A built-in handler failed, one of Nest's filters did, or what a handler returned is not JSON.

@@ -8,7 +8,7 @@ class Workshop {
   readonly begun: unknown[] = [];
   private readonly ends = new Map<unknown, () => void>();
 
-  readonly work = ({ frame: { id } }: Request): Promise<void> => {
+  readonly run = ({ frame: { id } }: Request): Promise<void> => {
     this.begun.push(id);
     return new Promise((resolve) => this.ends.set(id, resolve));
   };
@@ -33,8 +33,8 @@ describe('keyed queues', () => {
   it('start work immediately, or when the previous work of the same key has ended', async () => {
     const sut = new KeyedQueues();
     const shop = new Workshop();
-    for (const id of [1, 2]) sut.add('a', request(id), 16, shop.work);
-    sut.add('b', request(3), 16, shop.work);
+    for (const id of [1, 2]) sut.add('a', request(id), 16, shop);
+    sut.add('b', request(3), 16, shop);
     expect(shop.begun).toEqual([1, 3]);
     await shop.end(3);
     expect(shop.begun).toEqual([1, 3]);
@@ -46,12 +46,23 @@ describe('keyed queues', () => {
     const sut = new KeyedQueues();
     const shop = new Workshop();
     expect(sut.has(1)).toBe(false);
-    for (const id of [1, 2]) sut.add('a', request(id), 16, shop.work);
+    for (const id of [1, 2]) sut.add('a', request(id), 16, shop);
     expect([sut.has(1), sut.has(2), sut.has(3), sut.size]).toEqual([true, true, false, 2]);
     await shop.end(1);
     expect([sut.has(1), sut.has(2), sut.size]).toEqual([false, true, 1]);
     await shop.end(2);
     expect([sut.has(2), sut.size]).toEqual([false, 0]);
+  });
+
+  it('report each answer when it is not counted any more, also if all come at the same moment', async () => {
+    const sut = new KeyedQueues();
+    const answer = Promise.withResolvers<void>();
+    const sizes: number[] = [];
+    const work = { run: () => answer.promise, onAnswered: () => void sizes.push(sut.size) };
+    for (const id of [1, 2, 3]) sut.add(`${id}`, request(id), 16, work);
+    answer.resolve();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(sizes).toEqual([2, 1, 0]);
   });
 
   it('keep the order of each key, use all slots, and complete everything, in any sequence of requests and completions', async () => {
@@ -88,7 +99,7 @@ describe('keyed queues', () => {
             } else {
               id += 1;
               lanes.set(one.key, [...(lanes.get(one.key) ?? []), id]);
-              sut.add(one.key, request(id), concurrency, shop.work);
+              sut.add(one.key, request(id), concurrency, shop);
             }
             check();
           }

@@ -1,7 +1,14 @@
 import type { RequestId } from '@holdfast/protocol';
 import type { Request } from './request.js';
 
-type Work = (request: Request) => Promise<void>;
+export interface Work {
+  run(request: Request): Promise<void>;
+  /**
+   * A request is not counted any more. {@link run} cannot know that: the brokers settle many requests at the same moment, and each of
+   * them would still find all others here.
+   */
+  onAnswered?(): void;
+}
 
 /**
  * The unanswered requests of one connection. Those with the same key (a channel) run one after the other, and those
@@ -46,11 +53,12 @@ export class KeyedQueues {
     if (queue === undefined) return;
     this.running += 1;
     for (let request = queue[0]; request !== undefined; request = queue[0]) {
-      await work(request);
+      await work.run(request);
       queue.shift();
       this.size -= 1;
       this.bytes -= request.bytes;
       if (request.frame.id !== undefined) this.ids?.delete(request.frame.id);
+      work.onAnswered?.();
     }
     this.queues?.delete(key);
     this.running -= 1;

@@ -6,7 +6,9 @@ export class ProtocolError extends WsException {
   constructor(
     readonly code: ErrorCode,
     readonly detail?: string,
+    /** With `rate_limited`: the pace that the limit permits, in ms per request. */
+    readonly interval?: number,
   ) {
-    super(errorData(code, detail));
+    super(errorData(code, detail, interval));
   }
 }

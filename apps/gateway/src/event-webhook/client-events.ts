@@ -52,6 +52,12 @@ export class ClientEvents {
     });
   }
 
+  /** A client ends while its connection continues as another one. */
+  ended(connection: Connection): void {
+    // The broker does it later, and reports it.
+    if (this.isOn) this.leave(connection).catch(() => undefined);
+  }
+
   /** A client continues on its older connection, since the newer one ended first. */
   handOver(newer: Connection, older: Connection): void {
     if (!this.isOn) return;

@@ -7,13 +7,16 @@ import { ExpiringMap } from './expiring-map.js';
 import { HeldMemory } from './held-memory.js';
 import { emptyAfter } from './rate-table.js';
 
-/** Settings below `limits` that apply per user: the label in the metrics, and what is reported as exceeded. */
+/**
+ * Settings below `limits` that apply per user: the label in the metrics, what is reported as exceeded, and whether each
+ * request takes one of it.
+ */
 const QUOTAS = {
-  publishes: { limit: 'publishes', detail: undefined },
-  publishedBytes: { limit: 'published_bytes', detail: 'bytes published' },
-  newChannels: { limit: 'new_channels', detail: 'new channels' },
-  readBytes: { limit: 'read_bytes', detail: 'bytes of histories, replays and members' },
-  presenceChanges: { limit: 'presence_changes', detail: 'joins and leaves' },
+  publishes: { limit: 'publishes', detail: undefined, isPerRequest: true },
+  publishedBytes: { limit: 'published_bytes', detail: 'bytes published', isPerRequest: false },
+  newChannels: { limit: 'new_channels', detail: 'new channels', isPerRequest: true },
+  readBytes: { limit: 'read_bytes', detail: 'bytes of histories, replays and members', isPerRequest: false },
+  presenceChanges: { limit: 'presence_changes', detail: 'joins and leaves', isPerRequest: true },
 } as const;
 
 type Quota = keyof typeof QUOTAS;
@@ -43,6 +46,11 @@ export interface QuotaUser {
 /** Whose quotas a connection uses: its user's, or its own if it is anonymous. */
 export function quotaKeyOf({ user, client }: Pick<QuotaUser, 'user' | 'client'>): string {
   return user === undefined ? `client:${client}` : `user:${user}`;
+}
+
+/** The pace that a rate permits, in ms per request, for a client that waits instead of trying again. */
+export function intervalOf({ perSecond }: { readonly perSecond: number }): number {
+  return Math.ceil(1_000 / perSecond);
 }
 
 /**
@@ -102,8 +110,8 @@ export class Quotas {
   }
 
   private refuse(quota: Quota): never {
-    const { limit, detail } = QUOTAS[quota];
+    const { limit, detail, isPerRequest } = QUOTAS[quota];
     this.metrics.limited.inc({ limit });
-    throw new ProtocolError('rate_limited', detail);
+    throw new ProtocolError('rate_limited', detail, isPerRequest ? intervalOf(this.limits[quota]) : undefined);
   }
 }

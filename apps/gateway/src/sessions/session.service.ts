@@ -98,16 +98,28 @@ export class SessionService implements ConnectionListener {
     { token, session }: ConnectRequest,
     request: Request,
   ): Promise<Welcome> {
-    if (connection.identity !== undefined) throw new ProtocolError('already_connected');
+    if (connection.user !== undefined) throw new ProtocolError('already_connected');
+    const wasAnonymous = connection.identity !== undefined;
     const presented = session === undefined ? connection.session : this.sessions.of(session);
     const applicant = { token, session: presented, address: connection.address };
     const identity = await this.authenticate(connection, applicant, request);
     await this.makeRoom(connection, presented, identity, request);
     // A client that left meanwhile must not be registered: nobody would undo it.
     if (!connection.open) throw new ProtocolError('not_connected');
+    if (wasAnonymous) this.endAnonymous(connection);
     this.connections.identify(connection, sessionOfUser(presented, identity.user), identity);
     this.register(connection);
+    if (wasAnonymous) {
+      this.channels.recheck(connection);
+      this.channels.rejoin(connection);
+    }
     return this.welcome(connection);
+  }
+
+  /** The anonymous client leaves, and the connection continues as the user's, with its subscriptions. */
+  private endAnonymous(connection: Connection): void {
+    this.channels.leaveAsMember(connection);
+    this.events.ended(connection);
   }
 
   private async refresh(connection: Connection, { token }: RefreshRequest, request: Request): Promise<RefreshReply> {
@@ -123,13 +135,14 @@ export class SessionService implements ConnectionListener {
     return expiry(identity);
   }
 
-  /** With an invalid token the connection is closed, since there is nothing else that it could do. */
+  /** With an invalid token the connection is closed, since there is nothing else that it could do unless it is anonymous. */
   private async authenticate(connection: Connection, applicant: Applicant, request: Request): Promise<Identity> {
     try {
       const identity = await this.admission.admit(applicant);
       if (this.blocked.has(identity.user)) throw new ProtocolError('forbidden');
       return identity;
     } catch (error) {
+      if (connection.identity !== undefined) throw error;
       const close = (error instanceof ProtocolError ? closeForError(error.code) : undefined) ?? 'internal';
       request.afterAnswer(() => connection.close(close));
       throw error;
@@ -148,7 +161,7 @@ export class SessionService implements ConnectionListener {
       await this.limits.takeConnect({ user, address, client });
       this.limits.checkRoom({ session: id, user, address }, this.connections.count);
     } catch (error) {
-      request.afterAnswer(() => connection.close('overloaded'));
+      if (connection.identity === undefined) request.afterAnswer(() => connection.close('overloaded'));
       throw error;
     }
   }
@@ -163,6 +176,7 @@ export class SessionService implements ConnectionListener {
       ping: connection.ping || DEFAULT_PING_MS,
       maxPayload: connection.maxPayload,
       keyWindow,
+      pipelining: true,
       ...(identity === undefined ? {} : expiry(identity)),
     };
   }

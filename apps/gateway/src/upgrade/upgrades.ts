@@ -6,7 +6,7 @@ import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { Admission, BlockedUsers, sessionOfUser, Sessions, type Identity, type Session } from '../auth/index.js';
 import { Origins } from '../auth/origins.js';
-import { offersOurs, sessionSecretOf, tokenOf } from '../auth/token-carriers.js';
+import { offersOurs, sendsTokenLater, sessionSecretOf, tokenOf } from '../auth/token-carriers.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { smugglingRiskOf } from '../http/request-smuggling.js';
 import { ConnectionLimits } from '../limits/connection-limits.js';
@@ -180,13 +180,14 @@ export class Upgrades {
     address: string | undefined,
   ): Promise<Identity | undefined> {
     const { cookie, anonymous } = this.config.auth;
-    const token = tokenOf(headers, query, cookie);
+    const isLater = sendsTokenLater(headers);
+    const token = isLater ? undefined : tokenOf(headers, query, cookie);
     // Whether the token is valid decides which rate counts. Beyond a number of checks, the shared rate applies first.
     const isTried = token !== undefined && this.admission.provesTokens && this.limits.takeTrial();
     if (!isTried) this.limits.takeUpgrade(false);
     const proven = await this.admission.prove(token);
     if (isTried) this.limits.takeUpgrade(true);
-    if (token === undefined && !anonymous) return undefined;
+    if (token === undefined && (isLater || !anonymous)) return undefined;
     const identity = await this.admission.permit({ token, session, origin: headers.origin, address }, proven);
     if (this.blocked.has(identity.user)) throw new ProtocolError('forbidden');
     return identity;

@@ -80,9 +80,6 @@ export function parseKafkaUrl(url: string): KafkaSettings {
   if (!TOPIC_NAME.test(topic)) {
     throw new BrokerUrlError('topic: expected 1 to 249 letters, digits, dots, underscores and hyphens as path');
   }
-  if (parameters.has('tlsCert') !== parameters.has('tlsKey')) {
-    throw new BrokerUrlError('tlsCert and tlsKey: expected both or neither');
-  }
   const replicas = parameters.integer('replicas', 0, { min: 1, max: MAX_REPLICAS });
   return {
     bootstrap: parseHosts(hosts, PORT),

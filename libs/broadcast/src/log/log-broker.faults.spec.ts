@@ -1,5 +1,10 @@
-import { describeBrokerFaults } from '../testing/describe-broker-faults.js';
+import { BRIEF_LEASE, BRIEF_LEASES } from '../testing/brief-lease.js';
+import { describeBrokerFaults, type FaultyServer } from '../testing/describe-broker-faults.js';
+import { describeLogBrokerFaults, type FaultyLogServer } from '../testing/describe-log-broker-faults.js';
 import { faultyLog } from '../testing/memory-log/faulty-log.js';
 import { LogBroker } from './log-broker.js';
 
-describeBrokerFaults('LogBroker', async () => faultyLog({}, (adapter) => new LogBroker(adapter)));
+const open = async (): Promise<FaultyServer & FaultyLogServer> =>
+  faultyLog({}, (adapter) => new LogBroker(adapter, BRIEF_LEASES));
+describeBrokerFaults('LogBroker', BRIEF_LEASE, open);
+describeLogBrokerFaults('LogBroker', open);

@@ -9,6 +9,7 @@ import { LogBroker } from './log-broker.js';
 import { partitionOf } from './partition-of.js';
 import { decodeEntry, encodeEntry } from './records/entry-codec.js';
 import type { LogSettings } from './settings.js';
+import { Stopwatch } from '../testing/stopwatch.js';
 
 const CHANNEL = 'news:today';
 const ANN = { client: 'ann', details: '{}' };
@@ -81,11 +82,13 @@ describe('a pod that starts late', () => {
     expect(here.gaps).toEqual([]);
   });
 
-  it('restores a snapshot in steps, and reads what is written meanwhile', async () => {
+  it('restores a snapshot of many entries in steps, and reads what is written meanwhile', async () => {
     const log = new MemoryLog({ partitions: 1 });
     const here = await start(log);
     const names = Array.from({ length: 5_000 }, (_, index) => `news:${index}`);
     await Promise.all(names.map(async (name) => here.publish(name, 'x')));
+    const crowd = Array.from({ length: 1_000 }, (_, index) => ({ client: `${index}`, details: 'x'.repeat(100) }));
+    await Promise.all(crowd.map(async (member) => here.broker.join(CHANNEL, member, 'h')));
     // Nothing else leads to the state.
     trim(log);
     const { pod: late } = connect(log);
@@ -95,6 +98,7 @@ describe('a pod that starts late', () => {
     while (!(await Promise.race([isUp, false])));
     expect((await late.broker.subscribe(CHANNEL, LASTING)).offset).toBe(published);
     expect(await late.publish('news:4999', 'x')).toMatchObject({ offset: 2 });
+    expect((await late.broker.members(CHANNEL, { limit: 1 })).count).toBe(crowd.length);
     expect(late.faults).toEqual([]);
   });
 
@@ -342,9 +346,9 @@ describe('a call', () => {
     await until(async () => expect(here.publish(CHANNEL, 'x')).rejects.toThrow(BrokerUnavailableError));
     log.fate = () => 'stored';
     log.stop();
-    const began = performance.now();
+    const began = new Stopwatch();
     await expect(here.publish(CHANNEL, 'x')).rejects.toThrow(BrokerUnavailableError);
-    expect(performance.now() - began).toBeLessThan(500);
+    expect(began.elapsed).toBeLessThan(500);
     log.run();
     await until(async () => expect(await here.publish(CHANNEL, 'x')).toMatchObject({ offset: 1 }));
   });

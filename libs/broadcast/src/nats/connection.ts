@@ -85,7 +85,7 @@ export async function connectTo(
     return session;
   } catch (error) {
     if (error instanceof LogUnavailableError) throw error;
-    throw new LogUnavailableError(reasonOf(error), { cause: error });
+    throw connectionProblem(error);
   }
 }
 
@@ -123,10 +123,11 @@ function tlsOptions(tls: TlsOptions, host: string): object {
   return { ...tls, ...(isIP(host) === 0 ? { servername: tls.servername ?? host } : { host }) };
 }
 
-function reasonOf(error: unknown): string {
+/** Why there is no connection. */
+export function connectionProblem(error: unknown): LogUnavailableError {
   const message = messageOf(error);
-  if (/authorization violation|authentication/i.test(message)) {
-    return `the server refuses the credentials (${message}): check those in the broker's URL`;
-  }
-  return message;
+  if (!/authorization violation|authentication/i.test(message))
+    return new LogUnavailableError(message, { cause: error });
+  const advice = "check those in the broker's URL";
+  return new LogRefusedError(`the server refuses the credentials (${message}): ${advice}`, { cause: error });
 }

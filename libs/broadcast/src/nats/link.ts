@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { abandon, connectTo, type Session } from './connection.js';
+import { LogRefusedError, LogUnavailableError } from '../log/log-adapter.js';
+import { abandon, connectionProblem, connectTo, type Session } from './connection.js';
 import { messageOf } from './errors.js';
 import type { NatsLibrary } from './library.js';
 import type { NatsSettings } from './url.js';
@@ -9,8 +10,8 @@ const LONGEST_PAUSE = 1_000;
 
 export interface LinkEvents {
   onUp(): void;
-  /** @param reason names no secret. */
-  onDown(reason: string): void;
+  /** @param problem names no secret. */
+  onDown(problem: LogUnavailableError): void;
 }
 
 /** Keeps one connection open: connects to the next server if it is lost, after a pause that grows to 1 s. */
@@ -62,7 +63,7 @@ export class Link {
         pause = FIRST_PAUSE;
         await this.#use(session);
       } catch (error) {
-        if (!signal.aborted) this.events.onDown(`${address.host}:${address.port}: ${messageOf(error)}`);
+        if (!signal.aborted) this.events.onDown(problemAt(address, error));
       }
       // Jitter: many pods lose their connections at the same time.
       await sleep(pause * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => undefined);
@@ -75,7 +76,15 @@ export class Link {
     this.events.onUp();
     const error = await session.connection.closed();
     this.#session = undefined;
-    const reason = session.reason ?? (error === undefined ? 'the connection was lost' : messageOf(error));
-    if (!this.#stop.signal.aborted) this.events.onDown(reason);
+    if (this.#stop.signal.aborted) return;
+    const isExplained = session.reason === undefined && error !== undefined;
+    const { reason = 'the connection was lost' } = session;
+    this.events.onDown(isExplained ? connectionProblem(error) : new LogUnavailableError(reason));
   }
+}
+
+/** The same problem, with the server that has it. */
+function problemAt({ host, port }: NatsSettings['addresses'][number], error: unknown): LogUnavailableError {
+  const Problem = error instanceof LogRefusedError ? LogRefusedError : LogUnavailableError;
+  return new Problem(`${host}:${port}: ${messageOf(error)}`, { cause: error });
 }

@@ -37,7 +37,7 @@ export class NatsAdapter implements LogAdapter {
   readonly #tails = new Map<number, Tail>();
   #events: LogAdapterEvents | undefined;
   /** Why each connection is down. */
-  readonly #problems = new Map<Link, string>();
+  readonly #problems = new Map<Link, LogUnavailableError>();
   #problem: string | undefined = NOT_CONNECTED;
   #maxEntry = 0;
   #partitions = 0;
@@ -155,22 +155,22 @@ export class NatsAdapter implements LogAdapter {
     const link: Link = new Link(this.#settings, `holdfast ${use}`, {
       onUp: () => {
         this.#problems.delete(link);
-        this.#report([...this.#problems.values()][0]);
+        this.#report([...this.#problems.values()][0]?.message);
       },
-      onDown: (reason) => {
-        this.#problems.set(link, reason);
-        this.#report(reason);
-        if (link === this.#reading) this.#endTails(reason);
+      onDown: (problem) => {
+        this.#problems.set(link, problem);
+        this.#report(problem.message);
+        if (link === this.#reading) this.#endTails(problem.message);
       },
     });
-    this.#problems.set(link, NOT_CONNECTED);
+    this.#problems.set(link, new LogUnavailableError(NOT_CONNECTED));
     return link;
   }
 
   #session(signal: AbortSignal): Session {
     if (signal.aborted) throw new LogUnavailableError('there was no time left');
     const { session } = this.#calls;
-    if (session === undefined) throw new LogUnavailableError(this.#problem ?? NOT_CONNECTED);
+    if (session === undefined) throw this.#problems.get(this.#calls) ?? new LogUnavailableError(NOT_CONNECTED);
     return session;
   }
 

@@ -78,7 +78,7 @@ describe('a NATS URL', () => {
     [`nats://ann:p@h?nkey=${SEED}`, 'expected only one of USER:PASSWORD, nkey'],
     [`nats://h?nkey=${SEED}&tokenFile=${TOKEN}`, 'expected only one of nkey, tokenFile'],
     ['nats+tls://h?tlsCa=/nowhere/ca.pem', 'tlsCa: the file cannot be read'],
-    [`nats+tls://h?tlsCert=${SEED}`, 'tlsCert, tlsKey: expected both or neither'],
+    [`nats+tls://h?tlsCert=${SEED}`, 'tlsCert and tlsKey: expected both or neither'],
   ])('%s is refused', (url, message) => {
     expect(() => parseNatsUrl(url)).toThrow(new BrokerUrlError(message));
   });

@@ -71,9 +71,6 @@ export function parseNatsUrl(url: string): NatsSettings {
   if (!/^[a-z0-9_-]{1,64}$/i.test(prefix)) {
     throw new BrokerUrlError('prefix: expected 1 to 64 letters, digits, hyphens and underscores');
   }
-  if (parameters.has('tlsCert') !== parameters.has('tlsKey')) {
-    throw new BrokerUrlError('tlsCert, tlsKey: expected both or neither');
-  }
   return {
     addresses: parseHosts(hosts, PORT),
     credentials: parseCredentials(credentials, parameters),

@@ -52,9 +52,6 @@ export function parseRabbitUrl(url: string): RabbitSettings {
   const parameters = parseParameters(query, [...PARAMETERS, ...(isTls ? ['auth', ...TLS_PARAMETERS] : [])]);
   const auth = parameters.get('auth') ?? 'plain';
   if (auth !== 'plain' && auth !== 'external') throw new BrokerUrlError('auth: expected plain or external');
-  if (parameters.has('tlsCert') !== parameters.has('tlsKey')) {
-    throw new BrokerUrlError('tlsCert and tlsKey: expected both or neither');
-  }
   if (auth === 'external' && !parameters.has('tlsCert')) {
     throw new BrokerUrlError('auth: external needs a client certificate, in tlsCert and tlsKey');
   }

@@ -60,6 +60,7 @@ describe('a Redis URL', () => {
     ['redis://h:70000', 'expected HOST or HOST:PORT'],
     ['redis://', 'expected HOST or HOST:PORT'],
     ['rediss://h?tlsCa=/nowhere/ca.pem', 'tlsCa: the file cannot be read'],
+    ['rediss://h?tlsKey=/key.pem', 'tlsCert and tlsKey: expected both or neither'],
   ])('%s is refused', (url, message) => {
     expect(() => parseRedisUrl(url)).toThrow(new BrokerUrlError(message));
   });

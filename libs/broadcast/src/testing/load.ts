@@ -12,6 +12,7 @@ import type {
 import type { PlainRefusal } from '../plain-messages.js';
 import { BrokerUnavailableError, BrokerUnknownError } from '../errors.js';
 import { eventually } from './eventually.js';
+import { Stopwatch } from './stopwatch.js';
 
 export const STREAM: StreamOptions = { historySize: 10_000, historyTtl: 600_000, positionTtl: 600_000 };
 
@@ -240,7 +241,7 @@ export class Load {
       const payload = `${publisher} ${number} ${'x'.repeat(size)}`;
       const idempotency = { publisher, key: `${number}`, fingerprint: 'f', window: 600_000 };
       for (let settled = false; !settled;) {
-        const began = performance.now();
+        const watch = new Stopwatch();
         try {
           const result = await broker.publish({ channel, payload, stream: STREAM, idempotency });
           settled = true;
@@ -253,7 +254,7 @@ export class Load {
           settled = this.#stopped;
           await sleep(20);
         }
-        this.slowest = Math.max(this.slowest, performance.now() - began);
+        this.slowest = Math.max(this.slowest, watch.elapsed);
       }
       await sleep(pause);
     }

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Producer } from '@platformatic/kafka';
 import { LogRefusedError } from '../../src/log/log-adapter.js';
 import { eventually } from '../../src/testing/eventually.js';
-import { KafkaServer } from '../support/kafka-server.js';
+import { FaultyProxy } from '../support/faulty-proxy.js';
+import { KafkaServer, kafkaUrl } from '../support/kafka-server.js';
 import { expectToWork, Followers, refusal } from './followers.js';
 
 const followers = new Followers();
@@ -93,6 +94,28 @@ describe('a topic', () => {
     await expectToWork(follower);
   });
 });
+
+describe('a server', () => {
+  it('that is too old is refused', async () => {
+    const proxy = await FaultyProxy.start(kafka.port);
+    try {
+      proxy.transform = withOldFetch;
+      const error = await refusal(followers.connect(kafkaUrl(proxy.address, followers.uniqueTopic())));
+      expect(error).toBeInstanceOf(LogRefusedError);
+      expect(error.message).toMatch(/^127\.0\.0\.1:\d+: Kafka 3\.7 or later is required$/);
+    } finally {
+      await proxy.close();
+    }
+  });
+});
+
+/** Changes the versions that a server announces: https://kafka.apache.org/protocol#The_Messages_ApiVersions */
+function withOldFetch(data: Buffer): Buffer {
+  // The number of the request `Fetch`, and its lowest version, which all servers of Kafka 4 have in common.
+  const fetch = data.indexOf(Buffer.from([0, 1, 0, 4, 0]));
+  if (fetch !== -1) data[fetch + 5] = 12;
+  return data;
+}
 
 describe('records of other clients', () => {
   it.each(['gzip', 'snappy', 'lz4', 'zstd'] as const)('may be compressed with %s', async (compression) => {

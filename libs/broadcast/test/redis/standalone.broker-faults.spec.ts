@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createBroker } from '../../src/create-broker.js';
+import { LEASE } from '../../src/membership/pod-lease.js';
 import { describeBrokerFaults } from '../../src/testing/index.js';
 import { RedisServer, uniquePrefix } from '../support/redis-servers.js';
 
 /** ms of publishes that are lost with the tail. */
 const TAIL = 300;
 
-describeBrokerFaults('RedisBroker on a standalone server', async () => {
+describeBrokerFaults('RedisBroker on a standalone server', LEASE, async () => {
   const redis = await RedisServer.start();
   const url = `${redis.url}?prefix=${uniquePrefix()}`;
   return {

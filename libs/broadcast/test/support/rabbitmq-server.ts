@@ -1,27 +1,15 @@
-import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { eventually } from '../../src/testing/eventually.js';
-import { systemProgram } from '../../../../apps/gateway/test/support/system-package.js';
 import type { Certificate } from './certificate.js';
+import { installDebian, SCRIPTS } from './debian-folder.js';
 import { freePort } from './free-port.js';
 import { groupMembers, hang, resume } from './hang.js';
 
-const SCRIPTS = fileURLToPath(new URL('servers/', import.meta.url));
-
-/** The first run installs the server, which takes minutes: here no test's timeout counts. */
-function install(): void {
-  const cache = process.env['TEST_SERVERS_CACHE'] ?? join(homedir(), '.cache/holdfast-test-servers');
-  const suite = process.env['DEBIAN_SUITE'] ?? 'trixie';
-  if (existsSync(join(cache, `debian-${suite}`))) return;
-  systemProgram('/usr/sbin/debootstrap', ['debootstrap']);
-  execFileSync('bash', [join(SCRIPTS, 'debian.sh')], { stdio: 'pipe' });
-}
-install();
+installDebian();
 
 /** Distances of the ports that servers/rabbitmq.sh uses. */
 const TLS = 1;

@@ -4,10 +4,11 @@ import { Bootstrap, type Step } from '../partition/bootstrap.js';
 import type { LogEntry, LogOffset } from '../log-adapter.js';
 import { encodeEntry, encodeRecord } from '../records/entry-codec.js';
 import type { LogRecord } from '../records/records.js';
-import { Fold, RULES } from './fold.js';
+import { Fold } from './fold.js';
 import type { Outcome } from './outcome.js';
 import type { Place } from './place.js';
 import type { PlainFormat } from '../../plain-messages.js';
+import { RULES } from './rules.js';
 import { SnapshotWriter } from './snapshot-writer.js';
 
 const CHANNELS = ['a', 'b', 'c'];

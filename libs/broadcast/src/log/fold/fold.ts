@@ -16,9 +16,7 @@ import { NOTHING, type Outcome } from './outcome.js';
 import type { Place } from './place.js';
 import { NO_PLAIN, parsePolicy } from './plain.js';
 import { PodState, PodTable } from './pod-table.js';
-
-/** The rules by which this release folds. A change that decides anything else for the same log needs the next number. */
-export const RULES = 1;
+import { RULES } from './rules.js';
 
 /** The author of plain messages. */
 const NOBODY = new PodState('');

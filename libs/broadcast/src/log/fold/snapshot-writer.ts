@@ -24,6 +24,7 @@ export class SnapshotWriter {
   readonly #items: Iterator<Versioned>;
   #parts: Buffer[] = [];
 
+  /** @param partSize bytes of a part; only one item that is larger exceeds it. */
   constructor(fold: Fold, partSize: number) {
     this.#fold = fold;
     this.#partSize = partSize;
@@ -89,12 +90,20 @@ export class SnapshotWriter {
     if (item instanceof ChannelState) this.#writeChannel(item);
     else if (item instanceof Group) this.#writeGroup(item);
     else this.#writeKey(item as KnownKey);
-    if (this.#to.length >= this.#partSize) this.#parts.push(this.#to.take());
+  }
+
+  /** Ends the part before the last item if that makes it too large. @param start where that item begins. */
+  #cut(start: number): void {
+    if (this.#to.length <= this.#partSize || start === 0) return;
+    const all = this.#to.take();
+    this.#parts.push(all.subarray(0, start));
+    this.#to.bytes(all.subarray(start));
   }
 
   #writeChannel(channel: ChannelState): void {
     if (channel.expires <= this.#time) return;
     const to = this.#to;
+    const start = to.length;
     to.byte(ITEMS.channel);
     to.text(channel.name);
     to.uint(channel.offset);
@@ -105,13 +114,16 @@ export class SnapshotWriter {
     to.uint(channel.beganIndex);
     writeStream(to, channel.stream);
     to.uint(channel.openCount);
-    if (channel.openCount === 0) return;
-    for (const [index, pod] of this.#pods.entries()) if (pod.opened.has(channel)) to.uint(index);
+    if (channel.openCount > 0) {
+      for (const [index, pod] of this.#pods.entries()) if (pod.opened.has(channel)) to.uint(index);
+    }
+    this.#cut(start);
   }
 
   #writeKey(key: KnownKey): void {
     if (key.expires <= this.#time) return;
     const to = this.#to;
+    const start = to.length;
     to.byte(ITEMS.key);
     to.text(key.id);
     to.text(key.fingerprint);
@@ -119,6 +131,7 @@ export class SnapshotWriter {
     to.uint(key.beganIndex);
     to.uint(key.offset);
     to.uint(key.expires);
+    this.#cut(start);
   }
 
   #writeGroup({ name, held }: Group<unknown>): void {
@@ -126,16 +139,20 @@ export class SnapshotWriter {
     const to = this.#to;
     if (members.map.get(name)?.held === held) {
       for (const { value, holder, pod, since } of members.get(name)?.values() ?? []) {
+        const start = to.length;
         to.byte(ITEMS.member);
         for (const text of [name, value.client, value.details, holder]) to.text(text);
         this.#writeOwner(pod, since);
+        this.#cut(start);
       }
     } else {
       for (const { value, pod, since } of connections.get(name)?.values() ?? []) {
+        const start = to.length;
         to.byte(ITEMS.connection);
         for (const text of [name, value.client, value.holder, value.node]) to.text(text);
         to.uint(value.since);
         this.#writeOwner(pod, since);
+        this.#cut(start);
       }
     }
   }

@@ -14,6 +14,9 @@ export type Step =
   /** A complete snapshot begins further back. */
   | { readonly kind: 'farther'; readonly from: LogOffset };
 
+/** The offset of the first entry is 0 or 1, depending on the server. */
+const LARGEST_START = 1;
+
 /** Reads a partition from somewhere on, and holds what it reads until a snapshot in it says what the state is. */
 export class Bootstrap {
   readonly #held: LogEntry[] = [];
@@ -44,7 +47,8 @@ export class Bootstrap {
 
   /** Whether no pod has ever known a state of the partition. */
   get isUnused(): boolean {
-    return this.from <= this.first && this.#isUnused;
+    // Of a log that was purged completely, other pods may know the state.
+    return this.from <= this.first && this.first <= LARGEST_START && this.#isUnused;
   }
 
   /** The state before the first entry of a log that is unused. */

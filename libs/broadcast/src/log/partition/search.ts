@@ -14,7 +14,7 @@ import { STEP } from './step.js';
 const FIRST_ROUND = 256;
 const ROUND_GROWTH = 8;
 /** Items of a snapshot that are restored before other work gets its turn. */
-const ITEMS = 2_000;
+const ITEMS = 500;
 /** ms between two looks whether the reader has reached the end, if that is a hole. */
 const LOOK = 200;
 /** ms for which the other pods are asked for a snapshot. */

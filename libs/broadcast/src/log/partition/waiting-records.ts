@@ -1,6 +1,6 @@
 import { BrokerUnavailableError, type BrokerUnknownError } from '../../errors.js';
 import type { Outcome } from '../fold/outcome.js';
-import { ENTRY_OVERHEAD, encodeRecord, packedSize } from '../records/entry-codec.js';
+import { ENTRY_OVERHEAD, encodeRecord, maxRecord, packedSize } from '../records/entry-codec.js';
 import type { LogRecord } from '../records/records.js';
 
 /** Bytes of records that may wait for a partition. */
@@ -33,7 +33,7 @@ export class WaitingRecords {
   /** @param maxEntry bytes of an entry of the log. @returns whether it waits; otherwise `pending` was called. */
   add(record: LogRecord, due: number, pending: Pending, maxEntry: number): boolean {
     const bytes = encodeRecord(record);
-    if (packedSize(bytes) + ENTRY_OVERHEAD > maxEntry) {
+    if (bytes.length > maxRecord({ maxEntry })) {
       pending.onError(new BrokerUnavailableError(`larger than an entry of the log (${maxEntry} bytes)`));
       return false;
     }

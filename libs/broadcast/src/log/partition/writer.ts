@@ -1,7 +1,7 @@
 import { BrokerUnavailableError, BrokerUnknownError } from '../../errors.js';
 import { LogUnavailableError, type LogAdapter } from '../log-adapter.js';
 import type { Outcome } from '../fold/outcome.js';
-import { encodeEntry } from '../records/entry-codec.js';
+import { encodeEntry, maxRecord } from '../records/entry-codec.js';
 import type { LogRecord } from '../records/records.js';
 import { WaitingRecords, type Pending } from './waiting-records.js';
 
@@ -66,6 +66,11 @@ export class Writer {
     this.#context = context;
   }
 
+  /** Bytes of a record. */
+  get maxRecord(): number {
+    return maxRecord(this.#context.adapter.traits);
+  }
+
   /** Whether an entry has been stored for a while, and was not read back: the reader may have stopped. */
   get isOverdue(): boolean {
     const now = performance.now();
@@ -128,6 +133,8 @@ export class Writer {
     for (const sent of this.#sent.values()) {
       if (sent.number > number) return;
       this.#sent.delete(sent.number);
+      // The usual case: an error costs more than everything else here.
+      if (sent.pending.every((pending) => pending === undefined)) continue;
       const reason = 'the log did not take it';
       this.#fail(sent, sent.mayBeFolded ? new BrokerUnknownError(reason) : new BrokerUnavailableError(reason));
     }

@@ -1,6 +1,6 @@
 import { Repeater } from '../../membership/repeater.js';
 import type { PodState } from '../fold/pod-table.js';
-import { RULES } from '../fold/fold.js';
+import { RULES } from '../fold/rules.js';
 import type { Partition } from '../partition/partition.js';
 import { nothing, written } from './record.js';
 

@@ -1,5 +1,5 @@
-import { RULES } from '../fold/fold.js';
 import { policyText } from '../fold/plain.js';
+import { RULES } from '../fold/rules.js';
 import type { Partition } from '../partition/partition.js';
 import type { LogSettings } from '../settings.js';
 import type { Beacons } from './beacons.js';
@@ -40,9 +40,10 @@ export class Keeper {
     ]);
   }
 
-  /** A pod asks for a snapshot. */
+  /** A pod asks for a snapshot. If it has to ask again, every pod answers: the asking one may be the keeper itself. */
   async answer(partition: Partition): Promise<void> {
-    if (this.#context.beacons.isKeeper) await this.#snapshot(partition);
+    const { beacons, snapshotsOf } = this.#context;
+    if (beacons.isKeeper || snapshotsOf(partition).asked > 1) await this.#snapshot(partition);
   }
 
   /** Only the first partition decides who is dead, as only it has the beacons. The others follow. */

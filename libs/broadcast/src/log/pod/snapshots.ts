@@ -9,8 +9,10 @@ import type { Partition } from '../partition/partition.js';
 import type { LogRecord } from '../records/records.js';
 import { nothing, written } from './record.js';
 
-/** Bytes of one part. */
+/** Bytes of one part, if an entry of the log may be so large. */
 const PART = 65_536;
+/** What a record has besides the part. */
+const HEAD = 64;
 /** Items that are copied before other work gets its turn. */
 const STEP = 1_000;
 /** ms within which a part has to be read back. */
@@ -34,7 +36,7 @@ export class Snapshots {
   #complete: Complete[] = [];
   #completed = performance.now();
   #changes = 0;
-  #isWanted = false;
+  #asked = 0;
   #writer: SnapshotWriter | undefined;
 
   /** @param window ms for which publications are kept: a pod that starts reads from the first snapshot that is as old. */
@@ -53,10 +55,15 @@ export class Snapshots {
     return performance.now() - this.#completed;
   }
 
+  /** How often pods have asked for one since the latest. */
+  get asked(): number {
+    return this.#asked;
+  }
+
   /** Whether it is time for the next one. @param interval ms @param longest ms, also if nothing has changed. */
   isDue(interval: number, longest: number): boolean {
     if (this.#writer !== undefined) return false;
-    return this.#isWanted || (this.#changes > 0 && this.age > interval) || this.age > longest;
+    return this.#asked > 0 || (this.#changes > 0 && this.age > interval) || this.age > longest;
   }
 
   /** A record was folded. */
@@ -65,14 +72,14 @@ export class Snapshots {
       this.reset();
       // The beginning of an era is as good as a snapshot.
       this.#complete = [{ asOf: record.cause, time }];
-    } else if (record.kind === 'ask') this.#isWanted = true;
+    } else if (record.kind === 'ask') this.#asked += 1;
     else if (record.kind === 'state') {
       const snapshot = this.#assembler.add(record);
       if (snapshot === undefined) return;
       this.#add({ asOf: snapshot.asOf, time });
       this.#completed = performance.now();
       this.#changes = 0;
-      this.#isWanted = false;
+      this.#asked = 0;
     } else if (record.kind !== 'digest' && record.kind !== 'beacon' && record.kind !== 'mark') this.#changes += 1;
   }
 
@@ -94,7 +101,7 @@ export class Snapshots {
   async write(): Promise<void> {
     const { fold } = this.#partition;
     if (fold === undefined || this.#writer !== undefined) return;
-    const writer = new SnapshotWriter(fold, PART);
+    const writer = new SnapshotWriter(fold, Math.min(PART, this.#partition.writer.maxRecord - HEAD));
     this.#writer = writer;
     try {
       await this.#writeParts(writer);

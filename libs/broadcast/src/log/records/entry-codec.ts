@@ -49,6 +49,11 @@ export function packedSize(record: Uint8Array): number {
   return record.length + RECORD_OVERHEAD;
 }
 
+/** Bytes of a record that an entry has room for. */
+export function maxRecord({ maxEntry }: { readonly maxEntry: number }): number {
+  return maxEntry - ENTRY_OVERHEAD - RECORD_OVERHEAD;
+}
+
 export function encodeEntry({ pod, number, clock }: PodEntry, records: readonly Uint8Array[]): Buffer {
   writer.byte(MAGIC);
   writer.byte(VERSION);

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Broker } from '../../broker.js';
 import type { LogAdapter } from '../../log/log-adapter.js';
 import type { FaultyServer } from '../describe-broker-faults.js';
+import type { FaultyLogServer } from '../describe-log-broker-faults.js';
 import { MemoryLog, type MemoryLogOptions } from './memory-log.js';
 
 /** Entries that are lost of each partition. */
@@ -10,8 +11,12 @@ const TAIL = 20;
 const AWAY = 300;
 
 /** A log in memory as a server for the tests of brokers under load. */
-export function faultyLog(options: MemoryLogOptions, brokerOn: (adapter: LogAdapter) => Broker): FaultyServer {
+export function faultyLog(
+  options: MemoryLogOptions,
+  brokerOn: (adapter: LogAdapter) => Broker,
+): FaultyServer & FaultyLogServer {
   const log = new MemoryLog(options);
+  const partitions = Array.from({ length: log.options.partitions }, (_, partition) => partition);
   const restart = async (change: () => void): Promise<void> => {
     log.stop();
     change();
@@ -29,8 +34,16 @@ export function faultyLog(options: MemoryLogOptions, brokerOn: (adapter: LogAdap
     restartEmpty: async () => restart(() => log.recreate()),
     loseTail: async () =>
       restart(() => {
-        for (let partition = 0; partition < log.options.partitions; partition += 1) log.truncate(partition, TAIL);
+        for (const partition of partitions) log.truncate(partition, TAIL);
       }),
+    silence: () => log.hang(),
+    restore: () => log.resume(),
+    kill: async () => log.stop(),
+    run: async () => log.run(),
+    deleteLog: async () => log.recreate(),
+    purge: async () => {
+      for (const partition of partitions) log.trim(partition, Infinity);
+    },
     close: async () => undefined,
   };
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# kafka.sh: installs Kafka if it is missing. It needs Java 17 and Maven.
+# kafka.sh: installs Kafka if it is missing, and prints the folder that has it. It needs Java 17 and Maven.
 # kafka.sh PORT CONTROLLER_PORT DATA [NODE_ID ID@HOST:CONTROLLER_PORT,…]: also runs a node in KRaft mode, which is broker and
 # controller at once. It is a cluster of its own, or one node of a cluster if the controllers of all nodes are given. The
 # environment variable KAFKA_LINES has more lines for its configuration. It has a user for SCRAM, `scram`, with the password
@@ -87,7 +87,10 @@ archive_classes() {
 once "kafka-$VERSION" install_kafka
 once "kafka-$VERSION-formatted" format_data
 once "kafka-$VERSION-classes" archive_classes
-[ $# -gt 0 ] || exit 0
+if [ $# = 0 ]; then
+  echo "$home"
+  exit
+fi
 
 port=$1 controller_port=$2 data=$3 node=${4:-1}
 voters=${5:-$node@127.0.0.1:$controller_port}

@@ -1,0 +1,26 @@
+import type { Scene } from '../support/scene.js';
+
+/** How three servers of a kind of broker run in a cluster. */
+export interface BrokerKind {
+  readonly title: string;
+  /** Of its pods, NAME-0 to NAME-2, and of their headless Service. */
+  readonly name: string;
+  /** Of the ports of a server, the one that the gateway connects to. */
+  readonly port: number;
+  /** A port for other servers, which the gateway must not reach. */
+  readonly innerPort: number;
+  /** Starts a server: a script for bash that ends in `exec`. The folder /data is its own, and $HOSTNAME the name of its pod. */
+  readonly script: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** The broker's URL, from HOST:PORT of the servers. */
+  url(servers: string): string;
+  /** The pod that leads each partition, according to one server. Partitions without a leader are missing. */
+  leaders(scene: Scene, server: string): Promise<ReadonlyMap<string, string>>;
+}
+
+export const COUNT = 3;
+
+/** The addresses of the servers, with a port, separated by commas. */
+export function addresses(name: string, port: number, prefix = ''): string {
+  return Array.from({ length: COUNT }, (_, index) => `${prefix}${name}-${index}.${name}:${port}`).join(',');
+}

@@ -1,0 +1,47 @@
+import { BrokerUnavailableError } from '../../errors.js';
+import type { Connection } from '../client/connection.js';
+import { CODES, PostgresError } from '../client/errors.js';
+import { MIGRATIONS, VERSION } from './migrations.js';
+
+/** ms for all statements of one migration. */
+const TIMEOUT = 30_000;
+
+/**
+ * The version of a schema; 0 if it does not exist or is empty.
+ *
+ * @throws PostgresError
+ */
+export async function schemaVersion(connection: Connection, schema: string): Promise<number> {
+  const [[exists] = []] = await connection.query(TIMEOUT, 'select to_regclass($1) is not null', [`${schema}.meta`]);
+  if (exists !== true) return 0;
+  const [[version] = []] = await connection.query(TIMEOUT, `select version from ${schema}.meta`);
+  return Number(version);
+}
+
+/**
+ * Brings the schema to the version of this release. Pods that do it at the same time wait for each other, and one of them does it.
+ *
+ * @throws BrokerUnavailableError if the role may not.
+ */
+export async function migrate(connection: Connection, schema: string): Promise<void> {
+  try {
+    await connection.query(TIMEOUT, 'begin');
+    await connection.query(TIMEOUT, 'select pg_advisory_xact_lock(hashtextextended($1, 0))', [`${schema}.migrate`]);
+    const present = await schemaVersion(connection, schema);
+    const [[exists] = []] = await connection.query(TIMEOUT, 'select to_regnamespace($1) is not null', [schema]);
+    // "if not exists" would need the right to create schemas even for one that exists.
+    if (exists !== true) await connection.query(TIMEOUT, `create schema ${schema}`);
+    for (const migration of MIGRATIONS.slice(present)) await connection.query(TIMEOUT, migration(schema));
+    if (present < VERSION) await connection.query(TIMEOUT, `update ${schema}.meta set version = ${VERSION}`);
+    await connection.query(TIMEOUT, 'commit');
+  } catch (error) {
+    // It may still be in the transaction.
+    connection.close();
+    if (error instanceof PostgresError && error.code === CODES.insufficientPrivilege) {
+      throw new BrokerUnavailableError(
+        `the role may not create the schema ${schema}: grant it CREATE on the database, or create the schema with a role that may`,
+      );
+    }
+    throw error;
+  }
+}

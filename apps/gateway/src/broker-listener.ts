@@ -7,6 +7,7 @@ import { Hub } from './channels/hub.js';
 import { LateEvents } from './event-webhook/late-events.js';
 import { Moves } from './sessions/moves.js';
 import { BrokerMonitor } from './broker/broker-monitor.js';
+import { PlainRefusals } from './broker/plain-refusals.js';
 import { parseSignal } from './signals.js';
 import { UserCommands } from './users/user-commands.js';
 
@@ -22,6 +23,7 @@ export class BrokerListener implements OnApplicationBootstrap {
     @Inject(Moves) private readonly moves: Moves,
     @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
     @Inject(BrokerNotices) private readonly notices: BrokerNotices,
+    @Inject(PlainRefusals) private readonly refusals: PlainRefusals,
     @Inject(BrokerMonitor) private readonly monitor: BrokerMonitor,
   ) {}
 
@@ -40,6 +42,7 @@ export class BrokerListener implements OnApplicationBootstrap {
       onSignal: (signal) => this.onSignal(signal),
       onInvalid: (kind, name) => inputs.invalid(kind, name),
       onNotice: (notice) => notices.add(notice),
+      onPlainRefused: (channel, reason) => this.refusals.refused(channel, reason),
       onFault: (error) => inputs.fault(error),
     });
     await this.monitor.watch(async () => {

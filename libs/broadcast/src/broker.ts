@@ -1,4 +1,5 @@
 import type { BrokerNotice, BrokerStats } from './broker-stats.js';
+import type { PlainRefusal } from './plain-messages.js';
 
 /** A place in a channel's stream: an offset within an epoch. */
 export interface Position {
@@ -163,6 +164,8 @@ export interface BrokerEvents {
   onInvalid(kind: BrokerInput, name: string): void;
   /** Something happened to the broker that its operator should know. */
   onNotice(notice: BrokerNotice): void;
+  /** A message that a backend published by the broker itself was not published. On a log, every pod reports it. */
+  onPlainRefused(channel: string, reason: PlainRefusal): void;
   /** One of the calls above threw, or the broker has a bug. What it was about was skipped, and everything else continues. */
   onFault(error: unknown): void;
 }
@@ -191,6 +194,8 @@ export interface BrokerCapabilities {
   readonly durablePositions: boolean;
   /** A pod that has just started can read publications from before its start. */
   readonly sharedHistory: boolean;
+  /** Backends can publish by the broker itself. */
+  readonly plainMessages: boolean;
 }
 
 export type BrokerHealth = { readonly status: 'up' } | { readonly status: 'down'; readonly reason: string };

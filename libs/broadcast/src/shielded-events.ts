@@ -73,6 +73,13 @@ export function shieldedEvents(events: BrokerEvents): BrokerEvents {
         failed(error);
       }
     },
+    onPlainRefused(channel, reason) {
+      try {
+        events.onPlainRefused(channel, reason);
+      } catch (error) {
+        failed(error);
+      }
+    },
     onFault: failed,
   };
 }

@@ -24,6 +24,7 @@ async function startBroker(store: MemoryStore): Promise<Broker> {
     onSignal: nothing,
     onInvalid: nothing,
     onNotice: nothing,
+    onPlainRefused: nothing,
     onFault: nothing,
   });
   onTestFinished(() => broker.close());

@@ -115,6 +115,7 @@ export class Pod implements ConnectionContext {
       onSignal: () => undefined,
       onInvalid: (kind, name) => pod.inputs.invalid(kind, name),
       onNotice: () => undefined,
+      onPlainRefused: () => {},
       onFault: (error) =>
         // So that vitest notices it: an exception thrown here would be caught.
         queueMicrotask(() => {

@@ -61,6 +61,7 @@ export class ScriptedBroker implements Broker {
     onSignal: notStarted,
     onInvalid: notStarted,
     onNotice: notStarted,
+    onPlainRefused: notStarted,
     onFault: notStarted,
   };
 

@@ -67,6 +67,7 @@ export class LogBroker implements Broker {
       maxPayload: maxEntry === 0 ? Infinity : Math.max(maxEntry - PAYLOAD_OVERHEAD, 0),
       durablePositions: replay,
       sharedHistory: replay,
+      plainMessages: true,
     };
   }
 

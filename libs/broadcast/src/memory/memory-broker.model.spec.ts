@@ -140,6 +140,7 @@ class Run implements BrokerEvents {
   onSignal(): void {}
   onInvalid(): void {}
   onNotice(): void {}
+  onPlainRefused(): void {}
   onFault(error: unknown): void {
     // An exception thrown here would be caught; this way vitest notices it.
     queueMicrotask(() => {

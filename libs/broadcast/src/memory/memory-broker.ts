@@ -54,6 +54,7 @@ export class MemoryBroker implements Broker {
     maxPayload: Infinity,
     durablePositions: false,
     sharedHistory: false,
+    plainMessages: false,
   };
   readonly #store: MemoryStore;
   readonly #subscribed = new Set<string>();

@@ -73,6 +73,7 @@ export class PostgresBroker implements Broker {
     maxPayload: MAX_PAYLOAD,
     durablePositions: true,
     sharedHistory: true,
+    plainMessages: false,
   };
   readonly #pod = randomBytes(9).toString('base64url');
   readonly #schema: string;
@@ -338,6 +339,7 @@ export class PostgresBroker implements Broker {
       onSignal: (signal) => this.#events?.onSignal(signal),
       onInvalid: (kind, name) => this.#events?.onInvalid(kind, name),
       onNotice: (notice) => this.#events?.onNotice(notice),
+      onPlainRefused: (...refused) => this.#events?.onPlainRefused(...refused),
       onFault: (error) => this.#events?.onFault(error),
     };
   }

@@ -12,6 +12,7 @@ import type {
   StreamOptions,
 } from '../broker.js';
 import type { BrokerNotice } from '../broker-stats.js';
+import type { PlainRefusal } from '../plain-messages.js';
 
 /** Longer than any test takes. */
 export const LASTING: StreamOptions = { historySize: 1_000, historyTtl: 600_000, positionTtl: 600_000 };
@@ -31,6 +32,7 @@ export class Pod implements BrokerEvents {
   readonly signals: string[] = [];
   readonly invalid: string[] = [];
   readonly notices: BrokerNotice[] = [];
+  readonly refused: string[] = [];
   readonly faults: unknown[] = [];
   readonly #publications = new Map<string, StoredPublication[]>();
   #open = false;
@@ -120,6 +122,10 @@ export class Pod implements BrokerEvents {
 
   onInvalid(kind: BrokerInput, name: string): void {
     this.invalid.push(`${kind} ${name}`);
+  }
+
+  onPlainRefused(channel: string, reason: PlainRefusal): void {
+    this.refused.push(`${reason} ${channel}`);
   }
 
   onFault(error: unknown): void {

@@ -128,6 +128,7 @@ describe('three pods with many members', () => {
       onSignal: () => {},
       onInvalid: () => {},
       onNotice: () => {},
+      onPlainRefused: () => {},
       onFault: () => {},
     };
     try {

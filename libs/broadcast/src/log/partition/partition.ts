@@ -69,10 +69,13 @@ export class Partition {
   constructor(index: number, context: PartitionContext) {
     this.index = index;
     this.#context = context;
-    const { adapter, pod, clock, partitions, events } = context;
+    const { adapter, pod, clock, partitions, policy, events } = context;
     const onFault = (error: unknown): void => events.onFault(error);
     this.writer = new Writer({ partition: index, adapter, pod, clock, onFault });
-    this.#control = new ControlRecords({ partition: index, adapter, pod, clock, partitions, onFault }, this.writer);
+    this.#control = new ControlRecords(
+      { partition: index, adapter, pod, clock, partitions, policy, onFault },
+      this.writer,
+    );
     this.#queue = new EntryQueue(
       (entry) => this.#process(entry),
       () => this.#caughtUp(),
@@ -319,8 +322,11 @@ export class Partition {
         if (isOwn(entry.pod)) this.writer.read(entry.number);
         if (this.#phase === 'renewing' && this.#fold !== undefined) this.#finishRenewal(this.#fold);
       },
-      onInvalid: (channel) => {
-        if (this.#phase === 'live') events.onInvalid(this, channel);
+      onInvalid: () => {
+        if (this.#phase === 'live') events.onInvalid(this);
+      },
+      onPlainRefused: (channel, reason) => {
+        if (this.#phase === 'live') events.onPlainRefused(channel, reason);
       },
     };
   }

@@ -1,3 +1,4 @@
+import { policyText } from '../fold/plain.js';
 import { RULES } from '../fold/rules.js';
 import type { Partition } from '../partition/partition.js';
 import type { LogSettings } from '../settings.js';
@@ -95,7 +96,7 @@ export class Keeper {
   /** The policy of this pod's configuration, if the log has another one. */
   #publishPolicy(): Promise<void>[] {
     const { settings, partitions } = this.#context;
-    const policy = settings.plain === undefined ? '' : JSON.stringify(settings.plain.policy);
+    const policy = policyText(settings.plain);
     return partitions
       .filter(({ fold }) => fold !== undefined && fold.policy !== policy)
       .map(async (partition) => written(partition, { kind: 'policy', policy }, nothing));

@@ -4,7 +4,7 @@ import type { BrokerNotice, BrokerStats } from '../../broker-stats.js';
 import { BrokerUnavailableError } from '../../errors.js';
 import { steadyNow } from '../../steady-clock.js';
 import type { Fold } from '../fold/fold.js';
-import { NO_PLAIN } from '../fold/plain.js';
+import { NO_PLAIN, policyText } from '../fold/plain.js';
 import type { LogAdapter } from '../log-adapter.js';
 import { partitionOf } from '../partition-of.js';
 import type { PartitionEvents } from '../partition/partition-context.js';
@@ -86,7 +86,8 @@ export class Pod {
       onOutcome: (partition, ...outcome) => this.#outcomes.take(this.#shareOf(partition), ...outcome),
       onReady: (partition, hasLost) => this.#onReady(partition, hasLost),
       onForgotten: (partition, fold) => this.#onForgotten(partition, fold),
-      onInvalid: ({ index }, channel) => this.#events.onInvalid('message', channel ?? `partition ${index}`),
+      onInvalid: ({ index }) => this.#events.onInvalid('message', `partition ${index}`),
+      onPlainRefused: (channel, reason) => this.#events.onPlainRefused(channel, reason),
       onFault: (error) => this.#events.onFault(error),
     };
   }
@@ -179,6 +180,7 @@ export class Pod {
       clock: steadyNow,
       partitions: () => (this.#isComplete ? this.#shares.length : this.#adapter.partitions),
       format: this.#settings.plain?.format ?? NO_PLAIN,
+      policy: policyText(this.#settings.plain),
       events: this.#partitionEvents,
     });
     const members = new PartitionMembers(

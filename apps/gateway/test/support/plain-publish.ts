@@ -7,7 +7,6 @@ import type { TestClient } from './test-client.js';
 
 const CHANNEL = 'news:1';
 const CLOSED = 'chat:1';
-const MESSAGES = 60;
 
 export interface PlainServer {
   /** The broker's URL for the gateway: of a broker that shows nothing of other tests. */
@@ -18,8 +17,14 @@ export interface PlainServer {
 /**
  * Defines the test of what backends publish by the broker itself; each broker calls it in a `*.spec.ts`. It is one test, because
  * processes are slow to start.
+ *
+ * @param messages how many are published while a pod is killed.
  */
-export function describePlainPublish(client: string, open: () => PlainServer | Promise<PlainServer>): void {
+export function describePlainPublish(
+  client: string,
+  open: () => PlainServer | Promise<PlainServer>,
+  messages = 100,
+): void {
   it(
     `promises 1, 2 and 4: what a backend publishes with ${client} is like any other message, also when a pod is killed; what is refused reaches nobody`,
     { timeout: 240_000 },
@@ -66,18 +71,18 @@ export function describePlainPublish(client: string, open: () => PlainServer | P
       expect(logs).not.toContain('secret');
 
       const [, subscriber] = clients;
-      const numbers = Array.from({ length: MESSAGES }, (_, number) => number);
+      const numbers = Array.from({ length: messages }, (_, number) => number);
       const all = numbers.map((number) => ({ channel: CHANNEL, body: `${number}`, key: `key-${number}` }));
       const published = publish(all);
       await received(subscriber, 5);
       await doomed.pod.process.stop('SIGKILL');
       await published;
-      await received(subscriber, 4 + MESSAGES);
+      await received(subscriber, 4 + messages);
       await publish([{ channel: CHANNEL, body: '"end"' }]);
-      await received(subscriber, 5 + MESSAGES);
+      await received(subscriber, 5 + messages);
       const later = subscriber.of('message').slice(4);
       expect(later.map(({ data }) => data['data'])).toEqual([...numbers, 'end']);
-      expect(subscriber.offsets(CHANNEL)).toEqual(Array.from({ length: 5 + MESSAGES }, (_, index) => index + 1));
+      expect(subscriber.offsets(CHANNEL)).toEqual(Array.from({ length: 5 + messages }, (_, index) => index + 1));
       expect(subscriber.of('gap')).toEqual([]);
     },
   );

@@ -18,6 +18,7 @@ import type {
   RegisteredConnection,
   StreamOptions,
 } from '../broker.js';
+import type { BrokerStats } from '../broker-stats.js';
 import { CallDeadlines } from '../call-deadlines.js';
 import { HistoryReader } from '../delivery/history-reader.js';
 import { RecentBudget } from '../delivery/recent-publications.js';
@@ -188,6 +189,11 @@ export class PostgresBroker implements Broker {
     return reason === undefined ? { status: 'up' } : { status: 'down', reason };
   }
 
+  async stats(): Promise<BrokerStats> {
+    const reconnects = this.#lanes.reconnects + this.#feed.reconnects + (this.#listener?.reconnects ?? 0);
+    return { reconnects, memory: undefined, log: undefined };
+  }
+
   now(): number {
     return steadyNow() + this.#lead;
   }
@@ -331,6 +337,7 @@ export class PostgresBroker implements Broker {
       onLateMembership: (...late) => this.#events?.onLateMembership(...late),
       onSignal: (signal) => this.#events?.onSignal(signal),
       onInvalid: (kind, name) => this.#events?.onInvalid(kind, name),
+      onNotice: (notice) => this.#events?.onNotice(notice),
       onFault: (error) => this.#events?.onFault(error),
     };
   }

@@ -59,6 +59,9 @@ export default defineConfig({
           include: ON_SERVERS,
           maxWorkers: 4,
           sequence: { groupOrder: 1 },
+          // A server or a failover takes many times longer on a machine that is busy.
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
           // Failovers depend on the machine's timing, and machines of continuous integration stall now and then. The summary
           // names what passed only the second time. Nothing else is retried: a test without servers that fails is broken.
           retry: process.env['CI'] ? 1 : 0,

@@ -47,7 +47,7 @@ const SERVERS: readonly (readonly [name: string, start: () => Promise<Server>])[
   ],
 ];
 
-describe.each(SERVERS)('the chat page on two processes with %s', { timeout: 60_000 }, (_, start) => {
+describe.each(SERVERS)('the chat page on two processes with %s', (_, start) => {
   let browser: Browser;
   let server: Server;
   let tests = 0;

@@ -234,7 +234,7 @@ export class FakeGateway {
     });
     const greeting = this.greet(peer);
     if (typeof greeting === 'string') peer.close(greeting);
-    else if (greeting !== undefined) peer.send('welcome', { ...this.welcome(peer), ...greeting } as Welcome);
+    else if (greeting !== undefined) peer.send('welcome', Object.assign(this.welcome(peer), greeting));
   }
 
   #receive(peer: Peer, text: string): void {

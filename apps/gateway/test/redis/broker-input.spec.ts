@@ -52,7 +52,7 @@ function warnings(sut: PodProcess, kind: string): number {
     .filter((line) => line.includes(WARNING) && line.includes(`"kind":"${kind}"`)).length;
 }
 
-describe('data in the broker that this release did not store', { timeout: 60_000 }, () => {
+describe('data in the broker that this release did not store', () => {
   it.each([
     ['signal', ['test', 'null', '', '{}', '[]', '{"type":"later","user":"a"}', '{"type":"disconnect"}', '{{{']],
     ['message', ['', 'junk', 'jnull', 'j{}', 'j{"client":"a","details":1}', 'pe 1 1', `pe ${'9'.repeat(400)} 1 {}`]],

@@ -8,7 +8,7 @@ import { CHANNELS, expectLossless, expectNotified, longHistory, survive } from '
 const [CHANNEL] = CHANNELS;
 const SLOT = tagSlot(CHANNEL);
 
-describe('promises 1 to 4 and 6 hold for all clients of two pods when', { timeout: 90_000 }, () => {
+describe('promises 1 to 4 and 6 hold for all clients of two pods when', () => {
   let redis: ClusterSetUp;
   let pods: readonly [PodProcess, PodProcess];
 

@@ -15,7 +15,7 @@ function linesOf({ requests }: Backend): string[] {
     .map(({ type, data: { user, channel } }) => `${type} ${channel ?? user}`);
 }
 
-describe('kill -9 of a gateway process', { timeout: 90_000 }, () => {
+describe('kill -9 of a gateway process', () => {
   it('is reported by the other pods: clients that did not return, and channels without subscribers', async ({
     annotate,
   }) => {

@@ -11,7 +11,7 @@ const CLOSED_PORT = 1;
 
 it(
   'a pod that was cut off from Redis catches up with disconnects, blocks and unsubscribes of its connected users',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async () => {
     const redis = await startRedis();
     const proxy = await startTcpProxy(redis.port);

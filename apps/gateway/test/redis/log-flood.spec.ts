@@ -17,7 +17,7 @@ function linesOf(sut: PodProcess): string[] {
   return sut.process.output().trim().split('\n');
 }
 
-describe('the log during an outage of a shared dependency', { timeout: 60_000 }, () => {
+describe('the log during an outage of a shared dependency', () => {
   it('has one line when Redis goes down and one when it is back, however many clients connect, leave and send requests', async () => {
     const redis = await startRedis();
     const management = await freePort();

@@ -19,7 +19,7 @@ async function connectionsOf(pod: PodProcess, user: string): Promise<unknown> {
 
 it(
   'a client stays visible on its older connection after a newer one on another pod has opened and closed',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async () => {
     const redis = await startRedis();
     const [here, there] = await startPods(redis.url, ['here', 'there']);
@@ -44,7 +44,7 @@ it(
 
 it(
   'the older of two connections is closed even if its pod was cut off from Redis when the newer one was opened',
-  { timeout: 90_000 },
+  { timeout: 180_000 },
   async () => {
     const redis = await startRedis();
     const proxy = await startTcpProxy(redis.port);

@@ -20,7 +20,7 @@ async function emptied(): Promise<string> {
 
 describeTwoPods('Redis', emptied);
 
-describe('two gateway processes whose Redis fails', { timeout: 60_000 }, () => {
+describe('two gateway processes whose Redis fails', () => {
   it('a blocked user stays blocked when Redis has lost its data: the pods store the block again', async () => {
     const [here, there] = await startPods(await emptied(), NODES);
     const until = Date.now() + 600_000;

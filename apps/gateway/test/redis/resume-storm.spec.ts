@@ -62,7 +62,7 @@ async function commandCounts({ admin }: RedisServer): Promise<Map<string, number
   );
 }
 
-describe('a resume storm', { timeout: 60_000 }, () => {
+describe('a resume storm', () => {
   it('promise 3: 5,000 clients resume a channel that their pod publishes to with a handful of reads of Redis', async ({
     annotate,
   }) => {

@@ -16,7 +16,7 @@ async function setPasswords({ admin }: RedisServer, ...passwords: readonly strin
   await admin.call('acl', 'setuser', USER, ...changes);
 }
 
-describe('the password in the file of the broker URL', { timeout: 60_000 }, () => {
+describe('the password in the file of the broker URL', () => {
   it('is read again when it changes: new connections use the new one, and clients stay connected', async () => {
     const redis = await startRedis();
     await setPasswords(redis, OLD);

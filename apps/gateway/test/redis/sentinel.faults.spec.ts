@@ -30,7 +30,7 @@ async function replaced({ redis, primary }: Fixture, replicationId: string): Pro
 
 describe(
   'promises 1 to 4 and 6 hold for all clients of two pods when the primary of Sentinel',
-  { timeout: 120_000 },
+  { timeout: 180_000 },
   () => {
     it('is killed', async ({ annotate }) => {
       const fixture = await start();

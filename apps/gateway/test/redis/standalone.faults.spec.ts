@@ -18,7 +18,7 @@ async function start(lines?: readonly string[]): Promise<{ redis: RedisServer; p
   return { redis, pods: await startPods(redis.url, NODES, await longHistory()) };
 }
 
-describe("promises 1 to 4 and 6 hold for all clients of two pods when Redis'", { timeout: 90_000 }, () => {
+describe("promises 1 to 4 and 6 hold for all clients of two pods when Redis'", () => {
   it('subscriber connections are killed', async ({ annotate }) => {
     const { redis, pods } = await start();
     const journals = await survive(

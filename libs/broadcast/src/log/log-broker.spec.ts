@@ -91,10 +91,11 @@ describe('a pod that starts late', () => {
     // Nothing else leads to the state.
     trim(log);
     const { pod: late } = connect(log);
-    const isUp = late.start().then(() => true);
+    const starting = late.start();
     let published = 0;
     do await here.publish(CHANNEL, `${(published += 1)}`);
-    while (!(await Promise.race([isUp, Promise.resolve(false)])));
+    while (late.broker.health().status !== 'up' && late.faults.length === 0);
+    await starting;
     expect((await late.broker.subscribe(CHANNEL, LASTING)).offset).toBe(published);
     expect(await late.publish('news:4999', 'x')).toMatchObject({ offset: 2 });
     expect((await late.broker.members(CHANNEL, { limit: 1 })).count).toBe(crowd.length);

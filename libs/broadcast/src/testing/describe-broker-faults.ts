@@ -29,7 +29,7 @@ const LONGER = 5_000;
  * @param open called for each test.
  */
 export function describeBrokerFaults(name: string, lease: number, open: () => Promise<FaultyServer>): void {
-  describe(`${name}, two pods under load,`, { timeout: 60_000 }, () => {
+  describe(`${name}, two pods under load,`, { timeout: 180_000 }, () => {
     let server: FaultyServer;
     let here: Subscriber;
     let there: Subscriber;

@@ -19,7 +19,7 @@ const followers = new Followers();
 let kafka: SecuredKafka;
 beforeAll(async () => {
   kafka = await SecuredKafka.start();
-}, 90_000);
+});
 afterAll(async () => {
   await followers.close();
   await kafka.close();

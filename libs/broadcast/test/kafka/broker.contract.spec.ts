@@ -9,7 +9,7 @@ let tests = 0;
 
 beforeAll(async () => {
   kafka = await KafkaServer.start();
-}, 90_000);
+});
 afterAll(async () => kafka.close());
 
 describeBroker('LogBroker on Kafka', () => {

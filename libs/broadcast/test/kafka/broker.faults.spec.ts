@@ -23,7 +23,7 @@ let tests = 0;
 
 beforeAll(async () => {
   kafka = await KafkaBehindProxy.start();
-}, 90_000);
+});
 afterAll(async () => kafka.close());
 
 async function open(): Promise<FaultyServer & FaultyLogServer> {

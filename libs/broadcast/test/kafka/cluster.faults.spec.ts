@@ -15,7 +15,7 @@ const followers = new Followers();
 let cluster: KafkaCluster;
 beforeAll(async () => {
   cluster = await KafkaCluster.start();
-}, 120_000);
+});
 afterAll(async () => {
   await followers.close();
   await cluster.close();
@@ -36,7 +36,7 @@ async function startLoad(topic: string): Promise<{ pods: readonly Subscriber[]; 
   return { pods, load };
 }
 
-describe('two pods on three nodes', { timeout: 120_000 }, () => {
+describe('two pods on three nodes', () => {
   it('promises 1 to 4: lose nothing when one leader after the other ends, by SIGTERM and by SIGKILL', async ({
     annotate,
   }) => {

@@ -20,7 +20,7 @@ const followers = new Followers();
 let kafka: KafkaServer;
 beforeAll(async () => {
   kafka = await KafkaServer.start();
-}, 90_000);
+});
 afterAll(async () => {
   await followers.close();
   await kafka.close();

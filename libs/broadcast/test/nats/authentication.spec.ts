@@ -32,7 +32,7 @@ async function refused(url: string): Promise<string> {
   }
 }
 
-describe('a NATS log whose server authenticates', { timeout: 30_000 }, () => {
+describe('a NATS log whose server authenticates', () => {
   let directory: string;
   let nats: NatsServer | undefined;
   let follower: LogFollower | undefined;

@@ -7,7 +7,7 @@ import { NatsCluster, NatsServer } from '../support/nats-server.js';
 
 const CHANNELS = ['news:1', 'news:2', 'news:3'];
 
-describe('LogBroker on NATS, two pods under load,', { timeout: 90_000 }, () => {
+describe('LogBroker on NATS, two pods under load,', () => {
   let close: () => Promise<void>;
   let pods: Subscriber[] = [];
   let load: Load;

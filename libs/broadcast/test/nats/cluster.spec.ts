@@ -53,7 +53,7 @@ class Writer {
   }
 }
 
-describe('a NATS log on a cluster of three servers', { timeout: 60_000 }, () => {
+describe('a NATS log on a cluster of three servers', () => {
   let cluster: NatsCluster;
   let followers: LogFollower[];
 

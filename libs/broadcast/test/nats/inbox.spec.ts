@@ -12,7 +12,7 @@ import { NatsServer } from '../support/nats-server.js';
 
 const PARTITIONS = 4;
 
-describe('the inbox of a NATS log', { timeout: 30_000 }, () => {
+describe('the inbox of a NATS log', () => {
   let nats: NatsServer;
   let tests = 0;
   let prefix: string;

@@ -7,7 +7,7 @@ import { LogFollower } from '../../src/testing/log-follower.js';
 import { NatsServer } from '../support/nats-server.js';
 import { Stopwatch } from '../../src/testing/stopwatch.js';
 
-describe('the tail of a NATS log', { timeout: 30_000 }, () => {
+describe('the tail of a NATS log', () => {
   let nats: NatsServer;
   let tests = 0;
   let stream: string;

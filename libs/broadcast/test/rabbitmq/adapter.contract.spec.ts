@@ -12,7 +12,7 @@ let logs = 0;
 
 beforeAll(async () => {
   server = await RabbitServer.start();
-}, 60_000);
+});
 afterAll(async () => server.close());
 
 /** A log of its own on the server that all tests share. */

@@ -19,7 +19,7 @@ beforeAll(async () => {
   prefix = KILLED;
   await follow();
   prefix = '';
-}, 60_000);
+});
 afterAll(async () => server.close());
 afterEach(async () => {
   await Promise.all(followers.splice(0).map(async ({ adapter }) => adapter.close()));
@@ -38,7 +38,7 @@ async function follow(address = `127.0.0.1:${server.port}`): Promise<LogFollower
   return follower.start();
 }
 
-describe('a log on RabbitMQ', { timeout: 120_000 }, () => {
+describe('a log on RabbitMQ', () => {
   it('delivers what is appended after a reader began at the end', async () => {
     const here = await follow();
     for (const text of numbers('a', 10)) {

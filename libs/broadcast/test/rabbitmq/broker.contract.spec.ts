@@ -9,7 +9,7 @@ let logs = 0;
 
 beforeAll(async () => {
   server = await RabbitServer.start();
-}, 60_000);
+});
 afterAll(async () => server.close());
 
 describeBroker('LogBroker on RabbitMQ', () => {

@@ -24,7 +24,7 @@ let logs = 0;
 
 beforeAll(async () => {
   server = await RabbitServer.start();
-}, 60_000);
+});
 afterAll(async () => server.close());
 
 async function open(): Promise<FaultyServer & FaultyLogServer> {

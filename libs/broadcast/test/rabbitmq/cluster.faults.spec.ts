@@ -13,7 +13,7 @@ const followers: LogFollower[] = [];
 
 beforeAll(async () => {
   cluster = await RabbitCluster.start();
-}, 90_000);
+});
 afterAll(async () => cluster.close());
 afterEach(async () => {
   await Promise.all(followers.splice(0).map(async ({ adapter }) => adapter.close()));
@@ -61,7 +61,7 @@ function missing(expected: ReadonlySet<string>, texts: readonly string[]): strin
   return [...expected].filter((text) => !found.has(text));
 }
 
-describe('a log on a cluster of RabbitMQ', { timeout: 120_000 }, () => {
+describe('a log on a cluster of RabbitMQ', () => {
   it('keeps every acknowledged entry at its place when the leader is killed and comes back', async () => {
     const [writing, here, there] = [await follow('leader'), await follow('leader'), await follow('leader')];
     for (const follower of [here, there]) follower.tail('first');

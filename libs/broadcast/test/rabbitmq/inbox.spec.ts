@@ -43,7 +43,7 @@ const pods: Pod[] = [];
 
 beforeAll(async () => {
   server = await RabbitServer.start();
-}, 60_000);
+});
 afterAll(async () => server.close());
 afterEach(async () => {
   await Promise.all(pods.splice(0).map(async ({ adapter }) => adapter.close()));

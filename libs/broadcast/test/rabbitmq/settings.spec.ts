@@ -18,7 +18,7 @@ const followers: LogFollower[] = [];
 beforeAll(async () => {
   certificate = await Certificate.make();
   server = await RabbitServer.start(certificate);
-}, 60_000);
+});
 afterAll(async () => {
   await server.close();
   await certificate.remove();

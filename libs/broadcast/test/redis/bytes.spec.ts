@@ -9,7 +9,7 @@ const SIZE = 65_000;
 const STORED = 200;
 const MAX_BYTES = 4 * SIZE;
 
-describe('how much Redis sends for requests', { timeout: 60_000 }, () => {
+describe('how much Redis sends for requests', () => {
   let redis: RedisServer;
   let here: Pod;
   let there: Pod;

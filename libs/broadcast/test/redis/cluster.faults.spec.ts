@@ -11,7 +11,7 @@ const CHANNELS = ['news:1', 'news:2', 'news:3', 'news:4', 'news:5', 'news:6'];
 const QUIET = 'quiet';
 const SLOT = tagSlot('news:1');
 
-describe('two pods on a cluster', { timeout: 90_000 }, () => {
+describe('two pods on a cluster', () => {
   let redis: ClusterSetUp;
   let pods: Subscriber[];
   let load: Load;

@@ -3,7 +3,7 @@ import { createBroker } from '../../src/create-broker.js';
 import { LASTING, Pod, until } from '../../src/testing/pod.js';
 import { eventually, RedisServer, uniquePrefix } from '../support/redis-servers.js';
 
-describe('a message that Redis stored and did not deliver', { timeout: 60_000 }, () => {
+describe('a message that Redis stored and did not deliver', () => {
   let redis: RedisServer;
   let pod: Pod;
   let prefix: string;

@@ -11,7 +11,7 @@ const WATCHED = 4_000;
 /** ms before a channel without subscribers is detached. */
 const LINGER = 3_000;
 
-describe('what idle channels cost Redis', { timeout: 60_000 }, () => {
+describe('what idle channels cost Redis', () => {
   let redis: RedisServer;
 
   beforeAll(async () => {

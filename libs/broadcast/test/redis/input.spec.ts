@@ -213,7 +213,7 @@ const chunks = Array.from({ length: Math.ceil(GARBAGE.length / CHUNK) }, (_, ind
   GARBAGE.slice(index * CHUNK, (index + 1) * CHUNK),
 );
 
-describe('data from a server that does not speak RESP', { timeout: 60_000 }, () => {
+describe('data from a server that does not speak RESP', () => {
   it.each(chunks.map((garbage, index) => [index + 1, garbage] as const))(
     'ends the connection and not the process (part %i)',
     async (_, garbage) => {

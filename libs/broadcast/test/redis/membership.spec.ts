@@ -81,7 +81,7 @@ describe('the lease of a pod', () => {
   });
 });
 
-describe('a channel whose commands always fail', { timeout: 90_000 }, () => {
+describe('a channel whose commands always fail', () => {
   it('does not prevent pods from registering connections and sweeping others', async () => {
     const redis = await RedisServer.start();
     const prefix = uniquePrefix();
@@ -108,7 +108,7 @@ describe('a channel whose commands always fail', { timeout: 90_000 }, () => {
   });
 });
 
-describe('three pods with many members', { timeout: 120_000 }, () => {
+describe('three pods with many members', () => {
   const MEMBERS = 6_000;
   const ROOM = 30;
   const BATCH = 500;

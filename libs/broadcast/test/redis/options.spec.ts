@@ -105,7 +105,7 @@ async function refusal(url: string): Promise<unknown> {
   }
 }
 
-describe('TLS', { timeout: 60_000 }, () => {
+describe('TLS', () => {
   let certificate: Certificate;
   let trusting: Record<string, string>;
 
@@ -179,7 +179,7 @@ describe('TLS', { timeout: 60_000 }, () => {
   });
 });
 
-describe('waiting for replicas', { timeout: 60_000 }, () => {
+describe('waiting for replicas', () => {
   it('returns when they have confirmed, even a duplicate, and otherwise fails as unknown within 2 s', async () => {
     const redis = await SentinelSetUp.start();
     const pod = new Pod(createBroker(redis.url({ prefix: uniquePrefix(), wait: '2', waitTimeout: '400' })));

@@ -30,7 +30,7 @@ const ROWS: Row[] = [
   ['its user may not run scripts', 'NOPERM', rights('-evalsha'), rights('+evalsha')],
 ];
 
-describe('the health of a broker whose Redis answers, but refuses writes', { timeout: 30_000 }, () => {
+describe('the health of a broker whose Redis answers, but refuses writes', () => {
   let redis: RedisServer;
   let pod: Pod;
 
@@ -70,7 +70,7 @@ describe('the health of a broker whose Redis answers, but refuses writes', { tim
   });
 });
 
-describe('a Redis with another replication id behind open connections', { timeout: 30_000 }, () => {
+describe('a Redis with another replication id behind open connections', () => {
   it('is noticed within seconds, and subscribers of quiet channels receive a gap', async () => {
     const redis = await RedisServer.start();
     const pod = new Pod(createBroker(redis.url));

@@ -6,7 +6,7 @@ import { eventually, SentinelSetUp, uniquePrefix, type RedisServer } from '../su
 const CHANNELS = ['news:1', 'news:2', 'news:3'];
 const QUIET = 'quiet';
 
-describe('two pods on a primary with sentinels', { timeout: 90_000 }, () => {
+describe('two pods on a primary with sentinels', () => {
   let redis: SentinelSetUp;
   let primary: RedisServer;
   let pods: Subscriber[];

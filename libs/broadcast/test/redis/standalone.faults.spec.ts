@@ -11,7 +11,7 @@ import { Stopwatch } from '../../src/testing/stopwatch.js';
 const CHANNELS = ['news:1', 'news:2', 'news:3'];
 const QUIET = 'quiet';
 
-describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
+describe('two pods on a standalone Redis', () => {
   let redis: RedisServer;
   let here: Subscriber;
   let there: Subscriber;
@@ -134,7 +134,7 @@ describe('two pods on a standalone Redis', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a pod whose network drops everything', { timeout: 60_000 }, () => {
+describe('a pod whose network drops everything', () => {
   it('notices within 5 s, refuses calls within 2 s, and then catches up', async ({ annotate }) => {
     const redis = await RedisServer.start();
     const proxy = await SilentProxy.start(redis.port);
@@ -177,7 +177,7 @@ describe('a pod whose network drops everything', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a pod whose subscriptions are lost while its connections work', { timeout: 60_000 }, () => {
+describe('a pod whose subscriptions are lost while its connections work', () => {
   it('notices within 5 s, and misses nothing', async ({ annotate }) => {
     const redis = await RedisServer.start();
     const proxy = await SilentProxy.start(redis.port);
@@ -203,7 +203,7 @@ describe('a pod whose subscriptions are lost while its connections work', { time
   });
 });
 
-describe('a pod with many channels', { timeout: 60_000 }, () => {
+describe('a pod with many channels', () => {
   it('subscribes again in batches', async () => {
     const redis = await RedisServer.start();
     const pod = new Subscriber(createBroker(redis.url));
@@ -231,7 +231,7 @@ describe('a pod with many channels', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a Redis that is down', { timeout: 60_000 }, () => {
+describe('a Redis that is down', () => {
   it('at the start: the pod starts, is down with a reason without secrets, and comes up by itself', async () => {
     const redis = await RedisServer.start(['requirepass hunter2']);
     await redis.kill();
@@ -275,7 +275,7 @@ function member(client: string): ChannelMember {
   return { client, details: '{}' };
 }
 
-describe('a pod that dies', { timeout: 60_000 }, () => {
+describe('a pod that dies', () => {
   it('loses its members within 30 s, each once, except those that returned elsewhere', async ({ annotate }) => {
     const redis = await RedisServer.start();
     const proxy = await SilentProxy.start(redis.port);
@@ -335,7 +335,7 @@ describe('a pod that dies', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a pod whose network fails for a moment', { timeout: 60_000 }, () => {
+describe('a pod whose network fails for a moment', () => {
   it('removes the client that left in the meantime, and reports a late leave', async () => {
     const redis = await RedisServer.start();
     const proxy = await SilentProxy.start(redis.port);
@@ -363,7 +363,7 @@ function expectAll({ since, history }: { since: Position; history: History }): v
   expect(history.publications).toHaveLength(history.offset - since.offset);
 }
 
-describe('thousands of resumes', { timeout: 60_000 }, () => {
+describe('thousands of resumes', () => {
   const CHANNEL = 'news:1';
   const STORED = 500;
   const LIMIT = 1_000;

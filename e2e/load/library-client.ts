@@ -24,6 +24,8 @@ export class LibraryClient implements LoadClient {
   constructor(journal: Journal, { url, token, cookies, address }: LoadClientOptions) {
     this.journal = journal;
     this.#client = new Holdfast(url, { token, WebSocket: tappedSocket({ journal, cookies, address }) });
+    // Otherwise the library logs them; the journals show what they cost.
+    this.#client.on('error', () => undefined);
   }
 
   async subscribe(): Promise<void> {

@@ -330,7 +330,7 @@ class World {
   }
 }
 
-describe('the fold', { timeout: 60_000 }, () => {
+describe('the fold', () => {
   it.each([
     ['with', true],
     ['without', false],

@@ -23,6 +23,7 @@ export class Keeper {
   readonly #context: KeeperContext;
   /** Rounds in which a partition had a pod that the first one does not know. */
   readonly #unknown = new Map<string, number>();
+  #isWriting = false;
 
   constructor(context: KeeperContext) {
     this.#context = context;
@@ -35,7 +36,7 @@ export class Keeper {
     await Promise.allSettled([
       ...partitions.flatMap((partition) => this.#bury(partition)),
       ...partitions.map(async (partition) => this.#digest(partition)),
-      ...partitions.map(async (partition) => this.#snapshot(partition)),
+      this.#snapshots(),
       ...this.#switchRules(),
       ...this.#publishPolicy(),
     ]);
@@ -80,6 +81,17 @@ export class Keeper {
     const { offset, hash } = fold.digest.latest;
     const snapshots = this.#context.snapshotsOf(partition).complete;
     await written(partition, { kind: 'digest', offset, hash, snapshots }, nothing);
+  }
+
+  /** One partition after the other: the steps of all of them in one turn of the event loop would hold up everything else. */
+  async #snapshots(): Promise<void> {
+    if (this.#isWriting) return;
+    this.#isWriting = true;
+    try {
+      for (const partition of this.#context.partitions) await this.#snapshot(partition).catch(() => undefined);
+    } finally {
+      this.#isWriting = false;
+    }
   }
 
   async #snapshot(partition: Partition): Promise<void> {

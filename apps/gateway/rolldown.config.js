@@ -11,6 +11,7 @@ export default defineConfig({
     /^@platformatic\/kafka/,
     'amqplib',
     /^@nats-io\//,
+    'pg',
     // What Nest asks for and does without.
     /^@nestjs\/(?:microservices|platform-express|platform-socket\.io)(?:\/|$)/,
     '@fastify/multipart',

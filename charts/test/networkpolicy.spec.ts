@@ -59,6 +59,8 @@ describe('the NetworkPolicy', () => {
     ['amqp://rabbit', [5672]],
     ['amqps://rabbit/vhost', [5671]],
     ['nats://nats:4223,[::1]', [4223, 4222]],
+    ['postgres://user@db:6432,replica/app?schema=holdfast', [6432, 5432]],
+    ['postgresql://db/app', [5432]],
   ])('allows egress to the ports of the broker %s', async (url, ports) => {
     const { spec } = (await render({ ...networkPolicy(), broker: { url } })).get('NetworkPolicy');
     expect(spec.egress[1]).toEqual({ ports: ports.map((port) => ({ port })) });

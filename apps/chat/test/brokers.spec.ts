@@ -2,6 +2,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { KafkaServer } from '../../../libs/broadcast/test/support/kafka-server.js';
 import { NatsServer } from '../../../libs/broadcast/test/support/nats-server.js';
+import { PostgresServer } from '../../../libs/broadcast/test/support/postgres-server.js';
 import { RabbitServer } from '../../../libs/broadcast/test/support/rabbitmq-server.js';
 import { RedisServer } from '../../../libs/broadcast/test/support/redis-servers.js';
 import { startTcpProxy } from '../../gateway/test/support/tcp-proxy.js';
@@ -43,6 +44,13 @@ const SERVERS: readonly (readonly [name: string, start: () => Promise<Server>])[
     async () => {
       const nats = await NatsServer.start();
       return { url: (test) => `${nats.url}?prefix=test${test}&partitions=4`, close: async () => nats.close() };
+    },
+  ],
+  [
+    'PostgreSQL',
+    async () => {
+      const postgres = await PostgresServer.start();
+      return { url: (test) => `${postgres.url}?schema=test${test}`, close: async () => postgres.close() };
     },
   ],
 ];

@@ -280,7 +280,7 @@ describe('promise 7: the frames of one connection', () => {
     await expect.poll(() => metric(sut, `holdfast_closes_total{code="${CLOSE.abuse.code}"}`)).toBe(1);
   });
 
-  it('wait if they exceed the rate of bytes, and are all answered', { timeout: 30_000 }, async () => {
+  it('wait if they exceed the rate of bytes, and are all answered', async () => {
     const sut = await startGateway({ limits: { bytes: { burst: 262_144, perSecond: 262_144 } } });
     const client = await sut.connect();
     const begun = performance.now();

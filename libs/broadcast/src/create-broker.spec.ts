@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createBroker } from './create-broker.js';
 import { BrokerUrlError } from './errors.js';
 import { MemoryBroker } from './memory/memory-broker.js';
+import { PostgresBroker } from './postgres/postgres-broker.js';
 import { RedisBroker } from './redis/redis-broker.js';
 
 describe('createBroker', () => {
@@ -29,11 +30,19 @@ describe('createBroker', () => {
     expect(capabilities).toMatchObject({ maxHistoryTtl: window, maxKeyWindow: window, durablePositions: true });
   });
 
+  it.each(['postgres://h/database', 'POSTGRESQL://a,b:6432/d?failover=keep'])(
+    '%s is the broker on PostgreSQL',
+    (url) => {
+      expect(createBroker(url)).toBeInstanceOf(PostgresBroker);
+    },
+  );
+
   it('names the unknown scheme and the supported ones, and nothing else of the URL', () => {
     expect(() => createBroker('carrier-pigeon://user:hunter2@loft/7')).toThrow(
       new BrokerUrlError(
         'no broker for carrier-pigeon:; supported: memory:, redis:, rediss:, redis+sentinel:, rediss+sentinel:, ' +
-          'redis+cluster:, rediss+cluster:, kafka:, kafka+tls:, amqp:, amqps:, nats:, nats+tls:',
+          'redis+cluster:, rediss+cluster:, kafka:, kafka+tls:, amqp:, amqps:, nats:, nats+tls:, ' +
+          'postgres:, postgresql:',
       ),
     );
   });

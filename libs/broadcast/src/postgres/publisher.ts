@@ -4,7 +4,7 @@ import { STEP_TIMEOUT } from '../call-deadlines.js';
 import { BrokerUnavailableError, KeyConflictError } from '../errors.js';
 import type { Connection } from './client/connection.js';
 import { CODES, PostgresError } from './client/errors.js';
-import { LEAST_TIME, type Lanes } from './client/lanes.js';
+import { LEAST_TIME, STATEMENT_TIMEOUT, type Lanes } from './client/lanes.js';
 import { milliseconds, size } from './numbers.js';
 import { toStored } from './text.js';
 
@@ -77,7 +77,7 @@ export class Publisher {
     const [first] = this.#waiting[lane] ?? [];
     if (first === undefined || this.#scheduled.has(lane)) return;
     this.#scheduled.add(lane);
-    let batch: Waiting[] = [];
+    let batch: readonly Waiting[] | undefined;
     // What is added before its turn goes along.
     const work = async (connection: Connection): Promise<void> => {
       this.#scheduled.delete(lane);
@@ -86,10 +86,13 @@ export class Publisher {
       await this.#store(connection, batch);
     };
     this.#lanes.run(lane, performance.now() + STEP_TIMEOUT, work).catch((error: unknown) => {
-      // It has not had its turn: everything that waits on the lane fails for the same reason.
-      if (this.#scheduled.delete(lane)) batch = this.#waiting[lane]?.splice(0) ?? [];
       const reason = error instanceof Error ? error : new BrokerUnavailableError('the publish failed');
-      for (const { reject } of batch) reject(reason);
+      if (batch === undefined) {
+        // It has not had its turn: everything that waits on the lane fails for the same reason.
+        this.#scheduled.delete(lane);
+        batch = this.#waiting[lane]?.splice(0) ?? [];
+      }
+      for (const waiting of batch) waiting.reject(reason);
     });
   }
 
@@ -122,11 +125,11 @@ export class Publisher {
   async #store(connection: Connection, batch: readonly Waiting[]): Promise<void> {
     if (batch.length === 0) return;
     try {
-      this.#settle(batch, await connection.query(STEP_TIMEOUT, this.#statement, this.#values(batch, true)));
+      this.#settle(batch, await connection.query(STATEMENT_TIMEOUT, this.#statement, this.#values(batch, true)));
     } catch (error) {
       if (!(error instanceof PostgresError) || error.code !== CODES.lockNotAvailable) throw error;
       // One channel is locked: all but that one are stored.
-      this.#settle(batch, await connection.query(STEP_TIMEOUT, this.#statement, this.#values(batch, false)));
+      this.#settle(batch, await connection.query(STATEMENT_TIMEOUT, this.#statement, this.#values(batch, false)));
     }
   }
 

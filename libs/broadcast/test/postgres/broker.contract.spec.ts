@@ -1,26 +1,18 @@
 import { afterAll, beforeAll } from 'vitest';
 import { PostgresBroker } from '../../src/postgres/postgres-broker.js';
 import { describeBroker } from '../../src/testing/index.js';
-import { PgBouncer, PostgresServer } from '../support/postgres-server.js';
+import { PostgresServer } from '../support/postgres-server.js';
 
 let server: PostgresServer;
-let bouncer: PgBouncer;
 let schemas = 0;
 
 beforeAll(async () => {
   server = await PostgresServer.start();
-  bouncer = await PgBouncer.start(server);
-}, 60_000);
-afterAll(async () => {
-  await bouncer.close();
-  await server.close();
 });
-
-describeBroker('PostgresBroker', () => open(server.url));
-describeBroker('PostgresBroker through PgBouncer in transaction mode', () => open(bouncer.url));
+afterAll(async () => server.close());
 
 /** A schema for each test: dropping it would take longer than the test. */
-function open(url: string): { connect: () => PostgresBroker; close: () => Promise<void> } {
-  const schema = `test${(schemas += 1)}`;
-  return { connect: () => new PostgresBroker(() => `${url}?schema=${schema}`), close: async () => undefined };
-}
+describeBroker('PostgresBroker', () => {
+  const url = `${server.url}?schema=test${(schemas += 1)}`;
+  return { connect: () => new PostgresBroker(() => url), close: async () => undefined };
+});

@@ -14,7 +14,7 @@ let schemas = 0;
 
 beforeAll(async () => {
   server = await PostgresServer.start({ configuration: 'max_connections = 30\nreserved_connections = 0' });
-}, 60_000);
+});
 afterAll(async () => server.close());
 beforeEach(() => {
   schema = `test${(schemas += 1)}`;

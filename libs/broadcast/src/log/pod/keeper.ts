@@ -1,3 +1,4 @@
+import { policyText } from '../fold/plain.js';
 import { RULES } from '../fold/rules.js';
 import type { Partition } from '../partition/partition.js';
 import type { LogSettings } from '../settings.js';
@@ -11,6 +12,7 @@ export interface KeeperContext {
   /** The first one has the beacons. */
   readonly partitions: readonly Partition[];
   readonly snapshotsOf: (partition: Partition) => Snapshots;
+  readonly onSnapshotFailed: (partition: Partition, reason: string) => void;
 }
 
 /**
@@ -93,15 +95,20 @@ export class Keeper {
   }
 
   async #snapshot(partition: Partition): Promise<void> {
-    const { settings, snapshotsOf } = this.#context;
+    const { settings, snapshotsOf, onSnapshotFailed } = this.#context;
     const snapshots = snapshotsOf(partition);
-    if (snapshots.isDue(settings.snapshotInterval, settings.window / 2)) await snapshots.write();
+    if (!snapshots.isDue(settings.snapshotInterval, settings.window / 2)) return;
+    try {
+      await snapshots.write();
+    } catch (error) {
+      onSnapshotFailed(partition, error instanceof Error ? error.message : 'it was not written');
+    }
   }
 
   /** The policy of this pod's configuration, if the log has another one. */
   #publishPolicy(): Promise<void>[] {
     const { settings, partitions } = this.#context;
-    const policy = settings.plain === undefined ? '' : JSON.stringify(settings.plain.policy);
+    const policy = policyText(settings.plain);
     return partitions
       .filter(({ fold }) => fold !== undefined && fold.policy !== policy)
       .map(async (partition) => written(partition, { kind: 'policy', policy }, nothing));

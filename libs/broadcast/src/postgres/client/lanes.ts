@@ -11,6 +11,8 @@ interface Job {
   reject(error: Error): void;
 }
 
+/** ms within which a statement is answered: then there is time left for what follows it. */
+export const STATEMENT_TIMEOUT = 1_500;
 /** ms that a job needs at least: it is not begun later, since nothing is known of what is not answered in time. */
 export const LEAST_TIME = 300;
 /** Jobs that wait, at most: the memory for more would be lost on a server that does not keep up. */
@@ -38,6 +40,11 @@ export class Lanes {
     return this.#lanes.find(({ problem }) => problem !== undefined)?.problem;
   }
 
+  /** How many times lost connections were restored. */
+  get reconnects(): number {
+    return this.#lanes.reduce((sum, { reconnects }) => sum + reconnects, 0);
+  }
+
   get count(): number {
     return this.#lanes.length;
   }
@@ -61,7 +68,7 @@ export class Lanes {
     values: readonly Value[] = [],
     deadline = performance.now() + STEP_TIMEOUT,
   ): Promise<Row[]> {
-    return this.run(this.#freest(), deadline, async (connection) => connection.query(STEP_TIMEOUT, text, values));
+    return this.run(this.#freest(), deadline, async (connection) => connection.query(STATEMENT_TIMEOUT, text, values));
   }
 
   /**
@@ -107,6 +114,10 @@ class Lane {
 
   get problem(): string | undefined {
     return this.#link.problem;
+  }
+
+  get reconnects(): number {
+    return this.#link.reconnects;
   }
 
   get waiting(): number {

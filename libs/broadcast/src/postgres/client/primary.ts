@@ -119,11 +119,17 @@ export class PrimaryFinder {
 async function checkServer(connection: Connection): Promise<void> {
   const [row = []] = await connection.query(
     TIMEOUT,
-    "select pg_is_in_recovery(), current_setting('server_version_num'), current_setting('fsync')",
+    `select pg_is_in_recovery(), current_setting('server_version_num'), current_setting('fsync'),
+      current_setting('default_transaction_isolation'), current_setting('default_transaction_read_only')`,
   );
-  const [isReplica, version, fsync] = row;
+  const [isReplica, version, fsync, isolation, readOnly] = row;
   if (isReplica !== false) throw new BrokerUnavailableError('the server is a replica');
   if (Number(version) < OLDEST_VERSION) throw new BrokerUnavailableError('expected PostgreSQL 14 or later');
+  if (isolation !== 'read committed' || readOnly !== 'off') {
+    throw new BrokerUnavailableError(
+      'expected default_transaction_isolation to be read committed and default_transaction_read_only to be off: set them for the role',
+    );
+  }
   if (fsync !== 'on') throw new BrokerUnavailableError('fsync is off: a crash would lose acknowledged messages');
 }
 

@@ -13,21 +13,22 @@ create function ${s}.beat_1(pod text, nonce text, lease bigint, claim bigint, aw
 returns table (birth text, is_contested boolean, now bigint, dead text[]) language plpgsql volatile as $$
 #variable_conflict use_column
 declare
-  watch ${s}.watch;
+  -- Not called watch: within an update that would be the table's row.
+  seen ${s}.watch;
   own ${s}.pod;
   claimed text[] := '{}';
   t bigint;
 begin
   insert into ${s}.watch values (true) on conflict do nothing;
-  select * into watch from ${s}.watch for no key update;
+  select * into seen from ${s}.watch for no key update;
   t := ${s}.now_1();
-  if watch.since = 0 or t < watch.last or t - watch.last > away then watch.since := t; end if;
-  update ${s}.watch set last = t, since = watch.since;
+  if seen.since = 0 or t < seen.last or t - seen.last > away then seen.since := t; end if;
+  update ${s}.watch set last = t, since = seen.since;
 
   select * into own from ${s}.pod p where p.name = beat_1.pod for no key update;
   insert into ${s}.pod as p (name, birth, until) values (beat_1.pod, nonce, t + lease)
     on conflict (name) do update set until = excluded.until, birth = case when p.birth = '' then nonce else p.birth end;
-  if own.name is not null and own.until > t and t - watch.since >= lease then
+  if own.name is not null and own.until > t and t - seen.since >= lease then
     with free as (
       select p.name from ${s}.pod p where p.until <= t and p.sweep_until <= t order by p.name limit 10 for no key update skip locked
     ), taken as (

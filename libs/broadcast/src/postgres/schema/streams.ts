@@ -75,7 +75,7 @@ begin
   t := ${s}.now_1();
   update ${s}.channel ch set
       stream = nextval('${s}.stream'), epoch = ${s}.new_epoch_1(), incarnation = meta.incarnation, host = here,
-      last = 0, first = 1, key_window = 0, trim_at = 0, expires = greatest(ch.subscribed_until, t + 30000)
+      last = 0, first = 1, trim_at = 0, expires = greatest(ch.subscribed_until, t + 30000)
     where ch.name = any (locked) and (
       ${s}.has_ended_1(ch, meta, here, t)
       or exists (

@@ -330,23 +330,28 @@ begin
   if former is null or former::text = now::text then return; end if;
   begun := pg_snapshot_xmax(former);
   running := array(select pg_snapshot_xip(former));
+  -- Materialized: otherwise a plan may read all rows in the order that is asked for, instead of the few new ones.
   return query
-    select e.kind, e.channel, null::text, null::bigint, e.at, e.body from (
+    with fresh as materialized (
       select * from ${s}.event e where e.xid >= begun
       union all
       select * from ${s}.event e where e.xid = any (running)
-    ) e
+    )
+    select e.kind, e.channel, null::text, null::bigint, e.at, e.body from fresh e
     where e.kind = 's' or exists (select from ${s}.subscription su where su.pod = subscriber and su.channel = e.channel)
     order by e.id;
   return query
+    with fresh as materialized (
+      select p.stream, p.channel, p.epoch, p.n, p.at, p.payload from ${s}.publication p where p.xid >= begun
+      union all
+      select p.stream, p.channel, p.epoch, p.n, p.at, p.payload from ${s}.publication p where p.xid = any (running)
+    ), own as materialized (
+      select f.* from fresh f
+      where exists (select from ${s}.subscription su where su.pod = subscriber and su.channel = f.channel)
+    )
     select 'p', q.channel, q.epoch, q.n, q.at, case when q.bytes <= max_bytes then q.payload end from (
-      select p.*, sum(octet_length(p.payload)) over (order by p.stream, p.n) as bytes from (
-        select * from ${s}.publication p where p.xid >= begun
-        union all
-        select * from ${s}.publication p where p.xid = any (running)
-      ) p
-      where exists (select from ${s}.subscription su where su.pod = subscriber and su.channel = p.channel)
-      order by p.stream, p.n limit most
+      select o.*, sum(octet_length(o.payload)) over (order by o.stream, o.n) as bytes from own o
+      order by o.stream, o.n limit most
     ) q;
 end $$;
 `;

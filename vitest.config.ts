@@ -20,8 +20,8 @@ export default defineConfig({
     reporters: ['default', './.ci/summary-reporter.ts'],
     setupFiles: ['vitest.setup.ts'],
     // Only what hangs should reach these: a machine of continuous integration may stall for seconds.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     expect: { poll: { timeout: 15_000 } },
     projects: [
       {
@@ -59,9 +59,6 @@ export default defineConfig({
           include: ON_SERVERS,
           maxWorkers: 4,
           sequence: { groupOrder: 1 },
-          // A server or a failover takes many times longer on a machine that is busy.
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
           // Failovers depend on the machine's timing, and machines of continuous integration stall now and then. The summary
           // names what passed only the second time. Nothing else is retried: a test without servers that fails is broken.
           retry: process.env['CI'] ? 1 : 0,

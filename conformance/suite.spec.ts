@@ -32,7 +32,7 @@ it.concurrent.each([
   ['reports messages that the history no longer contains, before anything newer', /application to see 1, gap, 3/],
   ['does not reconnect after 4009', /not to see another connection after 4009/],
   ['waits longer before each attempt to connect', /tried to connect \d+ times/],
-])('finds the fault of a naive client: %s', { timeout: 60_000 }, async (name, problem) => {
+])('finds the fault of a naive client: %s', async (name, problem) => {
   const outcome = await runScenario(named(CLIENT_SCENARIOS, name), () => openClientContext(NAIVE));
   expect(outcome.problem).toMatch(problem);
 });

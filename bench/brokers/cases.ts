@@ -40,11 +40,11 @@ const FAILURE: readonly Column[] = [
 ];
 
 /** The server is killed and started again. @returns ms for which nothing answered. */
-async function restart({ kill, removeData, run }: SingleServer, isEmpty: boolean): Promise<number> {
+async function restart(server: SingleServer, isEmpty: boolean): Promise<number> {
   const began = performance.now();
-  await kill();
-  if (isEmpty) await removeData();
-  await run();
+  await server.kill();
+  if (isEmpty) await server.removeData();
+  await server.run();
   return performance.now() - began;
 }
 
@@ -58,7 +58,7 @@ export const BROKER_CASES: readonly BrokerCase[] = [
       { key: 'cpu', title: 'CPU of both pods per message', unit: 'µs' },
       { key: 'server', title: 'of everything else on the server’s core', unit: 'µs' },
     ],
-    single: async ({ url }, name, scale, pods) => latency(url(name), pods, scale),
+    single: async (server, name, scale, pods) => latency(server.url(name), pods, scale),
   },
   {
     name: 'saturation',
@@ -68,7 +68,7 @@ export const BROKER_CASES: readonly BrokerCase[] = [
       { key: 'saturatedPerCore', title: 'publishes per second of its CPU time', unit: '', moreIsBetter: true },
       { key: 'share', title: 'of its core used', unit: '%' },
     ],
-    single: async ({ url }, name, scale) => saturation(url(name), scale),
+    single: async (server, name, scale) => saturation(server.url(name), scale),
   },
   {
     name: 'folding',
@@ -84,16 +84,16 @@ export const BROKER_CASES: readonly BrokerCase[] = [
       },
     ],
     except: ['memory'],
-    single: async ({ url }, name, scale) => folding(url(name), scale),
+    single: async (server, name, scale) => folding(server.url(name), scale),
   },
   {
     name: 'connections',
-    title: 'memory of a connection with one subscription',
+    title: 'heap of a connection with one subscription',
     columns: [
-      { key: 'connection', title: 'on its pod (RSS)', unit: 'bytes' },
-      { key: 'connectionElsewhere', title: 'on every other pod (heap)', unit: 'bytes' },
+      { key: 'connection', title: 'on its pod', unit: 'bytes' },
+      { key: 'connectionElsewhere', title: 'on every other pod', unit: 'bytes' },
     ],
-    single: async ({ url }, name, scale, pods) => connections(url(name), pods, scale),
+    single: async (server, name, scale, pods) => connections(server.url(name), pods, scale),
   },
   {
     name: 'channels',
@@ -105,7 +105,7 @@ export const BROKER_CASES: readonly BrokerCase[] = [
       { key: 'start', title: 'another pod is ready after', unit: 'ms', bound: 10_000 },
       { key: 'startStep', title: 'its longest step', unit: 'ms' },
     ],
-    single: async ({ url }, name, scale, pods) => channels(url(name), pods, scale),
+    single: async (server, name, scale, pods) => channels(server.url(name), pods, scale),
   },
   {
     name: 'cut',
@@ -139,7 +139,7 @@ export const BROKER_CASES: readonly BrokerCase[] = [
     title: 'all pods are killed and started again',
     columns: FAILURE,
     except: ['memory'],
-    single: async ({ url }, name) => allPodsGone(url(name)),
+    single: async (server, name) => allPodsGone(server.url(name)),
   },
 ];
 

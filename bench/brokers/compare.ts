@@ -130,7 +130,7 @@ async function run(measured: BrokerCase, broker: Broker, name: string, scale: ty
 
 /** Three servers and two pods share both cores: it is about seconds, and not about CPU time. */
 async function clustered(
-  measure: NonNullable<BrokerCase['clustered']>,
+  measureOne: NonNullable<BrokerCase['clustered']>,
   broker: Broker,
   name: string,
 ): Promise<Figures> {
@@ -139,7 +139,7 @@ async function clustered(
     const cluster = await broker.startCluster?.();
     if (cluster === undefined) throw new TypeError('it has no cluster');
     try {
-      return await measure(cluster, name);
+      return await measureOne(cluster, name);
     } finally {
       await cluster.close();
     }

@@ -32,7 +32,11 @@ async function built<Module>(path: string): Promise<Module> {
 const { DEFAULT_LOG_SETTINGS } = await built<{ DEFAULT_LOG_SETTINGS: { snapshotInterval: number } }>('settings.js');
 DEFAULT_LOG_SETTINGS.snapshotInterval = SNAPSHOT_INTERVAL_MS;
 
-const { Snapshots } = await built<{ Snapshots: { prototype: { write(): Promise<void> } } }>('pod/snapshots.js');
+interface Writing {
+  write: (this: Writing) => Promise<void>;
+}
+
+const { Snapshots } = await built<{ Snapshots: { prototype: Writing } }>('pod/snapshots.js');
 const { write } = Snapshots.prototype;
 Snapshots.prototype.write = async function counted() {
   await write.call(this);

@@ -18,7 +18,7 @@ function caseTable({ title, columns }: BrokerCase, samples: readonly BrokerSampl
   const brokers = BROKERS.filter(({ name }) => samples.some(({ broker }) => broker === name));
   const rows = brokers.map(({ name, title: broker }) => {
     const own = samples.filter((sample) => sample.broker === name);
-    return [broker, ...shown.map((column) => cell(column, own, name === 'memory'))];
+    return [broker].concat(shown.map((column) => cell(column, own, name === 'memory')));
   });
   const failures = samples.flatMap(({ broker, round, error }) =>
     error === undefined ? [] : [`- ${broker}, round ${round + 1}: FAILED, ${error}`],

@@ -100,7 +100,17 @@ describe('preset', async () => {
   const presets = (await readdir(join(CHART, 'presets'))).map((file) => file.replace('.yaml', ''));
 
   it('files are the expected ones', () => {
-    expect(presets.toSorted()).toEqual(['aks', 'development', 'eks', 'gitops', 'gke', 'spot']);
+    expect(presets.toSorted()).toEqual([
+      'aks',
+      'development',
+      'eks',
+      'gitops',
+      'gke',
+      'kafka',
+      'nats',
+      'rabbitmq',
+      'spot',
+    ]);
   });
 
   it.each(presets)('%s renders', async (preset) => {

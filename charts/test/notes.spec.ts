@@ -38,6 +38,24 @@ describe('the notes', () => {
     ['the bundled Redis', {}, 'The bundled Redis is for evaluation: one pod, no replica, no persistence.'],
     ['a single pod', { ...MEMORY, broker: { url: 'redis://r' } }, 'With one pod, clients are disconnected'],
     ['the memory broker', MEMORY, 'The broker is the memory of the single pod'],
+    [
+      'a password without TLS',
+      { broker: { url: 'amqp://user:password@rabbitmq' } },
+      'The password in broker.url is sent unencrypted: use amqps:// if the broker has TLS.',
+    ],
+    [
+      'too little memory for a broker on a log',
+      { broker: { url: 'nats+tls://nats' } },
+      'resources.limits.memory is 256Mi: with this broker each pod keeps up to 128 MiB of histories',
+    ],
+    [
+      'ports of Kafka that the chart does not know',
+      {
+        broker: { url: 'kafka+tls://kafka/holdfast' },
+        networkPolicy: { enabled: true, apiClients: [{ podSelector: {} }] },
+      },
+      'Pods connect to the advertised listeners of Kafka',
+    ],
     ['development', { config: { mode: 'development' } }, 'config.mode is development: everybody has all permissions'],
     [
       'anonymous clients',
@@ -57,5 +75,9 @@ describe('the notes', () => {
   it('have no warnings if nothing is risky', async () => {
     const auth = { jwtSecret: { existingSecret: 'a' }, apiKeys: { existingSecret: 'a' } };
     expect(await notes({ broker: { existingSecret: 'b' }, auth })).not.toContain('Warnings:');
+    for (const memory of ['512Mi', '1G', '0.5Gi', '1073741824']) {
+      const resources = { limits: { memory } };
+      expect(await notes({ broker: { url: 'kafka+tls://kafka' }, auth, resources })).not.toContain('Warnings:');
+    }
   });
 });

@@ -30,6 +30,11 @@ describe("the values' schema", () => {
       "at '/externalSecret/data/jwt-secret'",
     ],
     ['an unknown store', { externalSecret: { store: { kind: 'Vault' } } }, "at '/externalSecret/store/kind'"],
+    [
+      'a token that is valid too briefly',
+      { broker: { files: { serviceAccountToken: { expirationSeconds: 60 } } } },
+      "at '/broker/files/serviceAccountToken/expirationSeconds'",
+    ],
     ['all memory for Redis', { redis: { maxmemoryPercentage: 100 } }, "at '/redis/maxmemoryPercentage'"],
     ['a fraction of preStop', { timeouts: { preStop: 2.5 } }, "at '/timeouts/preStop'"],
     ["a settle above the gateway's maximum", { timeouts: { settle: 601 } }, "at '/timeouts/settle'"],

@@ -6,7 +6,7 @@ import { CLIENT_SCENARIOS } from './scenarios.js';
 
 const TESTEE = `"${process.execPath}" "${fileURLToPath(new URL('../testees/library.ts', import.meta.url))}"`;
 
-describe('the client library', { timeout: 60_000 }, () => {
+describe('the client library', () => {
   it.concurrent.each(CLIENT_SCENARIOS)('$name', async (scenario) => {
     const { problem } = await runScenario(scenario, () => openClientContext(TESTEE));
     expect(problem).toBeUndefined();

@@ -227,6 +227,18 @@ export const CLIENT_SCENARIOS: readonly Scenario<ClientContext>[] = [
     },
   },
   {
+    name: 'does not close a connection with 1000 that it only gives up',
+    level: 'should',
+    section: 'Close codes',
+    async run(context) {
+      const { gateway } = context;
+      const { first } = await subscribed(context);
+      first.socket.send('this is not a frame');
+      await gateway.peer(2, RECONNECTS).catch(() => undefined);
+      assert.notEqual(first.closeCode, CLOSE.normal.code, 'the code with which the client gave the connection up');
+    },
+  },
+  {
     name: 'repeats a publish with the same key if it got no answer',
     level: 'must',
     section: 'Publishing',

@@ -24,6 +24,8 @@ export class LibraryClient implements LoadClient {
   constructor(journal: Journal, { url, token, cookies, address }: LoadClientOptions) {
     this.journal = journal;
     this.#client = new Holdfast(url, { token, WebSocket: tappedSocket({ journal, cookies, address }) });
+    // The journal shows what counts; without listeners the library would warn.
+    for (const event of ['state', 'error'] as const) this.#client.on(event, () => {});
   }
 
   async subscribe(): Promise<void> {

@@ -6,7 +6,7 @@ import { launchChromium } from './support/chromium.js';
 import { expectNoInterruption } from './support/drain.js';
 import { startTwoInThisProcess } from './support/two-gateways.js';
 
-describe('the chat page', { timeout: 60_000 }, () => {
+describe('the chat page', () => {
   let browser: Browser;
 
   // Takes minutes if Debian's Chromium has to be installed first.

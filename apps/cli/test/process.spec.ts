@@ -35,7 +35,7 @@ async function exit(child: Child): Promise<number | string> {
   return code ?? signal ?? 'nothing';
 }
 
-describe('the process holdfast', { timeout: 20_000 }, () => {
+describe('the process holdfast', () => {
   it('publishes piped input', async () => {
     const child = holdfast('publish', 'room', '--text', '--url', gateway.url);
     child.stdin.end('hello\n');

@@ -6,6 +6,7 @@ import { capabilityProblems } from './broker/broker-capabilities.js';
 import { BrokerModule } from './broker/broker.module.js';
 import { BrokerListener } from './broker-listener.js';
 import { ChannelsModule } from './channels/channels.module.js';
+import { plainSettings } from './channels/plain-messages.js';
 import { ConfigError, ConfigModule, type Config } from './config/index.js';
 import { DemoModule } from './demo/demo.module.js';
 import { EventWebhookModule } from './event-webhook/event-webhook.module.js';
@@ -30,7 +31,7 @@ export class AppModule {
     modules: readonly (Type | DynamicModule)[] = [],
     broadcast: BroadcastOptions = { url: () => config.broker.current },
   ): DynamicModule {
-    const broker = 'broker' in broadcast ? broadcast.broker : createBroker(broadcast.url);
+    const broker = 'broker' in broadcast ? broadcast.broker : createBroker(broadcast.url, plainSettings(config));
     const problems = capabilityProblems(config, broker.capabilities);
     if (problems.length > 0) throw new ConfigError(problems);
     return {

@@ -1,11 +1,13 @@
 import { BROKER, type Broker } from '@holdfast/broadcast';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { BrokerInputs } from './broker/broker-inputs.js';
+import { BrokerNotices } from './broker/broker-notices.js';
 import { ChannelsService } from './channels/channels.service.js';
 import { Hub } from './channels/hub.js';
 import { LateEvents } from './event-webhook/late-events.js';
 import { Moves } from './sessions/moves.js';
 import { BrokerMonitor } from './broker/broker-monitor.js';
+import { PlainRefusals } from './broker/plain-refusals.js';
 import { parseSignal } from './signals.js';
 import { UserCommands } from './users/user-commands.js';
 
@@ -20,11 +22,13 @@ export class BrokerListener implements OnApplicationBootstrap {
     @Inject(ChannelsService) private readonly channels: ChannelsService,
     @Inject(Moves) private readonly moves: Moves,
     @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
+    @Inject(BrokerNotices) private readonly notices: BrokerNotices,
+    @Inject(PlainRefusals) private readonly refusals: PlainRefusals,
     @Inject(BrokerMonitor) private readonly monitor: BrokerMonitor,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    const { hub, events, inputs } = this;
+    const { hub, events, inputs, notices } = this;
     await this.broker.start({
       onPublication: (channel, publication) => hub.onPublication(channel, publication),
       onGap: (channel, position) => hub.onGap(channel, position),
@@ -37,6 +41,8 @@ export class BrokerListener implements OnApplicationBootstrap {
       onLateMembership: (...belated) => events.onLateMembership(...belated),
       onSignal: (signal) => this.onSignal(signal),
       onInvalid: (kind, name) => inputs.invalid(kind, name),
+      onNotice: (notice) => notices.add(notice),
+      onPlainRefused: (channel, reason) => this.refusals.refused(channel, reason),
       onFault: (error) => inputs.fault(error),
     });
     await this.monitor.watch(async () => {

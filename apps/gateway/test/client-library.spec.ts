@@ -84,7 +84,7 @@ async function expectEachOnceInOrder(journals: readonly Journal[], acknowledged:
   }
 }
 
-describe('the client library and the gateway', { timeout: 60_000 }, () => {
+describe('the client library and the gateway', () => {
   it('promise 5: a drain moves every client before its connection closes', async () => {
     const [first, second] = await startGatewaysOnOneBroker(
       [{ HOLDFAST_NODE: 'first', HOLDFAST_DRAIN_SECONDS: '3' }, { HOLDFAST_NODE: 'second' }],

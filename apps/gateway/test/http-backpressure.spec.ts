@@ -84,7 +84,7 @@ describe('pipelined requests', () => {
 
   it(
     'do not crash a gateway with the heap of the chart if the responses are not read, and do not delay others',
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async () => {
       const sut = await startGatewayProcess({
         HOLDFAST_DEMO: 'false',
@@ -115,7 +115,7 @@ describe('pipelined requests', () => {
 });
 
 describe('a client that does not read its responses', () => {
-  it('counts as a connection without a request in progress, on both ports', { timeout: 60_000 }, async () => {
+  it('counts as a connection without a request in progress, on both ports', async () => {
     const sut = await startGateway({ limits: { pending: 10 } });
     for (const [port, path] of ports(sut)) {
       let open = 0;

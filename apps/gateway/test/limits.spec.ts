@@ -207,8 +207,9 @@ describe('promise 7: the requests of one connection', () => {
     const sut = await startGateway({ limits: { publishes: { burst: 4, perSecond: 2 } } });
     const [one, other] = [await connectAs(sut, { sub: 'ann' }), await connectAs(sut, { sub: 'ann' })];
     for (const client of [one, other, one, other]) await client.publish('x', 1);
-    expect(await refusal(one.publish('x', 1))).toEqual(errorData('rate_limited'));
-    expect(await refusal(other.publish('y', 1))).toEqual(errorData('rate_limited'));
+    const tooMany = errorData('rate_limited', undefined, 500);
+    expect(await refusal(one.publish('x', 1))).toEqual(tooMany);
+    expect(await refusal(other.publish('y', 1))).toEqual(tooMany);
     await expect.poll(() => limited(sut, 'publishes')).toBe(2);
     await (await connectAs(sut, { sub: 'bob' })).publish('x', 1);
     await vi.waitFor(() => one.publish('x', 1), { interval: 200 });
@@ -224,7 +225,7 @@ describe('promise 7: the frames of one connection', () => {
     const answers = await Promise.allSettled(Array.from({ length: 30 }, () => client.request('ping')));
     const refused = answers.filter((answer) => answer.status === 'rejected');
     expect(refused.length).toBeGreaterThan(0);
-    for (const { reason } of refused) expect(reason).toEqual(errorData('rate_limited'));
+    for (const { reason } of refused) expect(reason).toEqual(errorData('rate_limited', undefined, 100));
     await expect.poll(() => limited(sut, 'frames')).toBe(refused.length);
     await vi.waitFor(() => client.request('ping'), { interval: 200 });
   });
@@ -280,7 +281,7 @@ describe('promise 7: the frames of one connection', () => {
     await expect.poll(() => metric(sut, `holdfast_closes_total{code="${CLOSE.abuse.code}"}`)).toBe(1);
   });
 
-  it('wait if they exceed the rate of bytes, and are all answered', { timeout: 30_000 }, async () => {
+  it('wait if they exceed the rate of bytes, and are all answered', async () => {
     const sut = await startGateway({ limits: { bytes: { burst: 262_144, perSecond: 262_144 } } });
     const client = await sut.connect();
     const begun = performance.now();
@@ -334,8 +335,8 @@ describe('promise 7: a client that sends without a pause', () => {
     const frame = clientFrame(TEXT, '{"event":"publish","data":{"channel":"room:1","data":1}}');
     client.write(...Array.from({ length: frames }, () => frame));
     await vi.waitFor(() => expect(receive).toHaveBeenCalledTimes(frames));
-    // A chunk of 64 KiB is read at once.
-    expect(most).toBeLessThanOrEqual(Math.ceil(65_536 / frame.length) + 1);
+    // A chunk of 64 KiB is read at once, possibly after a small one that was not enough for a pause.
+    expect(most).toBeLessThanOrEqual(2 * Math.ceil(65_536 / frame.length) + 1);
   });
 });
 

@@ -102,6 +102,12 @@ export async function folding(url: string, { seconds, warmUp }: Scale): Promise<
   });
 }
 
+/** The publisher gets no messages: what it counts are the replies with an offset. */
+function countReplies(data: Buffer, start: number, end: number): number {
+  const found = data.indexOf(OFFSET, start);
+  return found !== -1 && found < end ? 1 : 0;
+}
+
 /** A client that counts the answers to what it publishes. */
 class Publisher {
   #sent = 0;
@@ -112,12 +118,7 @@ class Publisher {
   }
 
   static async open({ port, server }: ServerProcess): Promise<Publisher> {
-    // It gets no messages: what it counts are the replies with an offset.
-    const messages = (data: Buffer, start: number, end: number): number => {
-      const found = data.indexOf(OFFSET, start);
-      return found !== -1 && found < end ? 1 : 0;
-    };
-    return new Publisher(await openClient(0, { port, dialect: { ...server.dialect, messages } }));
+    return new Publisher(await openClient(0, { port, dialect: { ...server.dialect, messages: countReplies } }));
   }
 
   publish(count: number): void {

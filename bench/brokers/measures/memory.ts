@@ -4,6 +4,7 @@ import { messageData } from '../../load/message.ts';
 import { pace } from '../../load/pace.ts';
 import { inParallel, openClient, populate } from '../../load/population.ts';
 import { Gateway, WITHOUT_HISTORY, withGateways } from '../gateway.ts';
+import { roomOf } from '../../cases/rooms.ts';
 import type { Figures, Scale } from './measure.ts';
 
 /** Channels of one request to the API. */
@@ -16,27 +17,24 @@ const SNAPSHOT_WITHIN_S = 14;
 /** A pod that starts may take longer than it should. */
 const START_WITHIN_S = 40;
 
-/** Bytes of a connection with one subscription: resident on its own pod, and on the heap of each other pod. */
+/** Bytes of a connection with one subscription on the heap of its own pod, and of each other pod. */
 export async function connections(url: string, pods: 1 | 2, scale: Scale): Promise<Figures> {
   return withGateways(url, pods, async (own, other) => {
     if (own === undefined) throw new Error('no gateway');
     const clients: Client[] = [];
     const open = async (size: number, from: number): Promise<void> => {
       const { server, port } = own.process;
-      const channelsOf = (client: number): string[] => [`room:${client % BATCH}`];
-      clients.push(...(await populate({ port, dialect: server.dialect, size, from, channelsOf })));
+      clients.push(...(await populate({ port, dialect: server.dialect, size, from, channelsOf: roomOf })));
     };
     try {
       // Pools and code that the first connections need.
       await open(BATCH, 0);
-      const before = [await own.heap(), await other?.heap(), own.process.memory];
+      const [here, elsewhere] = [await own.heap(), await other?.heap()];
       await open(scale.connections, BATCH);
       await sleep(SETTLE_MS);
-      const after = [await own.heap(), await other?.heap(), own.process.memory];
-      const [, elsewhere, resident] = after.map(
-        (bytes = 0, index) => (bytes - (before[index] ?? 0)) / scale.connections,
-      );
-      return { connection: resident, connectionElsewhere: other === undefined ? undefined : elsewhere };
+      const connection = ((await own.heap()) - here) / scale.connections;
+      if (other === undefined || elsewhere === undefined) return { connection };
+      return { connection, connectionElsewhere: ((await other.heap()) - elsewhere) / scale.connections };
     } finally {
       for (const client of clients) client.close();
     }

@@ -4,6 +4,9 @@ export const EVERYTHING = {
   image: { digest: `sha256:${'0'.repeat(64)}` },
   imagePullSecrets: [{ name: 'pull' }],
   redis: { persistence: { enabled: true, storageClass: 'fast' }, nodeSelector: { disk: 'ssd' } },
+  broker: {
+    files: { existingSecret: 'files', existingConfigMap: 'ca', serviceAccountToken: { audience: 'kafka' } },
+  },
   rollingUpdate: { maxSurge: '100%' },
   autoscaling: {
     enabled: true,

@@ -1,11 +1,12 @@
 import type { TestProject } from 'vitest/node';
 import { findCustomSchemas } from './custom-schemas.ts';
 import { findKubernetesSchemas } from './kubernetes-schemas.ts';
+import { findPromtool } from './promtool.ts';
 import { findTool, type Tool, type ToolName } from './tools.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    tools: Record<ToolName | 'kubernetesSchemas' | 'customSchemas', Tool>;
+    tools: Record<ToolName | 'promtool' | 'kubernetesSchemas' | 'customSchemas', Tool>;
   }
 }
 
@@ -15,6 +16,7 @@ export default async function setup(project: TestProject): Promise<void> {
     helm: await findTool('helm'),
     helm3: await findTool('helm3'),
     kubeconform: await findTool('kubeconform'),
+    promtool: await findPromtool(),
     kubernetesSchemas: await findKubernetesSchemas(),
     customSchemas: await findCustomSchemas(),
   };

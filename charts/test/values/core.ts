@@ -11,6 +11,11 @@ const secretSources = (manifests: Manifests): unknown[] =>
   volume(manifests, 'secrets').projected.sources.map(
     ({ secret }: { secret: { name: string; items: [{ key: string }] } }) => `${secret.name}/${secret.items[0].key}`,
   );
+/** The files of the broker, and where they are mounted. */
+const brokerFiles = (manifests: Manifests): unknown[] => [
+  volume(manifests, 'broker')?.projected.sources[0],
+  container(manifests).volumeMounts.find(({ name }: { name: string }) => name === 'broker')?.mountPath,
+];
 const secret = (manifests: Manifests, key: string): string | undefined => {
   const text = manifests.find('Secret', 'test-holdfast')[0]?.data?.[key];
   return text === undefined ? undefined : Buffer.from(text, 'base64').toString();
@@ -195,6 +200,33 @@ export const cases: Readonly<Record<string, ValueCase>> = {
     value: 'mine',
     look: (m) => [secretSources(m)[2], m.find('Deployment').length],
     expect: ['mine/broker-url', 1],
+  },
+  'broker.files.existingSecret': {
+    value: 'files',
+    look: brokerFiles,
+    expect: [{ secret: { name: 'files' } }, '/etc/holdfast/broker'],
+  },
+  'broker.files.existingConfigMap': {
+    value: 'ca',
+    look: brokerFiles,
+    expect: [{ configMap: { name: 'ca' } }, '/etc/holdfast/broker'],
+  },
+  'broker.files.serviceAccountToken.audience': {
+    value: 'kafka',
+    look: brokerFiles,
+    expect: [
+      { serviceAccountToken: { path: 'token', audience: 'kafka', expirationSeconds: 3600 } },
+      '/etc/holdfast/broker',
+    ],
+  },
+  'broker.files.serviceAccountToken.expirationSeconds': {
+    value: 600,
+    with: { broker: { files: { serviceAccountToken: { audience: 'kafka' } } } },
+    look: brokerFiles,
+    expect: [
+      { serviceAccountToken: { path: 'token', audience: 'kafka', expirationSeconds: 600 } },
+      '/etc/holdfast/broker',
+    ],
   },
   'broker.key': {
     value: 'url',

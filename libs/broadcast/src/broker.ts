@@ -1,3 +1,6 @@
+import type { BrokerNotice, BrokerStats } from './broker-stats.js';
+import type { PlainRefusal } from './plain-messages.js';
+
 /** A place in a channel's stream: an offset within an epoch. */
 export interface Position {
   readonly epoch: string;
@@ -159,6 +162,10 @@ export interface BrokerEvents {
    * @param name of the channel, user or server that it was read for.
    */
   onInvalid(kind: BrokerInput, name: string): void;
+  /** Something happened to the broker that its operator should know. */
+  onNotice(notice: BrokerNotice): void;
+  /** A message that a backend published by the broker itself was not published. On a log, every pod reports it. */
+  onPlainRefused(channel: string, reason: PlainRefusal): void;
   /** One of the calls above threw, or the broker has a bug. What it was about was skipped, and everything else continues. */
   onFault(error: unknown): void;
 }
@@ -187,6 +194,8 @@ export interface BrokerCapabilities {
   readonly durablePositions: boolean;
   /** A pod that has just started can read publications from before its start. */
   readonly sharedHistory: boolean;
+  /** Backends can publish by the broker itself. */
+  readonly plainMessages: boolean;
 }
 
 export type BrokerHealth = { readonly status: 'up' } | { readonly status: 'down'; readonly reason: string };
@@ -270,4 +279,6 @@ export interface Broker extends MessageLog, Presence, ConnectionDirectory, Signa
   /** Called once, last. Resolves when nothing is left open. */
   close(): Promise<void>;
   health(): BrokerHealth;
+  /** Settles within 1 s, also during an outage, and never rejects. */
+  stats(): Promise<BrokerStats>;
 }

@@ -11,25 +11,31 @@ import { PostgresBroker } from './postgres/postgres-broker.js';
 import { POSTGRES_SCHEMES } from './postgres/url.js';
 import { RabbitAdapter } from './rabbitmq/rabbitmq-adapter.js';
 import { RABBITMQ_SCHEMES } from './rabbitmq/url.js';
+import { allowsPlain, type PlainSettings } from './plain-messages.js';
 import { RedisBroker } from './redis/redis-broker.js';
 import { REDIS_SCHEMES } from './redis/url.js';
 
 /** A broker's URL, or a function that returns the current one: the password in it may change while the broker runs. */
 export type BrokerUrl = string | (() => string);
 
-type Factory = (url: () => string) => Broker;
+type Factory = (url: () => string, plain: PlainSettings | undefined) => Broker;
 
 /** A broker on a log keeps publications and keys for as long as its URL says. */
-function onLog(adapter: LogAdapter & { readonly window: number }): Broker {
-  return new LogBroker(adapter, { window: adapter.window });
+function onLog(adapter: LogAdapter & { readonly window: number }, plain: PlainSettings | undefined): Broker {
+  return new LogBroker(adapter, { window: adapter.window, plain });
+}
+
+/** Only those that need it have one: its server needs more rights, and its messages somebody to read them. */
+function hasInbox(plain: PlainSettings | undefined): { readonly inbox: boolean } {
+  return { inbox: plain !== undefined && allowsPlain(plain) };
 }
 
 const BROKERS: readonly (readonly [schemes: readonly string[], factory: Factory])[] = [
   [['memory'], () => new MemoryBroker()],
-  [REDIS_SCHEMES, (url) => new RedisBroker(url)],
-  [KAFKA_SCHEMES, (url) => onLog(new KafkaAdapter(url))],
-  [RABBITMQ_SCHEMES, (url) => onLog(new RabbitAdapter(url))],
-  [NATS_SCHEMES, (url) => onLog(new NatsAdapter(url))],
+  [REDIS_SCHEMES, (url, plain) => new RedisBroker(url, plain)],
+  [KAFKA_SCHEMES, (url, plain) => onLog(new KafkaAdapter(url), plain)],
+  [RABBITMQ_SCHEMES, (url, plain) => onLog(new RabbitAdapter(url, hasInbox(plain)), plain)],
+  [NATS_SCHEMES, (url, plain) => onLog(new NatsAdapter(url, hasInbox(plain)), plain)],
   [POSTGRES_SCHEMES, (url) => new PostgresBroker(url)],
 ];
 
@@ -43,14 +49,15 @@ const SCHEME = /^([a-z][a-z0-9+.-]*):/i;
 /**
  * Creates the broker that the URL's scheme selects, not started yet.
  *
+ * @param plain what backends may publish by the broker itself; nothing by default.
  * @throws BrokerUrlError
  */
-export function createBroker(url: BrokerUrl): Broker {
+export function createBroker(url: BrokerUrl, plain?: PlainSettings): Broker {
   const current = typeof url === 'string' ? (): string => url : url;
   const scheme = SCHEME.exec(current())?.[1]?.toLowerCase();
   const factory = scheme === undefined ? undefined : FACTORIES.get(scheme);
   if (factory === undefined) throw unsupported(scheme);
-  return factory(current);
+  return factory(current, plain);
 }
 
 /** Why the URL cannot be used, without any part of it; undefined if it can. */

@@ -66,6 +66,20 @@ export function shieldedEvents(events: BrokerEvents): BrokerEvents {
         failed(error);
       }
     },
+    onNotice(notice) {
+      try {
+        events.onNotice(notice);
+      } catch (error) {
+        failed(error);
+      }
+    },
+    onPlainRefused(channel, reason) {
+      try {
+        events.onPlainRefused(channel, reason);
+      } catch (error) {
+        failed(error);
+      }
+    },
     onFault: failed,
   };
 }

@@ -1,22 +1,13 @@
-import {
-  OWN_CHANNEL_ALIAS,
-  USER_NAMESPACE,
-  type HistoryReply,
-  type HistoryRequest,
-  type Members,
-  type Position,
-  type Welcome,
-} from '@holdfast/protocol';
-import type { BackoffOptions } from './backoff.js';
+import type { HistoryReply, HistoryRequest, Members, Position, Welcome } from '@holdfast/protocol';
 import { Calls } from './calls.js';
 import type { AnyChannels, ChannelName, Data, Undeclared } from './channel-map.js';
+import { limitsOf, TOKEN, type HoldfastOptions } from './client-options.js';
 import type { CloseReason, Connection } from './connection.js';
-import { logOf, warn, type Debug, type Log } from './debug.js';
+import { logOf, warn, type Log } from './debug.js';
 import { Emitter } from './emitter.js';
 import { HoldfastError } from './errors.js';
 import { Link } from './link.js';
-import { Listener } from './listener.js';
-import { BOOLEAN, checkChannel, checkOptions, COUNT, DURATION, FUNCTION, KEY, POSITION, type Kind } from './options.js';
+import { BOOLEAN, checkChannel, checkOptions, COUNT, FUNCTION, KEY, POSITION } from './options.js';
 import { Outbox } from './outbox.js';
 import type { SocketConstructor } from './socket.js';
 import {
@@ -27,11 +18,9 @@ import {
   type SubscriptionOptions,
 } from './subscription.js';
 import type { Cancel } from './timers.js';
-import { problemOf, TokenSource, type Token } from './token.js';
-import { Topic, type TopicOwner } from './topic.js';
+import { TokenSource, type Token } from './token.js';
+import { Topics } from './topics.js';
 import { webSocketUrl } from './url.js';
-
-const DEFAULTS = { timeout: 10_000, maxQueued: 1_000, backoff: { base: 500, max: 20_000 } };
 
 /** How long a clean close waits for outstanding replies, in ms. */
 const CLOSE_GRACE = 2_000;
@@ -67,34 +56,6 @@ export interface HoldfastEvents {
   error: HoldfastError;
 }
 
-export interface HoldfastOptions {
-  readonly token?: Token | undefined;
-  /** Whether to connect at once, as by default. Otherwise {@link Holdfast.connect} does, and nothing happens before. */
-  readonly connect?: boolean | undefined;
-  /** The time limit for connecting, for a reply and for a token callback, in ms; 10,000 by default. Publishes wait longer, see `publish`. */
-  readonly timeout?: number | undefined;
-  /** Used instead of the global `WebSocket`. */
-  readonly WebSocket?: SocketConstructor | undefined;
-  /** The maximum number of unsettled publishes, 1,000 by default; more are rejected with `queue_full`. */
-  readonly maxQueued?: number | undefined;
-  /** Limits the delays between attempts; 500 ms and 20,000 ms by default. */
-  readonly backoff?: { [Name in keyof BackoffOptions]?: BackoffOptions[Name] | undefined } | undefined;
-  /** Reports each step, without tokens and data: `true` to the console, or to a function. */
-  readonly debug?: Debug | undefined;
-}
-
-const TOKEN: Kind = { is: 'a string or a function', test: (token) => typeof token === 'function' || !problemOf(token) };
-
-const OPTION_KINDS = {
-  token: TOKEN,
-  connect: BOOLEAN,
-  timeout: DURATION,
-  WebSocket: FUNCTION,
-  maxQueued: COUNT,
-  backoff: { is: 'an object', test: (backoff: unknown) => typeof backoff === 'object' },
-  debug: { is: 'true, false or a function', test: (debug: unknown) => BOOLEAN.test(debug) || FUNCTION.test(debug) },
-};
-
 /**
  * A client of one gateway, or of many behind one URL. It connects at once, and reconnects until it is disconnected or closed.
  *
@@ -111,10 +72,7 @@ export class Holdfast<Channels extends object = AnyChannels> {
   readonly #check: () => void;
   readonly #events = new Emitter<HoldfastEvents>();
   readonly #warned = new Set<string>();
-  readonly #topics = new Map<string, Topic>();
-  readonly #topicOwner: TopicOwner;
-  /** The user of the latest connection. */
-  #user: string | undefined;
+  readonly #topics: Topics;
   #state: State = 'disconnected';
   #wasConnected = false;
   #closing: Promise<void> | undefined;
@@ -124,11 +82,8 @@ export class Holdfast<Channels extends object = AnyChannels> {
    * @throws TypeError if the URL or an option is invalid, or there is no WebSocket.
    */
   constructor(url: string | URL, options: HoldfastOptions = {}) {
-    checkOptions('options', options, OPTION_KINDS);
-    const { backoff = {}, timeout = DEFAULTS.timeout, maxQueued = DEFAULTS.maxQueued } = options;
-    checkOptions('options.backoff', backoff, { base: DURATION, max: DURATION });
-    const { base = DEFAULTS.backoff.base, max = DEFAULTS.backoff.max } = backoff;
-    const limits = { timeout, backoff: { base, max } };
+    const { maxQueued, ...limits } = limitsOf(options);
+    const { timeout, backoff } = limits;
     const target = webSocketUrl(url);
     const socket = () => options.WebSocket ?? globalWebSocket();
     this.#check = () => void [target(), socket()];
@@ -137,18 +92,15 @@ export class Holdfast<Channels extends object = AnyChannels> {
     this.#log = logOf(options.debug);
     this.#tokens = new TokenSource(options.token, timeout);
     this.#calls = new Calls({ timeout, connection });
-    this.#outbox = new Outbox({ maxQueued, backoff: limits.backoff, connection });
-    this.#topicOwner = {
+    this.#outbox = new Outbox({ maxQueued, backoff, connection });
+    this.#topics = new Topics({
       ...limits,
+      connection,
       report,
       progressed: () => this.#link.leaveIfSettled(),
-      forget: (topic) => {
-        if (this.#topics.get(topic.channel) === topic) this.#topics.delete(topic.channel);
-        this.#link.leaveIfSettled();
-      },
       history: (request) => this.#calls.ask('history', request),
       presence: (channel) => this.#calls.ask('presence', { channel }),
-    };
+    });
     this.#link = new Link(
       {
         ...limits,
@@ -159,12 +111,12 @@ export class Holdfast<Channels extends object = AnyChannels> {
       },
       {
         up: (current) => this.#up(current),
-        lost: (lost) => this.#topics.forEach((topic) => topic.detach(lost)),
+        lost: (lost) => this.#topics.detach(lost),
         down: (reason) => this.#change(this.#wasConnected ? 'reconnecting' : 'connecting', { reason }),
         stopped: (reason) => this.#finish(reason),
         signedOut: (reason) => this.#change('disconnected', { reason }),
         moved: (from, to) => this.#events.emit('moved', { from, to }),
-        isSettledOn: (current) => [...this.#topics.values()].every((topic) => topic.isOn(current)),
+        isSettledOn: (current) => this.#topics.areOn(current),
         report,
       },
     );
@@ -260,19 +212,7 @@ export class Holdfast<Channels extends object = AnyChannels> {
       throw new TypeError('handlers.gap is required: it is called when messages were lost');
     }
     this.#checkOpen();
-    const listener = new Listener<Data<Channels, Channel, T>>(channel, handlers, options, async (self) => {
-      if (self.isOver) return;
-      const topic = this.#topics.get(this.#keyOf(channel));
-      self.end(new HoldfastError('closed', `unsubscribed from ${channel}`));
-      await topic?.remove(self as never);
-    });
-    const { signal } = options;
-    if (signal?.aborted) void listener.unsubscribe();
-    else {
-      signal?.addEventListener('abort', () => void listener.unsubscribe());
-      this.#enter(listener as never);
-    }
-    return listener;
+    return this.#topics.subscribe<Data<Channels, Channel, T>>(channel, handlers, options);
   }
 
   /**
@@ -337,48 +277,16 @@ export class Holdfast<Channels extends object = AnyChannels> {
     const { welcome } = current;
     if (welcome === undefined) return;
     this.#wasConnected = true;
-    if (this.#user !== welcome.user) {
-      this.#user = welcome.user;
-      this.#regroup();
-    }
-    for (const topic of this.#topics.values()) topic.attach(current);
+    this.#topics.attach(current);
     this.#outbox.flush(welcome.keyWindow);
     this.#calls.flush();
     if (this.#state !== 'connected') this.#change('connected', { welcome });
   }
 
-  /** A channel's name at the gateway. One subscription serves `@me` and the user's own channel. */
-  #keyOf(channel: string): string {
-    return channel === OWN_CHANNEL_ALIAS && this.#user !== undefined ? ownChannel(this.#user) : channel;
-  }
-
-  #enter(listener: Listener<never>): void {
-    const key = this.#keyOf(listener.channel);
-    let topic = this.#topics.get(key);
-    if (topic === undefined) {
-      topic = new Topic(key, listener, this.#topicOwner);
-      this.#topics.set(key, topic);
-    }
-    topic.add(listener);
-    const { current } = this.#link;
-    if (current) topic.attach(current);
-  }
-
-  /** `@me` is another channel for another user. */
-  #regroup(): void {
-    for (const topic of this.#topics.values()) {
-      for (const listener of topic.listeners) {
-        if (this.#keyOf(listener.channel) === topic.channel) continue;
-        void topic.remove(listener);
-        this.#enter(listener);
-      }
-    }
-  }
-
   #finish(reason: CloseReason): void {
     const error = closedError(reason.message);
     const failure = reason.message === CLOSED ? undefined : error;
-    for (const topic of this.#topics.values()) topic.end(error, failure);
+    this.#topics.end(error, failure);
     this.#outbox.close(error);
     this.#calls.close(error);
     this.#change('closed', { reason });
@@ -413,15 +321,6 @@ const CLOSED = 'closed by the application';
 
 function closedError(why = CLOSED): HoldfastError {
   return new HoldfastError('closed', `the client is closed: ${why}`);
-}
-
-/** As `userChannel` of the protocol, for a user id from the gateway. */
-function ownChannel(user: string): string {
-  const encoded = encodeURIComponent(user).replace(
-    /[!~*'()]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
-  return USER_NAMESPACE + encoded;
 }
 
 function globalWebSocket(): SocketConstructor {

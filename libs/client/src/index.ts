@@ -1,13 +1,7 @@
-export {
-  Holdfast,
-  type HoldfastEvents,
-  type HoldfastOptions,
-  type Move,
-  type State,
-  type StateChange,
-} from './client.js';
+export { Holdfast, type HoldfastEvents, type Move, type State, type StateChange } from './client.js';
 export type { BackoffOptions } from './backoff.js';
 export type { AnyChannels, ChannelName, DataOf } from './channel-map.js';
+export type { HoldfastOptions } from './client-options.js';
 export type { CloseReason } from './connection.js';
 export type { Debug, Log } from './debug.js';
 export { HoldfastError, type ClientErrorCode, type HoldfastErrorCode, type HoldfastErrorOptions } from './errors.js';

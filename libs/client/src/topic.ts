@@ -87,7 +87,7 @@ export class Topic {
     if (this.#reply === undefined || position === undefined) return;
     this.#join(listener, this.#reply, position);
     if (needsPresence) this.#again();
-    else if (listener.options.presence) void this.#tellMembers(listener);
+    else if (listener.options.presence) void this.#readMembers(listener);
   }
 
   /** Ends a listener's part. Resolves when the gateway has confirmed the end of the last one. */
@@ -156,7 +156,7 @@ export class Topic {
     listener.release(position);
   }
 
-  async #tellMembers(listener: AnyListener): Promise<void> {
+  async #readMembers(listener: AnyListener): Promise<void> {
     try {
       const members = await this.#owner.presence(this.channel);
       listener.notify((handlers) => handlers.members?.(members));
@@ -329,11 +329,11 @@ export class Topic {
     });
   }
 
-  /** Ends the subscription because of the gateway. @param tell returns whether a listener has a handler for it. */
-  #fail(error: HoldfastError, tell: (listener: AnyListener) => boolean): void {
+  /** Ends the subscription because of the gateway. @param report returns whether a listener has a handler for it. */
+  #fail(error: HoldfastError, report: (listener: AnyListener) => boolean): void {
     const { listeners } = this;
     void this.#leave(error, error);
-    if (!listeners.map(tell).every(Boolean)) this.#owner.report(error);
+    if (!listeners.map(report).every(Boolean)) this.#owner.report(error);
   }
 
   async #leave(why: HoldfastError, failure?: HoldfastError): Promise<void> {

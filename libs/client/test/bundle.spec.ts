@@ -34,7 +34,7 @@ describe('the bundle', () => {
     expect(rendered.map(([id]) => id).filter((id) => !/libs\/(client|protocol)\/src\//.test(id))).toEqual([]);
   });
 
-  it('runs in Node without a bundler, and the process exits after close', { timeout: 20_000 }, async () => {
+  it('runs in Node without a bundler, and the process exits after close', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-client-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     await writeFile(join(folder, 'client.mjs'), chunk.code);

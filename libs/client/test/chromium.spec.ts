@@ -30,7 +30,7 @@ function read<T>(page: Page, get: (globals: Globals) => T): Promise<T> {
   return page.evaluate(`(${get.toString()})(globalThis)`);
 }
 
-describe('in Chromium', { timeout: 60_000 }, () => {
+describe('in Chromium', () => {
   let browser: Browser;
   let code: string;
 

@@ -37,7 +37,7 @@ const systemNode = (process.env['PATH'] ?? '')
   .map((folder) => join(folder, 'node'))
   .find(existsSync);
 
-describe('the library', { timeout: 60_000 }, () => {
+describe('the library', () => {
   it.each([
     ['runs in an engine without what the oldest browsers and React Native lack', process.execPath, LACKING],
     ['runs in the Node of this system, with the package ws', systemNode ?? process.execPath, ''],

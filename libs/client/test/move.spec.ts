@@ -1,6 +1,6 @@
 import type { Position } from '@holdfast/protocol';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { HoldfastOptions } from '../src/client.js';
+import type { HoldfastOptions } from '../src/client-options.js';
 import { WAIT, type FakeGateway, type Peer } from './fake-gateway.js';
 import type { SubscriptionHandlers } from '../src/subscription.js';
 import { record, recordEvents } from './recorder.js';

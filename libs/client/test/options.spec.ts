@@ -40,7 +40,7 @@ describe('options', () => {
   );
 
   it.each(['ws://a/ws', 'wss://a/ws', 'http://a/ws', 'https://a/ws', '/ws', 'ws', new URL('https://a/ws')])(
-    'the URL %s is accepted, if it is relative even where there is no page yet',
+    'the URL %s is accepted, a relative one even if there is no page yet',
     (url) => {
       const sut = new Holdfast(url, { WebSocket: WebSocket, connect: false });
       expect(sut.state).toBe('disconnected');

@@ -45,7 +45,7 @@ describe('publishes of one channel', () => {
 
   it('wait for each other at a gateway of the last release', async () => {
     const world = startWorld();
-    world.gateway.greet = () => ({ pipelining: undefined });
+    world.gateway.greet = () => ({ pipelining: false });
     world.latency = 50;
     const sut = world.connect();
     await world.pass(1_000);

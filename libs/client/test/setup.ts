@@ -1,5 +1,6 @@
 import { expect, onTestFinished } from 'vitest';
-import { Holdfast, type HoldfastOptions } from '../src/client.js';
+import type { HoldfastOptions } from '../src/client-options.js';
+import { Holdfast } from '../src/client.js';
 import { FakeGateway } from './fake-gateway.js';
 
 /** A gateway that stops when the test ends. */

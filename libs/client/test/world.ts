@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { IncomingHttpHeaders } from 'node:http';
 import { onTestFinished, vi } from 'vitest';
-import { Holdfast, type HoldfastOptions } from '../src/client.js';
+import type { HoldfastOptions } from '../src/client-options.js';
+import { Holdfast } from '../src/client.js';
 import type { SocketConstructor } from '../src/socket.js';
 import { FakeGateway, type Peer, type PeerSocket } from './fake-gateway.js';
 

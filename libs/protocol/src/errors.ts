@@ -92,7 +92,7 @@ export interface ErrorData {
   readonly code: ErrorCode;
   readonly message: string;
   readonly retryable: boolean;
-  /** With `rate_limited`: the pace that the limit permits, in ms per request. Absent if that depends on the request's size. */
+  /** With `rate_limited` for frames and publishes: the pace that the limit permits, in ms per request. */
   readonly interval?: number;
 }
 

@@ -62,7 +62,7 @@ export interface Welcome {
   /** Milliseconds until the token expires; absent if it does not expire. */
   readonly expires?: number;
   /** Whether the gateway knows `after` in `publish`. */
-  readonly pipelining?: true;
+  readonly pipelining?: boolean;
 }
 
 export interface ConnectRequest {

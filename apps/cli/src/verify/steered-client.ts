@@ -38,6 +38,8 @@ export class SteeredClient {
     }
     this.holdfast = new Holdfast(destination.url, { token, backoff: BACKOFF, WebSocket: SteeredSocket });
     this.holdfast.on('error', ({ message }) => (this.#latestError = message));
+    // The checks report what they find; without a listener the library would warn.
+    this.holdfast.on('state', () => {});
   }
 
   /** Waits for the gateway's welcome. @throws Failure */

@@ -13,7 +13,8 @@ import { z } from 'zod';
 /** How many publications one request may hold. */
 const MAX_BATCH = 1_000;
 
-export const publishBody = requestSchemas.publish;
+/** Without `after`: it is about the publishes of one connection. */
+export const publishBody = requestSchemas.publish.omit({ after: true });
 
 /** Channel names are validated one by one, so that an invalid one does not stop the others. */
 export const broadcastBody = z.strictObject({

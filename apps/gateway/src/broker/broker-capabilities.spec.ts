@@ -26,6 +26,11 @@ describe('the capabilities of a broker', () => {
       'namespaces.news.history.ttl: the broker supports at most 300 seconds (capability maxHistoryTtl)',
       'namespaces.chat.presence: the broker keeps no presence (capability presence): set it to false',
     ]);
+    const throughBroker = testConfig({ namespaces: { news: { brokerPublish: true } } });
+    expect(capabilityProblems(throughBroker, ALL)).toEqual([
+      'namespaces.news.brokerPublish: backends cannot publish through this broker (capability plainMessages): set it to false',
+    ]);
+    expect(capabilityProblems(throughBroker, { ...ALL, plainMessages: true })).toEqual([]);
     expect(capabilityProblems(config, { ...ALL, idempotency: false })).toEqual([
       'keyWindow: the broker remembers no keys (capability idempotency)',
     ]);

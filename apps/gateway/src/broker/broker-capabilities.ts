@@ -36,7 +36,7 @@ interface Problem {
 }
 
 function namespaceProblems(path: string, options: NamespaceOptions, capabilities: BrokerCapabilities): Problem[] {
-  const { history, maxHistoryTtl, presence } = capabilities;
+  const { history, maxHistoryTtl, presence, plainMessages } = capabilities;
   const problems: Problem[] = [];
   if (options.history.size > 0 && !history) {
     problems.push({
@@ -54,6 +54,12 @@ function namespaceProblems(path: string, options: NamespaceOptions, capabilities
     problems.push({
       setting: `${path}.presence`,
       text: 'the broker keeps no presence (capability presence): set it to false',
+    });
+  }
+  if (options.brokerPublish && !plainMessages) {
+    problems.push({
+      setting: `${path}.brokerPublish`,
+      text: 'backends cannot publish through this broker (capability plainMessages): set it to false',
     });
   }
   return problems;

@@ -28,6 +28,11 @@ export class BrokerMonitor implements OnApplicationShutdown {
     return this.begun;
   }
 
+  /** Whether it was up when it was checked last, and could be used. */
+  get isUp(): boolean {
+    return this.state === 'up';
+  }
+
   /** Why a broker that is up cannot be used; undefined if it can. */
   get problem(): string | undefined {
     return this.unusable;

@@ -22,7 +22,9 @@ export interface OccupancyListener {
 /** The channels that connections of this pod are subscribed to. No others are subscribed to at the broker. */
 @Injectable()
 export class Hub
-  implements OnModuleInit, Omit<BrokerEvents, 'onLateMembership' | 'onSignal' | 'onInvalid' | 'onFault'>
+  implements
+    OnModuleInit,
+    Omit<BrokerEvents, 'onLateMembership' | 'onSignal' | 'onInvalid' | 'onPlainRefused' | 'onNotice' | 'onFault'>
 {
   /** Payloads that this pod is publishing. It has encoded them itself, so they need no check when the broker delivers them. */
   readonly publishing = new Set<string>();

@@ -26,6 +26,7 @@ namespaces:
       conflate: false,
       subscribe: 'anyone',
       publish: 'granted',
+      brokerPublish: false,
     });
     expect(namespaceOptions(sut, 'news')).toEqual({ ...sut.namespaceDefaults, subscribe: 'authenticated' });
     expect(namespaceOptions(sut, '1').presence).toBe(true);

@@ -48,6 +48,11 @@ function otherOptions(development: boolean) {
         "Who may publish: clients to which a token has `granted` it, the channel's `subscribers`, every " +
         '`authenticated` user, or `anyone`. The HTTP API always may.',
     }),
+    brokerPublish: setting(z.boolean().prefault(false), {
+      description:
+        'Whether backends may also publish [through the broker](brokers.md#publishing-through-the-broker), without ' +
+        'the HTTP API. Anyone with that right at the broker may then publish to any channel of the namespace.',
+    }),
   };
 }
 

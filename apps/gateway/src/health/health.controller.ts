@@ -29,7 +29,7 @@ export class HealthController {
   @Get()
   @Header('Cache-Control', 'no-store')
   all(): Promise<HealthCheckResult> {
-    return this.health.check([() => this.stage(), () => this.brokerStatus(), () => this.node()]);
+    return this.health.check([() => this.stage(), async () => this.brokerDetails(), () => this.node()]);
   }
 
   /** Answering is enough: an outage of the broker is no reason to restart a pod that holds connections. */
@@ -51,19 +51,31 @@ export class HealthController {
     return stage === 'ready' ? indicator.up({ stage }) : indicator.down({ stage });
   }
 
-  private brokerStatus(): HealthIndicatorResult {
+  private brokerStatus(details: object = {}): HealthIndicatorResult {
     const health = this.broker.health();
     const indicator = this.indicators.check('broker');
     // A pod that never had a broker has no clients that could wait for it.
     if (!this.monitor.hasBegun) {
       return indicator.down({
+        ...details,
         reason:
           health.status === 'up' ? (this.monitor.problem ?? 'it is up, and its state is being loaded') : health.reason,
       });
     }
-    if (health.status === 'up') return indicator.up();
+    if (health.status === 'up') return indicator.up({ ...details });
     const { reason } = health;
-    return this.config.health.brokerOutage === 'unready' ? indicator.down({ reason }) : indicator.degraded({ reason });
+    const outage = { ...details, reason };
+    return this.config.health.brokerOutage === 'unready' ? indicator.down(outage) : indicator.degraded(outage);
+  }
+
+  /** Also which partitions of a log this pod is behind in: a reason to look, but not to take it out of service. */
+  private async brokerDetails(): Promise<HealthIndicatorResult> {
+    const { log } = await this.broker.stats();
+    const behind = (log?.partitions ?? []).filter(({ isBehind }) => isBehind);
+    if (behind.length === 0) return this.brokerStatus();
+    return this.brokerStatus({
+      behind: behind.map(({ partition, lag }) => ({ partition, seconds: Math.round(lag / 1_000) })),
+    });
   }
 
   private node(): HealthIndicatorResult {

@@ -8,15 +8,15 @@ import { HeldMemory } from './held-memory.js';
 import { emptyAfter } from './rate-table.js';
 
 /**
- * Settings below `limits` that apply per user: the label in the metrics, what is reported as exceeded, and whether each
- * request takes one of it.
+ * Settings below `limits` that apply per user: the label in the metrics, what is reported as exceeded, and whether the rate is a pace
+ * that a client can keep for all of its publishes.
  */
 const QUOTAS = {
-  publishes: { limit: 'publishes', detail: undefined, isPerRequest: true },
-  publishedBytes: { limit: 'published_bytes', detail: 'bytes published', isPerRequest: false },
-  newChannels: { limit: 'new_channels', detail: 'new channels', isPerRequest: true },
-  readBytes: { limit: 'read_bytes', detail: 'bytes of histories, replays and members', isPerRequest: false },
-  presenceChanges: { limit: 'presence_changes', detail: 'joins and leaves', isPerRequest: true },
+  publishes: { limit: 'publishes', detail: undefined, isPace: true },
+  publishedBytes: { limit: 'published_bytes', detail: 'bytes published', isPace: false },
+  newChannels: { limit: 'new_channels', detail: 'new channels', isPace: false },
+  readBytes: { limit: 'read_bytes', detail: 'bytes of histories, replays and members', isPace: false },
+  presenceChanges: { limit: 'presence_changes', detail: 'joins and leaves', isPace: false },
 } as const;
 
 type Quota = keyof typeof QUOTAS;
@@ -110,8 +110,8 @@ export class Quotas {
   }
 
   private refuse(quota: Quota): never {
-    const { limit, detail, isPerRequest } = QUOTAS[quota];
+    const { limit, detail, isPace } = QUOTAS[quota];
     this.metrics.limited.inc({ limit });
-    throw new ProtocolError('rate_limited', detail, isPerRequest ? intervalOf(this.limits[quota]) : undefined);
+    throw new ProtocolError('rate_limited', detail, isPace ? intervalOf(this.limits[quota]) : undefined);
   }
 }

@@ -28,6 +28,11 @@ export class Metrics {
     'Invalid data read from the broker and skipped',
     ['kind'],
   );
+  readonly plainRefused = this.counter(
+    'plain_messages_refused',
+    'Messages that backends published through the broker and that were refused; on Kafka, RabbitMQ and NATS every pod counts all of them',
+    ['reason'],
+  );
   readonly brokerFaults = this.counter('broker_faults', 'Internal errors while handling data from the broker');
   readonly registryUpdatesFailed = this.counter(
     'registry_updates_failed',

@@ -23,6 +23,8 @@ async function startBroker(store: MemoryStore): Promise<Broker> {
     onLateMembership: nothing,
     onSignal: nothing,
     onInvalid: nothing,
+    onNotice: nothing,
+    onPlainRefused: nothing,
     onFault: nothing,
   });
   onTestFinished(() => broker.close());

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, RedisServer } from '../../../../libs/broadcast/test/support/redis-servers.js';
+import { runClient } from '../support/backends/run.js';
+import { describePlainPublish } from '../support/plain-publish.js';
 import { PodProcess, startPods } from '../support/pod-process.js';
 import { describeTwoPods, refusedUpgrade, urlOf } from '../support/two-pods.js';
 
@@ -19,6 +21,18 @@ async function emptied(): Promise<string> {
 }
 
 describeTwoPods('Redis', emptied);
+
+describePlainPublish('redis-cli', async () => ({
+  url: await emptied(),
+  async publish(messages) {
+    const commands = messages.map(({ channel, body, key }) => {
+      const values = ['channel', channel, 'data', body, ...(key === undefined ? [] : ['key', key])];
+      return ['XADD', 'holdfast:{inbox}:inbox', '*', ...values].map((value) => JSON.stringify(value)).join(' ');
+    });
+    const output = await runClient('redis-cli', ['-p', `${redis.port}`], `${commands.join('\n')}\n`);
+    expect(output.match(/^\d+-\d+$/gm)).toHaveLength(messages.length);
+  },
+}));
 
 describe('two gateway processes whose Redis fails', () => {
   it('a blocked user stays blocked when Redis has lost its data: the pods store the block again', async () => {

@@ -114,6 +114,8 @@ export class Pod implements ConnectionContext {
       onLateMembership: () => undefined,
       onSignal: () => undefined,
       onInvalid: (kind, name) => pod.inputs.invalid(kind, name),
+      onNotice: () => undefined,
+      onPlainRefused: () => {},
       onFault: (error) =>
         // So that vitest notices it: an exception thrown here would be caught.
         queueMicrotask(() => {

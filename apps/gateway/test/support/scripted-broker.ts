@@ -3,6 +3,7 @@ import {
   type Broker,
   type BrokerEvents,
   type BrokerHealth,
+  type BrokerStats,
   type RegisteredConnection,
   type History,
   type HistoryQuery,
@@ -59,6 +60,8 @@ export class ScriptedBroker implements Broker {
     onLateMembership: notStarted,
     onSignal: notStarted,
     onInvalid: notStarted,
+    onNotice: notStarted,
+    onPlainRefused: notStarted,
     onFault: notStarted,
   };
 
@@ -67,6 +70,10 @@ export class ScriptedBroker implements Broker {
   }
 
   async close(): Promise<void> {}
+
+  async stats(): Promise<BrokerStats> {
+    return { reconnects: 0, memory: undefined, log: undefined };
+  }
 
   health(): BrokerHealth {
     return { status: 'up' };

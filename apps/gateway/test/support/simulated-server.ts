@@ -3,6 +3,7 @@ import {
   type Broker,
   type BrokerEvents,
   type BrokerHealth,
+  type BrokerStats,
   type RegisteredConnection,
   type History,
   type HistoryQuery,
@@ -127,6 +128,10 @@ export class SimulatedBroker implements Broker {
   }
 
   async close(): Promise<void> {}
+
+  async stats(): Promise<BrokerStats> {
+    return { reconnects: 0, memory: undefined, log: undefined };
+  }
 
   health(): BrokerHealth {
     return { status: 'up' };

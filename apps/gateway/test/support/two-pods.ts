@@ -14,7 +14,7 @@ const NODES = ['here', 'there'] as const;
  * @param openBroker returns the URL of a broker that shows nothing of other tests.
  */
 export function describeTwoPods(name: string, openBroker: () => string | Promise<string>): void {
-  describe(`two gateway processes on ${name}`, { timeout: 60_000 }, () => {
+  describe(`two gateway processes on ${name}`, () => {
     let url = '';
 
     async function startTwo(): Promise<readonly [PodProcess, PodProcess]> {

@@ -1,3 +1,5 @@
+import type { PlainMessage } from '../plain-messages.js';
+
 /**
  * An entry's place in its partition. It grows strictly, may have holes, and is the same for every reader. A safe integer.
  */
@@ -9,17 +11,8 @@ export interface LogEntry {
   readonly time: number | undefined;
   /** Empty if the entry is not the engine's, but for example a control record. */
   readonly data: Uint8Array;
-  /** What a backend has published without the gateway; then `data` is empty. Only valid in the channel's partition. */
+  /** What a backend has published by the broker itself; then `data` is empty. Only valid in the channel's partition. */
   readonly plain?: PlainMessage;
-}
-
-/** A message in the documented form for backends that publish to the server directly. Nothing of it has been checked. */
-export interface PlainMessage {
-  readonly channel: string;
-  /** The idempotency key. */
-  readonly key: string | undefined;
-  /** JSON, if it is valid. */
-  readonly body: Uint8Array;
 }
 
 /** What the server says of a partition's identity and ends. */

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { BrokerUnavailableError, BrokerUnknownError } from '../errors.js';
+import type { PlainFormat, PlainPolicy } from '../plain-messages.js';
 import { Load, Subscriber } from '../testing/load.js';
 import { MemoryLog, type Fate, type MemoryLogOptions } from '../testing/memory-log/memory-log.js';
 import type { MemoryLogAdapter } from '../testing/memory-log/memory-log-adapter.js';
@@ -150,6 +151,7 @@ describe('a pod that starts late', () => {
     const { epoch, offset } = await late.publish(CHANNEL, 'x');
     expect(offset).toBe(1);
     expect(epoch).not.toBe(last.epoch);
+    expect(late.notices).toEqual([{ kind: 'loss', partition: 0, loss: 'expired' }]);
   });
 
   it('asks the others if the log was emptied under them, also if it is the first of them, and nothing begins again', async () => {
@@ -270,7 +272,11 @@ describe('a pod', () => {
     const log = new MemoryLog();
     const here = await start(log);
     log.store(1, encodeEntry({ pod: 'later', number: 1, clock: 1 }, [Buffer.from([250])]));
-    await until(() => expect(here.broker.health()).toMatchObject({ reason: expect.stringMatching(/newer release/) }));
+    await until(() =>
+      expect(here.broker.health()).toMatchObject({
+        reason: expect.stringMatching(/newer release.*\(partition 1 of 4\)/),
+      }),
+    );
     // What it would answer might be wrong, also on new connections.
     log.cut();
     const names = Array.from({ length: 20 }, (_, index) => `news:${index}`);
@@ -364,29 +370,28 @@ describe('a call', () => {
 });
 
 describe('a plain message', () => {
-  const plain: LogSettings['plain'] = {
-    format: {
-      namespaceOf: (channel) => channel.split(':')[0] ?? '',
-      encode: (json, key) => (key === 'refused' ? undefined : `{"data":${json}}`),
-    },
-    policy: { namespaces: { news: LASTING }, keyWindow: 60_000, maxPayload: 100 },
+  const format: PlainFormat = {
+    namespaceOf: (channel) => (channel.includes(' ') ? undefined : (channel.split(':')[0] ?? '')),
+    accepts: (_, key) => key !== 'refused',
+    encode: (json) => `{"data":${json}}`,
+  };
+  const policy: PlainPolicy = {
+    namespaces: { news: LASTING, closed: null },
+    others: null,
+    keyWindow: 60_000,
+    maxPayload: 100,
   };
 
-  it('is published by every pod alike, and what is not allowed or not valid is counted and never delivered', async () => {
+  it('is published by every pod alike, and what is not allowed or not valid is reported and never delivered', async () => {
     const log = new MemoryLog();
-    const settings = { ...QUICK, plain };
+    const settings = { ...QUICK, plain: { format, policy } };
     const [here, there] = [await start(log, settings), await start(log, settings)];
     for (const { broker } of [here, there]) await broker.subscribe(CHANNEL, LASTING);
-    const partition = partitionOf(CHANNEL, log.options.partitions);
-    const elsewhere = (partition + 1) % log.options.partitions;
-    const send = (body: string | Buffer, key?: string, channel = CHANNEL, to = partition): void =>
-      log.store(to, new Uint8Array(), { channel, key, body: Buffer.from(body) });
-    await until(() => {
-      send('"hello"');
-      expect(here.delivered(CHANNEL).length).toBeGreaterThan(0);
-    });
-    const { offset } = await here.broker.history(CHANNEL, { limit: 0 });
-    const invalid = here.invalid.length;
+    const send = (body: string | Buffer, key?: string, channel = CHANNEL, from = channel): void =>
+      log.store(partitionOf(from, log.options.partitions), new Uint8Array(), { channel, key, body: Buffer.from(body) });
+    const elsewhere = ['a', 'b', 'c', 'd'].find(
+      (name) => partitionOf(name, log.options.partitions) !== partitionOf(CHANNEL, log.options.partitions),
+    );
     send('{ "text": "ä" }', '1');
     send('{"text":"ä"}', '1');
     send('{"text":"b"}', '1');
@@ -394,22 +399,65 @@ describe('a plain message', () => {
     send(Buffer.from([0x22, 0xff, 0x22]));
     send('"x"', 'refused');
     send(`"${'x'.repeat(100)}"`);
-    send('"x"', undefined, 'other:1', partitionOf('other:1', log.options.partitions));
+    send(`"${'x'.repeat(91)}"`);
+    send('"x"', undefined, 'closed:1');
+    send('"x"', undefined, 'other:1');
+    send('"x"', undefined, 'news :1');
     send('"x"', undefined, CHANNEL, elsewhere);
     send('2');
     for (const pod of [here, there]) {
-      await until(() => expect(pod.delivered(CHANNEL).at(-1)?.payload).toBe('{"data":2}'));
-      expect(
-        pod
-          .delivered(CHANNEL)
-          .slice(offset)
-          .map(({ payload }) => payload),
-      ).toEqual(['{"data":{"text":"ä"}}', '{"data":2}']);
-      expect(pod.delivered(CHANNEL).map((publication) => publication.offset)).toEqual(
-        pod.delivered(CHANNEL).map((_, index) => index + 1),
+      await until(() => expect(pod.delivered(CHANNEL).map(({ payload }) => payload)).toHaveLength(2));
+      expect(pod.delivered(CHANNEL).map(({ offset, payload }) => [offset, payload])).toEqual([
+        [1, '{"data":{"text":"ä"}}'],
+        [2, '{"data":2}'],
+      ]);
+      await until(() => expect(pod.refused).toHaveLength(10));
+      expect(pod.refused.toSorted()).toEqual(
+        [
+          'forbidden closed:1',
+          'forbidden other:1',
+          'invalid chat:lobby',
+          'invalid_channel news :1',
+          'key_conflict chat:lobby',
+          'malformed chat:lobby',
+          'malformed chat:lobby',
+          'misplaced chat:lobby',
+          'too_large chat:lobby',
+          'too_large chat:lobby',
+        ].map((line) => line.replace('chat:lobby', CHANNEL)),
       );
-      await until(() => expect(pod.invalid.slice(invalid)).toHaveLength(6));
-      expect(pod.faults).toEqual([]);
+      expect([pod.invalid, pod.faults]).toEqual([[], []]);
     }
+  });
+
+  it('is allowed from the first entry of a new era on', async () => {
+    const log = new MemoryLog();
+    const pod = await start(log, { ...QUICK, beaconInterval: 600_000, plain: { format, policy } });
+    await pod.broker.subscribe(CHANNEL, LASTING);
+    const partition = partitionOf(CHANNEL, log.options.partitions);
+    log.store(partition, new Uint8Array(), { channel: CHANNEL, key: undefined, body: Buffer.from('1') });
+    await until(() => expect(pod.delivered(CHANNEL)).toHaveLength(1));
+    expect(pod.refused).toEqual([]);
+  });
+
+  it('is refused in every pod by the configuration of the pod that keeps the log, until that one ends', async () => {
+    const log = new MemoryLog();
+    const one = await start(log, { ...QUICK, plain: { format, policy } });
+    const other = await start(log, { ...QUICK, plain: { format, policy: { ...policy, namespaces: {} } } });
+    await other.broker.subscribe(CHANNEL, LASTING);
+    const partition = partitionOf(CHANNEL, log.options.partitions);
+    const send = (): void =>
+      log.store(partition, new Uint8Array(), { channel: CHANNEL, key: undefined, body: Buffer.from('1') });
+    await one.close();
+    // The other one keeps the log when this one counts as dead.
+    await until(() => {
+      send();
+      expect(other.refused.at(-1)).toBe(`forbidden ${CHANNEL}`);
+    });
+    const before = other.delivered(CHANNEL).length;
+    send();
+    const refusals = other.refused.length;
+    await until(() => expect(other.refused.length).toBeGreaterThan(refusals));
+    expect(other.delivered(CHANNEL)).toHaveLength(before);
   });
 });

@@ -17,6 +17,7 @@ import type {
   RegisteredConnection,
   StreamOptions,
 } from '../broker.js';
+import { noLosses, type BrokerStats } from '../broker-stats.js';
 import { CallDeadlines } from '../call-deadlines.js';
 import { BrokerUnavailableError, KeyConflictError } from '../errors.js';
 import { shieldedEvents } from '../shielded-events.js';
@@ -66,6 +67,7 @@ export class LogBroker implements Broker {
       maxPayload: maxEntry === 0 ? Infinity : Math.max(maxEntry - PAYLOAD_OVERHEAD, 0),
       durablePositions: replay,
       sharedHistory: replay,
+      plainMessages: true,
     };
   }
 
@@ -86,6 +88,12 @@ export class LogBroker implements Broker {
   health(): BrokerHealth {
     const reason = this.#pod === undefined ? NOT_RUNNING : this.#pod.problem;
     return reason === undefined ? { status: 'up' } : { status: 'down', reason };
+  }
+
+  async stats(): Promise<BrokerStats> {
+    const { window, windowBytes } = this.#settings;
+    const none = { memory: { bytes: 0, maxBytes: windowBytes }, log: { window, losses: noLosses(), partitions: [] } };
+    return this.#pod?.stats() ?? { reconnects: 0, ...none };
   }
 
   now(): number {

@@ -1,4 +1,4 @@
-import type { PlainFormat, PlainPolicy } from './fold/plain.js';
+import type { PlainSettings } from '../plain-messages.js';
 
 /** What the brokers on logs have in common. All durations are in ms. */
 export interface LogSettings {
@@ -12,13 +12,8 @@ export interface LogSettings {
   readonly beaconInterval: number;
   /** For which a channel stays open after its last subscriber has left this pod. */
   readonly linger: number;
-  /** What backends may publish to the server directly; nothing if undefined. */
+  /** What backends may publish by the broker itself; nothing if undefined. */
   readonly plain: PlainSettings | undefined;
-}
-
-export interface PlainSettings {
-  readonly format: PlainFormat;
-  readonly policy: PlainPolicy;
 }
 
 export const DEFAULT_LOG_SETTINGS: LogSettings = {

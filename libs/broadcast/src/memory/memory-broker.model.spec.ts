@@ -139,6 +139,8 @@ class Run implements BrokerEvents {
   onLateMembership(): void {}
   onSignal(): void {}
   onInvalid(): void {}
+  onNotice(): void {}
+  onPlainRefused(): void {}
   onFault(error: unknown): void {
     // An exception thrown here would be caught; this way vitest notices it.
     queueMicrotask(() => {

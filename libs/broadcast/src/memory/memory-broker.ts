@@ -16,6 +16,7 @@ import type {
   PublishResult,
   StreamOptions,
 } from '../broker.js';
+import type { BrokerStats } from '../broker-stats.js';
 import { BrokerUnavailableError } from '../errors.js';
 import { shieldedEvents } from '../shielded-events.js';
 import { MemoryStore } from './memory-store.js';
@@ -53,6 +54,7 @@ export class MemoryBroker implements Broker {
     maxPayload: Infinity,
     durablePositions: false,
     sharedHistory: false,
+    plainMessages: false,
   };
   readonly #store: MemoryStore;
   readonly #subscribed = new Set<string>();
@@ -83,6 +85,11 @@ export class MemoryBroker implements Broker {
   health(): BrokerHealth {
     if (this.#events === undefined) return { status: 'down', reason: NOT_RUNNING };
     return this.now() - this.#refusedAt < FULL_FOR ? { status: 'down', reason: FULL } : { status: 'up' };
+  }
+
+  async stats(): Promise<BrokerStats> {
+    const { size: bytes, maxSize: maxBytes } = this.#store;
+    return { reconnects: 0, memory: { bytes, maxBytes }, log: undefined };
   }
 
   now(): number {

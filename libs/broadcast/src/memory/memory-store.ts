@@ -30,23 +30,29 @@ export class MemoryStore {
   /** The events of every started broker: they receive signals. */
   readonly listeners = new Set<BrokerEvents>();
 
-  readonly #maxSize: number;
+  /** Approximate limit of {@link size}. */
+  readonly maxSize: number;
 
   constructor({
     maxSize = getHeapStatistics().heap_size_limit / HEAP_SHARE,
     clock = steadyNow,
   }: MemoryStoreOptions = {}) {
-    this.#maxSize = maxSize;
+    this.maxSize = maxSize;
     this.#clock = clock;
     this.#latest = clock();
     this.streams = new Streams(this.#latest);
     this.keys = new IdempotencyKeys(this.#latest);
   }
 
+  /** Approximate bytes in use. */
+  get size(): number {
+    const { units, publications, size } = this.streams;
+    return units + OVERHEAD * (publications + size + this.keys.size);
+  }
+
   /** Whether the limit is reached: nothing more is stored until something expires. */
   get isFull(): boolean {
-    const { units, publications, size } = this.streams;
-    return units + OVERHEAD * (publications + size + this.keys.size) > this.#maxSize;
+    return this.size > this.maxSize;
   }
 
   /** Stands still while the clock is set back. */

@@ -122,7 +122,8 @@ function inboxMessageOf({ subject, headers, data, reply = '' }: Msg, prefix: str
   const at = tokens.length > 9 ? 7 : 5;
   return {
     channel: subject.slice(prefix.length),
-    key: keyOf(headers, 'Nats-Msg-Id'),
+    // Not its message id: the server drops one that it knows, even if it belongs to another channel or to other data.
+    key: keyOf(headers, PlainHeader.key),
     body: data,
     id: `${tokens[at]}.${tokens[at + 2]}`,
   };

@@ -1,5 +1,6 @@
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
-import type { LogEntry, PlainMessage } from '../log/log-adapter.js';
+import type { LogEntry } from '../log/log-adapter.js';
+import type { PlainMessage } from '../plain-messages.js';
 
 /** The headers of a plain message in the log: the documented form for backends. */
 export const PlainHeader = {

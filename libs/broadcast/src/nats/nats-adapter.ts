@@ -29,6 +29,7 @@ const NOT_CONNECTED = 'not connected yet';
 /** A log on NATS JetStream: a stream for each partition. */
 export class NatsAdapter implements LogAdapter {
   readonly #settings: NatsSettings;
+  readonly #hasInbox: boolean;
   /** Appends and other calls. */
   readonly #calls: Link;
   /** Tails have a connection of their own: an entry waits for no answer to another call. */
@@ -47,10 +48,12 @@ export class NatsAdapter implements LogAdapter {
 
   /**
    * @param url returns the current URL: its credentials, and those in the files that it names, may change.
+   * @param options.inbox whether backends may publish on `PREFIX.publish.CHANNEL`.
    * @throws BrokerUrlError
    */
-  constructor(url: () => string) {
+  constructor(url: () => string, { inbox = false }: { readonly inbox?: boolean } = {}) {
     this.#settings = presentSettings(url);
+    this.#hasInbox = inbox;
     this.#calls = this.#link('calls');
     this.#reading = this.#link('tails');
   }
@@ -90,7 +93,7 @@ export class NatsAdapter implements LogAdapter {
     const { partitions, maxEntry } = await openStreams(session, this.#settings, signal);
     this.#partitions = partitions;
     this.#maxEntry = maxEntry;
-    if (this.#settings.inbox) await this.#forwardInbox(session, signal);
+    if (this.#hasInbox) await this.#forwardInbox(session, signal);
   }
 
   async append(partition: number, data: Uint8Array, signal: AbortSignal): Promise<void> {

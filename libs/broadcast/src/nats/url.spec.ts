@@ -13,7 +13,6 @@ const DEFAULTS = {
   replicas: undefined,
   partitions: undefined,
   window: 900_000,
-  inbox: false,
 };
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-nats-url-'));
@@ -47,8 +46,8 @@ describe('a NATS URL', () => {
     [`nats://h?tokenFile=${TOKEN}`, { credentials: { kind: 'token', token: 'hunter2' } }],
     [`nats://h?nkey=${SEED}`, { credentials: { kind: 'nkey', seed: Buffer.from('SUSEED') } }],
     [
-      'nats://h?prefix=chat-1&replicas=1&partitions=8&window=3600&inbox=on',
-      { prefix: 'chat-1', replicas: 1, partitions: 8, window: 3_600_000, inbox: true },
+      'nats://h?prefix=chat-1&replicas=1&partitions=8&window=3600',
+      { prefix: 'chat-1', replicas: 1, partitions: 8, window: 3_600_000 },
     ],
     ['nats+tls://h', { tls: {} }],
     [
@@ -59,7 +58,7 @@ describe('a NATS URL', () => {
     expect(parseNatsUrl(url)).toEqual({ ...DEFAULTS, ...settings });
   });
 
-  const known = 'creds, nkey, tokenFile, prefix, replicas, partitions, window, inbox';
+  const known = 'creds, nkey, tokenFile, prefix, replicas, partitions, window';
   it.each([
     ['nats://h?colour=red', `unknown parameter colour; known here: ${known}`],
     ['nats://h?tlsCa=/ca', `unknown parameter tlsCa; known here: ${known}`],
@@ -67,7 +66,6 @@ describe('a NATS URL', () => {
     ['nats://h?window=59', 'window: expected an integer from 60 to 86400'],
     ['nats://h?replicas=6', 'replicas: expected an integer from 1 to 5'],
     ['nats://h?partitions=0', 'partitions: expected an integer from 1 to 64'],
-    ['nats://h?inbox=yes', 'inbox: expected on or off'],
     ['nats://h?prefix=a.b', 'prefix: expected 1 to 64 letters, digits, hyphens and underscores'],
     ['nats://h:70000', 'expected HOST or HOST:PORT'],
     ['nats://a,', 'expected HOST or HOST:PORT'],

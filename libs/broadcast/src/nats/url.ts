@@ -35,8 +35,6 @@ export interface NatsSettings {
   readonly replicas: number | undefined;
   /** The number of streams; undefined for that of the log that is there, or 16 if there is none. */
   readonly partitions: number | undefined;
-  /** Whether backends may publish on `PREFIX.publish.CHANNEL`. */
-  readonly inbox: boolean;
   /** ms that history and idempotency keys are kept for at most. */
   readonly window: number;
 }
@@ -51,7 +49,7 @@ export const NATS_SCHEMES: readonly string[] = [...SCHEMES.keys()];
 
 const PORT = 4222;
 const CREDENTIAL_FILES = ['creds', 'nkey', 'tokenFile'] as const;
-const PARAMETERS = [...CREDENTIAL_FILES, 'prefix', 'replicas', 'partitions', 'window', 'inbox'];
+const PARAMETERS = [...CREDENTIAL_FILES, 'prefix', 'replicas', 'partitions', 'window'];
 
 /** JetStream's limit. */
 const MAX_REPLICAS = 5;
@@ -80,7 +78,6 @@ export function parseNatsUrl(url: string): NatsSettings {
     prefix,
     replicas: optional(parameters, 'replicas', MAX_REPLICAS),
     partitions: optional(parameters, 'partitions', MAX_PARTITIONS),
-    inbox: onOrOff(parameters, 'inbox'),
     window: windowOf(parameters),
   };
 }
@@ -102,12 +99,6 @@ export function presentSettings(url: () => string): NatsSettings {
       return present().tls;
     },
   };
-}
-
-function onOrOff(parameters: BrokerUrlParameters, name: string): boolean {
-  const value = parameters.get(name) ?? 'off';
-  if (value !== 'on' && value !== 'off') throw new BrokerUrlError(`${name}: expected on or off`);
-  return value === 'on';
 }
 
 function optional(parameters: BrokerUrlParameters, name: string, max: number): number | undefined {

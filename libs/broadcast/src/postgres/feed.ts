@@ -81,6 +81,10 @@ export class Feed {
     return this.#source;
   }
 
+  get reconnects(): number {
+    return this.#link.reconnects;
+  }
+
   get problem(): string | undefined {
     return this.#link.problem ?? (this.#source === undefined ? 'not read from the server yet' : undefined);
   }

@@ -51,6 +51,10 @@ export class Listener {
     });
   }
 
+  get reconnects(): number {
+    return this.#link.reconnects;
+  }
+
   start(): void {
     this.#link.start();
   }

@@ -18,6 +18,7 @@ import type {
   RegisteredConnection,
   StreamOptions,
 } from '../broker.js';
+import type { BrokerStats } from '../broker-stats.js';
 import { CallDeadlines } from '../call-deadlines.js';
 import { HistoryReader } from '../delivery/history-reader.js';
 import { RecentBudget } from '../delivery/recent-publications.js';
@@ -72,6 +73,7 @@ export class PostgresBroker implements Broker {
     maxPayload: MAX_PAYLOAD,
     durablePositions: true,
     sharedHistory: true,
+    plainMessages: false,
   };
   readonly #pod = randomBytes(9).toString('base64url');
   readonly #schema: string;
@@ -186,6 +188,11 @@ export class PostgresBroker implements Broker {
     const reason =
       this.#events === undefined ? NOT_RUNNING : (this.#lanes.problem ?? this.#feed.problem ?? this.#lease.problem);
     return reason === undefined ? { status: 'up' } : { status: 'down', reason };
+  }
+
+  async stats(): Promise<BrokerStats> {
+    const reconnects = this.#lanes.reconnects + this.#feed.reconnects + (this.#listener?.reconnects ?? 0);
+    return { reconnects, memory: undefined, log: undefined };
   }
 
   now(): number {
@@ -331,6 +338,8 @@ export class PostgresBroker implements Broker {
       onLateMembership: (...late) => this.#events?.onLateMembership(...late),
       onSignal: (signal) => this.#events?.onSignal(signal),
       onInvalid: (kind, name) => this.#events?.onInvalid(kind, name),
+      onNotice: (notice) => this.#events?.onNotice(notice),
+      onPlainRefused: (...refused) => this.#events?.onPlainRefused(...refused),
       onFault: (error) => this.#events?.onFault(error),
     };
   }

@@ -19,7 +19,7 @@ import { Read } from './read.js';
 import { Reader } from './reader.js';
 import { settled } from '../log/settled.js';
 import { plainProperties } from './stream.js';
-import { declareTopology, exchangeName, inboxName, queueName } from './topology.js';
+import { declareInbox, declareTopology, exchangeName, inboxName, queueName } from './topology.js';
 import { presentSettings, type RabbitSettings } from './url.js';
 
 /** The default of `max_message_size` since RabbitMQ 4.0. */
@@ -40,6 +40,7 @@ export class RabbitAdapter implements LogAdapter {
   };
   readonly partitions: number;
   readonly #settings: RabbitSettings;
+  readonly #hasInbox: boolean;
   readonly #appends: Link;
   readonly #reads: Link;
   readonly #inbox: Inbox;
@@ -54,10 +55,12 @@ export class RabbitAdapter implements LogAdapter {
 
   /**
    * @param url returns the current URL: its credentials may change.
+   * @param options.inbox whether backends may publish to the exchange `PREFIX.publish`.
    * @throws BrokerUrlError
    */
-  constructor(url: () => string) {
+  constructor(url: () => string, { inbox = false }: { readonly inbox?: boolean } = {}) {
     this.#settings = presentSettings(url);
+    this.#hasInbox = inbox;
     this.partitions = this.#settings.partitions;
     const onChange = (): void => this.#report();
     this.#appends = new Link(this.#settings, 'appends', {
@@ -104,6 +107,8 @@ export class RabbitAdapter implements LogAdapter {
       this.#check();
       const { connection } = this.#reads;
       await declareTopology(connection, this.#settings);
+      if (!this.#hasInbox) return;
+      await declareInbox(connection, inboxName(this.#settings.prefix));
       this.#inbox.attach(connection);
     });
   }

@@ -1,5 +1,6 @@
 import type { Channel, ConsumeMessage, Options } from 'amqplib';
-import type { LogEntry, LogOffset, LogStart, PlainMessage } from '../log/log-adapter.js';
+import type { LogEntry, LogOffset, LogStart } from '../log/log-adapter.js';
+import type { PlainMessage } from '../plain-messages.js';
 
 /** The beginning of the AMQP type of an entry that only marks the end of the log. */
 const END_TYPE = 'holdfast.end.';

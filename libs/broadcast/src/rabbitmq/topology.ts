@@ -71,7 +71,7 @@ export async function declareTopology(connection: Connection, settings: RabbitSe
       await channel.bindQueue(queue, exchange, routingKey(partition));
     });
   });
-  await Promise.all([...declarations, declareInbox(connection, inboxName(prefix))]);
+  await Promise.all(declarations);
   if (await exists(connection, queueName(prefix, partitions))) {
     throw new LogRefusedError(
       `there are more queues ${prefix}.log.N than partitions=${partitions}: set the number that the other pods have`,
@@ -102,8 +102,13 @@ async function declareExchange(connection: Connection, name: string, type: 'dire
   }
 }
 
-/** A queue that keeps messages on a majority of the nodes, and gives them to one consumer at a time. */
-async function declareInbox(connection: Connection, name: string): Promise<void> {
+/**
+ * Declares the exchange for backends, and its queue, which keeps messages on a majority of the nodes and gives them to one consumer at
+ * a time.
+ *
+ * @throws LogUnavailableError
+ */
+export async function declareInbox(connection: Connection, name: string): Promise<void> {
   await declareExchange(connection, name, 'fanout');
   const args = { 'x-queue-type': 'quorum', 'x-single-active-consumer': true };
   try {

@@ -20,6 +20,9 @@ const connectionSchema = z.object({
   since: z.number(),
 }) satisfies z.ZodType<RegisteredConnection>;
 
+/** Id, channel, key, data, and how many characters of it replace something. */
+const inboxEntry = z.tuple([z.string(), z.string(), z.string(), z.string(), z.int()]);
+
 /** The answers of scripts and commands. */
 export const ANSWERS = {
   names: z.array(z.string()),
@@ -43,6 +46,9 @@ export const ANSWERS = {
   connections: z.array(z.string()),
   /** Since when the holder has the client. */
   register: wholeNumber,
+  inboxEntry,
+  /** Whether this pod has the lease, and entries. */
+  inbox: z.tuple([z.int()], inboxEntry),
 } as const;
 
 /** Validates what a server answers and stores: every user of the server can write anything there. */

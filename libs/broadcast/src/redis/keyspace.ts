@@ -11,6 +11,9 @@ const PUB_SUB_SUFFIX = '}:live';
 /** The hash tag of all pods' leases. */
 export const PODS_TAG = 'pods';
 
+/** The hash tag of the inbox for backends, and of its lease. */
+export const INBOX_TAG = 'inbox';
+
 /** `rooms` was the name of presence when the key was introduced; pods of two releases work side by side. */
 const INDEX_KEYS: Readonly<Record<PodIndexKind, string>> = { channels: 'channels', presence: 'rooms', users: 'users' };
 
@@ -78,6 +81,16 @@ export class Keyspace {
   /** The prefix of the claims to sweep a pod; followed by the pod's id. */
   get sweeps(): string {
     return `${this.#prefix}${PODS_TAG}}:sweep:`;
+  }
+
+  /** The stream that backends publish to. */
+  get inbox(): string {
+    return `${this.#prefix}${INBOX_TAG}}:inbox`;
+  }
+
+  /** The pod that publishes what is in the inbox. */
+  get inboxLease(): string {
+    return `${this.#prefix}${INBOX_TAG}}:drained-by`;
   }
 
   podIndex(pod: string, kind: PodIndexKind): string {

@@ -18,29 +18,32 @@ import type {
   RegisteredConnection,
   StreamOptions,
 } from '../broker.js';
+import type { BrokerStats } from '../broker-stats.js';
 import { CallDeadlines } from '../call-deadlines.js';
 import { HistoryReader } from '../delivery/history-reader.js';
 import { RecentBudget } from '../delivery/recent-publications.js';
 import { Subscriptions } from '../delivery/subscriptions.js';
-import { BrokerUnavailableError, KeyConflictError } from '../errors.js';
+import { BrokerUnavailableError } from '../errors.js';
 import { LeasedConnections } from '../membership/leased-connections.js';
 import { LeasedPresence } from '../membership/leased-presence.js';
 import { PodIndex } from '../membership/pod-index.js';
 import { PodLease } from '../membership/pod-lease.js';
 import { Upkeep } from '../membership/upkeep.js';
+import { allowsPlain, type PlainSettings } from '../plain-messages.js';
 import { shieldedEvents } from '../shielded-events.js';
 import { steadyNow } from '../steady-clock.js';
-import { sizeArgument, ttlArgument } from './client/arguments.js';
 import type { Connection } from './client/connection.js';
-import { positionIn, RedisInput } from './input.js';
+import { RedisInbox } from './inbox.js';
+import { RedisInput } from './input.js';
 import { Keyspace, SIGNALS_TAG } from './keyspace.js';
+import { Publisher } from './publisher.js';
 import { RedisAttachments } from './pubsub/redis-attachments.js';
 import { parseMessage } from './pubsub/message.js';
 import { SignalListener } from './pubsub/signal-listener.js';
-import { SCRIPTS } from './scripts/index.js';
 import { ChannelList } from './stores/channel-list.js';
 import { RedisConnectionStore } from './stores/connection-store.js';
 import { RedisHistoryStore } from './stores/history-store.js';
+import { RedisInboxStore } from './stores/inbox-store.js';
 import { RedisPodStore } from './stores/pod-store.js';
 import { RedisPresenceStore } from './stores/presence-store.js';
 import { ClusterTopology } from './topology/cluster-topology.js';
@@ -72,6 +75,7 @@ export class RedisBroker implements Broker {
     maxPayload: MAX_PAYLOAD,
     durablePositions: true,
     sharedHistory: true,
+    plainMessages: true,
   };
   readonly #pod = randomBytes(9).toString('base64url');
   readonly #keyspace: Keyspace;
@@ -87,19 +91,23 @@ export class RedisBroker implements Broker {
   readonly #lease: PodLease;
   readonly #upkeep: Upkeep;
   readonly #channels: ChannelList;
+  readonly #publisher: Publisher;
+  readonly #inbox: RedisInbox | undefined;
   readonly #input = new RedisInput((kind, name) => this.#events?.onInvalid(kind, name));
   readonly #deadlines = new CallDeadlines((error) => this.#events?.onFault(error));
   readonly #epochPrefix = randomBytes(12).toString('base64url');
   readonly #replicationIds = new Set<string>();
   #epochs = 0;
   #lead = 0;
+  #reconnects = 0;
   #events: BrokerEvents | undefined;
 
   /**
    * @param url returns the current URL. New connections use its credentials and TLS; everything else stays as it was first.
+   * @param plain what backends may publish to the inbox.
    * @throws BrokerUrlError
    */
-  constructor(url: () => string) {
+  constructor(url: () => string, plain?: PlainSettings) {
     const settings = presentSettings(url);
     const pod = this.#pod;
     const clustered = settings.mode === 'cluster';
@@ -131,6 +139,15 @@ export class RedisBroker implements Broker {
     this.#presence = new LeasedPresence(presence, this.#index, now);
     this.#connections = new LeasedConnections(new RedisConnectionStore(stores), this.#index, now);
     this.#channels = new ChannelList(stores, this.#pods);
+    this.#publisher = new Publisher(stores, nextEpoch, (...published) => this.#subscriptions.published(...published));
+    if (plain !== undefined && allowsPlain(plain)) {
+      this.#inbox = new RedisInbox({
+        store: new RedisInboxStore(stores, plain.policy.maxPayload),
+        publisher: this.#publisher,
+        plain,
+        events: this.#brokerEvents(),
+      });
+    }
     this.#upkeep = new Upkeep({
       pod,
       store: this.#pods,
@@ -151,6 +168,7 @@ export class RedisBroker implements Broker {
     this.#subscriptions.start();
     this.#lease.start();
     this.#upkeep.start();
+    this.#inbox?.start();
   }
 
   async close(): Promise<void> {
@@ -170,6 +188,10 @@ export class RedisBroker implements Broker {
   health(): BrokerHealth {
     const reason = this.#events === undefined ? NOT_RUNNING : (this.#topology.problem ?? this.#lease.problem);
     return reason === undefined ? { status: 'up' } : { status: 'down', reason };
+  }
+
+  async stats(): Promise<BrokerStats> {
+    return { reconnects: this.#reconnects, memory: undefined, log: undefined };
   }
 
   now(): number {
@@ -192,7 +214,7 @@ export class RedisBroker implements Broker {
   }
 
   async publish(request: PublishRequest): Promise<PublishResult> {
-    return this.#write(async () => this.#publish(request));
+    return this.#write(async () => this.#publisher.publish(request));
   }
 
   async history(channel: string, query: HistoryQuery): Promise<History> {
@@ -239,41 +261,12 @@ export class RedisBroker implements Broker {
     });
   }
 
-  async #publish({ channel, payload, stream, idempotency }: PublishRequest): Promise<PublishResult> {
-    const keyspace = this.#keyspace;
-    const keys = [keyspace.meta(channel), keyspace.log(channel)];
-    if (idempotency !== undefined) keys.push(keyspace.idempotencyKey(channel, idempotency));
-    const answer = await this.#router.run({
-      tag: channel,
-      script: SCRIPTS.PUBLISH,
-      keys,
-      args: [
-        this.#nextEpoch(),
-        keyspace.publishCommand,
-        keyspace.pubSubChannel(channel),
-        payload,
-        sizeArgument(stream.historySize),
-        ttlArgument(stream.historyTtl),
-        ttlArgument(stream.positionTtl),
-        idempotency?.fingerprint ?? '',
-        ttlArgument(idempotency?.window ?? 0),
-      ],
-      confirmed: true,
-    });
-    const [outcome] = Array.isArray(answer) ? (answer as unknown[]) : [];
-    if (outcome === 'conflict') throw new KeyConflictError('the key was used before with different data');
-    const position = positionIn(answer);
-    if (position === undefined) throw this.#input.badAnswer(channel);
-    this.#subscriptions.published(channel, position);
-    return { ...position, duplicate: outcome === 'duplicate' };
-  }
-
   /**
    * Members stay until the lease ends: clients of a stopped pod return elsewhere with their sessions, and the others are swept
    * then. Channels and connections end now.
    */
   async #release(): Promise<void> {
-    await Promise.all([this.#lease.close(), this.#upkeep.close()]);
+    await Promise.all([this.#lease.close(), this.#upkeep.close(), this.#inbox?.close()]);
     await Promise.allSettled([this.#index.withdraw(), this.#connections.withdraw(this.#pod)]);
   }
 
@@ -315,6 +308,9 @@ export class RedisBroker implements Broker {
         this.#upkeep.retryNow();
       },
       onSubscriberUp: () => this.#reattach(),
+      onReconnected: () => {
+        this.#reconnects += 1;
+      },
       onMessage: (connection, pubSubChannel, text) => {
         const channel = this.#keyspace.channelOf(pubSubChannel);
         if (channel !== undefined) this.#subscriptions.receive(connection, channel, parseMessage(text));
@@ -342,6 +338,8 @@ export class RedisBroker implements Broker {
       onLateMembership: (...late) => this.#events?.onLateMembership(...late),
       onSignal: (signal) => this.#events?.onSignal(signal),
       onInvalid: (kind, name) => this.#events?.onInvalid(kind, name),
+      onNotice: (notice) => this.#events?.onNotice(notice),
+      onPlainRefused: (...refused) => this.#events?.onPlainRefused(...refused),
       onFault: (error) => this.#events?.onFault(error),
     };
   }

@@ -35,7 +35,7 @@ const CROWDED = 1_000;
  * @param open called for each test.
  */
 export function describeLogBrokerFaults(name: string, open: () => Promise<FaultyLogServer>): void {
-  describe(`${name}, two pods under load,`, { timeout: 60_000 }, () => {
+  describe(`${name}, two pods under load,`, () => {
     let server: FaultyLogServer;
     let pods: Subscriber[] = [];
     let load: Load;

@@ -9,6 +9,7 @@ import type {
   PublishResult,
   StreamOptions,
 } from '../broker.js';
+import type { PlainRefusal } from '../plain-messages.js';
 import { BrokerUnavailableError, BrokerUnknownError } from '../errors.js';
 import { eventually } from './eventually.js';
 import { Stopwatch } from './stopwatch.js';
@@ -34,6 +35,7 @@ export class Subscriber implements BrokerEvents {
   readonly late: string[] = [];
   readonly signals: string[] = [];
   readonly invalid: string[] = [];
+  readonly refused: string[] = [];
   readonly faults: unknown[] = [];
 
   constructor(readonly broker: Broker) {}
@@ -96,8 +98,14 @@ export class Subscriber implements BrokerEvents {
     this.signals.push(signal);
   }
 
+  onNotice(): void {}
+
   onInvalid(kind: BrokerInput, name: string): void {
     this.invalid.push(`${kind} ${name}`);
+  }
+
+  onPlainRefused(channel: string, reason: PlainRefusal): void {
+    this.refused.push(`${reason} ${channel}`);
   }
 
   onFault(error: unknown): void {

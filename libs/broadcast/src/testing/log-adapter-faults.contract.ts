@@ -11,7 +11,7 @@ const NOTICED_WITHIN = 8_000;
 const BACK_WITHIN = 20_000;
 
 export function describeLogFaults(cluster: LogCluster): void {
-  describe('when the server fails', { timeout: 60_000 }, () => {
+  describe('when the server fails', () => {
     it('interrupts the readers of connections that are closed; they continue without loss', async ({ skip }) => {
       const { server, here, there } = cluster;
       if (server.cut === undefined) return skip('connections of this server cannot be closed');

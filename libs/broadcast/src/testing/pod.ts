@@ -11,6 +11,8 @@ import type {
   PublishResult,
   StreamOptions,
 } from '../broker.js';
+import type { BrokerNotice } from '../broker-stats.js';
+import type { PlainRefusal } from '../plain-messages.js';
 
 /** Longer than any test takes. */
 export const LASTING: StreamOptions = { historySize: 1_000, historyTtl: 600_000, positionTtl: 600_000 };
@@ -29,6 +31,8 @@ export class Pod implements BrokerEvents {
   readonly late: string[] = [];
   readonly signals: string[] = [];
   readonly invalid: string[] = [];
+  readonly notices: BrokerNotice[] = [];
+  readonly refused: string[] = [];
   readonly faults: unknown[] = [];
   readonly #publications = new Map<string, StoredPublication[]>();
   #open = false;
@@ -112,8 +116,16 @@ export class Pod implements BrokerEvents {
     this.signals.push(signal);
   }
 
+  onNotice(notice: BrokerNotice): void {
+    this.notices.push(notice);
+  }
+
   onInvalid(kind: BrokerInput, name: string): void {
     this.invalid.push(`${kind} ${name}`);
+  }
+
+  onPlainRefused(channel: string, reason: PlainRefusal): void {
+    this.refused.push(`${reason} ${channel}`);
   }
 
   onFault(error: unknown): void {

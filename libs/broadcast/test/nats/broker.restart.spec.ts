@@ -50,6 +50,17 @@ describe('LogBroker on NATS, two pods under load,', () => {
       await load.flows();
     }
     await expectNothingLost();
+    for (const { broker } of pods) {
+      await eventually(async () => {
+        const { reconnects, log } = await broker.stats();
+        expect(reconnects).toBeGreaterThanOrEqual(2);
+        expect(Object.values(log?.losses ?? {})).toEqual([0, 0, 0, 0, 0, 0]);
+        expect(log?.partitions.map(({ unread, isBehind }) => [unread, isBehind])).toEqual([
+          [0, false],
+          [0, false],
+        ]);
+      });
+    }
   });
 
   it('promise 2: lose nothing when leaders of a cluster of three servers are killed', async ({ annotate }) => {

@@ -8,7 +8,7 @@ let schemas = 0;
 
 beforeAll(async () => {
   server = await PostgresServer.start();
-}, 60_000);
+});
 afterAll(async () => server.close());
 
 /** A schema for each test: dropping it would take longer than the test. */

@@ -7,7 +7,7 @@ import { PostgresServer } from '../support/postgres-server.js';
 
 const CHANNELS = ['news:1', 'news:2'];
 
-describe('a synchronous replica that is promoted when the primary dies', { timeout: 60_000 }, () => {
+describe('a synchronous replica that is promoted when the primary dies', () => {
   let primary: PostgresServer;
   let replica: PostgresServer;
   let port: number;
@@ -22,7 +22,7 @@ describe('a synchronous replica that is promoted when the primary dies', { timeo
       const [row] = await primary.query('select sync_state from pg_stat_replication');
       expect(row).toEqual({ sync_state: 'sync' });
     });
-  }, 60_000);
+  });
   afterEach(async () => Promise.all([primary.close(), replica.close()]));
 
   it.each([

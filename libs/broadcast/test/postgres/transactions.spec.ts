@@ -12,7 +12,7 @@ let schemas = 0;
 
 beforeAll(async () => {
   server = await PostgresServer.start();
-}, 60_000);
+});
 afterAll(async () => server.close());
 beforeEach(async () => {
   schema = `test${(schemas += 1)}`;

@@ -127,6 +127,8 @@ describe('three pods with many members', () => {
       onLateMembership: (event, _, { client }) => event === 'leave' && left.push(client),
       onSignal: () => {},
       onInvalid: () => {},
+      onNotice: () => {},
+      onPlainRefused: () => {},
       onFault: () => {},
     };
     try {
@@ -154,6 +156,7 @@ describe('three pods with many members', () => {
       // One per user, one per channel and pod; in addition, some before the scripts are loaded, and heartbeats.
       expect(scripts).toBeLessThan(MEMBERS + (MEMBERS / ROOM) * pods.length + 500);
       const [first] = pods;
+      expect((await first?.stats())?.reconnects).toBeGreaterThan(0);
       await eventually(async () => {
         for (let room = 0; room < MEMBERS / ROOM; room += 1) {
           expect(await first?.members(`room:${room}`, { limit: 0 })).toMatchObject({ count: ROOM });

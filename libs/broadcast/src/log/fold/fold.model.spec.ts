@@ -7,7 +7,7 @@ import type { LogRecord } from '../records/records.js';
 import { Fold } from './fold.js';
 import type { Outcome } from './outcome.js';
 import type { Place } from './place.js';
-import type { PlainFormat } from './plain.js';
+import type { PlainFormat } from '../../plain-messages.js';
 import { RULES } from './rules.js';
 import { SnapshotWriter } from './snapshot-writer.js';
 
@@ -20,9 +20,9 @@ const STREAMS = [
 const AUTHORS = 4;
 /** Bytes of a part: a snapshot has several. */
 const PART = 120;
-const FORMAT: PlainFormat = { namespaceOf: () => '', encode: (json) => json };
+const FORMAT: PlainFormat = { namespaceOf: () => '', accepts: () => true, encode: (json) => json };
 const OPTIONS = { index: 0, format: FORMAT };
-const POLICY = JSON.stringify({ namespaces: { '': STREAMS[2] }, keyWindow: 400, maxPayload: 100 });
+const POLICY = JSON.stringify({ namespaces: { '': STREAMS[2] }, others: null, keyWindow: 400, maxPayload: 100 });
 
 type Action =
   | {
@@ -142,7 +142,8 @@ class Reader {
     fold.read(entry, {
       onOutcome: (outcome) => outcomes.push(described(outcome, fold)),
       onEntry: (_, isApplied) => outcomes.push(`${isApplied}`),
-      onInvalid: (name) => outcomes.push(`invalid ${name}`),
+      onInvalid: () => outcomes.push('invalid'),
+      onPlainRefused: (name, reason) => outcomes.push(`${reason} ${name}`),
     });
     this.outcomes.set(entry.offset, [...outcomes, `${fold.time.now} ${fold.digest.hash}`].join('\n'));
   }
@@ -237,7 +238,7 @@ class World {
 
   constructor(hasClock: boolean) {
     this.#hasClock = hasClock;
-    this.#write(0, { kind: 'era', cause: 0, id: 'genesis', partitions: 1 });
+    this.#write(0, { kind: 'era', cause: 0, id: 'genesis', partitions: 1, policy: '' });
     this.readers.push(new Reader(this.log, undefined));
   }
 
@@ -255,6 +256,7 @@ class World {
           cause: this.log.length - (this.#ids % 3),
           id: `era ${this.#ids}`,
           partitions: 1,
+          policy: this.#ids % 2 === 0 ? POLICY : '',
         });
       case 'plain':
         return this.#append(new Uint8Array(), { channel: next.channel, key: next.key, body: Buffer.from(next.body) });
@@ -328,7 +330,7 @@ class World {
   }
 }
 
-describe('the fold', { timeout: 60_000 }, () => {
+describe('the fold', () => {
   it.each([
     ['with', true],
     ['without', false],
@@ -383,6 +385,7 @@ describe('the fold', { timeout: 60_000 }, () => {
                 onOutcome: (outcome) => outcomes.push(described(outcome, fold)),
                 onEntry: (_, isApplied) => outcomes.push(`${isApplied}`),
                 onInvalid: () => outcomes.push('invalid'),
+                onPlainRefused: () => outcomes.push('refused'),
               });
               return `${fold.isOutdated} ${outcomes.join(' ')}`;
             });

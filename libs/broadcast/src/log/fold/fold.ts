@@ -1,6 +1,7 @@
 import type { ChannelMember, RegisteredConnection } from '../../broker.js';
 import { crc32 } from 'node:zlib';
-import type { LogEntry, LogOffset, PlainMessage } from '../log-adapter.js';
+import { plainPublish, type PlainFormat, type PlainMessage, type PlainRefusal } from '../../plain-messages.js';
+import type { LogEntry, LogOffset } from '../log-adapter.js';
 import { partitionOf } from '../partition-of.js';
 import { decodeEntry, type DecodedEntry } from '../records/entry-codec.js';
 import { NO_ERA, type DeadRecord, type EraRecord, type LogRecord, type PublishRecord } from '../records/records.js';
@@ -13,7 +14,7 @@ import { LogTime } from './log-time.js';
 import { Membership } from './membership.js';
 import { NOTHING, type Outcome } from './outcome.js';
 import type { Place } from './place.js';
-import { NO_PLAIN, parsePolicy, plainPublish, type PlainFormat, type PlainPolicy } from './plain.js';
+import { NO_PLAIN, parsePolicy } from './plain.js';
 import { PodState, PodTable } from './pod-table.js';
 import { RULES } from './rules.js';
 
@@ -32,8 +33,10 @@ export interface FoldEvents {
   onOutcome(outcome: Outcome, record: LogRecord, place: Place): void;
   /** The records of an entry are complete, or have no effect. @param isApplied false if it came twice or too late. */
   onEntry(entry: DecodedEntry, isApplied: boolean): void;
-  /** An entry is not the engine's, or a plain message on this channel is not allowed or not valid. */
-  onInvalid(channel: string | undefined): void;
+  /** An entry is not the engine's. */
+  onInvalid(): void;
+  /** A plain message was not published. */
+  onPlainRefused(channel: string, reason: PlainRefusal): void;
 }
 
 /**
@@ -58,7 +61,7 @@ export class Fold {
   at: LogOffset = 0;
   /** As text. */
   policy = '';
-  #policy: PlainPolicy | undefined;
+  #policy = parsePolicy('');
   /** A later release writes what this one does not understand: the state is not right any more. */
   isOutdated = false;
   readonly #index: number;
@@ -101,7 +104,7 @@ export class Fold {
     this.digest.mix(decoded.checksum);
     if (decoded.kind === 'entry') this.#fold(decoded.entry, offset, time, events);
     else if (decoded.kind === 'newer') this.isOutdated = true;
-    else events.onInvalid(undefined);
+    else events.onInvalid();
     this.digest.mark(offset);
   }
 
@@ -109,14 +112,21 @@ export class Fold {
     if (time !== undefined) this.time.advance(time);
     this.digest.mix(crc32(plain.channel));
     this.digest.mix(crc32(plain.body));
-    const isHere = this.era !== NO_ERA && partitionOf(plain.channel, this.partitions) === this.#index;
-    const record = isHere ? plainPublish(plain, this.#policy, this.#format) : undefined;
-    if (record === undefined) events.onInvalid(plain.channel);
+    const request = this.#isHere(plain) ? plainPublish(plain, this.#policy, this.#format) : 'misplaced';
+    if (typeof request === 'string') events.onPlainRefused(plain.channel, request);
     else {
       const place: Place = { offset, index: 0, time: this.time.now, pod: NOBODY };
-      events.onOutcome(this.apply(record, place), record, place);
+      const record = { kind: 'publish', ...request } as const;
+      const outcome = this.apply(record, place);
+      events.onOutcome(outcome, record, place);
+      if (outcome.kind === 'conflict') events.onPlainRefused(plain.channel, 'key_conflict');
     }
     this.digest.mark(offset);
+  }
+
+  /** Before the first era everything is: how many partitions count is not known. */
+  #isHere({ channel }: PlainMessage): boolean {
+    return this.era === NO_ERA || partitionOf(channel, this.partitions) === this.#index;
   }
 
   #fold(entry: DecodedEntry, offset: LogOffset, time: number | undefined, events: FoldEvents): void {
@@ -239,12 +249,12 @@ export class Fold {
 
   #begin(record: EraRecord, { offset }: Place): Outcome {
     if (!this.#isNext(record)) return NOTHING;
-    const { id, partitions } = record;
+    const { id, partitions, policy } = record;
     this.era = id;
     this.partitions = partitions;
     this.eraAt = offset;
     this.rules = 1;
-    this.setPolicy('');
+    this.setPolicy(policy);
     const channels = [...this.channels.map.values()];
     for (const table of [this.channels, this.keys, this.#membership]) table.clear();
     this.digest.restore(0);

@@ -12,6 +12,8 @@ const REPEAT = 1_000;
 export interface ControlContext extends WriterContext {
   /** How many partitions the log has. */
   readonly partitions: () => number;
+  /** Of plain messages, for a new era. */
+  readonly policy: string;
 }
 
 /**
@@ -47,6 +49,7 @@ export class ControlRecords {
 
   /** Begins a new era. @param cause as {@link EraRecord.cause}. */
   era(cause: LogOffset): EraRecord {
-    return { kind: 'era', cause, id: randomBytes(9).toString('base64url'), partitions: this.#context.partitions() };
+    const { partitions, policy } = this.#context;
+    return { kind: 'era', cause, id: randomBytes(9).toString('base64url'), partitions: partitions(), policy };
   }
 }

@@ -1,7 +1,7 @@
+import type { PlainFormat, PlainRefusal } from '../../plain-messages.js';
 import type { Fold } from '../fold/fold.js';
 import type { Outcome } from '../fold/outcome.js';
 import type { Place } from '../fold/place.js';
-import type { PlainFormat } from '../fold/plain.js';
 import type { LogAdapter } from '../log-adapter.js';
 import type { LogRecord } from '../records/records.js';
 import type { Partition } from './partition.js';
@@ -16,6 +16,8 @@ export interface PartitionContext {
   /** How many partitions the log has. */
   readonly partitions: () => number;
   readonly format: PlainFormat;
+  /** Of plain messages, for a new era. */
+  readonly policy: string;
   readonly events: PartitionEvents;
 }
 
@@ -32,6 +34,8 @@ export interface PartitionEvents {
   /** The state is not known any more. */
   onForgotten(partition: Partition, fold: Fold): void;
   /** As {@link FoldEvents.onInvalid}. */
-  onInvalid(partition: Partition, channel: string | undefined): void;
+  onInvalid(partition: Partition): void;
+  /** As {@link FoldEvents.onPlainRefused}. */
+  onPlainRefused(channel: string, reason: PlainRefusal): void;
   onFault(error: unknown): void;
 }

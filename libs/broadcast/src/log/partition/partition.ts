@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { LogLoss } from '../../broker-stats.js';
 import { BrokerUnavailableError } from '../../errors.js';
 import type { Fold, FoldEvents } from '../fold/fold.js';
 import type { LogEntry, LogOffset } from '../log-adapter.js';
@@ -42,6 +43,8 @@ type Phase =
 export class Partition {
   readonly index: number;
   readonly writer: Writer;
+  /** Why the state has begun, or is another one than before. The receiver of `onReady`, or of the new era, clears it. */
+  cause: LogLoss | 'created' | undefined;
   readonly #context: PartitionContext;
   readonly #control: ControlRecords;
   readonly #queue: EntryQueue;
@@ -54,6 +57,7 @@ export class Partition {
   #search: Search | undefined;
   #fold: Fold | undefined;
   #last: LogEntry | undefined;
+  #incarnation: string | undefined;
   /** Whether the reader has to begin with the last entry, to prove that the log is still the same. */
   #isProving = false;
   #doubt: Doubt | undefined;
@@ -65,10 +69,13 @@ export class Partition {
   constructor(index: number, context: PartitionContext) {
     this.index = index;
     this.#context = context;
-    const { adapter, pod, clock, partitions, events } = context;
+    const { adapter, pod, clock, partitions, policy, events } = context;
     const onFault = (error: unknown): void => events.onFault(error);
     this.writer = new Writer({ partition: index, adapter, pod, clock, onFault });
-    this.#control = new ControlRecords({ partition: index, adapter, pod, clock, partitions, onFault }, this.writer);
+    this.#control = new ControlRecords(
+      { partition: index, adapter, pod, clock, partitions, policy, onFault },
+      this.writer,
+    );
     this.#queue = new EntryQueue(
       (entry) => this.#process(entry),
       () => this.#caughtUp(),
@@ -77,7 +84,7 @@ export class Partition {
       index,
       adapter,
       writer: this.writer,
-      at: () => this.#at,
+      at: () => this.at ?? 0,
       onShorter: () => this.#phase === 'live' && this.#resume(),
     });
     this.#foldEvents = this.#eventsOfFold();
@@ -97,6 +104,7 @@ export class Partition {
   get problem(): string | undefined {
     if (this.#fold?.isOutdated === true) return OUTDATED;
     if (this.#phase === 'live') return undefined;
+    if (this.#phase === 'renewing') return 'the log is being started again';
     return this.#phase === 'idle' ? 'the log cannot be reached' : READING;
   }
 
@@ -116,15 +124,22 @@ export class Partition {
     this.#barrier.reached(Infinity);
   }
 
-  /** Begins to read again if nothing has been read although an entry of this pod is stored: the reader may have stopped. */
-  look(): void {
-    if (this.#phase !== 'live' || !this.writer.isOverdue || performance.now() - this.#heard < SILENCE) return;
+  /**
+   * Begins to read again if nothing has been read although an entry of this pod is stored: the reader may have stopped.
+   *
+   * @returns whether it did.
+   */
+  look(): boolean {
+    if (this.#phase !== 'live' || !this.writer.isOverdue || performance.now() - this.#heard < SILENCE) return false;
     this.#resume();
+    return true;
   }
 
   /** Pods have read different logs: everything begins again. @param cause where that was noticed. */
   renew(cause: LogOffset): void {
-    if (this.#phase === 'live') this.#control.append(this.#control.era(cause));
+    if (this.#phase !== 'live') return;
+    this.cause = 'digest';
+    this.#control.append(this.#control.era(cause));
   }
 
   onEntries(entries: readonly LogEntry[]): void {
@@ -157,9 +172,9 @@ export class Partition {
       : !['idle', 'verifying'].includes(this.#phase);
   }
 
-  /** The offset after the last entry that was processed. */
-  get #at(): LogOffset {
-    return this.#fold?.at ?? 0;
+  /** The offset after the last entry that was processed; undefined while the state is looked for. */
+  get at(): LogOffset | undefined {
+    return this.#fold?.at;
   }
 
   /** Ends what goes on, and begins a new attempt. @returns whether it is still that attempt. */
@@ -208,6 +223,7 @@ export class Partition {
     const isTrimmed = isMissing && (await firstOffset(adapter, this.index)) > last.offset;
     if (!isCurrent()) return;
     this.#doubt = { era: this.#fold?.era ?? NO_ERA, isTrimmed };
+    this.cause = isTrimmed ? 'trimmed' : 'truncated';
     this.#newFrom = isTrimmed ? last.offset + 1 : Infinity;
     await this.#begin();
   }
@@ -224,7 +240,15 @@ export class Partition {
     const { adapter, isOwn, format, events } = this.#context;
     const [index, queue, control] = [this.index, this.#queue, this.#control];
     const onFault = (error: unknown): void => events.onFault(error);
-    const context = { index, adapter, isOwn, queue, control, onFault, options: { index, format } };
+    const onIncarnation = (incarnation: string | undefined): void => {
+      if (this.cause === 'truncated' && incarnation !== this.#incarnation) this.cause = 'recreated';
+      this.#incarnation = incarnation;
+    };
+    const onExpired = (): void => {
+      if (this.#doubt?.isTrimmed !== false) this.cause = 'expired';
+    };
+    const options = { index, format };
+    const context = { index, adapter, isOwn, queue, control, onFault, onIncarnation, onExpired, options };
     this.#search = new Search(context, (fold) => (this.#fold = fold));
     this.#phase = 'searching';
     await this.#search.start((end) => (this.#newFrom = Math.min(this.#newFrom, end)));
@@ -270,6 +294,7 @@ export class Partition {
       this.#ready();
       return;
     }
+    if (fold.era === NO_ERA) this.cause ??= 'created';
     this.#phase = 'renewing';
     const isCurrent = this.#current();
     const era = this.#control.era(Math.max(fold.at, end));
@@ -282,7 +307,7 @@ export class Partition {
     this.#newFrom = -Infinity;
     this.writer.open();
     this.#context.events.onReady(this, true);
-    this.#barrier.reached(this.#at);
+    this.#barrier.reached(this.at ?? 0);
   }
 
   #eventsOfFold(): FoldEvents {
@@ -297,8 +322,11 @@ export class Partition {
         if (isOwn(entry.pod)) this.writer.read(entry.number);
         if (this.#phase === 'renewing' && this.#fold !== undefined) this.#finishRenewal(this.#fold);
       },
-      onInvalid: (channel) => {
-        if (this.#phase === 'live') events.onInvalid(this, channel);
+      onInvalid: () => {
+        if (this.#phase === 'live') events.onInvalid(this);
+      },
+      onPlainRefused: (channel, reason) => {
+        if (this.#phase === 'live') events.onPlainRefused(channel, reason);
       },
     };
   }

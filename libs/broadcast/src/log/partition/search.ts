@@ -28,6 +28,10 @@ export interface SearchContext {
   readonly queue: EntryQueue;
   readonly control: ControlRecords;
   readonly onFault: (error: unknown) => void;
+  /** As in {@link LogBounds}. */
+  readonly onIncarnation: (incarnation: string | undefined) => void;
+  /** Neither the log nor another pod knows the state: it begins again. */
+  readonly onExpired: () => void;
 }
 
 /**
@@ -135,9 +139,10 @@ export class Search {
   }
 
   async #ends(): Promise<{ first: LogOffset; end: LogOffset }> {
-    const { adapter, index, control } = this.#context;
+    const { adapter, index, control, onIncarnation } = this.#context;
     if (adapter.traits.bounds) {
-      const { first, next } = await adapter.bounds(index, AbortSignal.timeout(STEP));
+      const { first, next, incarnation } = await adapter.bounds(index, AbortSignal.timeout(STEP));
+      if (!this.#isOver) onIncarnation(incarnation);
       return { first, end: next };
     }
     // Nothing says where the log ends: a record that is read back is there.
@@ -184,13 +189,14 @@ export class Search {
 
   /** The log begins in the middle, and contains no snapshot: the other pods may know the state. */
   #ask(bootstrap: Bootstrap): void {
-    const { control } = this.#context;
+    const { control, onExpired } = this.#context;
     bootstrap.isAsking = true;
     const isAsking = (): boolean => !this.#isOver && this.#bootstrap === bootstrap && this.#fold === undefined;
     const giveUp = performance.now() + ASK_FOR;
     control.repeat({ kind: 'ask' }, () => isAsking() && performance.now() < giveUp);
     setTimeout(() => {
-      // Nobody knows it.
+      if (!isAsking()) return;
+      onExpired();
       control.repeat(control.era(bootstrap.at), isAsking);
     }, ASK_FOR).unref();
   }

@@ -1,3 +1,4 @@
+import { policyText } from '../fold/plain.js';
 import { RULES } from '../fold/rules.js';
 import type { Partition } from '../partition/partition.js';
 import type { LogSettings } from '../settings.js';
@@ -11,6 +12,7 @@ export interface KeeperContext {
   /** The first one has the beacons. */
   readonly partitions: readonly Partition[];
   readonly snapshotsOf: (partition: Partition) => Snapshots;
+  readonly onSnapshotFailed: (partition: Partition, reason: string) => void;
 }
 
 /**
@@ -21,6 +23,7 @@ export class Keeper {
   readonly #context: KeeperContext;
   /** Rounds in which a partition had a pod that the first one does not know. */
   readonly #unknown = new Map<string, number>();
+  #isWriting = false;
 
   constructor(context: KeeperContext) {
     this.#context = context;
@@ -33,7 +36,7 @@ export class Keeper {
     await Promise.allSettled([
       ...partitions.flatMap((partition) => this.#bury(partition)),
       ...partitions.map(async (partition) => this.#digest(partition)),
-      ...partitions.map(async (partition) => this.#snapshot(partition)),
+      this.#snapshots(),
       ...this.#switchRules(),
       ...this.#publishPolicy(),
     ]);
@@ -80,16 +83,32 @@ export class Keeper {
     await written(partition, { kind: 'digest', offset, hash, snapshots }, nothing);
   }
 
+  /** One partition after the other: the steps of all of them in one turn of the event loop would hold up everything else. */
+  async #snapshots(): Promise<void> {
+    if (this.#isWriting) return;
+    this.#isWriting = true;
+    try {
+      for (const partition of this.#context.partitions) await this.#snapshot(partition).catch(() => undefined);
+    } finally {
+      this.#isWriting = false;
+    }
+  }
+
   async #snapshot(partition: Partition): Promise<void> {
-    const { settings, snapshotsOf } = this.#context;
+    const { settings, snapshotsOf, onSnapshotFailed } = this.#context;
     const snapshots = snapshotsOf(partition);
-    if (snapshots.isDue(settings.snapshotInterval, settings.window / 2)) await snapshots.write();
+    if (!snapshots.isDue(settings.snapshotInterval, settings.window / 2)) return;
+    try {
+      await snapshots.write();
+    } catch (error) {
+      onSnapshotFailed(partition, error instanceof Error ? error.message : 'it was not written');
+    }
   }
 
   /** The policy of this pod's configuration, if the log has another one. */
   #publishPolicy(): Promise<void>[] {
     const { settings, partitions } = this.#context;
-    const policy = settings.plain === undefined ? '' : JSON.stringify(settings.plain.policy);
+    const policy = policyText(settings.plain);
     return partitions
       .filter(({ fold }) => fold !== undefined && fold.policy !== policy)
       .map(async (partition) => written(partition, { kind: 'policy', policy }, nothing));

@@ -35,6 +35,7 @@ export class Outcomes {
     const { window, subscriptions, events, names, onRestored, onAsk } = this.#context;
     if (place.index === 0) share.clock.saw(place.time);
     share.snapshots.onOutcome(outcome, record, place);
+    share.monitor.onOutcome(outcome, place, names.has(place.pod.id), isLive);
     switch (outcome.kind) {
       case 'stored':
         window.append(outcome.channel, outcome.publication);

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrokerEvents } from '../../broker.js';
+import type { BrokerNotice, BrokerStats } from '../../broker-stats.js';
 import { BrokerUnavailableError } from '../../errors.js';
 import { steadyNow } from '../../steady-clock.js';
 import type { Fold } from '../fold/fold.js';
-import { NO_PLAIN } from '../fold/plain.js';
+import { NO_PLAIN, policyText } from '../fold/plain.js';
 import type { LogAdapter } from '../log-adapter.js';
 import { partitionOf } from '../partition-of.js';
 import type { PartitionEvents } from '../partition/partition-context.js';
@@ -14,6 +15,8 @@ import { Keeper } from './keeper.js';
 import { LogConnection } from './log-connection.js';
 import { Outcomes } from './outcomes.js';
 import { PartitionMembers } from './partition-members.js';
+import { partitionsProblem } from './partitions-problem.js';
+import { PodMonitor } from './pod-monitor.js';
 import { PodNames } from './pod-names.js';
 import { nothing, written } from './record.js';
 import { ServerClock } from './server-clock.js';
@@ -41,6 +44,7 @@ export class Pod {
   readonly #names = new PodNames();
   readonly #outcomes: Outcomes;
   #shares: Share[] = [];
+  readonly #monitor: PodMonitor;
   #beacons: Beacons | undefined;
   #keeper: Keeper | undefined;
   #tick: NodeJS.Timeout | undefined;
@@ -50,6 +54,8 @@ export class Pod {
     this.#settings = settings;
     this.#events = events;
     this.window = new Window(settings.windowBytes, settings.window);
+    const onNotice = (notice: BrokerNotice): void => events.onNotice(notice);
+    this.#monitor = new PodMonitor({ adapter, settings, onNotice });
     this.#sweeper = new Sweeper(this.window);
     this.subscriptions = new Subscriptions({
       events,
@@ -70,13 +76,18 @@ export class Pod {
       onOpen: () => this.#opened(),
       onAway: (reason) => this.#away(reason),
       onEntries: (partition, entries) => this.#shares[partition]?.partition.onEntries(entries),
-      onInterrupted: (partition) => this.#shares[partition]?.partition.onInterrupted(),
+      onInterrupted: (partition, reason) => {
+        const share = this.#shares[partition];
+        share?.monitor.interrupted(reason, this.#connection.problem !== undefined);
+        share?.partition.onInterrupted();
+      },
     });
     this.#partitionEvents = {
       onOutcome: (partition, ...outcome) => this.#outcomes.take(this.#shareOf(partition), ...outcome),
       onReady: (partition, hasLost) => this.#onReady(partition, hasLost),
       onForgotten: (partition, fold) => this.#onForgotten(partition, fold),
-      onInvalid: ({ index }, channel) => this.#events.onInvalid('message', channel ?? `partition ${index}`),
+      onInvalid: ({ index }) => this.#events.onInvalid('message', `partition ${index}`),
+      onPlainRefused: (channel, reason) => this.#events.onPlainRefused(channel, reason),
       onFault: (error) => this.#events.onFault(error),
     };
   }
@@ -87,9 +98,11 @@ export class Pod {
     if (problem !== undefined) return problem;
     const [first] = this.#shares;
     if (first === undefined) return 'the log is being read';
-    for (const { partition } of this.#shares) if (partition.problem !== undefined) return partition.problem;
     return (
-      this.#partitionProblem(first) ?? this.#beacons?.problem ?? (this.#beacons ? undefined : 'the log is being read')
+      partitionsProblem(this.#shares.map(({ partition }) => partition)) ??
+      this.#partitionProblem(first) ??
+      this.#beacons?.problem ??
+      (this.#beacons ? undefined : 'the log is being read')
     );
   }
 
@@ -131,6 +144,12 @@ export class Pod {
     return share;
   }
 
+  async stats(): Promise<BrokerStats> {
+    const { reconnects } = this.#monitor;
+    const memory = { bytes: this.window.bytes, maxBytes: this.#settings.windowBytes };
+    return { reconnects, memory, log: await this.#monitor.stats(this.#shares) };
+  }
+
   now(): number {
     return Math.round(this.#shares[0]?.clock.now() ?? steadyNow());
   }
@@ -142,10 +161,12 @@ export class Pod {
   #opened(): void {
     // How many partitions count is in the first one.
     if (this.#shares.length === 0) this.#shares.push(this.#newShare(0));
+    this.#monitor.opened();
     for (const { partition } of this.#shares) partition.connect();
   }
 
   #away(reason: string): void {
+    this.#monitor.away(reason);
     for (const { partition } of this.#shares) partition.disconnect(reason);
   }
 
@@ -159,6 +180,7 @@ export class Pod {
       clock: steadyNow,
       partitions: () => (this.#isComplete ? this.#shares.length : this.#adapter.partitions),
       format: this.#settings.plain?.format ?? NO_PLAIN,
+      policy: policyText(this.#settings.plain),
       events: this.#partitionEvents,
     });
     const members = new PartitionMembers(
@@ -167,7 +189,8 @@ export class Pod {
       () => clock.now(),
       (...late) => this.#events.onLateMembership(...late),
     );
-    return new Share(partition, clock, new Snapshots(partition, this.#settings.window), members);
+    const snapshots = new Snapshots(partition, this.#settings.window);
+    return new Share(partition, clock, snapshots, members, this.#monitor.partition(partition, snapshots));
   }
 
   #shareOf({ index }: Partition): Share {
@@ -194,6 +217,7 @@ export class Pod {
       beacons,
       partitions: this.#shares.map(({ partition }) => partition),
       snapshotsOf: (partition) => this.#shareOf(partition).snapshots,
+      onSnapshotFailed: (...failed) => this.#monitor.snapshotFailed(...failed),
     });
     for (const { partition } of this.#shares) partition.connect();
     beacons.start();
@@ -212,6 +236,7 @@ export class Pod {
 
   #onReady(partition: Partition, hasLost: boolean): void {
     const share = this.#shareOf(partition);
+    share.monitor.known();
     // It may have been declared dead while it read nothing.
     if (partition.fold?.pods.get(this.#names.present)?.isDead === true) this.#beginAnew();
     share.rename();
@@ -253,10 +278,8 @@ export class Pod {
   }
 
   #look(): void {
-    for (const { partition } of this.#shares) {
-      partition.look();
-      if (partition.fold !== undefined) this.#sweeper.sweep(partition.fold);
-    }
+    this.#monitor.look(this.#shares, this.problem !== undefined);
+    for (const { partition } of this.#shares) if (partition.fold !== undefined) this.#sweeper.sweep(partition.fold);
   }
 
   /** Members stay for now: clients of a stopped pod return elsewhere with their sessions. */

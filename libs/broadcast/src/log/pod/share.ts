@@ -1,6 +1,7 @@
 import { written } from './record.js';
 import type { Partition } from '../partition/partition.js';
 import type { PartitionMembers } from './partition-members.js';
+import type { PartitionMonitor } from './partition-monitor.js';
 import type { ServerClock } from './server-clock.js';
 import type { Snapshots } from './snapshots.js';
 
@@ -14,6 +15,7 @@ export class Share {
     readonly clock: ServerClock,
     readonly snapshots: Snapshots,
     readonly members: PartitionMembers,
+    readonly monitor: PartitionMonitor,
   ) {}
 
   /** The pod has another name. */

@@ -97,7 +97,7 @@ export class Snapshots {
     this.#complete = oldest === -1 ? all : all.slice(0, oldest + 1);
   }
 
-  /** Writes one, in steps. Fails silently: the next one is due soon. */
+  /** Writes one, in steps. @throws BrokerUnavailableError or BrokerUnknownError: the next one is due soon. */
   async write(): Promise<void> {
     const { fold } = this.#partition;
     if (fold === undefined || this.#writer !== undefined) return;

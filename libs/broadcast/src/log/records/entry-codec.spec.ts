@@ -31,7 +31,7 @@ const RECORDS: LogRecord[] = [
   { kind: 'digest', offset: Number.MAX_SAFE_INTEGER, hash: 2 ** 32 - 1, snapshots: [5, 2] },
   { kind: 'ask' },
   { kind: 'state', id: 's', part: 300, isLast: true, asOf: 2 ** 31, data: Buffer.from([0, 255, 1]) },
-  { kind: 'era', cause: 0, id: 'e', partitions: 16 },
+  { kind: 'era', cause: 0, id: 'e', partitions: 16, policy: '{}' },
   { kind: 'rules', version: 2 },
   { kind: 'policy', policy: '{}' },
 ];

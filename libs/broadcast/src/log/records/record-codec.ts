@@ -126,6 +126,7 @@ export function writeRecord(to: ByteWriter, record: LogRecord): void {
       to.uint(record.cause);
       to.text(record.id);
       to.uint(record.partitions);
+      to.text(record.policy);
       return;
     case 'rules':
       to.byte(TYPES.rules);
@@ -199,7 +200,7 @@ export function readRecord(from: ByteReader): LogRecord {
       return { kind: 'state', id, part, isLast, asOf, data: from.bytes(from.uint()) };
     }
     case TYPES.era:
-      return { kind: 'era', cause: from.uint(), id: from.text(), partitions: from.uint() };
+      return { kind: 'era', cause: from.uint(), id: from.text(), partitions: from.uint(), policy: from.text() };
     case TYPES.rules:
       return { kind: 'rules', version: from.uint() };
     case TYPES.policy:

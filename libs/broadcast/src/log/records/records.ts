@@ -43,7 +43,7 @@ export interface PublishRecord {
   readonly channel: string;
   readonly payload: string;
   readonly stream: StreamOptions;
-  readonly idempotency: Idempotency | undefined;
+  readonly idempotency?: Idempotency | undefined;
 }
 
 export interface JoinRecord {
@@ -100,6 +100,8 @@ export interface EraRecord {
   readonly id: string;
   /** How many partitions the log has: the partition of a channel depends on it. */
   readonly partitions: number;
+  /** As that of a policy record: without it, what backends publish before the next one would be refused. */
+  readonly policy: string;
 }
 
 /** Before the first era of a partition. */

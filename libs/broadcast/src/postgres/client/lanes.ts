@@ -40,6 +40,11 @@ export class Lanes {
     return this.#lanes.find(({ problem }) => problem !== undefined)?.problem;
   }
 
+  /** How many times lost connections were restored. */
+  get reconnects(): number {
+    return this.#lanes.reduce((sum, { reconnects }) => sum + reconnects, 0);
+  }
+
   get count(): number {
     return this.#lanes.length;
   }
@@ -109,6 +114,10 @@ class Lane {
 
   get problem(): string | undefined {
     return this.#link.problem;
+  }
+
+  get reconnects(): number {
+    return this.#link.reconnects;
   }
 
   get waiting(): number {

@@ -12,6 +12,7 @@ export class Link {
   readonly #onUp: (connection: Connection) => void;
   readonly #stop = new AbortController();
   #connection: Connection | undefined;
+  #connections = 0;
   #running: Promise<void> | undefined;
 
   /** @param open rejects with an Error that has the reason, without secrets. */
@@ -22,6 +23,11 @@ export class Link {
 
   get connection(): Connection | undefined {
     return this.#connection;
+  }
+
+  /** How many times a lost connection was restored. */
+  get reconnects(): number {
+    return Math.max(this.#connections - 1, 0);
   }
 
   start(): void {
@@ -60,6 +66,7 @@ export class Link {
         return;
       }
       this.#connection = connection;
+      this.#connections += 1;
       this.problem = undefined;
       this.#onUp(connection);
     });

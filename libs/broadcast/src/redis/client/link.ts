@@ -9,16 +9,18 @@ export class Link {
   /** Why there is no connection. */
   problem = 'not connected yet';
   readonly #open: () => Promise<Connection>;
-  readonly #onUp: (connection: Connection) => void;
+  readonly #onUp: (connection: Connection, isAgain: boolean) => void;
   readonly #stop = new AbortController();
   #connection: Connection | undefined;
+  #wasOpen = false;
   #resetReason: string | undefined;
   #running: Promise<void> | undefined;
 
   /**
    * @param open rejects with an Error that has the reason, without secrets.
+   * @param onUp is called with each connection. `isAgain`: whether there was one before.
    */
-  constructor(open: () => Promise<Connection>, onUp: (connection: Connection) => void) {
+  constructor(open: () => Promise<Connection>, onUp: (connection: Connection, isAgain: boolean) => void) {
     this.#open = open;
     this.#onUp = onUp;
   }
@@ -71,7 +73,8 @@ export class Link {
       this.#connection = connection;
       this.#resetReason = undefined;
       try {
-        this.#onUp(connection);
+        this.#onUp(connection, this.#wasOpen);
+        this.#wasOpen = true;
       } catch (error) {
         connection.close();
         throw error;

@@ -1,5 +1,6 @@
 import { ATTACH, DETACH } from './attach.js';
 import { HISTORY } from './history.js';
+import { RELEASE, TAKE } from './inbox.js';
 import { ALIVE, CLAIM, FORGET, HEARTBEAT } from './pods.js';
 import { EVICT, JOIN, LEAVE, MEMBERS, REJOIN, SWEEP_MEMBERS } from './presence.js';
 import { PROBE } from './probe.js';
@@ -26,9 +27,11 @@ export const SCRIPTS = {
   PUBLISH,
   REGISTER,
   REJOIN,
+  RELEASE,
   REMOVE,
   REREGISTER,
   SWEEP_MEMBERS,
   SWEEP_USER,
+  TAKE,
   UNREGISTER,
 } satisfies Record<string, Script>;

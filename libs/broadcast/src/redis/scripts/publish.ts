@@ -2,22 +2,22 @@ import { Script } from './script.js';
 import { STREAM } from './stream.js';
 
 /**
- * KEYS: meta, log, optionally the idempotency key. Returns `stored` or `duplicate` with the position, or `conflict`. A duplicate
- * writes its key again, so that WAIT has something to confirm for it as well.
+ * KEYS: meta, log, and idempotency keys, none of which may be known; their windows are the last ARGV. Returns `stored` or `duplicate` with the position, or `conflict`.
+ * A duplicate writes its key again, so that WAIT has something to confirm for it as well.
  */
 export const PUBLISH = new Script(
   STREAM,
   `
 local epoch, command, pubSubChannel, payload = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local size, historyTtl, positionTtl = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local fingerprint, window = ARGV[8], ARGV[9]
+local fingerprint = ARGV[8]
 
-if KEYS[3] then
-  local known = redis.call('GET', KEYS[3])
+for index = 3, #KEYS do
+  local known = redis.call('GET', KEYS[index])
   if known then
     local knownEpoch, offset, knownFingerprint = string.match(known, '^(%S+) (%S+) (.*)$')
     if knownFingerprint ~= fingerprint then return {'conflict'} end
-    redis.call('SET', KEYS[3], known, 'KEEPTTL')
+    redis.call('SET', KEYS[index], known, 'KEEPTTL')
     return {'duplicate', knownEpoch, offset}
   end
 end
@@ -53,7 +53,9 @@ else
 end
 stream.t, stream.b = historyTtl, math.max(stream.b, #payload)
 save(stream, ttl)
-if KEYS[3] then redis.call('SET', KEYS[3], stream.e .. ' ' .. offset .. ' ' .. fingerprint, 'PX', window) end
+for index = 3, #KEYS do
+  redis.call('SET', KEYS[index], stream.e .. ' ' .. offset .. ' ' .. fingerprint, 'PX', ARGV[6 + index])
+end
 redis.call(command, pubSubChannel, 'p' .. stream.e .. ' ' .. offset .. ' ' .. at .. ' ' .. payload)
 return {'stored', stream.e, offset}
 `,

@@ -12,6 +12,8 @@ export interface NodeEvents extends ProbeEvents {
   onCommandsUp(connection: Connection): void;
   /** The connection for subscriptions is new: nothing is subscribed on it. */
   onSubscriberUp(): void;
+  /** A connection that was lost is back. Called in addition to the above. */
+  onReconnected(): void;
   onMessage(connection: Connection, pubSubChannel: string, text: string): void;
 }
 
@@ -40,12 +42,14 @@ export class RedisNode {
       connection.replicationId = await handshake(connection, mode === 'cluster');
       return connection;
     };
-    this.commands = new Link(open, (connection) => {
+    this.commands = new Link(open, (connection, isAgain) => {
       connection.onFault = (error) => events.onFault(error);
+      if (isAgain) events.onReconnected();
       events.onCommandsUp(connection);
     });
-    this.subscriber = new Link(open, (connection) => {
+    this.subscriber = new Link(open, (connection, isAgain) => {
       connection.onFault = (error) => events.onFault(error);
+      if (isAgain) events.onReconnected();
       connection.onMessage = (pubSubChannel, text) => {
         if (!this.#probe.takeMessage(pubSubChannel, text)) events.onMessage(connection, pubSubChannel, text);
       };

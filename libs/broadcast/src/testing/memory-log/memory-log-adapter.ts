@@ -39,6 +39,7 @@ export class MemoryLogAdapter implements LogAdapter {
   /** What was sent to the server and has not arrived, by partition. */
   readonly #requests = new Map<number, Request[]>();
   readonly #waiting = new Set<(error: Error) => void>();
+  readonly #held = new Set<number>();
   #events: LogAdapterEvents | undefined;
   #isHanging = false;
   #isConnected = false;
@@ -118,7 +119,7 @@ export class MemoryLogAdapter implements LogAdapter {
   /** Some entries have been stored. */
   wake(partition: number): void {
     const reader = this.#readers.get(partition);
-    if (reader === undefined || reader.isScheduled || this.#isHanging) return;
+    if (reader === undefined || reader.isScheduled || this.#isHanging || this.#held.has(partition)) return;
     reader.isScheduled = true;
     setImmediate(() => this.#deliver(partition, reader));
   }
@@ -136,6 +137,16 @@ export class MemoryLogAdapter implements LogAdapter {
     if (this.#closed || this.#isConnected || !this.#log.isRunning || this.#isHanging) return;
     this.#isConnected = true;
     this.#events?.onProblem(undefined);
+  }
+
+  /** The reader of a partition delivers nothing, while everything else works. */
+  hold(partition: number): void {
+    this.#held.add(partition);
+  }
+
+  release(partition: number): void {
+    this.#held.delete(partition);
+    this.wake(partition);
   }
 
   /** The connection to this pod delivers nothing. */
@@ -167,7 +178,7 @@ export class MemoryLogAdapter implements LogAdapter {
 
   #deliver(partition: number, reader: Reader): void {
     reader.isScheduled = false;
-    if (this.#readers.get(partition) !== reader || this.#isHanging) return;
+    if (this.#readers.get(partition) !== reader || this.#isHanging || this.#held.has(partition)) return;
     const entries = this.#log.read(partition, { offset: reader.next }, BATCH);
     const last = entries.at(-1);
     if (last === undefined) return;

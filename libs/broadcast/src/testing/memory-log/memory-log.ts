@@ -1,4 +1,5 @@
-import type { LogBounds, LogEntry, LogOffset, LogStart, PlainMessage } from '../../log/log-adapter.js';
+import type { LogBounds, LogEntry, LogOffset, LogStart } from '../../log/log-adapter.js';
+import type { PlainMessage } from '../../plain-messages.js';
 import { MemoryLogAdapter } from './memory-log-adapter.js';
 
 /** What happens to an entry that arrives at the server. */

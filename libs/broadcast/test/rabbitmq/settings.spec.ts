@@ -40,8 +40,10 @@ function tls(parameters: Readonly<Record<string, string>>, user?: string): strin
   return log(parameters, user).replace('amqp:', 'amqps:').replace(`:${server.port}`, `:${server.tlsPort}`);
 }
 
-function follow(url: string | (() => string)): LogFollower {
-  const follower = new LogFollower(new RabbitAdapter(typeof url === 'string' ? () => url : url));
+type Options = ConstructorParameters<typeof RabbitAdapter>[1];
+
+function follow(url: string | (() => string), options?: Options): LogFollower {
+  const follower = new LogFollower(new RabbitAdapter(typeof url === 'string' ? () => url : url, options));
   followers.push(follower);
   follower.adapter.start(follower);
   return follower;
@@ -59,8 +61,8 @@ async function expectWorking(url: string): Promise<void> {
 }
 
 /** Why the log is not opened. */
-async function refusal(url: string): Promise<{ error: Error; problem: string | undefined }> {
-  const follower = follow(url);
+async function refusal(url: string, options?: Options): Promise<{ error: Error; problem: string | undefined }> {
+  const follower = follow(url, options);
   const error: unknown = await follower.adapter.open(AbortSignal.timeout(10_000)).catch((reason: unknown) => reason);
   if (!(error instanceof LogUnavailableError)) throw new Error('it was opened');
   expect(`${error.message} ${follower.problem}`).not.toMatch(/hunter2/);
@@ -232,7 +234,7 @@ describe('a log on RabbitMQ', () => {
       durable: true,
       arguments: { 'x-queue-type': 'classic' },
     });
-    const { error } = await refusal(url);
+    const { error } = await refusal(url, { inbox: true });
     expect(error).toBeInstanceOf(LogRefusedError);
     expect(error.message).toContain(`the queue ${prefix}.publish is not a quorum queue`);
   });

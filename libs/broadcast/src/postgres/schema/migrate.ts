@@ -12,7 +12,12 @@ const TIMEOUT = 30_000;
  * @throws PostgresError
  */
 export async function schemaVersion(connection: Connection, schema: string): Promise<number> {
-  const [[exists] = []] = await connection.query(TIMEOUT, 'select to_regclass($1) is not null', [`${schema}.meta`]);
+  // Not by to_regclass(): it answers from a cache that may not know yet what another pod has created since this transaction began.
+  const [[exists] = []] = await connection.query(
+    TIMEOUT,
+    'select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace where nspname = $1 and relname = $2)',
+    [schema, 'meta'],
+  );
   if (exists !== true) return 0;
   const [[version] = []] = await connection.query(TIMEOUT, `select version from ${schema}.meta`);
   return Number(version);
@@ -28,7 +33,11 @@ export async function migrate(connection: Connection, schema: string): Promise<v
     await connection.query(TIMEOUT, 'begin');
     await connection.query(TIMEOUT, 'select pg_advisory_xact_lock(hashtextextended($1, 0))', [`${schema}.migrate`]);
     const present = await schemaVersion(connection, schema);
-    const [[exists] = []] = await connection.query(TIMEOUT, 'select to_regnamespace($1) is not null', [schema]);
+    const [[exists] = []] = await connection.query(
+      TIMEOUT,
+      'select exists (select from pg_namespace where nspname = $1)',
+      [schema],
+    );
     // "if not exists" would need the right to create schemas even for one that exists.
     if (exists !== true) await connection.query(TIMEOUT, `create schema ${schema}`);
     for (const migration of MIGRATIONS.slice(present)) await connection.query(TIMEOUT, migration(schema));

@@ -1,13 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { LogBroker } from '../../src/log/log-broker.js';
 import { RabbitAdapter } from '../../src/rabbitmq/rabbitmq-adapter.js';
 import { eventually } from '../../src/testing/eventually.js';
-import { Load, Subscriber } from '../../src/testing/load.js';
 import { LogFollower } from '../../src/testing/log-follower.js';
 import { RabbitCluster } from '../support/rabbitmq-server.js';
-
-const CHANNELS = ['news:1', 'news:2', 'news:3'];
 
 let cluster: RabbitCluster;
 const followers: LogFollower[] = [];
@@ -93,30 +88,6 @@ describe('a log on a cluster of RabbitMQ', () => {
       await eventually(() => expect(follower.problem).toBeUndefined());
       await follower.open();
       expect(follower.interruptions.every(({ isCut }) => !isCut)).toBe(true);
-    }
-  });
-
-  it('promises 1, 2 and 4: two pods under load lose nothing when the leader is killed', async ({ annotate }) => {
-    const url = `${cluster.url}?prefix=pods&partitions=2`;
-    const pods = [0, 1].map(() => new Subscriber(new LogBroker(new RabbitAdapter(() => url))));
-    const load = new Load(pods, CHANNELS);
-    try {
-      await Promise.all(pods.map(async (pod) => pod.start(CHANNELS)));
-      load.start();
-      await load.flows();
-      // A node that is killed within a second after a stream was declared may have forgotten half of that.
-      await sleep(3_000);
-      const leader = await cluster.leaderOf('pods.log.0');
-      await leader.kill();
-      await load.flows();
-      await leader.run();
-      await load.flows();
-      await load.stop();
-      await load.check({ lossless: true });
-      expect(await load.pauses(annotate)).toBeLessThan(30_000);
-    } finally {
-      await load.stop();
-      await Promise.all(pods.map(async ({ broker }) => broker.close()));
     }
   });
 

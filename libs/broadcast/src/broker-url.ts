@@ -150,6 +150,25 @@ export function currentSettings<Settings>(url: () => string, parse: (url: string
   };
 }
 
+/**
+ * The settings of a URL that may change. The given fields are always the current ones, as {@link currentSettings} returns them; the
+ * others are those of the first URL.
+ *
+ * @throws BrokerUrlError if the first URL cannot be used.
+ */
+export function rotatingSettings<Settings extends object>(
+  url: () => string,
+  parse: (url: string) => Settings,
+  fields: readonly (keyof Settings)[],
+): Settings {
+  const current = currentSettings(url, parse);
+  const settings = { ...current() };
+  for (const field of fields) {
+    Object.defineProperty(settings, field, { enumerable: true, get: () => current()[field] });
+  }
+  return settings;
+}
+
 export function credentialsOf(username = '', password = ''): Credentials {
   return { ...(username !== '' && { username }), ...(password !== '' && { password }) };
 }

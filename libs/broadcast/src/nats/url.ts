@@ -1,10 +1,10 @@
 import type { ConnectionOptions } from 'node:tls';
 import {
-  currentSettings,
   parseBrokerUrl,
   parseHosts,
   parseParameters,
   TLS_PARAMETERS,
+  rotatingSettings,
   tlsOptions,
   type Address,
   type BrokerUrlParameters,
@@ -89,16 +89,7 @@ export function parseNatsUrl(url: string): NatsSettings {
  * @throws BrokerUrlError if the first URL cannot be used.
  */
 export function presentSettings(url: () => string): NatsSettings {
-  const present = currentSettings(url, parseNatsUrl);
-  return {
-    ...present(),
-    get credentials() {
-      return present().credentials;
-    },
-    get tls() {
-      return present().tls;
-    },
-  };
+  return rotatingSettings(url, parseNatsUrl, ['credentials', 'tls']);
 }
 
 function optional(parameters: BrokerUrlParameters, name: string, max: number): number | undefined {

@@ -1,10 +1,10 @@
 import type { ConnectionOptions } from 'node:tls';
 import {
-  currentSettings,
   parseBrokerUrl,
   parseHosts,
   parseParameters,
   TLS_PARAMETERS,
+  rotatingSettings,
   tlsOptions,
   type Address,
   type BrokerUrlParameters,
@@ -76,16 +76,7 @@ export function parsePostgresUrl(url: string): PostgresSettings {
  * @throws BrokerUrlError if the first URL cannot be used.
  */
 export function presentSettings(url: () => string): PostgresSettings {
-  const present = currentSettings(url, parsePostgresUrl);
-  return {
-    ...present(),
-    get credentials() {
-      return present().credentials;
-    },
-    get tls() {
-      return present().tls;
-    },
-  };
+  return rotatingSettings(url, parsePostgresUrl, ['credentials', 'tls']);
 }
 
 function parseListen(text: string): readonly Address[] {

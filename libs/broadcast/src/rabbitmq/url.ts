@@ -1,10 +1,10 @@
 import type { ConnectionOptions } from 'node:tls';
 import {
-  currentSettings,
   parseBrokerUrl,
   parseHosts,
   parseParameters,
   TLS_PARAMETERS,
+  rotatingSettings,
   tlsOptions,
   type Address,
   type Credentials,
@@ -81,14 +81,5 @@ export function parseRabbitUrl(url: string): RabbitSettings {
  * @throws BrokerUrlError if the first URL cannot be used.
  */
 export function presentSettings(url: () => string): RabbitSettings {
-  const current = currentSettings(url, parseRabbitUrl);
-  return {
-    ...current(),
-    get credentials() {
-      return current().credentials;
-    },
-    get tls() {
-      return current().tls;
-    },
-  };
+  return rotatingSettings(url, parseRabbitUrl, ['credentials', 'tls']);
 }

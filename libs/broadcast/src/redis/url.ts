@@ -1,11 +1,11 @@
 import type { ConnectionOptions } from 'node:tls';
 import {
   credentialsOf,
-  currentSettings,
   parseBrokerUrl,
   parseHosts,
   parseParameters,
   TLS_PARAMETERS,
+  rotatingSettings,
   tlsOptions,
   type Address,
   type Credentials,
@@ -111,17 +111,5 @@ export function parseRedisUrl(url: string): RedisSettings {
  * @throws BrokerUrlError if the first URL cannot be used.
  */
 export function presentSettings(url: () => string): RedisSettings {
-  const current = currentSettings(url, parseRedisUrl);
-  return {
-    ...current(),
-    get credentials() {
-      return current().credentials;
-    },
-    get sentinelCredentials() {
-      return current().sentinelCredentials;
-    },
-    get tls() {
-      return current().tls;
-    },
-  };
+  return rotatingSettings(url, parseRedisUrl, ['credentials', 'sentinelCredentials', 'tls']);
 }

@@ -1,39 +1,17 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { BrokerUnavailableError, BrokerUnknownError } from '../errors.js';
 import type { PlainFormat, PlainPolicy } from '../plain-messages.js';
 import { Load, Subscriber } from '../testing/load.js';
+import { connect, QUICK, start } from '../testing/memory-log/log-pods.js';
 import { MemoryLog, type Fate, type MemoryLogOptions } from '../testing/memory-log/memory-log.js';
-import type { MemoryLogAdapter } from '../testing/memory-log/memory-log-adapter.js';
-import { LASTING, Pod, until } from '../testing/pod.js';
+import { LASTING, until } from '../testing/pod.js';
 import { LogBroker } from './log-broker.js';
 import { partitionOf } from './partition-of.js';
 import { decodeEntry, encodeEntry } from './records/entry-codec.js';
-import type { LogSettings } from './settings.js';
 import { Stopwatch } from '../testing/stopwatch.js';
 
 const CHANNEL = 'news:today';
 const ANN = { client: 'ann', details: '{}' };
-/** Everything that takes minutes by default. A process that stalls for three beacons counts as dead. */
-const QUICK: Partial<LogSettings> = { beaconInterval: 100, snapshotInterval: 100, linger: 50 };
-
-let pods: Pod[] = [];
-afterEach(async () => {
-  await Promise.all(pods.map(async (pod) => pod.close()));
-  pods = [];
-});
-
-function connect(log: MemoryLog, settings: Partial<LogSettings> = QUICK): { pod: Pod; adapter: MemoryLogAdapter } {
-  const adapter = log.connect();
-  const pod = new Pod(new LogBroker(adapter, settings));
-  pods.push(pod);
-  return { pod, adapter };
-}
-
-async function start(log: MemoryLog, settings?: Partial<LogSettings>): Promise<Pod> {
-  const { pod } = connect(log, settings);
-  await pod.start();
-  return pod;
-}
 
 /** The partitions of a log. */
 function partitions({ options }: MemoryLog): number[] {

@@ -1,36 +1,13 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { BrokerNotice, LogStats, PartitionStats } from '../broker-stats.js';
-import type { MemoryLogAdapter } from '../testing/memory-log/memory-log-adapter.js';
+import { connect, QUICK, start } from '../testing/memory-log/log-pods.js';
 import { MemoryLog, type MemoryLogOptions } from '../testing/memory-log/memory-log.js';
-import { LASTING, Pod, until } from '../testing/pod.js';
+import { LASTING, type Pod, until } from '../testing/pod.js';
 import type { LogAdapterEvents } from './log-adapter.js';
-import { LogBroker } from './log-broker.js';
 import { decodeEntry } from './records/entry-codec.js';
 import type { LogRecord } from './records/records.js';
-import type { LogSettings } from './settings.js';
 
 const CHANNEL = 'news:today';
-/** A pod counts as behind after six beacons. */
-const QUICK: Partial<LogSettings> = { beaconInterval: 100, snapshotInterval: 100, linger: 50 };
-
-let pods: Pod[] = [];
-afterEach(async () => {
-  await Promise.all(pods.map(async (pod) => pod.close()));
-  pods = [];
-});
-
-function connect(log: MemoryLog, settings: Partial<LogSettings> = QUICK): { pod: Pod; adapter: MemoryLogAdapter } {
-  const adapter = log.connect();
-  const pod = new Pod(new LogBroker(adapter, settings));
-  pods.push(pod);
-  return { pod, adapter };
-}
-
-async function start(log: MemoryLog, settings?: Partial<LogSettings>): Promise<Pod> {
-  const { pod } = connect(log, settings);
-  await pod.start();
-  return pod;
-}
 
 async function statsOf({ broker }: Pod): Promise<LogStats> {
   const { log } = await broker.stats();

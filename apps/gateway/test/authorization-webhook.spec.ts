@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { Sessions } from '../src/auth/session.js';
 import { Backend, webhookSecret, type WebhookRequest } from './support/backend.js';
-import { connectAs, refusal } from './support/connect-as.js';
+import { connectAs, refusal, refusals } from './support/connect-as.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { json, type HttpServer } from './support/http-server.js';
 import { metric } from './support/metric.js';
@@ -197,14 +197,13 @@ describe('an authorization request for subscribe or publish', () => {
     expect(backend.requestsOf('authorize.subscribe')).toEqual([who, who, who]);
     expect(backend.requestsOf('authorize.publish')).toEqual([who]);
 
-    for (const request of [
+    const requests = [
       ann.subscribe('room:3'),
       ann.publish('room:3', 1),
       ann.request('history', { channel: 'room:3' }),
       ann.request('presence', { channel: 'room:3' }),
-    ]) {
-      expect(await refusal(request)).toMatchObject({ code: 'forbidden' });
-    }
+    ];
+    for (const error of await refusals(requests)) expect(error).toMatchObject({ code: 'forbidden' });
     const guest = await gateway.connect();
     await guest.subscribe(CHANNEL);
     expect(backend.requestsOf('authorize.subscribe').at(-1)).toEqual({
@@ -218,9 +217,8 @@ describe('an authorization request for subscribe or publish', () => {
     const backend = await Backend.start(() => ({ allow: true }));
     const gateway = await startChannels(backend);
     const ann = await connectAs(gateway, { sub: 'ann' });
-    for (const request of [ann.subscribe('@bob'), ann.request('history', { channel: '@bob' })]) {
-      expect(await refusal(request)).toMatchObject({ code: 'forbidden' });
-    }
+    const reads = [ann.subscribe('@bob'), ann.request('history', { channel: '@bob' })];
+    for (const error of await refusals(reads)) expect(error).toMatchObject({ code: 'forbidden' });
     expect(backend.requests).toEqual([]);
     expect(await ann.publish('@bob', 'hello')).toMatchObject({ offset: 1 });
     expect(backend.requestsOf('authorize.publish')).toMatchObject([{ user: 'ann', channel: '@bob' }]);
@@ -333,9 +331,8 @@ describe('a backend', () => {
     const ann = await connectAs(gateway, { sub: 'ann', publish: ['news:*'], channels: ['news:*'] });
     backend.fault = fault;
     const begun = new Stopwatch();
-    for (const request of [ann.subscribe(CHANNEL), ann.publish(CHANNEL, 1)]) {
-      expect(await refusal(request)).toEqual(UNAVAILABLE);
-    }
+    const requests = [ann.subscribe(CHANNEL), ann.publish(CHANNEL, 1)];
+    expect(await refusals(requests)).toEqual([UNAVAILABLE, UNAVAILABLE]);
     expect(begun.elapsed).toBeLessThan(2_000);
     const raw = await RawSocket.connect(gateway.port);
     raw.write(upgradeRequest());

@@ -18,3 +18,8 @@ export async function refusal(request: Promise<unknown>): Promise<{ code: string
     (error: unknown) => error as { code: string; message: string },
   );
 }
+
+/** The errors with which requests that were sent together are refused. */
+export async function refusals(requests: Promise<unknown>[]): Promise<{ code: string; message: string }[]> {
+  return Promise.all(requests.map(refusal));
+}

@@ -4,7 +4,7 @@ import type { Address } from '../../broker-url.js';
 import { BrokerUnavailableError, BrokerUnknownError } from '../../errors.js';
 import { loadLibrary } from '../library.js';
 import type { PostgresSettings } from '../url.js';
-import { answeredError } from './errors.js';
+import { answeredError, RefusedError } from './errors.js';
 
 /** ms within which a connection has to be open. */
 const CONNECT_TIMEOUT = 2_000;
@@ -63,7 +63,8 @@ export class Connection {
       return connection;
     } catch (error) {
       connection.close();
-      throw new BrokerUnavailableError(isLate ? 'the server does not answer' : connectProblem(error));
+      if (isLate) throw new BrokerUnavailableError('the server does not answer');
+      throw connectProblem(error);
     } finally {
       clearTimeout(timer);
     }
@@ -109,23 +110,23 @@ export class Connection {
 }
 
 /** Why a connection could not be opened, without secrets. */
-function connectProblem(error: unknown): string {
+function connectProblem(error: unknown): BrokerUnavailableError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   switch (code) {
     case '28P01':
     case '28000':
-      return 'the server refused the user, its password or its certificate';
+      return new RefusedError('the server refused the user, its password or its certificate');
     case '3D000':
-      return 'the database does not exist';
+      return new RefusedError('the database does not exist');
     case '53300':
-      return 'the server has no connection left (max_connections)';
+      return new BrokerUnavailableError('the server has no connection left (max_connections)');
     case '57P03':
-      return 'the server is starting or shutting down';
+      return new BrokerUnavailableError('the server is starting or shutting down');
     case '':
       return error instanceof Error && error.message.includes('SSL')
-        ? 'the server does not support TLS'
-        : 'the connection failed';
+        ? new RefusedError('the server does not support TLS')
+        : new BrokerUnavailableError('the connection failed');
     default:
-      return `the connection failed: ${code}`;
+      return new BrokerUnavailableError(`the connection failed: ${code}`);
   }
 }

@@ -5,7 +5,11 @@ export const CODES = {
   lockNotAvailable: '55P03',
   insufficientPrivilege: '42501',
   featureNotSupported: '0A000',
+  undefinedObject: '42704',
 } as const;
+
+/** The server answered, and refuses for a reason that somebody has to remove: to try again does not help. */
+export class RefusedError extends BrokerUnavailableError {}
 
 /** A schema, table, column or function that does not exist: the schema was dropped. */
 const MISSING: ReadonlySet<string> = new Set(['3F000', '42P01', '42703', '42883']);

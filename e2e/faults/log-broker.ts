@@ -32,12 +32,13 @@ function leaderKilled(kind: BrokerKind): Fault {
     async inject(scene) {
       const servers = new BrokerServers(scene.release.namespace, kind);
       const { server, led } = leaderOf(await kind.leaders(scene, `${kind.name}-0`));
-      const survivor = (await servers.pods()).map(nameOf).find((name) => name !== server) ?? '';
+      const survivors = (await servers.pods()).map(nameOf).filter((name) => name !== server);
       const restarts = await restartsOf(servers, server);
       await injectFault('kill', scene.release.namespace.name, server);
+      await kind.promote?.(scene, survivors);
       const elected = Date.now() + ELECTED_WITHIN;
       for (;;) {
-        const leaders = await kind.leaders(scene, survivor).catch(() => new Map<string, string>());
+        const leaders = await kind.leaders(scene, survivors[0] ?? '').catch(() => new Map<string, string>());
         if (led.every((partition) => ![undefined, server].includes(leaders.get(partition)))) break;
         expect(Date.now(), `${server} still leads partitions`).toBeLessThan(elected);
         await sleep(500);

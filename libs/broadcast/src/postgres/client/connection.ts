@@ -1,4 +1,4 @@
-import { Socket } from 'node:net';
+import { isIP, Socket } from 'node:net';
 import type { Client } from 'pg';
 import type { Address } from '../../broker-url.js';
 import { BrokerUnavailableError, BrokerUnknownError } from '../../errors.js';
@@ -14,7 +14,7 @@ export type Value = string | number | boolean | null | readonly (string | number
 export type Row = readonly unknown[];
 
 /**
- * One connection, which runs one statement at a time. It is closed when a statement is not answered in time, because the server
+ * One connection, which runs one statement after the other. It is closed when a statement is not answered in time, because the server
  * may still be running it.
  */
 export class Connection {
@@ -49,8 +49,11 @@ export class Connection {
       user: credentials.username ?? 'postgres',
       password: credentials.password ?? '',
       database,
-      ssl: tls === undefined ? false : { servername: host, ...tls },
+      // An address cannot be the name in the handshake; the certificate is checked against it anyway.
+      ssl: tls === undefined ? false : { ...(isIP(host) === 0 ? { servername: host } : { host }), ...tls },
       application_name: `holdfast ${name}`,
+      // A statement is sent at once, although the one before it is not answered yet. Each is a transaction of its own anyway.
+      pipeline: true,
     });
     const connection = new Connection(client, socket);
     let isLate = false;

@@ -17,6 +17,13 @@ const MISSING: ReadonlySet<string> = new Set(['3F000', '42P01', '42703', '42883'
 /** What the server answers after it stopped being the primary. */
 const READ_ONLY = '25006';
 
+/** Answers that somebody has to do something about. */
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ['53100', 'the disk of the server is full'],
+  ['53200', 'the server has no memory left'],
+  [READ_ONLY, 'the server is read-only'],
+]);
+
 /** An error answer of PostgreSQL. Its message is not kept: it may contain values. */
 export class PostgresError extends Error {
   override readonly name = 'PostgresError';
@@ -26,7 +33,7 @@ export class PostgresError extends Error {
     /** Whether the server ended the connection with it. */
     readonly isFatal: boolean,
   ) {
-    super(`PostgreSQL answered ${code}`);
+    super(REASONS.get(code) ?? `PostgreSQL answered ${code}`);
   }
 
   /** Whether the connection has to be opened again: to another server, or to create the schema. */

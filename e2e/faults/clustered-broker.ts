@@ -67,9 +67,9 @@ const ALL_PODS_GONE: Fault = {
 /** Whether to inject every fault on each broker. Otherwise those that are the same for all run on one of them only. */
 const ALL = process.env['E2E_ALL_FAULTS'] === '1';
 
-/** The faults of the broker itself. No clean failover costs a gap. */
-export function brokerFaults(kind: BrokerKind): readonly Fault[] {
-  return ALL ? allFaults(kind) : [on(kind, leaderKilled(kind))];
+/** The faults of the broker itself. No clean failover costs a gap. @param others that are injected by default. */
+export function brokerFaults(kind: BrokerKind, ...others: readonly Fault[]): readonly Fault[] {
+  return ALL ? allFaults(kind) : [...others, leaderKilled(kind)].map((fault) => on(kind, fault));
 }
 
 /** Also those of the gateway's pods. */

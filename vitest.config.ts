@@ -39,7 +39,7 @@ export default defineConfig({
             'bench/**/*.spec.ts',
             'conformance/**/*.spec.ts',
           ],
-          exclude: [...ON_SERVERS, 'apps/gateway/test/{autobahn,scale,soak}/**'],
+          exclude: [...ON_SERVERS, 'apps/gateway/test/{autobahn,scale,soak}/**', 'libs/client/test/nodes/**'],
         },
       },
       {

@@ -74,9 +74,7 @@ export function brokerFaults(kind: BrokerKind, ...others: readonly Fault[]): rea
 
 /** Also those of the gateway's pods. */
 export function allFaults(kind: BrokerKind): readonly Fault[] {
-  const faults = [KILL, leaderKilled(kind), ALL_PODS_GONE];
-  // Not a condition for a release yet: a pod that has just started may read a partition again, and refuses publishes for half a second.
-  return (ALL ? [ROLLING_UPDATE, ...faults] : faults).map((fault) => on(kind, fault));
+  return [ROLLING_UPDATE, KILL, leaderKilled(kind), ALL_PODS_GONE].map((fault) => on(kind, fault));
 }
 
 function on({ title }: BrokerKind, fault: Fault): Fault {

@@ -31,7 +31,7 @@ export default defineConfig({
           maxWorkers: WORKERS,
           include: [
             '{apps,libs}/*/src/**/*.spec.ts',
-            '{apps,libs}/*/test/**/*.spec.ts',
+            '{apps,examples,libs}/*/test/**/*.spec.{ts,tsx}',
             '{charts,libs/*}/generate/*.spec.ts',
             'apps/gateway/dev/*.spec.ts',
             '.ci/*.spec.ts',

@@ -12,6 +12,7 @@ export class Metrics {
   readonly totals = { framesIn: 0, published: 0, messagesOut: 0, conflated: 0 };
 
   readonly refusedUpgrades = this.counter('refused_upgrades', 'Refused upgrades', ['code']);
+  readonly refusedTokens = this.counter('refused_tokens', 'Refused tokens of clients', ['reason']);
   readonly badFrames = this.counter('bad_frames', 'Frames that are not a valid request', ['code']);
   readonly refusedRequests = this.counter('refused_requests', 'Requests answered with an error', ['event', 'code']);
   readonly closes = this.counter('closes', 'Connections closed by the gateway', ['code']);

@@ -57,6 +57,12 @@ const CASES: readonly [name: string, series: Series, minute: number, fires: read
     6,
     ['HoldfastBrokerBehind'],
   ],
+  [
+    'a feed without partitions is read late for 3 minutes',
+    { holdfast_broker_lag_seconds: '1x4 40x55' },
+    6,
+    ['HoldfastBrokerBehind'],
+  ],
   ['a partition was read late for a minute', { 'holdfast_broker_lag_seconds{partition="1"}': '1x4 40x1 1x53' }, 7, []],
   [
     'nothing is read, because the broker is down',

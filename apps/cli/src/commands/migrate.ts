@@ -12,7 +12,7 @@ const BROKER_FILE = `${BROKER}_FILE`;
 interface MigrateOptions {
   readonly url?: string;
   readonly urlFile?: string;
-  readonly grant: readonly string[];
+  readonly grant?: readonly string[];
 }
 
 export function addMigrateCommand(program: Command, io: Io, terminal: Terminal): void {
@@ -27,7 +27,7 @@ export function addMigrateCommand(program: Command, io: Io, terminal: Terminal):
       new Option('--url <url>', `the URL of the broker without a password, instead of ${BROKER}`).conflicts('urlFile'),
     )
     .option('--url-file <path>', `a file with the URL, instead of ${BROKER_FILE}`)
-    .option('--grant <role>', 'grant a role what pods need, and no right to create; repeatable', collect, [])
+    .option('--grant <role>', 'grant a role what pods need, and no right to create; repeatable', collect)
     .addHelpText(
       'after',
       `
@@ -38,13 +38,14 @@ Examples:
   $ holdfast migrate --url 'postgres://owner@database/app?passwordFile=/run/secrets/owner' --grant gateway`,
     )
     .action(async (options: MigrateOptions) => {
-      const result = await migrate(readUrl(options, io), options.grant);
+      const { grant = [] } = options;
+      const result = await migrate(readUrl(options, io), grant);
       terminal.print(summary(result));
-      for (const role of options.grant) terminal.print(`granted the rights of a pod to the role ${role}`);
+      for (const role of grant) terminal.print(`granted the rights of a pod to the role ${role}`);
     });
 }
 
-function collect(value: string, former: readonly string[]): readonly string[] {
+function collect(value: string, former: readonly string[] = []): readonly string[] {
   return [...former, value];
 }
 

@@ -1,8 +1,8 @@
 /** ms between the beginnings of two statements, at least and at most. */
 const LEAST = 2;
-const MOST = 25;
+const MOST = 10;
 /** The share of the time in which a statement of the kind runs is 1 / FACTOR at most. */
-const FACTOR = 5;
+const FACTOR = 3;
 /** How much the latest duration counts. */
 const WEIGHT = 0.2;
 

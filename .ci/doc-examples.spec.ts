@@ -138,7 +138,7 @@ describe('the examples that connect', () => {
     };
     const realFetch = fetch;
     for (const [name, value] of Object.entries(globals)) vi.stubGlobal(name, value);
-    onTestFinished(() => vi.unstubAllGlobals());
+    onTestFinished(() => void vi.unstubAllGlobals());
     const examples = EXAMPLES.filter((example) => example.page === page && example.text.includes(marks));
     expect(examples).toHaveLength(1);
     const text = (examples[0]?.text ?? '').replace(

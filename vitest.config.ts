@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 /** These mostly wait for servers: for leases, failovers, and servers that hang. */
 const ON_SERVERS = [
-  '{apps/gateway,libs/broadcast}/test/{kafka,nats,postgres,rabbitmq,redis}/**/*.spec.ts',
+  '{apps/cli,apps/gateway,libs/broadcast}/test/{kafka,nats,postgres,rabbitmq,redis}/**/*.spec.ts',
   'apps/chat/test/brokers.spec.ts',
 ];
 
@@ -39,7 +39,7 @@ export default defineConfig({
             'bench/**/*.spec.ts',
             'conformance/**/*.spec.ts',
           ],
-          exclude: [...ON_SERVERS, 'apps/gateway/test/{autobahn,scale,soak}/**'],
+          exclude: [...ON_SERVERS, 'apps/gateway/test/{autobahn,scale,soak}/**', 'libs/client/test/nodes/**'],
         },
       },
       {

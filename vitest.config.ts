@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 /** These mostly wait for servers: for leases, failovers, and servers that hang. */
 const ON_SERVERS = [
   '{apps/cli,apps/gateway,libs/broadcast}/test/{kafka,nats,postgres,rabbitmq,redis}/**/*.spec.ts',
+  'libs/broadcast/test/pubsub/pstest.spec.ts',
   'apps/chat/test/brokers.spec.ts',
 ];
 

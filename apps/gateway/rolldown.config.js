@@ -11,6 +11,8 @@ export default defineConfig({
     /^@platformatic\/kafka/,
     'amqplib',
     /^@nats-io\//,
+    '@google-cloud/pubsub',
+    'google-gax',
     'pg',
     // What Nest asks for and does without.
     /^@nestjs\/(?:microservices|platform-express|platform-socket\.io)(?:\/|$)/,

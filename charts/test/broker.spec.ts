@@ -53,6 +53,11 @@ describe('the files of the broker', () => {
 describe('a broker on a log', () => {
   it.each([
     ['kafka://kafka', { namespaceDefaults: { history: { ttl: 901 } } }, 'config.namespaceDefaults.history.ttl'],
+    [
+      'pubsub://my-project/holdfast?region=europe-west1&window=60',
+      { namespaces: { chat: { history: { ttl: 61 } } } },
+      'config.namespaces.chat.history.ttl',
+    ],
     ['nats://nats?window=60', { namespaces: { chat: { history: { ttl: 61 } } } }, 'config.namespaces.chat.history.ttl'],
     ['amqp://rabbitmq/%2F?prefix=x&window=600', { keyWindow: 601 }, 'config.keyWindow'],
   ])('(%s) refuses what does not fit into its window', async (url, config, message) => {

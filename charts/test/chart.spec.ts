@@ -108,6 +108,7 @@ describe('preset', async () => {
       'gke',
       'kafka',
       'nats',
+      'pubsub',
       'rabbitmq',
       'spot',
     ]);

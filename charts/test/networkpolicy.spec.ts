@@ -59,6 +59,8 @@ describe('the NetworkPolicy', () => {
     ['amqp://rabbit', [5672]],
     ['amqps://rabbit/vhost', [5671]],
     ['nats://nats:4223,[::1]', [4223, 4222]],
+    ['pubsub://my-project/holdfast?region=europe-west1', [443]],
+    ['pubsub://my-project/holdfast?endpoint=emulator:8085&insecure=true', [8085]],
     ['postgres://user@db:6432,replica/app?schema=holdfast', [6432, 5432]],
     ['postgresql://db/app', [5432]],
   ])('allows egress to the ports of the broker %s', async (url, ports) => {

@@ -49,6 +49,19 @@ describe('the notes', () => {
       'resources.limits.memory is 256Mi: with this broker each pod keeps up to 128 MiB of histories',
     ],
     [
+      'Pub/Sub without credentials that the chart knows',
+      { broker: { url: 'pubsub://my-project/holdfast?region=europe-west1' } },
+      "Pub/Sub takes the pods' credentials from the environment",
+    ],
+    [
+      'a metadata server that pods cannot reach',
+      {
+        broker: { url: 'pubsub://my-project/holdfast?region=europe-west1' },
+        networkPolicy: { enabled: true, apiClients: [{ podSelector: {} }] },
+      },
+      'With workload identity pods ask the metadata server for tokens',
+    ],
+    [
       'ports of Kafka that the chart does not know',
       {
         broker: { url: 'kafka+tls://kafka/holdfast' },

@@ -7,7 +7,7 @@
 
 {{/* Whether the broker is known to be on a log: then each pod keeps histories in its memory. */}}
 {{- define "holdfast.broker.isLog" -}}
-{{- if has (include "holdfast.broker.scheme" .) (list "kafka" "kafka+tls" "amqp" "amqps" "nats" "nats+tls") }}true{{ end }}
+{{- if has (include "holdfast.broker.scheme" .) (list "kafka" "kafka+tls" "amqp" "amqps" "nats" "nats+tls" "pubsub") }}true{{ end }}
 {{- end }}
 
 {{/* The sources of the files that parameters of the URL name, as a JSON list of a projected volume. */}}

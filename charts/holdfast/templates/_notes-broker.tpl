@@ -10,6 +10,12 @@ The password in broker.url is sent unencrypted: use {{ get $tls $scheme }}:// if
 {{- if and $memory (lt (include "holdfast.mebibytes" $memory | float64) 512.0) }}
 resources.limits.memory is {{ $memory }}: with this broker each pod keeps up to 128 MiB of histories, and the state of all channels. Set it to 512Mi or more.
 {{- end }}
+{{- if and (eq $scheme "pubsub") (not (contains "keyFile=" .Values.broker.url)) (not (contains "endpoint=" .Values.broker.url)) (not .Values.serviceAccount.annotations) }}
+Pub/Sub takes the pods' credentials from the environment: grant the workload identity of this ServiceAccount the rights in docs/brokers/google-pubsub.md, or name a key with keyFile in broker.url.
+{{- end }}
+{{- if and (eq $scheme "pubsub") .Values.networkPolicy.enabled (not .Values.networkPolicy.egress.extra) (not (contains "endpoint=" .Values.broker.url)) (not (contains "keyFile=" .Values.broker.url)) }}
+With workload identity pods ask the metadata server for tokens: allow it in networkPolicy.egress.extra, as presets/pubsub.yaml does.
+{{- end }}
 {{- if and (hasPrefix "kafka" $scheme) .Values.networkPolicy.enabled (not .Values.networkPolicy.egress.broker.ports) }}
 Pods connect to the advertised listeners of Kafka: if these have other ports than broker.url, set networkPolicy.egress.broker.ports.
 {{- end }}

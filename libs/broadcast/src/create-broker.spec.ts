@@ -30,6 +30,17 @@ describe('createBroker', () => {
     expect(capabilities).toMatchObject({ maxHistoryTtl: window, maxKeyWindow: window, durablePositions: true });
   });
 
+  it('pubsub: is a broker on a log, whose positions and histories are lost with the pods', () => {
+    const { capabilities } = createBroker('pubsub://test-project/holdfast?region=europe-west1&window=60');
+    expect(capabilities).toMatchObject({
+      maxHistoryTtl: 60_000,
+      maxKeyWindow: 60_000,
+      durablePositions: false,
+      sharedHistory: false,
+      maxPayload: 1_044_480,
+    });
+  });
+
   it.each(['postgres://h/database', 'POSTGRESQL://a,b:6432/d?failover=keep'])(
     '%s is the broker on PostgreSQL',
     (url) => {
@@ -42,7 +53,7 @@ describe('createBroker', () => {
       new BrokerUrlError(
         'no broker for carrier-pigeon:; supported: memory:, redis:, rediss:, redis+sentinel:, rediss+sentinel:, ' +
           'redis+cluster:, rediss+cluster:, kafka:, kafka+tls:, amqp:, amqps:, nats:, nats+tls:, ' +
-          'postgres:, postgresql:',
+          'pubsub:, postgres:, postgresql:',
       ),
     );
   });

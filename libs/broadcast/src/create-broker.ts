@@ -11,6 +11,8 @@ import { PostgresBroker } from './postgres/postgres-broker.js';
 import { POSTGRES_SCHEMES } from './postgres/url.js';
 import { RabbitAdapter } from './rabbitmq/rabbitmq-adapter.js';
 import { RABBITMQ_SCHEMES } from './rabbitmq/url.js';
+import { PubsubAdapter } from './pubsub/pubsub-adapter.js';
+import { PUBSUB_SCHEMES } from './pubsub/url.js';
 import { allowsPlain, type PlainSettings } from './plain-messages.js';
 import { RedisBroker } from './redis/redis-broker.js';
 import { REDIS_SCHEMES } from './redis/url.js';
@@ -36,6 +38,7 @@ const BROKERS: readonly (readonly [schemes: readonly string[], factory: Factory]
   [KAFKA_SCHEMES, (url, plain) => onLog(new KafkaAdapter(url), plain)],
   [RABBITMQ_SCHEMES, (url, plain) => onLog(new RabbitAdapter(url, hasInbox(plain)), plain)],
   [NATS_SCHEMES, (url, plain) => onLog(new NatsAdapter(url, hasInbox(plain)), plain)],
+  [PUBSUB_SCHEMES, (url, plain) => onLog(new PubsubAdapter(url, hasInbox(plain)), plain)],
   [POSTGRES_SCHEMES, (url) => new PostgresBroker(url)],
 ];
 

@@ -35,6 +35,8 @@ const IMPORTS: [file: string, imported: string, isAccepted: boolean][] = [
   ['rabbitmq/a.ts', '../kafka/kafka-adapter.js', false],
   ['nats/a.ts', '../errors.js', true],
   ['nats/b.ts', '../redis/input.js', false],
+  ['pubsub/a.ts', '../log/log-adapter.js', true],
+  ['pubsub/b.ts', '../kafka/kafka-adapter.js', false],
   ['nats/client/a.ts', '../../log/log-adapter.js', true],
   ['nats/client/b.ts', '../../kafka/kafka-adapter.js', false],
   // A broker of the future needs no rule of its own.

@@ -12,8 +12,8 @@ export interface FaultyServer extends BrokerServer {
   hang(duration: number): Promise<void>;
   /** Restarts the server without its data. */
   restartEmpty(): Promise<void>;
-  /** Restarts the server with data that lacks the latest writes, although they were acknowledged. */
-  loseTail(): Promise<void>;
+  /** Restarts the server with data that lacks the latest writes, although they were acknowledged; undefined if it loses none. */
+  readonly loseTail: (() => Promise<void>) | undefined;
 }
 
 const CHANNELS = ['news:1', 'news:2', 'news:3'];
@@ -82,7 +82,9 @@ export function describeBrokerFaults(name: string, lease: number, open: () => Pr
       ['restarts without its data', 'restartEmpty'],
       ['restarts without its latest writes', 'loseTail'],
     ] as const)('receive a gap on every channel when the server %s', async (_, fault) => {
-      await server[fault]();
+      const { [fault]: fail } = server;
+      if (fail === undefined) return;
+      await fail();
       await load.flows();
       for (const pod of [here, there]) {
         await eventually(() => {

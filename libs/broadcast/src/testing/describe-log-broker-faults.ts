@@ -118,7 +118,9 @@ export function describeLogBrokerFaults(name: string, open: () => Promise<Faulty
       expect(pods.slice(0, 2).map((pod) => pod.position(QUIET))).toEqual(before.map((positions) => positions.at(-1)));
     });
 
-    it('promise 3: keep their positions when all pods are gone and come back', async () => {
+    it('promise 3: keep their positions when all pods are gone and come back', async ({ skip }) => {
+      const isDurable = pods.every(({ broker }) => broker.capabilities.durablePositions);
+      skip(!isDurable, 'positions of this broker end with the last pod');
       await load.stop();
       await load.check({ lossless: true });
       const before = [...CHANNELS, QUIET].map((channel) => pods[0]?.position(channel));

@@ -12,8 +12,8 @@ export class SilentProxy {
   #muted = new Set<Socket>();
 
   private constructor(target: number) {
-    this.#server = createServer((near) => {
-      const far = connect(target, '127.0.0.1');
+    this.#server = createServer({ noDelay: true }, (near) => {
+      const far = connect({ port: target, host: '127.0.0.1', noDelay: true });
       this.#pass(near, far);
       this.#pass(far, near);
     });

@@ -19,6 +19,7 @@ COPY apps/gateway/package.json apps/gateway/
 COPY libs/broadcast/package.json libs/broadcast/
 COPY libs/client/package.json libs/client/
 COPY libs/protocol/package.json libs/protocol/
+COPY libs/react/package.json libs/react/
 
 # The runtime dependencies. Excludes the root's own dependencies, such as Node.js for `npm start`, and
 # optional ones: vitest, an optional peer, would add its whole tree. No install script runs.

@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 /** These mostly wait for servers: for leases, failovers, and servers that hang. */
 const ON_SERVERS = [
-  '{apps/gateway,libs/broadcast}/test/{kafka,nats,postgres,rabbitmq,redis}/**/*.spec.ts',
+  '{apps/cli,apps/gateway,libs/broadcast}/test/{kafka,nats,postgres,rabbitmq,redis}/**/*.spec.ts',
   'libs/broadcast/test/pubsub/pstest.spec.ts',
   'apps/chat/test/brokers.spec.ts',
 ];
@@ -32,7 +32,7 @@ export default defineConfig({
           maxWorkers: WORKERS,
           include: [
             '{apps,libs}/*/src/**/*.spec.ts',
-            '{apps,libs}/*/test/**/*.spec.ts',
+            '{apps,examples,libs}/*/test/**/*.spec.{ts,tsx}',
             '{charts,libs/*}/generate/*.spec.ts',
             'apps/gateway/dev/*.spec.ts',
             '.ci/*.spec.ts',
@@ -40,7 +40,7 @@ export default defineConfig({
             'bench/**/*.spec.ts',
             'conformance/**/*.spec.ts',
           ],
-          exclude: [...ON_SERVERS, 'apps/gateway/test/{autobahn,scale,soak}/**'],
+          exclude: [...ON_SERVERS, 'apps/gateway/test/{autobahn,scale,soak}/**', 'libs/client/test/nodes/**'],
         },
       },
       {

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-const pages = globSync(['*.md', '.github/*.md', '{docs,apps,libs,charts,e2e,bench}/**/*.md'], {
+const pages = globSync(['*.md', '.github/*.md', '{docs,apps,examples,libs,charts,e2e,bench}/**/*.md'], {
   cwd: ROOT,
   // A template with placeholders in its links.
   exclude: ['**/node_modules/**', '**/dist/**', 'charts/generate/**'],

@@ -79,4 +79,15 @@ describe('a release', () => {
     });
     expect(ran.status, ran.stdout.toString()).toBe(status);
   });
+
+  it('publishes the packages with provenance, and attaches the same files', () => {
+    const { jobs } = parse(readFileSync(`${FOLDER}/release.yml`, 'utf8')) as Workflow;
+    const { permissions, needs, steps = [] } = jobs['packages'] ?? {};
+    expect(permissions).toEqual({ contents: 'write', 'id-token': 'write' });
+    expect(needs).toEqual(['image', 'chart']);
+    const scripts = steps.map(({ run }) => run ?? '').join('\n');
+    expect(scripts).toMatch(/npm run pack -- packages\n/);
+    expect(scripts).toMatch(/npm publish "packages\/holdfast-\$package-.*" --access public --provenance/);
+    expect(scripts).toMatch(/gh release upload .* packages\/\*\.tgz/);
+  });
 });

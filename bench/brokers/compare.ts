@@ -123,9 +123,11 @@ async function run(measured: BrokerCase, broker: Broker, name: string, scale: ty
   if (measured.clustered !== undefined) return clustered(measured.clustered, broker, name);
   if (measured.single === undefined) throw new TypeError('nothing to measure');
   if (broker.start === undefined) return measured.single({ url: () => 'memory:' }, name, scale, 1);
-  const server = singles.get(broker) ?? (await broker.start());
+  const running = singles.get(broker);
+  const server = running ?? (await broker.start());
   singles.set(broker, server);
-  return measured.single(server, name, scale, 2);
+  const warmUp = running === undefined ? (broker.warmUp ?? scale.warmUp) : scale.warmUp;
+  return measured.single(server, name, { ...scale, warmUp }, 2);
 }
 
 /** Three servers and two pods share both cores: it is about seconds, and not about CPU time. */

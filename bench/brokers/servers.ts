@@ -2,12 +2,13 @@ import { runnerImport } from 'vite';
 import type { KafkaCluster } from '../../libs/broadcast/test/support/kafka-cluster.js';
 import type { KafkaBehindProxy } from '../../libs/broadcast/test/support/kafka-server.js';
 import type { NatsCluster, NatsServer } from '../../libs/broadcast/test/support/nats-server.js';
+import type { PostgresServer } from '../../libs/broadcast/test/support/postgres-server.js';
 import type { RabbitCluster, RabbitServer } from '../../libs/broadcast/test/support/rabbitmq-server.js';
 import type { RedisServer, SentinelSetUp } from '../../libs/broadcast/test/support/redis-servers.js';
 import type { SilentProxy } from '../../libs/broadcast/test/support/silent-proxy.js';
 import { repositoryPath } from '../servers/paths.ts';
 
-export type BrokerName = 'memory' | 'redis' | 'kafka' | 'rabbitmq' | 'nats';
+export type BrokerName = 'memory' | 'redis' | 'kafka' | 'rabbitmq' | 'nats' | 'postgres';
 
 /** The real server of a broker. */
 export interface BrokerServer {
@@ -36,6 +37,8 @@ export interface ClusteredServer extends BrokerServer {
 export interface Broker {
   readonly name: BrokerName;
   readonly title: string;
+  /** The duration of the first warm-up, in s, of a server that becomes faster as it runs. */
+  readonly warmUp?: number;
   /** Absent if nothing is shared between processes. */
   readonly start?: () => Promise<SingleServer>;
   /** Three servers. */
@@ -114,7 +117,10 @@ export const BROKERS: readonly Broker[] = [
   {
     name: 'kafka',
     title: 'Kafka',
+    warmUp: 30,
     async start() {
+      // The tests' servers start fast instead, and stay slow.
+      process.env['KAFKA_OPTS'] = '-XX:TieredStopAtLevel=4';
       const { KafkaBehindProxy: Server } = await support<{ KafkaBehindProxy: typeof KafkaBehindProxy }>('kafka-server');
       const { server, proxy } = await Server.start();
       return {
@@ -171,6 +177,42 @@ export const BROKERS: readonly Broker[] = [
         url: (prefix) => `${cluster.url}?prefix=${prefix}`,
         killLeader: async (prefix) => (await cluster.leaderOf(`${prefix}-log-0`)).kill(),
         close: async () => cluster.close(),
+      };
+    },
+  },
+  {
+    name: 'postgres',
+    title: 'PostgreSQL',
+    async start() {
+      const { PostgresServer: Server } = await support<{ PostgresServer: typeof PostgresServer }>('postgres-server');
+      return behindProxy(
+        await Server.start(),
+        // Names in PostgreSQL are in lower case.
+        (address, name) => `postgres://postgres@${address}/postgres?schema=${name.toLowerCase()}`,
+      );
+    },
+    /** A primary with a replica, which is promoted: nothing elects a primary by itself. */
+    async startCluster() {
+      const { PostgresServer: Server } = await support<{ PostgresServer: typeof PostgresServer }>('postgres-server');
+      const primary = await Server.start();
+      const replica = await Server.start({ primary });
+      await primary.query("alter system set synchronous_standby_names = '*'");
+      await primary.query('select pg_reload_conf()');
+      return {
+        url: (name) => {
+          const hosts = `127.0.0.1:${primary.port},127.0.0.1:${replica.port}`;
+          return `postgres://postgres@${hosts}/postgres?failover=keep&schema=${name.toLowerCase()}`;
+        },
+        async killLeader() {
+          await primary.kill();
+          await replica.promote();
+          await replica.query("alter system set synchronous_standby_names = ''");
+          await replica.query('select pg_reload_conf()');
+        },
+        async close() {
+          await replica.close();
+          await primary.close();
+        },
       };
     },
   },

@@ -40,6 +40,7 @@ const QUIET: Series = {
   'holdfast_broker_log_losses_total{cause="truncated"}': '0+0x60',
   'holdfast_broker_log_losses_total{cause="expired"}': '0+0x60',
   'holdfast_broker_digests_differed_total{partition="0"}': '0+0x60',
+  'holdfast_plain_messages_refused_total{reason="malformed"}': '0+0x60',
 };
 
 /** What happens, at which minute the alerts are looked at, and which fire then. */
@@ -53,6 +54,12 @@ const CASES: readonly [name: string, series: Series, minute: number, fires: read
   [
     'a partition is read late for 3 minutes',
     { 'holdfast_broker_lag_seconds{partition="1"}': '1x4 40x55' },
+    6,
+    ['HoldfastBrokerBehind'],
+  ],
+  [
+    'a feed without partitions is read late for 3 minutes',
+    { holdfast_broker_lag_seconds: '1x4 40x55' },
     6,
     ['HoldfastBrokerBehind'],
   ],
@@ -100,6 +107,24 @@ const CASES: readonly [name: string, series: Series, minute: number, fires: read
     ['HoldfastBrokerReconnects'],
   ],
   ['connections were lost twice', { holdfast_broker_reconnects_total: '0x9 2x50' }, 20, []],
+  [
+    'a backend publishes what is not JSON',
+    { 'holdfast_plain_messages_refused_total{reason="malformed"}': '0x9 1x50' },
+    6,
+    ['HoldfastPlainMessagesRefused'],
+  ],
+  [
+    'a backend publishes to a channel that it may not, for the first time',
+    { 'holdfast_plain_messages_refused_total{reason="forbidden"}': '_x30 1x29' },
+    17,
+    ['HoldfastPlainMessagesRefused'],
+  ],
+  [
+    'a backend published what is not JSON 20 minutes ago',
+    { 'holdfast_plain_messages_refused_total{reason="malformed"}': '0x9 1x50' },
+    25,
+    [],
+  ],
   ['histories use all memory', { holdfast_broker_history_bytes: '9900+0x60' }, 20, ['HoldfastBrokerHistoryFull']],
 ];
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { refusal, render } from './support/helm.ts';
+import { refusal, render, type Manifest } from './support/helm.ts';
 
 const FILES = {
   existingSecret: 'files',
@@ -73,3 +73,58 @@ describe('a broker on a log', () => {
     await expect(render({ broker: { url }, config })).resolves.toBeDefined();
   });
 });
+
+describe('the Job that migrates the database', () => {
+  const OWNER = { enabled: true, existingSecret: 'owner' };
+
+  it('runs before an installation, an upgrade, and a sync of Argo CD, and needs nothing of the chart', async () => {
+    const { job } = await migrationOf({ broker: { files: FILES, migration: OWNER } });
+    // Argo CD runs these hooks before a sync, and replaces an earlier Job: a Job cannot be changed.
+    expect(job.metadata.annotations).toEqual({
+      'helm.sh/hook': 'pre-install,pre-upgrade',
+      'helm.sh/hook-delete-policy': 'before-hook-creation,hook-succeeded',
+    });
+    const { spec } = job.spec.template;
+    expect(spec.serviceAccountName).toBe('default');
+    expect(
+      spec.volumes.map(({ secret, projected }: Volume) => secret?.secretName ?? projected?.sources.length),
+    ).toEqual(['owner', 3]);
+    expect(job.spec.activeDeadlineSeconds).toBeLessThan(300);
+  });
+
+  it('complies with the Pod Security Standard "restricted", as the gateway does', async () => {
+    const { job, deployment } = await migrationOf({ broker: { migration: OWNER } });
+    const [own, gateway] = [job.spec.template.spec, deployment.spec.template.spec];
+    expect(own.securityContext).toEqual(gateway.securityContext);
+    expect(own.containers[0].securityContext).toEqual(gateway.containers[0].securityContext);
+    expect(own.containers[0].image).toBe(gateway.containers[0].image);
+    expect(own.automountServiceAccountToken).toBe(false);
+  });
+
+  it('is not selected by the Services of the gateway', async () => {
+    const { job, deployment } = await migrationOf({ broker: { migration: OWNER } });
+    expect(job.spec.template.metadata.labels).not.toMatchObject(deployment.spec.selector.matchLabels);
+  });
+
+  it.each([
+    ['a URL in a Secret of the chart', { url: 'postgres://db/app' }, 'broker.migration.existingSecret: expected'],
+    [
+      'another broker',
+      { url: 'redis://redis', migration: { existingSecret: 'owner' } },
+      'only PostgreSQL has a schema',
+    ],
+  ])('is refused with %s', async (_, broker, message) => {
+    const migration = { enabled: true, ...('migration' in broker ? broker.migration : {}) };
+    expect(await refusal({ broker: { ...broker, migration } })).toContain(message);
+  });
+});
+
+interface Volume {
+  readonly secret?: { readonly secretName: string };
+  readonly projected?: { readonly sources: readonly unknown[] };
+}
+
+async function migrationOf(values: object): Promise<{ job: Manifest; deployment: Manifest }> {
+  const manifests = await render(values);
+  return { job: manifests.get('Job'), deployment: manifests.get('Deployment', 'test-holdfast') };
+}

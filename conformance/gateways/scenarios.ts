@@ -77,7 +77,7 @@ export const GATEWAY_SCENARIOS: readonly Scenario<GatewayContext>[] = [
       ['JSON that is not an object', '[1]', 'malformed'],
       ['an event that is not a string', '{"event":7}', 'malformed'],
       ['an invalid id', '{"event":"ping","id":{}}', 'malformed'],
-      ['an unknown event', '{"event":"conformance-has-no-such-event"}', 'unknown_event'],
+      ['an unknown event', '{"event":"conformance has no such event"}', 'unknown_event'],
       ['a request that needs an id', '{"event":"subscribe","data":{"channel":"a"}}', 'id_required'],
     ] as const
   ).map(([what, text, code]) => badFrame(what, text, code)),

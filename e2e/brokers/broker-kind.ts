@@ -7,8 +7,8 @@ export interface BrokerKind {
   readonly name: string;
   /** Of the ports of a server, the one that the gateway connects to. */
   readonly port: number;
-  /** A port for other servers, which the gateway must not reach. */
-  readonly innerPort: number;
+  /** A port for other servers, which the gateway must not reach, if they have one. */
+  readonly innerPort?: number;
   /** Starts a server: a script for bash that ends in `exec`. The folder /data is its own, and $HOSTNAME the name of its pod. */
   readonly script: string;
   readonly environment?: Readonly<Record<string, string>>;
@@ -16,6 +16,8 @@ export interface BrokerKind {
   url(servers: string): string;
   /** The pod that leads each partition, according to one server. Partitions without a leader are missing. */
   leaders(scene: Scene, server: string): Promise<ReadonlyMap<string, string>>;
+  /** Makes another server the leader, for servers that elect none by themselves. */
+  promote?(scene: Scene, survivors: readonly string[]): Promise<void>;
 }
 
 export const COUNT = 3;

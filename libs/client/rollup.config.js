@@ -1,8 +1,12 @@
 import { dts } from 'rollup-plugin-dts';
 
-/** Bundles the declarations into one file with the protocol's types, because the package has no dependencies. */
-export default {
-  input: 'src/index.ts',
-  output: { file: 'dist/index.d.ts' },
-  plugins: [dts({ tsconfig: 'tsconfig.json', includeExternal: ['@holdfast/protocol'] })],
-};
+/** What `vite build` leaves to do: CommonJS, and the declarations for both formats in one file each. */
+export default [
+  { input: 'dist/index.js', output: { file: 'dist/index.cjs', format: 'cjs' } },
+  {
+    input: 'src/index.ts',
+    output: ['dist/index.d.ts', 'dist/index.d.cts'].map((file) => ({ file })),
+    // The protocol's types are bundled, because the package has no dependencies.
+    plugins: [dts({ tsconfig: 'tsconfig.json', includeExternal: ['@holdfast/protocol'] })],
+  },
+];

@@ -44,6 +44,7 @@ export class Chat {
   #publishing = new Set<string>();
   #current: Room;
   #visible = true;
+  readonly #token = () => fetchToken(this.#identity);
   #user: string | undefined;
   #node: string | undefined;
 
@@ -151,13 +152,14 @@ export class Chat {
     this.#changed();
   }
 
-  /** Changes the name: the same user, with a new token and therefore a new connection. */
+  /** Changes the name: the same user with a new token. Subscriptions and messages that are being sent continue. */
   rename(identity: Identity): void {
     this.#identity = identity;
-    this.reconnect();
+    if (this.#client.state === 'closed') this.reconnect();
+    else this.#client.setToken(this.#token);
   }
 
-  /** Replaces the connection; messages that the old one had not sent are sent on the new one. */
+  /** Replaces a client that is closed for good; messages that the old one had not sent are sent by the new one. */
   reconnect(): void {
     const old = this.#client;
     this.#publishing = new Set();
@@ -168,7 +170,7 @@ export class Chat {
   }
 
   #connect(): Holdfast {
-    const client = new Holdfast(GATEWAY, { token: () => fetchToken(this.#identity) });
+    const client = new Holdfast(GATEWAY, { token: this.#token });
     client.on('state', ({ state, welcome }) => {
       if (client !== this.#client) return;
       if (state === 'connected' && welcome !== undefined) {

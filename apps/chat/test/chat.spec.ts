@@ -25,6 +25,15 @@ describe('the chat page', () => {
     await ann.shows('Hello Bob', 'Hello Ann');
     await vi.waitFor(async () => expect(await ann.get('people-count').innerText()).toContain('2'));
 
+    // A new token on the same client: the others see the new name, and nothing is missed.
+    await ann.get('change-name-button').click();
+    await ann.get('name-input').fill('Anna');
+    await ann.get('join-button').click();
+    await vi.waitFor(async () =>
+      expect(await bob.get('person').allInnerTexts()).toContainEqual(expect.stringMatching('Anna')),
+    );
+    await ann.isConnected();
+
     await gateway.stop('SIGKILL');
     await Promise.all([ann.isReconnecting(), bob.isReconnecting()]);
     await bob.say('Are you still there?');

@@ -1,11 +1,11 @@
 /** The exit codes. */
 export const EXIT = {
   ok: 0,
-  /** The gateway refused or failed. */
+  /** The gateway or the database refused or failed. */
   failed: 1,
   /** Wrong usage. */
   usage: 2,
-  /** No gateway can be reached: EX_UNAVAILABLE of sysexits.h. */
+  /** No gateway or database can be reached: EX_UNAVAILABLE of sysexits.h. */
   unreachable: 69,
 } as const;
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { styleText } from 'node:util';
 import { Command, CommanderError } from 'commander';
+import { addMigrateCommand } from './commands/migrate.js';
 import { addPublishCommand } from './commands/publish.js';
 import { addTailCommand } from './commands/tail.js';
 import { addTokenCommand } from './commands/token.js';
@@ -68,6 +69,7 @@ function createProgram(io: Io, terminal: Terminal): Command {
 Environment:
   HOLDFAST_CLI_TOKEN       the token to connect with
   HOLDFAST_CLI_API_KEY     the API key, for publish and verify
+  HOLDFAST_BROKER          the broker's URL, for migrate (HOLDFAST_BROKER_FILE: a file with it)
   HOLDFAST_JWT_SECRET      the secret that tokens are signed with, for token and verify
   NO_COLOR                 no colours, even on a terminal`,
     )
@@ -76,14 +78,15 @@ Environment:
       `
 Exit codes:
   ${EXIT.ok}   success
-  ${EXIT.failed}   the gateway refused or failed
+  ${EXIT.failed}   the gateway or the database refused or failed
   ${EXIT.usage}   wrong usage
-  ${EXIT.unreachable}  no gateway could be reached in time`,
+  ${EXIT.unreachable}  no gateway or database could be reached in time`,
     );
   addTokenCommand(program, io, terminal);
   addPublishCommand(program, io, terminal);
   addTailCommand(program, io, terminal);
   addVerifyCommand(program, io, terminal);
+  addMigrateCommand(program, io, terminal);
   return program;
 }
 

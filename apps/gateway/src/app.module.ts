@@ -15,6 +15,7 @@ import { HttpModule } from './http/http.module.js';
 import { LimitsModule } from './limits/limits.module.js';
 import { logOptions } from './logging/log.js';
 import { MetricsModule } from './metrics/metrics.module.js';
+import { RpcModule } from './rpc/rpc.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { UpgradeModule } from './upgrade/upgrade.module.js';
 import { UsersModule } from './users/users.module.js';
@@ -48,6 +49,7 @@ export class AppModule {
         EventWebhookModule,
         UpgradeModule,
         SessionsModule,
+        RpcModule,
         UsersModule,
         HealthModule,
         ApiModule,

@@ -1,4 +1,4 @@
-import { LogBroker, MemoryBroker, type Broker, type LogSettings } from '@holdfast/broadcast';
+import { LogBroker, MemoryBroker, type Broker, type BrokerStats, type LogSettings } from '@holdfast/broadcast';
 import { describe, expect, it, vi } from 'vitest';
 import { decodeEntry } from '../../../libs/broadcast/src/log/records/entry-codec.js';
 import type { LogRecord } from '../../../libs/broadcast/src/log/records/records.js';
@@ -58,6 +58,31 @@ async function seriesOf({ app }: TestGateway): Promise<string[]> {
   const text = await app.get(Metrics).registry.metrics();
   return [...text.matchAll(/^(holdfast_broker_\S+) /gm)].map(([, name = '']) => name);
 }
+
+/** As a broker that reads one feed for all channels. */
+class FeedBroker extends MemoryBroker {
+  override async stats(): Promise<BrokerStats> {
+    const feed = { lag: 250, isNotified: true, entriesRead: 2, recordsRead: 5, entriesWritten: 3, recordsWritten: 7 };
+    return { reconnects: 1, memory: undefined, log: undefined, feed };
+  }
+}
+
+it('the metrics of a broker with one feed are those of a log that apply, without partitions', async () => {
+  const gateway = await startOn(new FeedBroker());
+  const series = await seriesOf(gateway);
+  expect(series.filter((name) => name.includes('partition'))).toEqual([]);
+  const found = await Promise.all(series.map(async (name) => [name, await metric(gateway, name)] as const));
+  expect(Object.fromEntries(found)).toMatchObject({
+    holdfast_broker_up: 1,
+    holdfast_broker_reconnects_total: 1,
+    holdfast_broker_lag_seconds: 0.25,
+    holdfast_broker_notified: 1,
+    holdfast_broker_entries_read_total: 2,
+    holdfast_broker_records_read_total: 5,
+    holdfast_broker_entries_written_total: 3,
+    holdfast_broker_records_written_total: 7,
+  });
+});
 
 describe('the metrics of a broker on a log', () => {
   it('have a series for each partition, and are only those that the server can give', async () => {

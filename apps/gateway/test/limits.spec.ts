@@ -207,7 +207,7 @@ describe('promise 7: the requests of one connection', () => {
     const sut = await startGateway({ limits: { publishes: { burst: 4, perSecond: 2 } } });
     const [one, other] = [await connectAs(sut, { sub: 'ann' }), await connectAs(sut, { sub: 'ann' })];
     for (const client of [one, other, one, other]) await client.publish('x', 1);
-    const tooMany = errorData('rate_limited', undefined, 500);
+    const tooMany = errorData('rate_limited', undefined, { interval: 500 });
     expect(await refusal(one.publish('x', 1))).toEqual(tooMany);
     expect(await refusal(other.publish('y', 1))).toEqual(tooMany);
     await expect.poll(() => limited(sut, 'publishes')).toBe(2);
@@ -225,7 +225,7 @@ describe('promise 7: the frames of one connection', () => {
     const answers = await Promise.allSettled(Array.from({ length: 30 }, () => client.request('ping')));
     const refused = answers.filter((answer) => answer.status === 'rejected');
     expect(refused.length).toBeGreaterThan(0);
-    for (const { reason } of refused) expect(reason).toEqual(errorData('rate_limited', undefined, 100));
+    for (const { reason } of refused) expect(reason).toEqual(errorData('rate_limited', undefined, { interval: 100 }));
     await expect.poll(() => limited(sut, 'frames')).toBe(refused.length);
     await vi.waitFor(() => client.request('ping'), { interval: 200 });
   });

@@ -64,6 +64,29 @@ describe('the log of a production gateway', () => {
     expect(last).not.toHaveProperty('err');
   });
 
+  it('says once what is wrong with refused tokens, and how to let the page of a refused origin connect', async () => {
+    const sut = await startGatewayProcess({ ...PRODUCTION, HOLDFAST_LOG_LEVEL: 'info' });
+    const url = `ws://127.0.0.1:${sut.port}/ws`;
+    const refused = async (protocols: string[], options: ClientOptions = {}): Promise<void> => {
+      const webSocket = new WebSocket(url, [SUBPROTOCOL, ...protocols], options);
+      await once(webSocket, 'close');
+    };
+    for (let attempt = 0; attempt < 2; attempt++) {
+      await refused([`bearer.${await signToken({ sub: 'ann', exp: Date.now() / 1000 - 60 })}`]);
+      await refused([`bearer.${await signToken({ sub: 7 } as never)}`]);
+      await refused([], { origin: 'http://localhost:5173' });
+    }
+    expect(await sut.stop()).toBe(0);
+    const lines = linesOf(sut);
+    const tokens = lines.filter(({ msg }) => msg === 'refused a token');
+    expect(tokens.map(({ reason, detail }) => `${String(reason)}: ${String(detail)}`)).toEqual([
+      'expired: it has expired (exp)',
+      'claim: sub: Invalid input: expected string, received number',
+    ]);
+    const origins = lines.filter(({ origin }) => origin === 'http://localhost:5173');
+    expect(origins).toEqual([expect.objectContaining({ msg: expect.stringContaining('HOLDFAST_ALLOWED_ORIGINS') })]);
+  });
+
   it('never contains a token, a session, a key or the URL of a backend, however they were sent and whatever happened', async () => {
     const sut = await startGatewayProcess(PRODUCTION);
     const url = `ws://127.0.0.1:${sut.port}/ws`;

@@ -90,6 +90,49 @@ describe('algorithm confusion', () => {
   });
 });
 
+describe('a refused token', () => {
+  const other = { key: Buffer.from('some-other-secret-of-32-bytes-or-more') };
+
+  it.each<[reason: string, token: () => Promise<string> | string]>([
+    ['expired', () => signToken({ sub: 'ann', exp: secondsFromNow(-60) })],
+    ['not_active', () => signToken({ sub: 'ann', nbf: secondsFromNow(60) })],
+    ['signature', () => signToken({ sub: 'ann' }, other)],
+    ['signature', () => signToken({ sub: 'ann', exp: secondsFromNow(-60) }, other)],
+    ['algorithm', () => forge({ alg: 'none' }, { sub: 'ann' }, JWT_SECRET)],
+    ['audience', () => signToken({ sub: 'ann', iss: 'issuer', aud: 'another' })],
+    ['issuer', () => signToken({ sub: 'ann', iss: 'another', aud: 'audience' })],
+    ['claim', () => forge({ alg: 'HS256' }, { sub: 7, iss: 'issuer', aud: 'audience' }, JWT_SECRET)],
+    ['claim', () => forge({ alg: 'HS256' }, { sub: 'ann', exp: 'soon' }, JWT_SECRET)],
+    ['claim', () => signToken({ sub: 'ann', channel: 'room', iss: 'issuer', aud: 'audience' })],
+    ['malformed', () => 'a.b'],
+    ['too_long', () => forge({ alg: 'HS256' }, { info: 'x'.repeat(6_000) }, JWT_SECRET)],
+  ])('is counted as %s', async (reason, token) => {
+    const sut = await startGateway({ auth: { jwt: { issuer: 'issuer', audience: 'audience' } } }, NOT_ANONYMOUS);
+    expect(await outcome(sut, await token())).toBe(CLOSE.unauthorized.code);
+    expect(await metric(sut, `holdfast_refused_tokens_total{reason="${reason}"}`)).toBe(1);
+  });
+
+  it.each<[reason: string, claims: object, sign: 'issuer' | 'mallory']>([
+    ['expired', { exp: secondsFromNow(-60) }, 'issuer'],
+    ['not_active', { nbf: secondsFromNow(60) }, 'issuer'],
+    ['signature', {}, 'mallory'],
+    ['claim', { sub: 7 }, 'issuer'],
+  ])('of an issuer with a key set is counted as %s: %j, signed by %s', async (reason, claims, by) => {
+    const [issuer, mallory] = [await Issuer.start('one'), await Issuer.start('one')];
+    const sut = await startGateway({}, { ...NOT_ANONYMOUS, HOLDFAST_JWT_SECRET: '', HOLDFAST_JWKS_URL: issuer.url });
+    const signer = by === 'issuer' ? issuer : mallory;
+    const token = await signer.sign('one', { sub: 'ann', ...claims });
+    expect(await outcome(sut, token)).toBe(CLOSE.unauthorized.code);
+    expect(await metric(sut, `holdfast_refused_tokens_total{reason="${reason}"}`)).toBe(1);
+  });
+
+  it('is counted as no_key if nothing is configured that verifies tokens', async () => {
+    const sut = await startGateway({}, { HOLDFAST_ANONYMOUS: 'true', HOLDFAST_JWT_SECRET: '' });
+    expect(await outcome(sut, await signToken({ sub: 'ann' }))).toBe(CLOSE.unauthorized.code);
+    expect(await metric(sut, 'holdfast_refused_tokens_total{reason="no_key"}')).toBe(1);
+  });
+});
+
 describe('a malicious token', () => {
   it.each<[string, string]>([
     ['critical extensions', forge({ alg: 'HS256', crit: ['x'], x: 1 }, { sub: 'ann' }, JWT_SECRET)],

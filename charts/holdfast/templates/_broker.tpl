@@ -39,6 +39,14 @@
 {{- if and (contains "/etc/holdfast/broker/" ($url | replace "%2F" "/" | replace "%2f" "/")) (eq (include "holdfast.broker.files" .) "[]") }}
 broker.files: expected a Secret or ConfigMap, because broker.url names a file in /etc/holdfast/broker
 {{- end }}
+{{- with .Values.broker.migration }}
+{{- if and .enabled (not .existingSecret) (ne (include "holdfast.broker" $) "existing") }}
+broker.migration.existingSecret: expected the name of a Secret with the URL, because the Secret of the chart does not exist yet when the Job runs
+{{- end }}
+{{- if and .enabled $url (not (regexMatch "^(?i)postgres(ql)?:" $url)) }}
+broker.migration.enabled: expected false, because only PostgreSQL has a schema
+{{- end }}
+{{- end }}
 {{- if include "holdfast.broker.isLog" . }}
 {{- $window := regexFind "[?&]window=[0-9]+" $url | trimPrefix "?" | trimPrefix "&" | trimPrefix "window=" | default "900" | int64 }}
 {{- $sections := dict "namespaceDefaults" (dig "namespaceDefaults" dict .Values.config) }}

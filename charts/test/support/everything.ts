@@ -6,6 +6,13 @@ export const EVERYTHING = {
   redis: { persistence: { enabled: true, storageClass: 'fast' }, nodeSelector: { disk: 'ssd' } },
   broker: {
     files: { existingSecret: 'files', existingConfigMap: 'ca', serviceAccountToken: { audience: 'kafka' } },
+    migration: {
+      enabled: true,
+      existingSecret: 'owner',
+      grantTo: ['gateway'],
+      initContainers: [{ name: 'proxy', image: 'proxy:1', restartPolicy: 'Always' }],
+      annotations: { a: 'b' },
+    },
   },
   rollingUpdate: { maxSurge: '100%' },
   autoscaling: {

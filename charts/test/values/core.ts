@@ -20,6 +20,9 @@ const secret = (manifests: Manifests, key: string): string | undefined => {
   const text = manifests.find('Secret', 'test-holdfast')[0]?.data?.[key];
   return text === undefined ? undefined : Buffer.from(text, 'base64').toString();
 };
+const migration = (manifests: Manifests) => manifests.find('Job')[0]?.spec.template;
+const MIGRATION = { broker: { existingSecret: 'mine', migration: { enabled: true } } };
+const OWNER = { broker: { migration: { enabled: true, existingSecret: 'owner' } } };
 const verify = (manifests: Manifests) => manifests.get('Pod');
 const policy = (manifests: Manifests) => manifests.find('NetworkPolicy', 'test-holdfast')[0]?.spec;
 
@@ -233,6 +236,51 @@ export const cases: Readonly<Record<string, ValueCase>> = {
     with: { broker: { existingSecret: 'mine' } },
     look: (m) => secretSources(m)[2],
     expect: 'mine/url',
+  },
+  'broker.migration.enabled': {
+    value: true,
+    with: { broker: { existingSecret: 'mine', key: 'url' } },
+    look: (m) => [migration(m)?.spec.containers[0].command, migration(m)?.spec.volumes[0].secret],
+    expect: [
+      ['/usr/local/bin/holdfast', 'migrate'],
+      { secretName: 'mine', defaultMode: 0o440, items: [{ key: 'url', path: 'broker-url' }] },
+    ],
+  },
+  'broker.migration.existingSecret': {
+    value: 'owner',
+    with: MIGRATION,
+    look: (m) => [migration(m).spec.volumes[0].secret.secretName, secretSources(m)[2]],
+    expect: ['owner', 'mine/broker-url'],
+  },
+  'broker.migration.key': {
+    value: 'owner-url',
+    with: OWNER,
+    look: (m) => migration(m).spec.volumes[0].secret.items,
+    expect: [{ key: 'owner-url', path: 'broker-url' }],
+  },
+  'broker.migration.grantTo': {
+    value: ['gateway', 'canary'],
+    with: OWNER,
+    look: (m) => migration(m).spec.containers[0].args,
+    expect: ['--url-file=/etc/holdfast/secrets/broker-url', '--grant=gateway', '--grant=canary'],
+  },
+  'broker.migration.serviceAccountName': {
+    value: 'database',
+    with: OWNER,
+    look: (m) => migration(m).spec.serviceAccountName,
+    expect: 'database',
+  },
+  'broker.migration.initContainers': {
+    value: [{ name: 'proxy', image: 'proxy:1', restartPolicy: 'Always' }],
+    with: OWNER,
+    look: (m) => migration(m).spec.initContainers,
+    expect: [{ name: 'proxy', image: 'proxy:1', restartPolicy: 'Always' }],
+  },
+  'broker.migration.annotations': {
+    value: { a: 'b' },
+    with: OWNER,
+    look: (m) => migration(m).metadata.annotations,
+    expect: { a: 'b' },
   },
   'redis.enabled': {
     value: false,

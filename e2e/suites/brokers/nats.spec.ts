@@ -1,5 +1,5 @@
 import { NATS } from '../../brokers/nats.js';
-import { allFaults } from '../../faults/log-broker.js';
+import { allFaults } from '../../faults/clustered-broker.js';
 import { describeBroker } from './describe-broker.js';
 
 describeBroker(NATS, allFaults(NATS));

@@ -1,5 +1,5 @@
 import { RABBITMQ } from '../../brokers/rabbitmq.js';
-import { brokerFaults } from '../../faults/log-broker.js';
+import { brokerFaults } from '../../faults/clustered-broker.js';
 import { describeBroker } from './describe-broker.js';
 
 describeBroker(RABBITMQ, brokerFaults(RABBITMQ));

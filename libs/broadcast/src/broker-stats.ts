@@ -25,6 +25,21 @@ export interface BrokerStats {
   readonly memory: { readonly bytes: number; readonly maxBytes: number } | undefined;
   /** Undefined if the broker is not on a log. */
   readonly log: LogStats | undefined;
+  /** Only of a broker that reads one feed for all channels. */
+  readonly feed?: FeedStats;
+}
+
+export interface FeedStats {
+  /** ms since this pod began the latest read that left nothing unread. Up to 250 ms if nothing is published. */
+  readonly lag: number;
+  /** Whether this pod is notified of publications; undefined if it only polls. */
+  readonly isNotified: boolean | undefined;
+  /** Reads that brought something, and what they brought: publications, joins, leaves and signals. */
+  readonly entriesRead: number;
+  readonly recordsRead: number;
+  /** Statements with which this pod has published, and publications in them. */
+  readonly entriesWritten: number;
+  readonly recordsWritten: number;
 }
 
 export interface LogStats {

@@ -1,14 +1,16 @@
 import type { HistoryReply, HistoryRequest, Members, Position, Welcome } from '@holdfast/protocol';
-import { Calls } from './calls.js';
+import type { AnyCalls, CallData, CallName, CallResult } from './call-map.js';
+import { OpenCalls } from './calls.js';
 import type { AnyChannels, ChannelName, Data, Undeclared } from './channel-map.js';
 import { limitsOf, TOKEN, type HoldfastOptions } from './client-options.js';
 import type { CloseReason, Connection } from './connection.js';
-import { logOf, warn, type Log } from './debug.js';
-import { Emitter } from './emitter.js';
+import { logOf } from './debug.js';
 import { HoldfastError } from './errors.js';
+import { encode } from './json.js';
 import { Link } from './link.js';
-import { BOOLEAN, checkChannel, checkOptions, COUNT, FUNCTION, KEY, POSITION } from './options.js';
+import { BOOLEAN, checkCall, checkChannel, checkOptions, COUNT, FUNCTION, KEY, POSITION } from './options.js';
 import { Outbox } from './outbox.js';
+import { Reports, type HoldfastEvents, type State, type StateChange } from './reports.js';
 import type { SocketConstructor } from './socket.js';
 import {
   HANDLER_KINDS,
@@ -26,52 +28,20 @@ import { webSocketUrl } from './url.js';
 const CLOSE_GRACE = 2_000;
 
 /**
- * - `disconnected`: by the application, or because nobody is signed in; {@link Holdfast.connect} connects;
- * - `connecting`: never connected so far;
- * - `closed`: permanently, by the application or by the gateway.
- */
-export type State = 'disconnected' | 'connecting' | 'connected' | 'reconnecting' | 'closed';
-
-export interface StateChange {
-  readonly state: State;
-  /** Only with `connected`. */
-  readonly welcome?: Welcome;
-  /** Why there is no connection; `code` is a WebSocket close code, 1006 if there was none. */
-  readonly reason?: CloseReason;
-}
-
-/** The client moved to another connection, without an interruption. */
-export interface Move {
-  /** The name of the previous pod. */
-  readonly from: string;
-  /** The name of the new pod. */
-  readonly to: string;
-}
-
-export interface HoldfastEvents {
-  /** The state changed, or another attempt to connect failed. */
-  state: StateChange;
-  moved: Move;
-  /** An error after which the client continues, such as of a token callback, or of an attempt to subscribe. */
-  error: HoldfastError;
-}
-
-/**
  * A client of one gateway, or of many behind one URL. It connects at once, and reconnects until it is disconnected or closed.
  *
  * @typeParam Channels the types of data by patterns of channels, such as `{ 'chat:*': ChatMessage }`. Other channels are
  * then errors of the compiler.
+ * @typeParam Calls the types of calls, as functions, such as `{ 'orders.create': (order: Order) => Receipt }`.
  */
-export class Holdfast<Channels extends object = AnyChannels> {
+export class Holdfast<Channels extends object = AnyChannels, Calls extends object = AnyCalls> {
   readonly #link: Link;
   readonly #tokens: TokenSource;
   readonly #outbox: Outbox;
-  readonly #calls: Calls;
-  readonly #log: Log;
+  readonly #calls: OpenCalls;
   /** Throws if there is no URL or WebSocket. */
   readonly #check: () => void;
-  readonly #events = new Emitter<HoldfastEvents>();
-  readonly #warned = new Set<string>();
+  readonly #reports: Reports;
   readonly #topics: Topics;
   #state: State = 'disconnected';
   #wasConnected = false;
@@ -88,10 +58,11 @@ export class Holdfast<Channels extends object = AnyChannels> {
     const socket = () => options.WebSocket ?? globalWebSocket();
     this.#check = () => void [target(), socket()];
     const connection = () => this.#link.current;
-    const report = (error: HoldfastError) => this.#report(error);
-    this.#log = logOf(options.debug);
+    const log = logOf(options.debug);
+    this.#reports = new Reports(log);
+    const report = (error: HoldfastError) => this.#reports.error(error);
     this.#tokens = new TokenSource(options.token, timeout);
-    this.#calls = new Calls({ timeout, connection });
+    this.#calls = new OpenCalls({ timeout, connection });
     this.#outbox = new Outbox({ maxQueued, backoff, connection });
     this.#topics = new Topics({
       ...limits,
@@ -107,7 +78,7 @@ export class Holdfast<Channels extends object = AnyChannels> {
         url: target,
         WebSocket: socket,
         tokens: this.#tokens,
-        log: this.#log,
+        log,
       },
       {
         up: (current) => this.#up(current),
@@ -115,7 +86,7 @@ export class Holdfast<Channels extends object = AnyChannels> {
         down: (reason) => this.#change(this.#wasConnected ? 'reconnecting' : 'connecting', { reason }),
         stopped: (reason) => this.#finish(reason),
         signedOut: (reason) => this.#change('disconnected', { reason }),
-        moved: (from, to) => this.#events.emit('moved', { from, to }),
+        moved: (from, to) => this.#reports.events.emit('moved', { from, to }),
         isSettledOn: (current) => this.#topics.areOn(current),
         report,
       },
@@ -135,7 +106,7 @@ export class Holdfast<Channels extends object = AnyChannels> {
   /** Calls `listener` for each event, until the returned function is called. */
   on<E extends keyof HoldfastEvents>(event: E, listener: (detail: HoldfastEvents[E]) => void): Cancel {
     checkOptions('on', { [event]: listener }, { state: FUNCTION, moved: FUNCTION, error: FUNCTION });
-    return this.#events.on(event, listener);
+    return this.#reports.events.on(event, listener);
   }
 
   /**
@@ -255,6 +226,26 @@ export class Holdfast<Channels extends object = AnyChannels> {
   }
 
   /**
+   * Calls a handler of the application's own: a `@SubscribeMessage` in the gateway, or the backend. Resolves to what it
+   * returns. Waits for a connection, and is sent at most once.
+   *
+   * Rejects with a {@link HoldfastError}: `refused` by the handler, with its `data`; `unknown_event`; `unavailable` if
+   * nothing was done; `timeout` or `closed` if it was not sent in time; `unknown` if it was sent but not answered, so that
+   * it may have been carried out; and with a TypeError for a name of the protocol, and data that JSON would change.
+   *
+   * @typeParam T the type of the result, unless the client declares it.
+   */
+  async call<T = Undeclared, Event extends CallName<Calls> = CallName<Calls>>(
+    event: Event,
+    ...[data]: CallData<Calls, Event>
+  ): Promise<CallResult<Calls, Event, T>> {
+    checkCall(event);
+    this.#checkOpen();
+    const reply = await this.#calls.call(event, data === undefined ? data : encode(data));
+    return reply as CallResult<Calls, Event, T>;
+  }
+
+  /**
    * Ends all subscriptions and, with 1000, the connection. Waits up to 2 s for outstanding replies;
    * everything else is rejected with `closed`. Resolves when nothing is left running.
    */
@@ -294,26 +285,7 @@ export class Holdfast<Channels extends object = AnyChannels> {
 
   #change(state: State, detail: Omit<StateChange, 'state'>): void {
     this.#state = state;
-    this.#log(`${state}${detail.reason ? `: ${detail.reason.message}` : ''}`);
-    const isHeard = this.#events.emit('state', { state, ...detail });
-    const { reason } = detail;
-    if (isHeard || reason === undefined || reason.code === 1000) return;
-    if (state === 'closed') this.#warn(state, `the client is closed (${reason.code}): ${reason.message}`);
-    else if (state === 'connecting') {
-      this.#warn(state, `cannot connect (${reason.code}): ${reason.message}. Is this the URL of a gateway's /ws?`);
-    } else if (state === 'disconnected') this.#warn(state, reason.message);
-  }
-
-  #report(error: HoldfastError): void {
-    this.#log(`error ${error.code}: ${error.message}`);
-    if (!this.#events.emit('error', error)) this.#warn(error.code, `${error.code}: ${error.message}`);
-  }
-
-  /** Once per kind. */
-  #warn(kind: string, text: string): void {
-    if (this.#warned.has(kind)) return;
-    this.#warned.add(kind);
-    warn(`${text} (nothing listens to client.on('${kind === 'closed' || kind === 'connecting' ? 'state' : 'error'}'))`);
+    this.#reports.state({ state, ...detail });
   }
 }
 

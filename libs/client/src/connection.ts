@@ -1,6 +1,7 @@
 import type {
   ConnectRequest,
   GatewayFrame,
+  Json,
   Notices,
   RequestEvent,
   RequestId,
@@ -9,30 +10,9 @@ import type {
 } from '@holdfast/protocol';
 import type { Log } from './debug.js';
 import { fromGateway, HoldfastError } from './errors.js';
-import { isVisible } from './page.js';
+import { Liveness } from './liveness.js';
 import type { SocketConstructor, SocketLike } from './socket.js';
 import { after, Deferred, now, within, type Cancel } from './timers.js';
-
-/** A connection that receives nothing for this long after a ping is dead, in ms. */
-const PING_TIMEOUT = 5_000;
-
-/** A visible page pings after this part of `welcome.ping`, because its user notices missing messages. */
-const VISIBLE_SHARE = 0.6;
-
-/** The same when the machine wakes up, or the user returns to the page: the path is often dead then. */
-const WAKE_TIMEOUT = 2_000;
-
-/** A connection that received something within this time is not checked when the user returns, in ms. */
-const FRESH = 1_000;
-
-/** How often to find out whether the machine slept, in ms. */
-const TICK = 1_000;
-
-/** If a timer fires this much too late, in ms, received frames may still be queued: the machine slept, or the page was frozen. */
-const LATE = 1_000;
-
-/** If it is this much too late, in ms, the path may be dead as well. */
-const SLEEP = 5_000;
 
 /** How long to wait for the gateway's close frame, in ms. */
 const CLOSE_TIMEOUT = 1_000;
@@ -113,15 +93,12 @@ export class Connection {
   readonly #awaitsReply: boolean;
   readonly #log: Log;
   #lastId = 0;
-  #heardAt = 0;
   #ended = false;
-  #cancelTimer: Cancel;
+  #cancelWelcome: Cancel;
   #cancelError: Cancel = () => {};
   #becameIdle: () => void = () => {};
-  /** When the timer is due. */
-  #dueAt = 0;
-  /** When the unanswered ping was sent, and by when something must have arrived. */
-  #probe: { readonly at: number; readonly until: number; readonly isRepeated: boolean } | undefined;
+  /** Undefined until the welcome. */
+  #liveness: Liveness | undefined;
 
   /** @throws SyntaxError if the WebSocket refuses the URL or a protocol. */
   constructor({ WebSocket, url, protocols, connect, timeout, log }: ConnectionOptions, owner: ConnectionOwner) {
@@ -130,7 +107,7 @@ export class Connection {
     this.#log = log;
     this.#awaitsReply = connect !== undefined;
     const socket = (this.#socket = new WebSocket(url, protocols));
-    this.#cancelTimer = after(timeout, () => this.#end(ABNORMAL_CLOSURE, `no welcome within ${timeout} ms`));
+    this.#cancelWelcome = after(timeout, () => this.#end(ABNORMAL_CLOSURE, `no welcome within ${timeout} ms`));
 
     socket.addEventListener('open', () => {
       if (this.#ended || connect === undefined) return;
@@ -165,10 +142,13 @@ export class Connection {
   }
 
   /** Sends a request whose data is `json`. Fails at once if the connection has ended or the data is too large. */
-  request<E extends RequestEvent>(event: E, json: string, answer: Answer<Requests[E]['reply']>): void {
+  request<E extends RequestEvent>(event: E, json: string, answer: Answer<Requests[E]['reply']>): void;
+  /** The same for an event of the application's own. */
+  request(event: string, json: string | undefined, answer: Answer<Json>): void;
+  request(event: string, json: string | undefined, answer: Answer<never>): void {
     if (this.#ended) return answer.failed(disconnected());
     const id = ++this.#lastId;
-    const frame = `{"event":"${event}","id":${id},"data":${json}}`;
+    const frame = `{"event":${JSON.stringify(event)},"id":${id}${json === undefined ? '' : `,"data":${json}`}}`;
     if (this.welcome !== undefined && isLarger(frame, this.welcome.maxPayload)) {
       return answer.failed(
         new HoldfastError('too_large', `larger than the maximum of ${this.welcome.maxPayload} bytes per frame`),
@@ -200,7 +180,7 @@ export class Connection {
   }
 
   #receive(data: unknown): void {
-    this.#heardAt = now();
+    this.#liveness?.heard();
     const frame = parse(data);
     if (frame === undefined) return this.#end(ABNORMAL_CLOSURE, NOT_A_GATEWAY);
     this.#log(`received ${frame.event}`);
@@ -225,7 +205,14 @@ export class Connection {
   #welcomed(welcome: Welcome): void {
     if (this.#ended || this.welcome !== undefined) return;
     this.welcome = welcome;
-    this.#watch();
+    this.#cancelWelcome();
+    this.#liveness = new Liveness({
+      silence: welcome.ping,
+      timeout: this.#timeout,
+      // The reply is not awaited.
+      ping: () => this.#socket.send(`{"event":"ping","id":${++this.#lastId}}`),
+      dead: () => this.#end(ABNORMAL_CLOSURE, 'the gateway stopped responding'),
+    });
     this.#owner.welcomed(this);
   }
 
@@ -245,51 +232,7 @@ export class Connection {
 
   /** Checks the path, unless it is known to work. */
   check(): void {
-    const at = now();
-    if (this.#ended || this.welcome === undefined || at - this.#heardAt < FRESH) return;
-    if (this.#probe === undefined || this.#probe.until > at + WAKE_TIMEOUT) this.#ping(WAKE_TIMEOUT);
-  }
-
-  /** Waits until something is due, but no longer than a tick. */
-  #watch(): void {
-    this.#cancelTimer();
-    const at = now();
-    const delay = Math.min(TICK, Math.max(0, (this.#probe?.until ?? this.#heardAt + this.#silence) - at));
-    this.#dueAt = at + delay;
-    this.#cancelTimer = after(delay, () => this.#tick());
-  }
-
-  /** How long the gateway may be silent before a ping, in ms. */
-  get #silence(): number {
-    return (this.welcome?.ping ?? 0) * (isVisible() ? VISIBLE_SHARE : 1);
-  }
-
-  #tick(): void {
-    const at = now();
-    const late = at - this.#dueAt;
-    if (this.#probe !== undefined && this.#heardAt >= this.#probe.at) this.#probe = undefined;
-    if (this.#probe === undefined) {
-      if (late > SLEEP) return this.#ping(WAKE_TIMEOUT);
-      if (at - this.#heardAt >= this.#silence) return this.#ping(PING_TIMEOUT);
-    } else if (late > LATE && !this.#probe.isRepeated) {
-      return this.#ping(WAKE_TIMEOUT, true);
-    } else if (at >= this.#probe.until) {
-      return this.#end(ABNORMAL_CLOSURE, 'the gateway stopped responding');
-    }
-    this.#watch();
-  }
-
-  /**
-   * Pings now. The reply is not awaited, because any frame is a sign of life.
-   *
-   * @param isRepeated whether it repeats a ping without an answer, because a timer was late. This happens once: browsers
-   *   delay the timers of hidden pages, and then each of them is late.
-   */
-  #ping(limit: number, isRepeated = false): void {
-    const at = now();
-    this.#probe = { at, until: at + Math.min(limit, this.#timeout), isRepeated };
-    this.#socket.send(`{"event":"ping","id":${++this.#lastId}}`);
-    this.#watch();
+    this.#liveness?.check();
   }
 
   #settle(id: RequestId, settle: (answer: Answer<never>) => void): void {
@@ -307,7 +250,8 @@ export class Connection {
   #end(code: number, message: string, closeCode = GIVEN_UP): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#cancelTimer();
+    this.#cancelWelcome();
+    this.#liveness?.stop();
     this.#log(`the connection ended with ${code}: ${message}`);
     // Does not wait for the socket's close event: browsers wait long for the close frame of a dead peer.
     this.#socket.close(closeCode);

@@ -1,4 +1,4 @@
-import type { ErrorCode, ErrorData, UnsubscribedCode } from '@holdfast/protocol';
+import type { ErrorCode, ErrorData, Json, UnsubscribedCode } from '@holdfast/protocol';
 
 /**
  * What the client itself reports:
@@ -19,6 +19,7 @@ export interface HoldfastErrorOptions {
   readonly retryable?: boolean;
   readonly cause?: unknown;
   readonly interval?: number | undefined;
+  readonly data?: Json | undefined;
 }
 
 /** An error of the client. */
@@ -29,16 +30,19 @@ export class HoldfastError extends Error {
   readonly retryable: boolean;
   /** With `rate_limited`: the pace that the limit permits, in ms per request, if the gateway stated it. */
   readonly interval: number | undefined;
+  /** With `refused`: what the handler of the call says about it. */
+  readonly data: Json | undefined;
 
   constructor(code: HoldfastErrorCode, message: string, options: HoldfastErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.retryable = options.retryable ?? false;
     this.interval = options.interval;
+    this.data = options.data;
   }
 }
 
 /** Converts the data of an `error` frame. */
-export function fromGateway({ code, message, retryable, interval }: ErrorData): HoldfastError {
-  return new HoldfastError(code, message, { retryable, interval });
+export function fromGateway(error: ErrorData): HoldfastError {
+  return new HoldfastError(error.code, error.message, error);
 }

@@ -1,5 +1,7 @@
-export { Holdfast, type HoldfastEvents, type Move, type State, type StateChange } from './client.js';
+export { Holdfast } from './client.js';
+export type { HoldfastEvents, Move, State, StateChange } from './reports.js';
 export type { BackoffOptions } from './backoff.js';
+export type { AnyCalls, CallData, CallName, CallResult } from './call-map.js';
 export type { AnyChannels, ChannelName, DataOf } from './channel-map.js';
 export type { HoldfastOptions } from './client-options.js';
 export type { CloseReason } from './connection.js';

@@ -1,19 +1,14 @@
-import {
-  BEARER_SUBPROTOCOL_PREFIX,
-  CONNECT_SUBPROTOCOL,
-  retryAfterClose,
-  SESSION_SUBPROTOCOL_PREFIX,
-  SUBPROTOCOL,
-} from '@holdfast/protocol';
+import { retryAfterClose } from '@holdfast/protocol';
 import { Backoff, type BackoffOptions } from './backoff.js';
 import { Connection, type CloseReason, type ConnectionOwner } from './connection.js';
+import { credentials } from './credentials.js';
 import type { Log } from './debug.js';
 import { HoldfastError } from './errors.js';
 import { watchPage, type PageListener } from './page.js';
 import { Refresher } from './refresh.js';
 import type { SocketConstructor } from './socket.js';
 import { after, now, type Cancel } from './timers.js';
-import { fitsSubprotocol, isSignedOut, type TokenSource } from './token.js';
+import { isSignedOut, type TokenSource } from './token.js';
 
 /** A client that is asked to leave does so at a random moment within this part of its time. */
 const EARLY = 0.25;
@@ -230,20 +225,9 @@ export class Link implements ConnectionOwner, PageListener {
 
   #open(token: string | undefined): Connection {
     const { url, WebSocket, timeout, log } = this.#options;
-    const session = this.#session;
-    const protocols: string[] = [SUBPROTOCOL];
-    let connect;
-    if (token !== undefined) {
-      if (fitsSubprotocol(token)) protocols.push(BEARER_SUBPROTOCOL_PREFIX + token);
-      else {
-        protocols.push(CONNECT_SUBPROTOCOL);
-        connect = { token, session };
-      }
-    }
-    // With its session a client keeps its id, its presence and the keys of its publishes. Not in the URL, because proxies log it.
-    if (session !== undefined) protocols.push(SESSION_SUBPROTOCOL_PREFIX + session);
     log(`connecting to ${url()}${token === undefined ? '' : ' with a token'}`);
-    return new Connection({ WebSocket: WebSocket(), url: url(), protocols, connect, timeout, log }, this);
+    const options = { WebSocket: WebSocket(), url: url(), timeout, log, ...credentials(token, this.#session) };
+    return new Connection(options, this);
   }
 
   #dialAgain(): void {

@@ -52,6 +52,12 @@ export function checkChannel(channel: unknown): void {
   if (typeof channel !== 'string' || channel === '') throw new TypeError('the channel must be a string');
 }
 
+/** @throws TypeError if the value is not the name of an event, or is one of the protocol's. */
+export function checkCall(event: unknown): void {
+  if (typeof event !== 'string' || /^(connect|(un)?subscribe|publish|presence|history|refresh|ping|)$/.test(event))
+    throw new TypeError('the event must be a name of your own');
+}
+
 function isNumber(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value);
 }

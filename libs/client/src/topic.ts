@@ -1,34 +1,22 @@
-import type {
-  HistoryReply,
-  HistoryRequest,
-  Members,
-  Position,
-  SubscribeReply,
-  UnsubscribedCode,
-} from '@holdfast/protocol';
+import type { Position, SubscribeReply, UnsubscribedCode } from '@holdfast/protocol';
 import { Backoff, type BackoffOptions } from './backoff.js';
-import { catchUp } from './catch-up.js';
 import type { ChannelFrame, Connection } from './connection.js';
 import { runSafely } from './emitter.js';
 import { HoldfastError } from './errors.js';
 import { Handover, type Feed } from './handover.js';
-import type { Listener } from './listener.js';
+import { Listeners, type AnyListener, type ListenersOwner } from './listeners.js';
 import { after, type Cancel } from './timers.js';
 import { askForToken, isSignedOut } from './token.js';
 
 type PresenceFrame = Extract<ChannelFrame, { event: 'join' | 'leave' | 'members' }>;
-type AnyListener = Listener<never>;
 
-export interface TopicOwner {
+export interface TopicOwner extends ListenersOwner {
   readonly timeout: number;
   readonly backoff: BackoffOptions;
-  report(error: HoldfastError): void;
   /** The subscription made progress on a connection, so the previous one may not be needed any more. */
   progressed(): void;
   /** The topic is over. */
   forget(topic: Topic): void;
-  history(request: HistoryRequest): Promise<HistoryReply>;
-  presence(channel: string): Promise<Members>;
 }
 
 interface Attachment {
@@ -44,7 +32,7 @@ export class Topic {
   readonly #owner: TopicOwner;
   readonly #backoff: Backoff;
   readonly #handover: Handover;
-  readonly #listeners = new Set<AnyListener>();
+  readonly #listeners: Listeners;
   readonly #attachments = new Map<Connection, Attachment>();
   /** Connections with a subscribe in progress, and an object for each subscribe. */
   readonly #asked = new Map<Connection, object>();
@@ -63,20 +51,21 @@ export class Topic {
     this.channel = channel;
     this.#owner = owner;
     this.#backoff = new Backoff(owner.backoff);
+    this.#listeners = new Listeners(channel, owner);
     this.#handover = new Handover(
       {
         message: (message) => {
           const { position } = this.#handover;
-          if (position) this.#each((listener) => listener.message(message, position));
+          if (position) this.#listeners.each((listener) => listener.message(message, position));
         },
-        gap: (position, reason) => this.#each((listener) => listener.gap(position, reason)),
+        gap: (position, reason) => this.#listeners.each((listener) => listener.gap(position, reason)),
       },
       first.options.since,
     );
   }
 
   get listeners(): readonly AnyListener[] {
-    return [...this.#listeners];
+    return this.#listeners.all;
   }
 
   add(listener: AnyListener): void {
@@ -85,15 +74,15 @@ export class Topic {
     this.#hasPresence ||= needsPresence;
     const { position } = this.#handover;
     if (this.#reply === undefined || position === undefined) return;
-    this.#join(listener, this.#reply, position);
+    this.#listeners.join(listener, this.#reply, position);
     if (needsPresence) this.#again();
-    else if (listener.options.presence) void this.#readMembers(listener);
+    else if (listener.options.presence) void this.#listeners.readMembers(listener);
   }
 
   /** Ends a listener's part. Resolves when the gateway has confirmed the end of the last one. */
   async remove(listener: AnyListener): Promise<void> {
-    this.#listeners.delete(listener);
-    if (this.#listeners.size === 0) await this.#leave(new HoldfastError('closed', `unsubscribed from ${this.channel}`));
+    if (this.#listeners.remove(listener))
+      await this.#leave(new HoldfastError('closed', `unsubscribed from ${this.channel}`));
   }
 
   /** Moves to a connection. The previous ones are used until the new one delivers everything. */
@@ -126,43 +115,9 @@ export class Topic {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#cancelRetry();
-    for (const listener of this.#listeners) listener.end(why, failure);
+    for (const listener of this.listeners) listener.end(why, failure);
     for (const connection of this.#attachments.keys()) this.detach(connection);
     this.#owner.forget(this);
-  }
-
-  #each(run: (listener: AnyListener) => void): void {
-    // A handler may add listeners, which begin after this.
-    for (const listener of this.listeners) if (listener.isLive) run(listener);
-  }
-
-  /** Lets a listener in that comes later than the first: with older messages, if it wants any. */
-  #join(listener: AnyListener, reply: SubscribeReply, position: Position): void {
-    const { since, last } = listener.options;
-    const isBehind = since !== undefined || last !== undefined;
-    listener.begin({ ...reply, ...position }, position, isBehind);
-    if (isBehind) void this.#catchUp(listener, position);
-  }
-
-  async #catchUp(listener: AnyListener, position: Position): Promise<void> {
-    const { channel } = this;
-    try {
-      await catchUp(listener, channel, position, (request) => this.#owner.history({ channel, ...request }));
-    } catch (error) {
-      if (listener.isOver) return;
-      this.#owner.report(error as HoldfastError);
-      listener.lose(position, 'not_recovered');
-    }
-    listener.release(position);
-  }
-
-  async #readMembers(listener: AnyListener): Promise<void> {
-    try {
-      const members = await this.#owner.presence(this.channel);
-      listener.notify((handlers) => handlers.members?.(members));
-    } catch (error) {
-      if (!listener.isOver) this.#owner.report(error as HoldfastError);
-    }
   }
 
   /** Subscribes again with presence, which a later listener asked for. */
@@ -202,7 +157,7 @@ export class Topic {
 
   #request(connection: Connection): void {
     const since = this.#handover.position;
-    const [first] = this.#listeners;
+    const [first] = this.listeners;
     const start = since === undefined ? { last: first?.options.last } : { since };
     const presence = this.#hasPresence || undefined;
     const request = { channel: this.channel, ...start, presence, token: this.#token };
@@ -244,12 +199,12 @@ export class Topic {
     connection.routes.set(reply.channel, receive);
     for (const listener of this.listeners) {
       if (isFirst && listener === first) listener.begin(reply, this.#handover.position ?? reply);
-      else if (!listener.isLive) this.#join(listener, reply, { epoch: reply.epoch, offset: reply.offset });
+      else if (!listener.isLive) this.#listeners.join(listener, reply, { epoch: reply.epoch, offset: reply.offset });
       else if (!isMove) listener.subscribed(reply);
     }
     const { members, count } = reply;
     if (members !== undefined && count !== undefined) {
-      this.#notifyPresence((handlers) => handlers.members?.({ members, count }));
+      this.#listeners.notifyPresence((handlers) => handlers.members?.({ members, count }));
     }
     this.#owner.progressed();
   }
@@ -299,15 +254,9 @@ export class Topic {
   }
 
   #presence({ event, data }: PresenceFrame): void {
-    this.#notifyPresence((handlers) => {
+    this.#listeners.notifyPresence((handlers) => {
       if (event === 'members') handlers.members?.({ members: data.members, count: data.count });
       else handlers[event]?.(data.member);
-    });
-  }
-
-  #notifyPresence(run: Parameters<AnyListener['notify']>[0]): void {
-    this.#each((listener) => {
-      if (listener.options.presence) listener.notify(run);
     });
   }
 

@@ -23,8 +23,9 @@ describe('the bundle', () => {
     chunk = first;
   }, 60_000);
 
-  it('is at most 11 KB (gzip)', () => {
-    expect(gzipSync(chunk.code).length).toBeLessThanOrEqual(11 * 1024);
+  // The aim is 8 kB. README.md has the size beside those of other libraries.
+  it('is at most 11.5 kB (gzip)', () => {
+    expect(gzipSync(chunk.code).length).toBeLessThanOrEqual(11_500);
   });
 
   it('has no dependency, and contains no validators', () => {

@@ -12,6 +12,7 @@ import {
   requestSchemas,
   type CloseName,
   type ErrorCode,
+  type ErrorDetails,
   type HistoryRequest,
   type Json,
   type Message,
@@ -31,7 +32,7 @@ interface Received {
 }
 
 /** A script's response to a request: a reply, an error, or none. */
-type Outcome = { reply: unknown } | { refuse: ErrorCode; interval?: number } | 'silence';
+type Outcome = { reply: unknown } | ({ refuse: ErrorCode } & ErrorDetails) | 'silence';
 export type Script = (peer: Peer, data: Received['data']) => Outcome | 'default';
 
 interface Stream {
@@ -93,7 +94,7 @@ export class Peer {
     if (id === undefined) return;
     this.unanswered.delete(id);
     if ('reply' in outcome) this.#write({ event: 'reply', id, data: outcome.reply });
-    else this.#write({ event: 'error', id, data: errorData(outcome.refuse, undefined, outcome.interval) });
+    else this.#write({ event: 'error', id, data: errorData(outcome.refuse, undefined, outcome) });
   }
 
   close(name: CloseName): void {
@@ -238,7 +239,7 @@ export class FakeGateway {
   }
 
   #receive(peer: Peer, text: string): void {
-    const violation = violationOf(peer, text);
+    const violation = violationOf(peer, text, this.scripts);
     if (violation !== undefined) {
       this.violations.push(violation);
       return;
@@ -306,11 +307,11 @@ export class FakeGateway {
 }
 
 /** What is wrong with a frame of a client, if anything is. */
-function violationOf(peer: Peer, text: string): string | undefined {
+function violationOf(peer: Peer, text: string, scripts: Readonly<Record<string, Script>>): string | undefined {
   const frame = decodeRequest(text);
   if (isBadFrame(frame)) return `a frame that is ${frame.code}: ${frame.detail}`;
   const { event, data, id } = frame;
-  if (!Object.hasOwn(requestSchemas, event)) return `an unknown event: ${event}`;
+  if (!Object.hasOwn(requestSchemas, event)) return event in scripts ? undefined : `an unknown event: ${event}`;
   if (id === undefined && EVENTS_WITH_ID.has(event)) return `${event} without an id`;
   if (id !== undefined && peer.unanswered.has(id)) return `${event} under the id of a request that is not answered yet`;
   const { error } = requestSchemas[event as keyof typeof requestSchemas].safeParse(data);

@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { WAIT } from './fake-gateway.js';
 import { record, recordEvents } from './recorder.js';
 import { connect, startGateway } from './setup.js';
+import { startWorld } from './world.js';
 
 const member = (client: string) => ({ client });
 
@@ -122,21 +123,23 @@ describe('subscribe', () => {
   });
 
   it('is retried after a timeout, with an unsubscribe first', async () => {
-    const gateway = await startGateway();
+    const world = startWorld();
     let attempts = 0;
-    gateway.scripts['subscribe'] = (peer) => {
+    world.gateway.scripts['subscribe'] = (peer) => {
       if (++attempts > 1) return 'default';
       // Carried out, but the reply is lost.
       peer.subscribed.add('room');
       return 'silence';
     };
-    const sut = connect(gateway, { timeout: 40 });
+    const sut = world.connect({ timeout: 400 });
     const app = record();
-    await sut.subscribe('room', app).ready;
-    gateway.publish('room', 'a');
+    sut.subscribe('room', app);
+    await world.pass(2_000);
+    world.gateway.publish('room', 'a');
+    await world.pass(100);
 
-    await vi.waitFor(() => expect(app.log).toEqual(['message 1']), WAIT);
-    expect(gateway.peers[0]?.received.map(({ event }) => event)).toEqual(['subscribe', 'unsubscribe', 'subscribe']);
+    expect(app.log).toEqual(['message 1']);
+    expect(world.peer(1).received.map(({ event }) => event)).toEqual(['subscribe', 'unsubscribe', 'subscribe']);
   });
 
   it('ends if it is refused, and reports to the client if there is no error handler', async () => {

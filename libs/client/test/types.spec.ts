@@ -8,10 +8,15 @@ interface ChatMessage {
 
 type Channels = { 'chat:*': ChatMessage; 'score:*:final': number; news: string };
 
+interface Calls {
+  'orders.create'(order: ChatMessage): { id: number };
+  whoami(): Promise<string>;
+}
+
 const options = { connect: false };
 
 /** Never called: the compiler checks it (`npm run check:types`). */
-function compiled(any: Holdfast, typed: Holdfast<Channels>): void {
+function compiled(any: Holdfast, typed: Holdfast<Channels, Calls>): void {
   any.subscribe('chat:a', {
     message: ({ data, offset, sender }) => {
       expectTypeOf(data).toEqualTypeOf<Json>();
@@ -50,6 +55,20 @@ function compiled(any: Holdfast, typed: Holdfast<Channels>): void {
   typed.subscribe('chats:a');
   // @ts-expect-error -- no pattern matches
   void typed.history('sports');
+
+  expectTypeOf(any.call('orders.create', message)).toEqualTypeOf<Promise<Json>>();
+  expectTypeOf(any.call<ChatMessage>('orders.create')).toEqualTypeOf<Promise<ChatMessage>>();
+  expectTypeOf(typed.call('orders.create', message)).toEqualTypeOf<Promise<{ id: number }>>();
+  expectTypeOf(typed.call('whoami')).toEqualTypeOf<Promise<string>>();
+  // @ts-expect-error -- the data is missing
+  void typed.call('orders.create');
+  // @ts-expect-error -- the map says ChatMessage
+  void typed.call('orders.create', 7);
+  // Code that knows only the channels takes a client with any calls.
+  const withoutCalls: Holdfast<Channels> = typed;
+  void withoutCalls.call('whoami');
+  // @ts-expect-error -- no such call
+  void typed.call('orders.delete', message);
 
   any.on('state', ({ state, reason }) => {
     expectTypeOf(state).toEqualTypeOf<'disconnected' | 'connecting' | 'connected' | 'reconnecting' | 'closed'>();

@@ -34,8 +34,8 @@ export const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   },
   unknown_event: {
     carriers: ['frame'],
-    why: 'Neither the protocol nor a gateway class of your own has this event.',
-    advice: 'Fix the event’s name, or deploy the gateway that has it.',
+    why: 'Neither the protocol nor a gateway class of your own has this event, and no backend answers calls.',
+    advice: 'Fix the event’s name, deploy the gateway that has it, or set `HOLDFAST_RPC_URL`.',
   },
   id_required: {
     carriers: ['frame'],
@@ -136,8 +136,8 @@ export const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   },
   refused: {
     carriers: ['frame', 'api'],
-    why: 'The handler of an event of your own threw a `WsException`, or one of your HTTP handlers answered with a 4xx that has no code here.',
-    advice: 'See the message, which is the handler’s.',
+    why: 'The handler of a call threw a `WsException`, the backend answered a call with an `error`, or one of your HTTP handlers answered with a 4xx that has no code here.',
+    advice: 'See the message and `data`, which are the handler’s.',
   },
   headers_too_large: {
     carriers: ['upgrade', 'http'],
@@ -186,13 +186,14 @@ export const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   },
   unavailable: {
     carriers: ['frame', 'api'],
-    why: 'The broker cannot be reached or refuses writes. Nothing was stored.',
+    why: 'The broker cannot be reached or refuses writes, or the backend that answers a call cannot be reached. Nothing was done.',
     advice: 'Try again later.',
   },
   unknown: {
     carriers: ['frame', 'api'],
-    why: 'The broker did not answer within 2 s. The message may have been stored.',
-    advice: 'Publish again under the same key. Without a key, a retry may store it twice.',
+    why: 'The broker did not answer within 2 s, or the backend did not answer a call. It may have been done.',
+    advice:
+      'Publish again under the same key. Without a key, a retry may store it twice. Repeat a call only if it may be carried out twice.',
   },
   internal: {
     carriers: ['frame', 'upgrade', 'api', 'http'],

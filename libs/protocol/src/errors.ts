@@ -1,3 +1,5 @@
+import type { Json } from './events.js';
+
 interface ErrorEntry {
   /** What was wrong and what to do, for a developer. */
   readonly message: string;
@@ -73,9 +75,14 @@ export const ERRORS = {
     retryable: true,
     status: 503,
   },
-  unavailable: { message: 'the broker is unavailable, nothing was stored: try again', retryable: true, status: 503 },
+  unavailable: {
+    message: 'the broker or your backend is unavailable, nothing was done: try again',
+    retryable: true,
+    status: 503,
+  },
   unknown: {
-    message: 'the broker did not respond in time, it may have been stored: retry only with a key',
+    message:
+      'no response in time, it may have been done: retry a publish with its key, and a call only if it may happen twice',
     retryable: true,
     status: 504,
   },
@@ -94,11 +101,24 @@ export interface ErrorData {
   readonly retryable: boolean;
   /** With `rate_limited` for frames and publishes: the pace that the limit permits, in ms per request. */
   readonly interval?: number;
+  /** With `refused`: what the handler says about it, in its own form. */
+  readonly data?: Json;
+}
+
+/** What only some errors have. */
+export interface ErrorDetails {
+  readonly interval?: number | undefined;
+  readonly data?: Json | undefined;
 }
 
 /** The error data for `code`, as sent to clients. `detail` says what exactly was wrong, and never contains the value. */
-export function errorData(code: ErrorCode, detail?: string, interval?: number): ErrorData {
+export function errorData(code: ErrorCode, detail?: string, { interval, data }: ErrorDetails = {}): ErrorData {
   const { message, retryable } = ERRORS[code];
-  const data = { code, message: detail === undefined ? message : `${message}: ${detail}`, retryable };
-  return interval === undefined ? data : { ...data, interval };
+  return {
+    code,
+    message: detail === undefined ? message : `${message}: ${detail}`,
+    retryable,
+    ...(interval === undefined ? {} : { interval }),
+    ...(data === undefined ? {} : { data }),
+  };
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isChannel, userChannel } from './channels.js';
 import { ERRORS, type ErrorCode } from './errors.js';
-import type { Json, RequestEvent, Requests } from './events.js';
+import type { Json, NoticeEvent, RequestEvent, Requests } from './events.js';
 
 /** The maximum number of publications per request. */
 export const MAX_PAGE = 1_000;
@@ -55,6 +55,25 @@ export const requestSchemas = {
   refresh: z.strictObject({ token: tokenSchema }),
   ping: z.union([z.undefined(), z.null(), z.strictObject({})]).transform(() => undefined),
 } satisfies { [E in RequestEvent]: z.ZodType<Requests[E]['data']> };
+
+/** What the gateway sends without a request, and its answers. */
+const SENT_BY_GATEWAY: ReadonlySet<string> = new Set<NoticeEvent | 'reply' | 'error'>([
+  'welcome',
+  'message',
+  'join',
+  'leave',
+  'members',
+  'gap',
+  'reconnect',
+  'unsubscribed',
+  'reply',
+  'error',
+]);
+
+/** Whether the backend can be asked to answer an event of this name, unless it is one of the protocol's requests. */
+export function isCallable(event: string): boolean {
+  return /^[\w.:/-]{1,64}$/.test(event) && !SENT_BY_GATEWAY.has(event);
+}
 
 /** The requests that are useless without a reply, and so require an id. */
 export const EVENTS_WITH_ID: ReadonlySet<string> = new Set<RequestEvent>([

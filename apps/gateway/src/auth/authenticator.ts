@@ -10,6 +10,8 @@ import { Metrics } from '../metrics/metrics.js';
 import type { Identity } from './identity.js';
 import { KeySet, KeysUnavailableError } from './key-set.js';
 import { patternsSchema } from './patterns-schema.js';
+import { RefusedTokens } from './refused-tokens.js';
+import { MALFORMED, NO_KEY, TOO_LONG, TokenProblem } from './token-problem.js';
 import { PUBLIC_KEY_ALGORITHMS, publicKey, secretKey, type VerificationKey } from './verification-keys.js';
 
 /** The last second that a JavaScript Date can represent. */
@@ -23,7 +25,7 @@ const connectionClaims = z.object({
   channels: patternsSchema.default([]),
   publish: patternsSchema.default([]),
   // A subscription token is for one channel and must not open a connection.
-  channel: z.never().optional(),
+  channel: z.never('a token with this claim is for one subscription, and cannot open a connection').optional(),
   exp: expirySchema,
 });
 
@@ -49,6 +51,7 @@ export class Authenticator implements OnModuleInit {
   /** Required of every token, whichever key verifies it. */
   private readonly expected: { readonly clockTolerance: number; readonly issuer?: string; readonly audience?: string };
   private readonly published: KeySet | undefined;
+  private readonly refusedTokens: RefusedTokens;
   private isFetchFailing = false;
 
   constructor(
@@ -56,6 +59,7 @@ export class Authenticator implements OnModuleInit {
     @Inject(Metrics) private readonly metrics: Metrics,
     @InjectPinoLogger(Authenticator.name) private readonly logger: PinoLogger,
   ) {
+    this.refusedTokens = new RefusedTokens(metrics, logger);
     const { secrets, publicKeys, jwks, issuer, audience, clockTolerance } = config.auth.jwt;
     this.secrets = secrets.derive((texts) => texts.map(secretKey));
     this.publicKeys = publicKeys.derive((texts) => texts.map(publicKey));
@@ -76,7 +80,7 @@ export class Authenticator implements OnModuleInit {
 
   /** @throws ProtocolError `unauthorized`, or `authorization_unavailable` if the token's key cannot be fetched now */
   async connection(token: string): Promise<Identity> {
-    const claims = parse(connectionClaims, await this.verify(token));
+    const claims = await this.claims(token, connectionClaims);
     const { sub, info, channels, publish, exp } = claims;
     return {
       channels,
@@ -89,31 +93,42 @@ export class Authenticator implements OnModuleInit {
 
   /** @throws ProtocolError as {@link connection} does */
   async subscription(token: string): Promise<SubscriptionGrant> {
-    const { sub, channel, exp } = parse(subscriptionClaims, await this.verify(token));
+    const { sub, channel, exp } = await this.claims(token, subscriptionClaims);
     return { user: sub, channel, ...this.expiry(exp) };
   }
 
-  private async verify(token: string): Promise<JWTPayload> {
-    if (token.length > MAX_TOKEN_LENGTH) throw new ProtocolError('unauthorized');
-    for (const key of this.secrets.current) {
-      const payload = this.verifyWithSecret(token, key);
-      if (payload !== undefined) return payload;
+  /** The verified claims. The client does not learn why a token is refused, the log and the metrics do. */
+  private async claims<T>(token: string, schema: z.ZodType<T>): Promise<T> {
+    const verified = await this.verify(token);
+    const parsed = verified instanceof TokenProblem ? verified : schema.safeParse(verified);
+    if (!(parsed instanceof TokenProblem) && parsed.success) return parsed.data;
+    this.refusedTokens.refused(parsed instanceof TokenProblem ? parsed : TokenProblem.ofClaims(parsed.error));
+    throw new ProtocolError('unauthorized');
+  }
+
+  private async verify(token: string): Promise<JWTPayload | TokenProblem> {
+    if (token.length > MAX_TOKEN_LENGTH) return TOO_LONG;
+    let problem = NO_KEY;
+    for (const verified of this.attempts(token)) {
+      const result = await verified;
+      if (!(result instanceof TokenProblem)) return result;
+      problem = TokenProblem.nearest(problem, result);
     }
-    for (const { key, algorithms } of this.publicKeys.current) {
-      const payload = await this.verifyWith(token, () => key, algorithms);
-      if (payload !== undefined) return payload;
-    }
-    const payload = this.published && (await this.verifyWith(token, this.published.find, PUBLIC_KEY_ALGORITHMS));
-    // The reason is not revealed.
-    if (payload === undefined) throw new ProtocolError('unauthorized');
-    return payload;
+    return problem;
+  }
+
+  /** Tries one key after another. */
+  private *attempts(token: string): Generator<Promise<JWTPayload | TokenProblem> | JWTPayload | TokenProblem> {
+    for (const key of this.secrets.current) yield this.verifyWithSecret(token, key);
+    for (const { key, algorithms } of this.publicKeys.current) yield this.verifyWith(token, () => key, algorithms);
+    if (this.published) yield this.verifyWith(token, this.published.find, PUBLIC_KEY_ALGORITHMS);
   }
 
   /**
    * Like {@link verifyWith}, but synchronously: the round trip through another thread costs several times as much as
    * the hash.
    */
-  private verifyWithSecret(token: string, { key, algorithms }: VerificationKey): JWTPayload | undefined {
+  private verifyWithSecret(token: string, { key, algorithms }: VerificationKey): JWTPayload | TokenProblem {
     try {
       const { header, payload } = jsonwebtoken.verify(token, key, {
         algorithms: algorithms as jsonwebtoken.Algorithm[],
@@ -121,19 +136,19 @@ export class Authenticator implements OnModuleInit {
         ...this.expected,
       });
       // Extensions that must be understood (RFC 7515, section 4.1.11): we support none.
-      return header.crit === undefined && typeof payload === 'object' ? (payload as JWTPayload) : undefined;
-    } catch {
+      return header.crit === undefined && typeof payload === 'object' ? (payload as JWTPayload) : MALFORMED;
+    } catch (error) {
       // Any error is about the token: the configuration has accepted the key.
-      return undefined;
+      return TokenProblem.ofSecret(error);
     }
   }
 
-  /** @returns undefined if the token is not valid with this key. Another one may fit. */
+  /** @returns the problem if the token is not valid with this key. Another one may fit. */
   private async verifyWith(
     token: string,
     find: JWTVerifyGetKey,
     algorithms: string[],
-  ): Promise<JWTPayload | undefined> {
+  ): Promise<JWTPayload | TokenProblem> {
     try {
       const { payload } = await jwtVerify(token, find, {
         algorithms,
@@ -142,16 +157,24 @@ export class Authenticator implements OnModuleInit {
       return payload;
     } catch (error) {
       if (error instanceof KeysUnavailableError) throw new ProtocolError('authorization_unavailable');
-      if (error instanceof errors.JWKSMultipleMatchingKeys) {
-        for await (const key of error) {
-          const payload = await this.verifyWith(token, () => key, algorithms);
-          if (payload !== undefined) return payload;
-        }
-        return undefined;
-      }
-      if (error instanceof errors.JOSEError || error instanceof TypeError) return undefined;
+      if (error instanceof errors.JWKSMultipleMatchingKeys) return this.verifyWithEach(token, error, algorithms);
+      if (error instanceof errors.JOSEError || error instanceof TypeError) return TokenProblem.ofPublicKey(error);
       throw error;
     }
+  }
+
+  private async verifyWithEach(
+    token: string,
+    keys: errors.JWKSMultipleMatchingKeys,
+    algorithms: string[],
+  ): Promise<JWTPayload | TokenProblem> {
+    let problem = NO_KEY;
+    for await (const key of keys) {
+      const result = await this.verifyWith(token, () => key, algorithms);
+      if (!(result instanceof TokenProblem)) return result;
+      problem = TokenProblem.nearest(problem, result);
+    }
+    return problem;
   }
 
   /** A token that was accepted after its expiry, thanks to the clock tolerance, ends when the tolerance does. */
@@ -173,10 +196,4 @@ export class Authenticator implements OnModuleInit {
     }
     this.isFetchFailing = problem !== undefined;
   }
-}
-
-function parse<T>(schema: z.ZodType<T>, payload: JWTPayload): T {
-  const { success, data } = schema.safeParse(payload);
-  if (!success) throw new ProtocolError('unauthorized');
-  return data;
 }

@@ -1,34 +1,20 @@
-import { hash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Json } from '@holdfast/protocol';
 import { LRUCache } from 'lru-cache';
 import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, type AuthorizedAction, type Config } from '../config/index.js';
 import { ProtocolError } from '../errors/protocol-error.js';
-import { AUTHORIZATION_COST } from '../limits/senders.js';
+import { WEBHOOK_COST } from '../limits/senders.js';
 import { Metrics } from '../metrics/metrics.js';
+import { FairRequests } from '../outbound/fair-requests.js';
+import { NotRunError } from '../outbound/fair-slots.js';
+import { postForAnswer } from '../outbound/post-for-answer.js';
 import { OutboundError } from '../outbound/request.js';
+import { standingOf, type Party } from '../outbound/standing.js';
 import { answerSchemas, type Answer, type Permit } from './webhook-answers.js';
-import { CircuitBreaker } from '../outbound/circuit-breaker.js';
-import { FailingCallers } from '../outbound/failing-callers.js';
-import { FairSlots, NotRunError, type Caller } from '../outbound/fair-slots.js';
-import { signedPost } from '../outbound/signed-post.js';
 
 /** How many answers are cached. */
 const MAX_CACHED = 10_000;
-
-/** How many requests may wait per request in progress. */
-const WAITING_FACTOR = 4;
-
-/** Stands for all callers with neither a user nor an address: there may be any number of them. */
-const NOBODY = 'nobody';
-
-/** The client that needs a permission. */
-interface Party {
-  /** Absent for an anonymous connection. */
-  readonly user?: string | undefined;
-  readonly client: string;
-}
 
 interface ConnectRequest extends Party {
   /** From a token that the gateway has verified. */
@@ -56,14 +42,6 @@ interface ChannelAnswer {
   readonly expiresAt?: number;
 }
 
-/** Who waits in the queue, and who is at fault if a request fails. */
-interface Standing extends Caller {
-  /** The caller that the circuit breaker counts a failure for. */
-  readonly voter: string;
-  /** Who has to wait if its requests keep failing. */
-  readonly culprit: string;
-}
-
 interface AuthorizationRequests {
   connect: ConnectRequest;
   subscribe: ChannelRequest;
@@ -78,25 +56,27 @@ interface AuthorizationRequests {
 export class AuthorizationWebhook {
   private readonly answers: LRUCache<string, ChannelAnswer> | undefined;
   private readonly pending = new Map<string, Promise<ChannelAnswer>>();
-  private readonly slots: FairSlots;
-  private readonly failing = new FailingCallers();
-  private readonly breaker = new CircuitBreaker((isOpen) => {
-    if (isOpen) this.logger.warn('the authorization webhook is failing; requests are paused');
-    else this.logger.info('the authorization webhook works again');
-  });
+  private readonly requests: FairRequests;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Metrics) private readonly metrics: Metrics,
     @InjectPinoLogger(AuthorizationWebhook.name) private readonly logger: PinoLogger,
   ) {
-    const { cache, concurrency } = config.webhooks.authorization;
+    const { cache, concurrency, timeout } = config.webhooks.authorization;
     if (cache > 0) this.answers = new LRUCache({ max: MAX_CACHED, ttl: cache });
-    this.slots = new FairSlots(concurrency, WAITING_FACTOR * concurrency);
+    this.requests = new FairRequests({
+      concurrency,
+      timeout,
+      onPaused: (isPaused) => {
+        if (isPaused) this.logger.warn('the authorization webhook is failing; requests are paused');
+        else this.logger.info('the authorization webhook works again');
+      },
+    });
     metrics.gauge(
       'holdfast_authorization_breaker_open',
       '1 while requests to the authorization webhook are paused because it fails',
-      () => +this.breaker.isOpen,
+      () => +this.requests.isPaused,
     );
   }
 
@@ -146,7 +126,7 @@ export class AuthorizationWebhook {
     }
     let pending = this.pending.get(key);
     if (pending === undefined) {
-      requester.charge(AUTHORIZATION_COST);
+      requester.charge(WEBHOOK_COST);
       pending = this.askAboutChannel(action, request, key, requester.address).finally(() => this.pending.delete(key));
       this.pending.set(key, pending);
     }
@@ -179,7 +159,8 @@ export class AuthorizationWebhook {
   ): Promise<Answer<A>> {
     const stop = this.metrics.authorizationSeconds.startTimer({ action });
     try {
-      const answer = await this.withinBounds(standingOf(request, address), () => this.post(action, request));
+      const token = 'token' in request ? request.token : undefined;
+      const answer = await this.requests.send(standingOf(request, address, token), () => this.post(action, request));
       this.metrics.authorizations.inc({ action, outcome: answer.allow ? 'allowed' : 'denied' });
       return answer;
     } catch (error) {
@@ -196,68 +177,20 @@ export class AuthorizationWebhook {
     }
   }
 
-  private async withinBounds<T>(standing: Standing, post: () => Promise<T>): Promise<T> {
-    const { key, voter, culprit } = standing;
-    if (this.breaker.refusesAll || this.failing.mustWait(culprit)) throw new NotRunError();
-    return this.slots.run(standing, this.config.webhooks.authorization.timeout, async () => {
-      // Requests may have failed while this one waited.
-      if (this.failing.mustWait(culprit) || !this.breaker.admits(key)) throw new NotRunError();
-      try {
-        const answer = await post();
-        this.breaker.answered();
-        this.failing.answered(culprit);
-        return answer;
-      } catch (error) {
-        if (error instanceof OutboundError) {
-          this.breaker.failed(voter, error.wasSent ? 'other' : 'unreachable');
-          if (error.wasSent) this.failing.failed(culprit);
-        }
-        throw error;
-      }
-    });
-  }
-
   private async post<A extends AuthorizedAction>(action: A, request: AuthorizationRequests[A]): Promise<Answer<A>> {
     const { secrets, authorization } = this.config.webhooks;
     const { url = '', timeout } = authorization;
-    const text = await signedPost({
-      url,
-      secrets: secrets.current,
-      type: `authorize.${action}`,
-      data: { ...request, node: this.config.node },
-      timeout,
-    });
-    const answer = answerSchemas[action].safeParse(parseJson(text));
-    if (!answer.success) throw new OutboundError('the response does not match the schema');
-    return answer.data as Answer<A>;
+    const data = { ...request, node: this.config.node };
+    const answer = await postForAnswer<Answer<AuthorizedAction>>(
+      { url, secrets: secrets.current, type: `authorize.${action}`, data, timeout },
+      answerSchemas[action],
+    );
+    return answer as Answer<A>;
   }
-}
-
-function standingOf({ user, client, token }: ConnectRequest, address: string | undefined): Standing {
-  if (user !== undefined) {
-    const key = `user:${user}`;
-    return { key, isProven: true, voter: key, culprit: key };
-  }
-  const key = address === undefined ? `client:${client}` : `address:${address}`;
-  return {
-    key,
-    isProven: false,
-    voter: address === undefined ? NOBODY : key,
-    // Many clients may share an address, and the same token always leads to the same request.
-    culprit: token === undefined ? `client:${client}` : `token:${hash('sha256', token, 'base64url')}`,
-  };
 }
 
 /** @throws ProtocolError with the code of the refusal */
 function permitted<A extends Answer<AuthorizedAction>>(answer: A): Extract<A, { allow: true }> {
   if (!answer.allow) throw new ProtocolError(answer.code);
   return answer as Extract<A, { allow: true }>;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -9,6 +9,8 @@ const HOST = /^[^\s/?#@\\]+$/;
 
 const DEFAULT_PORT = /^(https:\/\/.*):443$|^(http:\/\/.*):80$/;
 
+const PORT = /:[0-9]+$/;
+
 /** The schemes that proxies name in X-Forwarded-Proto and Forwarded. Traefik writes `wss` for a WebSocket. */
 const TLS: ReadonlySet<string> = new Set(['https', 'wss']);
 
@@ -16,7 +18,7 @@ const TLS: ReadonlySet<string> = new Set(['https', 'wss']);
 export class Origins {
   private readonly allowed: readonly string[];
 
-  /** @param allowed origins besides the gateway's own, with `*` for any characters. */
+  /** @param allowed origins besides the gateway's own, with `*` for any characters and `:*` for any port. */
   constructor(allowed: readonly string[]) {
     this.allowed = allowed.map(normalized);
   }
@@ -30,8 +32,13 @@ export class Origins {
     const origin = normalized(headers.origin);
     if (this.allowed.includes('*')) return true;
     if (!ORIGIN.test(origin)) return false;
-    return isOwn(origin, headers) || this.allowed.some((pattern) => matches(pattern, origin));
+    return isOwn(origin, headers) || this.allowed.some((pattern) => fits(pattern, origin));
   }
+}
+
+function fits(pattern: string, origin: string): boolean {
+  // Without its port, which is missing if it is the scheme's default.
+  return pattern.endsWith(':*') ? matches(pattern.slice(0, -2), origin.replace(PORT, '')) : matches(pattern, origin);
 }
 
 /**
@@ -65,6 +72,7 @@ function cameByTls(headers: IncomingHttpHeaders): boolean {
 /** Schemes and hosts are case-insensitive, and default ports are dropped. */
 function normalized(origin: string): string {
   const text = origin.toLowerCase().replace(DEFAULT_PORT, '$1$2');
+  if (text.endsWith(':*')) return `${normalized(text.slice(0, -2))}:*`;
   // An IPv6 address has many spellings, and browsers send only one of them.
   return text.includes('[') && URL.canParse(text) && !text.includes('*') ? (originOfUrl(text) ?? text) : text;
 }

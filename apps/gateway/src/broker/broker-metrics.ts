@@ -1,4 +1,11 @@
-import { BROKER, type Broker, type BrokerStats, type LogStats, type PartitionStats } from '@holdfast/broadcast';
+import {
+  BROKER,
+  type Broker,
+  type BrokerStats,
+  type FeedStats,
+  type LogStats,
+  type PartitionStats,
+} from '@holdfast/broadcast';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { Counter, Gauge } from 'prom-client';
 import { Metrics } from '../metrics/metrics.js';
@@ -26,9 +33,10 @@ export class BrokerMetrics implements OnModuleInit {
     this.total('broker_reconnects', 'Lost connections to the broker that were restored', [], ({ reconnects }) => [
       ['', reconnects],
     ]);
-    const { memory, log } = await this.broker.stats();
+    const { memory, log, feed } = await this.broker.stats();
     if (memory !== undefined) this.addMemory();
     if (log !== undefined) this.addLog();
+    if (feed !== undefined) this.addFeed(feed);
   }
 
   private addMemory(): void {
@@ -38,6 +46,53 @@ export class BrokerMetrics implements OnModuleInit {
     this.gauge('holdfast_broker_history_limit_bytes', 'Limit of holdfast_broker_history_bytes', [], (stats) => [
       ['', stats.memory?.maxBytes ?? 0],
     ]);
+  }
+
+  /** The families of a log that apply, without partitions. */
+  private addFeed({ isNotified }: FeedStats): void {
+    const help = 'Time since this pod has read everything; up to 0.25 s without lag';
+    this.gauge(
+      'holdfast_broker_lag_seconds',
+      help,
+      [],
+      ofFeed(({ lag }) => seconds(lag)),
+    );
+    if (isNotified !== undefined) {
+      const notified = 'Whether this pod is notified of publications: otherwise it only polls';
+      this.gauge(
+        'holdfast_broker_notified',
+        notified,
+        [],
+        ofFeed((feed) => Number(feed.isNotified)),
+      );
+    }
+    const read = 'Reads that brought something';
+    this.total(
+      'broker_entries_read',
+      read,
+      [],
+      ofFeed(({ entriesRead }) => entriesRead),
+    );
+    this.total(
+      'broker_records_read',
+      'Records in these reads',
+      [],
+      ofFeed(({ recordsRead }) => recordsRead),
+    );
+    const written = 'Statements with which this pod has published';
+    this.total(
+      'broker_entries_written',
+      written,
+      [],
+      ofFeed(({ entriesWritten }) => entriesWritten),
+    );
+    const records = 'Publications that this pod has stored';
+    this.total(
+      'broker_records_written',
+      records,
+      [],
+      ofFeed(({ recordsWritten }) => recordsWritten),
+    );
   }
 
   private addLog(): void {
@@ -150,6 +205,10 @@ function eachPartition(valueOf: (stats: PartitionStats) => number | undefined): 
       const value = valueOf(stats);
       return value === undefined ? [] : [[String(stats.partition), value] as const];
     });
+}
+
+function ofFeed(valueOf: (feed: FeedStats) => number): (stats: BrokerStats) => Sample[] {
+  return ({ feed }) => (feed === undefined ? [] : [['', valueOf(feed)]]);
 }
 
 function eachLoss({ log }: BrokerStats): Sample[] {

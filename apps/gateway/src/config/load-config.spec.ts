@@ -101,6 +101,16 @@ describe('the defaults', () => {
     expect(load({ NODE_ENV: 'development', HOLDFAST_ANONYMOUS: 'true', ...env }).auth.anonymous).toBe(true);
   });
 
+  it('let pages of this machine connect in development, and only there', () => {
+    const { allowedOrigins } = load({ NODE_ENV: 'development' });
+    expect(allowedOrigins).toContain('http://localhost:*');
+    for (const origin of allowedOrigins) expect(origin).toMatch(/^https?:\/\/(?:localhost|127\.0\.0\.1|\[::1\]):\*$/);
+    expect(load({ NODE_ENV: 'production' }).allowedOrigins).toEqual([]);
+    expect(load({}).allowedOrigins).toEqual([]);
+    const own = { NODE_ENV: 'development', HOLDFAST_ALLOWED_ORIGINS: 'https://example.com' };
+    expect(load(own).allowedOrigins).toEqual(['https://example.com']);
+  });
+
   it('are those of production in the mode test', () => {
     expect(load({ NODE_ENV: 'test' })).toMatchObject({ mode: 'production', demo: false });
   });
@@ -150,6 +160,7 @@ describe('environment variables', () => {
       ({ webhooks }) => webhooks.authorization.url,
       'http://backend:3000/authorize',
     ],
+    HOLDFAST_RPC_URL: ['http://backend:3000/rpc', ({ webhooks }) => webhooks.rpc.url, 'http://backend:3000/rpc'],
     HOLDFAST_EVENTS_URL: [
       'https://backend.example/e?f=1',
       ({ webhooks }) => webhooks.events.url,
@@ -415,7 +426,7 @@ log: loud
   });
 
   it.each([
-    ['HOLDFAST_ALLOWED_ORIGINS', ['*', 'http://localhost:3000', 'capacitor://localhost', 'https://[::1]:8443']],
+    ['HOLDFAST_ALLOWED_ORIGINS', ['*', 'http://localhost:*', 'capacitor://localhost', 'https://[::1]:8443']],
     ['HOLDFAST_BROKER', ['memory:', 'redis+sentinel://:pw@a:26379,b:26379/main', 'pubsub://project/topic']],
     [
       'HOLDFAST_JWT_PUBLIC_KEY',

@@ -11,7 +11,12 @@ export type Mode = 'development' | 'production';
 
 const API_KEYS = 'keys of at least 16 visible ASCII characters each, separated by commas or lines';
 const BROKER = 'memory: or a URL, SCHEME://…';
-const ORIGINS = '* or origins such as https://example.com, https://*.example.com or http://localhost:3000';
+const ORIGINS = '* or origins such as https://example.com, https://*.example.com or http://localhost:*';
+
+/** Where the page of somebody who develops may be served from. Nobody else can serve pages from there. */
+const LOCAL_ORIGINS = ['http', 'https'].flatMap((scheme) =>
+  ['localhost', '127.0.0.1', '[::1]'].map((host) => `${scheme}://${host}:*`),
+);
 const COOKIE = 'the name of a cookie (RFC 6265)';
 
 /** Whether a check that reads these members can run: they are valid, whatever else is not. */
@@ -120,16 +125,17 @@ function configSchema({ development }: { development: boolean }) {
             z
               .string()
               .regex(
-                /^(?:\*|[a-z][a-z0-9+.-]*:\/\/(?:(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?)$/,
+                /^(?:\*|[a-z][a-z0-9+.-]*:\/\/(?:(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::(?:[0-9]{1,5}|\*))?)$/,
               ),
           )
-          .prefault([]),
+          .prefault(development ? LOCAL_ORIGINS : []),
         {
           description:
-            "Origins whose pages may connect; by default only the gateway's own. `*.` stands for one or more labels " +
-            'of a host, `*` for every origin. In a variable, separated by commas or lines.',
+            "Origins whose pages may connect, besides the gateway's own. `*.` stands for one or more labels of a host, " +
+            '`:*` for any port, `*` for every origin. In a variable, separated by commas or lines.',
           env: 'HOLDFAST_ALLOWED_ORIGINS',
           expected: ORIGINS,
+          otherwise: 'none; in development pages of this machine, on any port',
         },
       ),
       drain: setting(

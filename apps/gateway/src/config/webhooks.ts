@@ -22,6 +22,14 @@ function isSecret(text: string): boolean {
   return key.length >= 24 && key.length <= 64 && key.toString('base64') === encoded;
 }
 
+const CONCURRENCY =
+  'How many requests of one pod may be in progress; four times as many may wait. One user has at most a ' +
+  'quarter of them, and all clients without a proven identity together three quarters.';
+
+function concurrency() {
+  return z.int().min(1).max(10_000).prefault(64);
+}
+
 /** HTTP requests of the gateway to the team's own backend. */
 export function webhooksSchema() {
   return z
@@ -58,17 +66,27 @@ export function webhooksSchema() {
             description: 'How long an answer may take. Without one the client is refused, and may try again.',
             unit: 'seconds',
           }),
-          concurrency: setting(z.int().min(1).max(10_000).prefault(64), {
-            description:
-              'How many requests of one pod may be in progress; four times as many may wait. One user has at most a ' +
-              'quarter of them, and all clients without a proven identity together three quarters.',
-          }),
+          concurrency: setting(concurrency(), { description: CONCURRENCY }),
           cache: setting(seconds(0, 3_600).prefault(5), {
             description:
               'How long an answer about a subscribe or publish is reused for the same user and channel; 0: not at ' +
               'all.',
             unit: 'seconds',
           }),
+        })
+        .prefault({}),
+      rpc: z
+        .strictObject({
+          url: setting(httpUrl().exactOptional(), {
+            description: 'The URL to send calls of clients to: events that no handler of the gateway answers.',
+            env: 'HOLDFAST_RPC_URL',
+            expected: HTTP_URL,
+          }),
+          timeout: setting(seconds(0.05, 30).prefault(5), {
+            description: 'How long an answer may take. Without one the caller gets `unknown`.',
+            unit: 'seconds',
+          }),
+          concurrency: setting(concurrency(), { description: CONCURRENCY }),
         })
         .prefault({}),
       events: z
@@ -106,8 +124,8 @@ export function webhooksSchema() {
         .prefault({}),
     })
     .refine(
-      ({ secrets, authorization, events }) => {
-        const isUsed = authorization.url !== undefined || events.url !== undefined;
+      ({ secrets, authorization, rpc, events }) => {
+        const isUsed = [authorization, rpc, events].some(({ url }) => url !== undefined);
         return !isUsed || secrets.current.length > 0;
       },
       { path: ['secrets'], error: 'expected in HOLDFAST_WEBHOOK_SECRET: requests to a webhook are signed' },

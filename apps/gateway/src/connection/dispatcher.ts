@@ -5,9 +5,11 @@ import {
   errorData,
   EVENTS_WITH_ID,
   isBadFrame,
+  isCallable,
   OWN_CHANNEL_ALIAS,
   requestSchemas,
   type RequestEvent,
+  type RequestFrame,
   type RequestId,
   type Requests,
   userChannel,
@@ -41,6 +43,10 @@ const UNANSWERED_SHARE = 1 / 16;
 /** The events that a client may send before it has proven its identity. */
 const BEFORE_CONNECT: ReadonlySet<string> = new Set(['connect', 'ping']);
 
+/** What metrics call all events that only the backend knows, and those that nobody knows. */
+const CALL = 'call';
+const UNKNOWN = 'unknown';
+
 /** Errors that a correct client never gets. */
 const INVALID: ReadonlySet<string> = new Set(['invalid', 'invalid_channel']);
 
@@ -53,6 +59,9 @@ export type Handler<E extends RequestEvent> = (
   data: Requests[E]['data'],
   request: Request,
 ) => Requests[E]['reply'] | Promise<Requests[E]['reply']>;
+
+/** Answers an event that is not the protocol's, whose data has not been validated. It throws as a {@link Handler} does. */
+export type CallHandler = (connection: Connection, frame: RequestFrame) => Promise<unknown>;
 
 /** How an event of the protocol is answered. */
 interface Served {
@@ -67,6 +76,9 @@ export class Dispatcher {
   private readonly served = new Map<string, Served>();
   /** Events of custom gateways, with the index of their handler in {@link Connection.handlers}. */
   private readonly events = new Map<string, number>();
+  /** Answers all other events. */
+  private calls: CallHandler | undefined;
+  private lastCall = 0;
   /** What the unanswered requests of all connections take, in bytes. */
   private unanswered = 0;
   private readonly maxUnanswered: number;
@@ -87,6 +99,11 @@ export class Dispatcher {
     }
   }
 
+  /** Registers what answers all events that neither the protocol nor a custom gateway has. */
+  serveCalls(handler: CallHandler): void {
+    this.calls = handler;
+  }
+
   /** Stores what Nest bound for this connection. Called once per gateway class, always in the same order. */
   bind(connection: Connection, handlers: readonly WsMessageHandler[]): void {
     for (const { message, callback } of handlers) {
@@ -105,10 +122,10 @@ export class Dispatcher {
     }
     const { event, data, id } = frame;
     if (!within) {
-      this.metrics.refusedRequests.inc({ event: this.knows(event) ? event : 'unknown', code: 'rate_limited' });
+      this.metrics.refusedRequests.inc({ event: this.labelOf(event), code: 'rate_limited' });
       const interval = intervalOf(this.config.limits.frames);
-      connection.sendText(encodeError(errorData('rate_limited', undefined, interval), id));
-    } else if (!this.knows(event)) {
+      connection.sendText(encodeError(errorData('rate_limited', undefined, { interval }), id));
+    } else if (this.labelOf(event) === UNKNOWN) {
       connection.refuseFrame(errorData('unknown_event'), id);
     } else if (id === undefined && EVENTS_WITH_ID.has(event)) {
       connection.refuseFrame(errorData('id_required'));
@@ -123,7 +140,7 @@ export class Dispatcher {
     } else {
       this.unanswered += text.length + REQUEST_OVERHEAD;
       connection.requests.add(
-        queueKeyOf(connection, data),
+        this.queueKeyOf(connection, frame),
         new Request(frame, text.length),
         this.config.connection.concurrency,
         {
@@ -151,7 +168,7 @@ export class Dispatcher {
     const { event, id } = request.frame;
     const reply = await this.handle(connection, request);
     if (request.refusal !== undefined) {
-      this.metrics.refusedRequests.inc({ event, code: request.refusal.code });
+      this.metrics.refusedRequests.inc({ event: this.labelOf(event), code: request.refusal.code });
       if (INVALID.has(request.refusal.code)) connection.refuseFrame(request.refusal, id);
       else connection.sendText(encodeError(request.refusal, id));
     } else if (reply !== undefined) {
@@ -179,12 +196,12 @@ export class Dispatcher {
       const served = this.served.get(event);
       const result =
         served === undefined
-          ? await currentRequest.run(request, () => this.callGateway(connection, request))
+          ? await this.handleOwn(connection, request)
           : await served.handler(connection, checked(served.schema, data), request);
       return id === undefined ? undefined : encodeReply(id, result === undefined ? {} : result);
     } catch (error) {
       if (error instanceof ProtocolError) {
-        request.refusal = errorData(error.code, error.detail, error.interval);
+        request.refusal = errorData(error.code, error.detail, error.details);
         return undefined;
       }
       // A built-in handler failed, one of Nest's filters did, or what a handler returned is not JSON.
@@ -194,25 +211,37 @@ export class Dispatcher {
     }
   }
 
+  /** Handles an event that is not the protocol's: in a custom gateway, or else in the backend. */
+  private async handleOwn(connection: Connection, request: Request): Promise<unknown> {
+    return this.events.has(request.frame.event)
+      ? currentRequest.run(request, () => this.callGateway(connection, request))
+      : this.calls?.(connection, request.frame);
+  }
+
   /** Calls a handler of a custom gateway, as Nest bound it. */
   private async callGateway(connection: Connection, { frame: { event, data } }: Request): Promise<unknown> {
     const returned: unknown = await connection.handlers[this.events.get(event) ?? -1]?.(data, event);
     return isObservable(returned) ? await lastValueFrom(returned, { defaultValue: undefined }) : returned;
   }
 
-  private knows(event: string): boolean {
-    return this.served.has(event) || this.events.has(event);
+  /** Requests for one channel keep their order, and so do those of custom gateways that name no channel. */
+  private queueKeyOf(connection: Connection, { event, data }: RequestFrame): string {
+    if (typeof data === 'object' && data !== null && 'channel' in data && typeof data.channel === 'string') {
+      return data.channel === OWN_CHANNEL_ALIAS && connection.user !== undefined
+        ? userChannel(connection.user)
+        : data.channel;
+    }
+    // No channel has a space in its name. The backend may be slow, and serves requests in any order anyway.
+    return this.labelOf(event) === CALL ? ` ${(this.lastCall += 1)}` : '';
+  }
+
+  /** The event, as metrics name it: clients can make up any number of events that only the backend knows. */
+  private labelOf(event: string): string {
+    if (this.served.has(event) || this.events.has(event)) return event;
+    return this.calls !== undefined && isCallable(event) ? CALL : UNKNOWN;
   }
 }
 
 function answerPing(connection: Connection, id: RequestId): void {
   connection.sendText(encodeReply(id, {}));
-}
-
-/** Requests for one channel keep their order, and so do those that name no channel. */
-function queueKeyOf(connection: Connection, data: unknown): string {
-  if (typeof data !== 'object' || data === null || !('channel' in data) || typeof data.channel !== 'string') return '';
-  return data.channel === OWN_CHANNEL_ALIAS && connection.user !== undefined
-    ? userChannel(connection.user)
-    : data.channel;
 }

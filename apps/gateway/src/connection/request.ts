@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { errorData, type ErrorCode, type ErrorData, type RequestFrame } from '@holdfast/protocol';
+import { errorData, type ErrorCode, type ErrorData, type Json, type RequestFrame } from '@holdfast/protocol';
 
 /** One request of one connection, from its frame to its answer. */
 export class Request {
@@ -22,7 +22,10 @@ export class Request {
     this.followUp?.();
   }
 
-  /** @param exception what one of Nest's exception filters reports. */
+  /**
+   * @param exception what one of Nest's exception filters reports.
+   * @throws TypeError if JSON cannot represent its `data`.
+   */
   refuse(exception: unknown): void {
     this.refusal = asErrorData(exception) ?? fromException(exception);
   }
@@ -44,11 +47,15 @@ function asErrorData(exception: unknown): ErrorData | undefined {
   return { code: code as ErrorCode, message, retryable };
 }
 
-/** Any other exception, as Nest's default filter words it. */
+/** Any other exception, as Nest's default filter words it. Of an object in a WsException, `message` and `data` are for the client. */
 function fromException(exception: unknown): ErrorData {
-  const message =
-    typeof exception === 'object' && exception !== null && 'message' in exception ? exception.message : undefined;
+  const { message, data } = (exception ?? {}) as { message?: unknown; data?: unknown };
   if (message === UNKNOWN_EXCEPTION) return errorData('internal');
   if (message === GUARD_REFUSED) return errorData('forbidden');
-  return errorData('refused', typeof message === 'string' ? message : undefined);
+  return errorData('refused', typeof message === 'string' ? message : undefined, { data: asJson(data) });
+}
+
+/** @throws TypeError if JSON cannot represent it. */
+function asJson(data: unknown): Json | undefined {
+  return data === undefined ? undefined : (JSON.parse(JSON.stringify(data)) as Json);
 }

@@ -1,4 +1,4 @@
-import { errorData, type ErrorCode } from '@holdfast/protocol';
+import { errorData, type ErrorCode, type ErrorDetails } from '@holdfast/protocol';
 import { WsException } from '@nestjs/websockets';
 
 /** An error of the catalogue. It becomes the `error` frame of the request that it ends, or an HTTP answer. */
@@ -6,9 +6,8 @@ export class ProtocolError extends WsException {
   constructor(
     readonly code: ErrorCode,
     readonly detail?: string,
-    /** With `rate_limited`: the pace that the limit permits, in ms per request. */
-    readonly interval?: number,
+    readonly details?: ErrorDetails,
   ) {
-    super(errorData(code, detail, interval));
+    super(errorData(code, detail, details));
   }
 }

@@ -112,6 +112,6 @@ export class Quotas {
   private refuse(quota: Quota): never {
     const { limit, detail, isPace } = QUOTAS[quota];
     this.metrics.limited.inc({ limit });
-    throw new ProtocolError('rate_limited', detail, isPace ? intervalOf(this.limits[quota]) : undefined);
+    throw new ProtocolError('rate_limited', detail, isPace ? { interval: intervalOf(this.limits[quota]) } : {});
   }
 }

@@ -8,8 +8,8 @@ import { emptyAfter } from './rate-table.js';
 
 /** What an upgrade costs the CPU, in frames. */
 export const CONNECT_COST = 10;
-/** What a request to the authorization webhook costs the CPU, in frames. */
-export const AUTHORIZATION_COST = 10;
+/** What a request to a webhook for a client costs the CPU, in frames. */
+export const WEBHOOK_COST = 10;
 
 /** A burst is spread out: this share of it may come at once, and the rest at this multiple of the rate. */
 const PACE_BURST = 0.05;

@@ -12,6 +12,7 @@ export class Metrics {
   readonly totals = { framesIn: 0, published: 0, messagesOut: 0, conflated: 0 };
 
   readonly refusedUpgrades = this.counter('refused_upgrades', 'Refused upgrades', ['code']);
+  readonly refusedTokens = this.counter('refused_tokens', 'Refused tokens of clients', ['reason']);
   readonly badFrames = this.counter('bad_frames', 'Frames that are not a valid request', ['code']);
   readonly refusedRequests = this.counter('refused_requests', 'Requests answered with an error', ['event', 'code']);
   readonly closes = this.counter('closes', 'Connections closed by the gateway', ['code']);
@@ -49,6 +50,8 @@ export class Metrics {
     'Time to an answer of the authorization webhook',
     ['action'],
   );
+  readonly rpcs = this.counter('rpcs', 'Calls of clients for the RPC webhook', ['outcome']);
+  readonly rpcSeconds = this.histogram('rpc_seconds', 'Time to an answer of the RPC webhook');
   readonly events = this.counter('events', 'Events for the event webhook, sent or dropped', ['outcome']);
   readonly eventRequestsFailed = this.counter('event_requests_failed', 'Failed requests to the event webhook');
   readonly publishSeconds = this.histogram('publish_seconds', 'Time from receiving a publish to storing it');

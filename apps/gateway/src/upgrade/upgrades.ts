@@ -6,6 +6,7 @@ import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { Admission, BlockedUsers, sessionOfUser, Sessions, type Identity, type Session } from '../auth/index.js';
 import { Origins } from '../auth/origins.js';
+import { RefusedOrigins } from '../auth/refused-origins.js';
 import { offersOurs, sendsTokenLater, sessionSecretOf, tokenOf } from '../auth/token-carriers.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { smugglingRiskOf } from '../http/request-smuggling.js';
@@ -34,6 +35,7 @@ export function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
 @Injectable()
 export class Upgrades {
   private readonly origins: Origins;
+  private readonly refusedOrigins: RefusedOrigins;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
@@ -49,6 +51,7 @@ export class Upgrades {
     @InjectPinoLogger(Upgrades.name) private readonly logger: PinoLogger,
   ) {
     this.origins = new Origins(config.allowedOrigins);
+    this.refusedOrigins = new RefusedOrigins(logger);
   }
 
   /** @param accepted is called with each new connection, before its first frame is read. */
@@ -148,7 +151,9 @@ export class Upgrades {
     if (!WEBSOCKET_KEY.test(headers['sec-websocket-key'] ?? '')) {
       throw new ProtocolError('invalid', 'Sec-WebSocket-Key must be 16 bytes in Base64');
     }
-    if (!this.origins.mayConnect(headers)) throw new ProtocolError('origin_forbidden');
+    if (this.origins.mayConnect(headers)) return;
+    this.refusedOrigins.refused(headers.origin ?? '');
+    throw new ProtocolError('origin_forbidden');
   }
 
   private checkStage(): void {

@@ -11,8 +11,11 @@ export const ErrorCode = {
   invalidConfig: 40,
   policyViolation: 44,
   kafkaStorageError: 56,
+  fetchSessionIdNotFound: 70,
+  invalidFetchSessionEpoch: 71,
   unknownTopicId: 100,
   inconsistentTopicId: 103,
+  fetchSessionTopicIdError: 106,
   unknownServerError: -1,
 } as const;
 

@@ -11,10 +11,10 @@ const MAX_PARTITION_BYTES = 512 << 10;
 const MIN_BYTES = 1;
 
 const READ_UNCOMMITTED = 0;
-/** No incremental session: each request names all partitions. */
-const NO_SESSION = 0;
-const NO_SESSION_EPOCH = -1;
 const ANY_EPOCH = -1;
+
+/** Of a request that names all partitions, and needs no session. */
+export const NO_SESSION: SessionState = { id: 0, epoch: -1 };
 
 export type FetchedPartition = FetchV13.FetchResponsePartition;
 
@@ -25,6 +25,19 @@ export interface FetchPosition {
   readonly epoch: number | undefined;
 }
 
+/** Which request of a fetch session it is: https://cwiki.apache.org/confluence/x/ooRzBQ (KIP-227) */
+export interface SessionState {
+  readonly id: number;
+  readonly epoch: number;
+}
+
+export interface FetchAnswer {
+  readonly errorCode: number;
+  /** 0 if the broker has made no session. */
+  readonly sessionId: number;
+  readonly partitions: readonly FetchedPartition[];
+}
+
 /**
  * Reads from a leader, by the topic's id: a topic of the same name that was created later is another one.
  *
@@ -32,12 +45,33 @@ export interface FetchPosition {
  * @throws LogUnavailableError if there is no answer.
  */
 export async function fetchFrom(
-  { fetchV13, protocolErrorsCodesById }: KafkaLibrary,
+  library: KafkaLibrary,
   connection: BrokerConnection,
   topicId: string,
   positions: readonly FetchPosition[],
   wait: number,
-): Promise<FetchedPartition[]> {
+): Promise<readonly FetchedPartition[]> {
+  const { errorCode, partitions } = await fetchInSession(library, connection, NO_SESSION, topicId, positions, [], wait);
+  if (errorCode !== ErrorCode.none) {
+    throw new LogUnavailableError(errorName(library.protocolErrorsCodesById, errorCode));
+  }
+  return partitions;
+}
+
+/**
+ * The same in a session, in which a request names only what has changed since the one before.
+ *
+ * @param forgotten partitions to be left out from now on.
+ */
+export async function fetchInSession(
+  { fetchV13 }: KafkaLibrary,
+  connection: BrokerConnection,
+  { id, epoch: sessionEpoch }: SessionState,
+  topicId: string,
+  positions: readonly FetchPosition[],
+  forgotten: readonly number[],
+  wait: number,
+): Promise<FetchAnswer> {
   const partitions = positions.map(({ partition, offset, epoch }) => ({
     partition,
     currentLeaderEpoch: ANY_EPOCH,
@@ -45,18 +79,17 @@ export async function fetchFrom(
     lastFetchedEpoch: epoch ?? ANY_EPOCH,
     partitionMaxBytes: MAX_PARTITION_BYTES,
   }));
-  const { errorCode, responses } = await connection.call(
+  const { errorCode, sessionId, responses } = await connection.call(
     fetchV13.api,
     wait,
     MIN_BYTES,
     MAX_BYTES,
     READ_UNCOMMITTED,
-    NO_SESSION,
-    NO_SESSION_EPOCH,
-    [{ topicId, partitions }],
-    [],
+    id,
+    sessionEpoch,
+    partitions.length > 0 ? [{ topicId, partitions }] : [],
+    forgotten.length > 0 ? [{ topic: topicId, partitions: [...forgotten] }] : [],
     '',
   );
-  if (errorCode !== ErrorCode.none) throw new LogUnavailableError(errorName(protocolErrorsCodesById, errorCode));
-  return responses.flatMap((topic) => topic.partitions);
+  return { errorCode, sessionId, partitions: responses.flatMap((topic) => topic.partitions) };
 }

@@ -1,6 +1,7 @@
 import type { LogAdapterEvents, LogStart } from '../log/log-adapter.js';
 import type { KafkaClient } from './client.js';
-import { fetchFrom, type FetchPosition } from './fetch.js';
+import { FetchSession } from './fetch-session.js';
+import type { FetchPosition } from './fetch.js';
 import { reasonOf } from './reasons.js';
 import { Interruption, Tail } from './tail.js';
 
@@ -55,6 +56,7 @@ export class Reader {
   }
 
   async #poll(leader: number): Promise<void> {
+    let session: FetchSession | undefined;
     for (;;) {
       const tails = [...this.#tails.values()].filter((tail) => tail.leader === leader && !tail.hasEnded);
       if (tails.length === 0) {
@@ -62,23 +64,30 @@ export class Reader {
         return;
       }
       try {
-        await this.#pollOnce(leader, tails);
+        session = await this.#session(leader, session);
+        await this.#pollOnce(session, tails);
       } catch (error) {
+        session = undefined;
         for (const tail of tails) this.#interrupt(tail, error);
       }
     }
   }
 
-  async #pollOnce(leader: number, tails: readonly Tail[]): Promise<void> {
-    const { library, brokers, metadata } = this.#client;
+  /** @param former is kept while its connection is. */
+  async #session(leader: number, former: FetchSession | undefined): Promise<FetchSession> {
+    const { library, brokers } = this.#client;
     const connection = await brokers.link(leader, 'fetches')?.get();
-    const topicId = metadata.topic?.id;
     if (connection === undefined) throw new Interruption('the leader has left the cluster', false);
+    return former?.connection === connection ? former : new FetchSession(library, connection);
+  }
+
+  async #pollOnce(session: FetchSession, tails: readonly Tail[]): Promise<void> {
+    const topicId = this.#client.metadata.topic?.id;
     const asked = await Promise.all(tails.map(async (tail) => this.#attempt(tail, async () => tail.position(topicId))));
     const positions = asked.filter((position): position is FetchPosition => position !== undefined);
     if (positions.length === 0 || topicId === undefined) return;
     const wait = performance.now() < this.#shortUntil ? SHORT_POLL : LONG_POLL;
-    for (const answer of await fetchFrom(library, connection, topicId, positions, wait)) {
+    for (const answer of await session.fetch(topicId, positions, wait)) {
       const tail = tails.find(({ partition }) => partition === answer.partitionIndex);
       if (tail === undefined || !this.#isCurrent(tail)) continue;
       const entries = await this.#attempt(tail, async () => tail.accept(answer));

@@ -137,16 +137,18 @@ export class Tail {
   /** Asks the leader of the stream what there is. */
   async #look(): Promise<void> {
     const { stream } = this.names;
+    // More may be stored and republished before the answer arrives.
+    const handedOut = this.#next;
     const { created, state } = await this.#info();
     if (this.#isEnded) return;
     const isOther = this.#incarnation !== undefined && created !== this.#incarnation;
     this.#incarnation = created;
-    if (this.#next === undefined) {
+    if (this.#next === undefined || handedOut === undefined) {
       const next = await this.#resolve(state);
       if (this.#isEnded) return;
       if (next > state.last_seq + 1) this.#endCut(`stream ${stream} ends before entry ${next}`);
       this.#next = next;
-    } else if (isOther || state.last_seq < this.#next - 1) {
+    } else if (isOther || state.last_seq < handedOut - 1) {
       this.#endCut(`stream ${stream} was deleted or cut`);
     } else if (state.first_seq > this.#next) {
       this.#endCut(`entries of stream ${stream} are gone before ${state.first_seq}`);

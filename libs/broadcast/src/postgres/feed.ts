@@ -1,8 +1,10 @@
+import type { FeedStats } from '../broker-stats.js';
 import type { ChannelMessage } from '../delivery/subscriptions.js';
 import { Repeater } from '../membership/repeater.js';
 import { steadyNow } from '../steady-clock.js';
 import type { Connection, Row } from './client/connection.js';
 import { Link } from './client/link.js';
+import { Pace } from './client/pace.js';
 import type { Primary } from './client/primary.js';
 import { parseMember } from './input.js';
 import { fromStored } from './text.js';
@@ -28,8 +30,6 @@ export interface FeedEvents {
 
 /** ms for one poll. */
 const TIMEOUT = 1_700;
-/** ms between the beginnings of two polls, at least: one brings what several pods have published. */
-const SPACING = 5;
 /** ms until the next poll after one that has brought something, and when nothing has come for a while. */
 const SOON = 10;
 const IDLE = 250;
@@ -56,12 +56,16 @@ export class Feed {
   #openedIdentity = '';
   #snapshot: string | null = null;
   #pause = SOON;
-  #begun = 0;
+  readonly #pace = new Pace();
   #isAwaited = false;
   /** Resolves at the end of the next poll that has not begun yet. */
   #next = Promise.withResolvers<void>();
   /** Whether this pod is notified of publications. */
   isNotified = false;
+  /** When the latest poll that left nothing unread began; as {@link performance.now}. */
+  #caughtUp = performance.now();
+  #entriesRead = 0;
+  #recordsRead = 0;
 
   constructor(schema: string, pod: string, open: () => Promise<Primary>, events: FeedEvents) {
     this.#schema = schema;
@@ -87,6 +91,11 @@ export class Feed {
 
   get problem(): string | undefined {
     return this.#link.problem ?? (this.#source === undefined ? 'not read from the server yet' : undefined);
+  }
+
+  get stats(): Pick<FeedStats, 'lag' | 'entriesRead' | 'recordsRead'> {
+    const lag = performance.now() - this.#caughtUp;
+    return { lag, entriesRead: this.#entriesRead, recordsRead: this.#recordsRead };
   }
 
   start(): void {
@@ -134,9 +143,9 @@ export class Feed {
 
   /** @returns ms until the next poll. */
   async #turn(): Promise<number> {
-    const wait = this.#begun + SPACING - performance.now();
+    const { wait } = this.#pace;
     if (wait > 0 && !this.#isAwaited) return wait;
-    this.#begun = performance.now();
+    this.#pace.begin();
     this.#isAwaited = false;
     const finished = this.#next;
     this.#next = Promise.withResolvers();
@@ -144,6 +153,7 @@ export class Feed {
       const { connection } = this.#link;
       if (connection === undefined) return IDLE;
       const hasBrought = await this.#poll(connection);
+      this.#pace.end();
       this.#pause = hasBrought ? this.#soon : Math.min(this.#pause * GROWTH, IDLE);
     } catch {
       // The link opens another connection.
@@ -161,25 +171,29 @@ export class Feed {
 
   /** @returns whether anything arrived. */
   async #poll(connection: Connection): Promise<boolean> {
-    const sent = performance.now();
+    const started = performance.now();
     const text = `select kind, channel, epoch, n, at, body from ${this.#schema}.poll_1($1, $2, $3, $4)`;
     const [first, ...rows] = await connection.query(TIMEOUT, text, [this.#pod, this.#snapshot, MOST, MOST_BYTES]);
     const [, , , , clock, body] = first ?? [];
     if (typeof body !== 'string') return false;
-    this.#events.onClock(Number(clock) - steadyNow() + (performance.now() - sent) / 2);
+    this.#events.onClock(Number(clock) - steadyNow() + (performance.now() - started) / 2);
     const former = this.#snapshot;
     this.#snapshot = body;
     if (former === null || nextOf(body) < nextOf(former)) {
       this.#begin();
       return false;
     }
-    this.#deliver(rows);
+    const isCut = this.#deliver(rows);
+    if (!isCut) this.#caughtUp = started;
     return rows.length > 0;
   }
 
-  #deliver(rows: readonly Row[]): void {
+  /** @returns whether not everything could be read. */
+  #deliver(rows: readonly Row[]): boolean {
     const source = this.#source;
-    if (source === undefined) return;
+    if (source === undefined) return true;
+    if (rows.length > 0) this.#entriesRead += 1;
+    this.#recordsRead += rows.length;
     let isCut = rows.length >= MOST;
     for (const [kind, stored, epoch, offset, time, body] of rows) {
       const channel = fromStored(String(stored));
@@ -194,6 +208,7 @@ export class Feed {
       }
     }
     if (isCut) this.#events.onCut();
+    return isCut;
   }
 }
 

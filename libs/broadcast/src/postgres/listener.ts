@@ -1,11 +1,10 @@
 import { BrokerUnavailableError } from '../errors.js';
 import type { Connection } from './client/connection.js';
 import { Link } from './client/link.js';
+import { Pace } from './client/pace.js';
 
 /** ms for one statement. */
 const TIMEOUT = 1_700;
-/** ms between two notifications of this pod. */
-const SPACING = 5;
 /** ms within which a pod hears its own notification. */
 const ECHO = 1_000;
 /** ms between two checks of an idle pod whether it hears anything. */
@@ -35,7 +34,7 @@ export class Listener {
   readonly #events: ListenerEvents;
   #isSending = false;
   #isWanted = false;
-  #sent = 0;
+  readonly #pace = new Pace();
   #echo: NodeJS.Timeout | undefined;
   #check: NodeJS.Timeout | undefined;
   #closed = false;
@@ -66,12 +65,30 @@ export class Listener {
     await this.#link.close();
   }
 
+  /**
+   * Wakes the other pods over a connection on which a statement runs that stores something: its notification follows at once, and
+   * costs no other round trip. Otherwise, or if that was just done, {@link notify} has to follow.
+   *
+   * @returns whether the other pods are notified of what the statement stores.
+   */
+  notifyAfter(connection: Connection): boolean {
+    if (this.#isSending || this.#closed || this.#pace.wait > 0) return false;
+    this.#isSending = true;
+    this.#pace.begin();
+    this.#expectEcho();
+    connection
+      .query(TIMEOUT, this.#statement(''))
+      .catch(() => undefined)
+      .finally(() => this.#sent());
+    return true;
+  }
+
   /** Wakes the other pods soon. */
   notify(): void {
     this.#isWanted = true;
     if (this.#isSending || this.#closed) return;
     this.#isSending = true;
-    const wait = this.#sent + SPACING - performance.now();
+    const { wait } = this.#pace;
     if (wait > 0) setTimeout(() => this.#send(), wait);
     else this.#send();
   }
@@ -82,14 +99,17 @@ export class Listener {
   }
 
   #send(): void {
-    this.#sent = performance.now();
+    this.#pace.begin();
     this.#isWanted = false;
     this.#notify(this.#link.connection, '')
+      .then(() => this.#pace.end())
       .catch(() => undefined)
-      .finally(() => {
-        this.#isSending = false;
-        if (this.#isWanted) this.notify();
-      });
+      .finally(() => this.#sent());
+  }
+
+  #sent(): void {
+    this.#isSending = false;
+    if (this.#isWanted) this.notify();
   }
 
   async #notify(connection: Connection | undefined, mark: string): Promise<void> {
@@ -97,13 +117,22 @@ export class Listener {
       this.#events.onHearing(false);
       throw new BrokerUnavailableError('not connected');
     }
+    this.#expectEcho();
+    await connection.query(TIMEOUT, this.#statement(mark));
+  }
+
+  /** Without parameters it is not planned. */
+  #statement(mark: string): string {
+    return `notify ${this.#schema}, '${mark}${this.#pod}'`;
+  }
+
+  #expectEcho(): void {
     clearTimeout(this.#check);
     this.#echo ??= setTimeout(() => {
       this.#echo = undefined;
       this.#events.onHearing(false);
       this.#checkLater();
     }, ECHO);
-    await connection.query(TIMEOUT, `select pg_notify($1, $2)`, [this.#schema, mark + this.#pod]);
   }
 
   #notified(payload: string): void {

@@ -118,7 +118,12 @@ export class PostgresBroker implements Broker {
           this.#feed.isNotified = isHearing;
         },
       });
-    this.#publisher = new Publisher(this.#lanes, schema, () => this.#changed());
+    this.#publisher = new Publisher(
+      this.#lanes,
+      schema,
+      (connection) => this.#listener?.notifyAfter(connection) === true,
+      (isNotified) => this.#changed(isNotified),
+    );
 
     const now = (): number => this.now();
     const attachments = new PostgresAttachments(this.#lanes, this.#feed, schema, pod);
@@ -192,7 +197,9 @@ export class PostgresBroker implements Broker {
 
   async stats(): Promise<BrokerStats> {
     const reconnects = this.#lanes.reconnects + this.#feed.reconnects + (this.#listener?.reconnects ?? 0);
-    return { reconnects, memory: undefined, log: undefined };
+    const isNotified = this.#listener && this.#feed.isNotified;
+    const feed = { isNotified, ...this.#feed.stats, ...this.#publisher.stats };
+    return { reconnects, memory: undefined, log: undefined, feed };
   }
 
   now(): number {
@@ -274,9 +281,9 @@ export class PostgresBroker implements Broker {
   }
 
   /** Something was stored that feeds deliver. */
-  #changed(): void {
+  #changed(isNotified = false): void {
     this.#feed.wake();
-    this.#listener?.notify();
+    if (!isNotified) this.#listener?.notify();
   }
 
   /**

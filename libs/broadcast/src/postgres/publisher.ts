@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PublishRequest, PublishResult } from '../broker.js';
+import type { FeedStats } from '../broker-stats.js';
 import { STEP_TIMEOUT } from '../call-deadlines.js';
 import { BrokerUnavailableError, KeyConflictError } from '../errors.js';
 import type { Connection } from './client/connection.js';
@@ -38,14 +39,30 @@ export class Publisher {
   readonly #scheduled = new Set<number>();
   /** Publishes on channels that are locked, by channel. */
   readonly #held = new Map<string, Waiting[]>();
-  readonly #onStored: () => void;
+  readonly #onStoring: (connection: Connection) => boolean;
+  readonly #onStored: (isNotified: boolean) => void;
+  #entriesWritten = 0;
+  #recordsWritten = 0;
 
-  /** @param onStored something was stored. */
-  constructor(lanes: Lanes, schema: string, onStored: () => void) {
+  /**
+   * @param onStoring a connection runs a statement that publishes. Returns whether other pods are notified of what it stores.
+   * @param onStored something was stored, and whether they are.
+   */
+  constructor(
+    lanes: Lanes,
+    schema: string,
+    onStoring: (connection: Connection) => boolean,
+    onStored: (isNotified: boolean) => void,
+  ) {
     this.#lanes = lanes;
     this.#schema = schema;
+    this.#onStoring = onStoring;
     this.#onStored = onStored;
     this.#waiting = Array.from({ length: lanes.count }, () => []);
+  }
+
+  get stats(): Pick<FeedStats, 'entriesWritten' | 'recordsWritten'> {
+    return { entriesWritten: this.#entriesWritten, recordsWritten: this.#recordsWritten };
   }
 
   /**
@@ -125,17 +142,23 @@ export class Publisher {
   async #store(connection: Connection, batch: readonly Waiting[]): Promise<void> {
     if (batch.length === 0) return;
     try {
-      this.#settle(batch, await connection.query(STATEMENT_TIMEOUT, this.#statement, this.#values(batch, true)));
+      const answer = connection.query(STATEMENT_TIMEOUT, this.#statement, this.#values(batch, true));
+      const isNotified = this.#onStoring(connection);
+      this.#settle(batch, await answer, isNotified);
     } catch (error) {
       if (!(error instanceof PostgresError) || error.code !== CODES.lockNotAvailable) throw error;
       // One channel is locked: all but that one are stored.
-      this.#settle(batch, await connection.query(STATEMENT_TIMEOUT, this.#statement, this.#values(batch, false)));
+      this.#settle(
+        batch,
+        await connection.query(STATEMENT_TIMEOUT, this.#statement, this.#values(batch, false)),
+        false,
+      );
     }
   }
 
-  #settle(batch: readonly Waiting[], rows: readonly (readonly unknown[])[]): void {
+  #settle(batch: readonly Waiting[], rows: readonly (readonly unknown[])[], isNotified: boolean): void {
     const busy = new Map<string, Waiting[]>();
-    let hasStored = false;
+    let count = 0;
     for (const [index, outcome, epoch, offset] of rows) {
       const waiting = batch[Number(index) - 1];
       if (waiting === undefined) continue;
@@ -145,11 +168,15 @@ export class Publisher {
       } else if (outcome === 'conflict') {
         waiting.reject(new KeyConflictError('the key was used before with different data'));
       } else {
-        hasStored ||= outcome === 'stored';
+        if (outcome === 'stored') count += 1;
         waiting.resolve({ epoch: String(epoch), offset: Number(offset), duplicate: outcome === 'duplicate' });
       }
     }
-    if (hasStored) this.#onStored();
+    if (count > 0) {
+      this.#entriesWritten += 1;
+      this.#recordsWritten += count;
+      this.#onStored(isNotified);
+    }
     for (const [channel, waiting] of busy) this.#hold(channel, waiting);
   }
 

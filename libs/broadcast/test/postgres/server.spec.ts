@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Connection } from '../../src/postgres/client/connection.js';
+import { migrateDatabase } from '../../src/postgres/migration.js';
 import { PostgresBroker } from '../../src/postgres/postgres-broker.js';
+import { eventually } from '../../src/testing/eventually.js';
 import { LASTING, Pod, until } from '../../src/testing/pod.js';
 import { PgBouncer, PostgresServer } from '../support/postgres-server.js';
 
@@ -74,23 +76,34 @@ describe('the schema', () => {
     expect(await server.query(`select version from ${schema}.meta`)).toEqual([{ version: 1 }]);
   });
 
-  it('is created by another role, and then used with few rights', async () => {
+  it('is created by a migration while pods whose role may not are waiting for it', async () => {
     const role = `gateway_${schema}`;
     await server.query(`create role ${role} login`);
     const url = server.url.replace('postgres@', `${role}@`);
-    const pod = open('', url);
-    pod.start().catch(() => undefined);
-    await expectProblem(pod, `the role may not create the schema ${schema}`);
-    await pod.close();
+    const here = open('', url);
+    here.start().catch(() => undefined);
+    await expectProblem(here, 'run "holdfast migrate" with a role that may');
+    await migrateDatabase(`${server.url}?schema=${schema}`);
+    await expectProblem(here, 'holdfast migrate --grant');
+    await migrateDatabase(`${server.url}?schema=${schema}`, [role]);
+    await until(() => expect(here.broker.health()).toEqual({ status: 'up' }));
 
-    await (await start()).close();
-    await server.query(`grant usage on schema ${schema} to ${role};
-      grant select, insert, update, delete on all tables in schema ${schema} to ${role};
-      grant usage on all sequences in schema ${schema} to ${role}`);
-    const here = await start('&migrate=off', url);
     await here.broker.subscribe(CHANNEL, LASTING);
     await here.broker.join(CHANNEL, { client: 'ann', details: '{}' }, 'h1');
+    await here.broker.register({ client: 'ann', holder: 'h1', user: 'u', node: 'here', since: 1 });
     await expectDelivery('a', here, [here]);
+    expect(await here.offsets(CHANNEL)).toEqual([1]);
+    await here.broker.leave(CHANNEL, 'ann', 'h1');
+    await server.session(async (client) => {
+      // Partitions and tables belong to the owner.
+      await server.query(`select ${schema}.add_partition_1(1000, 2000)`);
+      const { rows } = await client.query(`select ${schema}.upkeep_1(0) as done`);
+      expect(rows).toEqual([{ done: true }]);
+      expect(await server.query(`select to_regclass('${schema}.publication_2000')`)).toEqual([{ to_regclass: null }]);
+      await expect(client.query(`create table ${schema}.other ()`)).rejects.toThrow('permission denied');
+      await expect(client.query(`drop table ${schema}.channel`)).rejects.toThrow('must be owner');
+    }, role);
+    expect(here.faults).toEqual([]);
   });
 
   it('is created again if it was dropped: subscribers receive a gap', async () => {
@@ -186,9 +199,9 @@ describe('a pod', () => {
       const names = Array.from({ length: 50 }, (_, index) => `many:${step}:${index}`);
       await Promise.all(names.map(async (name) => until(async () => pod.broker.subscribe(name, LASTING))));
     }
-    const many = await transactionsWhileIdle();
     expect(one).toBeLessThan(60);
-    expect(many).toBeLessThan(one + 30);
+    // A backend that has become idle reports its latest statements up to 10 s later.
+    await eventually(async () => expect(await transactionsWhileIdle()).toBeLessThan(one + 30), 40_000);
   });
 
   it('drops expired partitions while a backend has a transaction open', async () => {

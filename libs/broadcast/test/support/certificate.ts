@@ -9,10 +9,11 @@ export class Certificate {
 
   private constructor(private readonly directory: string) {}
 
-  static async make(): Promise<Certificate> {
+  /** @param others more names, such as `IP:127.0.0.1`. */
+  static async make(...others: readonly string[]): Promise<Certificate> {
     const certificate = new Certificate(await mkdtemp(join(tmpdir(), 'holdfast-tls-')));
     const { host, key, cert } = certificate;
-    const names = ['-subj', `/CN=${host}`, '-addext', `subjectAltName=DNS:${host}`];
+    const names = ['-subj', `/CN=${host}`, '-addext', `subjectAltName=${[`DNS:${host}`, ...others].join(',')}`];
     const files = ['-keyout', key, '-out', cert];
     openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', ...files, ...names);
     return certificate;

@@ -11,13 +11,16 @@ import { hang, resume, signalAll } from './processes.js';
 
 installDebian();
 
+/** Removes a folder that may be a file system of its own. */
+const REMOVE = 'umount -l "$1" 2> /dev/null; rm -rf "$1"';
+
 /**
  * Ends a server if this process ends without doing so: then its standard input ends. It may be starting just then. The server ends
  * its own processes, and it may have been stopped.
  */
 const WATCH = `read -r _; for step in 1 2 3; do for file in "$1"/postmaster "$1"/pgbouncer; do
   pid=$(cat "$file" 2> /dev/null) && kill -CONT "$pid" $(cat /proc/"$pid"/task/"$pid"/children); kill -QUIT "$pid"
-  sleep 1; kill -KILL "$pid"; done; done; rm -rf "$1"`;
+  sleep 1; kill -KILL "$pid"; done; done; ${REMOVE}`;
 
 function watch(directory: string): ChildProcess {
   // Detached: a signal that ends this process may be sent to its whole group.
@@ -28,6 +31,11 @@ async function run(script: string, words: readonly string[], configuration = '')
   await promisify(execFile)('bash', [join(SCRIPTS, script), ...words], {
     env: { ...process.env, POSTGRES_CONFIG: configuration },
   });
+}
+
+/** Needs the same rights as the scripts, which mount folders as well. */
+async function mount(directory: string, size: number): Promise<void> {
+  await promisify(execFile)('mount', ['-t', 'tmpfs', '-o', `size=${size}m`, 'tmpfs', directory]);
 }
 
 const MEMORY = '/dev/shm';
@@ -51,6 +59,8 @@ export interface PostgresOptions {
   readonly configuration?: string;
   /** Whose replica it is. */
   readonly primary?: PostgresServer;
+  /** MiB of a disk of its own, which can be full. */
+  readonly disk?: number;
 }
 
 /** A PostgreSQL server on 127.0.0.1, with a directory of its own. The user is `postgres`. */
@@ -67,6 +77,7 @@ export class PostgresServer {
 
   static async start(options: PostgresOptions = {}): Promise<PostgresServer> {
     const directory = await mkdtemp(join(await dataFolder(), 'holdfast-postgres-'));
+    if (options.disk !== undefined) await mount(directory, options.disk);
     const server = new PostgresServer(options.port ?? (await freePort([])), directory, options);
     try {
       await server.run();
@@ -154,7 +165,13 @@ export class PostgresServer {
   async close(): Promise<void> {
     this.#watcher.kill();
     await this.kill().catch(() => undefined);
-    await rm(this.directory, { recursive: true, force: true });
+    await promisify(execFile)('bash', ['-c', REMOVE, 'remove', this.directory]);
+  }
+
+  /** Whether its first process runs. */
+  async isRunning(): Promise<boolean> {
+    const status = await readFile(`/proc/${await this.#postmaster()}/status`, 'utf8').catch(() => 'State: Z');
+    return !/^State:\s+Z/m.test(status);
   }
 
   async #processes(): Promise<number[]> {

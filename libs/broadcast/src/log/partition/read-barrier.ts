@@ -46,8 +46,10 @@ export class ReadBarrier {
   async #pass(): Promise<void> {
     const { adapter, index, writer, at, onShorter } = this.#context;
     if (adapter.traits.bounds) {
+      // More may be stored and read before the answer arrives.
+      const read = at();
       const { next } = await adapter.bounds(index, AbortSignal.timeout(STEP));
-      if (next < at()) {
+      if (next < read) {
         onShorter();
         throw new BrokerUnavailableError('the log is shorter than before');
       }

@@ -1,10 +1,10 @@
-import { Socket } from 'node:net';
+import { isIP, Socket } from 'node:net';
 import type { Client } from 'pg';
 import type { Address } from '../../broker-url.js';
 import { BrokerUnavailableError, BrokerUnknownError } from '../../errors.js';
 import { loadLibrary } from '../library.js';
 import type { PostgresSettings } from '../url.js';
-import { answeredError } from './errors.js';
+import { answeredError, RefusedError } from './errors.js';
 
 /** ms within which a connection has to be open. */
 const CONNECT_TIMEOUT = 2_000;
@@ -14,7 +14,7 @@ export type Value = string | number | boolean | null | readonly (string | number
 export type Row = readonly unknown[];
 
 /**
- * One connection, which runs one statement at a time. It is closed when a statement is not answered in time, because the server
+ * One connection, which runs one statement after the other. It is closed when a statement is not answered in time, because the server
  * may still be running it.
  */
 export class Connection {
@@ -49,8 +49,11 @@ export class Connection {
       user: credentials.username ?? 'postgres',
       password: credentials.password ?? '',
       database,
-      ssl: tls === undefined ? false : { servername: host, ...tls },
+      // An address cannot be the name in the handshake; the certificate is checked against it anyway.
+      ssl: tls === undefined ? false : { ...(isIP(host) === 0 ? { servername: host } : { host }), ...tls },
       application_name: `holdfast ${name}`,
+      // A statement is sent at once, although the one before it is not answered yet. Each is a transaction of its own anyway.
+      pipeline: true,
     });
     const connection = new Connection(client, socket);
     let isLate = false;
@@ -63,7 +66,8 @@ export class Connection {
       return connection;
     } catch (error) {
       connection.close();
-      throw new BrokerUnavailableError(isLate ? 'the server does not answer' : connectProblem(error));
+      if (isLate) throw new BrokerUnavailableError('the server does not answer');
+      throw connectProblem(error);
     } finally {
       clearTimeout(timer);
     }
@@ -109,23 +113,23 @@ export class Connection {
 }
 
 /** Why a connection could not be opened, without secrets. */
-function connectProblem(error: unknown): string {
+function connectProblem(error: unknown): BrokerUnavailableError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   switch (code) {
     case '28P01':
     case '28000':
-      return 'the server refused the user, its password or its certificate';
+      return new RefusedError('the server refused the user, its password or its certificate');
     case '3D000':
-      return 'the database does not exist';
+      return new RefusedError('the database does not exist');
     case '53300':
-      return 'the server has no connection left (max_connections)';
+      return new BrokerUnavailableError('the server has no connection left (max_connections)');
     case '57P03':
-      return 'the server is starting or shutting down';
+      return new BrokerUnavailableError('the server is starting or shutting down');
     case '':
       return error instanceof Error && error.message.includes('SSL')
-        ? 'the server does not support TLS'
-        : 'the connection failed';
+        ? new RefusedError('the server does not support TLS')
+        : new BrokerUnavailableError('the connection failed');
     default:
-      return `the connection failed: ${code}`;
+      return new BrokerUnavailableError(`the connection failed: ${code}`);
   }
 }

@@ -5,13 +5,24 @@ export const CODES = {
   lockNotAvailable: '55P03',
   insufficientPrivilege: '42501',
   featureNotSupported: '0A000',
+  undefinedObject: '42704',
 } as const;
+
+/** The server answered, and refuses for a reason that somebody has to remove: to try again does not help. */
+export class RefusedError extends BrokerUnavailableError {}
 
 /** A schema, table, column or function that does not exist: the schema was dropped. */
 const MISSING: ReadonlySet<string> = new Set(['3F000', '42P01', '42703', '42883']);
 
 /** What the server answers after it stopped being the primary. */
 const READ_ONLY = '25006';
+
+/** Answers that somebody has to do something about. */
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ['53100', 'the disk of the server is full'],
+  ['53200', 'the server has no memory left'],
+  [READ_ONLY, 'the server is read-only'],
+]);
 
 /** An error answer of PostgreSQL. Its message is not kept: it may contain values. */
 export class PostgresError extends Error {
@@ -22,7 +33,7 @@ export class PostgresError extends Error {
     /** Whether the server ended the connection with it. */
     readonly isFatal: boolean,
   ) {
-    super(`PostgreSQL answered ${code}`);
+    super(REASONS.get(code) ?? `PostgreSQL answered ${code}`);
   }
 
   /** Whether the connection has to be opened again: to another server, or to create the schema. */

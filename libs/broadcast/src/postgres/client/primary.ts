@@ -4,7 +4,7 @@ import { migrate, schemaVersion } from '../schema/migrate.js';
 import { VERSION } from '../schema/migrations.js';
 import type { PostgresSettings } from '../url.js';
 import { Connection } from './connection.js';
-import { CODES, PostgresError } from './errors.js';
+import { CODES, PostgresError, RefusedError } from './errors.js';
 
 const OLDEST_VERSION = 140_000;
 /** ms */
@@ -30,21 +30,37 @@ export class PrimaryFinder {
 
   /** @throws BrokerUnavailableError with the reason. */
   async open(name: string): Promise<Primary> {
+    return this.#find(async (address) => this.#openAt(address, name));
+  }
+
+  /**
+   * A connection to the primary, whatever its schema is.
+   *
+   * @throws BrokerUnavailableError with the reason.
+   */
+  async connect(name: string): Promise<Connection> {
+    return this.#find(async (address) => openChecked(this.#settings, address, name));
+  }
+
+  async #find<T>(openAt: (address: Address) => Promise<T>): Promise<T> {
     const { addresses } = this.#settings;
-    const problems: string[] = [];
+    const problems: unknown[] = [];
     for (const index of addresses.keys()) {
       const tried = (this.#last + index) % addresses.length;
       const address = addresses[tried];
       if (address === undefined) continue;
       try {
-        const primary = await this.#openAt(address, name);
+        const found = await openAt(address);
         this.#last = tried;
-        return primary;
+        return found;
       } catch (error) {
-        problems.push(problemOf(error));
+        problems.push(error);
       }
     }
-    throw new BrokerUnavailableError([...new Set(problems)].join('; '));
+    const text = [...new Set(problems.map(problemOf))].join('; ');
+    throw problems.some((problem) => problem instanceof RefusedError)
+      ? new RefusedError(text)
+      : new BrokerUnavailableError(text);
   }
 
   /**
@@ -56,28 +72,21 @@ export class PrimaryFinder {
     this.#listened += 1;
     const address = addresses[this.#listened % addresses.length];
     if (address === undefined) throw new BrokerUnavailableError('no address');
-    const connection = await Connection.open(this.#settings, address, 'listener');
-    try {
-      await checkServer(connection);
-      return connection;
-    } catch (error) {
-      connection.close();
-      throw error;
-    }
+    return openChecked(this.#settings, address, 'listener');
   }
 
   async #openAt(address: Address, name: string): Promise<Primary> {
-    const connection = await Connection.open(this.#settings, address, name);
+    const connection = await openChecked(this.#settings, address, name);
     try {
-      await checkServer(connection);
       await this.#prepare(connection);
       return { connection, identity: await this.#identity(connection) };
     } catch (error) {
       connection.close();
       if (error instanceof PostgresError && error.code === CODES.insufficientPrivilege) {
-        throw new BrokerUnavailableError(`the role lacks rights on the schema ${this.#settings.schema}`, {
-          cause: error,
-        });
+        throw new RefusedError(
+          `the role lacks rights on the schema ${this.#settings.schema}: grant them with "holdfast migrate --grant ROLE"`,
+          { cause: error },
+        );
       }
       throw error;
     }
@@ -87,8 +96,8 @@ export class PrimaryFinder {
     const { schema, keep, migrate: mayMigrate } = this.#settings;
     if ((await schemaVersion(connection, schema)) < VERSION) {
       if (!mayMigrate) {
-        throw new BrokerUnavailableError(
-          `the schema ${schema} is missing or belongs to an earlier release, and migrate=off: run the migration of this release`,
+        throw new RefusedError(
+          `the schema ${schema} is missing or belongs to an earlier release, and migrate=off: run "holdfast migrate" of this release`,
         );
       }
       await migrate(connection, schema);
@@ -115,7 +124,18 @@ export class PrimaryFinder {
   }
 }
 
-/** @throws BrokerUnavailableError if the server cannot be used. */
+/** @throws BrokerUnavailableError if it cannot be opened, or the server is not a primary that can be used. */
+async function openChecked(settings: PostgresSettings, address: Address, name: string): Promise<Connection> {
+  const connection = await Connection.open(settings, address, name);
+  try {
+    await checkServer(connection);
+    return connection;
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
 async function checkServer(connection: Connection): Promise<void> {
   const [row = []] = await connection.query(
     TIMEOUT,
@@ -124,13 +144,13 @@ async function checkServer(connection: Connection): Promise<void> {
   );
   const [isReplica, version, fsync, isolation, readOnly] = row;
   if (isReplica !== false) throw new BrokerUnavailableError('the server is a replica');
-  if (Number(version) < OLDEST_VERSION) throw new BrokerUnavailableError('expected PostgreSQL 14 or later');
+  if (Number(version) < OLDEST_VERSION) throw new RefusedError('expected PostgreSQL 14 or later');
   if (isolation !== 'read committed' || readOnly !== 'off') {
-    throw new BrokerUnavailableError(
+    throw new RefusedError(
       'expected default_transaction_isolation to be read committed and default_transaction_read_only to be off: set them for the role',
     );
   }
-  if (fsync !== 'on') throw new BrokerUnavailableError('fsync is off: a crash would lose acknowledged messages');
+  if (fsync !== 'on') throw new RefusedError('fsync is off: a crash would lose acknowledged messages');
 }
 
 function problemOf(error: unknown): string {

@@ -1,7 +1,6 @@
-import { BrokerUnavailableError } from '../../errors.js';
 import type { Connection } from '../client/connection.js';
-import { CODES, PostgresError } from '../client/errors.js';
-import { MIGRATIONS, VERSION } from './migrations.js';
+import { CODES, PostgresError, RefusedError } from '../client/errors.js';
+import { MIGRATIONS, type Migration } from './migrations.js';
 
 /** ms for all statements of one migration. */
 const TIMEOUT = 30_000;
@@ -26,9 +25,14 @@ export async function schemaVersion(connection: Connection, schema: string): Pro
 /**
  * Brings the schema to the version of this release. Pods that do it at the same time wait for each other, and one of them does it.
  *
- * @throws BrokerUnavailableError if the role may not.
+ * @returns the version that it had.
+ * @throws RefusedError if the role may not.
  */
-export async function migrate(connection: Connection, schema: string): Promise<void> {
+export async function migrate(
+  connection: Connection,
+  schema: string,
+  migrations: readonly Migration[] = MIGRATIONS,
+): Promise<number> {
   try {
     await connection.query(TIMEOUT, 'begin');
     await connection.query(TIMEOUT, 'select pg_advisory_xact_lock(hashtextextended($1, 0))', [`${schema}.migrate`]);
@@ -40,15 +44,21 @@ export async function migrate(connection: Connection, schema: string): Promise<v
     );
     // "if not exists" would need the right to create schemas even for one that exists.
     if (exists !== true) await connection.query(TIMEOUT, `create schema ${schema}`);
-    for (const migration of MIGRATIONS.slice(present)) await connection.query(TIMEOUT, migration(schema));
-    if (present < VERSION) await connection.query(TIMEOUT, `update ${schema}.meta set version = ${VERSION}`);
+    for (const migration of migrations.slice(present)) await connection.query(TIMEOUT, migration(schema));
+    if (present < migrations.length) {
+      await connection.query(TIMEOUT, `update ${schema}.meta set version = ${migrations.length}`);
+      // A role that uses the schema to publish may do nothing else there.
+      await connection.query(TIMEOUT, `revoke execute on all functions in schema ${schema} from public`);
+    }
     await connection.query(TIMEOUT, 'commit');
+    return present;
   } catch (error) {
     // It may still be in the transaction.
     connection.close();
     if (error instanceof PostgresError && error.code === CODES.insufficientPrivilege) {
-      throw new BrokerUnavailableError(
-        `the role may not create the schema ${schema}: grant it CREATE on the database, or create the schema with a role that may`,
+      throw new RefusedError(
+        `the role may not create or change the schema ${schema}: run "holdfast migrate" with a role that may`,
+        { cause: error },
       );
     }
     throw error;

@@ -19,8 +19,10 @@ begin
 end $$;
 
 -- Keeps partitions ahead of the clock, drops those with nothing that is still kept, and deletes other rows that have expired. It
--- takes locks only for a moment, and leaves to its next call what somebody else has locked. Returns whether it was its turn.
-create function ${s}.upkeep_1(interval_ms bigint) returns boolean language plpgsql volatile set lock_timeout = '50ms' as $$
+-- takes locks only for a moment, and leaves to its next call what somebody else has locked. Returns whether it was its turn. It runs
+-- with the rights of the schema's owner: the role of the pods may neither create nor drop a table.
+create function ${s}.upkeep_1(interval_ms bigint) returns boolean language plpgsql volatile
+security definer set search_path = pg_catalog, pg_temp set lock_timeout = '50ms' as $$
 declare
   t bigint := ${s}.now_1();
   retention bigint;

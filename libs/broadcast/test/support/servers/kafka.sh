@@ -2,7 +2,7 @@
 # kafka.sh: installs Kafka if it is missing, and prints the folder that has it. It needs Java 17 and Maven.
 # kafka.sh PORT CONTROLLER_PORT DATA [NODE_ID ID@HOST:CONTROLLER_PORT,…]: also runs a node in KRaft mode, which is broker and
 # controller at once. It is a cluster of its own, or one node of a cluster if the controllers of all nodes are given. The
-# environment variable KAFKA_LINES has more lines for its configuration. It has a user for SCRAM, `scram`, with the password
+# environment variable KAFKA_LINES has more lines for its configuration, and KAFKA_OPTS more options for Java. It has a user for SCRAM, `scram`, with the password
 # `first`.
 . "$(dirname "$0")/common.sh"
 VERSION=${KAFKA_VERSION:-4.4.0}
@@ -100,4 +100,5 @@ if [ ! -d "$data/logs" ]; then
   sed -i "s/^node.id=.*/node.id=$node/; s/^directory.id=.*/directory.id=$directory_id/" "$data/logs/meta.properties"
 fi
 configure "$data" "$port" "$controller_port" "$node" "$voters"
-exec "${java[@]}" -XX:SharedArchiveFile="$CACHE/kafka-$VERSION-classes/classes.jsa" kafka.Kafka "$data/server.properties"
+# shellcheck disable=SC2086
+exec "${java[@]}" ${KAFKA_OPTS:-} -XX:SharedArchiveFile="$CACHE/kafka-$VERSION-classes/classes.jsa" kafka.Kafka "$data/server.properties"

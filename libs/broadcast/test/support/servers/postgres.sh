@@ -2,6 +2,7 @@
 # postgres.sh PORT DATA [PRIMARY_PORT]: starts a PostgreSQL server with its data in the folder DATA, or starts it again. The user is
 # postgres, without a password. With the port of another server it begins as its streaming replica.
 #
+# Shared memory is in DATA too: what a killed server leaves is removed with it.
 # The environment variable POSTGRES_CONFIG has more lines for its configuration. DATA/postmaster has the process id.
 # postgres.sh promote DATA: makes a replica the primary.
 . "$(dirname "$0")/debian.sh"
@@ -41,6 +42,7 @@ port = $port
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 shared_buffers = 32MB
+dynamic_shared_memory_type = mmap
 max_connections = 100
 max_wal_senders = 5
 wal_keep_size = 64MB

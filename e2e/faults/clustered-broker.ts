@@ -32,12 +32,13 @@ function leaderKilled(kind: BrokerKind): Fault {
     async inject(scene) {
       const servers = new BrokerServers(scene.release.namespace, kind);
       const { server, led } = leaderOf(await kind.leaders(scene, `${kind.name}-0`));
-      const survivor = (await servers.pods()).map(nameOf).find((name) => name !== server) ?? '';
+      const survivors = (await servers.pods()).map(nameOf).filter((name) => name !== server);
       const restarts = await restartsOf(servers, server);
       await injectFault('kill', scene.release.namespace.name, server);
+      await kind.promote?.(scene, survivors);
       const elected = Date.now() + ELECTED_WITHIN;
       for (;;) {
-        const leaders = await kind.leaders(scene, survivor).catch(() => new Map<string, string>());
+        const leaders = await kind.leaders(scene, survivors[0] ?? '').catch(() => new Map<string, string>());
         if (led.every((partition) => ![undefined, server].includes(leaders.get(partition)))) break;
         expect(Date.now(), `${server} still leads partitions`).toBeLessThan(elected);
         await sleep(500);
@@ -66,16 +67,14 @@ const ALL_PODS_GONE: Fault = {
 /** Whether to inject every fault on each broker. Otherwise those that are the same for all run on one of them only. */
 const ALL = process.env['E2E_ALL_FAULTS'] === '1';
 
-/** The faults of the broker itself. No clean failover costs a gap. */
-export function brokerFaults(kind: BrokerKind): readonly Fault[] {
-  return ALL ? allFaults(kind) : [on(kind, leaderKilled(kind))];
+/** The faults of the broker itself. No clean failover costs a gap. @param others that are injected by default. */
+export function brokerFaults(kind: BrokerKind, ...others: readonly Fault[]): readonly Fault[] {
+  return ALL ? allFaults(kind) : [...others, leaderKilled(kind)].map((fault) => on(kind, fault));
 }
 
 /** Also those of the gateway's pods. */
 export function allFaults(kind: BrokerKind): readonly Fault[] {
-  const faults = [KILL, leaderKilled(kind), ALL_PODS_GONE];
-  // Not a condition for a release yet: a pod that has just started may read a partition again, and refuses publishes for half a second.
-  return (ALL ? [ROLLING_UPDATE, ...faults] : faults).map((fault) => on(kind, fault));
+  return [ROLLING_UPDATE, KILL, leaderKilled(kind), ALL_PODS_GONE].map((fault) => on(kind, fault));
 }
 
 function on({ title }: BrokerKind, fault: Fault): Fault {

@@ -165,6 +165,11 @@ export class PubsubAdapter implements LogAdapter {
       if (silence > SILENT && performance.now() - began > SILENT) this.#pull?.restart();
       throw unavailable(error);
     }
+    if (at.isSilentAfter(start)) {
+      // The other pods may wait for this one: an empty entry, which means nothing, is one that everybody receives.
+      await this.#append(partition, { kind: 'entry', plain: undefined }, EMPTY, signal);
+      throw new LogUnavailableError('nothing has been received yet');
+    }
     return at.read(start, limit);
   }
 

@@ -97,17 +97,19 @@ export class PubsubPartition {
     }
   }
 
+  /** Whether the log goes on behind `start`, with nothing received of it yet: then nobody can see that this pod has missed something. */
+  isSilentAfter(start: LogStart): boolean {
+    const { isPlaced, first, next } = this.#replica;
+    return isPlaced && first === next && typeof start === 'object' && 'offset' in start && start.offset < next;
+  }
+
   /**
    * Entries that were received.
    *
    * @throws LogUnavailableError
    */
   read(start: LogStart, limit: number): readonly LogEntry[] {
-    const { isPlaced, first, next } = this.#replica;
-    if (!isPlaced) throw new LogUnavailableError(NO_PLACE);
-    // Whether the log goes on behind `start` is not known before there is an entry.
-    const isBefore = typeof start === 'object' && 'offset' in start && start.offset < next;
-    if (isBefore && first === next) throw new LogUnavailableError('nothing has been received yet');
+    if (!this.isPlaced) throw new LogUnavailableError(NO_PLACE);
     return this.#replica.entries(start, limit);
   }
 

@@ -78,12 +78,12 @@ export function describeBrokerFaults(name: string, lease: number, open: () => Pr
       for (const { presence } of [here, there]) expect(presence.filter((line) => line.includes(' - '))).toEqual([]);
     });
 
-    it.each([
+    it.for([
       ['restarts without its data', 'restartEmpty'],
       ['restarts without its latest writes', 'loseTail'],
-    ] as const)('receive a gap on every channel when the server %s', async (_, fault) => {
+    ] as const)('receive a gap on every channel when the server %s', async ([, fault], { skip }) => {
       const { [fault]: fail } = server;
-      if (fail === undefined) return;
+      if (fail === undefined) return skip('this server loses nothing');
       await fail();
       await load.flows();
       for (const pod of [here, there]) {

@@ -31,7 +31,7 @@ export class Metrics {
   );
   readonly plainRefused = this.counter(
     'plain_messages_refused',
-    'Messages that backends published through the broker and that were refused; on Kafka, RabbitMQ and NATS every pod counts all of them',
+    'Messages that backends published through the broker and that were refused; on a log, every pod counts all of them',
     ['reason'],
   );
   readonly brokerFaults = this.counter('broker_faults', 'Internal errors while handling data from the broker');

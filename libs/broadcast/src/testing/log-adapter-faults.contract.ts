@@ -44,7 +44,9 @@ export function describeLogFaults(cluster: LogCluster): void {
       await store(there, 'after');
       await eventually(() => expect(here.texts()).toContain('after'), BACK_WITHIN);
       expect(['before,after', 'before,meanwhile,after']).toContain(distinct(here.texts()).join(','));
-      for (const { problem } of [here, there]) expect(problem).toBeUndefined();
+      await eventually(() => {
+        for (const { problem } of [here, there]) expect(problem).toBeUndefined();
+      });
     });
 
     it('fails at once while the server is away, says why, and continues when it is back', async ({ skip }) => {

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { KafkaAdapter } from '../../src/kafka/kafka-adapter.js';
 import { LogFollower } from '../../src/testing/log-follower.js';
+import { eventually } from '../../src/testing/eventually.js';
 
 /** The adapters of a spec file. */
 export class Followers {
@@ -39,5 +40,5 @@ export async function expectToWork(follower: LogFollower): Promise<void> {
   follower.tail('first');
   await follower.append('a1');
   await follower.reads(['a1']);
-  expect(follower.problem).toBeUndefined();
+  await eventually(() => expect(follower.problem).toBeUndefined());
 }

@@ -75,7 +75,7 @@ describe('a NATS log', () => {
     expect(await refusalOf(log)).toContain(problem);
     await nats.manage(async ({ streams }) => streams.delete(name));
     await log.open();
-    expect(log.problem).toBeUndefined();
+    await eventually(() => expect(log.problem).toBeUndefined());
   });
 
   it('accepts streams that an operator has created as the documentation shows', async () => {

@@ -57,7 +57,7 @@ async function expectWorking(url: string): Promise<void> {
   await follower.append('x');
   await follower.reads(['x']);
   expect(await follower.read('first', 10)).toEqual(['x']);
-  expect(follower.problem).toBeUndefined();
+  await eventually(() => expect(follower.problem).toBeUndefined());
 }
 
 /** Why the log is not opened. */

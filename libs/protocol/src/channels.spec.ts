@@ -4,6 +4,9 @@ import { isChannel, MAX_CHANNEL_LENGTH, namespaceOf, userChannel } from './chann
 
 const CHARACTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.:/%#'.split('');
 
+/** A grapheme can have many code points. What is encoded in addition, ! and others, takes three characters. */
+const isShort = (one: string): boolean => encodeURIComponent(one).length <= MAX_CHANNEL_LENGTH / 3;
+
 describe('a channel name', () => {
   it('has 1-255 of the allowed characters', () => {
     const name = fc.string({ unit: fc.constantFrom(...CHARACTERS), minLength: 1, maxLength: MAX_CHANNEL_LENGTH });
@@ -62,8 +65,6 @@ describe("a user's own channel", () => {
   });
 
   it('is a valid channel name, belongs to one user, and contains its id', () => {
-    // A grapheme can have many code points. What is encoded in addition, ! and others, takes three characters.
-    const isShort = (one: string): boolean => encodeURIComponent(one).length <= MAX_CHANNEL_LENGTH / 3;
     const user = fc
       .string({ unit: 'grapheme', minLength: 1, maxLength: 20 })
       .filter((one) => one.isWellFormed() && isShort(one));

@@ -1,6 +1,7 @@
 import type * as jetstream from '@nats-io/jetstream';
 import type * as transport from '@nats-io/transport-node';
 import { LogRefusedError } from '../log/log-adapter.js';
+import { isMissingPackage } from '../missing-package.js';
 
 /** NATS' own client. It is loaded only if a URL asks for NATS. */
 export type NatsLibrary = Pick<
@@ -21,8 +22,7 @@ export async function loadLibrary(): Promise<NatsLibrary> {
     const [core, streams] = await Promise.all([import('@nats-io/transport-node'), import('@nats-io/jetstream')]);
     return { ...core, ...streams };
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND';
-    if (!isMissing) throw error;
+    if (!isMissingPackage(error)) throw error;
     throw new LogRefusedError('install the packages @nats-io/transport-node and @nats-io/jetstream for a NATS broker', {
       cause: error,
     });

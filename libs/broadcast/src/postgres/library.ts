@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { BrokerUnavailableError } from '../errors.js';
+import { isMissingPackage } from '../missing-package.js';
 
 /** The PostgreSQL client. It is loaded only if a URL asks for PostgreSQL. */
 export interface PostgresLibrary {
@@ -12,8 +13,7 @@ export async function loadLibrary(): Promise<PostgresLibrary> {
     const { default: library } = await import('pg');
     return library;
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND';
-    if (!isMissing) throw error;
+    if (!isMissingPackage(error)) throw error;
     throw new BrokerUnavailableError('install the package pg for a PostgreSQL broker', { cause: error });
   }
 }

@@ -1,6 +1,7 @@
 import type * as Pubsub from '@google-cloud/pubsub';
 import type * as Gax from 'google-gax';
 import { LogRefusedError } from '../log/log-adapter.js';
+import { isMissingPackage } from '../missing-package.js';
 
 /** Google's own client, and the gRPC of it. They are loaded only if a URL asks for Pub/Sub. */
 export interface PubsubLibrary {
@@ -18,8 +19,7 @@ export async function loadLibrary(): Promise<PubsubLibrary> {
     ]);
     return { v1, grpc, auth: googleAuthLibrary };
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND';
-    if (!isMissing) throw error;
+    if (!isMissingPackage(error)) throw error;
     throw new LogRefusedError('install the packages @google-cloud/pubsub and google-gax for a Google Pub/Sub broker', {
       cause: error,
     });

@@ -1,5 +1,6 @@
 import type * as Amqp from 'amqplib';
 import { LogRefusedError } from '../log/log-adapter.js';
+import { isMissingPackage } from '../missing-package.js';
 
 /** The AMQP 0.9.1 client. It is loaded only if a URL asks for RabbitMQ. */
 export type AmqpLibrary = Pick<typeof Amqp, 'connect' | 'credentials'>;
@@ -9,8 +10,7 @@ export async function loadLibrary(): Promise<AmqpLibrary> {
   try {
     return await import('amqplib');
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND';
-    if (!isMissing) throw error;
+    if (!isMissingPackage(error)) throw error;
     throw new LogRefusedError('install the package amqplib for a RabbitMQ broker', { cause: error });
   }
 }

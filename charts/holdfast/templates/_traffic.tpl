@@ -152,4 +152,5 @@ https://docs.cloud.google.com/load-balancing/docs/https/request-distribution (ti
 {{- include "holdfast.gateway.problems" . }}
 {{- end }}
 {{- include "holdfast.maxConnectionAge.problems" . }}
+{{- include "holdfast.unused.problems" . }}
 {{- end }}

@@ -93,12 +93,18 @@ describe('secrets', () => {
   });
 
   it('do not restart pods when they change, unlike the configuration and the broker', async () => {
-    const before = await checksum(broker('redis://user:p@ss@redis.example/1'));
+    const before = await checksum(broker('redis://user:p%40ss@redis.example/1'));
     expect(await checksum(broker('redis://user:other@redis.example/1'))).toBe(before);
     expect(
       await checksum({ ...broker('redis://redis.example/1'), auth: { jwtSecret: { value: 'j'.repeat(32) } } }),
     ).toBe(before);
-    expect(await checksum(broker('redis://user:p@ss@redis.example/2'))).not.toBe(before);
+    expect(await checksum(broker('redis://user:p%40ss@redis.example/2'))).not.toBe(before);
+    // A parameter may contain the character that ends a password.
+    const rest = 'redis.example/1?prefix=chat@';
+    const [first, second] = await Promise.all(
+      [`redis://${rest}eu`, `redis://other.${rest}eu`].map(async (url) => checksum(broker(url))),
+    );
+    expect(first).not.toBe(second);
     expect(await checksum({ ...broker('redis://redis.example/1'), config: { keyWindow: 60 } })).not.toBe(before);
     expect(await checksum({})).toBe(await checksum({}));
   });

@@ -94,12 +94,12 @@ describe('secrets', () => {
   });
 
   it('do not restart pods when they change, unlike the configuration and the broker', async () => {
-    const before = await template(broker('redis://user:p@ss@redis.example/1'));
+    const before = await template(broker('redis://user:p%40ss@redis.example/1'));
     expect(await template(broker('redis://user:other@redis.example/1'))).toBe(before);
     expect(
       await template({ ...broker('redis://redis.example/1'), auth: { jwtSecret: { value: 'j'.repeat(32) } } }),
     ).toBe(before);
-    expect(await template(broker('redis://user:p@ss@redis.example/2'))).not.toBe(before);
+    expect(await template(broker('redis://user:p%40ss@redis.example/2'))).not.toBe(before);
     expect(await template({ ...broker('redis://redis.example/1'), config: { keyWindow: 60 } })).not.toBe(before);
     expect(await template({})).toBe(await template({}));
   });

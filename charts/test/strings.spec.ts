@@ -14,6 +14,9 @@ const NAMES = ['1234', '1e3', 'true', 'null', '0x1f', '2026-01-01', 'on', '012']
 /** Other strings that YAML would read as something else, or not at all. */
 const STRINGS = [...NAMES, '~', '1_000', '.inf', `"a": 'b' #c {{ d }}\n- é\\`, ' - &a *b: [c]\n', '{a: @b}'];
 
+/** Checksums of strings, and the id of a dashboard, which contains one. */
+const CHECKSUMS = /\b(?:[0-9a-f]{64}|(?<=holdfast-)[0-9a-f]{12})\b/g;
+
 /** Stands for a string that YAML always reads as one. */
 const PLAIN = 'harmless';
 
@@ -161,10 +164,10 @@ function variantsOf(values: readonly ChartValue[], name: string, text: string): 
   };
 }
 
-/** What `manifests` contain, with `names` and `text` in place of the plain ones. Checksums depend on them. */
+/** What `manifests` contain, with `names` and `text` in place of the plain ones. Checksums depend on these. */
 function contentOf(manifests: Manifests | undefined, replace: (text: string) => string): unknown {
   const visit = (value: unknown): unknown => {
-    if (typeof value === 'string') return /^[0-9a-f]{64}$/.test(value) ? 'a checksum' : replace(value);
+    if (typeof value === 'string') return replace(value.replaceAll(CHECKSUMS, 'checksum'));
     if (Array.isArray(value)) return value.map((item) => visit(item));
     if (!isMapping(value)) return value;
     return Object.fromEntries(

@@ -12,6 +12,6 @@ Restarts the pods if the broker's address changes. Never a secret: a URL is comp
 read again when they change.
 */}}
 {{- define "holdfast.brokerChecksum" -}}
-{{- $address := regexReplaceAll "://.*@" (default "" .Values.broker.url) "://" }}
+{{- $address := regexReplaceAll "://[^@/?#]*@" (default "" .Values.broker.url) "://" }}
 {{- list (include "holdfast.broker" .) $address | toJson | sha256sum }}
 {{- end }}

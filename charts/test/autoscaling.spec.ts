@@ -59,9 +59,64 @@ describe('autoscaling', () => {
     expect(spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown.policies[0].value).toBe(1);
     expect(spec.triggers[0].metadata).toEqual({
       serverAddress: 'http://prometheus',
-      query: 'sum(holdfast_connections{namespace="test-ns", pod=~"test-holdfast-.*"})',
+      query: 'sum(holdfast_connections{namespace="test-ns", pod=~"test-holdfast-[a-z0-9]+-[a-z0-9]{5}"})',
       threshold: '5000',
+      // Otherwise an outage of the scrape would count as 0 connections.
+      ignoreNullValues: 'false',
     });
+  });
+
+  it.each<[string, object, string]>([
+    [
+      'CPU without a request',
+      { resources: { requests: { cpu: null }, limits: { cpu: null } } },
+      'resources.requests.cpu',
+    ],
+    [
+      'CPU with a sidecar without one',
+      { sidecars: [{ name: 'a', image: 'a:1' }] },
+      'sidecars[0].resources.requests.cpu',
+    ],
+    [
+      'CPU with a native sidecar without one',
+      { initContainers: [{ name: 'a', image: 'a:1', restartPolicy: 'Always' }] },
+      'initContainers[0].resources.requests.cpu',
+    ],
+    [
+      'memory without a request',
+      {
+        resources: { requests: { memory: '' }, limits: { memory: '' } },
+        autoscaling: {
+          enabled: true,
+          extraMetrics: [{ type: 'Resource', resource: { name: 'memory', target: { type: 'Utilization' } } }],
+        },
+      },
+      'resources.requests.memory',
+    ],
+    [
+      'CPU by a trigger of KEDA',
+      {
+        resources: null,
+        autoscaling: {
+          enabled: true,
+          provider: 'keda',
+          keda: { prometheus: 'http://prometheus', extraTriggers: [{ type: 'cpu', metadata: { value: '70' } }] },
+        },
+      },
+      'resources.requests.cpu',
+    ],
+  ])('refuses to scale on %s, which Kubernetes could not compute', async (_, values, path) => {
+    const message = `${path}: expected a request, because autoscaling.`;
+    expect(await refusal({ autoscaling: { enabled: true }, ...values })).toContain(message);
+  });
+
+  it('accepts a limit instead of a request, and containers that have ended', async () => {
+    const manifests = await render({
+      autoscaling: { enabled: true },
+      resources: { requests: { cpu: null } },
+      initContainers: [{ name: 'a', image: 'a:1' }],
+    });
+    expect(manifests.find('HorizontalPodAutoscaler')).toHaveLength(1);
   });
 
   it('refuses contradictory values', async () => {

@@ -1,7 +1,7 @@
 {{/* The scheme of the broker's URL in lower case; empty if the URL is unknown here, because it is in a Secret. */}}
 {{- define "holdfast.broker.scheme" -}}
 {{- if eq (include "holdfast.broker" .) "url" }}
-{{- regexFind "^[A-Za-z+]+" .Values.broker.url | lower }}
+{{- regexFind "^[A-Za-z][A-Za-z0-9+.-]*:" .Values.broker.url | trimSuffix ":" | lower }}
 {{- end }}
 {{- end }}
 
@@ -36,6 +36,9 @@
 {{- if eq (include "holdfast.broker" .) "url" }}
 {{- $url = .Values.broker.url }}
 {{- end }}
+{{- if and $url (ne (include "holdfast.broker.scheme" .) "memory") (eq (include "holdfast.broker.urlPorts" $url) "[]") }}
+broker.url: expected SCHEME://USER:PASSWORD@HOST:PORT, with special characters of the user and the password percent-encoded, and one of the schemes memory, {{ include "holdfast.broker.defaultPorts" . | fromYaml | keys | sortAlpha | join ", " }}
+{{- end }}
 {{- if and (contains "/etc/holdfast/broker/" ($url | replace "%2F" "/" | replace "%2f" "/")) (eq (include "holdfast.broker.files" .) "[]") }}
 broker.files: expected a Secret or ConfigMap, because broker.url names a file in /etc/holdfast/broker
 {{- end }}
@@ -49,8 +52,8 @@ broker.migration.enabled: expected false, because only PostgreSQL has a schema
 {{- end }}
 {{- if include "holdfast.broker.isLog" . }}
 {{- $window := regexFind "[?&]window=[0-9]+" $url | trimPrefix "?" | trimPrefix "&" | trimPrefix "window=" | default "900" | int64 }}
-{{- $sections := dict "namespaceDefaults" (dig "namespaceDefaults" dict .Values.config) }}
-{{- range $name, $options := dig "namespaces" dict .Values.config }}
+{{- $sections := dict "namespaceDefaults" (dig "namespaceDefaults" dict (default dict .Values.config)) }}
+{{- range $name, $options := dig "namespaces" dict (default dict .Values.config) }}
 {{- $_ := set $sections (printf "namespaces.%s" $name) $options }}
 {{- end }}
 {{- range $path, $options := $sections }}
@@ -59,7 +62,7 @@ broker.migration.enabled: expected false, because only PostgreSQL has a schema
 config.{{ $path }}.history.ttl: expected at most {{ $window }} s, the window of the broker's log; raise it with window=… in broker.url, or lower the ttl
 {{- end }}
 {{- end }}
-{{- if gt (float64 (dig "keyWindow" 0 .Values.config)) (float64 $window) }}
+{{- if gt (float64 (dig "keyWindow" 0 (default dict .Values.config))) (float64 $window) }}
 config.keyWindow: expected at most {{ $window }} s, the window of the broker's log; raise it with window=… in broker.url, or lower it
 {{- end }}
 {{- end }}

@@ -13,6 +13,9 @@ const ingressAnnotation =
   (manifests: Manifests): string | undefined =>
     ingress(manifests).metadata.annotations?.[key];
 
+const egress = (manifests: Manifests) => manifests.get('NetworkPolicy', NAME).spec.egress;
+
+const NETWORK_POLICY = { networkPolicy: { enabled: true, controllers: [{ podSelector: {} }] } };
 const NGINX = { ingress: ingressOf('nginx') };
 const NGINX_TLS = { ...NGINX, tls: { enabled: true } };
 const NGINX_COOKIE = { ...NGINX, sessionAffinity: { mode: 'cookie' } };
@@ -110,7 +113,7 @@ export const cases: Readonly<Record<string, ValueCase>> = {
   'clientAddresses.derive': {
     value: false,
     with: NGINX,
-    look: (all) => all.get('ConfigMap', NAME).data?.['config.yaml']?.includes('trustedHops'),
+    look: (all) => all.config.includes('trustedHops'),
     expect: false,
   },
 
@@ -130,13 +133,13 @@ export const cases: Readonly<Record<string, ValueCase>> = {
     value: [{ name: 'other' }],
     with: { gateway: gatewayOf('') },
     look: (all) => route(all).spec.parentRefs,
-    expect: [{ name: 'other' }],
+    expect: [{ group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'other' }],
   },
   'gateway.redirectParentRefs': {
     value: [{ name: 'public', sectionName: 'http' }],
     with: { gateway: gatewayOf('') },
     look: (all) => all.find('HTTPRoute', `${NAME}-redirect`)[0]?.spec.parentRefs,
-    expect: [{ name: 'public', sectionName: 'http' }],
+    expect: [{ group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'public', sectionName: 'http' }],
   },
   'gateway.hostnames': {
     value: ['a.example.com'],
@@ -149,6 +152,22 @@ export const cases: Readonly<Record<string, ValueCase>> = {
     with: { gateway: gatewayOf('') },
     look: (all) => route(all).metadata.annotations,
     expect: { 'example.com/key': 'value' },
+  },
+
+  'networkPolicy.egress.dns.to': {
+    value: [{ ipBlock: { cidr: '169.254.20.10/32' } }],
+    with: NETWORK_POLICY,
+    look: (all) => egress(all)[0].to,
+    expect: [{ ipBlock: { cidr: '169.254.20.10/32' } }],
+  },
+  'networkPolicy.egress.dns.ports': {
+    value: [1053],
+    with: NETWORK_POLICY,
+    look: (all) => egress(all)[0].ports,
+    expect: [
+      { port: 1053, protocol: 'UDP' },
+      { port: 1053, protocol: 'TCP' },
+    ],
   },
 
   'tls.enabled': {

@@ -34,7 +34,7 @@ balancers add two. With a Service of type LoadBalancer clients could bypass the 
 {{- else if and (ne $service.type "ClusterIP") (eq $service.externalTrafficPolicy "Local") }}
 {{- $hops = list 0 }}
 {{- end }}
-{{- $isSet := hasKey (.Values.config.limits | default dict) "trustedHops" }}
+{{- $isSet := hasKey (dig "limits" dict (default dict .Values.config)) "trustedHops" }}
 {{- range .Values.extraEnv }}{{ if eq .name "HOLDFAST_TRUSTED_HOPS" }}{{ $isSet = true }}{{ end }}{{ end }}
 {{- $hops = uniq $hops }}
 {{- if and .Values.clientAddresses.derive (not $isSet) (eq (len $hops) 1) }}{{ first $hops }}{{ end }}
@@ -116,7 +116,7 @@ https://docs.cloud.google.com/load-balancing/docs/https/request-distribution (ti
 {{- define "holdfast.maxConnectionAge.problems" -}}
 {{- $end := include "holdfast.google.endSeconds" . }}
 {{- if $end }}
-{{- $age := dig "connection" "maxAge" (include "holdfast.maxConnectionAge" .) .Values.config | toString | float64 }}
+{{- $age := dig "connection" "maxAge" (include "holdfast.maxConnectionAge" .) (default dict .Values.config) | toString | float64 }}
 {{- $limit := subf $end .Values.timeouts.drain }}
 {{- if or (le $age 0.0) (ge $age $limit) }}
 {{- $raise := ternary "" ", or raise timeouts.read" (eq (int64 $end) 86400) }}

@@ -89,9 +89,9 @@ configure blocks that the user enables.
 {{- include "holdfast.problem" (printf "networkPolicy.egress.broker: has no effect with %s. Set broker.url or broker.existingSecret, or omit it" (ternary "the bundled Redis" "the memory broker" (eq $broker "redis"))) }}
 {{- end }}
 {{- /* A rule of your own may admit Prometheus. */}}
-{{- if not (concat $policy.monitoring $policy.extraIngress) }}
+{{- if not (concat (default list $policy.monitoring) (default list $policy.extraIngress)) }}
 {{- $scraped := "" }}
-{{- if get .Values.podAnnotations "prometheus.io/scrape" | toString | eq "true" }}{{ $scraped = "podAnnotations" }}{{ end }}
+{{- if get (default dict .Values.podAnnotations) "prometheus.io/scrape" | toString | eq "true" }}{{ $scraped = "podAnnotations" }}{{ end }}
 {{- if and .Values.autoscaling.enabled (eq .Values.autoscaling.provider "keda") }}{{ $scraped = "autoscaling.provider keda" }}{{ end }}
 {{- range $name := list "prometheusRule" "serviceMonitor" }}
 {{- if (get $.Values.metrics $name).enabled }}{{ $scraped = printf "metrics.%s" $name }}{{ end }}

@@ -3,17 +3,11 @@
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata:
-  name: {{ .name }}
-  namespace: {{ .root.Release.Namespace }}
-  labels:
-    {{- include "holdfast.labels" .root | nindent 4 }}
-  {{- with .root.Values.gateway.annotations }}
-  annotations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- include "holdfast.metadata" (dict "root" .root "name" .name "annotations" .root.Values.gateway.annotations) | nindent 2 }}
 spec:
   parentRefs:
-    {{- toYaml .parentRefs | nindent 4 }}
+    {{- $defaults := dict "group" "gateway.networking.k8s.io" "kind" "Gateway" }}
+    {{- include "holdfast.withDefaults" (dict "list" .parentRefs "defaults" $defaults) | fromJsonArray | toYaml | nindent 4 }}
   {{- with .root.Values.gateway.hostnames }}
   hostnames:
     {{- toYaml . | nindent 4 }}
@@ -43,7 +37,7 @@ its processes counts for itself, so one alone may have all clients: those that t
 rollout. Without a limit of the pods there is none here: they refuse clients themselves.
 */}}
 {{- define "holdfast.gateway.maxConnections" -}}
-{{- $perPod := dig "limits" "connections" "perPod" 0 .Values.config | int64 }}
+{{- $perPod := dig "limits" "connections" "perPod" 0 (default dict .Values.config) | int64 }}
 {{- $pods := ternary .Values.autoscaling.maxReplicas .Values.replicaCount .Values.autoscaling.enabled | int64 }}
 {{- $all := mul 2 $perPod $pods }}
 {{- ternary (min $all 4294967295) 4294967295 (gt $all 0) }}

@@ -51,6 +51,7 @@ const VARIANTS = {
         {
           gateway: gatewayOf(controller, { redirectParentRefs: [{ name: 'public', sectionName: 'http' }] }),
           sessionAffinity: { mode },
+          tls: { enabled: true },
         },
       ]),
     ),

@@ -66,6 +66,8 @@ describe('null', async () => {
       'resources',
       'broker.migration.existingSecret',
       'externalSecret.data',
+      'networkPolicy.monitoring',
+      'networkPolicy.egress.webhooks.ports',
       'externalSecret.store.name',
       'gateway.parentRefs',
       'autoscaling.keda.prometheus',

@@ -112,11 +112,13 @@ function variantsOf(values: readonly ChartValue[], name: string, text: string): 
     fullnameOverride: name,
     autoscaling: ENABLED,
     broker: { migration: ENABLED },
+    service: { type: 'LoadBalancer' },
     networkPolicy: { ...ENABLED, egress: { broker: { ports: [1] } } },
     metrics: { serviceMonitor: ENABLED, prometheusRule: ENABLED, dashboard: ENABLED },
   });
   const redis = merge(base, {
     broker: { existingSecret: '', migration: { existingSecret: text } },
+    networkPolicy: { egress: { broker: { to: [], ports: [] } } },
     redis: { existingSecret: text, persistence: { ...ENABLED, existingClaim: '' } },
   });
   const variant = (more: object): object => merge(base, more);
@@ -151,6 +153,7 @@ function variantsOf(values: readonly ChartValue[], name: string, text: string): 
         variant({
           ...traffic,
           ...(controller === 'envoy' ? cookie : {}),
+          tls: ENABLED,
           gateway: {
             ...gatewayOf(controller),
             hostnames: [text],

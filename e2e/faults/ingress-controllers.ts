@@ -91,7 +91,7 @@ const TRAEFIK_RESTARTED: Fault = {
 
 /** ingress-nginx replaces its workers. The old ones keep their sockets, and cut them when their time is up. */
 const INGRESS_NGINX_RELOADED: Fault = {
-  name: `another Ingress changed behind ingress-nginx, which cuts sockets ${SHUTDOWN_SECONDS} s later`,
+  name: `ingress-nginx reloaded by a change of another Ingress, and sockets cut ${SHUTDOWN_SECONDS} s later`,
   cost: 'reconnect',
   async prepare(scene) {
     await changeAnotherIngress(scene);

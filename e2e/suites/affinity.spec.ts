@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { ClientPods, connectTimes } from '../support/clients.js';
 import { Cluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
@@ -8,10 +8,14 @@ import { Release } from '../support/release.js';
 import { Routes, type Route, type RouteOptions } from '../support/routes.js';
 import { connect, cookieOf, UpgradeError, type Connected, type ConnectOptions } from '../support/socket.js';
 
-/** Short timeouts for rollouts, and one configuration for all modes, so that a change of the mode restarts no pod. */
+/**
+ * Short timeouts for rollouts, and one configuration for all modes, so that a change of the mode restarts no pod. Readiness is probed twice as
+ * often as by default, because a busy machine updates Traefik late, and upgrades would be refused after `settle`.
+ */
 const VALUES = {
   rollingUpdate: { maxSurge: '100%' },
   timeouts: { drain: 5 },
+  probes: { readiness: { periodSeconds: 5 } },
   config: { auth: { anonymous: true } },
 };
 /** The time between two connections of a client, in ms. All clients together stay below the rate of upgrades that a pod accepts. */
@@ -218,21 +222,24 @@ describe('with sessionAffinity.mode=cookie', () => {
 
   it('clients whose pod stops reconnect to another, and no upgrade is refused meanwhile', async () => {
     const [pod = ''] = await release.podNames();
-    const firsts = await Promise.all(routes.all.map((route) => cookieFor(route, pod)));
-    const courses = routes.all.map((): Course => ({ pods: [], refused: [] }));
+    const clientsOnPod = await Promise.all(
+      routes.all.map(async (route) => {
+        const course: Course = { pods: [], refused: [] };
+        return { route, course, cookie: await cookieFor(route, pod) };
+      }),
+    );
     const state = { over: false };
     const running = Promise.all(
-      routes.all.map((route, index) =>
-        connectUntil(() => state.over, courses[index] as Course, route, firsts[index] ?? ''),
-      ),
+      clientsOnPod.map(({ route, course, cookie }) => connectUntil(() => state.over, course, route, cookie)),
     );
-    await vi.waitFor(() => expect(courses.every(({ pods }) => pods.length > 0)).toBe(true));
+    await eventually(() => expect(clientsOnPod.every(({ course }) => course.pods.length > 0)).toBe(true));
     const stoppedAt = performance.now();
     await release.stop(pod);
     await release.gone(pod).finally(() => (state.over = true));
     await running;
-    for (const [index, { pods, refused, movedAt = NaN }] of courses.entries()) {
-      const name = routes.all[index]?.name ?? '';
+    for (const { route, course } of clientsOnPod) {
+      const { name } = route;
+      const { pods, refused, movedAt = NaN } = course;
       const moves = pods.filter((next, place) => place > 0 && next !== pods[place - 1]);
       console.log(
         `${name}: ${pods.length} connections while a pod stopped, ${moves.length} moves, the first ${(movedAt - stoppedAt).toFixed(0)} ms after the deletion`,

@@ -77,11 +77,12 @@ function expectOnly(refusal: number, { refusals }: Outcome): void {
 
 describe('through the Ingresses of all classes, connections are limited', () => {
   describe('by number', () => {
-    beforeAll(() => apply({ limits: { connections: { perPod: 4, perUser: 2 } } }));
+    // Room on each pod for two users.
+    beforeAll(() => apply({ limits: { connections: { perPod: 5, perUser: 2 } } }));
 
     it('by pod: pods fill up, then upgrades get 503, and a client that leaves makes room', async () => {
-      const outcome = await connectAll(30);
-      expect(outcome.taken).toBe(3 * 4);
+      const outcome = await connectAll(40);
+      expect(outcome.taken).toBe(3 * 5);
       expectOnly(503, outcome);
       open.shift()?.close();
       await vi.waitFor(async () => expect((await connectAll(3)).taken).toBe(1), { timeout: 10_000 });

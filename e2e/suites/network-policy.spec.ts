@@ -178,7 +178,7 @@ describe('with networkPolicy.enabled', () => {
 });
 
 /** On any peer, because name servers are not known. */
-const dns = ({ name }: Probe): string[] => [`${name}:53`, `${name}:53/udp`];
+const dns = ({ name }: Probe): string[] => [53, 5353].flatMap((port) => [`${name}:${port}`, `${name}:${port}/udp`]);
 
 /** Everything that pods of the gateway may want to reach. */
 async function outside(): Promise<Named[]> {
@@ -192,14 +192,14 @@ async function outside(): Promise<Named[]> {
   ];
 }
 
+const always = (): string[] => [...dns(probes.stranger), ...dns(probes.outsider), 'kube-dns:53'];
+
+async function expectReached(names: readonly string[], nameServers = always()): Promise<void> {
+  const targets = await outside();
+  await eventually(async () => expect(await reachedByGateway(targets)).toEqual([...nameServers, ...names].toSorted()));
+}
+
 describe('with networkPolicy.enabled, a pod of the gateway reaches', () => {
-  const always = (): string[] => [...dns(probes.stranger), ...dns(probes.outsider), 'kube-dns:53'];
-
-  async function expectReached(names: readonly string[]): Promise<void> {
-    const targets = await outside();
-    await eventually(async () => expect(await reachedByGateway(targets)).toEqual([...always(), ...names].toSorted()));
-  }
-
   it('the bundled Redis and name servers, and nothing else', async () => {
     await apply(BACKEND_ONLY);
     await expectReached(['redis:6379']);
@@ -226,6 +226,7 @@ describe('with networkPolicy.enabled, a pod of the gateway reaches', () => {
       {
         ...BACKEND_ONLY,
         egress: {
+          dns: { to: [podsOf('stranger')], ports: [53] },
           broker: { to: [podsOf('stranger')], ports: [9092] },
           jwks: { to: [{ ipBlock: { cidr: `${probes.outsider.address}/32` } }], ports: [443] },
           webhooks: { to: [], ports: [8443] },
@@ -239,7 +240,8 @@ describe('with networkPolicy.enabled, a pod of the gateway reaches', () => {
       },
       { broker: { existingSecret: 'broker' } },
     );
-    await expectReached(['stranger:9092', 'outsider:443', 'stranger:8443', 'outsider:8443', 'outsider:9000/udp']);
+    const peers = ['stranger:9092', 'outsider:443', 'stranger:8443', 'outsider:8443', 'outsider:9000/udp'];
+    await expectReached(peers, ['stranger:53', 'stranger:53/udp']);
   });
 });
 

@@ -9,7 +9,7 @@ import { Namespace } from '../support/namespace.js';
 import { merged, QUICK, Release } from '../support/release.js';
 import { Routes, type Route } from '../support/routes.js';
 
-const VALUES = merged(QUICK, { config: { auth: { anonymous: true } } });
+const VALUES = merged(QUICK, { rollingUpdate: { maxSurge: '100%' }, config: { auth: { anonymous: true } } });
 
 /** Of the Gateway and the node ports. */
 const HOST = 'routes.holdfast.test';

@@ -45,15 +45,19 @@ describe('values.yaml', () => {
             count: { type: 'integer', description: 'How many.', minimum: 0 },
             extra: { type: 'object', description: 'Anything | everything.' },
           },
+          required: ['count'],
           additionalProperties: false,
         },
         limit: { type: ['integer', 'null'], description: 'By default none.' },
         resources: { type: 'object', description: 'As Kubernetes has them.', additionalProperties: true },
-        global: { type: 'object', description: expect.any(String) },
         enabled: { type: 'boolean', description: expect.any(String) },
       },
+      required: ['pods'],
       additionalProperties: false,
-      definitions: { gatewayConfig: { type: 'object' } },
+      definitions: {
+        gatewayConfig: { type: 'object' },
+        text: { type: ['string', 'integer', 'boolean', 'null'], description: expect.any(String) },
+      },
     });
   });
 

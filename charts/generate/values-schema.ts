@@ -14,12 +14,37 @@ export function valuesSchema(values: readonly ChartValue[], gatewayConfig: objec
     type: 'object',
     properties: {
       ...membersOf(values),
-      global: { type: 'object', description: 'Helm passes the global values of a parent chart to every subchart.' },
       enabled: { type: 'boolean', description: 'For the condition of a parent chart.' },
     },
+    required: requiredOf(values),
     additionalProperties: false,
-    definitions: { gatewayConfig: definition },
+    definitions: {
+      gatewayConfig: definition,
+      text: {
+        description: 'A string. YAML reads some without quotes as another type: these become strings again.',
+        type: ['string', 'integer', 'boolean', 'null'],
+      },
+    },
   };
+}
+
+/**
+ * Helm removes a value that is set to null. The templates only work without those that are empty or open, so that the others are reported
+ * as missing, instead of ending in a nil pointer.
+ */
+function requiredOf(values: readonly ChartValue[]): string[] {
+  return values.filter((value) => !isOptional(value)).map(({ name }) => name);
+}
+
+/** Whether the chart works without the value, and its default is the same as none. */
+export function isOptional(value: ChartValue): boolean {
+  const { default: fallback, members } = value;
+  return (
+    fallback === null ||
+    fallback === '' ||
+    Array.isArray(fallback) ||
+    (typeof fallback === 'object' && (members.length === 0 || isOpen(value)))
+  );
 }
 
 function membersOf(values: readonly ChartValue[], path: readonly string[] = []): object {
@@ -34,7 +59,9 @@ function schemaOf(value: ChartValue, path: readonly string[]): object {
   return {
     ...typeOf(value, path),
     ...(description === '' ? {} : { description }),
-    ...(isOpen(value) ? {} : { properties: membersOf(members, path), additionalProperties: false }),
+    ...(isOpen(value)
+      ? {}
+      : { properties: membersOf(members, path), required: requiredOf(members), additionalProperties: false }),
     ...hints,
   };
 }

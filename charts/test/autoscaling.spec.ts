@@ -66,6 +66,59 @@ describe('autoscaling', () => {
     });
   });
 
+  it.each<[string, object, string]>([
+    [
+      'CPU without a request',
+      { resources: { requests: { cpu: null }, limits: { cpu: null } } },
+      'resources.requests.cpu',
+    ],
+    [
+      'CPU with a sidecar without one',
+      { sidecars: [{ name: 'a', image: 'a:1' }] },
+      'sidecars[0].resources.requests.cpu',
+    ],
+    [
+      'CPU with a native sidecar without one',
+      { initContainers: [{ name: 'a', image: 'a:1', restartPolicy: 'Always' }] },
+      'initContainers[0].resources.requests.cpu',
+    ],
+    [
+      'memory without a request',
+      {
+        resources: { requests: { memory: '' }, limits: { memory: '' } },
+        autoscaling: {
+          enabled: true,
+          extraMetrics: [{ type: 'Resource', resource: { name: 'memory', target: { type: 'Utilization' } } }],
+        },
+      },
+      'resources.requests.memory',
+    ],
+    [
+      'CPU by a trigger of KEDA',
+      {
+        resources: null,
+        autoscaling: {
+          enabled: true,
+          provider: 'keda',
+          keda: { prometheus: 'http://prometheus', extraTriggers: [{ type: 'cpu', metadata: { value: '70' } }] },
+        },
+      },
+      'resources.requests.cpu',
+    ],
+  ])('refuses to scale on %s, which Kubernetes could not compute', async (_, values, path) => {
+    const message = `${path}: expected a request, because autoscaling.`;
+    expect(await refusal({ autoscaling: { enabled: true }, ...values })).toContain(message);
+  });
+
+  it('accepts a limit instead of a request, and containers that have ended', async () => {
+    const manifests = await render({
+      autoscaling: { enabled: true },
+      resources: { requests: { cpu: null } },
+      initContainers: [{ name: 'a', image: 'a:1' }],
+    });
+    expect(manifests.find('HorizontalPodAutoscaler')).toHaveLength(1);
+  });
+
   it('refuses contradictory values', async () => {
     expect(await refusal({ autoscaling: { enabled: true, minReplicas: 11 } })).toContain(
       'autoscaling.maxReplicas: expected at least',

@@ -1,28 +1,9 @@
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, describe, it, onTestFinished } from 'vitest';
+import { expect, describe, it } from 'vitest';
 import { parse } from 'yaml';
 import { CHART, helm, refusal, render, type Manifests, type RenderOptions } from './support/helm.ts';
-
-async function temporaryFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-chart-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
-  return folder;
-}
-
-/** A chart that has ours as a dependency. */
-async function parentChart(values: object): Promise<string> {
-  const folder = await temporaryFolder();
-  await cp(CHART, join(folder, 'charts/holdfast'), { recursive: true });
-  const dependencies = [{ name: 'holdfast', version: '0.1.0', condition: 'holdfast.enabled' }];
-  await writeFile(
-    join(folder, 'Chart.yaml'),
-    JSON.stringify({ apiVersion: 'v2', name: 'parent', version: '1.0.0', dependencies }),
-  );
-  await writeFile(join(folder, 'values.yaml'), JSON.stringify(values));
-  return folder;
-}
+import { parentChart, temporaryFolder } from './support/parent-chart.ts';
 
 function withPreset(preset: string): RenderOptions {
   return { args: ['--values', join(CHART, 'presets', `${preset}.yaml`)] };
@@ -136,13 +117,15 @@ describe('preset', async () => {
     const [first, second] = await Promise.all([render({}, withPreset('gitops')), render({}, withPreset('gitops'))]);
     expect(first.yaml).toBe(second.yaml);
     expect(first.find('Secret')).toEqual([]);
+    // It would be applied with the other objects.
+    expect(first.find('Pod')).toEqual([]);
   });
 
   it('development is one small pod without Redis, open to all clients', async () => {
     const manifests = await render({}, withPreset('development'));
     expect(manifests.find('Deployment')).toHaveLength(1);
     expect(manifests.deployment.spec.replicas).toBe(1);
-    expect(parse(manifests.get('ConfigMap').data?.['config.yaml'] ?? '')).toMatchObject({
+    expect(parse(manifests.config)).toMatchObject({
       mode: 'development',
       auth: { anonymous: true },
     });

@@ -9,7 +9,7 @@ interface Limits {
 }
 
 async function limitsOf(values: object): Promise<Limits | undefined> {
-  const text = (await render(values)).get('ConfigMap', 'test-holdfast').data?.['config.yaml'] ?? '';
+  const text = (await render(values)).config;
   return (parse(text) as { limits?: Limits }).limits;
 }
 

@@ -75,6 +75,38 @@ describe('the Deployment', () => {
     expect(await refusal(path === 'image' ? image : { redis: image })).toContain(`${path}.tag: expected a version`);
   });
 
+  it.each(['image', 'redis.image'])('accepts %s `latest` with a digest, which takes precedence', async (path) => {
+    const image = { image: { tag: 'latest', digest: `sha256:${'0'.repeat(64)}` } };
+    const { yaml } = await render(path === 'image' ? image : { redis: image });
+    expect(yaml).toContain(`@sha256:${'0'.repeat(64)}`);
+    expect(yaml).not.toContain('latest');
+  });
+
+  it('has its configuration in the template, so that `kubectl rollout undo` restores it with the image', async () => {
+    const { template } = (await render({ config: { keyWindow: 60 } })).deployment.spec;
+    expect(template.metadata.annotations['holdfast/config']).toContain('keyWindow: 60');
+    expect(template.spec.volumes[0]).toEqual({
+      name: 'config',
+      downwardAPI: {
+        items: [
+          {
+            path: 'config.yaml',
+            fieldRef: { apiVersion: 'v1', fieldPath: "metadata.annotations['holdfast/config']" },
+          },
+        ],
+      },
+    });
+    const podAnnotations = { 'holdfast/config': 'mode: development' };
+    expect((await render({ podAnnotations })).config).not.toContain('development');
+  });
+
+  it('refuses a configuration that does not fit into an annotation', async () => {
+    const namespaces = Object.fromEntries(
+      Array.from({ length: 5_000 }, (_, index) => [`ns${index}`, { presence: true }]),
+    );
+    expect(await refusal({ config: { namespaces } })).toContain('config: expected at most 100,000 bytes');
+  });
+
   it('refuses a rollout that cannot proceed', async () => {
     expect(await refusal({ rollingUpdate: { maxUnavailable: '0%', maxSurge: 0 } })).toContain(
       'rollingUpdate: expected maxUnavailable or maxSurge above 0',
@@ -110,11 +142,59 @@ describe('the Deployment', () => {
   });
 });
 
-describe('labels', () => {
-  it.each(['commonLabels', 'podLabels'])('of %s cannot replace those that select pods', async (path) => {
-    expect(await refusal({ [path]: { 'app.kubernetes.io/component': 'ws' } })).toContain(
-      `${path}: must not contain app.kubernetes.io/component, which selects the pods`,
-    );
+describe('labels and annotations', () => {
+  it("are merged by key: those of an object take precedence over common ones, and these over the chart's", async () => {
+    const labels = { 'app.kubernetes.io/part-of': 'monitor', team: 'monitor' };
+    const manifests = await render({
+      commonLabels: { 'app.kubernetes.io/part-of': 'common', team: 'common', 'helm.sh/chart': 'common' },
+      commonAnnotations: { team: 'common', other: 'common' },
+      podLabels: { team: 'pod' },
+      redis: { labels: { team: 'redis' } },
+      serviceAccount: { annotations: { team: 'account' } },
+      metrics: { serviceMonitor: { enabled: true, labels }, prometheusRule: { enabled: true, labels } },
+      test: { labels: { team: 'test' }, annotations: { team: 'test', 'helm.sh/hook': 'test' } },
+    });
+    const monitor = manifests.get('ServiceMonitor').metadata.labels;
+    expect(monitor).toMatchObject({ ...labels, 'helm.sh/chart': 'common', 'app.kubernetes.io/name': 'holdfast' });
+    expect(manifests.get('PrometheusRule').metadata.labels).toEqual(monitor);
+    expect(manifests.deployment.metadata.labels).toMatchObject({ team: 'common' });
+    expect(manifests.deployment.spec.template.metadata.labels).toMatchObject({ team: 'pod' });
+    expect(manifests.get('Deployment', 'test-holdfast-redis').spec.template.metadata.labels.team).toBe('redis');
+    expect(manifests.get('ServiceAccount').metadata.annotations).toMatchObject({ team: 'account', other: 'common' });
+    const test = manifests.get('Pod').metadata;
+    expect(test.labels).toMatchObject({ team: 'test', 'app.kubernetes.io/component': 'test' });
+    expect(test.annotations).toMatchObject({ team: 'test', 'helm.sh/hook': 'test' });
+  });
+
+  it("of an Ingress and a Service replace the chart's, and null removes one", async () => {
+    const prefix = 'nginx.ingress.kubernetes.io';
+    const { annotations } = (
+      await render({
+        ingress: {
+          enabled: true,
+          annotations: { [`${prefix}/proxy-read-timeout`]: 60, [`${prefix}/proxy-send-timeout`]: null },
+        },
+      })
+    ).get('Ingress').metadata;
+    expect(annotations).toEqual({ [`${prefix}/proxy-read-timeout`]: '60' });
+  });
+
+  it.each(['commonLabels', 'podLabels', 'redis.labels', 'test.labels', 'broker.migration.labels'])(
+    'of %s cannot replace those that select pods',
+    async (path) => {
+      const labels = { 'app.kubernetes.io/component': 'ws' };
+      const values = path.split('.').reduceRight<object>((inner, name) => ({ [name]: inner }), labels);
+      expect(await refusal(values)).toContain(
+        `${path}: must not contain app.kubernetes.io/component, which selects the pods`,
+      );
+    },
+  );
+
+  it('of pods are not templates of Helm, because they may be those of others, such as Vault', async () => {
+    const key = 'vault.hashicorp.com/agent-inject-template-jwt';
+    const template = '{{- with secret "kv/data/holdfast" -}}{{ .Data.data.jwt }}{{- end }}\n';
+    const { deployment } = await render({ podAnnotations: { [key]: template } });
+    expect(deployment.spec.template.metadata.annotations[key]).toBe(template);
   });
 });
 
@@ -125,6 +205,10 @@ describe('the names', () => {
     ['my-holdfast-2', {}, 'my-holdfast-2'],
     ['test', { nameOverride: 'ws' }, 'test-ws'],
     ['r'.repeat(53), {}, 'r'.repeat(46)],
+    // A Service's name must begin with a letter.
+    ['1234', {}, 'holdfast-1234'],
+    ['1234', { nameOverride: '12' }, 'holdfast-12-1234'],
+    ['test', { fullnameOverride: '20241127' }, 'holdfast-20241127'],
   ])('of release %s with %o is %s', async (release, values, name) => {
     const manifests = await render(values, { release });
     expect(manifests.deployment.metadata.name).toBe(name);

@@ -18,7 +18,9 @@ describe('the HTTPRoute', () => {
     const manifests = await render({ gateway: gatewayOf(controller) });
     expect(pathsOf(route(manifests))).toEqual(['Exact /ws']);
     expect(route(manifests).spec.rules).toHaveLength(1);
-    expect(route(manifests).spec.rules[0].backendRefs).toEqual([{ name: NAME, port: 80 }]);
+    expect(route(manifests).spec.rules[0].backendRefs).toEqual([
+      { group: '', kind: 'Service', name: NAME, port: 80, weight: 1 },
+    ]);
   });
 
   it('routes the chat page and the API if enabled', async () => {
@@ -69,7 +71,7 @@ describe('the HTTPRoute', () => {
       gateway: gatewayOf('', { redirectParentRefs: [{ name: 'public', sectionName: 'http' }] }),
     });
     const redirect = manifests.get('HTTPRoute', `${NAME}-redirect`);
-    expect(redirect.spec.parentRefs).toEqual([{ name: 'public', sectionName: 'http' }]);
+    expect(redirect.spec.parentRefs).toMatchObject([{ name: 'public', sectionName: 'http' }]);
     expect(pathsOf(redirect)).toEqual(pathsOf(route(manifests)));
     expect(redirect.spec.rules[0].filters).toEqual([
       { type: 'RequestRedirect', requestRedirect: { scheme: 'https', statusCode: 301 } },

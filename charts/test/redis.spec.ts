@@ -1,5 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { execFile, spawn } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { fakeCluster } from './support/fake-cluster.ts';
 import { refusal, render } from './support/helm.ts';
+import { temporaryFolder } from './support/parent-chart.ts';
+
+const run = promisify(execFile);
 
 async function checksum(values: object): Promise<string> {
   const { spec } = (await render(values)).get('Deployment', 'test-holdfast-redis');
@@ -51,12 +59,48 @@ describe('the bundled Redis', () => {
     const pod = (await render()).get('Deployment', 'test-holdfast-redis').spec.template.spec;
     const [container] = pod.containers;
     expect(container).not.toHaveProperty('env');
-    expect(container.args[0]).toContain('requirepass $(cat /etc/redis-secret/redis-password)');
+    expect(container.args[0]).toContain('cat /etc/redis-secret/redis-password');
     expect(pod.volumes[1].secret).toEqual({
       secretName: 'test-holdfast-redis',
       defaultMode: 0o440,
       items: [{ key: 'redis-password', path: 'redis-password' }],
     });
+  });
+
+  it.each(['with blanks', '"quotes" and \'quotes\'', 'back\\slash $HOME `id`', '#hash', 'ünï', "it's \\x41"])(
+    'accepts %j as a password',
+    async (password) => {
+      const folder = await temporaryFolder();
+      const [container] = (await render()).get('Deployment', 'test-holdfast-redis').spec.template.spec.containers;
+      const inFolder = (script: string): string =>
+        script
+          .replaceAll('/etc/redis-secret/redis-password', join(folder, 'password'))
+          .replaceAll('/etc/redis/redis.conf', join(folder, 'redis.conf'))
+          .replaceAll('redis-cli', `redis-cli -s ${join(folder, 'socket')}`);
+      await writeFile(join(folder, 'password'), `${password}\n`);
+      await writeFile(join(folder, 'redis.conf'), `port 0\nunixsocket ${join(folder, 'socket')}\ndir ${folder}\n`);
+      const server = spawn(container.command[0], [container.command[1], inFolder(container.args[0])]);
+      onTestFinished(async () => {
+        const ended = new Promise((resolve) => server.on('exit', resolve));
+        if (server.exitCode === null && server.kill()) await ended;
+      });
+      const [shell, ...args] = container.readinessProbe.exec.command.map((word: string) => inFolder(word));
+      await expect.poll(() => run(shell, args).then(() => 'ready')).toBe('ready');
+      const socket = ['-s', join(folder, 'socket')];
+      expect((await run('redis-cli', [...socket, 'ping'])).stdout).toContain('NOAUTH');
+      const env = { ...process.env, REDISCLI_AUTH: password };
+      expect((await run('redis-cli', [...socket, 'ping'], { env })).stdout).toBe('PONG\n');
+    },
+  );
+
+  it('has a password in its URL that any client decodes', async () => {
+    const password = 'a b+c/d:e@f"g%h';
+    const data = { 'redis-password': Buffer.from(password).toString('base64') };
+    const args = await fakeCluster([{ kind: 'Secret', metadata: { name: 'test-holdfast-redis' }, data } as never]);
+    const text = (await render({}, { args })).get('Secret', 'test-holdfast-redis').data?.['broker-url'] ?? '';
+    const url = new URL(Buffer.from(text, 'base64').toString());
+    expect(decodeURIComponent(url.password)).toBe(password);
+    expect(url.host).toBe('test-holdfast-redis:6379');
   });
 
   it('restarts when its configuration changes', async () => {

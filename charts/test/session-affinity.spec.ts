@@ -22,8 +22,7 @@ const envoyCookie = async (cookie: object): Promise<unknown> => {
 };
 
 /** The age at which the gateway asks connections to move, in seconds. */
-const ageOf = (manifests: Manifests): unknown =>
-  parse(manifests.get('ConfigMap', SERVICE).data?.['config.yaml'] ?? '')?.connection?.maxAge;
+const ageOf = (manifests: Manifests): unknown => parse(manifests.config)?.connection?.maxAge;
 
 describe('sessionAffinity.mode', () => {
   it('is none by default', async () => {

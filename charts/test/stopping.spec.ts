@@ -7,7 +7,7 @@ describe('a stopping pod', () => {
     const pod = manifests.deployment.spec.template.spec;
     expect(pod.terminationGracePeriodSeconds).toBe(38);
     expect(pod.containers[0].lifecycle).toEqual({ preStop: { sleep: { seconds: 3 } } });
-    expect(manifests.get('ConfigMap', 'test-holdfast').data?.['config.yaml']).toContain('settle: 10.2\n  window: 20\n');
+    expect(manifests.config).toContain('settle: 10.2\n  window: 20\n');
   });
 
   it('can have more time, never less', async () => {

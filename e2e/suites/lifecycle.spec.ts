@@ -13,7 +13,10 @@ interface Deployment {
   readonly spec: {
     readonly replicas: number;
     readonly selector: object;
-    readonly template: { readonly spec: { readonly containers: readonly { readonly image: string }[] } };
+    readonly template: {
+      readonly metadata: { readonly annotations: Readonly<Record<string, string>> };
+      readonly spec: { readonly containers: readonly { readonly image: string }[] };
+    };
   };
 }
 
@@ -30,6 +33,11 @@ async function get<T>(...what: string[]): Promise<T> {
 
 function deployment(): Promise<Deployment> {
   return get('deployment/holdfast');
+}
+
+/** The gateway's configuration file. */
+async function configuration(): Promise<string | undefined> {
+  return (await deployment()).spec.template.metadata.annotations['holdfast/config'];
 }
 
 async function secrets(): Promise<object[]> {
@@ -180,11 +188,13 @@ describe('the chart', () => {
     await upgrade({ replicaCount: 2 });
   });
 
-  it('can be rolled back', async () => {
+  it('can be rolled back with its configuration, by Helm and by kubectl', async () => {
     await upgrade({ replicaCount: 2, config: { keyWindow: 60 } });
     await release.helm(['rollback', 'holdfast', '--wait']);
-    const { data } = await get<{ data: Record<string, string> }>('configmap/holdfast');
-    expect(data['config.yaml']).not.toContain('keyWindow');
+    expect(await configuration()).not.toContain('keyWindow');
+    await kubectl(['rollout', 'undo', 'deployment/holdfast', '--namespace', NAMESPACE]);
+    await kubectl(['rollout', 'status', 'deployment/holdfast', '--timeout=170s', '--namespace', NAMESPACE]);
+    expect(await configuration()).toContain('keyWindow: 60');
   });
 
   it('leaves nothing behind after uninstalling', async () => {

@@ -52,8 +52,8 @@ broker.migration.enabled: expected false, because only PostgreSQL has a schema
 {{- end }}
 {{- if include "holdfast.broker.isLog" . }}
 {{- $window := regexFind "[?&]window=[0-9]+" $url | trimPrefix "?" | trimPrefix "&" | trimPrefix "window=" | default "900" | int64 }}
-{{- $sections := dict "namespaceDefaults" (dig "namespaceDefaults" dict .Values.config) }}
-{{- range $name, $options := dig "namespaces" dict .Values.config }}
+{{- $sections := dict "namespaceDefaults" (dig "namespaceDefaults" dict (default dict .Values.config)) }}
+{{- range $name, $options := dig "namespaces" dict (default dict .Values.config) }}
 {{- $_ := set $sections (printf "namespaces.%s" $name) $options }}
 {{- end }}
 {{- range $path, $options := $sections }}
@@ -62,7 +62,7 @@ broker.migration.enabled: expected false, because only PostgreSQL has a schema
 config.{{ $path }}.history.ttl: expected at most {{ $window }} s, the window of the broker's log; raise it with window=… in broker.url, or lower the ttl
 {{- end }}
 {{- end }}
-{{- if gt (float64 (dig "keyWindow" 0 .Values.config)) (float64 $window) }}
+{{- if gt (float64 (dig "keyWindow" 0 (default dict .Values.config))) (float64 $window) }}
 config.keyWindow: expected at most {{ $window }} s, the window of the broker's log; raise it with window=… in broker.url, or lower it
 {{- end }}
 {{- end }}

@@ -2,11 +2,17 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* The base name of the objects: short enough for the longest suffix, "-headless", and for a pod's name. */}}
+{{/*
+The base name of the objects: short enough for the longest suffix, "-headless", and for a pod's name. It begins with a letter, because Kubernetes
+refuses a Service whose name does not.
+*/}}
 {{- define "holdfast.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride }}
 {{- $fullname := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
-{{- default $fullname .Values.fullnameOverride | trunc 46 | trimSuffix "-" }}
+{{- if regexMatch "^[0-9]" .Release.Name }}{{ $fullname = printf "%s-%s" $name .Release.Name }}{{ end }}
+{{- $fullname = default $fullname .Values.fullnameOverride }}
+{{- if regexMatch "^[0-9]" $fullname }}{{ $fullname = printf "%s-%s" .Chart.Name $fullname }}{{ end }}
+{{- $fullname | trunc 46 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "holdfast.serviceName" -}}
@@ -22,39 +28,15 @@
 {{- default $own .Values.serviceAccount.name }}
 {{- end }}
 
-{{/* The labels of every object. */}}
-{{- define "holdfast.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-app.kubernetes.io/name: {{ include "holdfast.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-app.kubernetes.io/part-of: {{ include "holdfast.name" . }}
-{{- include "holdfast.commonLabels" . }}
-{{- end }}
-
-{{- define "holdfast.commonLabels" -}}
-{{- with .Values.commonLabels }}
-{{ tpl (toYaml .) $ }}
-{{- end }}
-{{- end }}
-
-{{/* Selects the gateway's pods. Must never change, because a Deployment's selector cannot change. */}}
-{{- define "holdfast.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "holdfast.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/component: gateway
-{{- end }}
-
-{{/* The image reference for { registry, repository, tag, digest }. */}}
+{{/* An image's reference. Takes root, image and tag. A parent chart's registry replaces the chart's, as it does in most charts. */}}
 {{- define "holdfast.imageReference" -}}
-{{- $reference := printf "%s/%s" .registry .repository | trimPrefix "/" }}
-{{- ternary (printf "%s@%s" $reference .digest) (printf "%s:%s" $reference .tag) (ne .digest "") }}
+{{- $registry := default .image.registry (default dict .root.Values.global).imageRegistry }}
+{{- $reference := printf "%s/%s" (default "" $registry) .image.repository | trimPrefix "/" }}
+{{- if .image.digest }}{{ $reference }}@{{ .image.digest }}{{ else }}{{ $reference }}:{{ .tag }}{{ end }}
 {{- end }}
 
 {{- define "holdfast.image" -}}
-{{- $tag := default .Chart.AppVersion .Values.image.tag }}
-{{- include "holdfast.imageReference" (merge (dict "tag" $tag) .Values.image) }}
+{{- include "holdfast.imageReference" (dict "root" . "image" .Values.image "tag" (default .Chart.AppVersion .Values.image.tag)) }}
 {{- end }}
 
 {{/* The time from the decision to stop a pod to its end, in whole seconds. */}}
@@ -82,6 +64,20 @@ app.kubernetes.io/component: gateway
 
 {{/* Whether the chat page is served at /, by the gateway's own rule. */}}
 {{- define "holdfast.demo" -}}
-{{- $development := eq (dig "mode" "production" .Values.config) "development" }}
-{{- if dig "demo" $development .Values.config }}true{{ end }}
+{{- $development := eq (dig "mode" "production" (default dict .Values.config)) "development" }}
+{{- if dig "demo" $development (default dict .Values.config) }}true{{ end }}
+{{- end }}
+
+{{/*
+Takes list and defaults: the maps of the list, each with the defaults that it lacks, as a JSON list. The API server adds these defaults, and Argo
+CD compares lists of custom resources as a whole, so it would report a difference for ever.
+*/}}
+{{- define "holdfast.withDefaults" -}}
+{{- $list := list }}
+{{- range .list }}
+{{- $entry := deepCopy $.defaults }}
+{{- range $key, $value := . }}{{ $_ := set $entry $key $value }}{{ end }}
+{{- $list = append $list $entry }}
+{{- end }}
+{{- toJson $list }}
 {{- end }}

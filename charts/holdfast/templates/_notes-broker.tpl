@@ -6,7 +6,7 @@
 The password in broker.url is sent unencrypted: use {{ get $tls $scheme }}:// if the broker has TLS.
 {{- end }}
 {{- if include "holdfast.broker.isLog" . }}
-{{- $memory := dig "limits" "memory" "" .Values.resources | toString }}
+{{- $memory := dig "limits" "memory" "" (default dict .Values.resources) | toString }}
 {{- if and $memory (lt (include "holdfast.mebibytes" $memory | float64) 512.0) }}
 resources.limits.memory is {{ $memory }}: with this broker each pod keeps up to 128 MiB of histories, and the state of all channels. Set it to 512Mi or more.
 {{- end }}

@@ -59,6 +59,6 @@ sessionAffinity.mode=clientIP: kube-proxy in mode iptables remembers 100 address
 Clients are limited by the address that the controller sees. If a CDN is in front of it, that is the CDN's address: set config.limits.trustedHops to the number of proxies that add to X-Forwarded-For, or clientAddresses.derive=false.
 {{- end }}
 {{- with include "holdfast.maxConnectionAge" . }}
-Google's load balancer ends every connection at the age of {{ int64 $.Values.timeouts.read }} s, idle or not. The gateway moves each before the age of {{ dig "connection" "maxAge" . $.Values.config }} s.
+Google's load balancer ends every connection at the age of {{ int64 $.Values.timeouts.read }} s, idle or not. The gateway moves each before the age of {{ dig "connection" "maxAge" . (default dict $.Values.config) }} s.
 {{- end }}
 {{- end }}

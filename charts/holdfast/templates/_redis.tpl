@@ -1,9 +1,3 @@
-{{- define "holdfast.redisSelectorLabels" -}}
-app.kubernetes.io/name: {{ include "holdfast.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/component: redis
-{{- end }}
-
 {{/* Converts a quantity of memory, such as 256Mi or 1G, to bytes. */}}
 {{- define "holdfast.bytes" -}}
 {{- $units := dict "" 1 "k" 1e3 "M" 1e6 "G" 1e9 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 }}
@@ -16,7 +10,7 @@ app.kubernetes.io/component: redis
 
 {{/* Redis's maxmemory in bytes, below the memory limit of its pod, which would kill it. */}}
 {{- define "holdfast.redisMaxmemory" -}}
-{{- $limit := dig "limits" "memory" "" .Values.redis.resources }}
+{{- $limit := dig "limits" "memory" "" (default dict .Values.redis.resources) }}
 {{- if not $limit }}
 {{- fail "redis.resources.limits.memory: expected a quantity, such as 256Mi: maxmemory follows from it" }}
 {{- end }}

@@ -7,7 +7,7 @@
 {{- if or (has "HOLDFAST_BROKER" $variables) (has "HOLDFAST_BROKER_FILE" $variables) }}env
 {{- else if .Values.broker.existingSecret }}existing
 {{- else if .Values.broker.url }}url
-{{- else if and .Values.externalSecret.enabled (hasKey .Values.externalSecret.data "broker-url") }}external
+{{- else if and .Values.externalSecret.enabled (hasKey (default dict .Values.externalSecret.data) "broker-url") }}external
 {{- else if .Values.redis.enabled }}redis
 {{- else }}memory
 {{- end }}
@@ -27,13 +27,13 @@
 {{- $sources := list }}
 {{- with .Values.auth.jwtSecret }}
 {{- if .enabled }}
-{{- $secret := dict "secret" (default $own .existingSecret) "key" (ternary .key "jwt-secret" (ne .existingSecret "")) }}
+{{- $secret := dict "secret" (default $own .existingSecret) "key" (ternary .key "jwt-secret" (not (empty .existingSecret))) }}
 {{- $sources = append $sources (merge $secret (dict "file" "jwt-secret" "variable" "HOLDFAST_JWT_SECRET")) }}
 {{- end }}
 {{- end }}
 {{- with .Values.auth.apiKeys }}
 {{- if .enabled }}
-{{- $secret := dict "secret" (default $own .existingSecret) "key" (ternary .key "api-keys" (ne .existingSecret "")) }}
+{{- $secret := dict "secret" (default $own .existingSecret) "key" (ternary .key "api-keys" (not (empty .existingSecret))) }}
 {{- $sources = append $sources (merge $secret (dict "file" "api-keys" "variable" "HOLDFAST_API_KEYS")) }}
 {{- end }}
 {{- end }}

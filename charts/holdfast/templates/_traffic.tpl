@@ -34,7 +34,7 @@ balancers add two. With a Service of type LoadBalancer clients could bypass the 
 {{- else if and (ne $service.type "ClusterIP") (eq $service.externalTrafficPolicy "Local") }}
 {{- $hops = list 0 }}
 {{- end }}
-{{- $isSet := hasKey (.Values.config.limits | default dict) "trustedHops" }}
+{{- $isSet := hasKey (dig "limits" dict (default dict .Values.config)) "trustedHops" }}
 {{- range .Values.extraEnv }}{{ if eq .name "HOLDFAST_TRUSTED_HOPS" }}{{ $isSet = true }}{{ end }}{{ end }}
 {{- $hops = uniq $hops }}
 {{- if and .Values.clientAddresses.derive (not $isSet) (eq (len $hops) 1) }}{{ first $hops }}{{ end }}
@@ -104,7 +104,7 @@ https://cloud.google.com/kubernetes-engine/docs/concepts/ingress-xlb#support_for
 {{- define "holdfast.maxConnectionAge.problems" -}}
 {{- $own := include "holdfast.maxConnectionAge" . }}
 {{- if $own }}
-{{- $age := dig "connection" "maxAge" $own .Values.config | toString | float64 }}
+{{- $age := dig "connection" "maxAge" $own (default dict .Values.config) | toString | float64 }}
 {{- $limit := subf .Values.timeouts.read .Values.timeouts.drain }}
 {{- if or (le $age 0.0) (ge $age $limit) }}
 {{- include "holdfast.problem" (printf "config.connection.maxAge: Google's load balancer ends every connection at the age of timeouts.read (%v s), idle or not, so the gateway must move it before: expected more than 0 and less than timeouts.read - timeouts.drain = %v s. Omit it to derive it, or raise timeouts.read." .Values.timeouts.read $limit) }}

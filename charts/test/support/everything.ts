@@ -37,7 +37,7 @@ export const EVERYTHING = {
   extraVolumes: [{ name: 'a', emptyDir: {} }],
   extraVolumeMounts: [{ name: 'a', mountPath: '/a' }],
   initContainers: [{ name: 'a', image: 'a:1' }],
-  sidecars: [{ name: 'b', image: 'b:1' }],
+  sidecars: [{ name: 'b', image: 'b:1', resources: { requests: { cpu: '10m', memory: '16Mi' } } }],
   extraObjects: ['apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: extra\n  namespace: test-ns\n'],
   metrics: { serviceMonitor: { enabled: true }, prometheusRule: { enabled: true }, dashboard: { enabled: true } },
 };

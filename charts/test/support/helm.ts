@@ -96,6 +96,8 @@ export class Manifests {
 
   constructor(readonly yaml: string) {
     this.all = parseAllDocuments(yaml).flatMap((document) => {
+      // Such as a key that occurs twice: Helm takes the last, kustomize and Flux refuse it.
+      if (document.errors.length > 0) throw new AggregateError(document.errors, `invalid YAML:\n${yaml}`);
       // A template that renders only comments results in an empty document.
       const manifest = document.toJS() as Manifest | null;
       return manifest === null ? [] : [manifest];
@@ -114,6 +116,11 @@ export class Manifests {
     return this.all.filter(
       (manifest) => manifest.kind === kind && (name === undefined || manifest.metadata.name === name),
     );
+  }
+
+  /** The gateway's configuration file. */
+  get config(): string {
+    return this.deployment.spec.template.metadata.annotations['holdfast/config'];
   }
 
   /** The gateway's Deployment. */

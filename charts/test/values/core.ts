@@ -48,6 +48,7 @@ const DASHBOARD = { metrics: { dashboard: { enabled: true } } };
 const PERSISTENCE = { redis: { persistence: { enabled: true } } };
 const COOKIE = { ingress: { enabled: true, hosts: ['ws.example'] }, sessionAffinity: { mode: 'cookie' } };
 const TOLERATION = { key: 'spot', operator: 'Exists' };
+const NODE_AFFINITY = { preferredDuringSchedulingIgnoredDuringExecution: [] };
 const AFFINITY = { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [] } };
 
 export const cases: Readonly<Record<string, ValueCase>> = {
@@ -65,6 +66,29 @@ export const cases: Readonly<Record<string, ValueCase>> = {
       deployment.spec.selector.matchLabels.team,
     ],
     expect: ['test-team', 'test-team', undefined],
+  },
+  commonAnnotations: {
+    value: { team: 'a' },
+    look: ({ all }) => [...new Set(all.map(({ metadata }) => metadata.annotations?.['team']))],
+    expect: ['a'],
+  },
+  global: {
+    value: { imageRegistry: 'mirror.test', imagePullSecrets: ['pull', { name: 'other' }], storageClass: 'fast' },
+    with: { ...OWNER, ...PERSISTENCE, imagePullSecrets: ['pull'] },
+    look: (m) => [
+      ...[pod(m), redisPod(m), verify(m).spec, migration(m).spec].map(({ containers, imagePullSecrets }) => [
+        containers[0].image,
+        imagePullSecrets,
+      ]),
+      m.get('PersistentVolumeClaim').spec.storageClassName,
+    ],
+    expect: [
+      ['mirror.test/holdfast/gateway:0.1.0', [{ name: 'pull' }, { name: 'other' }]],
+      ['mirror.test/library/redis:8.8.3-alpine', [{ name: 'pull' }, { name: 'other' }]],
+      ['mirror.test/holdfast/gateway:0.1.0', [{ name: 'pull' }, { name: 'other' }]],
+      ['mirror.test/holdfast/gateway:0.1.0', [{ name: 'pull' }, { name: 'other' }]],
+      'fast',
+    ],
   },
 
   'image.registry': {
@@ -94,7 +118,7 @@ export const cases: Readonly<Record<string, ValueCase>> = {
   replicaCount: { value: 5, look: ({ deployment }) => deployment.spec.replicas, expect: 5 },
   config: {
     value: { keyWindow: 31_536, namespaces: { news: { presence: true } } },
-    look: (m) => m.get('ConfigMap', 'test-holdfast').data?.['config.yaml'],
+    look: (m) => m.config,
     expect: 'drain:\n  settle: 15\n  window: 30\nkeyWindow: 31536\nnamespaces:\n  news:\n    presence: true\n',
   },
 
@@ -179,15 +203,17 @@ export const cases: Readonly<Record<string, ValueCase>> = {
     },
     with: EXTERNAL,
     look: (m) => [
-      m.find('ExternalSecret')[0]?.spec.data.map(({ remoteRef }: { remoteRef: object }) => remoteRef),
+      m
+        .find('ExternalSecret')[0]
+        ?.spec.data.map(({ remoteRef: { key, property } }: { remoteRef: Record<string, string> }) => [key, property]),
       secretSources(m)[2],
       m.find('Deployment').length,
     ],
     expect: [
       [
-        { key: 'prod', property: 'api' },
-        { key: 'prod', property: 'redis' },
-        { key: 'prod', property: 'jwt' },
+        ['prod', 'api'],
+        ['prod', 'redis'],
+        ['prod', 'jwt'],
       ],
       'test-holdfast/broker-url',
       1,
@@ -275,6 +301,12 @@ export const cases: Readonly<Record<string, ValueCase>> = {
     with: OWNER,
     look: (m) => migration(m).spec.initContainers,
     expect: [{ name: 'proxy', image: 'proxy:1', restartPolicy: 'Always' }],
+  },
+  'broker.migration.labels': {
+    value: { a: 'b' },
+    with: OWNER,
+    look: (m) => migration(m).metadata.labels.a,
+    expect: 'b',
   },
   'broker.migration.annotations': {
     value: { a: 'b' },
@@ -366,6 +398,23 @@ export const cases: Readonly<Record<string, ValueCase>> = {
     look: (m) => m.get('PersistentVolumeClaim').spec.resources.requests.storage,
     expect: '5Gi',
   },
+  'redis.persistence.annotations': {
+    value: { 'helm.sh/resource-policy': 'keep' },
+    with: PERSISTENCE,
+    look: (m) => m.get('PersistentVolumeClaim').metadata.annotations,
+    expect: { 'helm.sh/resource-policy': 'keep' },
+  },
+  'redis.labels': {
+    value: { team: 'a' },
+    look: (m) => [redis(m).spec.template.metadata.labels.team, redis(m).spec.selector.matchLabels.team],
+    expect: ['a', undefined],
+  },
+  'redis.annotations': {
+    value: { team: 'a' },
+    look: (m) => redis(m).spec.template.metadata.annotations.team,
+    expect: 'a',
+  },
+  'redis.priorityClassName': { value: 'high', look: (m) => redisPod(m).priorityClassName, expect: 'high' },
   'redis.nodeSelector': { value: { disk: 'ssd' }, look: (m) => redisPod(m).nodeSelector, expect: { disk: 'ssd' } },
   'redis.tolerations': { value: [TOLERATION], look: (m) => redisPod(m).tolerations, expect: [TOLERATION] },
   'redis.affinity': { value: AFFINITY, look: (m) => redisPod(m).affinity, expect: AFFINITY },
@@ -382,12 +431,12 @@ export const cases: Readonly<Record<string, ValueCase>> = {
   },
   'timeouts.settle': {
     value: 12.5,
-    look: (m) => [m.get('ConfigMap', 'test-holdfast').data?.['config.yaml'], pod(m).terminationGracePeriodSeconds],
+    look: (m) => [m.config, pod(m).terminationGracePeriodSeconds],
     expect: ['drain:\n  settle: 12.5\n  window: 30\n', 58],
   },
   'timeouts.drain': {
     value: 3600,
-    look: (m) => [m.get('ConfigMap', 'test-holdfast').data?.['config.yaml'], pod(m).terminationGracePeriodSeconds],
+    look: (m) => [m.config, pod(m).terminationGracePeriodSeconds],
     expect: ['drain:\n  settle: 15\n  window: 3600\n', 3630],
   },
   'timeouts.margin': { value: 20, look: (m) => pod(m).terminationGracePeriodSeconds, expect: 70 },
@@ -544,6 +593,11 @@ export const cases: Readonly<Record<string, ValueCase>> = {
     look: (m) => m.get('ServiceAccount').metadata.annotations,
     expect: { 'iam.gke.io/gcp-service-account': 'a' },
   },
+  openshift: {
+    value: 'always',
+    look: (m) => [pod(m), redisPod(m), verify(m).spec].map(({ securityContext }) => securityContext.runAsUser),
+    expect: [undefined, undefined, undefined],
+  },
   podSecurityContext: {
     value: { runAsUser: null, runAsGroup: null, fsGroup: null },
     look: (m) => [pod(m), verify(m).spec].map(({ securityContext }) => securityContext),
@@ -653,8 +707,22 @@ export const cases: Readonly<Record<string, ValueCase>> = {
     look: (m) => [pod(m).tolerations, verify(m).spec.tolerations],
     expect: [[TOLERATION], [TOLERATION]],
   },
-  affinity: { value: AFFINITY, look: (m) => pod(m).affinity, expect: AFFINITY },
-  priorityClassName: { value: 'high', look: (m) => pod(m).priorityClassName, expect: 'high' },
+  affinity: {
+    value: { ...AFFINITY, nodeAffinity: NODE_AFFINITY },
+    with: OWNER,
+    look: (m) => [pod(m), verify(m).spec, migration(m).spec].map((spec) => spec.affinity),
+    expect: [
+      { ...AFFINITY, nodeAffinity: NODE_AFFINITY },
+      { nodeAffinity: NODE_AFFINITY },
+      { nodeAffinity: NODE_AFFINITY },
+    ],
+  },
+  priorityClassName: {
+    value: 'high',
+    with: OWNER,
+    look: (m) => [pod(m), verify(m).spec, migration(m).spec].map((spec) => spec.priorityClassName),
+    expect: ['high', 'high', 'high'],
+  },
 
   'metrics.serviceMonitor.enabled': {
     value: true,
@@ -732,9 +800,12 @@ export const cases: Readonly<Record<string, ValueCase>> = {
     expect: { 'reloader.stakater.com/auto': 'true' },
   },
   podAnnotations: {
-    value: { 'prometheus.io/scrape': 'true', release: '{{ .Release.Name }}' },
-    look: ({ deployment }) => deployment.spec.template.metadata.annotations,
-    expect: { 'checksum/config': expect64(), 'prometheus.io/scrape': 'true', release: 'test' },
+    value: { 'prometheus.io/scrape': 'true', template: '{{ secret }}' },
+    look: ({ deployment }) => {
+      const { 'prometheus.io/scrape': scrape, template } = deployment.spec.template.metadata.annotations;
+      return { 'prometheus.io/scrape': scrape, template };
+    },
+    expect: { 'prometheus.io/scrape': 'true', template: '{{ secret }}' },
   },
   podLabels: {
     value: { 'sidecar.istio.io/inject': 'false' },
@@ -760,6 +831,25 @@ export const cases: Readonly<Record<string, ValueCase>> = {
       ['HOLDFAST_JWT_SECRET', undefined],
     ],
   },
+  extraEnvFrom: {
+    value: [{ secretRef: { name: 'ours' } }],
+    look: (m) => container(m).envFrom,
+    expect: [{ secretRef: { name: 'ours' } }],
+  },
+  extraPodSpec: {
+    value: { hostAliases: [{ ip: '10.0.0.1', hostnames: ['redis'] }], runtimeClassName: 'gvisor' },
+    with: OWNER,
+    look: (m) =>
+      [pod(m), verify(m).spec, migration(m).spec].map(({ hostAliases, runtimeClassName }) => [
+        hostAliases?.[0].ip,
+        runtimeClassName,
+      ]),
+    expect: [
+      ['10.0.0.1', 'gvisor'],
+      ['10.0.0.1', 'gvisor'],
+      ['10.0.0.1', 'gvisor'],
+    ],
+  },
   extraVolumes: {
     value: [{ name: 'ca', configMap: { name: 'ca' } }],
     look: (m) => volume(m, 'ca'),
@@ -782,13 +872,15 @@ export const cases: Readonly<Record<string, ValueCase>> = {
   },
   extraObjects: {
     value: [
-      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: '{{ include "holdfast.fullname" . }}-one' } },
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'one' }, data: { template: '{{ .password }}' } },
       'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-two\n',
     ],
-    look: (m) => ['test-holdfast-one', 'test-two'].map((name) => m.find('ConfigMap', name).length),
-    expect: [1, 1],
+    look: (m) => [m.find('ConfigMap', 'one')[0]?.data, m.find('ConfigMap', 'test-two').length],
+    expect: [{ template: '{{ .password }}' }, 1],
   },
 
+  'test.enabled': { value: false, look: (m) => m.find('Pod').length, expect: 0 },
+  'test.labels': { value: { team: 'a' }, look: (m) => verify(m).metadata.labels?.['team'], expect: 'a' },
   'test.timeout': { value: '5m', look: (m) => verifyArgs(m).includes('--timeout=5m'), expect: true },
   'test.ingressAddress': {
     value: 'traefik.traefik:80',
@@ -836,9 +928,4 @@ function spread(manifests: Manifests): Record<string, string> {
       ],
     ),
   );
-}
-
-/** A SHA-256 sum. */
-function expect64(): unknown {
-  return { asymmetricMatch: (actual: unknown) => typeof actual === 'string' && /^[0-9a-f]{64}$/.test(actual) };
 }

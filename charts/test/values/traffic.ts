@@ -113,7 +113,7 @@ export const cases: Readonly<Record<string, ValueCase>> = {
   'clientAddresses.derive': {
     value: false,
     with: NGINX,
-    look: (all) => all.get('ConfigMap', NAME).data?.['config.yaml']?.includes('trustedHops'),
+    look: (all) => all.config.includes('trustedHops'),
     expect: false,
   },
 
@@ -133,13 +133,13 @@ export const cases: Readonly<Record<string, ValueCase>> = {
     value: [{ name: 'other' }],
     with: { gateway: gatewayOf('') },
     look: (all) => route(all).spec.parentRefs,
-    expect: [{ name: 'other' }],
+    expect: [{ group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'other' }],
   },
   'gateway.redirectParentRefs': {
     value: [{ name: 'public', sectionName: 'http' }],
     with: { gateway: gatewayOf('') },
     look: (all) => all.find('HTTPRoute', `${NAME}-redirect`)[0]?.spec.parentRefs,
-    expect: [{ name: 'public', sectionName: 'http' }],
+    expect: [{ group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'public', sectionName: 'http' }],
   },
   'gateway.hostnames': {
     value: ['a.example.com'],

@@ -3,17 +3,11 @@
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata:
-  name: {{ .name }}
-  namespace: {{ .root.Release.Namespace }}
-  labels:
-    {{- include "holdfast.labels" .root | nindent 4 }}
-  {{- with .root.Values.gateway.annotations }}
-  annotations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- include "holdfast.metadata" (dict "root" .root "name" .name "annotations" .root.Values.gateway.annotations) | nindent 2 }}
 spec:
   parentRefs:
-    {{- toYaml .parentRefs | nindent 4 }}
+    {{- $defaults := dict "group" "gateway.networking.k8s.io" "kind" "Gateway" }}
+    {{- include "holdfast.withDefaults" (dict "list" .parentRefs "defaults" $defaults) | fromJsonArray | toYaml | nindent 4 }}
   {{- with .root.Values.gateway.hostnames }}
   hostnames:
     {{- toYaml . | nindent 4 }}

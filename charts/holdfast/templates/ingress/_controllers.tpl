@@ -18,7 +18,7 @@ and links the documentation of its keys, because a controller silently ignores k
 {{- with .Values.tls.certManager.clusterIssuer }}{{ $_ := set $own "cert-manager.io/cluster-issuer" . }}{{ end }}
 {{- with .Values.tls.certManager.issuer }}{{ $_ := set $own "cert-manager.io/issuer" . }}{{ end }}
 {{- end }}
-{{- with merge (deepCopy .Values.ingress.annotations) $own }}{{ toYaml . }}{{ end }}
+{{- include "holdfast.strings" (list $own .Values.ingress.annotations) }}
 {{- end }}
 
 {{/* The Service's annotations: some controllers read theirs there; the user's take precedence. */}}
@@ -27,7 +27,7 @@ and links the documentation of its keys, because a controller silently ignores k
 {{- if .Values.ingress.enabled }}
 {{- $own = include (printf "holdfast.ingress.%s.serviceAnnotations" .Values.ingress.controller) . | fromYaml }}
 {{- end }}
-{{- with merge (deepCopy .Values.service.annotations) $own }}{{ toYaml . }}{{ end }}
+{{- include "holdfast.strings" (list $own .Values.service.annotations) }}
 {{- end }}
 
 {{- define "holdfast.ingress.tlsSecretName" -}}

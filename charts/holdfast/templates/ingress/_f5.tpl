@@ -5,7 +5,7 @@ https://docs.nginx.com/nginx-ingress-controller/configuration/ingress-resources/
 https://nginx.org/en/docs/http/ngx_http_upstream_module.html#sticky
 */}}
 {{- define "holdfast.ingress.f5.annotations" -}}
-nginx.org/websocket-services: {{ include "holdfast.serviceName" . }}
+nginx.org/websocket-services: {{ include "holdfast.serviceName" . | quote }}
 nginx.org/proxy-read-timeout: {{ int64 .Values.timeouts.read }}s
 nginx.org/proxy-send-timeout: {{ int64 .Values.timeouts.send }}s
 {{- if .Values.tls.enabled }}

@@ -6,9 +6,9 @@ https://cloud.google.com/kubernetes-engine/docs/concepts/ingress#controller_summ
 https://cloud.google.com/kubernetes-engine/docs/how-to/container-native-load-balancing
 */}}
 {{- define "holdfast.ingress.gke.annotations" -}}
-kubernetes.io/ingress.class: {{ include "holdfast.ingress.className" . }}
+kubernetes.io/ingress.class: {{ include "holdfast.ingress.className" . | quote }}
 {{- if and .Values.tls.enabled .Values.tls.redirect }}
-networking.gke.io/v1beta1.FrontendConfig: {{ include "holdfast.fullname" . }}
+networking.gke.io/v1beta1.FrontendConfig: {{ include "holdfast.fullname" . | quote }}
 {{- end }}
 {{- end }}
 

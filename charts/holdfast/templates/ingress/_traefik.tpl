@@ -5,7 +5,7 @@ https://doc.traefik.io/traefik/reference/routing-configuration/kubernetes/ingres
 */}}
 {{- define "holdfast.ingress.traefik.annotations" -}}
 {{- if and .Values.tls.enabled .Values.tls.redirect }}
-traefik.ingress.kubernetes.io/router.middlewares: {{ .Release.Namespace }}-{{ include "holdfast.fullname" . }}@kubernetescrd
+traefik.ingress.kubernetes.io/router.middlewares: {{ printf "%s-%s@kubernetescrd" .Release.Namespace (include "holdfast.fullname" .) | quote }}
 {{- end }}
 {{- end }}
 

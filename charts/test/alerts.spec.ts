@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { slug } from 'github-slugger';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { stringify } from 'yaml';
+import { KEDA } from './support/everything.ts';
 import { render } from './support/helm.ts';
 
 const run = promisify(execFile);
@@ -16,9 +17,13 @@ interface Rule {
   readonly annotations: { readonly summary: string; readonly description: string; readonly runbook_url: string };
 }
 
-async function rendered(): Promise<Rule[]> {
-  const manifests = await render({ metrics: { prometheusRule: { enabled: true } } });
-  return manifests.get('PrometheusRule').spec.groups[0].rules as Rule[];
+/** The alerts, and the query by which KEDA scales. */
+async function rendered(): Promise<{ rules: Rule[]; connections: string }> {
+  const manifests = await render({ ...KEDA, metrics: { prometheusRule: { enabled: true } } });
+  return {
+    rules: manifests.get('PrometheusRule').spec.groups[0].rules as Rule[],
+    connections: manifests.get('ScaledObject').spec.triggers[0].metadata.query as string,
+  };
 }
 
 /** A metric of the first pod, with values each 30 s, in promtool's notation: `0+0x60` are 61 times 0. */
@@ -43,10 +48,42 @@ const QUIET: Series = {
   'holdfast_plain_messages_refused_total{reason="malformed"}': '0+0x60',
 };
 
+/** Every fault at once, on pods of other releases. Their connections would keep HoldfastAbsent silent. */
+const NEIGHBOUR: Series = {
+  ...QUIET,
+  holdfast_gaps_total: '0+1x60',
+  holdfast_broker_up: '0+0x60',
+  holdfast_broker_history_bytes: '9900+0x60',
+  holdfast_broker_reconnects_total: '0+0.5x60',
+  'holdfast_broker_lag_seconds{partition="1"}': '40+0x60',
+  'holdfast_broker_snapshot_age_seconds{partition="1"}': '0+30x60',
+  'holdfast_broker_log_losses_total{cause="truncated"}': '0+1x60',
+  'holdfast_broker_digests_differed_total{partition="0"}': '0+1x60',
+  'holdfast_plain_messages_refused_total{reason="malformed"}': '0+1x60',
+};
+
+/** The shape of the name of a Deployment's pod. */
+const POD = 'test-holdfast-6d8f5db9c-x2x4z';
+
+const NEIGHBOURS: readonly (readonly [namespace: string, pod: string])[] = [
+  ['other-ns', POD],
+  ['test-ns', 'test-holdfast-eu-6d8f5db9c-x2x4z'],
+  ['test-ns', 'eu-test-holdfast-6d8f5db9c-x2x4z'],
+];
+
+/** The cases that also have the pods of other releases: with these, nothing may fire that the release itself does not cause. */
+const NOTHING = 'nothing';
+/** KEDA reports an empty result as an error, and does not count it as 0 connections. */
+const ABSENT = 'no pod is scraped';
+
+function neighboursOf(name: string): typeof NEIGHBOURS {
+  return name === NOTHING || name === ABSENT ? NEIGHBOURS : [];
+}
+
 /** What happens, at which minute the alerts are looked at, and which fire then. */
 const CASES: readonly [name: string, series: Series, minute: number, fires: readonly string[]][] = [
-  ['nothing', {}, 29, []],
-  ['no pod is scraped', { holdfast_connections: '_x60' }, 6, ['HoldfastAbsent']],
+  [NOTHING, {}, 29, []],
+  [ABSENT, { holdfast_connections: '_x60' }, 6, ['HoldfastAbsent']],
   ['no pod was scraped for two minutes', { holdfast_connections: '5 _x4 5x55' }, 4, []],
   ['gaps for 20 minutes', { holdfast_gaps_total: '0+1x60' }, 20, ['HoldfastGaps']],
   ['the broker is down for 3 minutes', { holdfast_broker_up: '1x4 0x55' }, 6, ['HoldfastBrokerDown']],
@@ -128,33 +165,42 @@ const CASES: readonly [name: string, series: Series, minute: number, fires: read
   ['histories use all memory', { holdfast_broker_history_bytes: '9900+0x60' }, 20, ['HoldfastBrokerHistoryFull']],
 ];
 
-/** A series of a pod of the release. */
-function named(metric: string): string {
-  const [, name, labels = ''] = /^(\w+)(?:\{(.*)\})?$/.exec(metric) ?? [];
-  return `${name}{namespace="test-ns", pod="test-holdfast-abc", instance="10.0.0.1:8001"${labels && `, ${labels}`}}`;
+/** The series of a pod, as input of promtool. */
+function inputs(all: Series, namespace = 'test-ns', pod = POD): object[] {
+  return Object.entries(all).map(([metric, values]) => {
+    const [, name, labels = ''] = /^(\w+)(?:\{(.*)\})?$/.exec(metric) ?? [];
+    const identity = `namespace="${namespace}", pod="${pod}", instance="10.0.0.1:8001"`;
+    return { series: `${name}{${identity}${labels && `, ${labels}`}}`, values };
+  });
 }
 
 describe('the alerts', () => {
-  it('fire in the faults that they are for, and are silent otherwise', { timeout: 60_000 }, async ({ skip }) => {
+  it('fire in the faults that they are for, and are silent otherwise, whatever happens to other releases', async ({
+    skip,
+  }) => {
     const { promtool } = inject('tools');
     if ('missing' in promtool) return skip(promtool.missing);
     const folder = await mkdtemp(join(tmpdir(), 'alerts-'));
     onTestFinished(async () => rm(folder, { recursive: true }));
-    const rules = await rendered();
+    const { rules, connections } = await rendered();
     await writeFile(join(folder, 'rules.yaml'), stringify({ groups: [{ name: 'holdfast', rules }] }));
     const tests = CASES.map(([name, series, minute, fires]) => ({
       name,
       interval: '30s',
-      input_series: Object.entries({ ...QUIET, ...series }).map(([metric, values]) => ({
-        series: named(metric),
-        values,
-      })),
+      input_series: [
+        ...inputs({ ...QUIET, ...series }),
+        ...NEIGHBOURS.flatMap(([namespace, pod]) => inputs(NEIGHBOUR, namespace, pod)),
+      ],
       promql_expr_test: [
         {
           expr: 'sum by (alertname) (ALERTS{alertstate="firing"})',
           eval_time: `${minute}m`,
           exp_samples: fires.map((alert) => ({ labels: `{alertname="${alert}"}`, value: 1 })),
         },
+        ...(name === ABSENT ? [{ expr: connections, eval_time: '3m', exp_samples: [] }] : []),
+        ...(name === NOTHING
+          ? [{ expr: connections, eval_time: '3m', exp_samples: [{ labels: '{}', value: 5 }] }]
+          : []),
       ],
     }));
     const file = { rule_files: ['rules.yaml'], evaluation_interval: '30s', tests };
@@ -171,7 +217,7 @@ describe('the alerts', () => {
   it('have a runbook', async () => {
     const page = await readFile(fileURLToPath(new URL('../../docs/monitoring.md', import.meta.url)), 'utf8');
     const headings = [...page.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => slug(heading));
-    for (const { alert, annotations } of await rendered()) {
+    for (const { alert, annotations } of (await rendered()).rules) {
       expect(annotations.runbook_url).toMatch(/\/v\d+\.\d+\.\d+\/docs\/monitoring\.md#\w+$/);
       expect(annotations.runbook_url).toContain(`#${alert.toLowerCase()}`);
       expect(headings).toContain(alert.toLowerCase());

@@ -30,6 +30,9 @@ describe('the NetworkPolicy', () => {
           ports: [
             { port: 53, protocol: 'UDP' },
             { port: 53, protocol: 'TCP' },
+            // OpenShift's DNS pods.
+            { port: 5353, protocol: 'UDP' },
+            { port: 5353, protocol: 'TCP' },
           ],
         },
         { to: [{ podSelector: redis }], ports: [{ port: 6379 }] },
@@ -48,21 +51,10 @@ describe('the NetworkPolicy', () => {
     });
   });
 
+  // broker-ports.spec.ts has every kind of URL.
   it.each([
-    ['redis://redis.example', [6379]],
-    ['rediss://user:p%40ss:1@redis.example:6380/1?db=2', [6380]],
-    ['redis://[fd00::1:2]', [6379]],
-    ['redis://[fd00::1:2]:7000', [7000]],
-    ['redis+sentinel://:p@a:26379,b:26380,c/primary?x=y:1', [26_379, 26_380, 6379]],
-    ['REDIS+CLUSTER://a,b:7001', [6379, 7001]],
-    ['kafka://a,b:9093/topic', [9092, 9093]],
-    ['amqp://rabbit', [5672]],
-    ['amqps://rabbit/vhost', [5671]],
-    ['nats://nats:4223,[::1]', [4223, 4222]],
-    ['pubsub://my-project/holdfast?region=europe-west1', [443]],
-    ['pubsub://my-project/holdfast?endpoint=emulator:8085&insecure=true', [8085]],
-    ['postgres://user@db:6432,replica/app?schema=holdfast', [6432, 5432]],
-    ['postgresql://db/app', [5432]],
+    ['redis+sentinel://:p@a:26380,b/primary', [26_380, 26_379, 6379]],
+    ['postgres://user@pooler:6432/app?listen=db', [6432, 5432]],
   ])('allows egress to the ports of the broker %s', async (url, ports) => {
     const { spec } = (await render({ ...networkPolicy(), broker: { url } })).get('NetworkPolicy');
     expect(spec.egress[1]).toEqual({ ports: ports.map((port) => ({ port })) });
@@ -82,6 +74,21 @@ describe('the NetworkPolicy', () => {
     expect((await render(values)).get('NetworkPolicy').spec.egress).toHaveLength(1);
     const memory = { ...values, broker: { url: 'memory:' } };
     expect((await render(memory)).get('NetworkPolicy').spec.egress).toHaveLength(1);
+  });
+
+  it('allows DNS only to certain servers and ports if configured', async () => {
+    const to = [{ ipBlock: { cidr: '169.254.20.10/32' } }];
+    const { spec } = (await render(networkPolicy({ egress: { dns: { to, ports: [53] } } }))).get(
+      'NetworkPolicy',
+      'test-holdfast',
+    );
+    expect(spec.egress[0]).toEqual({
+      to,
+      ports: [
+        { port: 53, protocol: 'UDP' },
+        { port: 53, protocol: 'TCP' },
+      ],
+    });
   });
 
   it('refuses to block every client', async () => {

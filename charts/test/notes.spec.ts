@@ -69,6 +69,14 @@ describe('the notes', () => {
       },
       'Pods connect to the advertised listeners of Kafka',
     ],
+    [
+      'ports that sentinels announce',
+      {
+        broker: { url: 'redis+sentinel://sentinel/primary' },
+        networkPolicy: { enabled: true, apiClients: [{ podSelector: {} }] },
+      },
+      'Pods connect to the Redis servers that the sentinels announce, for which port 6379 is allowed',
+    ],
     ['development', { config: { mode: 'development' } }, 'config.mode is development: everybody has all permissions'],
     [
       'anonymous clients',

@@ -1,7 +1,7 @@
 {{/* The scheme of the broker's URL in lower case; empty if the URL is unknown here, because it is in a Secret. */}}
 {{- define "holdfast.broker.scheme" -}}
 {{- if eq (include "holdfast.broker" .) "url" }}
-{{- regexFind "^[A-Za-z+]+" .Values.broker.url | lower }}
+{{- regexFind "^[A-Za-z][A-Za-z0-9+.-]*:" .Values.broker.url | trimSuffix ":" | lower }}
 {{- end }}
 {{- end }}
 
@@ -35,6 +35,9 @@
 {{- $url := "" }}
 {{- if eq (include "holdfast.broker" .) "url" }}
 {{- $url = .Values.broker.url }}
+{{- end }}
+{{- if and $url (ne (include "holdfast.broker.scheme" .) "memory") (eq (include "holdfast.broker.urlPorts" $url) "[]") }}
+broker.url: expected SCHEME://USER:PASSWORD@HOST:PORT, with special characters of the user and the password percent-encoded, and one of the schemes memory, {{ include "holdfast.broker.defaultPorts" . | fromYaml | keys | sortAlpha | join ", " }}
 {{- end }}
 {{- if and (contains "/etc/holdfast/broker/" ($url | replace "%2F" "/" | replace "%2f" "/")) (eq (include "holdfast.broker.files" .) "[]") }}
 broker.files: expected a Secret or ConfigMap, because broker.url names a file in /etc/holdfast/broker

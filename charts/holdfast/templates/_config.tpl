@@ -12,6 +12,6 @@ The values whose change restarts the pods: the configuration, and the broker's a
 password, and files of secrets are read again when they change.
 */}}
 {{- define "holdfast.configChecksum" -}}
-{{- $address := regexReplaceAll "://.*@" .Values.broker.url "://" }}
+{{- $address := regexReplaceAll "://[^@/?#]*@" .Values.broker.url "://" }}
 {{- list (include "holdfast.config" .) (include "holdfast.broker" .) $address | toJson | sha256sum }}
 {{- end }}

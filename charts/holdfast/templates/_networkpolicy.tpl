@@ -1,9 +1,15 @@
-{{/* An egress rule of { to, ports }; none without ports. */}}
+{{/* An egress rule of { to, ports }, for TCP unless there are `protocols`; none without ports. */}}
 {{- define "holdfast.egressRule" -}}
 {{- if .ports }}
+{{- $protocols := .protocols | default (list "") }}
 - ports:
-    {{- range .ports }}
-    - port: {{ . | int64 }}
+    {{- range $port := .ports }}
+    {{- range $protocols }}
+    - port: {{ $port | int64 }}
+      {{- with . }}
+      protocol: {{ . }}
+      {{- end }}
+    {{- end }}
     {{- end }}
   {{- with .to }}
   to:
@@ -12,36 +18,11 @@
 {{- end }}
 {{- end }}
 
-{{/*
-The ports of the broker, as a JSON list: the configured ones, or those of its URL, with the default of the scheme for hosts without one.
-Empty if there is no server, or if the URL is unknown here because it is in a Secret.
-*/}}
+{{/* The ports of the broker, as a JSON list: the configured ones, or those of its URL. Empty without a server. */}}
 {{- define "holdfast.brokerPorts" -}}
-{{- $ports := list }}
-{{- range .Values.networkPolicy.egress.broker.ports }}
-{{- $ports = append $ports (int64 .) }}
+{{- $known := list }}
+{{- if eq (include "holdfast.broker" .) "url" }}
+{{- $known = include "holdfast.broker.urlPorts" .Values.broker.url | fromJsonArray }}
 {{- end }}
-{{- $url := .Values.broker.url }}
-{{- /* The ports that the gateway connects to by default. */}}
-{{- $defaults := dict "redis" 6379 "rediss" 6379 "redis+sentinel" 26379 "rediss+sentinel" 26379 "redis+cluster" 6379 "rediss+cluster" 6379 }}
-{{- $defaults = merge $defaults (dict "kafka" 9092 "kafka+tls" 9092 "amqp" 5672 "amqps" 5671 "nats" 4222 "nats+tls" 4222 "postgres" 5432 "postgresql" 5432 "pubsub" 443) }}
-{{- $scheme := regexFind "^[A-Za-z+]+" $url | lower }}
-{{- /* What stands for the host in other URLs is the project here. */}}
-{{- if eq $scheme "pubsub" }}
-{{- $endpoint := regexFind "[?&]endpoint=[^&#]*" $url | regexFind "[^=]*$" | replace "%3A" ":" | replace "%3a" ":" }}
-{{- $url = printf "pubsub://%s" (default "googleapis" $endpoint) }}
-{{- end }}
-{{- if and (not $ports) (hasKey $defaults $scheme) }}
-{{- $default := get $defaults $scheme }}
-{{- range regexReplaceAll "^[A-Za-z+]+://([^@/?#]*@)?([^@/?#]*).*$" $url "${2}" | splitList "," }}
-{{- /* Colons within brackets belong to an IPv6 address. */}}
-{{- $port := regexReplaceAll "^(\\[[^\\]]*\\]|[^:\\[\\]]+):?" . "" }}
-{{- $ports = append $ports (default $default $port | int64) }}
-{{- end }}
-{{- /* Sentinels name the addresses of the Redis servers, which are unknown here. */}}
-{{- if hasSuffix "+sentinel" $scheme }}
-{{- $ports = append $ports (int64 6379) }}
-{{- end }}
-{{- end }}
-{{- uniq $ports | toJson }}
+{{- default $known .Values.networkPolicy.egress.broker.ports | toJson }}
 {{- end }}

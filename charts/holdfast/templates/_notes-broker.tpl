@@ -16,8 +16,14 @@ Pub/Sub takes the pods' credentials from the environment: grant the workload ide
 {{- if and (eq $scheme "pubsub") .Values.networkPolicy.enabled (not .Values.networkPolicy.egress.extra) (not (contains "endpoint=" .Values.broker.url)) (not (contains "keyFile=" .Values.broker.url)) }}
 With workload identity pods ask the metadata server for tokens: allow it in networkPolicy.egress.extra, as presets/pubsub.yaml does.
 {{- end }}
-{{- if and (hasPrefix "kafka" $scheme) .Values.networkPolicy.enabled (not .Values.networkPolicy.egress.broker.ports) }}
+{{- end }}
+{{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.egress.broker.ports) }}
+{{- if hasPrefix "kafka" $scheme }}
 Pods connect to the advertised listeners of Kafka: if these have other ports than broker.url, set networkPolicy.egress.broker.ports.
+{{- else if hasSuffix "+sentinel" $scheme }}
+Pods connect to the Redis servers that the sentinels announce, for which port 6379 is allowed: if they have another port, set networkPolicy.egress.broker.ports to those of the sentinels and of the servers.
+{{- else if hasSuffix "+cluster" $scheme }}
+Pods connect to every node of the Redis Cluster: if some have other ports than broker.url, set networkPolicy.egress.broker.ports.
 {{- end }}
 {{- end }}
 {{- end }}

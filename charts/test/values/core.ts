@@ -472,6 +472,30 @@ export const cases: Readonly<Record<string, ValueCase>> = {
     look: (m) => scaledObject(m).triggers[0].metadata.query,
     expect: 'sum(x{a="b"})',
   },
+  'autoscaling.keda.authenticationRef.name': {
+    value: 'prometheus',
+    with: KEDA,
+    look: (m) => scaledObject(m).triggers[0].authenticationRef,
+    expect: { name: 'prometheus', kind: 'TriggerAuthentication' },
+  },
+  'autoscaling.keda.authenticationRef.kind': {
+    value: 'ClusterTriggerAuthentication',
+    with: { autoscaling: { ...KEDA.autoscaling, keda: { prometheus: 'http://p', authenticationRef: { name: 'p' } } } },
+    look: (m) => scaledObject(m).triggers[0].authenticationRef,
+    expect: { name: 'p', kind: 'ClusterTriggerAuthentication' },
+  },
+  'autoscaling.keda.metadata': {
+    value: { authModes: 'bearer', ignoreNullValues: 'true' },
+    with: KEDA,
+    look: (m) => scaledObject(m).triggers[0].metadata,
+    expect: {
+      serverAddress: 'http://prometheus',
+      query: 'sum(holdfast_connections{namespace="test-ns", pod=~"test-holdfast-[a-z0-9]+-[a-z0-9]{5}"})',
+      threshold: '5000',
+      authModes: 'bearer',
+      ignoreNullValues: 'true',
+    },
+  },
   'autoscaling.keda.pollingInterval': {
     value: 60,
     with: KEDA,
@@ -670,7 +694,7 @@ export const cases: Readonly<Record<string, ValueCase>> = {
   'metrics.prometheusRule.enabled': {
     value: true,
     look: (m) => m.find('PrometheusRule')[0]?.spec.groups[0].rules[0].expr,
-    expect: 'absent(holdfast_connections{namespace="test-ns", pod=~"test-holdfast-.*"})',
+    expect: 'absent(holdfast_connections{namespace="test-ns", pod=~"test-holdfast-[a-z0-9]+-[a-z0-9]{5}"})',
   },
   'metrics.prometheusRule.labels': {
     value: { release: 'prometheus' },
@@ -687,7 +711,7 @@ export const cases: Readonly<Record<string, ValueCase>> = {
   'metrics.dashboard.enabled': {
     value: true,
     look: (m) => JSON.parse(m.find('ConfigMap', 'test-holdfast-dashboard')[0]?.data?.['holdfast.json'] ?? '{}').title,
-    expect: 'Holdfast',
+    expect: 'Holdfast: test-ns/test-holdfast',
   },
   'metrics.dashboard.labels': {
     value: { dashboards: 'ours' },

@@ -13,6 +13,9 @@ const ingressAnnotation =
   (manifests: Manifests): string | undefined =>
     ingress(manifests).metadata.annotations?.[key];
 
+const egress = (manifests: Manifests) => manifests.get('NetworkPolicy', NAME).spec.egress;
+
+const NETWORK_POLICY = { networkPolicy: { enabled: true, controllers: [{ podSelector: {} }] } };
 const NGINX = { ingress: ingressOf('nginx') };
 const NGINX_TLS = { ...NGINX, tls: { enabled: true } };
 const NGINX_COOKIE = { ...NGINX, sessionAffinity: { mode: 'cookie' } };
@@ -149,6 +152,22 @@ export const cases: Readonly<Record<string, ValueCase>> = {
     with: { gateway: gatewayOf('') },
     look: (all) => route(all).metadata.annotations,
     expect: { 'example.com/key': 'value' },
+  },
+
+  'networkPolicy.egress.dns.to': {
+    value: [{ ipBlock: { cidr: '169.254.20.10/32' } }],
+    with: NETWORK_POLICY,
+    look: (all) => egress(all)[0].to,
+    expect: [{ ipBlock: { cidr: '169.254.20.10/32' } }],
+  },
+  'networkPolicy.egress.dns.ports': {
+    value: [1053],
+    with: NETWORK_POLICY,
+    look: (all) => egress(all)[0].ports,
+    expect: [
+      { port: 1053, protocol: 'UDP' },
+      { port: 1053, protocol: 'TCP' },
+    ],
   },
 
   'tls.enabled': {

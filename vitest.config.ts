@@ -5,6 +5,7 @@ import { defineConfig } from 'vitest/config';
 const ON_SERVERS = [
   '{apps/cli,apps/gateway,libs/broadcast}/test/{kafka,nats,postgres,rabbitmq,redis}/**/*.spec.ts',
   'libs/broadcast/test/pubsub/pstest.spec.ts',
+  'apps/gateway/test/pubsub/*.spec.ts',
   'apps/chat/test/brokers.spec.ts',
 ];
 

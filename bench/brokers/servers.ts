@@ -3,12 +3,13 @@ import type { KafkaCluster } from '../../libs/broadcast/test/support/kafka-clust
 import type { KafkaBehindProxy } from '../../libs/broadcast/test/support/kafka-server.js';
 import type { NatsCluster, NatsServer } from '../../libs/broadcast/test/support/nats-server.js';
 import type { PostgresServer } from '../../libs/broadcast/test/support/postgres-server.js';
+import type { FakePubsub } from '../../libs/broadcast/test/support/pubsub/fake-pubsub.js';
 import type { RabbitCluster, RabbitServer } from '../../libs/broadcast/test/support/rabbitmq-server.js';
 import type { RedisServer, SentinelSetUp } from '../../libs/broadcast/test/support/redis-servers.js';
 import type { SilentProxy } from '../../libs/broadcast/test/support/silent-proxy.js';
 import { repositoryPath } from '../servers/paths.ts';
 
-export type BrokerName = 'memory' | 'redis' | 'kafka' | 'rabbitmq' | 'nats' | 'postgres';
+export type BrokerName = 'memory' | 'redis' | 'kafka' | 'rabbitmq' | 'nats' | 'postgres' | 'pubsub';
 
 /** The real server of a broker. */
 export interface BrokerServer {
@@ -214,6 +215,24 @@ export const BROKERS: readonly Broker[] = [
           await primary.close();
         },
       };
+    },
+  },
+  {
+    name: 'pubsub',
+    title: 'Pub/Sub (fake server)',
+    /** What it costs the pods is real. The latency is not that of Google's service. */
+    async start() {
+      const { FakePubsub: Fake } = await support<{ FakePubsub: typeof FakePubsub }>('pubsub/fake-pubsub');
+      // Nothing is delivered again because this process was busy: the least at Google is 10 s, too.
+      const fake = await Fake.start({ ackDeadline: 10_000 });
+      const node: Node = {
+        port: fake.port,
+        kill: async () => fake.stop(),
+        removeData: async () => fake.clear(),
+        run: async () => fake.run(),
+        close: async () => fake.stop(),
+      };
+      return behindProxy(node, (address, name) => `pubsub://test-project/${name}?endpoint=${address}`);
     },
   },
 ];

@@ -189,7 +189,7 @@ describe('the alerts', () => {
       interval: '30s',
       input_series: [
         ...inputs({ ...QUIET, ...series }),
-        ...NEIGHBOURS.flatMap(([namespace, pod]) => inputs(NEIGHBOUR, namespace, pod)),
+        ...neighboursOf(name).flatMap(([namespace, pod]) => inputs(NEIGHBOUR, namespace, pod)),
       ],
       promql_expr_test: [
         {

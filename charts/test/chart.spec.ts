@@ -104,6 +104,7 @@ describe('preset', async () => {
       'aks',
       'development',
       'eks',
+      'eks-nlb',
       'gitops',
       'gke',
       'kafka',
@@ -168,7 +169,16 @@ describe('preset', async () => {
     });
   });
 
-  it.each(['gke', 'eks', 'aks'])('%s waits longer before it stops', async (preset) => {
+  it('eks-nlb keeps the connections of a target until its pod has moved its clients', async () => {
+    const manifests = await render({}, withPreset('eks-nlb'));
+    const { annotations } = manifests.get('Service', 'test-holdfast').metadata;
+    const { terminationGracePeriodSeconds } = manifests.deployment.spec.template.spec;
+    const attributes = annotations?.['service.beta.kubernetes.io/aws-load-balancer-target-group-attributes'] ?? '';
+    // The margin is for the end of the process.
+    expect(attributes).toContain(`deregistration_delay.timeout_seconds=${terminationGracePeriodSeconds - 10},`);
+  });
+
+  it.each(['gke', 'eks', 'eks-nlb', 'aks'])('%s waits longer before it stops', async (preset) => {
     expect(preStopSeconds(await render({}, withPreset(preset)))).toBeGreaterThan(preStopSeconds(await render()));
   });
 });

@@ -67,6 +67,7 @@ describe('the HTTPRoute', () => {
     expect((await render({ gateway: gatewayOf('') })).find('HTTPRoute', `${NAME}-redirect`)).toEqual([]);
     const manifests = await render({
       gateway: gatewayOf('', { redirectParentRefs: [{ name: 'public', sectionName: 'http' }] }),
+      tls: { enabled: true },
     });
     const redirect = manifests.get('HTTPRoute', `${NAME}-redirect`);
     expect(redirect.spec.parentRefs).toEqual([{ name: 'public', sectionName: 'http' }]);
@@ -120,6 +121,51 @@ describe('the policies of GKE', () => {
   });
 });
 
+describe('the policies of Azure', () => {
+  it('check the pods, and disable the limit of a request', async () => {
+    const manifests = await render({ gateway: gatewayOf('azure') });
+    expect(manifests.get('HealthCheckPolicy')).toMatchObject({
+      apiVersion: 'alb.networking.azure.io/v1',
+      spec: {
+        targetRef: { group: '', kind: 'Service', name: NAME, namespace: 'test-ns' },
+        default: { interval: '10s', timeout: '5s', port: 8000, protocol: 'HTTP', http: { path: '/health/ready' } },
+      },
+    });
+    expect(manifests.get('RoutePolicy')).toMatchObject({
+      apiVersion: 'alb.networking.azure.io/v1',
+      spec: {
+        targetRef: { group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', name: NAME, namespace: 'test-ns' },
+        default: { timeouts: { routeTimeout: '0s' } },
+      },
+    });
+    expect(manifests.get('RoutePolicy').spec.default).not.toHaveProperty('sessionAffinity');
+    // For ALB Controller 1.11 and later.
+    expect(route(manifests).spec.rules[0].timeouts).toMatchObject({ request: '0s' });
+  });
+
+  it.each([
+    ['its own cookie of a day', {}, { affinityType: 'managed-cookie' }],
+    [
+      'a cookie with a name and an age',
+      { name: 'pod', maxAge: 3_600 },
+      { affinityType: 'application-cookie', cookieName: 'pod', cookieDuration: '3600s' },
+    ],
+  ])('support %s', async (_, cookie, expected) => {
+    const manifests = await render({ gateway: gatewayOf('azure'), sessionAffinity: { mode: 'cookie', cookie } });
+    expect(manifests.get('RoutePolicy').spec.default.sessionAffinity).toEqual(expected);
+  });
+
+  it('refuse settings of the cookie that Azure does not have', async () => {
+    const message = await refusal({
+      gateway: gatewayOf('azure'),
+      tls: { enabled: true },
+      sessionAffinity: { mode: 'cookie', cookie: { name: 'pod', sameSite: 'Strict' } },
+    });
+    expect(message).toContain('sessionAffinity.cookie.name: azure has no setting for it');
+    expect(message).toContain('sessionAffinity.cookie.sameSite: azure has no setting for it');
+  });
+});
+
 describe('the policy of Envoy Gateway', () => {
   it('raises the idle timeout', async () => {
     const { spec } = (await render({ gateway: gatewayOf('envoy'), timeouts: { read: 60, send: 120 } })).get(
@@ -128,6 +174,20 @@ describe('the policy of Envoy Gateway', () => {
     expect(spec).toEqual({
       targetRefs: [{ group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', name: NAME }],
       timeout: { http: { streamIdleTimeout: '120s' } },
+      circuitBreaker: expect.anything(),
+    });
+  });
+
+  it.each([
+    ['as many as the pods accept, twice during a rollout', { limits: { connections: { perPod: 5_000 } } }, 30_000],
+    ['any number if the pods limit them by memory', {}, 4_294_967_295],
+  ])('lets in %s, instead of 1,024', async (_, config, limit) => {
+    const { spec } = (await render({ gateway: gatewayOf('envoy'), config })).get('BackendTrafficPolicy');
+    // Each WebSocket is a connection, and a request that never ends.
+    expect(spec.circuitBreaker).toEqual({
+      maxConnections: limit,
+      maxParallelRequests: limit,
+      maxPendingRequests: limit,
     });
   });
 

@@ -60,6 +60,7 @@ function described({ all }: Manifests): string {
     'FrontendConfig',
     'GCPBackendPolicy',
     'HealthCheckPolicy',
+    'RoutePolicy',
     'BackendTrafficPolicy',
   ]);
   return all

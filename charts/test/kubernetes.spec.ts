@@ -12,7 +12,14 @@ const { kubeconform, kubernetesSchemas, customSchemas } = inject('tools');
 const versions = 'path' in kubernetesSchemas ? readdirSync(kubernetesSchemas.path) : [];
 
 /** Kinds whose definitions are not published in a package. */
-const UNKNOWN = ['BackendConfig', 'FrontendConfig', 'GCPBackendPolicy', 'HealthCheckPolicy', 'Middleware'];
+const UNKNOWN = [
+  'BackendConfig',
+  'FrontendConfig',
+  'GCPBackendPolicy',
+  'HealthCheckPolicy',
+  'Middleware',
+  'RoutePolicy',
+];
 
 /** Everything that the chart renders: by default, with each preset, for each kind of ingress, and with every option enabled. */
 async function renderAll(): Promise<string> {

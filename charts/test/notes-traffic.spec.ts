@@ -71,8 +71,11 @@ describe('what Helm prints about reaching the gateway', () => {
   });
 
   it("mentions the age at which Google's load balancer ends a connection", async () => {
-    expect(await notes({ gateway: gatewayOf('gke'), timeouts: { read: 1_800 } })).toContain(
+    expect(await notes({ ingress: ingressOf('gke'), timeouts: { read: 1_800 } })).toContain(
       'ends every connection at the age of 1800 s, idle or not. The gateway moves each before the age of 1590 s.',
     );
+    const gateway = await notes({ gateway: gatewayOf('gke') });
+    expect(gateway).toContain('at the age of 86400 s, idle or not. The gateway moves each before the age of 77730 s.');
+    expect(gateway).toContain('If the class of the Gateway is gke-l7-gxlb');
   });
 });

@@ -14,6 +14,10 @@ export interface BrokerKind {
   readonly environment?: Readonly<Record<string, string>>;
   /** The broker's URL, from HOST:PORT of the servers. */
   url(servers: string): string;
+  /** The URL for a role that owns the schema, if the pods' role must not create it: a Job of the chart does. */
+  ownerUrl?(servers: string): string;
+  /** The role of the pods, which the Job grants what they need. */
+  readonly role?: string;
   /** The pod that leads each partition, according to one server. Partitions without a leader are missing. */
   leaders(scene: Scene, server: string): Promise<ReadonlyMap<string, string>>;
   /** Makes another server the leader, for servers that elect none by themselves. */

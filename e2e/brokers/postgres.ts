@@ -33,10 +33,10 @@ export const POSTGRES: BrokerKind = {
       follow
     elif [ ! -e /data/db ] && [ "\${HOSTNAME##*-}" = 0 ]; then
       initdb -D /data/db -U postgres -A trust --no-sync -E UTF8 --locale=C.UTF-8
-      printf '%s\n' 'host all holdfast all scram-sha-256' 'host all all all trust' 'host replication all all trust' \
+      printf '%s\n' 'host all holdfast,gateway all scram-sha-256' 'host all all all trust' 'host replication all all trust' \
         >> /data/db/pg_hba.conf
-      printf '%s\n' "create role holdfast login password 'e2e'" 'grant create on database postgres to holdfast' |
-        postgres --single -D /data/db postgres > /dev/null
+      printf '%s\n' "create role holdfast login password 'e2e'" 'grant create on database postgres to holdfast' \
+        "create role gateway login password 'e2e'" | postgres --single -D /data/db postgres > /dev/null
     elif [ ! -e /data/db ]; then
       until has_primary; do sleep 0.5; done
       follow
@@ -45,7 +45,9 @@ export const POSTGRES: BrokerKind = {
       -c 'synchronous_standby_names=ANY 1 (*)' -c 'primary_conninfo=${PRIMARY}' -c wal_retrieve_retry_interval=500ms \
       -c wal_keep_size=128MB -c log_min_messages=fatal
   `,
-  url: (servers) => `postgres://holdfast:e2e@${servers}/postgres?failover=keep`,
+  url: (servers) => `postgres://gateway:e2e@${servers}/postgres?failover=keep`,
+  ownerUrl: (servers) => `postgres://holdfast:e2e@${servers}/postgres?failover=keep`,
+  role: 'gateway',
   async leaders(scene, server) {
     const primary = await Promise.any(
       HOSTS.map(async (host) => {

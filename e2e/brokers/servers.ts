@@ -7,6 +7,8 @@ import type { Values } from '../support/release.js';
 import { addresses, COUNT, type BrokerKind } from './broker-kind.js';
 
 const READY_WITHIN = 180_000;
+/** The Secrets with the URL for the role of the pods, and for the one that owns the schema. */
+const SECRETS = { pods: 'broker', owner: 'broker-owner' };
 
 /** A cluster of three servers of a broker. */
 export class BrokerServers {
@@ -65,21 +67,41 @@ export class BrokerServers {
       },
     });
     const servers = new BrokerServers(namespace, kind);
+    await servers.#createSecrets();
     await servers.ready();
     return servers;
   }
 
   /** The values of a release that uses this broker, and whose pods reach nothing else but name servers. */
   get values(): Values {
-    const { name, port } = this.kind;
+    const { kind } = this;
+    const { name, port, role } = kind;
+    const migration = { enabled: true, existingSecret: SECRETS.owner, grantTo: [role] };
     return {
-      broker: { url: this.kind.url(addresses(name, port)) },
+      broker: role === undefined ? { url: kind.url(this.#addresses) } : { existingSecret: SECRETS.pods, migration },
       networkPolicy: {
         enabled: true,
         ipBlocks: ['0.0.0.0/0'],
-        egress: { broker: { to: [{ podSelector: { matchLabels: { app: name } } }] } },
+        egress: { broker: { to: [{ podSelector: { matchLabels: { app: name } } }], ports: [port] } },
       },
     };
+  }
+
+  get #addresses(): string {
+    return addresses(this.kind.name, this.kind.port);
+  }
+
+  /** Hooks run before the chart's own Secrets exist. */
+  async #createSecrets(): Promise<void> {
+    const owner = this.kind.ownerUrl?.(this.#addresses);
+    if (owner === undefined) return;
+    const secrets = { [SECRETS.pods]: this.kind.url(this.#addresses), [SECRETS.owner]: owner };
+    for (const [name, value] of Object.entries(secrets)) {
+      await this.namespace.cluster.core.createNamespacedSecret({
+        namespace: this.namespace.name,
+        body: { metadata: { name }, stringData: { 'broker-url': value } },
+      });
+    }
   }
 
   pods(): Promise<V1Pod[]> {

@@ -9,6 +9,7 @@ import { Moves } from './sessions/moves.js';
 import { BrokerMonitor } from './broker/broker-monitor.js';
 import { PlainRefusals } from './broker/plain-refusals.js';
 import { parseSignal } from './signals.js';
+import { BlockExchange } from './users/block-exchange.js';
 import { UserCommands } from './users/user-commands.js';
 
 /** Starts the broker, and passes its events to those that handle them. */
@@ -19,6 +20,7 @@ export class BrokerListener implements OnApplicationBootstrap {
     @Inject(Hub) private readonly hub: Hub,
     @Inject(LateEvents) private readonly events: LateEvents,
     @Inject(UserCommands) private readonly commands: UserCommands,
+    @Inject(BlockExchange) private readonly blocks: BlockExchange,
     @Inject(ChannelsService) private readonly channels: ChannelsService,
     @Inject(Moves) private readonly moves: Moves,
     @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
@@ -47,6 +49,7 @@ export class BrokerListener implements OnApplicationBootstrap {
     });
     await this.monitor.watch(async () => {
       await this.commands.load();
+      await this.blocks.ask();
       void this.moves.announceAll().catch(() => undefined);
     });
   }
@@ -55,6 +58,7 @@ export class BrokerListener implements OnApplicationBootstrap {
     const signal = parseSignal(text);
     if (signal === undefined) this.inputs.invalid('signal', 'signals');
     else if (signal.type === 'moves') this.moves.onSignal(signal);
+    else if (signal.type === 'blocks' || signal.type === 'blocks-wanted') this.blocks.onSignal(signal);
     else this.commands.hear(signal);
   }
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { movesSignalSchema } from './sessions/moves.js';
-import { userSignalSchema } from './users/user-command.js';
+import { blocksSignalSchema, userSignalSchema } from './users/user-command.js';
 
 /** What a pod sends to all pods. */
-const signalSchema = z.union([userSignalSchema, movesSignalSchema]);
+const signalSchema = z.union([userSignalSchema, movesSignalSchema, blocksSignalSchema]);
 export type Signal = z.output<typeof signalSchema>;
 
 /** @returns undefined if it is not a signal that this release knows. */

@@ -41,7 +41,8 @@ projected:
 {{/* A list of topologySpreadConstraints, one per line. */}}
 {{- define "holdfast.topologySpread" -}}
 {{- range $topologyKey, $whenUnsatisfiable := dict "topology.kubernetes.io/zone" .Values.topologySpread.zones "kubernetes.io/hostname" .Values.topologySpread.hosts }}
-{{- if ne $whenUnsatisfiable "off" }}
+{{- /* YAML reads an unquoted `off` as false. */}}
+{{- if not (has (toString $whenUnsatisfiable) (list "off" "false")) }}
 - maxSkew: 1
   topologyKey: {{ $topologyKey }}
   whenUnsatisfiable: {{ $whenUnsatisfiable }}

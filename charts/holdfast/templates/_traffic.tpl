@@ -28,7 +28,7 @@ balancers add two. With a Service of type LoadBalancer clients could bypass the 
 {{- $service := .Values.service }}
 {{- $hops := list }}
 {{- if .Values.ingress.enabled }}{{ $hops = append $hops (ternary 2 1 (eq .Values.ingress.controller "gke")) }}{{ end }}
-{{- if .Values.gateway.enabled }}{{ $hops = append $hops (get (dict "gke" 2 "envoy" 1) .Values.gateway.controller) }}{{ end }}
+{{- if .Values.gateway.enabled }}{{ $hops = append $hops (get (dict "gke" 2 "azure" 1 "envoy" 1) .Values.gateway.controller) }}{{ end }}
 {{- if include "holdfast.proxied" . }}
 {{- if eq $service.type "LoadBalancer" }}{{ $hops = list }}{{ end }}
 {{- else if and (ne $service.type "ClusterIP") (eq $service.externalTrafficPolicy "Local") }}
@@ -53,9 +53,12 @@ balancers add two. With a Service of type LoadBalancer clients could bypass the 
 
 {{/* The name of the affinity cookie, which is fixed for some load balancers. */}}
 {{- define "holdfast.cookie.name" -}}
-{{- $fixed := dict "gke" "GCLB" "alb" "AWSALB" "azure" "ApplicationGatewayAffinity" }}
-{{- $controller := ternary .Values.ingress.controller .Values.gateway.controller .Values.ingress.enabled }}
-{{- get $fixed $controller | default .Values.sessionAffinity.cookie.name }}
+{{- $cookie := .Values.sessionAffinity.cookie }}
+{{- if .Values.ingress.enabled }}
+{{- get (dict "gke" "GCLB" "alb" "AWSALB" "azure" "ApplicationGatewayAffinity") .Values.ingress.controller | default $cookie.name }}
+{{- else }}
+{{- get (dict "gke" "GCLB" "azure" (ternary $cookie.name "AGCAffinity" (gt (int64 $cookie.maxAge) 0))) .Values.gateway.controller | default $cookie.name }}
+{{- end }}
 {{- end }}
 
 {{/* Whether the cookie is Secure. A browser drops a Secure cookie that it receives without TLS. */}}
@@ -90,24 +93,34 @@ and cannot: names under sessionAffinity.cookie.
 {{- end }}
 
 {{/*
-The age in seconds at which the gateway asks a connection to move, if a load balancer ends every connection at a fixed age, idle or not:
-Google's Application Load Balancers do so at timeoutSec. Clients have the drain window for the move, which ends before that age.
-https://cloud.google.com/kubernetes-engine/docs/concepts/ingress-xlb#support_for_websocket
+The age in seconds at which Google's load balancer ends a busy connection. GKE Ingress uses the classic Application Load Balancer, which ends
+every connection at timeoutSec, idle or not. Those of GKE Gateway end only idle ones then, and every one at 24 h. Longer timeouts than 24 h do not
+help with either: Google restarts the proxies. Only the GatewayClass gke-l7-gxlb is the classic one, which the chart cannot see.
+https://docs.cloud.google.com/load-balancing/docs/https/request-distribution (timeouts)
 */}}
+{{- define "holdfast.google.endSeconds" -}}
+{{- $ingress := and .Values.ingress.enabled (eq .Values.ingress.controller "gke") }}
+{{- $gateway := and .Values.gateway.enabled (eq .Values.gateway.controller "gke") }}
+{{- if or $ingress $gateway }}
+{{- ternary (min 86400 (int64 .Values.timeouts.read)) 86400 $ingress }}
+{{- end }}
+{{- end }}
+
+{{/* The age in seconds at which the gateway asks a connection to move. Clients have the drain window for it, which ends before the load balancer's limit. */}}
 {{- define "holdfast.maxConnectionAge" -}}
-{{- $google := or (and .Values.ingress.enabled (eq .Values.ingress.controller "gke")) (and .Values.gateway.enabled (eq .Values.gateway.controller "gke")) }}
-{{- if $google }}
-{{- sub (div (mul 9 (int64 .Values.timeouts.read)) 10) (int64 (ceil .Values.timeouts.drain)) }}
+{{- with include "holdfast.google.endSeconds" . }}
+{{- sub (div (mul 9 (int64 .)) 10) (int64 (ceil $.Values.timeouts.drain)) }}
 {{- end }}
 {{- end }}
 
 {{- define "holdfast.maxConnectionAge.problems" -}}
-{{- $own := include "holdfast.maxConnectionAge" . }}
-{{- if $own }}
-{{- $age := dig "connection" "maxAge" $own .Values.config | toString | float64 }}
-{{- $limit := subf .Values.timeouts.read .Values.timeouts.drain }}
+{{- $end := include "holdfast.google.endSeconds" . }}
+{{- if $end }}
+{{- $age := dig "connection" "maxAge" (include "holdfast.maxConnectionAge" .) .Values.config | toString | float64 }}
+{{- $limit := subf $end .Values.timeouts.drain }}
 {{- if or (le $age 0.0) (ge $age $limit) }}
-{{- include "holdfast.problem" (printf "config.connection.maxAge: Google's load balancer ends every connection at the age of timeouts.read (%v s), idle or not, so the gateway must move it before: expected more than 0 and less than timeouts.read - timeouts.drain = %v s. Omit it to derive it, or raise timeouts.read." .Values.timeouts.read $limit) }}
+{{- $raise := ternary "" ", or raise timeouts.read" (eq (int64 $end) 86400) }}
+{{- include "holdfast.problem" (printf "config.connection.maxAge: Google's load balancer ends every connection at the age of %s s, idle or not, so the gateway must move it before: expected more than 0 and less than that without timeouts.drain = %v s. Omit it to derive it%s." $end $limit $raise) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -139,4 +152,5 @@ https://cloud.google.com/kubernetes-engine/docs/concepts/ingress-xlb#support_for
 {{- include "holdfast.gateway.problems" . }}
 {{- end }}
 {{- include "holdfast.maxConnectionAge.problems" . }}
+{{- include "holdfast.unused.problems" . }}
 {{- end }}

@@ -11,7 +11,7 @@ export const INGRESS_CONTROLLERS = [
 ] as const;
 
 /** The values of `gateway.controller`. */
-export const GATEWAY_CONTROLLERS = ['', 'gke', 'envoy'] as const;
+export const GATEWAY_CONTROLLERS = ['', 'gke', 'azure', 'envoy'] as const;
 
 export const AFFINITY_MODES = ['none', 'clientIP', 'cookie'] as const;
 

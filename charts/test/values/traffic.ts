@@ -16,6 +16,7 @@ const ingressAnnotation =
 const egress = (manifests: Manifests) => manifests.get('NetworkPolicy', NAME).spec.egress;
 
 const NETWORK_POLICY = { networkPolicy: { enabled: true, controllers: [{ podSelector: {} }] } };
+const LOAD_BALANCER = { service: { type: 'LoadBalancer' } };
 const NGINX = { ingress: ingressOf('nginx') };
 const NGINX_TLS = { ...NGINX, tls: { enabled: true } };
 const NGINX_COOKIE = { ...NGINX, sessionAffinity: { mode: 'cookie' } };
@@ -35,9 +36,52 @@ export const cases: Readonly<Record<string, ValueCase>> = {
     look: (all) => service(all).metadata.annotations,
     expect: { 'example.com/key': 'value' },
   },
+  'service.nodePort': {
+    value: 30_080,
+    with: { service: { type: 'NodePort' } },
+    look: (all) => service(all).spec.ports[0].nodePort,
+    expect: 30_080,
+  },
+  'service.appProtocol': {
+    value: 'kubernetes.io/ws',
+    look: (all) => service(all).spec.ports[0].appProtocol,
+    expect: 'kubernetes.io/ws',
+  },
+  'service.labels': {
+    value: { team: 'a' },
+    look: (all) => service(all).metadata.labels?.['team'],
+    expect: 'a',
+  },
+  'service.loadBalancerClass': {
+    value: 'service.k8s.aws/nlb',
+    with: LOAD_BALANCER,
+    look: (all) => service(all).spec.loadBalancerClass,
+    expect: 'service.k8s.aws/nlb',
+  },
+  'service.loadBalancerSourceRanges': {
+    value: ['192.0.2.0/24'],
+    with: LOAD_BALANCER,
+    look: (all) => service(all).spec.loadBalancerSourceRanges,
+    expect: ['192.0.2.0/24'],
+  },
+  'service.ipFamilyPolicy': {
+    value: 'PreferDualStack',
+    look: (all) => service(all).spec.ipFamilyPolicy,
+    expect: 'PreferDualStack',
+  },
+  'service.ipFamilies': {
+    value: ['IPv6', 'IPv4'],
+    look: (all) => service(all).spec.ipFamilies,
+    expect: ['IPv6', 'IPv4'],
+  },
+  'service.trafficDistribution': {
+    value: 'PreferClose',
+    look: (all) => service(all).spec.trafficDistribution,
+    expect: 'PreferClose',
+  },
   'service.externalTrafficPolicy': {
     value: 'Local',
-    with: { service: { type: 'LoadBalancer' } },
+    with: LOAD_BALANCER,
     look: (all) => service(all).spec.externalTrafficPolicy,
     expect: 'Local',
   },
@@ -137,7 +181,7 @@ export const cases: Readonly<Record<string, ValueCase>> = {
   },
   'gateway.redirectParentRefs': {
     value: [{ name: 'public', sectionName: 'http' }],
-    with: { gateway: gatewayOf('') },
+    with: { gateway: gatewayOf(''), tls: { enabled: true } },
     look: (all) => all.find('HTTPRoute', `${NAME}-redirect`)[0]?.spec.parentRefs,
     expect: [{ name: 'public', sectionName: 'http' }],
   },

@@ -18,3 +18,10 @@ export const userSignalSchema = z.intersection(
   z.object({ stored: z.object({ epoch: z.string(), offset: z.number() }).optional() }),
 );
 export type UserSignal = z.output<typeof userSignalSchema>;
+
+/** What pods exchange if those that start cannot read the stream of blocks. */
+export const blocksSignalSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('blocks-wanted') }),
+  z.object({ type: z.literal('blocks'), blocks: z.array(blockSchema) }),
+]);
+export type BlocksSignal = z.output<typeof blocksSignalSchema>;

@@ -96,6 +96,11 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
     }
   }
 
+  /** Blocks users who are blocked on another pod. */
+  applyBlocks(blocks: readonly Block[]): void {
+    this.apply(blocks.map((block) => ({ value: { type: 'disconnect', ...block }, time: -Infinity })));
+  }
+
   /**
    * Applies commands that this pod has missed, and stores the blocks that it knows again if the broker has lost them or will drop
    * them soon.

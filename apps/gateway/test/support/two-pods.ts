@@ -12,8 +12,13 @@ const NODES = ['here', 'there'] as const;
  * Defines the tests of two gateway processes on one broker; each broker calls it in a `*.spec.ts`.
  *
  * @param openBroker returns the URL of a broker that shows nothing of other tests.
+ * @param options.outlivesPods whether the broker keeps anything while no pod runs.
  */
-export function describeTwoPods(name: string, openBroker: () => string | Promise<string>): void {
+export function describeTwoPods(
+  name: string,
+  openBroker: () => string | Promise<string>,
+  { outlivesPods = true }: { readonly outlivesPods?: boolean } = {},
+): void {
   describe(`two gateway processes on ${name}`, () => {
     let url = '';
 
@@ -118,10 +123,19 @@ export function describeTwoPods(name: string, openBroker: () => string | Promise
       const until = Date.now() + 60_000;
       expect((await here.api('users/ann/disconnect', { until })).status).toBe(200);
       expect(await ann.closed).toMatchObject({ code: 4009 });
-      await Promise.all([here, there].map(async ({ process }) => process.stop('SIGKILL')));
+      const kill = async (): Promise<void> => {
+        await Promise.all([here, there].map(async ({ process }) => process.stop('SIGKILL')));
+      };
+      if (outlivesPods) await kill();
       const later = await PodProcess.start(url, 'later');
-
-      expect(await refusedUpgrade(await urlOf(later, 'ann'))).toBe(403);
+      const expectRefused = async (): Promise<void> =>
+        expect(await refusedUpgrade(await urlOf(later, 'ann'))).toBe(403);
+      if (!outlivesPods) {
+        // The others have to answer first.
+        await eventually(expectRefused);
+        await kill();
+      }
+      await expectRefused();
       expect((await later.connect({ sub: 'bob' })).welcome.user).toBe('bob');
       // Not a channel of a client.
       expect((await later.api('channels')).body).toEqual({ channels: [] });
@@ -163,7 +177,10 @@ export async function refusedUpgrade(url: string): Promise<number> {
       resolve(statusCode);
       webSocket.terminate();
     });
-    webSocket.on('open', () => reject(new Error('the upgrade was accepted')));
+    webSocket.on('open', () => {
+      reject(new Error('the upgrade was accepted'));
+      webSocket.terminate();
+    });
     webSocket.on('error', () => undefined);
   });
 }

@@ -36,6 +36,9 @@ alb.ingress.kubernetes.io/ssl-redirect: "443"
 {{- if and .Values.tls.enabled (include "holdfast.ingress.tlsSecretName" .) }}
 {{- include "holdfast.problem" "tls.secretName and tls.certManager: an ALB uses certificates from ACM, not from the cluster. Leave both empty; ACM's certificate is found by ingress.hosts, or named by alb.ingress.kubernetes.io/certificate-arn under ingress.annotations." }}
 {{- end }}
+{{- if and .Values.tls.enabled (not .Values.ingress.hosts) (not (hasKey .Values.ingress.annotations "alb.ingress.kubernetes.io/certificate-arn")) }}
+{{- include "holdfast.problem" "tls.enabled: an ALB finds its certificate in ACM by ingress.hosts, which is empty. List the hosts, or name the certificate by alb.ingress.kubernetes.io/certificate-arn under ingress.annotations" }}
+{{- end }}
 {{- if eq .Values.sessionAffinity.mode "cookie" }}
 {{- include "holdfast.cookie.problems" (dict "root" . "controller" "alb" "cannot" (list "name" "secure" "sameSite")) }}
 {{- include "holdfast.problemAbove" (dict "value" "sessionAffinity.cookie.maxAge" "number" .Values.sessionAffinity.cookie.maxAge "maximum" 604800 "controller" "alb") }}

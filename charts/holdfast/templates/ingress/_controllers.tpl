@@ -48,6 +48,7 @@ instead (ManagedCertificate, appgw-ssl-certificate), which a tls section would o
 {{- $tls := dict }}
 {{- with .Values.ingress.hosts }}{{ $_ := set $tls "hosts" . }}{{ end }}
 {{- with $secret }}{{ $_ := set $tls "secretName" . }}{{ end }}
-{{- list $tls | toYaml }}
+{{- /* An ALB with a named certificate needs no section, and an empty entry would name no host. */}}
+{{- if or $tls (ne .Values.ingress.controller "alb") }}{{ list $tls | toYaml }}{{ end }}
 {{- end }}
 {{- end }}

@@ -8,7 +8,7 @@ export default defineConfig({
   resolve: { conditions: ['source'] },
   ssr: { resolve: { conditions: ['source'] } },
   test: {
-    globalSetup: './report/global-setup.ts',
+    globalSetup: ['./report/global-setup.ts', './support/global-setup.ts'],
     reporters: ['default', '../.ci/summary-reporter.ts'],
     // Machines in continuous integration stall from time to time. The summary names tests that only passed on a retry.
     retry: process.env['CI'] ? 1 : 0,

@@ -38,10 +38,10 @@ function requiredOf(values: readonly ChartValue[]): string[] {
 
 /** Whether the chart works without the value, and its default is the same as none. */
 export function isOptional(value: ChartValue): boolean {
-  const { default: fallback, members } = value;
+  const { default: fallback, hints, members } = value;
   return (
     fallback === null ||
-    fallback === '' ||
+    (fallback === '' && !('enum' in hints)) ||
     Array.isArray(fallback) ||
     (typeof fallback === 'object' && (members.length === 0 || isOpen(value)))
   );

@@ -96,6 +96,7 @@ describe('preset', async () => {
       'postgresql-rds',
       'pubsub',
       'rabbitmq',
+      'small',
       'spot',
     ]);
   });
@@ -112,6 +113,25 @@ describe('preset', async () => {
   it('spot fits into the 15 s that GKE allows', async () => {
     const { deployment } = await render({}, withPreset('spot'));
     expect(deployment.spec.template.spec.terminationGracePeriodSeconds).toBeLessThanOrEqual(15);
+  });
+
+  // GKE takes 1060m of the two shared cores of an e2-small, and a quarter of its 2 GiB and 100 MiB. What it runs itself requests about half of the rest.
+  it('small fits on an e2-small twice, as in a rollout, beside what GKE itself runs there', async () => {
+    const manifests = await render({}, withPreset('small'));
+    expect(manifests.deployment.spec.replicas).toBe(1);
+    const [cpu, memory] = manifests.find('Deployment').reduce(
+      ([cpuSum, memorySum], { metadata, spec }) => {
+        const { requests, limits } = spec.template.spec.containers[0].resources;
+        const times = metadata.name === manifests.deployment.metadata.name ? 2 : 1;
+        return [
+          cpuSum + times * Number(requests.cpu.replace('m', '')),
+          memorySum + times * Number(limits.memory.replace('Mi', '')),
+        ];
+      },
+      [0, 0],
+    );
+    expect(cpu).toBeLessThan((2000 - 1060) / 2);
+    expect(memory).toBeLessThan((2048 * 0.75 - 100) / 2);
   });
 
   it('gitops renders the same each time, and no secret', async () => {

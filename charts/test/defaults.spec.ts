@@ -50,8 +50,8 @@ const VARIANTS = {
         `gateway-${controller}-${mode}`,
         {
           gateway: gatewayOf(controller, { redirectParentRefs: [{ name: 'public', sectionName: 'http' }] }),
-          tls: { enabled: true },
           sessionAffinity: { mode },
+          tls: { enabled: true },
         },
       ]),
     ),

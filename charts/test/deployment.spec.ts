@@ -179,7 +179,7 @@ describe('labels and annotations', () => {
     expect(annotations).toEqual({ [`${prefix}/proxy-read-timeout`]: '60' });
   });
 
-  it.each(['commonLabels', 'podLabels', 'redis.labels', 'test.labels', 'broker.migration.labels'])(
+  it.each(['commonLabels', 'podLabels', 'service.labels', 'redis.labels', 'test.labels', 'broker.migration.labels'])(
     'of %s cannot replace those that select pods',
     async (path) => {
       const labels = { 'app.kubernetes.io/component': 'ws' };

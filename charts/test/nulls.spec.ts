@@ -3,9 +3,20 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readChartValues, type ChartValue } from '../generate/chart-values.ts';
 import { isOpen, isOptional } from '../generate/values-schema.ts';
-import { EVERYTHING } from './support/everything.ts';
+import { EVERYTHING, EXTERNAL_SECRET, KEDA } from './support/everything.ts';
 import { CHART, refusal, render } from './support/helm.ts';
 import { parentChart, renderVariants } from './support/parent-chart.ts';
+import { gatewayOf, ingressOf } from './support/traffic.ts';
+
+const ROUTES = {
+  ...KEDA,
+  ...EXTERNAL_SECRET,
+  ingress: ingressOf('nginx'),
+  gateway: gatewayOf('envoy'),
+  tls: { enabled: true },
+  sessionAffinity: { mode: 'cookie' },
+  service: { type: 'LoadBalancer' },
+};
 
 /** Values, and blocks of values, by their paths. */
 function pathsOf(values: readonly ChartValue[], parent = ''): Map<string, ChartValue> {
@@ -46,17 +57,20 @@ describe('null', async () => {
   });
 
   it.each([
-    ['with the defaults', {}],
+    ['with routes, KEDA and an external secret', ROUTES],
     ['with everything enabled', EVERYTHING],
   ])('for any other value is the same as its empty default, %s', async (_, values) => {
     // Each of these needs another value then, which is reported.
     const needed = new Set([
       'redis.resources',
       'resources',
-      'image.digest',
       'broker.migration.existingSecret',
+      'externalSecret.data',
       'networkPolicy.monitoring',
       'networkPolicy.egress.webhooks.ports',
+      'externalSecret.store.name',
+      'gateway.parentRefs',
+      'autoscaling.keda.prometheus',
     ]);
     const harmless = optional.filter((path) => !needed.has(path));
     expect(harmless.length).toBeGreaterThan(60);

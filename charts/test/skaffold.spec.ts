@@ -10,13 +10,27 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The combinations that skaffold.yaml names. */
 const PROFILES: string[][] = [[], ['dev'], ['e2e'], ['production'], ['production', 'spot']];
 
-/** The variables that Skaffold sets for the templates of an image that it built. */
-const IMAGE: Readonly<Record<string, string>> = {
+/** The variables that Skaffold sets for the templates of an image. */
+type Image = Readonly<Record<`IMAGE_${'DOMAIN' | 'REPO_NO_DOMAIN' | 'TAG' | 'DIGEST'}`, string>>;
+
+const PUSHED: Image = {
   IMAGE_DOMAIN: 'holdfast',
   IMAGE_REPO_NO_DOMAIN: 'gateway',
-  IMAGE_TAG: 'v0.1.0-3-gabcdef0',
+  IMAGE_TAG: 'git-v0.1.0-3-gabcdef0',
   IMAGE_DIGEST: `sha256:${'0'.repeat(64)}`,
 };
+
+/** On a local cluster the tag is the image's id. */
+const NOT_PUSHED: Image = { ...PUSHED, IMAGE_TAG: 'e1'.repeat(32), IMAGE_DIGEST: '' };
+
+/** What Skaffold makes of a template: without a digest it omits an @ at the end. */
+function expand(template: string, image: Image): string {
+  const expanded = template.replace(/\{\{\.(\w+)\}\}/g, (_, name: string) => {
+    if (!Object.hasOwn(image, name)) throw new Error(`Skaffold does not set ${name}`);
+    return image[name as keyof Image];
+  });
+  return expanded.replace(/@$/, '');
+}
 
 /** The first item of a list that must have exactly one. */
 function only<T>([first, ...others]: readonly T[]): T {
@@ -25,11 +39,11 @@ function only<T>([first, ...others]: readonly T[]): T {
 }
 
 /** What Helm renders for the release, with the arguments that Skaffold uses. */
-async function deploy(config: SkaffoldConfig): Promise<Manifests> {
+async function deploy(config: SkaffoldConfig, image = PUSHED): Promise<Manifests> {
   const release = only(config.deploy.helm.releases);
-  const templates = Object.entries(release.setValueTemplates).map(([path, template]) => {
-    return [path, template.replace(/\{\{\.(\w+)\}\}/g, (_, name: string) => IMAGE[name] ?? `no ${name}`)] as const;
-  });
+  const templates = Object.entries(release.setValueTemplates).map(
+    ([path, template]) => [path, expand(template, image)] as const,
+  );
   const values = [...Object.entries(release.setValues ?? {}), ...templates];
   return render(
     {},
@@ -73,11 +87,18 @@ describe.each(PROFILES.map((profiles) => ({ profiles, name: profiles.join(',') |
       for (const path of paths) expect(chartValue(path), path).toBeDefined();
     });
 
-    it('deploys the image that it builds', async () => {
-      const { deployment } = await deploy(config);
-      const { image } = deployment.spec.template.spec.containers[0];
-      const pinned = profiles.includes('production') ? `@${IMAGE['IMAGE_DIGEST']}` : `:${IMAGE['IMAGE_TAG']}`;
-      expect(image).toBe(`${artifact.image}${pinned}`);
+    it.each([
+      ['by its tag and digest if it was pushed', PUSHED, `:${PUSHED.IMAGE_TAG}@${PUSHED.IMAGE_DIGEST}`],
+      [
+        'whose tag consists of digits, likewise',
+        { ...PUSHED, IMAGE_TAG: '20261128' },
+        `:20261128@${PUSHED.IMAGE_DIGEST}`,
+      ],
+      ['by its id if it was not', NOT_PUSHED, `:${NOT_PUSHED.IMAGE_TAG}`],
+    ])('deploys the image that it builds %s', async (_, built, reference) => {
+      const { deployment } = await deploy(config, built);
+      // Skaffold finds the container of an artifact by this reference, to sync files and to follow logs.
+      expect(deployment.spec.template.spec.containers[0].image).toBe(`${artifact.image}${reference}`);
     });
 
     it('verifies the deployed release', async () => {
@@ -106,6 +127,20 @@ describe.each(PROFILES.map((profiles) => ({ profiles, name: profiles.join(',') |
     });
   },
 );
+
+describe('the images', () => {
+  it('are pushed to remote clusters, and never to a local one except for production', () => {
+    // Skaffold decides by the name of the kubectl context if this is not set.
+    for (const profiles of PROFILES) {
+      expect(readSkaffold(...profiles).build.local.push).toBe(profiles.includes('production') ? true : undefined);
+    }
+  });
+
+  it('have tags that Helm never reads as a number, also of a commit such as 1234567', () => {
+    const { prefix = '' } = readSkaffold().build.tagPolicy?.gitCommit ?? {};
+    expect(prefix).toMatch(/^[A-Za-z][\w.-]*$/);
+  });
+});
 
 describe('the inner loop', () => {
   const config = readSkaffold('dev');

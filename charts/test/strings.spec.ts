@@ -113,13 +113,13 @@ function variantsOf(values: readonly ChartValue[], name: string, text: string): 
     autoscaling: ENABLED,
     broker: { migration: ENABLED },
     service: { type: 'LoadBalancer' },
-    networkPolicy: { ...ENABLED, egress: { broker: { ports: [1] }, jwks: { ports: [1] }, webhooks: { ports: [1] } } },
+    networkPolicy: { ...ENABLED, egress: { broker: { ports: [1] } } },
     metrics: { serviceMonitor: ENABLED, prometheusRule: ENABLED, dashboard: ENABLED },
   });
   const redis = merge(base, {
     broker: { existingSecret: '', migration: { existingSecret: text } },
-    redis: { existingSecret: text, persistence: { ...ENABLED, existingClaim: '' } },
     networkPolicy: { egress: { broker: { to: [], ports: [] } } },
+    redis: { existingSecret: text, persistence: { ...ENABLED, existingClaim: '' } },
   });
   const variant = (more: object): object => merge(base, more);
   const cookie = { sessionAffinity: { mode: 'cookie', cookie: { name: name.replaceAll('.', '-') } } };
@@ -153,6 +153,7 @@ function variantsOf(values: readonly ChartValue[], name: string, text: string): 
         variant({
           ...traffic,
           ...(controller === 'envoy' ? cookie : {}),
+          tls: ENABLED,
           gateway: {
             ...gatewayOf(controller),
             hostnames: [text],
@@ -160,7 +161,6 @@ function variantsOf(values: readonly ChartValue[], name: string, text: string): 
             redirectParentRefs: [{ name: text }],
             annotations: { [text]: text },
           },
-          tls: ENABLED,
         }),
       ]),
     ),

@@ -1,5 +1,4 @@
 import { Holdfast, type Member, type Message } from '@holdfast/client';
-import { SignJWT } from 'jose';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Scene } from '../support/scene.js';
@@ -13,10 +12,7 @@ interface Connected {
 }
 
 function token(scene: Scene, user: string): Promise<string> {
-  return new SignJWT({ sub: user, channels: ['room:*'], publish: ['room:*'] })
-    .setProtectedHeader({ alg: 'HS256' })
-    .setExpirationTime('10 minutes')
-    .sign(new TextEncoder().encode(scene.jwtSecret));
+  return scene.token(user, { channels: ['room:*'], publish: ['room:*'] });
 }
 
 async function connect(scene: Scene, user: string): Promise<Connected> {

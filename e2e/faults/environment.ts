@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { isReady } from '../support/cluster.js';
 import { injectFault } from '../support/inject.js';
 import { deleteAPod } from './crashes.js';
 import type { Fault } from './fault.js';
 
 const API_DOWN_SECONDS = 60;
 const CLOCK_OFFSET_SECONDS = 60;
-const CONTROLLER_WITHIN = 60_000;
 
 /** Stops a pod, so that clients with a wrong clock reconnect with new tokens. */
 function wrongClock(name: string, clockOffset: number): Fault {
@@ -23,27 +21,6 @@ function wrongClock(name: string, clockOffset: number): Fault {
 export const ENVIRONMENT: readonly Fault[] = [
   wrongClock('clocks of clients and tokens a minute ahead', CLOCK_OFFSET_SECONDS),
   wrongClock('clocks of clients and tokens a minute behind', -CLOCK_OFFSET_SECONDS),
-  {
-    name: 'the ingress controller restarted',
-    cost: 'reconnect',
-    async inject(scene) {
-      const controller = await scene.cluster.ingressController();
-      const { name = '', namespace = '', uid } = controller.metadata ?? {};
-      await scene.cluster.core.deleteNamespacedPod({ name, namespace });
-      const deadline = Date.now() + CONTROLLER_WITHIN;
-      for (
-        let now = controller;
-        now.metadata?.uid === uid || !isReady(now);
-        now = await scene.cluster.ingressController()
-      ) {
-        expect(Date.now(), 'there is no new ingress controller').toBeLessThan(deadline);
-        await sleep(200);
-      }
-    },
-    expect({ verdict }) {
-      expect(verdict.moves.mean, 'clients behind the ingress have moved').toBeGreaterThan(0.1);
-    },
-  },
   {
     name: `the API server down for ${API_DOWN_SECONDS} s`,
     cost: 'nothing',

@@ -26,6 +26,8 @@ export interface Fault {
   readonly values?: Values;
   /** Changes to make before the load starts. */
   prepare?(scene: Scene): Promise<void>;
+  /** Undoes what the fault changed outside of the release; called in any case. */
+  restore?(scene: Scene): Promise<void>;
   /** Options of the load that differ from the default. */
   readonly load?: Partial<RunOptions>;
   /** Whether clients are asked to move although no pod stops. */
@@ -33,7 +35,7 @@ export interface Fault {
   /** Whether the cluster itself cannot determine which pods are ready. */
   readonly blindsCluster?: true;
   /** Additional assertions, including that clients or publishers noticed the fault if they should. */
-  expect?(report: RunReport, watch: PodWatch): void;
+  expect?(report: RunReport, watch: PodWatch, scene: Scene): void;
 }
 
 /** How long a plain client, which closes its socket before it opens the next one, may be without a socket, in ms. */
@@ -43,7 +45,7 @@ const PLAIN_INTERRUPTION = 1_000;
 const STORM = 1.5;
 
 /** Asserts what must hold after a fault of this cost. The examples explain the numbers. */
-export function expectSurvived(fault: Fault, report: RunReport, watch: PodWatch): void {
+export function expectSurvived(fault: Fault, report: RunReport, watch: PodWatch, scene: Scene): void {
   const { cost } = fault;
   const { verdict, burst } = report;
   const { examples } = verdict;
@@ -68,7 +70,7 @@ export function expectSurvived(fault: Fault, report: RunReport, watch: PodWatch)
     expect({ mostGaps, reportedLost }).toEqual({ mostGaps: 0, reportedLost: 0 });
   }
   if (cost === 'nothing') expect(report.publishers.failedFirst, 'no publish has to be repeated').toEqual({});
-  fault.expect?.(report, watch);
+  fault.expect?.(report, watch, scene);
   if (cost === 'reconnect') return;
   expect(verdict.interruption.library, 'clients with the library are never without a socket').toMatchObject({ max: 0 });
   expect(verdict.interruption.plain.max).toBeLessThan(PLAIN_INTERRUPTION);

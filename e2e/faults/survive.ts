@@ -23,33 +23,43 @@ export async function expectToSurvive(scene: Scene, fault: Fault, folder: string
   for (let attempt = 1; ; attempt += 1) {
     // Undo what the previous fault did to the release.
     await scene.reset(fault.values);
-    await fault.prepare?.(scene);
-    const load = await scene.load(CLIENTS, fault.load);
-    const watch = await PodWatch.start(scene.release);
+    let stall: number;
     try {
-      await load.begin();
-      await load.goesOn(SOME);
-      const faultFrom = Date.now();
-      await fault.inject(scene, watch, load);
-      const faultTo = Date.now();
-      await load.goesOn(SOME);
-      const report = await load.end(scene.drains(watch));
-      if (report.loopDelay <= VALID_LOOP_DELAY) {
-        const second = (at: number): number => (at - report.from) / 1_000;
-        await keep({ fault: fault.name, cost: fault.cost, from: second(faultFrom), to: second(faultTo), report });
-        expectSurvived(fault, report, watch);
-        return;
-      }
-      console.warn(`the load stood still for ${report.loopDelay} ms: not valid`);
-      if (attempt === ATTEMPTS)
-        throw new Error(`the load generator stalled for ${report.loopDelay} ms, ${ATTEMPTS} times in a row`);
-    } catch (error) {
-      await mkdir(folder, { recursive: true });
-      await load.dump(join(folder, 'journals.ndjson'));
-      throw error;
+      await fault.prepare?.(scene);
+      stall = await injectUnderLoad(scene, fault, folder);
     } finally {
-      watch.stop();
-      await load.close();
+      await fault.restore?.(scene);
     }
+    if (stall <= VALID_LOOP_DELAY) return;
+    console.warn(`the load stood still for ${stall} ms: not valid`);
+    if (attempt === ATTEMPTS) throw new Error(`the load generator stalled for ${stall} ms, ${ATTEMPTS} times in a row`);
+  }
+}
+
+/** @returns the longest stall of the load generator, in ms. If it makes the run invalid, nothing has been asserted. */
+async function injectUnderLoad(scene: Scene, fault: Fault, folder: string): Promise<number> {
+  const load = await scene.load(CLIENTS, fault.load);
+  const watch = await PodWatch.start(scene.release);
+  try {
+    await load.begin();
+    await load.goesOn(SOME);
+    const faultFrom = Date.now();
+    await fault.inject(scene, watch, load);
+    const faultTo = Date.now();
+    await load.goesOn(SOME);
+    const report = await load.end(scene.drains(watch));
+    if (report.loopDelay <= VALID_LOOP_DELAY) {
+      const second = (at: number): number => (at - report.from) / 1_000;
+      await keep({ fault: fault.name, cost: fault.cost, from: second(faultFrom), to: second(faultTo), report });
+      expectSurvived(fault, report, watch, scene);
+    }
+    return report.loopDelay;
+  } catch (error) {
+    await mkdir(folder, { recursive: true });
+    await load.dump(join(folder, 'journals.ndjson'));
+    throw error;
+  } finally {
+    watch.stop();
+    await load.close();
   }
 }

@@ -56,19 +56,21 @@ it.each<[name: string, values: Values, kinds: string[]]>([
     'behind an Ingress',
     {
       ingress: { enabled: true, controller: 'traefik', hosts: ['defaults.e2e.test'] },
-      tls: { enabled: true, secretName: 'tls' },
+      // Traefik's redirect needs its own resources, which a test cluster may not have.
+      tls: { enabled: true, secretName: 'tls', redirect: false },
       networkPolicy: { enabled: true, ipBlocks: ['10.0.0.0/8'], egress: { jwks: { ports: [443] } } },
       autoscaling: { enabled: true },
       broker: { migration: { enabled: true, existingSecret: 'owner' } },
       sessionAffinity: { mode: 'clientIP' },
       redis: { persistence: { enabled: true } },
     },
-    ['Ingress', 'Middleware', 'NetworkPolicy', 'HorizontalPodAutoscaler', 'PersistentVolumeClaim'],
+    ['Ingress', 'NetworkPolicy', 'HorizontalPodAutoscaler', 'PersistentVolumeClaim'],
   ],
   [
     'behind a Gateway',
     {
       gateway: { enabled: true, hostnames: ['defaults.e2e.test'], parentRefs: [PARENT], redirectParentRefs: [PARENT] },
+      tls: { enabled: true },
     },
     ['HTTPRoute', 'Deployment'],
   ],

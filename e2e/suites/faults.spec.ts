@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, inject, it } from 'vitest';
 import { BROKER } from '../faults/broker.js';
 import { CRASHES } from '../faults/crashes.js';
 import { ENVIRONMENT } from '../faults/environment.js';
+import { ingressFaults } from '../faults/ingress-controllers.js';
 import { NODES } from '../faults/nodes.js';
 import { ROLLOUTS } from '../faults/rollouts.js';
 import { SCALING } from '../faults/scaling.js';
@@ -23,7 +24,11 @@ afterAll(() => namespace?.remove());
 beforeEach(() => namespace.collectOnFailure());
 
 describe('1,000 clients on 50 channels over 3 pods lose nothing silently in', () => {
-  it.each([...ROLLOUTS, ...CRASHES, ...NODES, ...BROKER, ...ENVIRONMENT, ...SCALING])('$name', async (fault) => {
-    await expectToSurvive(scene, fault, namespace.folder(fault.name));
-  });
+  const ingress = ingressFaults(inject('ingressClasses'));
+  it.each([...ROLLOUTS, ...CRASHES, ...NODES, ...BROKER, ...ingress, ...ENVIRONMENT, ...SCALING])(
+    '$name',
+    async (fault) => {
+      await expectToSurvive(scene, fault, namespace.folder(fault.name));
+    },
+  );
 });

@@ -1,90 +1,78 @@
-import { beforeAll, describe, expect, it, type TestContext } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { Cluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
 import { Namespace } from '../support/namespace.js';
-import { Release, type Values } from '../support/release.js';
-import { connect, livesFor, type Connected, type ConnectOptions } from '../support/socket.js';
+import { Release } from '../support/release.js';
+import { Routes, type RouteOptions } from '../support/routes.js';
+import { connect, livesFor, type Connected } from '../support/socket.js';
 
-let cluster: Cluster;
-let address: string;
+const CLASSES = inject('ingressClasses');
+/** Traefik's own annotations have no timeout for WebSockets. */
+const WITH_TIMEOUT = CLASSES.filter(({ controller }) => controller === 'nginx');
+
+const READ_SECONDS = 10;
+
+/** An Ingress of each class with the chart's timeouts, and one with short timeouts if the class has any. */
+const OPTIONS: readonly RouteOptions[] = [
+  ...CLASSES.map((ingressClass) => ({ ingressClass })),
+  ...WITH_TIMEOUT.map((ingressClass) => ({
+    ingressClass,
+    name: `${ingressClass.name}-short`,
+    values: { timeouts: { read: READ_SECONDS, send: READ_SECONDS } },
+  })),
+];
+
+/** One pod that pings after these seconds, or never, and the Ingresses. */
+async function install(
+  name: string,
+  ping: number,
+): Promise<{ readonly namespace: Namespace; readonly routes: Routes }> {
+  const namespace = await Namespace.create(Cluster.connect(), name);
+  const routes = new Routes(new Release(namespace), OPTIONS);
+  await routes.apply({ replicaCount: 1, config: { auth: { anonymous: true }, connection: { ping } } });
+  return { namespace, routes };
+}
+
+type Installed = Awaited<ReturnType<typeof install>>;
+let silent: Installed;
+let pinging: Installed;
 
 beforeAll(async () => {
-  cluster = Cluster.connect();
-  address = await cluster.ingressAddress();
+  [silent, pinging] = await Promise.all([install('idle', 0), install('idle-pinged', READ_SECONDS / 2)]);
 });
 
-const REMOVED_WITHIN = 120_000;
-
-interface Idle {
-  readonly namespace: Namespace;
-  readonly at: ConnectOptions;
-}
-
-/** Installs one pod behind an ingress, with timeouts.read and the ping interval in seconds; 0 disables pings. */
-async function install(
-  { task, onTestFinished }: TestContext,
-  name: string,
-  controller: string,
-  read: number,
-  ping: number,
-): Promise<Idle> {
-  const namespace = await Namespace.create(cluster, `idle-${name}`);
-  onTestFinished(async () => {
-    if (task.result?.state === 'fail') await namespace.collect(name);
-    await namespace.remove();
-  }, REMOVED_WITHIN);
-  const host = `${name}.idle.holdfast.test`;
-  await apply(namespace, { ingress: { enabled: true, controller, hosts: [host] } }, read, ping);
-  return { namespace, at: { address, host } };
-}
-
-function apply(namespace: Namespace, values: Values, read: number, ping: number): Promise<void> {
-  const config = { auth: { anonymous: true }, connection: { ping } };
-  return new Release(namespace).apply({ ...values, replicaCount: 1, timeouts: { read, send: read }, config });
-}
+afterAll(() => Promise.all([silent?.namespace.remove(), pinging?.namespace.remove()]));
 
 /** Connects once the controller has the route. */
-function connected(options: ConnectOptions): Promise<Connected> {
-  return eventually(() => connect(options));
+function connected({ routes }: Installed, name: string): Promise<Connected> {
+  const { address, host } = routes.get(name);
+  return eventually(() => connect({ address, host }));
 }
 
 // Concurrent, because they mostly wait. Concurrent tests use vitest's functions from their contexts.
 describe.concurrent('an idle WebSocket', () => {
-  it('is cut by ingress-nginx after timeouts.read', async (context) => {
-    const { at } = await install(context, 'cut', 'nginx', 10, 0);
-    const lived = await livesFor((await connected(at)).socket, 30_000);
-    console.log(`nginx: with timeouts.read 10 and no pings a socket lived ${lived?.toFixed(0)} ms`);
-    expect(lived).toBeGreaterThan(9_000);
-    expect(lived).toBeLessThan(13_000);
+  it.for(WITH_TIMEOUT)('is cut through class $name after timeouts.read', async ({ name }, { onTestFailed }) => {
+    onTestFailed(({ task }) => silent.namespace.collect(task.name));
+    const lived = await livesFor((await connected(silent, `${name}-short`)).socket, READ_SECONDS * 3_000);
+    console.log(`${name}: with timeouts.read ${READ_SECONDS} and no pings a socket lived ${lived?.toFixed(0)} ms`);
+    expect(lived).toBeGreaterThan((READ_SECONDS - 1) * 1_000);
+    expect(lived).toBeLessThan((READ_SECONDS + 3) * 1_000);
   });
 
-  it('is not cut if the gateway pings more often', async (context) => {
-    const { at } = await install(context, 'pinged', 'nginx', 10, 5);
-    const { socket } = await connected(at);
-    expect(await livesFor(socket, 30_000)).toBeUndefined();
-    socket.close();
-  });
+  it.for(WITH_TIMEOUT)(
+    'is not cut through class $name if the gateway pings more often',
+    async ({ name }, { onTestFailed }) => {
+      onTestFailed(({ task }) => pinging.namespace.collect(task.name));
+      const { socket } = await connected(pinging, `${name}-short`);
+      expect(await livesFor(socket, READ_SECONDS * 3_000)).toBeUndefined();
+      socket.close();
+    },
+  );
 
-  it.for(['nginx', 'traefik'])('survives 75 s of silence behind %s by default', async (controller, context) => {
-    const { at } = await install(context, `silent-${controller}`, controller, 3_600, 0);
-    const { socket } = await connected(at);
+  it.for(CLASSES)('survives 75 s of silence through class $name by default', async ({ name }, { onTestFailed }) => {
+    onTestFailed(({ task }) => silent.namespace.collect(task.name));
+    const { socket } = await connected(silent, name);
     expect(await livesFor(socket, 75_000)).toBeUndefined();
-    socket.close();
-  });
-
-  it('is not cut by a change of another Ingress', async (context) => {
-    const { namespace, at } = await install(context, 'unrelated', 'nginx', 3_600, 25);
-    const { socket } = await connected(at);
-    const host = 'other.idle.holdfast.test';
-    const path = { path: '/ws', pathType: 'Exact', backend: { service: { name: 'holdfast', port: { name: 'http' } } } };
-    await cluster.create({
-      apiVersion: 'networking.k8s.io/v1',
-      kind: 'Ingress',
-      metadata: { name: 'other', namespace: namespace.name },
-      spec: { ingressClassName: 'nginx', rules: [{ host, http: { paths: [path] } }] },
-    });
-    (await connected({ address, host })).socket.close();
-    expect(await livesFor(socket, 5_000)).toBeUndefined();
     socket.close();
   });
 });

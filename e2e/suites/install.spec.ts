@@ -1,4 +1,4 @@
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { V1Ingress } from '@kubernetes/client-node';
 import { Cluster } from '../support/cluster.js';
 import { flaws, type Wiring } from '../support/labels.js';
@@ -31,24 +31,21 @@ async function wiring(): Promise<Wiring> {
 }
 
 describe('helm upgrade', () => {
-  it.each([
-    ['clientIP', {}],
-    ['cookie', { controller: 'nginx' }],
-    ['cookie', { controller: 'traefik' }],
-  ])('to sessionAffinity.mode=%s with %o passes helm test, which checks the affinity', async (mode, ingress) => {
-    const host = 'install.e2e.test';
-    const values = {
-      ...QUICK,
-      sessionAffinity: { mode },
-      ...('controller' in ingress && {
-        ingress: { enabled: true, hosts: [host], ...ingress },
-        test: { ingressAddress: await namespace.cluster.ingressAddress() },
-      }),
-    };
+  it('to each mode of affinity, through each ingress class, passes helm test, which checks the affinity', async () => {
     await release.apply(QUICK);
-    await release.apply(values);
-    const output = await release.helm(['test', release.name, '--logs']);
-    expect(output).toMatch(/^ok +affinity/m);
+    const ways = inject('ingressClasses').map(({ name, controller, address }) => ({
+      way: `the cookie of class ${name}`,
+      values: {
+        sessionAffinity: { mode: 'cookie' },
+        ingress: { enabled: true, hosts: ['install.e2e.test'], controller, className: name },
+        test: { ingressAddress: address },
+      },
+    }));
+    for (const { way, values } of [{ way: 'clientIP', values: { sessionAffinity: { mode: 'clientIP' } } }, ...ways]) {
+      await release.apply({ ...QUICK, ...values });
+      const output = await release.helm(['test', release.name, '--logs']);
+      expect(output, way).toMatch(/^ok +affinity/m);
+    }
   });
 });
 

@@ -1,44 +1,62 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { connectTimes } from '../support/clients.js';
-import { createCertificate } from '../support/certificate.js';
+import { certifiedNames, createCertificate } from '../support/certificate.js';
 import { Cluster, nameOf } from '../support/cluster.js';
+import { kubectl } from '../support/command.js';
 import { ask as askAt } from '../support/http.js';
 import { eventually } from '../support/eventually.js';
 import { Namespace } from '../support/namespace.js';
-import { Release } from '../support/release.js';
+import { merged, QUICK, Release } from '../support/release.js';
+import { Routes, type Route } from '../support/routes.js';
 
+const VALUES = merged(QUICK, { rollingUpdate: { maxSurge: '100%' }, config: { auth: { anonymous: true } } });
+
+/** Of the Gateway and the node ports. */
 const HOST = 'routes.holdfast.test';
-const CONFIG = { auth: { anonymous: true } };
 
-/** The class of the Gateways; its listeners use the ports of the ingress controller. */
+const CLASSES = inject('ingressClasses');
+/** Of the Gateways. Traefik serves them on the ports of the ingress class `traefik`. */
 const GATEWAY_CLASS = process.env['E2E_GATEWAY_CLASS'] ?? 'traefik';
 
-let address: string;
 let namespace: Namespace;
 let release: Release;
+let routes: Routes;
+/** Whether this class can redirect: Traefik needs a resource of its own for that. */
+let redirects: (name: string) => boolean;
 
 beforeAll(async () => {
-  const cluster = Cluster.connect();
-  address = await cluster.ingressAddress();
-  namespace = await Namespace.create(cluster, 'routes');
+  namespace = await Namespace.create(Cluster.connect(), 'routes');
   release = new Release(namespace);
-  await createCertificate(namespace, HOST);
+  const resources = await kubectl(['api-resources', '--output=name']);
+  redirects = (name) => name !== 'traefik' || resources.includes('middlewares.traefik.io');
+  const options = CLASSES.map((ingressClass) => ({
+    ingressClass,
+    values: { tls: { redirect: redirects(ingressClass.name) } },
+  }));
+  routes = new Routes(release, options);
+  await createCertificate(
+    namespace,
+    routes.all.map(({ host }) => host),
+  );
 });
 
 afterAll(() => namespace?.remove());
 
 beforeEach(() => namespace.collectOnFailure());
 
-const ask = (path: string, { tls = false } = {}): ReturnType<typeof askAt> => askAt({ address, host: HOST, path, tls });
+type Target = Pick<Route, 'address' | 'host'>;
+
+const ask = ({ address, host }: Target, path: string, { tls = false } = {}): ReturnType<typeof askAt> =>
+  askAt({ address, host, path, tls });
 
 /** A missing route responds with 404, the WebSocket's with 426. */
-const untilServed = (tls: boolean): Promise<void> =>
-  eventually(async () => expect(await ask('/ws', { tls })).toEqual([426]));
+const untilServed = (target: Target, tls: boolean): Promise<void> =>
+  eventually(async () => expect(await ask(target, '/ws', { tls })).toEqual([426]));
 
-/** The responses of several paths, once the WebSocket's route exists. */
-async function served({ tls = false } = {}): Promise<string[]> {
-  await untilServed(tls);
-  await connectTimes(1, { address, host: HOST, tls });
+/** The paths that are served, once the WebSocket's route exists. */
+async function served(target: Target, { tls = false } = {}): Promise<string[]> {
+  await untilServed(target, tls);
+  await connectTimes(1, { address: target.address, host: target.host, tls });
   const found: string[] = [];
   for (const path of [
     '/ws',
@@ -50,40 +68,50 @@ async function served({ tls = false } = {}): Promise<string[]> {
     '/',
     '/ws/more',
   ]) {
-    const [status] = await ask(path, { tls });
+    const [status] = await ask(target, path, { tls });
     if (status !== 404) found.push(path);
   }
   return found;
 }
 
-async function cookieIsSecure(): Promise<void> {
-  const [connected] = await connectTimes(1, { address, host: HOST, tls: true });
-  expect(connected?.setCookies[0]?.split('; ')).toEqual(expect.arrayContaining(['Secure', 'HttpOnly']));
-}
+describe('an Ingress', () => {
+  beforeAll(() => routes.apply(VALUES));
 
-describe.each(['nginx', 'traefik'])('an Ingress of class %s', (controller) => {
-  it('routes only the WebSocket', async () => {
-    await release.apply({ ingress: { enabled: true, controller, hosts: [HOST] }, config: CONFIG });
-    expect(await served()).toEqual(['/ws']);
+  it.each(CLASSES)('of class $name routes only the WebSocket', async ({ name }) => {
+    expect(await served(routes.get(name))).toEqual(['/ws']);
+  });
+});
+
+describe('an Ingress with TLS', () => {
+  beforeAll(() =>
+    routes.apply({ ...VALUES, tls: { enabled: true, secretName: 'tls' }, sessionAffinity: { mode: 'cookie' } }),
+  );
+
+  it.each(CLASSES)('of class $name terminates it with the given certificate', async ({ name }) => {
+    const route = routes.get(name);
+    // Until it has applied the change, a controller presents a certificate of its own.
+    await eventually(async () => expect(await certifiedNames(route.address, route.host)).toContain(route.host));
+    expect(await served(route, { tls: true })).toEqual(['/ws']);
   });
 
-  it('terminates TLS with a given certificate', async () => {
-    // Traefik's redirect needs its own resources, which a test cluster may not have.
-    const tls = { enabled: true, secretName: 'tls', redirect: controller === 'nginx' };
-    await release.apply({
-      ingress: { enabled: true, controller, hosts: [HOST] },
-      tls,
-      sessionAffinity: { mode: 'cookie' },
-      config: CONFIG,
+  it.each(CLASSES)('of class $name sets a secure cookie', async ({ name }) => {
+    const { address, host } = routes.get(name);
+    await eventually(async () => {
+      const [connected] = await connectTimes(1, { address, host, tls: true });
+      expect(connected?.setCookies[0]?.split('; ')).toEqual(expect.arrayContaining(['Secure', 'HttpOnly']));
     });
-    expect(await served({ tls: true })).toEqual(['/ws']);
-    await eventually(cookieIsSecure);
-    expect(await ask('/ws')).toEqual(controller === 'nginx' ? [308, `https://${HOST}/ws`] : [426]);
+  });
+
+  it.each(CLASSES)('of class $name redirects http to https, if it can', async ({ name }) => {
+    const route = routes.get(name);
+    const plain = redirects(name) ? [name === 'traefik' ? 301 : 308, `https://${route.host}/ws`] : [426];
+    expect(await ask(route, '/ws')).toEqual(plain);
   });
 });
 
 describe('an HTTPRoute', () => {
   beforeAll(async () => {
+    target = { host: HOST, address: routes.get('traefik').address };
     const gateway = {
       apiVersion: 'gateway.networking.k8s.io/v1',
       kind: 'Gateway',
@@ -100,15 +128,16 @@ describe('an HTTPRoute', () => {
   });
 
   const gatewayValues = { enabled: true, hostnames: [HOST] };
+  let target: Target;
 
   it('routes only the WebSocket', async () => {
     const gateway = { ...gatewayValues, parentRefs: [{ name: 'public', sectionName: 'http' }] };
-    await release.apply({ gateway, config: CONFIG });
-    expect(await served()).toEqual(['/ws']);
+    await release.apply({ ...VALUES, gateway });
+    expect(await served(target)).toEqual(['/ws']);
   });
 
   it('spreads clients over the pods', async () => {
-    const all = await connectTimes(30, { address, host: HOST });
+    const all = await connectTimes(30, target);
     expect(new Set(all.map(({ pod }) => pod))).toEqual(new Set(await release.podNames()));
   });
 
@@ -118,9 +147,9 @@ describe('an HTTPRoute', () => {
       parentRefs: [{ name: 'public', sectionName: 'https' }],
       redirectParentRefs: [{ name: 'public', sectionName: 'http' }],
     };
-    await release.apply({ gateway, tls: { enabled: true }, config: CONFIG });
-    expect(await served({ tls: true })).toEqual(['/ws']);
-    await eventually(async () => expect(await ask('/ws')).toEqual([301, `https://${HOST}/ws`]));
+    await release.apply({ ...VALUES, gateway, tls: { enabled: true } });
+    expect(await served(target, { tls: true })).toEqual(['/ws']);
+    await eventually(async () => expect(await ask(target, '/ws')).toEqual([301, `https://${HOST}/ws`]));
   });
 });
 
@@ -135,7 +164,7 @@ describe('service.externalTrafficPolicy', () => {
   let nodes: PodNode[];
 
   async function apply(externalTrafficPolicy: string): Promise<void> {
-    await release.apply({ service: { type: 'NodePort', externalTrafficPolicy }, config: CONFIG });
+    await release.apply({ ...VALUES, service: { type: 'NodePort', externalTrafficPolicy } });
     const service = { namespace: namespace.name, name: release.name };
     const { spec } = await namespace.cluster.core.readNamespacedService(service);
     const port = spec?.ports?.[0]?.nodePort;

@@ -49,37 +49,9 @@ export class Cluster {
     );
   }
 
-  /** The address of the ingress controller: E2E_INGRESS_ADDRESS, or the node that it runs on. */
-  async ingressAddress(): Promise<string> {
-    const configured = process.env['E2E_INGRESS_ADDRESS'];
-    if (configured !== undefined) return configured;
-    const address = (await this.ingressController()).status?.hostIP;
-    if (address === undefined)
-      throw new Error('the ingress controller does not run on any node: set E2E_INGRESS_ADDRESS');
-    return address;
-  }
-
-  /** The pod of the ingress controller, the newest if one is being replaced. */
-  async ingressController(): Promise<V1Pod> {
-    for (const labelSelector of [
-      'app=traefik',
-      'app.kubernetes.io/name=traefik',
-      'app.kubernetes.io/name=ingress-nginx',
-    ]) {
-      const { items } = await this.core.listPodForAllNamespaces({ labelSelector });
-      const [newest] = items.toSorted((a, b) => createdAt(b) - createdAt(a));
-      if (newest !== undefined) return newest;
-    }
-    throw new Error('found neither Traefik nor ingress-nginx as ingress controller');
-  }
-
   async pods(namespace: string, labelSelector: string): Promise<V1Pod[]> {
     return (await this.core.listNamespacedPod({ namespace, labelSelector })).items;
   }
-}
-
-function createdAt({ metadata }: V1Pod): number {
-  return metadata?.creationTimestamp?.getTime() ?? 0;
 }
 
 export function isReady({ metadata, status }: V1Pod): boolean {

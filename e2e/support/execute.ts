@@ -10,7 +10,7 @@ import type { Namespace } from './namespace.js';
  * @throws Error if it fails.
  */
 export async function execute(
-  { name, cluster }: Namespace,
+  { name, cluster }: Pick<Namespace, 'name' | 'cluster'>,
   pod: string,
   container: string,
   words: string[],

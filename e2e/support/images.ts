@@ -15,6 +15,9 @@ export const GATEWAY_IMAGE = `docker.io/holdfast/gateway:${GATEWAY_TAG}`;
 /** The servers of Kafka, RabbitMQ and NATS, see brokers/Dockerfile. */
 export const BROKERS_IMAGE = 'docker.io/holdfast/brokers:e2e';
 
+/** See prometheus/Dockerfile. */
+export const PROMETHEUS_IMAGE = 'docker.io/holdfast/prometheus:e2e';
+
 /** The values of every release: the images that the cluster has. */
 export const IMAGE_VALUES = {
   image: { tag: GATEWAY_TAG },

@@ -1,6 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { PatchStrategy, setHeaderOptions, type V1Deployment, type V1Pod } from '@kubernetes/client-node';
+import {
+  PatchStrategy,
+  setHeaderOptions,
+  type V1Deployment,
+  type V1Pod,
+  type V1Service,
+} from '@kubernetes/client-node';
 import { stringify } from 'yaml';
 import { isReady, nameOf, type Cluster } from './cluster.js';
 import { command } from './command.js';
@@ -127,6 +133,18 @@ export class Release {
       }
       await sleep(200);
     }
+  }
+
+  /** Creates another Service of the release's pods. */
+  createService(name: string, type: 'ClusterIP' | 'NodePort'): Promise<V1Service> {
+    const selector = Object.fromEntries(SELECTOR.split(',').map((pair) => pair.split('=', 2)));
+    return this.cluster.core.createNamespacedService({
+      namespace: this.namespace.name,
+      body: {
+        metadata: { name },
+        spec: { type, selector, ports: [{ name: 'http', port: 80, targetPort: 'http' }] },
+      },
+    });
   }
 
   /** A value of the Secret with the gateway's keys. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { SignJWT, type JWTPayload } from 'jose';
 import type { RunOptions } from '../load/run.js';
 import type { Drain } from '../load/verdict.js';
 import { nameOf, type Cluster } from './cluster.js';
@@ -7,6 +8,7 @@ import { Load } from './load.js';
 import type { Namespace } from './namespace.js';
 import type { PodWatch } from './pod-watch.js';
 import { merged, Release, type Values } from './release.js';
+import { Routes } from './routes.js';
 
 /** In seconds. Shorter than the defaults, but in the same order, because a suite has 20 minutes. */
 export const TIMEOUTS = { preStop: 3, settle: 4, drain: 10, margin: 5 };
@@ -17,7 +19,6 @@ const BASE_VALUES: Values = {
   probes: { readiness: { initialDelaySeconds: 1, periodSeconds: 2 } },
   resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { cpu: '1', memory: '256Mi' } },
   config: { namespaceDefaults: { history: { size: 1000, ttl: 600 } } },
-  ingress: { enabled: true, controller: 'nginx' },
   sessionAffinity: { mode: 'cookie' },
 };
 
@@ -31,44 +32,31 @@ export class Scene {
 
   private constructor(
     readonly release: Release,
-    /** Not in DNS: clients use the ingress controller's address. */
-    readonly host: string,
+    /** Through the ingress controllers. */
+    readonly routes: Routes,
     readonly nodeAddress: string,
     readonly nodePort: number,
-    readonly ingressAddress: string,
     readonly apiKey: string,
     readonly jwtSecret: string,
     /** The values it was installed with. */
     private readonly values: Values,
   ) {
-    this.#applied = valuesOf(host, values);
+    this.#applied = this.#with({});
   }
 
   static async install(namespace: Namespace, values: Values = {}): Promise<Scene> {
     const release = new Release(namespace);
-    const host = `${namespace.name}.holdfast.test`;
-    await release.apply(valuesOf(host, values));
-    const { core } = namespace.cluster;
-    const { spec } = await core.createNamespacedService({
-      namespace: namespace.name,
-      body: {
-        metadata: { name: NODE_PORT_SERVICE },
-        spec: {
-          type: 'NodePort',
-          selector: Object.fromEntries(release.selector.split(',').map((pair) => pair.split('=', 2))),
-          ports: [{ name: 'http', port: 80, targetPort: 'http' }],
-        },
-      },
-    });
+    const routes = new Routes(release);
+    await routes.apply(merged(BASE_VALUES, values));
+    const { spec } = await release.createService(NODE_PORT_SERVICE, 'NodePort');
     const nodePort = spec?.ports?.[0]?.nodePort;
     const [nodeAddress] = (await namespace.cluster.nodes()).values();
     if (nodePort === undefined || nodeAddress === undefined) throw new Error('the cluster did not assign a node port');
     return new Scene(
       release,
-      host,
+      routes,
       nodeAddress,
       nodePort,
-      await namespace.cluster.ingressAddress(),
       await release.secret('api-keys'),
       await release.secret('jwt-secret'),
       values,
@@ -94,7 +82,7 @@ export class Scene {
   }
 
   #with(values: Values): Values {
-    return valuesOf(this.host, merged(this.values, values));
+    return this.routes.values(merged(BASE_VALUES, merged(this.values, values)));
   }
 
   async #apply(values: Values): Promise<void> {
@@ -116,17 +104,23 @@ export class Scene {
   }
 
   /**
-   * A load in which most clients use the library, and some a plain WebSocket; some connect through the ingress with its
-   * cookie, and most through the Service.
+   * A load in which most clients use the library, and some a plain WebSocket; a fifth connects through the Ingresses with their
+   * cookies, the same number through each, and the others through the Service.
    */
   async load(clients: number, options: Partial<RunOptions> = {}): Promise<Load> {
     const plain = Math.floor(clients / 10);
-    const sticky = Math.floor(clients / 5);
-    const address = this.ingressAddress;
+    const sticky = this.routes.all.map(({ host, address }) => ({
+      kind: 'library' as const,
+      count: this.clientsOf(clients),
+      url: `ws://${host}/ws`,
+      address,
+      cookies: true,
+    }));
+    const others = clients - plain - sticky.length * this.clientsOf(clients);
     return Load.open({
       groups: [
-        { kind: 'library', count: clients - plain - sticky, url: this.webSocketUrl, cookies: false },
-        { kind: 'library', count: sticky, url: `ws://${this.host}/ws`, address, cookies: true },
+        { kind: 'library', count: others, url: this.webSocketUrl, cookies: false },
+        ...sticky,
         { kind: 'plain', count: plain, url: this.webSocketUrl, cookies: false },
       ],
       channels: 50,
@@ -138,6 +132,19 @@ export class Scene {
       clockOffset: 0,
       ...options,
     });
+  }
+
+  /** A token of a user. */
+  token(user: string, claims: JWTPayload = {}): Promise<string> {
+    return new SignJWT({ sub: user, ...claims })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setExpirationTime('10 minutes')
+      .sign(new TextEncoder().encode(this.jwtSecret));
+  }
+
+  /** The number of clients that a load has on each Ingress. */
+  clientsOf(clients: number): number {
+    return Math.floor(clients / 5 / this.routes.all.length);
   }
 
   /** The drains of the stopped pods, as their clients should experience them. */
@@ -158,8 +165,4 @@ export class Scene {
       await sleep(200);
     }
   }
-}
-
-function valuesOf(host: string, values: Values): Values {
-  return merged(BASE_VALUES, merged({ ingress: { hosts: [host] } }, values));
 }

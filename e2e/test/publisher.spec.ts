@@ -7,6 +7,7 @@ import { Publisher } from '../load/publisher.js';
 import type { RunReport } from '../load/run.js';
 import { judge } from '../load/verdict.js';
 import type { PodWatch } from '../support/pod-watch.js';
+import type { Scene } from '../support/scene.js';
 
 it('a publisher counts failed first attempts, but not later attempts', async () => {
   let requests = 0;
@@ -53,8 +54,9 @@ it.each<[Cost, boolean]>([
   });
   const fault: Fault = { name: 'a fault', cost, inject: async () => undefined };
   const watch = { lives: new Map() } as unknown as PodWatch;
+  const scene = {} as unknown as Scene;
   const survive = (failedFirst: Record<string, number>) => (): void =>
-    expectSurvived(fault, report(failedFirst), watch);
+    expectSurvived(fault, report(failedFirst), watch, scene);
   expect(survive({})).not.toThrow();
   if (isAllowed) expect(survive({ broken: 1 })).not.toThrow();
   else expect(survive({ broken: 1 })).toThrow('no publish has to be repeated');

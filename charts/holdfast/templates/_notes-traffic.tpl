@@ -59,7 +59,7 @@ sessionAffinity.mode=clientIP: kube-proxy in mode iptables remembers 100 address
 Clients are limited by the address that the controller sees. If a CDN is in front of it, that is the CDN's address: set config.limits.trustedHops to the number of proxies that add to X-Forwarded-For, or clientAddresses.derive=false.
 {{- end }}
 {{- with include "holdfast.maxConnectionAge" . }}
-Google's load balancer ends every connection at the age of {{ include "holdfast.google.endSeconds" $ }} s, idle or not. The gateway moves each before the age of {{ dig "connection" "maxAge" . $.Values.config }} s.
+Google's load balancer ends every connection at the age of {{ include "holdfast.google.endSeconds" $ }} s, idle or not. The gateway moves each before the age of {{ dig "connection" "maxAge" . (default dict $.Values.config) }} s.
 {{- end }}
 {{- if has "gke" $controllers | and .Values.gateway.enabled }}
 If the class of the Gateway is gke-l7-gxlb, the load balancer is the classic one, which ends every connection at the age of timeouts.read: set config.connection.maxAge to less.

@@ -67,7 +67,7 @@ const patch = z.strictObject({
 const pipeline = {
   build: z.strictObject({
     artifacts: z.array(artifact),
-    tagPolicy: z.strictObject({ gitCommit: z.strictObject({}) }).optional(),
+    tagPolicy: z.strictObject({ gitCommit: z.strictObject({ prefix: z.string().optional() }) }).optional(),
     platforms: strings.optional(),
     local: z.strictObject({ push: z.boolean().optional(), useBuildkit: z.boolean().optional() }),
   }),

@@ -8,15 +8,8 @@ import { Cluster } from '../../support/cluster.js';
 import { execute } from '../../support/execute.js';
 import { Namespace } from '../../support/namespace.js';
 import { merged } from '../../support/release.js';
+import { reached } from '../../support/reach.js';
 import { Scene } from '../../support/scene.js';
-
-/** Prints whether a connection to HOST PORT is opened. */
-const CONNECT = `
-  const [host, port] = process.argv.slice(1);
-  const socket = require('node:net').connect({ host, port, timeout: 3_000 });
-  const end = (result) => { console.log(result); process.exit(); };
-  socket.on('connect', () => end('connected')).on('error', () => end('refused')).on('timeout', () => end('refused'));
-`;
 
 /** Checks the gateway on one deployment of three servers of a broker. */
 export function describeBroker(kind: BrokerKind, faults: readonly Fault[]): void {
@@ -37,14 +30,18 @@ export function describeBroker(kind: BrokerKind, faults: readonly Fault[]): void
 
     it('the network policy lets pods of the gateway reach the port for clients of the broker, and no other', async () => {
       const [pod = ''] = await scene.release.podNames();
-      const server = `${kind.name}-1.${kind.name}`;
-      const attempt = (port: number): Promise<string> =>
-        execute(namespace, pod, 'gateway', ['node', '-e', CONNECT, server, `${port}`]);
-      expect((await attempt(kind.port)).trim()).toBe('connected');
+      const address = `${kind.name}-1.${kind.name}`;
+      const ports = [kind.port, ...(kind.innerPort === undefined ? [] : [kind.innerPort])];
+      const targets = ports.map((port) => ({ address, port }));
+      const admitted = await reached(namespace, { pod, container: 'gateway' }, targets);
+      expect(admitted.map(({ port }) => port)).toEqual([kind.port]);
       if (kind.innerPort === undefined) return;
-      expect((await attempt(kind.innerPort)).trim()).toBe('refused');
       // Another server reaches it.
-      await execute(namespace, `${kind.name}-0`, kind.name, ['bash', '-c', `: < /dev/tcp/${server}/${kind.innerPort}`]);
+      await execute(namespace, `${kind.name}-0`, kind.name, [
+        'bash',
+        '-c',
+        `: < /dev/tcp/${address}/${kind.innerPort}`,
+      ]);
     });
 
     describeMessaging(() => scene);

@@ -1,0 +1,114 @@
+import { stringify } from 'yaml';
+import { isReady, nameOf } from './cluster.js';
+import { kubectl } from './command.js';
+import { eventually } from './eventually.js';
+import { PROMETHEUS_IMAGE } from './images.js';
+import type { Namespace } from './namespace.js';
+
+const NAME = 'prometheus';
+const LABELS = { app: NAME };
+const PORT = 9090;
+
+export interface Sample {
+  readonly metric: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** A Prometheus that scrapes every gateway of its namespace each second, with the labels that the Prometheus Operator adds. */
+export class Prometheus {
+  private constructor(
+    private readonly namespace: Namespace,
+    readonly pod: string,
+  ) {}
+
+  static async start(namespace: Namespace): Promise<Prometheus> {
+    for (const object of objects(namespace.name)) await namespace.cluster.create(object);
+    const pod = await eventually(async () => {
+      const ready = (await namespace.cluster.pods(namespace.name, `app=${NAME}`)).find((each) => isReady(each));
+      if (ready === undefined) throw new Error('Prometheus is not ready');
+      return nameOf(ready);
+    });
+    return new Prometheus(namespace, pod);
+  }
+
+  /** The result of a query now. */
+  async query(expression: string): Promise<Sample[]> {
+    const service = `/api/v1/namespaces/${this.namespace.name}/services/${NAME}:${PORT}/proxy`;
+    const path = `${service}/api/v1/query?query=${encodeURIComponent(expression)}`;
+    const { data } = JSON.parse(await kubectl(['get', '--raw', path])) as {
+      data: { result: { metric: Record<string, string>; value: [number, string] }[] };
+    };
+    return data.result.map(({ metric, value: [, value] }) => ({ metric, value: Number(value) }));
+  }
+}
+
+function config(namespace: string): string {
+  return stringify({
+    global: { scrape_interval: '1s', scrape_timeout: '1s' },
+    scrape_configs: [
+      {
+        job_name: 'gateway',
+        kubernetes_sd_configs: [{ role: 'pod', namespaces: { names: [namespace] } }],
+        relabel_configs: [
+          { action: 'keep', source_labels: ['__meta_kubernetes_pod_container_port_name'], regex: 'management' },
+          { source_labels: ['__meta_kubernetes_namespace'], target_label: 'namespace' },
+          { source_labels: ['__meta_kubernetes_pod_name'], target_label: 'pod' },
+        ],
+      },
+    ],
+  });
+}
+
+function objects(namespace: string): (Record<string, unknown> & { kind: string })[] {
+  const metadata = { name: NAME, namespace };
+  const container = {
+    name: NAME,
+    image: PROMETHEUS_IMAGE,
+    args: ['--config.file=/etc/prometheus/prometheus.yml', '--storage.tsdb.path=/data'],
+    ports: [{ containerPort: PORT }],
+    readinessProbe: { httpGet: { path: '/-/ready', port: PORT }, periodSeconds: 1 },
+    securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
+    volumeMounts: [
+      { name: 'config', mountPath: '/etc/prometheus' },
+      { name: 'data', mountPath: '/data' },
+    ],
+  };
+  return [
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'Role',
+      metadata,
+      rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] }],
+    },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata,
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: NAME },
+      subjects: [{ kind: 'ServiceAccount', name: NAME, namespace }],
+    },
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'prometheus.yml': config(namespace) } },
+    { apiVersion: 'v1', kind: 'Service', metadata, spec: { selector: LABELS, ports: [{ port: PORT }] } },
+    {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { ...metadata, labels: LABELS },
+      spec: {
+        serviceAccountName: NAME,
+        terminationGracePeriodSeconds: 0,
+        securityContext: {
+          runAsNonRoot: true,
+          runAsUser: 65534,
+          fsGroup: 65534,
+          seccompProfile: { type: 'RuntimeDefault' },
+        },
+        containers: [container],
+        volumes: [
+          { name: 'config', configMap: { name: NAME } },
+          { name: 'data', emptyDir: {} },
+        ],
+      },
+    },
+  ];
+}

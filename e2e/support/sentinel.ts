@@ -2,10 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Pod } from '@kubernetes/client-node';
 import { isReady, nameOf } from './cluster.js';
 import { execute } from './execute.js';
-import { REDIS_TAG } from './images.js';
 import type { Namespace } from './namespace.js';
+import { REDIS_IMAGE } from './redis.js';
 
-const IMAGE = `docker.io/library/redis:${REDIS_TAG ?? '8.8.3-alpine'}`;
 const NAME = 'sentinel';
 const LABELS = { app: NAME };
 const COUNT = 3;
@@ -38,7 +37,7 @@ END
 function container(name: string, port: number, script: string): object {
   return {
     name,
-    image: IMAGE,
+    image: REDIS_IMAGE,
     command: ['sh', '-ec', script],
     ports: [{ containerPort: port }],
     readinessProbe: { tcpSocket: { port }, periodSeconds: 1 },

@@ -88,14 +88,14 @@ export const ROLLOUTS: readonly Fault[] = [
     },
   },
   {
-    name: 'scaling from 3 to 6 to 2',
+    name: 'scaling from 3 to 6 to 2 to 1, and back to 3',
     cost: 'nothing',
     async inject(scene, watch) {
-      await scene.release.scale(6);
-      await scene.has(6);
-      await scene.release.scale(2);
-      await scene.has(2);
-      expect(watch.stopped).toHaveLength(4);
+      for (const count of [6, 2, 1, 3]) {
+        await scene.release.scale(count);
+        await scene.has(count);
+      }
+      expect(watch.stopped).toHaveLength(5);
     },
   },
 ];

@@ -49,12 +49,15 @@ function differences(desired: unknown, live: unknown, exact: boolean, path = '')
   );
 }
 
+/** A dry run creates no ServiceAccount, without which a pod is refused. */
+const WITHOUT_POD: Values = { test: { enabled: false } };
 const PARENT = { name: 'public', namespace: 'gateways', sectionName: 'https' };
 
 it.each<[name: string, values: Values, kinds: string[]]>([
   [
     'behind an Ingress',
     {
+      ...WITHOUT_POD,
       ingress: { enabled: true, controller: 'traefik', hosts: ['defaults.e2e.test'] },
       // Traefik's redirect needs its own resources, which a test cluster may not have.
       tls: { enabled: true, secretName: 'tls', redirect: false },
@@ -69,6 +72,7 @@ it.each<[name: string, values: Values, kinds: string[]]>([
   [
     'behind a Gateway',
     {
+      ...WITHOUT_POD,
       gateway: { enabled: true, hostnames: ['defaults.e2e.test'], parentRefs: [PARENT], redirectParentRefs: [PARENT] },
       tls: { enabled: true },
     },

@@ -11,12 +11,11 @@ const CASES: readonly [name: string, values: object, problems: readonly string[]
     {
       ingress: ingressOf('nginx'),
       gateway: gatewayOf('', { redirectParentRefs: [{ name: 'public' }] }),
-      tls: { secretName: 'mine', certManager: { issuer: 'ca' }, redirect: false },
+      tls: { secretName: 'mine', certManager: { issuer: 'ca' } },
     },
     [
       'tls.secretName: has no effect without tls.enabled',
       'tls.certManager: has no effect without tls.enabled',
-      'tls.redirect: has no effect without tls.enabled',
       'gateway.redirectParentRefs: redirects to https, but tls.enabled is false',
     ],
   ],

@@ -16,7 +16,7 @@ configure blocks that the user enables.
 {{- define "holdfast.unused.tls" -}}
 {{- $tls := .Values.tls }}
 {{- $issuer := or $tls.certManager.clusterIssuer $tls.certManager.issuer }}
-{{- $set := dict "tls.secretName" $tls.secretName "tls.certManager" $issuer "tls.redirect" (not $tls.redirect) }}
+{{- $set := dict "tls.secretName" $tls.secretName "tls.certManager" $issuer "tls.redirect" (and $tls.enabled (not $tls.redirect)) }}
 {{- range $path, $isSet := $set }}
 {{- if and $isSet (not $tls.enabled) }}
 {{- include "holdfast.problem" (printf "%s: has no effect without tls.enabled. Set that to true, or omit %s" $path $path) }}

@@ -1,7 +1,7 @@
 import { BROKER, type Broker } from '@holdfast/broadcast';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { BlockedUsers } from '../auth/index.js';
-import type { Block, BlocksSignal } from './user-command.js';
+import { keyOfBlock, type BlocksSignal } from './user-command.js';
 import { UserCommands } from './user-commands.js';
 
 /** The pods do not answer at the same moment, so that most of them find that another one has done it. */
@@ -37,7 +37,7 @@ export class BlockExchange implements OnApplicationShutdown {
 
   onSignal(signal: BlocksSignal): void {
     if (signal.type === 'blocks') {
-      for (const block of signal.blocks) this.answered.add(keyOf(block));
+      for (const block of signal.blocks) this.answered.add(keyOfBlock(block));
       this.commands.applyBlocks(signal.blocks);
     } else {
       // What was answered before may have been missed by the one that asks now.
@@ -48,7 +48,7 @@ export class BlockExchange implements OnApplicationShutdown {
   }
 
   private async answer(): Promise<void> {
-    const blocks = this.blocked.list().filter((block) => !this.answered.has(keyOf(block)));
+    const blocks = this.blocked.list().filter((block) => !this.answered.has(keyOfBlock(block)));
     for (let from = 0; from < blocks.length; from += IN_A_SIGNAL) {
       await this.signal({ type: 'blocks', blocks: blocks.slice(from, from + IN_A_SIGNAL) });
     }
@@ -57,8 +57,4 @@ export class BlockExchange implements OnApplicationShutdown {
   private signal(signal: BlocksSignal): Promise<void> {
     return this.broker.signal(JSON.stringify(signal));
   }
-}
-
-function keyOf({ user, until }: Block): string {
-  return `${until} ${user}`;
 }

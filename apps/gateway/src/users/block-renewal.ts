@@ -1,4 +1,4 @@
-import type { Block } from './user-command.js';
+import { keyOfBlock, type Block } from './user-command.js';
 
 /** The pods do not renew at the same moment, so that most of them find that another one has done it. */
 const MAX_DELAY_MS = 60_000;
@@ -17,8 +17,8 @@ export class BlockRenewal {
   constructor(private readonly ttl: number) {}
 
   /** Identifies a block in the present period. @param now the broker's clock, in ms since the Unix epoch. */
-  keyOf({ user, until }: Block, now: number): string {
-    return `${this.periodOf(now)} ${until} ${user}`;
+  keyOf(block: Block, now: number): string {
+    return `${this.periodOf(now)} ${keyOfBlock(block)}`;
   }
 
   /** Records that a block was stored. @param time when, by the broker's clock. */

@@ -5,6 +5,11 @@ import { z } from 'zod';
 export const blockSchema = z.object({ user: userSchema, until: z.number() });
 export type Block = z.output<typeof blockSchema>;
 
+/** Blocks with the same key are the same. */
+export function keyOfBlock({ user, until }: Block): string {
+  return `${until} ${user}`;
+}
+
 /** What the HTTP API does to a user, wherever the user is connected. */
 export const userCommandSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('disconnect'), user: userSchema, until: z.number().optional() }),

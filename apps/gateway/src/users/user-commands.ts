@@ -10,7 +10,14 @@ import { ChannelsService } from '../channels/channels.service.js';
 import { Connections } from '../connection/connections.js';
 import { BlockRenewal } from './block-renewal.js';
 import { CommandStream, type StoredText, type Unread } from './command-stream.js';
-import { blockSchema, userCommandSchema, type Block, type UserCommand, type UserSignal } from './user-command.js';
+import {
+  blockSchema,
+  keyOfBlock,
+  userCommandSchema,
+  type Block,
+  type UserCommand,
+  type UserSignal,
+} from './user-command.js';
 
 /** The longest time for which a user may be blocked: 30 days. */
 export const MAX_BLOCK_MS = 30 * 86_400_000;
@@ -168,9 +175,9 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
 
   /** Stores the blocks that are missing in a new stream. */
   private async restore(stored: readonly Block[]): Promise<void> {
-    const keys = new Set(stored.map(keyOf));
+    const keys = new Set(stored.map(keyOfBlock));
     for (const block of this.blocked.list()) {
-      if (!keys.has(keyOf(block))) await this.storeBlock(block);
+      if (!keys.has(keyOfBlock(block))) await this.storeBlock(block);
     }
   }
 
@@ -196,10 +203,6 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
 
 function keptFor(ms: number): StreamOptions {
   return { historySize: HISTORY_SIZE, historyTtl: ms, positionTtl: ms };
-}
-
-function keyOf({ user, until }: Block): string {
-  return `${until} ${user}`;
 }
 
 function parseJson(text: string): unknown {

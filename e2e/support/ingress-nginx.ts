@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
-import type { Cluster } from './cluster.js';
+import { nameOf, type Cluster } from './cluster.js';
 import { execute } from './execute.js';
 import { serverPod } from './ingress-classes.js';
-import { nameOf } from './cluster.js';
 
 const RELOADED_WITHIN = 30_000;
 

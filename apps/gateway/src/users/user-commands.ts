@@ -80,6 +80,14 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
     clearInterval(this.timer);
   }
 
+  /**
+   * The epoch of the stream of blocks, the same on all pods. Another one means that the broker has lost its data.
+   * Undefined before the first block.
+   */
+  get epoch(): string | undefined {
+    return this.blocks.epoch;
+  }
+
   /** @returns where it is stored; undefined if it was stored before. */
   async store(command: UserCommand): Promise<Position | undefined> {
     const { epoch, offset, duplicate } = await fromBroker(

@@ -67,11 +67,8 @@ export class Drain implements BeforeApplicationShutdown {
     await this.endRequests(server);
   }
 
-  /** The clients that only this pod serves: those that move have a newer connection elsewhere. */
   private clients(): number {
-    const isServed = ({ identity, open, replacedBy }: Connection): boolean =>
-      identity !== undefined && open && replacedBy === undefined;
-    return this.connections.all().filter(isServed).length;
+    return this.connections.all().filter((connection) => isServed(connection)).length;
   }
 
   /** Nest stops the HTTP server next, and Node would wait forever for a request that is never completed. */
@@ -104,4 +101,9 @@ export class Drain implements BeforeApplicationShutdown {
     const end = performance.now() + ms;
     while (this.connections.count > 0 && performance.now() < end) await sleep(BATCH_EVERY_MS / 2);
   }
+}
+
+/** Whether its client has no newer connection elsewhere. */
+function isServed({ identity, open, replacedBy }: Connection): boolean {
+  return identity !== undefined && open && replacedBy === undefined;
 }

@@ -5,5 +5,9 @@ import { Drain } from './drain.js';
 import { DrainReports } from './drain-reports.js';
 import { Lifecycle } from './lifecycle.js';
 
-@Module({ imports: [ConnectionModule, HttpModule], providers: [Drain, DrainReports, Lifecycle], exports: [DrainReports, Lifecycle] })
+@Module({
+  imports: [ConnectionModule, HttpModule],
+  providers: [Drain, DrainReports, Lifecycle],
+  exports: [DrainReports, Lifecycle],
+})
 export class LifecycleModule {}

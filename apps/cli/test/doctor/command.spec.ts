@@ -139,7 +139,7 @@ describe('holdfast doctor', () => {
   });
 
   it.each([
-    [['--only', 'HF999'], 'Expected a number of docs/troubleshooting.md'],
+    [['--only', 'HF999'], 'expected a number of docs/troubleshooting.md'],
     [['--deployment', 'other'], 'namespace plain has no Deployment other; there are: gateway'],
     [['--kube-context', 'other'], 'there is no context other'],
     [['--url', 'http://localhost'], 'expected the URL of the WebSocket'],

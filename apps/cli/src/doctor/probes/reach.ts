@@ -12,10 +12,13 @@ const CONNECTED_WITHIN = 1_500;
 export class PodReach {
   readonly #servers: Server[] = [];
 
-  constructor(
-    private readonly config: KubeConfig,
-    private readonly namespace: string,
-  ) {}
+  readonly #config: KubeConfig;
+  readonly #namespace: string;
+
+  constructor(config: KubeConfig, namespace: string) {
+    this.#config = config;
+    this.#namespace = namespace;
+  }
 
   /** Where a port of a pod can be reached; undefined if it cannot. */
   async find(pod: V1Pod, port: number): Promise<Address | undefined> {
@@ -27,10 +30,10 @@ export class PodReach {
   /** Forwards a local port to one of a pod. @returns its address; undefined if the user may not, or nothing answers. */
   async forward(pod: string, port: number): Promise<Address | undefined> {
     const { PortForward } = await loadKubernetes();
-    const forward = new PortForward(this.config, true);
+    const forward = new PortForward(this.#config, true);
     const server = createServer((socket) => {
       socket.on('error', () => {});
-      const opening = forward.portForward(this.namespace, pod, [port], socket, null, socket);
+      const opening = forward.portForward(this.#namespace, pod, [port], socket, null, socket);
       opening.catch(() => socket.destroy());
       socket.on('close', () => {
         // The library returns a function only if it may connect again, which nobody asked for.
@@ -50,8 +53,8 @@ export class PodReach {
     const { PortForward } = await loadKubernetes();
     const [output, input] = [new PassThrough(), new PassThrough()];
     try {
-      const stream = await new PortForward(this.config, true).portForward(
-        this.namespace,
+      const stream = await new PortForward(this.#config, true).portForward(
+        this.#namespace,
         pod,
         [port],
         output,

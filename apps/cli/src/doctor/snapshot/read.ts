@@ -11,9 +11,21 @@ const LOG_LINES = 60;
 /** In ms. */
 const ANSWER_WITHIN = 15_000;
 
-/** Loads the library only here: it is large, and the other commands do not need it. */
+/**
+ * Loads the library only here: it is large, and the other commands do not need it. The image does not have it.
+ *
+ * @throws Failure if it is not installed.
+ */
 export async function loadKubernetes() {
-  return import('@kubernetes/client-node');
+  try {
+    return await import('@kubernetes/client-node');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error;
+    throw new Failure(
+      EXIT.usage,
+      'doctor needs the package @kubernetes/client-node, which the image does not have: use npx holdfast',
+    );
+  }
 }
 
 /**
@@ -117,7 +129,11 @@ function hasTrouble(pod: V1Pod): boolean {
 class Reader {
   readonly unexamined: Unexamined[] = [];
 
-  constructor(private readonly namespace: string) {}
+  readonly #namespace: string;
+
+  constructor(namespace: string) {
+    this.#namespace = namespace;
+  }
 
   /** @throws Failure if it cannot be read. */
   async require<T>(what: string, request: Promise<{ items: T[] }>): Promise<readonly T[]> {
@@ -128,7 +144,7 @@ class Reader {
       if (status === 403)
         throw new Failure(
           EXIT.failed,
-          `you may not list ${what} of namespace ${this.namespace}: doctor needs the role view`,
+          `you may not list ${what} of namespace ${this.#namespace}: doctor needs the role view`,
         );
       if (status === 401)
         throw new Failure(

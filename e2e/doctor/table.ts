@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { format, type FormatConfig } from 'oxfmt';
 import { CATALOGUE } from '../../apps/cli/src/doctor/catalogue/index.js';
 
@@ -42,5 +42,6 @@ export async function writeTable(results: readonly Result[]): Promise<void> {
     '\n',
   );
   const style = JSON.parse(await readFile(new URL('.oxfmtrc.json', ROOT), 'utf8')) as FormatConfig;
+  await mkdir(new URL('.', new URL(PAGE, ROOT)), { recursive: true });
   await writeFile(new URL(PAGE, ROOT), (await format(PAGE, text, style)).code);
 }

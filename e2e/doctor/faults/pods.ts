@@ -39,16 +39,17 @@ export const PODS: readonly Fault[] = [
   },
   {
     id: 'HF308',
-    name: 'a Secret for a variable is missing',
-    make: (patient) =>
-      patient.patchPods({
-        env: [{ name: 'HOLDFAST_RPC_URL', valueFrom: { secretKeyRef: { name: 'no-such-secret', key: 'url' } } }],
-      }),
+    name: 'a ConfigMap for variables is missing',
+    make: (patient) => patient.patchPods({ envFrom: [{ configMapRef: { name: 'no-such-map' } }] }),
   },
   {
     id: 'HF308',
     name: 'a Secret for a volume is missing',
-    make: (patient) => patient.patchPods({}, { volumes: [{ name: 'more', secret: { secretName: 'no-such-secret' } }] }),
+    make: (patient) =>
+      patient.patchPods(
+        { volumeMounts: [{ name: 'more', mountPath: '/more' }] },
+        { volumes: [{ name: 'more', secret: { secretName: 'no-such-secret' } }] },
+      ),
   },
   {
     id: 'HF309',

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { styleText } from 'node:util';
 import { Command, CommanderError } from 'commander';
+import { addDoctorCommand } from './commands/doctor.js';
 import { addMigrateCommand } from './commands/migrate.js';
 import { addPublishCommand } from './commands/publish.js';
 import { addTailCommand } from './commands/tail.js';
@@ -86,6 +87,7 @@ Exit codes:
   addPublishCommand(program, io, terminal);
   addTailCommand(program, io, terminal);
   addVerifyCommand(program, io, terminal);
+  addDoctorCommand(program, io, terminal);
   addMigrateCommand(program, io, terminal);
   return program;
 }

@@ -1,4 +1,4 @@
-import { PassThrough, Readable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import type { Command } from 'commander';
 import type { Io } from '../dist/io.js';
 import { createProgram } from '../dist/run.js';
@@ -28,13 +28,17 @@ const WIDTH = 100;
 /** docs/cli.md: the help of each command, as the command prints it. */
 export function cliDocs(): string {
   let text = '';
-  const stdout = Object.assign(new PassThrough(), { columns: WIDTH });
-  stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  const writable = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      text += chunk.toString();
+      done();
+    },
+  });
+  const stdout = Object.assign(writable, { columns: WIDTH });
   const io: Io = { stdin: Readable.from([]), stdout, stderr: stdout, env: {}, interrupted: async () => {} };
   const helpOf = (command: Command): string => {
     text = '';
     command.outputHelp();
-    stdout.read();
     return text.trim();
   };
   const program = createProgram(io, new Terminal(io));

@@ -61,6 +61,7 @@ export function addPublishCommand(program: Command, io: Io, terminal: Terminal):
         .argParser(parseDuration)
         .default(DEFAULT_TIMEOUT, '10s'),
     )
+    .addOption(new Option('-j, --json', 'print a JSON object per line, which is the default'))
     .addHelpText(
       'after',
       `

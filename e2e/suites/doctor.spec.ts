@@ -1,7 +1,7 @@
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
 import type { Fault } from '../doctor/fault.js';
 import { BROKER } from '../doctor/faults/broker.js';
 import { EDGE } from '../doctor/faults/edge.js';
@@ -83,6 +83,8 @@ describe.skipIf(process.env['E2E_DOCTOR'] !== '1')('holdfast doctor', () => {
       };
       config.users = config.users.map((user) => Object.assign(user, { user: { token: token.trim() } }));
       const path = join(tmpdir(), `holdfast-doctor-${name}.json`);
+      // It contains a token.
+      onTestFinished(() => rm(path, { force: true }));
       await writeFile(path, JSON.stringify(config), { mode: 0o600 });
       const { findings, unexamined } = await patient.examine(undefined, path);
       expect(findings).toEqual([]);

@@ -26,6 +26,10 @@ function flagsOf({ short, long }: Option): string[] {
   return [short, long].filter((flag) => flag !== undefined && flag !== null);
 }
 
+function allFlagsOf(options: readonly Option[]): string[] {
+  return [...new Set(options.flatMap(flagsOf))];
+}
+
 function isFile({ flags }: Option): boolean {
   return /<(?:path|file)>/.test(flags);
 }
@@ -41,16 +45,15 @@ function quoted(text: string): string {
 /** The flags of options of which a value follows, by what it is. */
 function valuesOf(nodes: readonly Node[]) {
   const valued = nodes.flatMap(({ options }) => options).filter(takesValue);
-  const flags = (chosen: readonly Option[]): string[] => [...new Set(chosen.flatMap(flagsOf))];
   const choices = new Map(
     valued.flatMap((option) =>
       option.argChoices === undefined ? [] : [[option.long ?? '', option.argChoices] as const],
     ),
   );
   return {
-    files: flags(valued.filter(isFile)),
+    files: allFlagsOf(valued.filter(isFile)),
     choices,
-    others: flags(valued.filter((option) => !isFile(option) && option.argChoices === undefined)),
+    others: allFlagsOf(valued.filter((option) => !isFile(option) && option.argChoices === undefined)),
   };
 }
 
@@ -91,9 +94,13 @@ complete -o filenames -F _${name} ${name}
 `;
 }
 
+/** For `_describe` of zsh. */
+function described(word: string, text: string): string {
+  return quoted(`${word.replaceAll(':', String.raw`\:`)}:${text}`);
+}
+
 function zsh(name: string, nodes: readonly Node[]): string {
   const { files, choices, others } = valuesOf(nodes);
-  const described = (word: string, text: string): string => quoted(`${word.replaceAll(':', String.raw`\:`)}:${text}`);
   const cases = nodes.map(({ path, commands, options, takesFiles }) => {
     const items = [
       ...commands.map((command) => described(command.name, command.summary)),

@@ -28,12 +28,15 @@ async function failure(args: string[], env: NodeJS.ProcessEnv): Promise<string> 
   return sut.stderr;
 }
 
+function data(sut: Running): unknown[] {
+  return sut.json.map((line) => (line as { data: unknown }).data);
+}
+
 describe('holdfast history', () => {
   it('prints the recent messages in order, with an API key or a token', async () => {
     const gateway = await startGateway();
     const client = await connectAs(gateway, { sub: 'ann' });
     for (const text of ['one', 'two', 'three']) await client.publish('chat:a', text);
-    const data = (sut: Running): unknown[] => sut.json.map((line) => (line as { data: unknown }).data);
     const args = ['history', 'chat:a', '--json'];
     const overHttp = await holdfast(gateway, [...args, '--last', '2']);
     expect(data(overHttp)).toEqual(['two', 'three']);
@@ -100,7 +103,7 @@ describe('holdfast disconnect, block and unblock', () => {
     const blocked = await holdfast(gateway, ['block', 'ann', '--for', '1h', '--json']);
     expect(blocked.json).toEqual([{ user: 'ann', until: expect.any(Number) }]);
     expect((await second.closed).code).toBe(4009);
-    await expect(connectAs(gateway, { sub: 'ann' })).rejects.toThrow();
+    await expect(connectAs(gateway, { sub: 'ann' })).rejects.toThrow('closed before');
     await holdfast(gateway, ['unblock', 'ann']);
     await vi.waitFor(() => connectAs(gateway, { sub: 'ann' }));
   });

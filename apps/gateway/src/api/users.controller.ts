@@ -44,8 +44,8 @@ export class UsersController {
   @Post('unblock')
   @HttpCode(200)
   async unblock(
+    @JsonBody(unblockBody) _nothing: z.output<typeof unblockBody>,
     @Param(new SchemaPipe(userParams)) { user }: z.output<typeof userParams>,
-    @JsonBody(unblockBody) _: z.output<typeof unblockBody>,
   ): Promise<Done> {
     await this.users.unblock(user);
     return {};

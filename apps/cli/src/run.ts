@@ -6,6 +6,7 @@ import { addCompletionCommand } from './commands/completion.js';
 import { addConfigCommand } from './commands/config.js';
 import { addConnectionsCommand } from './commands/connections.js';
 import { addContextCommand } from './commands/context.js';
+import { addDoctorCommand } from './commands/doctor.js';
 import { addHistoryCommand } from './commands/history.js';
 import { addMigrateCommand } from './commands/migrate.js';
 import { addPresenceCommand } from './commands/presence.js';
@@ -120,6 +121,7 @@ Exit codes:
   addTopCommand(program, io, terminal);
   addUserCommands(program, io, terminal);
   addVerifyCommand(program, io, terminal);
+  addDoctorCommand(program, io, terminal);
   addMigrateCommand(program, io, terminal);
   addConfigCommand(program, io, terminal);
   addContextCommand(program, io, terminal);

@@ -10,15 +10,15 @@ const INTRODUCTION = `\
 
     npx holdfast doctor --namespace NAMESPACE
 
-It reads the cluster with the credentials of \`kubectl\`, changes nothing, reads no Secret, and needs no more than the role \`view\`; what it
-could not examine it says. If it can reach the pods, directly or by forwarding ports, it asks them about the broker, and sends messages between them if it has a token
-(\`HOLDFAST_CLI_TOKEN\`, or \`HOLDFAST_JWT_SECRET\` to sign one). \`--only HF201 broker\` looks for some findings only, \`--json\` prints an object for
-machines. It works on a Deployment without the chart as well. The exit code is 0 if nothing has to be mended, 1 if something has to, 2 for wrong usage, and 69 if the
-cluster cannot be reached.
+It reads the cluster with the credentials of \`kubectl\`, changes nothing, reads no Secret, and needs no more than the role \`view\`. It
+also reports what it could not examine. If it can reach the pods, directly or by forwarding ports, it asks them about the broker, and it
+sends messages between them if it has a token (\`HOLDFAST_CLI_TOKEN\`, or \`HOLDFAST_JWT_SECRET\` to sign one). \`--only HF201 broker\`
+looks for some findings only, \`--json\` prints an object for programs. It also works on a Deployment without the chart. The exit code is 0
+if nothing has to be mended, 1 if something has to, 2 for wrong usage, and 69 if the cluster cannot be reached.
 
-The findings are in the order in which a message passes what they are about, from the browser to the broker. An **error** does not work now. A
-**warning** works, and will fail at a foreseeable event. **Advice** is about a choice with a consequence, and changes no exit code. A number never changes its
-meaning. [debugging.md](debugging.md) has more about the log and the metrics of a gateway.
+The findings are in the order in which a message travels, from the browser to the broker. An **error** does not work now. A **warning**
+works now, and will fail at a foreseeable event. **Advice** is about a choice and its consequence, and changes no exit code. A number
+never changes its meaning. [debugging.md](debugging.md) has more about the log and the metrics of a gateway.
 `;
 
 /** docs/troubleshooting.md, in Markdown. */

@@ -14,8 +14,8 @@ const NAMES = ['1234', '1e3', 'true', 'null', '0x1f', '2026-01-01', 'on', '012']
 /** Other strings that YAML would read as something else, or not at all. */
 const STRINGS = [...NAMES, '~', '1_000', '.inf', `"a": 'b' #c {{ d }}\n- é\\`, ' - &a *b: [c]\n', '{a: @b}'];
 
-/** Checksums of strings, and the id of a dashboard, which contains one. */
-const CHECKSUMS = /\b(?:[0-9a-f]{64}|(?<=holdfast-)[0-9a-f]{12})\b/g;
+/** Checksums of strings, and the ids of dashboards, which contain one. */
+const CHECKSUMS = /\b(?:[0-9a-f]{64}|(?<=holdfast-(?:[a-z]+-)?)[0-9a-f]{12})\b/g;
 
 /** Stands for a string that YAML always reads as one. */
 const PLAIN = 'harmless';

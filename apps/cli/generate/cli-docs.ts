@@ -45,10 +45,10 @@ export function cliDocs(): string {
   const sections = namesOf(program).map(({ command, name }) => {
     // The last part is the same for all.
     const [help = ''] = helpOf(command).split('\n\nExit codes:');
-    return `## ${name}\n\n\`\`\`text\n${help}\n\`\`\`\n`;
+    return `## ${name}\n\n\`\`\`\n${help}\n\`\`\`\n`;
   });
   const [, exitCodes = ''] = helpOf(program).split('\n\nExit codes:\n');
-  return `${INTRODUCTION}## Exit codes\n\n\`\`\`text\n${exitCodes.trimEnd()}\n\`\`\`\n\n${sections.join('\n')}`;
+  return `${INTRODUCTION}## Exit codes\n\n\`\`\`\n${exitCodes.trimEnd()}\n\`\`\`\n\n${sections.join('\n')}`;
 }
 
 function namesOf(command: Command, before = ''): { command: Command; name: string }[] {

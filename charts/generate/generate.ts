@@ -1,11 +1,15 @@
 /**
- * Generates the chart's files from its values.yaml, or with `--check` fails if they are not up to date.
+ * Generates the chart's files from its values.yaml, and its dashboards, or with `--check` fails if they are not up to date.
  * For developers: it needs the repository and its formatter.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { format, type FormatConfig } from 'oxfmt';
 import { parse } from 'yaml';
+import { broker } from './dashboards/broker.ts';
+import { overview } from './dashboards/overview.ts';
+import { build } from './dashboards/panels.ts';
+import { pod } from './dashboards/pod.ts';
 import { readChartValues } from './chart-values.ts';
 import { valuesSchema } from './values-schema.ts';
 import { valuesTable } from './values-table.ts';
@@ -33,6 +37,12 @@ const readme = (await read('charts/generate/readme.md')).replaceAll(/\{\{(\w+)\}
 const GENERATED: Readonly<Record<string, string>> = {
   'charts/holdfast/values.schema.json': JSON.stringify(valuesSchema(values, gatewayConfig), undefined, 2),
   'charts/holdfast/README.md': readme,
+  ...Object.fromEntries(
+    Object.entries({ overview, pod, broker }).map(([name, dashboard]) => [
+      `charts/holdfast/files/dashboards/${name}.json`,
+      JSON.stringify(build(dashboard)),
+    ]),
+  ),
 };
 
 const { check } = parseArgs({ options: { check: { type: 'boolean', default: false } } }).values;

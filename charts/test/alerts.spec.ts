@@ -1,33 +1,14 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { slug } from 'github-slugger';
-import { describe, expect, inject, it, onTestFinished } from 'vitest';
-import { stringify } from 'yaml';
+import { describe, expect, inject, it } from 'vitest';
 import { KEDA } from './support/everything.ts';
 import { render } from './support/helm.ts';
+import { alertsOf, firing, groupsOf, POD, seriesOf, testRules, type Series } from './support/promtool-tests.ts';
 
-const run = promisify(execFile);
+const RUNBOOKS = fileURLToPath(new URL('../../docs/runbooks', import.meta.url));
 
-interface Rule {
-  readonly alert: string;
-  readonly annotations: { readonly summary: string; readonly description: string; readonly runbook_url: string };
-}
-
-/** The alerts, and the query by which KEDA scales. */
-async function rendered(): Promise<{ rules: Rule[]; connections: string }> {
-  const manifests = await render({ ...KEDA, metrics: { prometheusRule: { enabled: true } } });
-  return {
-    rules: manifests.get('PrometheusRule').spec.groups[0].rules as Rule[],
-    connections: manifests.get('ScaledObject').spec.triggers[0].metadata.query as string,
-  };
-}
-
-/** A metric of the first pod, with values each 30 s, in promtool's notation: `0+0x60` are 61 times 0. */
-type Series = Readonly<Record<string, string>>;
+const manifests = render({ ...KEDA, metrics: { prometheusRule: { enabled: true } } });
 
 /** Half an hour in which nothing happens, on a pod with two partitions. */
 const QUIET: Series = {
@@ -62,9 +43,6 @@ const NEIGHBOUR: Series = {
   'holdfast_plain_messages_refused_total{reason="malformed"}': '0+1x60',
 };
 
-/** The shape of the name of a Deployment's pod. */
-const POD = 'test-holdfast-6d8f5db9c-x2x4z';
-
 const NEIGHBOURS: readonly (readonly [namespace: string, pod: string])[] = [
   ['other-ns', POD],
   ['test-ns', 'test-holdfast-eu-6d8f5db9c-x2x4z'],
@@ -85,7 +63,7 @@ const CASES: readonly [name: string, series: Series, minute: number, fires: read
   [NOTHING, {}, 29, []],
   [ABSENT, { holdfast_connections: '_x60' }, 6, ['HoldfastAbsent']],
   ['no pod was scraped for two minutes', { holdfast_connections: '5 _x4 5x55' }, 4, []],
-  ['gaps for 20 minutes', { holdfast_gaps_total: '0+1x60' }, 20, ['HoldfastGaps']],
+  ['a few gaps for 20 minutes', { holdfast_gaps_total: '0+0.1x60' }, 20, ['HoldfastGaps']],
   ['the broker is down for 3 minutes', { holdfast_broker_up: '1x4 0x55' }, 6, ['HoldfastBrokerDown']],
   ['the broker was down for a minute', { holdfast_broker_up: '1x4 0x1 1x53' }, 7, []],
   [
@@ -165,63 +143,49 @@ const CASES: readonly [name: string, series: Series, minute: number, fires: read
   ['histories use all memory', { holdfast_broker_history_bytes: '9900+0x60' }, 20, ['HoldfastBrokerHistoryFull']],
 ];
 
-/** The series of a pod, as input of promtool. */
-function inputs(all: Series, namespace = 'test-ns', pod = POD): object[] {
-  return Object.entries(all).map(([metric, values]) => {
-    const [, name, labels = ''] = /^(\w+)(?:\{(.*)\})?$/.exec(metric) ?? [];
-    const identity = `namespace="${namespace}", pod="${pod}", instance="10.0.0.1:8001"`;
-    return { series: `${name}{${identity}${labels && `, ${labels}`}}`, values };
-  });
-}
-
 describe('the alerts', () => {
   it('fire in the faults that they are for, and are silent otherwise, whatever happens to other releases', async ({
     skip,
   }) => {
     const { promtool } = inject('tools');
     if ('missing' in promtool) return skip(promtool.missing);
-    const folder = await mkdtemp(join(tmpdir(), 'alerts-'));
-    onTestFinished(async () => rm(folder, { recursive: true }));
-    const { rules, connections } = await rendered();
-    await writeFile(join(folder, 'rules.yaml'), stringify({ groups: [{ name: 'holdfast', rules }] }));
+    // slos.spec.ts has the others.
+    const groups = groupsOf(await manifests).filter(({ name }) => name === 'holdfast');
+    const connections = (await manifests).get('ScaledObject').spec.triggers[0].metadata.query as string;
     const tests = CASES.map(([name, series, minute, fires]) => ({
       name,
-      interval: '30s',
-      input_series: [
-        ...inputs({ ...QUIET, ...series }),
-        ...neighboursOf(name).flatMap(([namespace, pod]) => inputs(NEIGHBOUR, namespace, pod)),
+      series: [
+        ...seriesOf({ ...QUIET, ...series }),
+        ...neighboursOf(name).flatMap(([namespace, pod]) => seriesOf(NEIGHBOUR, namespace, pod)),
       ],
-      promql_expr_test: [
-        {
-          expr: 'sum by (alertname) (ALERTS{alertstate="firing"})',
-          eval_time: `${minute}m`,
-          exp_samples: fires.map((alert) => ({ labels: `{alertname="${alert}"}`, value: 1 })),
-        },
-        ...(name === ABSENT ? [{ expr: connections, eval_time: '3m', exp_samples: [] }] : []),
-        ...(name === NOTHING
-          ? [{ expr: connections, eval_time: '3m', exp_samples: [{ labels: '{}', value: 5 }] }]
-          : []),
+      expect: [
+        firing(`${minute}m`, fires),
+        ...(name === ABSENT ? [{ expr: connections, at: '3m', results: [] }] : []),
+        ...(name === NOTHING ? [{ expr: connections, at: '3m', results: [['{}', 5]] as const }] : []),
       ],
     }));
-    const file = { rule_files: ['rules.yaml'], evaluation_interval: '30s', tests };
-    await writeFile(join(folder, 'tests.yaml'), stringify(file));
-    const output = await run(promtool.path, ['test', 'rules', 'tests.yaml'], { cwd: folder }).catch(
-      (error: { stdout: string; stderr: string }) => error,
-    );
-    expect(`${output.stdout}${output.stderr}`).not.toContain('FAILED');
-    expect(output.stdout).toContain('SUCCESS');
+    const output = await testRules(promtool.path, groups, tests);
+    expect(output).not.toContain('FAILED');
+    expect(output).toContain('SUCCESS');
     // Each is seen to fire.
-    expect(new Set(CASES.flatMap(([, , , fires]) => fires))).toEqual(new Set(rules.map(({ alert }) => alert)));
+    const alerts = alertsOf(groups).map(({ alert }) => alert);
+    expect(new Set(CASES.flatMap(([, , , fires]) => fires))).toEqual(new Set(alerts));
   });
 
-  it('have a runbook', async () => {
-    const page = await readFile(fileURLToPath(new URL('../../docs/monitoring.md', import.meta.url)), 'utf8');
-    const headings = [...page.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => slug(heading));
-    for (const { alert, annotations } of (await rendered()).rules) {
-      expect(annotations.runbook_url).toMatch(/\/v\d+\.\d+\.\d+\/docs\/monitoring\.md#\w+$/);
-      expect(annotations.runbook_url).toContain(`#${alert.toLowerCase()}`);
-      expect(headings).toContain(alert.toLowerCase());
+  it('have a runbook each, which begins with the call of the doctor, and there is no other runbook', async () => {
+    const alerts = alertsOf(groupsOf(await manifests));
+    for (const { alert, annotations } of alerts) {
+      expect(annotations.runbook_url).toMatch(
+        new RegExp(`^https://github.com/holdfast/holdfast/blob/v\\d+\\.\\d+\\.\\d+/docs/runbooks/${alert}\\.md$`),
+      );
       expect(JSON.stringify(annotations)).not.toContain('[[');
+    }
+    const pages = (await readdir(RUNBOOKS)).filter((page) => page !== 'README.md').toSorted();
+    expect(pages).toEqual([...new Set(alerts.map(({ alert }) => `${alert}.md`))].toSorted());
+    for (const page of pages) {
+      const text = await readFile(join(RUNBOOKS, page), 'utf8');
+      expect(text.startsWith(`# ${page.replace('.md', '')}\n`), page).toBe(true);
+      expect(/^ {4}(.*)$/m.exec(text)?.[1], page).toBe('holdfast doctor --namespace NAMESPACE --release RELEASE');
     }
   });
 });

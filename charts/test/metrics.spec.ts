@@ -1,8 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { CHART, render } from './support/helm.ts';
+import { render } from './support/helm.ts';
+import { groupsOf } from './support/promtool-tests.ts';
 
 describe('the ServiceMonitor', () => {
   it('selects only the headless Service', async () => {
@@ -18,28 +16,37 @@ describe('the ServiceMonitor', () => {
   });
 });
 
-describe('alerts and dashboards', async () => {
-  const sources = fileURLToPath(new URL('../../apps/gateway/src', import.meta.url));
-  const files = await readdir(sources, { recursive: true });
-  const code = await Promise.all(
-    files.filter((file) => file.endsWith('.ts')).map((file) => readFile(join(sources, file), 'utf8')),
-  );
-  const names = new Set(
-    [...code.join('\n').matchAll(/\b(counter|gauge|histogram|total)\(\s*'(?:holdfast_)?(\w+)'/g)].flatMap(
-      ([, kind, name]) => {
-        const metric = `holdfast_${name}`;
-        if (kind === 'gauge') return [metric];
-        return kind === 'histogram' ? [`${metric}_bucket`, `${metric}_sum`, `${metric}_count`] : [`${metric}_total`];
-      },
-    ),
-  );
+async function dashboards(release: string): Promise<[file: string, { uid: string; title: string }][]> {
+  const manifests = await render({ metrics: { dashboard: { enabled: true } } }, { release });
+  const { data = {} } = manifests.get('ConfigMap', `${release}-holdfast-dashboard`);
+  return Object.entries(data).map(([file, json]) => [file, JSON.parse(json) as { uid: string; title: string }]);
+}
 
-  it.each(['files/alerts.yaml', 'files/dashboards/holdfast.json'])(
-    'in %s use metrics that the gateway exports',
-    async (file) => {
-      const asked = new Set((await readFile(join(CHART, file), 'utf8')).match(/\bholdfast_\w+/g));
-      expect(asked.size).toBeGreaterThan(0);
-      expect([...asked].filter((name) => !names.has(name))).toEqual([]);
-    },
-  );
+describe('the dashboards', () => {
+  it('use only recorded series that the rules record', async () => {
+    const manifests = await render({
+      metrics: { prometheusRule: { enabled: true }, dashboard: { enabled: true } },
+    });
+    const recorded = new Set(groupsOf(manifests).flatMap(({ rules }) => rules.map(({ record }) => record)));
+    const text = Object.values(manifests.get('ConfigMap', 'test-holdfast-dashboard').data ?? {}).join();
+    const used = text.match(/\bholdfast:\w+:\w+/g) ?? [];
+    expect(used.length).toBeGreaterThan(0);
+    expect(used.filter((name) => !recorded.has(name))).toEqual([]);
+  });
+
+  it('of two releases have different ids and files, and titles that name the release', async () => {
+    const all = [...(await dashboards('a')), ...(await dashboards('b'))];
+    expect(all.map(([, { title }]) => title)).toEqual([
+      'Holdfast broker: test-ns/a-holdfast',
+      'Holdfast: test-ns/a-holdfast',
+      'Holdfast pod: test-ns/a-holdfast',
+      'Holdfast broker: test-ns/b-holdfast',
+      'Holdfast: test-ns/b-holdfast',
+      'Holdfast pod: test-ns/b-holdfast',
+    ]);
+    expect(new Set(all.map(([file]) => file)).size).toBe(all.length);
+    expect(new Set(all.map(([, { uid }]) => uid)).size).toBe(all.length);
+    // Grafana's limit.
+    for (const [, { uid }] of all) expect(uid.length).toBeLessThanOrEqual(40);
+  });
 });

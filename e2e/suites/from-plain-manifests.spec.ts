@@ -1,7 +1,7 @@
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { EXAMPLES, ROOT } from '../../.ci/doc-examples.js';
 import { expectSound } from '../checks/sound.js';
@@ -44,7 +44,8 @@ let namespace: Namespace;
 /** The folder in which the commands run: this repository's files, adapted to the cluster. */
 let folder: string;
 
-beforeAll(async () => {
+// A repeated test begins without what the first attempt has installed.
+beforeEach(async () => {
   namespace = await Namespace.create(Cluster.connect(), 'plain-manifests');
   folder = mkdtempSync(join(tmpdir(), 'holdfast-plain-manifests-'));
   mkdirSync(join(folder, FOLDER, 'manifests'), { recursive: true });
@@ -56,14 +57,14 @@ beforeAll(async () => {
   const config = await command('kubectl', ['config', 'view', '--raw', '--flatten', '--minify']);
   writeFileSync(join(folder, 'kubeconfig'), config, { mode: 0o600 });
   await run(`kubectl config set-context --current --namespace ${namespace.name}`);
+  namespace.collectOnFailure();
 });
 
-afterAll(async () => {
+afterEach(() => {
   if (folder !== undefined) rmSync(folder, { recursive: true });
-  await namespace?.remove();
 });
 
-beforeEach(() => namespace.collectOnFailure());
+afterAll(() => namespace?.remove());
 
 /** A file of the example, with the images of the cluster, and shorter times. */
 function adapted(file: string, object: Values): Values {

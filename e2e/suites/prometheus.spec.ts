@@ -3,6 +3,7 @@ import { parse } from 'yaml';
 import { Cluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
 import { injectFault } from '../support/inject.js';
+import { alertsIn, monitoringOf, type Monitoring } from '../support/monitoring.js';
 import { Namespace } from '../support/namespace.js';
 import { Prometheus } from '../support/prometheus.js';
 import { CHART, QUICK, Release, type Values } from '../support/release.js';
@@ -16,11 +17,6 @@ const OUTAGE_SECONDS = 15;
 
 const VALUES: Values = { ...QUICK, service: { type: 'NodePort' }, config: { auth: { anonymous: true } } };
 
-interface Rule {
-  readonly alert: string;
-  readonly expr: string;
-}
-
 interface Trigger {
   readonly metadata: { readonly query: string; readonly ignoreNullValues: string };
 }
@@ -30,7 +26,7 @@ describe.skipIf(process.env['E2E_PROMETHEUS'] !== '1')('in Prometheus', () => {
   let release: Release;
   let prometheus: Prometheus;
   let trigger: Trigger;
-  let rules: readonly Rule[];
+  let monitoring: Monitoring;
   let sockets: Connected[];
 
   beforeAll(async () => {
@@ -40,7 +36,8 @@ describe.skipIf(process.env['E2E_PROMETHEUS'] !== '1')('in Prometheus', () => {
     const small = { ...VALUES, replicaCount: 1, redis: { enabled: false } };
     await release.helm(['install', NEIGHBOUR, CHART, '--wait', '--timeout=120s'], small);
     prometheus = await Prometheus.start(namespace);
-    [trigger, rules] = [await readTrigger(), await readRules()];
+    trigger = await readTrigger();
+    monitoring = await monitoringOf(release);
     sockets = [...(await open(release.name, CLIENTS)), ...(await open(NEIGHBOUR, CLIENTS_OF_NEIGHBOUR))];
   });
 
@@ -61,12 +58,6 @@ describe.skipIf(process.env['E2E_PROMETHEUS'] !== '1')('in Prometheus', () => {
     return spec.triggers[0];
   }
 
-  async function readRules(): Promise<readonly Rule[]> {
-    const text = await render('prometheusrule.yaml', { metrics: { prometheusRule: { enabled: true } } });
-    const { spec } = parse(text) as { spec: { groups: { rules: Rule[] }[] } };
-    return spec.groups.flatMap((group) => group.rules);
-  }
-
   async function open(service: string, count: number): Promise<Connected[]> {
     const { cluster } = namespace;
     const { spec } = await cluster.core.readNamespacedService({ namespace: namespace.name, name: service });
@@ -81,7 +72,7 @@ describe.skipIf(process.env['E2E_PROMETHEUS'] !== '1')('in Prometheus', () => {
   /** The names of the alerts whose condition holds now. */
   async function firing(): Promise<string[]> {
     const results = await Promise.all(
-      rules.map(async ({ alert, expr }) => ((await prometheus.query(expr)).length > 0 ? [alert] : [])),
+      monitoring.groups.map(async ({ rules }) => prometheus.withResults(alertsIn(rules))),
     );
     return results.flat();
   }
@@ -93,7 +84,7 @@ describe.skipIf(process.env['E2E_PROMETHEUS'] !== '1')('in Prometheus', () => {
   });
 
   it('no alert fires while all is well', async () => {
-    expect(rules.length).toBeGreaterThan(5);
+    expect(monitoring.rules.length).toBeGreaterThan(5);
     expect(await firing()).toEqual([]);
   });
 

@@ -21,8 +21,9 @@ export class Prometheus {
     readonly pod: string,
   ) {}
 
-  static async start(namespace: Namespace): Promise<Prometheus> {
-    for (const object of objects(namespace.name)) await namespace.cluster.create(object);
+  /** @param rules the content of a rule file. */
+  static async start(namespace: Namespace, { rules = '' } = {}): Promise<Prometheus> {
+    for (const object of objects(namespace.name, rules)) await namespace.cluster.create(object);
     const pod = await eventually(async () => {
       const ready = (await namespace.cluster.pods(namespace.name, `app=${NAME}`)).find((each) => isReady(each));
       if (ready === undefined) throw new Error('Prometheus is not ready');
@@ -40,11 +41,20 @@ export class Prometheus {
     };
     return data.result.map(({ metric, value: [, value] }) => ({ metric, value: Number(value) }));
   }
+
+  /** Which of these expressions have a result now, in one query: each query takes a process. */
+  async withResults(named: Readonly<Record<string, string>>): Promise<string[]> {
+    const counts = Object.entries(named).map(
+      ([name, expr]) => `label_replace(count(${expr}), "name", "${name}", "", "")`,
+    );
+    return (await this.query(counts.join(' or '))).map(({ metric }) => metric['name'] ?? '');
+  }
 }
 
 function config(namespace: string): string {
   return stringify({
-    global: { scrape_interval: '1s', scrape_timeout: '1s' },
+    global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
+    rule_files: ['rules.yml'],
     scrape_configs: [
       {
         job_name: 'gateway',
@@ -59,7 +69,7 @@ function config(namespace: string): string {
   });
 }
 
-function objects(namespace: string): (Record<string, unknown> & { kind: string })[] {
+function objects(namespace: string, rules: string): (Record<string, unknown> & { kind: string })[] {
   const metadata = { name: NAME, namespace };
   const container = {
     name: NAME,
@@ -88,7 +98,12 @@ function objects(namespace: string): (Record<string, unknown> & { kind: string }
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: NAME },
       subjects: [{ kind: 'ServiceAccount', name: NAME, namespace }],
     },
-    { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'prometheus.yml': config(namespace) } },
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata,
+      data: { 'prometheus.yml': config(namespace), 'rules.yml': rules },
+    },
     { apiVersion: 'v1', kind: 'Service', metadata, spec: { selector: LABELS, ports: [{ port: PORT }] } },
     {
       apiVersion: 'v1',

@@ -12,6 +12,7 @@ import { DemoModule } from './demo/demo.module.js';
 import { EventWebhookModule } from './event-webhook/event-webhook.module.js';
 import { HealthModule } from './health/health.module.js';
 import { HttpModule } from './http/http.module.js';
+import { LifecycleModule } from './lifecycle/lifecycle.module.js';
 import { LimitsModule } from './limits/limits.module.js';
 import { logOptions } from './logging/log.js';
 import { MetricsModule } from './metrics/metrics.module.js';
@@ -44,6 +45,7 @@ export class AppModule {
         MetricsModule,
         BrokerModule,
         LimitsModule,
+        LifecycleModule,
         HttpModule,
         ChannelsModule,
         EventWebhookModule,

@@ -5,6 +5,7 @@ import { BrokerNotices } from './broker/broker-notices.js';
 import { ChannelsService } from './channels/channels.service.js';
 import { Hub } from './channels/hub.js';
 import { LateEvents } from './event-webhook/late-events.js';
+import { DrainReports } from './lifecycle/drain-reports.js';
 import { Moves } from './sessions/moves.js';
 import { BrokerMonitor } from './broker/broker-monitor.js';
 import { PlainRefusals } from './broker/plain-refusals.js';
@@ -23,6 +24,7 @@ export class BrokerListener implements OnApplicationBootstrap {
     @Inject(BlockExchange) private readonly blocks: BlockExchange,
     @Inject(ChannelsService) private readonly channels: ChannelsService,
     @Inject(Moves) private readonly moves: Moves,
+    @Inject(DrainReports) private readonly drains: DrainReports,
     @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
     @Inject(BrokerNotices) private readonly notices: BrokerNotices,
     @Inject(PlainRefusals) private readonly refusals: PlainRefusals,
@@ -58,6 +60,7 @@ export class BrokerListener implements OnApplicationBootstrap {
     const signal = parseSignal(text);
     if (signal === undefined) this.inputs.invalid('signal', 'signals');
     else if (signal.type === 'moves') this.moves.onSignal(signal);
+    else if (signal.type === 'drained') this.drains.onSignal(signal);
     else if (signal.type === 'blocks' || signal.type === 'blocks-wanted') this.blocks.onSignal(signal);
     else this.commands.hear(signal);
   }

@@ -4,6 +4,7 @@ import { CLOSE, errorData } from '@holdfast/protocol';
 import { describe, expect, it, vi } from 'vitest';
 import { Connections } from '../src/connection/connections.js';
 import { API_KEY, startGateway, type TestGateway } from './support/gateway.js';
+import { startGatewaysOnOneBroker } from './support/gateways-on-one-broker.js';
 import { metric } from './support/metric.js';
 import { RawSocket, upgradeRequest } from './support/raw-socket.js';
 import type { TestClient } from './support/test-client.js';
@@ -160,6 +161,28 @@ describe('promise 5: a pod that stops', () => {
     await expect.poll(() => metric(sut, 'holdfast_connections')).toBe(1);
     await client.close();
     await stopped;
+  });
+
+  it('reports to the other pods how many clients have moved, and how many had to be closed', async () => {
+    const env = { HOLDFAST_DRAIN_SECONDS: '2' };
+    const [stops, stays] = await startGatewaysOnOneBroker([env, {}]);
+    if (stops === undefined || stays === undefined) throw new Error('expected two gateways');
+    // Clients are asked in the order in which they came.
+    const leaves = await stops.connect();
+    const moves = await stops.connect();
+    const remains = await stops.connect();
+    const drained = (outcome: string): Promise<number | undefined> =>
+      metric(stays, `holdfast_drained_clients_total{outcome="${outcome}"}`);
+    expect([await drained('moved'), await drained('closed')]).toEqual([0, 0]);
+    const connections = stops.app.get(Connections).all();
+    const stopped = stops.close();
+    await leaves.next('reconnect');
+    await leaves.close();
+    // It has a newer connection elsewhere, and has not closed this one yet.
+    connections.find(({ client }) => client === moves.welcome.client)?.replace('newer');
+    expect(await remains.closed).toMatchObject({ code: CLOSE.restart.code });
+    await stopped;
+    await vi.waitFor(async () => expect([await drained('moved'), await drained('closed')]).toEqual([2, 1]));
   });
 
   it('closes the broker last', async () => {

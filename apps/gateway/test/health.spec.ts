@@ -1,4 +1,4 @@
-import { BROKER, type Broker } from '@holdfast/broadcast';
+import { BROKER, BrokerUnavailableError, KeyConflictError, type Broker } from '@holdfast/broadcast';
 import { errorData } from '@holdfast/protocol';
 import { describe, expect, it, vi } from 'vitest';
 import { Lifecycle, type Stage } from '../src/lifecycle/lifecycle.js';
@@ -105,6 +105,25 @@ describe('/metrics', () => {
     for (const name of ['holdfast_connections', 'holdfast_subscriptions', 'holdfast_channels']) {
       await vi.waitFor(async () => expect(await metric(sut, name), name).toBe(0));
     }
+  });
+
+  it('counts publishes that fail because of the broker, and not those that are mistakes', async () => {
+    const sut = await startGateway();
+    const client = await sut.connect();
+    const failures = (code: string): Promise<number | undefined> =>
+      metric(sut, `holdfast_publish_failures_total{code="${code}"}`);
+    expect([await failures('unavailable'), await failures('unknown'), await failures('internal')]).toEqual([0, 0, 0]);
+    const publish = vi.spyOn(sut.app.get<Broker>(BROKER), 'publish');
+    publish.mockRejectedValueOnce(new BrokerUnavailableError('no server'));
+    await expect(client.publish('chat:a', 1)).rejects.toMatchObject({ code: 'unavailable' });
+    publish.mockRejectedValueOnce(new Error('a bug'));
+    await expect(client.publish('chat:a', 1)).rejects.toMatchObject({ code: 'internal' });
+    publish.mockRejectedValueOnce(new KeyConflictError());
+    await expect(client.publish('chat:a', 1)).rejects.toMatchObject({ code: 'key_conflict' });
+    await client.publish('chat:a', 1);
+    expect([await failures('unavailable'), await failures('unknown'), await failures('internal')]).toEqual([1, 0, 1]);
+    expect(await failures('key_conflict')).toBeUndefined();
+    expect(await metric(sut, 'holdfast_published_total')).toBe(1);
   });
 
   it('contains the event loop delay and the resources of the process', async () => {

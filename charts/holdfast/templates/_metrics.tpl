@@ -6,6 +6,14 @@ does not select those of a release `holdfast-eu`. Every way to scrape has these 
 namespace="{{ .Release.Namespace }}", pod=~"{{ include "holdfast.fullname" . }}-[a-z0-9]+-[a-z0-9]{5}"
 {{- end }}
 
+{{/* Alerts with the URLs of their runbooks, as a YAML list. Takes alerts and runbooks. */}}
+{{- define "holdfast.metrics.alerts" -}}
+{{- range $alert := .alerts }}
+{{- $_ := set $alert.annotations "runbook_url" (printf "%s/%s.md" (trimSuffix "/" $.runbooks) $alert.alert) }}
+{{- end }}
+{{- toYaml .alerts }}
+{{- end }}
+
 {{/* A dashboard for this release, as JSON. It has its own uid, because Grafana keeps only one dashboard with each. Takes root and file. */}}
 {{- define "holdfast.metrics.dashboard" -}}
 {{- $fullname := include "holdfast.fullname" .root }}

@@ -51,6 +51,20 @@ const TOLERATION = { key: 'spot', operator: 'Exists' };
 const NODE_AFFINITY = { preferredDuringSchedulingIgnoredDuringExecution: [] };
 const AFFINITY = { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [] } };
 
+/** The service level objectives: the names of their values, and how they are recorded. */
+const OBJECTIVES = {
+  publishSuccess: 'publish-success',
+  deliveryLatency: 'delivery-latency',
+  gaps: 'gaps',
+  connectionsKept: 'connections-kept',
+};
+const rulesOf = (manifests: Manifests): { readonly alert?: string; readonly expr: string }[] =>
+  (manifests.find('PrometheusRule')[0]?.spec.groups ?? []).flatMap(({ rules }: { rules: object[] }) => rules);
+const burnAlerts = (manifests: Manifests, slo: string): string[] =>
+  rulesOf(manifests)
+    .filter(({ alert, expr }) => alert !== undefined && expr.includes(`slo="${slo}"`))
+    .map(({ expr }) => expr);
+
 export const cases: Readonly<Record<string, ValueCase>> = {
   nameOverride: {
     value: 'ws',
@@ -775,9 +789,41 @@ export const cases: Readonly<Record<string, ValueCase>> = {
     look: (m) => m.get('PrometheusRule').spec.groups[0].rules.at(-1),
     expect: { alert: 'Ours', expr: 'vector(1)' },
   },
+  'metrics.prometheusRule.runbookUrl': {
+    value: 'https://wiki.example/runbooks/',
+    with: PROMETHEUS_RULE,
+    look: (m) => m.get('PrometheusRule').spec.groups[0].rules[0].annotations.runbook_url,
+    expect: 'https://wiki.example/runbooks/HoldfastAbsent.md',
+  },
+  ...Object.fromEntries(
+    Object.entries(OBJECTIVES).flatMap(([value, slo]): [string, ValueCase][] => [
+      [
+        `metrics.prometheusRule.slos.${value}.enabled`,
+        { value: false, with: PROMETHEUS_RULE, look: (m) => burnAlerts(m, slo).length, expect: 0 },
+      ],
+      [
+        `metrics.prometheusRule.slos.${value}.objective`,
+        {
+          value: 98.5,
+          with: PROMETHEUS_RULE,
+          look: (m) => burnAlerts(m, slo).filter((expr) => expr.includes('(100 - 98.5) / 100')).length,
+          expect: 2,
+        },
+      ],
+    ]),
+  ),
+  'metrics.prometheusRule.slos.deliveryLatency.seconds': {
+    value: 1,
+    with: PROMETHEUS_RULE,
+    look: (m) => /le=~"[^"]*"/.exec(JSON.stringify(rulesOf(m)).replaceAll('\\"', '"'))?.[0],
+    expect: 'le=~"1(.0)?"',
+  },
   'metrics.dashboard.enabled': {
     value: true,
-    look: (m) => JSON.parse(m.find('ConfigMap', 'test-holdfast-dashboard')[0]?.data?.['holdfast.json'] ?? '{}').title,
+    look: (m) =>
+      JSON.parse(
+        m.find('ConfigMap', 'test-holdfast-dashboard')[0]?.data?.['test-ns-test-holdfast-overview.json'] ?? '{}',
+      ).title,
     expect: 'Holdfast: test-ns/test-holdfast',
   },
   'metrics.dashboard.labels': {

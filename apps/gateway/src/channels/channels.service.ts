@@ -115,6 +115,11 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
       this.metrics.publishSeconds.observe((performance.now() - begin) / 1000);
       this.metrics.totals.published += 1;
       return { epoch, offset };
+    } catch (error) {
+      const code = error instanceof ProtocolError ? error.code : 'internal';
+      // A key conflict is a mistake of the publisher.
+      if (code !== 'key_conflict') this.metrics.publishFailures.inc({ code });
+      throw error;
     } finally {
       publishing.delete(payload);
     }

@@ -6,6 +6,7 @@ import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, type Config } from '../config/index.js';
 import { CLOSE_WITHIN_MS, type Connection } from '../connection/connection.js';
 import { Connections } from '../connection/connections.js';
+import { DrainReports } from './drain-reports.js';
 import { Lifecycle } from './lifecycle.js';
 import { requestsOf } from '../http/http-server.js';
 import { ManagementServer } from '../http/management-server.js';
@@ -36,6 +37,7 @@ export class Drain implements BeforeApplicationShutdown {
     @Inject(Connections) private readonly connections: Connections,
     @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
+    @Inject(DrainReports) private readonly reports: DrainReports,
     @Inject(ManagementServer) private readonly management: ManagementServer,
     @InjectPinoLogger(Drain.name) private readonly logger: PinoLogger,
   ) {}
@@ -51,12 +53,22 @@ export class Drain implements BeforeApplicationShutdown {
 
     this.lifecycle.stage = 'draining';
     const end = performance.now() + window;
+    const before = this.clients();
     await this.inviteAll(this.connections.all(), window, end);
     await this.untilNoneIsLeft(end - performance.now());
+    const closed = this.clients();
     for (const connection of this.connections.all()) connection.close('restart');
-    await this.untilNoneIsLeft(2 * CLOSE_WITHIN_MS);
+    await Promise.all([
+      this.untilNoneIsLeft(2 * CLOSE_WITHIN_MS),
+      // Somebody may have connected at the last moment.
+      before > 0 ? this.reports.send({ moved: Math.max(0, before - closed), closed }) : undefined,
+    ]);
     this.logger.info('drained');
     await this.endRequests(server);
+  }
+
+  private clients(): number {
+    return this.connections.all().filter((connection) => isServed(connection)).length;
   }
 
   /** Nest stops the HTTP server next, and Node would wait forever for a request that is never completed. */
@@ -89,4 +101,9 @@ export class Drain implements BeforeApplicationShutdown {
     const end = performance.now() + ms;
     while (this.connections.count > 0 && performance.now() < end) await sleep(BATCH_EVERY_MS / 2);
   }
+}
+
+/** Whether its client has no newer connection elsewhere. */
+function isServed({ identity, open, replacedBy }: Connection): boolean {
+  return identity !== undefined && open && replacedBy === undefined;
 }

@@ -14,6 +14,16 @@ export class Metrics {
   readonly refusedUpgrades = this.counter('refused_upgrades', 'Refused upgrades', ['code']);
   readonly refusedTokens = this.counter('refused_tokens', 'Refused tokens of clients', ['reason']);
   readonly badFrames = this.counter('bad_frames', 'Frames that are not a valid request', ['code']);
+  readonly drainedClients = this.counter(
+    'drained_clients',
+    'Clients of pods that stopped, which moved to other pods or were closed; every pod counts those of all pods',
+    ['outcome'],
+  );
+  readonly publishFailures = this.counter(
+    'publish_failures',
+    'Valid publishes that were not stored, or not known to be, because of the broker or an internal error',
+    ['code'],
+  );
   readonly refusedRequests = this.counter('refused_requests', 'Requests answered with an error', ['event', 'code']);
   readonly closes = this.counter('closes', 'Connections closed by the gateway', ['code']);
   readonly slowConsumers = this.counter('slow_consumers', 'Connections closed because their client read too slowly');
@@ -62,6 +72,9 @@ export class Metrics {
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+    // So that the first one counts as an increase.
+    for (const outcome of ['moved', 'closed']) this.drainedClients.inc({ outcome }, 0);
+    for (const code of ['unavailable', 'unknown', 'internal']) this.publishFailures.inc({ code }, 0);
     this.total('frames_in', 'Frames received', () => this.totals.framesIn);
     this.total('published', 'Messages published through this pod', () => this.totals.published);
     this.total(

@@ -1,7 +1,8 @@
 import { LogUnavailableError, LogUnknownError } from '../log/log-adapter.js';
 import type { KafkaClient } from './client.js';
 import type { BrokerConnection } from './connection.js';
-import { ErrorCode, errorName } from './error-codes.js';
+import { ErrorCode } from './error-codes.js';
+import { problemOf } from './leader.js';
 import type { BrokerLink } from './link.js';
 import { reasonOf } from './reasons.js';
 
@@ -44,7 +45,7 @@ export class Appender {
    * @throws LogUnknownError
    */
   async append(partition: number, data: Uint8Array, signal: AbortSignal): Promise<void> {
-    const link = this.#client.metadata.leaderLink(partition);
+    const { link } = this.#client.metadata.leaderLink(partition);
     if (signal.aborted) throw new LogUnavailableError('aborted before it began');
     const lane = this.#lane(link);
     await new Promise<void>((resolve, reject) => {
@@ -121,8 +122,7 @@ export class Appender {
   #failure(answer: { readonly errorCode: number; readonly baseOffset: bigint } | undefined): Error | undefined {
     const { errorCode = ErrorCode.unknownServerError, baseOffset = -1n } = answer ?? {};
     if (errorCode === ErrorCode.none) return undefined;
-    this.#client.metadata.outdated();
-    const reason = `the broker answered ${errorName(this.#client.library.protocolErrorsCodesById, errorCode)}`;
+    const reason = problemOf(this.#client, errorCode);
     // An offset means that it was appended, and the replicas did not confirm it.
     const isDoubtful = baseOffset >= 0n || DOUBTFUL.has(errorCode);
     return isDoubtful ? new LogUnknownError(reason) : new LogUnavailableError(reason);

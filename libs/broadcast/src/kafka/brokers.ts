@@ -23,6 +23,7 @@ export class Brokers {
   readonly #onLost: () => void;
   readonly #bootstrap: readonly BrokerLink[];
   readonly #known = new Map<number, Broker>();
+  #turn = 0;
 
   constructor(bootstrap: readonly Address[], open: OpenConnection, onLost: () => void) {
     this.#open = open;
@@ -38,9 +39,14 @@ export class Brokers {
     return this.#known.get(nodeId)?.links[kind];
   }
 
-  /** The links on which to ask for metadata, those with a connection first. */
+  /**
+   * The links on which to ask for metadata, those with a connection first. Each call begins with another one: a broker that is cut
+   * off from the others goes on to answer what it knew.
+   */
   candidates(): BrokerLink[] {
-    const known = [...this.#known.values()].map(({ links }) => links.calls);
+    const all = [...this.#known.values()].map(({ links }) => links.calls);
+    this.#turn = (this.#turn + 1) % Math.max(all.length, 1);
+    const known = [...all.slice(this.#turn), ...all.slice(0, this.#turn)];
     const open = known.filter(({ isOpen }) => isOpen);
     return [...open, ...known.filter((link) => !open.includes(link)), ...this.#bootstrap];
   }

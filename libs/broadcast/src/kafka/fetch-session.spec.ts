@@ -6,8 +6,8 @@ import { FetchSession } from './fetch-session.js';
 import type { KafkaLibrary } from './library.js';
 
 const TOPIC_ID = 'topic-1';
-const OF_0 = { partition: 0, offset: 5, epoch: undefined };
-const OF_1 = { partition: 1, offset: 7, epoch: 2 };
+const OF_0 = { partition: 0, leaderEpoch: 4, offset: 5, epoch: undefined };
+const OF_1 = { partition: 1, leaderEpoch: 4, offset: 7, epoch: 2 };
 
 interface Request {
   readonly session: readonly [id: number, epoch: number];
@@ -53,11 +53,13 @@ describe('a fetch session', () => {
     await sut.fetch(TOPIC_ID, [OF_0, OF_1], 0);
     await sut.fetch(TOPIC_ID, [{ ...OF_0, offset: 6 }, OF_1], 0);
     await sut.fetch(TOPIC_ID, [{ ...OF_0, offset: 6, epoch: 2 }], 0);
+    await sut.fetch(TOPIC_ID, [{ ...OF_0, offset: 6, epoch: 2, leaderEpoch: 5 }], 0);
     expect(requests).toEqual([
       { session: [0, 0], named: { 0: 5, 1: 7 }, forgotten: [] },
       { session: [9, 1], named: {}, forgotten: [] },
       { session: [9, 2], named: { 0: 6 }, forgotten: [] },
       { session: [9, 3], named: { 0: 6 }, forgotten: [1] },
+      { session: [9, 4], named: { 0: 6 }, forgotten: [] },
     ]);
   });
 

@@ -64,8 +64,8 @@ export class FetchSession {
   }
 }
 
-function isSame({ offset, epoch }: FetchPosition, known: FetchPosition | undefined): boolean {
-  return known?.offset === offset && known.epoch === epoch;
+function isSame({ leaderEpoch, offset, epoch }: FetchPosition, known: FetchPosition | undefined): boolean {
+  return known?.offset === offset && known.epoch === epoch && known.leaderEpoch === leaderEpoch;
 }
 
 /** 0 begins a session, so it comes only once. */

@@ -1,8 +1,10 @@
 import type { fetchV13 as FetchV13 } from '@platformatic/kafka';
 import type { LogOffset } from '../log/log-adapter.js';
 import { LogUnavailableError } from '../log/log-adapter.js';
+import type { KafkaClient } from './client.js';
 import type { BrokerConnection } from './connection.js';
-import { ErrorCode, errorName } from './error-codes.js';
+import { ErrorCode } from './error-codes.js';
+import { problemOf } from './leader.js';
 import type { KafkaLibrary } from './library.js';
 
 /** Bytes of an answer, and of one partition in it. A batch is never split, whatever its size. */
@@ -11,7 +13,8 @@ const MAX_PARTITION_BYTES = 512 << 10;
 const MIN_BYTES = 1;
 
 const READ_UNCOMMITTED = 0;
-const ANY_EPOCH = -1;
+/** Of a request: every broker may answer. */
+export const ANY_EPOCH = -1;
 
 /** Of a request that names all partitions, and needs no session. */
 export const NO_SESSION: SessionState = { id: 0, epoch: -1 };
@@ -20,6 +23,8 @@ export type FetchedPartition = FetchV13.FetchResponsePartition;
 
 export interface FetchPosition {
   readonly partition: number;
+  /** Of the leader that is asked. */
+  readonly leaderEpoch: number;
   readonly offset: LogOffset;
   /** The leader epoch of the record before it: if that is gone, the answer says so. */
   readonly epoch: number | undefined;
@@ -45,16 +50,22 @@ export interface FetchAnswer {
  * @throws LogUnavailableError if there is no answer.
  */
 export async function fetchFrom(
-  library: KafkaLibrary,
+  client: KafkaClient,
   connection: BrokerConnection,
   topicId: string,
   positions: readonly FetchPosition[],
   wait: number,
 ): Promise<readonly FetchedPartition[]> {
-  const { errorCode, partitions } = await fetchInSession(library, connection, NO_SESSION, topicId, positions, [], wait);
-  if (errorCode !== ErrorCode.none) {
-    throw new LogUnavailableError(errorName(library.protocolErrorsCodesById, errorCode));
-  }
+  const { errorCode, partitions } = await fetchInSession(
+    client.library,
+    connection,
+    NO_SESSION,
+    topicId,
+    positions,
+    [],
+    wait,
+  );
+  if (errorCode !== ErrorCode.none) throw new LogUnavailableError(problemOf(client, errorCode));
   return partitions;
 }
 
@@ -72,9 +83,9 @@ export async function fetchInSession(
   forgotten: readonly number[],
   wait: number,
 ): Promise<FetchAnswer> {
-  const partitions = positions.map(({ partition, offset, epoch }) => ({
+  const partitions = positions.map(({ partition, leaderEpoch, offset, epoch }) => ({
     partition,
-    currentLeaderEpoch: ANY_EPOCH,
+    currentLeaderEpoch: leaderEpoch,
     fetchOffset: BigInt(offset),
     lastFetchedEpoch: epoch ?? ANY_EPOCH,
     partitionMaxBytes: MAX_PARTITION_BYTES,

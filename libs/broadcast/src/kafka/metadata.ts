@@ -13,9 +13,19 @@ const ANSWER_TIMEOUT = 1_000;
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 1_000;
 
+export interface Leader {
+  /** The id of the broker. */
+  readonly id: number;
+  /**
+   * Grows with each election. A broker that has another one refuses to answer; without it, one that has become a follower goes on to
+   * serve fetches: https://cwiki.apache.org/confluence/x/VplSBQ (KIP-320)
+   */
+  readonly epoch: number;
+}
+
 export interface Partition {
-  /** The id of a broker; undefined during an election. */
-  readonly leader: number | undefined;
+  /** Undefined during an election. */
+  readonly leader: Leader | undefined;
   readonly replicas: number;
 }
 
@@ -63,7 +73,7 @@ export class Metadata {
   }
 
   /** The broker that leads a partition. */
-  leader(partition: number): number | undefined {
+  leader(partition: number): Leader | undefined {
     return this.#topic?.partitions[partition]?.leader;
   }
 
@@ -72,10 +82,10 @@ export class Metadata {
    *
    * @throws LogUnavailableError if there is no leader.
    */
-  leaderLink(partition: number): BrokerLink {
+  leaderLink(partition: number): { readonly link: BrokerLink; readonly epoch: number } {
     const leader = this.leader(partition);
-    const link = leader === undefined ? undefined : this.#brokers.link(leader, 'calls');
-    if (link !== undefined) return link;
+    const link = leader === undefined ? undefined : this.#brokers.link(leader.id, 'calls');
+    if (leader !== undefined && link !== undefined) return { link, epoch: leader.epoch };
     this.outdated();
     throw new LogUnavailableError(this.#problem ?? `partition ${partition} has no leader now`);
   }
@@ -163,8 +173,9 @@ export class Metadata {
     }
     const { topicId: id, topicAuthorizedOperations: operations } = topic;
     const partitions: Partition[] = [];
-    for (const { partitionIndex, leaderId, replicaNodes } of topic.partitions) {
-      partitions[partitionIndex] = { leader: leaderId < 0 ? undefined : leaderId, replicas: replicaNodes.length };
+    for (const { partitionIndex, leaderId, leaderEpoch, replicaNodes } of topic.partitions) {
+      const leader = leaderId < 0 ? undefined : { id: leaderId, epoch: leaderEpoch };
+      partitions[partitionIndex] = { leader, replicas: replicaNodes.length };
     }
     this.#topic = { id, partitions, operations: operations === NO_OPERATIONS ? undefined : operations };
   }

@@ -41,11 +41,11 @@ export class Reader {
     if (leader === undefined) {
       metadata.outdated();
       this.#interrupt(tail, new Interruption(`partition ${partition} has no leader now`, false));
-    } else if (!this.#polled.has(leader)) {
-      this.#polled.add(leader);
+    } else if (!this.#polled.has(leader.id)) {
+      this.#polled.add(leader.id);
       // Other partitions may begin at the same time.
       setImmediate(() => {
-        this.#poll(leader).catch(() => undefined);
+        this.#poll(leader.id).catch(() => undefined);
       });
     }
   }
@@ -58,7 +58,7 @@ export class Reader {
   async #poll(leader: number): Promise<void> {
     let session: FetchSession | undefined;
     for (;;) {
-      const tails = [...this.#tails.values()].filter((tail) => tail.leader === leader && !tail.hasEnded);
+      const tails = [...this.#tails.values()].filter((tail) => tail.leader?.id === leader && !tail.hasEnded);
       if (tails.length === 0) {
         this.#polled.delete(leader);
         return;

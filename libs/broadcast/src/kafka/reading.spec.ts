@@ -1,12 +1,14 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { LogUnavailableError, type LogStart } from '../log/log-adapter.js';
 import type { KafkaClient } from './client.js';
 import type { FetchedPartition } from './fetch.js';
-import { readEntries } from './reads.js';
+import { readBounds, readEntries } from './reads.js';
 import { Tail } from './tail.js';
 
 const TOPIC_ID = 'topic-1';
 const OFFSET_NOT_AVAILABLE = 78;
+const NOT_LEADER_OR_FOLLOWER = 6;
+const LEADER = { id: 1, epoch: 4 };
 
 /** A leader that answers from these fields. */
 interface Leader {
@@ -14,9 +16,10 @@ interface Leader {
   /** Or an error code. */
   readonly latest: number | { readonly errorCode: number };
   readonly answers?: readonly FetchedPartition[];
+  readonly onOutdated?: () => void;
 }
 
-function clientOf({ first = 0, latest, answers = [] }: Leader): KafkaClient {
+function clientOf({ first = 0, latest, answers = [], onOutdated = () => undefined }: Leader): KafkaClient {
   const library = { fetchV13: { api: 'fetch' }, listOffsetsV8: { api: 'list' }, protocolErrorsCodesById: {} };
   const left = [...answers];
   const list = (time: bigint): object => {
@@ -32,8 +35,8 @@ function clientOf({ first = 0, latest, answers = [] }: Leader): KafkaClient {
   };
   const metadata = {
     topic: { id: TOPIC_ID },
-    leaderLink: () => ({ get: async () => connection }),
-    outdated: () => undefined,
+    leaderLink: () => ({ link: { get: async () => connection }, epoch: LEADER.epoch }),
+    outdated: onOutdated,
     refresh: async () => undefined,
   };
   return { library, metadata, brokers: {}, topic: 'topic' } as unknown as KafkaClient;
@@ -53,7 +56,7 @@ function answer(fields: Partial<FetchedPartition> & { offsets?: readonly number[
 }
 
 function tail(client: KafkaClient, start: LogStart, former?: Tail['place']): Tail {
-  return new Tail(client, 0, 1, start, former);
+  return new Tail(client, 0, LEADER, start, former);
 }
 
 describe('entries that are read apart', () => {
@@ -74,15 +77,32 @@ describe('entries that are read apart', () => {
   });
 });
 
+describe('a broker that has become a follower', () => {
+  const signal = AbortSignal.timeout(10_000);
+  const latest = { errorCode: NOT_LEADER_OR_FOLLOWER };
+  const outOfRange = answer({ errorCode: 1 });
+  const stored = answer({ offsets: [5], highWatermark: 6n });
+
+  it.each([
+    ['the bounds', outOfRange, async (client: KafkaClient) => readBounds(client, 0)],
+    ['entries', stored, async (client: KafkaClient) => readEntries(client, 0, { offset: 5 }, 1, signal)],
+    ['where to begin', outOfRange, async (client: KafkaClient) => tail(client, 'next').position(TOPIC_ID)],
+  ])('is noticed by who asks it for %s, even if it serves a part', async (_, fetched, ask) => {
+    const onOutdated = vi.fn<() => void>();
+    await expect(ask(clientOf({ latest, answers: [fetched], onOutdated }))).rejects.toThrow(LogUnavailableError);
+    expect(onOutdated).toHaveBeenCalled();
+  });
+});
+
 describe('a reader', () => {
   const outOfRange = answer({ errorCode: 1 });
 
   it('sends the leader epoch of the last entry, also if it continues where another one ended', async () => {
     const client = clientOf({ latest: 9, answers: [] });
     const first = tail(client, { offset: 5 });
-    expect(await first.position(TOPIC_ID)).toEqual({ partition: 0, offset: 5, epoch: undefined });
+    expect(await first.position(TOPIC_ID)).toEqual({ partition: 0, leaderEpoch: 4, offset: 5, epoch: undefined });
     await first.accept(answer({ offsets: [5, 6] }));
-    expect(await first.position(TOPIC_ID)).toEqual({ partition: 0, offset: 7, epoch: 3 });
+    expect(await first.position(TOPIC_ID)).toEqual({ partition: 0, leaderEpoch: 4, offset: 7, epoch: 3 });
     expect(await tail(client, { offset: 7 }, first.place).position(TOPIC_ID)).toMatchObject({ offset: 7, epoch: 3 });
     expect(await tail(client, { offset: 6 }, first.place).position(TOPIC_ID)).toMatchObject({ epoch: undefined });
   });

@@ -6,10 +6,10 @@ import {
   type LogStart,
 } from '../log/log-adapter.js';
 import type { KafkaClient } from './client.js';
-import type { BrokerConnection } from './connection.js';
 import { toEntries } from './entries.js';
-import { ErrorCode, errorName } from './error-codes.js';
-import { fetchFrom } from './fetch.js';
+import { ErrorCode } from './error-codes.js';
+import { fetchFrom, type FetchPosition } from './fetch.js';
+import { leaderOf, problemOf, type LeaderConnection } from './leader.js';
 import { EARLIEST, LATEST, listOffset, startOffset } from './offsets.js';
 
 /** Beyond the end of every log. */
@@ -18,20 +18,16 @@ const NO_WAIT = 0;
 
 /** Where a partition begins and ends. @throws LogUnavailableError */
 export async function readBounds(client: KafkaClient, partition: number): Promise<LogBounds> {
-  const { library, metadata, topic } = client;
-  const { connection, topicId } = await leader(client, partition);
-  const list = async (time: number): Promise<LogOffset> =>
-    (await listOffset(library, connection, topic, partition, time)) ?? 0;
+  const leader = await leaderOf(client, partition);
+  const topicId = presentTopic(client);
+  const list = async (time: number): Promise<LogOffset> => (await listOffset(client, leader, time)) ?? 0;
   const [[answer], first, next] = await Promise.all([
     // Offsets are listed by name: this asks whether the topic still is the one with this id.
-    fetchFrom(library, connection, topicId, [{ partition, offset: NOWHERE, epoch: undefined }], NO_WAIT),
+    fetchFrom(client, leader.connection, topicId, [position(leader, NOWHERE)], NO_WAIT),
     list(EARLIEST),
     list(LATEST),
   ]);
-  if (answer?.errorCode !== ErrorCode.offsetOutOfRange) {
-    metadata.outdated();
-    throw new LogUnavailableError(errorText(client, answer?.errorCode));
-  }
+  if (answer?.errorCode !== ErrorCode.offsetOutOfRange) throw failure(client, answer?.errorCode);
   return { incarnation: topicId, first, next };
 }
 
@@ -43,26 +39,21 @@ export async function readEntries(
   limit: number,
   signal: AbortSignal,
 ): Promise<readonly LogEntry[]> {
-  const { library, metadata, topic } = client;
-  const { connection, topicId } = await leader(client, partition);
-  const list = async (time: number): Promise<LogOffset> =>
-    (await listOffset(library, connection, topic, partition, time)) ?? 0;
+  const leader = await leaderOf(client, partition);
+  const topicId = presentTopic(client);
+  const list = async (time: number): Promise<LogOffset> => (await listOffset(client, leader, time)) ?? 0;
   const found: LogEntry[] = [];
-  let offset = await startOffset(library, connection, topic, partition, start);
+  let offset = await startOffset(client, leader, start);
   while (found.length < limit) {
     if (signal.aborted) throw new LogUnavailableError('no answer in time');
-    const positions = [{ partition, offset, epoch: undefined }];
-    const [answer] = await fetchFrom(library, connection, topicId, positions, NO_WAIT);
+    const [answer] = await fetchFrom(client, leader.connection, topicId, [position(leader, offset)], NO_WAIT);
     if (answer?.errorCode === ErrorCode.offsetOutOfRange) {
       const first = await list(EARLIEST);
       if (offset >= first) break;
       offset = first;
       continue;
     }
-    if (answer?.errorCode !== ErrorCode.none) {
-      metadata.outdated();
-      throw new LogUnavailableError(errorText(client, answer?.errorCode));
-    }
+    if (answer?.errorCode !== ErrorCode.none) throw failure(client, answer?.errorCode);
     const { entries, next } = toEntries(answer.records ?? [], offset);
     found.push(...entries);
     offset = next;
@@ -72,16 +63,16 @@ export async function readEntries(
   return found.slice(0, limit);
 }
 
-async function leader(
-  { metadata }: KafkaClient,
-  partition: number,
-): Promise<{ connection: BrokerConnection; topicId: string }> {
-  const connection = await metadata.leaderLink(partition).get();
+function presentTopic({ metadata }: KafkaClient): string {
   const topicId = metadata.topic?.id;
   if (topicId === undefined) throw new LogUnavailableError('the topic does not exist');
-  return { connection, topicId };
+  return topicId;
 }
 
-function errorText({ library }: KafkaClient, code: number = ErrorCode.unknownServerError): string {
-  return `the broker answered ${errorName(library.protocolErrorsCodesById, code)}`;
+function position({ partition, epoch }: LeaderConnection, offset: LogOffset): FetchPosition {
+  return { partition, leaderEpoch: epoch, offset, epoch: undefined };
+}
+
+function failure(client: KafkaClient, errorCode: number = ErrorCode.unknownServerError): LogUnavailableError {
+  return new LogUnavailableError(problemOf(client, errorCode));
 }

@@ -1,9 +1,10 @@
 import type { LogEntry, LogOffset, LogStart } from '../log/log-adapter.js';
 import type { KafkaClient } from './client.js';
-import type { BrokerConnection } from './connection.js';
 import { toEntries } from './entries.js';
-import { ErrorCode, errorName, UNKNOWN_TOPIC } from './error-codes.js';
-import type { FetchedPartition, FetchPosition } from './fetch.js';
+import { ErrorCode, UNKNOWN_TOPIC } from './error-codes.js';
+import { ANY_EPOCH, type FetchedPartition, type FetchPosition } from './fetch.js';
+import { leaderOf, problemOf } from './leader.js';
+import type { Leader } from './metadata.js';
 import { EARLIEST, listOffset, startOffset } from './offsets.js';
 
 /** How far a partition was read. */
@@ -38,7 +39,7 @@ export class Tail {
   constructor(
     private readonly client: KafkaClient,
     readonly partition: number,
-    readonly leader: number | undefined,
+    readonly leader: Leader | undefined,
     private readonly start: LogStart,
     private readonly former: Place | undefined,
   ) {}
@@ -61,7 +62,7 @@ export class Tail {
     if (topicId === undefined) throw new Interruption('the topic does not exist', false);
     this.#place ??= await this.#begin(topicId);
     const { next: offset, epoch } = this.#place;
-    return { partition: this.partition, offset, epoch };
+    return { partition: this.partition, leaderEpoch: this.leader?.epoch ?? ANY_EPOCH, offset, epoch };
   }
 
   /**
@@ -85,16 +86,15 @@ export class Tail {
   }
 
   async #begin(topicId: string): Promise<Place> {
-    const { library, topic } = this.client;
-    const next = await startOffset(library, await this.#connection(), topic, this.partition, this.start);
+    const next = await startOffset(this.client, await leaderOf(this.client, this.partition), this.start);
     const isContinued = this.former?.topicId === topicId && this.former.next === next;
     return { topicId, next, epoch: isContinued ? this.former.epoch : undefined };
   }
 
   /** The place is outside of the log. */
   async #relocate(place: Place): Promise<readonly LogEntry[]> {
-    const { library, topic } = this.client;
-    const first = (await listOffset(library, await this.#connection(), topic, this.partition, EARLIEST)) ?? 0;
+    const leader = await leaderOf(this.client, this.partition);
+    const first = (await listOffset(this.client, leader, EARLIEST)) ?? 0;
     if (place.next > first) throw new Interruption(`the log ends before offset ${place.next}`, true);
     if (this.#hasRead) throw new Interruption(`retention deleted entries from offset ${place.next} on`, true);
     this.#place = { ...place, next: first, epoch: undefined };
@@ -102,16 +102,11 @@ export class Tail {
   }
 
   async #failure(errorCode: number, { topicId }: Place): Promise<Interruption> {
-    const { library, metadata } = this.client;
-    const name = errorName(library.protocolErrorsCodesById, errorCode);
-    metadata.outdated();
-    if (!UNKNOWN_TOPIC.has(errorCode)) return new Interruption(`the broker answered ${name}`, false);
+    const { metadata } = this.client;
+    const problem = problemOf(this.client, errorCode);
+    if (!UNKNOWN_TOPIC.has(errorCode)) return new Interruption(problem, false);
     // A broker that has just started does not know the topic yet.
     await metadata.refresh();
     return new Interruption('the topic was deleted', metadata.topic?.id !== topicId);
-  }
-
-  async #connection(): Promise<BrokerConnection> {
-    return this.client.metadata.leaderLink(this.partition).get();
   }
 }

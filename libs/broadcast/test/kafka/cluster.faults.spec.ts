@@ -36,6 +36,29 @@ async function startLoad(topic: string): Promise<{ pods: readonly Subscriber[]; 
   return { pods, load };
 }
 
+describe('a leader that has become a follower, and goes on to answer', () => {
+  it('is not asked any more by pods that were connected to it', async () => {
+    const topic = followers.uniqueTopic();
+    const url = cluster.url(topic, { partitions: `${PARTITIONS}` });
+    // One that reads on, and one that knows the leader and is idle.
+    const [reader, idle] = [followers.connect(url), followers.connect(url)];
+    await Promise.all([reader.open(), idle.open()]);
+    await cluster.settled(topic);
+    await idle.append('a1');
+    reader.tail('first');
+    await reader.reads(['a1']);
+    const former = await cluster.leader(topic, 0);
+    await cluster.demote(topic, 0);
+    expect(await cluster.leader(topic, 0)).not.toBe(former);
+    await eventually(async () => expect(await idle.read('first', 10)).toEqual(['a1']));
+    const { next } = await idle.adapter.bounds(0, AbortSignal.timeout(5_000));
+    expect(next).toBe(1);
+    await eventually(async () => reader.append('a2'));
+    await reader.reads(['a1', 'a2']);
+    expect(reader.interruptions.some(({ isCut }) => isCut)).toBe(false);
+  });
+});
+
 describe('two pods on three nodes', () => {
   it('promises 1 to 4: lose nothing when one leader after the other ends, by SIGTERM and by SIGKILL', async ({
     annotate,

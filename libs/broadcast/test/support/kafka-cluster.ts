@@ -1,3 +1,4 @@
+import { alterPartitionReassignmentsV1, Connection } from '@platformatic/kafka';
 import { eventually } from '../../src/testing/eventually.js';
 import { freePort } from './free-port.js';
 import { KafkaServer, kafkaUrl } from './kafka-server.js';
@@ -51,6 +52,27 @@ export class KafkaCluster {
       const { inSync } = await this.partition(topic, 0, this.node(1));
       if (inSync.length < NODES.length) throw new Error('a replica is not in sync');
     }, 30_000);
+  }
+
+  /** Makes another node the leader of a partition; the former one runs on as a follower. Resolves when it has all data. */
+  async demote(topic: string, partition: number): Promise<void> {
+    const former = await this.leader(topic, partition);
+    const others = NODES.filter((nodeId) => nodeId !== former);
+    for (const replicas of [others, [...others, former]]) {
+      await this.#reassign(topic, partition, replicas);
+      await eventually(async () => {
+        const { leader, inSync } = await this.partition(topic, partition, this.node(1));
+        if (leader === former || inSync.length !== replicas.length) throw new Error('the replicas are not in sync');
+      }, 30_000);
+    }
+  }
+
+  async #reassign(name: string, partitionIndex: number, replicas: number[]): Promise<void> {
+    const connection = new Connection('test');
+    await connection.connect('127.0.0.1', this.node(1).port);
+    const partitions = [{ partitionIndex, replicas }];
+    await alterPartitionReassignmentsV1.api.async(connection, 10_000, true, [{ name, partitions }]);
+    await connection.close();
   }
 
   async close(): Promise<void> {

@@ -11,6 +11,8 @@ interface Item {
   /** When it can be delivered, as {@link performance.now}. */
   readonly due: number;
   state: 'waiting' | 'delivered' | 'acknowledged';
+  /** On which it was delivered last. */
+  stream: PullCall | undefined;
 }
 
 export interface FakeSubscriptionOptions {
@@ -21,8 +23,9 @@ export interface FakeSubscriptionOptions {
 }
 
 /**
- * What one subscription does with the messages of its topic, as the documentation says: messages of an ordering key come in order. If
- * one of them is delivered again, so is everything of that key that came after it, acknowledged or not.
+ * What one subscription does with the messages of its topic, as the documentation says: messages of an ordering key come in order, and
+ * on one stream until they are acknowledged. If one of them is delivered again, so is everything of that key that came after it,
+ * acknowledged or not.
  *
  * https://cloud.google.com/pubsub/docs/ordering
  */
@@ -57,7 +60,7 @@ export class FakeSubscription {
     this.#ids += 1;
     const before = this.#items.findLast((item) => item.message.orderingKey === message.orderingKey);
     const due = Math.max(performance.now() + this.#options.lag(), before?.due ?? 0);
-    this.#items.push({ id: this.#ids, message, due, state: 'waiting' });
+    this.#items.push({ id: this.#ids, message, due, state: 'waiting', stream: undefined });
     this.deliver();
   }
 
@@ -79,12 +82,19 @@ export class FakeSubscription {
   /** The stream has ended: what was delivered on it and not acknowledged comes again. */
   detach(call: PullCall): void {
     if (!this.#streams.delete(call)) return;
-    setTimeout(() => this.redeliver(({ state }) => state === 'delivered'), this.#options.ackDeadline).unref();
+    const isLost = ({ state, stream }: Item): boolean => state === 'delivered' && stream === call;
+    setTimeout(() => this.redeliver(isLost), this.#options.ackDeadline).unref();
   }
 
   acknowledge(ackIds: readonly string[]): void {
     const ids = new Set(ackIds.map(Number));
-    for (const item of this.#items) if (ids.has(item.id) && item.state === 'delivered') item.state = 'acknowledged';
+    let hasUnblocked = false;
+    for (const item of this.#items) {
+      if (!ids.has(item.id) || item.state !== 'delivered') continue;
+      item.state = 'acknowledged';
+      hasUnblocked ||= item.stream !== undefined && !this.#streams.has(item.stream);
+    }
+    if (hasUnblocked) this.deliver();
     const excess = this.#items.length - REMEMBERED;
     if (excess <= 0) return;
     this.#items = this.#items.filter(({ state }, index) => index >= excess || state !== 'acknowledged');
@@ -126,9 +136,12 @@ export class FakeSubscription {
     const due: Item[] = [];
     let next = Infinity;
     for (const item of this.#items) {
-      if (item.state !== 'waiting') continue;
       const { orderingKey } = item.message;
-      if (item.due > now) {
+      if (item.state === 'acknowledged') continue;
+      if (item.state === 'delivered') {
+        // What comes after it waits until it is acknowledged, or is delivered again.
+        if (item.stream !== call && orderingKey !== '') blocked.add(orderingKey);
+      } else if (item.due > now) {
         next = Math.min(next, item.due);
         if (orderingKey !== '') blocked.add(orderingKey);
       } else if (!blocked.has(orderingKey)) due.push(item);
@@ -136,7 +149,10 @@ export class FakeSubscription {
     clearTimeout(this.#timer);
     if (next < Infinity) this.#timer = setTimeout(() => this.deliver(), Math.max(next - now, 1)).unref();
     if (due.length === 0) return;
-    for (const item of due) item.state = 'delivered';
+    for (const item of due) {
+      item.state = 'delivered';
+      item.stream = call;
+    }
     call.write(
       v1.StreamingPullResponse.fromObject({
         receivedMessages: due.map(({ id, message }) => ({ ackId: `${id}`, message })),

@@ -1,7 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
 // Suites against a cluster. Most of them wait for pods and run concurrently; those that measure run alone.
-const MEASURING = ['suites/faults.spec.ts', 'suites/sentinel.spec.ts', 'suites/from-plain-manifests.spec.ts'];
+const MEASURING = [
+  'suites/faults.spec.ts',
+  'suites/keda.spec.ts',
+  'suites/sentinel.spec.ts',
+  'suites/from-plain-manifests.spec.ts',
+];
 
 export default defineConfig({
   root: import.meta.dirname,

@@ -55,11 +55,14 @@ describe('autoscaling', () => {
   it('with KEDA counts the connections of this release', async () => {
     const autoscaling = { enabled: true, provider: 'keda', keda: { prometheus: 'http://prometheus' } };
     const { spec } = (await render({ autoscaling })).get('ScaledObject');
+    const pods = 'namespace="test-ns", pod=~"test-holdfast-[a-z0-9]+-[a-z0-9]{5}"';
+    const now = `holdfast_connections{${pods}}`;
     expect(spec).toMatchObject({ minReplicaCount: 3, maxReplicaCount: 10 });
     expect(spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown.policies[0].value).toBe(1);
     expect(spec.triggers[0].metadata).toEqual({
       serverAddress: 'http://prometheus',
-      query: 'sum(holdfast_connections{namespace="test-ns", pod=~"test-holdfast-[a-z0-9]+-[a-z0-9]{5}"})',
+      // With the last number of pods that cannot be scraped.
+      query: `sum(${now}) + (sum(last_over_time(${now}[1h]) unless on (pod) ${now} and on (pod) up{${pods}}) or vector(0))`,
       threshold: '5000',
       // Otherwise an outage of the scrape would count as 0 connections.
       ignoreNullValues: 'false',

@@ -19,14 +19,14 @@ const ATTEMPTS = 3;
  *
  * @param folder for the clients' journals if the assertions fail.
  */
-export async function expectToSurvive(scene: Scene, fault: Fault, folder: string): Promise<void> {
+export async function expectToSurvive(scene: Scene, fault: Fault, folder: string, clients = CLIENTS): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     // Undo what the previous fault did to the release.
     await scene.reset(fault.values);
     let stall: number;
     try {
       await fault.prepare?.(scene);
-      stall = await injectUnderLoad(scene, fault, folder);
+      stall = await injectUnderLoad(scene, fault, folder, clients);
     } finally {
       await fault.restore?.(scene);
     }
@@ -37,8 +37,8 @@ export async function expectToSurvive(scene: Scene, fault: Fault, folder: string
 }
 
 /** @returns the longest stall of the load generator, in ms. If it makes the run invalid, nothing has been asserted. */
-async function injectUnderLoad(scene: Scene, fault: Fault, folder: string): Promise<number> {
-  const load = await scene.load(CLIENTS, fault.load);
+async function injectUnderLoad(scene: Scene, fault: Fault, folder: string, clients: number): Promise<number> {
+  const load = await scene.load(clients, fault.load);
   const watch = await PodWatch.start(scene.release);
   try {
     await load.begin();

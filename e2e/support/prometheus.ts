@@ -9,6 +9,11 @@ const NAME = 'prometheus';
 const LABELS = { app: NAME };
 const PORT = 9090;
 
+/** What a Prometheus with a login demands. */
+export const LOGIN = { username: 'keda', password: 'connections' };
+/** bcrypt of the password. */
+const PASSWORD_HASH = '$2a$04$eSD2s0U1IKM7KpHyPTVLceU6dIPjmSkVroUXlSy8oNaEZTKCzDK72';
+
 export interface Sample {
   readonly metric: Readonly<Record<string, string>>;
   readonly value: number;
@@ -21,9 +26,12 @@ export class Prometheus {
     readonly pod: string,
   ) {}
 
-  /** @param rules the content of a rule file. */
-  static async start(namespace: Namespace, { rules = '' } = {}): Promise<Prometheus> {
-    for (const object of objects(namespace.name, rules)) await namespace.cluster.create(object);
+  /**
+   * @param rules the content of a rule file.
+   * @param login whether it demands {@link LOGIN}, which `query` does not have.
+   */
+  static async start(namespace: Namespace, { rules = '', login = false } = {}): Promise<Prometheus> {
+    for (const object of objects(namespace.name, rules, login)) await namespace.cluster.create(object);
     const pod = await eventually(async () => {
       const ready = (await namespace.cluster.pods(namespace.name, `app=${NAME}`)).find((each) => isReady(each));
       if (ready === undefined) throw new Error('Prometheus is not ready');
@@ -69,14 +77,21 @@ function config(namespace: string): string {
   });
 }
 
-function objects(namespace: string, rules: string): (Record<string, unknown> & { kind: string })[] {
+function objects(namespace: string, rules: string, login: boolean): (Record<string, unknown> & { kind: string })[] {
   const metadata = { name: NAME, namespace };
+  const basic = Buffer.from(`${LOGIN.username}:${LOGIN.password}`).toString('base64');
+  const authorization = { name: 'Authorization', value: `Basic ${basic}` };
+  const web = stringify(login ? { basic_auth_users: { [LOGIN.username]: PASSWORD_HASH } } : {});
   const container = {
     name: NAME,
     image: PROMETHEUS_IMAGE,
-    args: ['--config.file=/etc/prometheus/prometheus.yml', '--storage.tsdb.path=/data'],
+    args: [
+      '--config.file=/etc/prometheus/prometheus.yml',
+      '--web.config.file=/etc/prometheus/web.yml',
+      '--storage.tsdb.path=/data',
+    ],
     ports: [{ containerPort: PORT }],
-    readinessProbe: { httpGet: { path: '/-/ready', port: PORT }, periodSeconds: 1 },
+    readinessProbe: { httpGet: { path: '/-/ready', port: PORT, httpHeaders: [authorization] }, periodSeconds: 1 },
     securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
     volumeMounts: [
       { name: 'config', mountPath: '/etc/prometheus' },
@@ -102,7 +117,7 @@ function objects(namespace: string, rules: string): (Record<string, unknown> & {
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata,
-      data: { 'prometheus.yml': config(namespace), 'rules.yml': rules },
+      data: { 'prometheus.yml': config(namespace), 'rules.yml': rules, 'web.yml': web },
     },
     { apiVersion: 'v1', kind: 'Service', metadata, spec: { selector: LABELS, ports: [{ port: PORT }] } },
     {

@@ -23,7 +23,7 @@ const BASE_VALUES: Values = {
 };
 
 /** A Service that is reachable at every node's address, because cluster IPs are not reachable from outside of a cluster. */
-const NODE_PORT_SERVICE = 'e2e';
+export const NODE_PORT_SERVICE = 'e2e';
 
 /** A release, and how to reach it. */
 export class Scene {

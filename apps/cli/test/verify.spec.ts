@@ -180,7 +180,7 @@ describe('holdfast verify --affinity', () => {
       service.target = (service.target === first?.port ? second?.port : first?.port) ?? 0;
     }, 1);
     onTestFinished(() => clearInterval(swap));
-    const spread = verify(url, ['--affinity', 'clientIP', '--timeout', '3s']);
+    const spread = verify(url, ['--affinity', 'clientIP', '--timeout', '8s']);
     expect(await spread.exitCode).toBe(1);
     expect(spread.lines.at(-1)).toMatch(
       /^fail {2}affinity {2}clientIP: 15 connections of one address reached pod-\d, pod-\d/,

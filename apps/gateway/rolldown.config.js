@@ -1,9 +1,11 @@
 import { defineConfig } from 'rolldown';
 
+const common = { platform: 'node', transform: { define: { __dirname: 'import.meta.dirname' } } };
+
 // One file in place of 1,600: loading them took more than half of the time until the gateway of an image is ready.
-export default defineConfig({
+const gateway = defineConfig({
+  ...common,
   input: 'dist/main.js',
-  platform: 'node',
   external: [
     // It loads optional native addons by name.
     'ws',
@@ -21,7 +23,15 @@ export default defineConfig({
     'class-transformer',
     'class-validator',
   ],
-  transform: { define: { __dirname: 'import.meta.dirname' } },
   // Nest knows providers by the names of their classes.
   output: { dir: 'dist/bundle', format: 'esm', keepNames: true },
 });
+
+// The parser of the configuration, which the `holdfast` command uses.
+const parser = defineConfig({
+  ...common,
+  input: 'dist/config/parser.js',
+  output: { dir: 'dist/bundle/config', format: 'esm' },
+});
+
+export default [gateway, parser];

@@ -27,6 +27,7 @@ const EXCLUDED = new Set([
   'broker.url',
   'auth.jwtSecret.value',
   'auth.apiKeys.value',
+  'auth.adminKeys.value',
   'tls.certManager.clusterIssuer',
   'tls.certManager.issuer',
   'tls.secretName',

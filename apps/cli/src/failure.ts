@@ -5,6 +5,8 @@ export const EXIT = {
   failed: 1,
   /** Wrong usage. */
   usage: 2,
+  /** A configuration is not valid: EX_CONFIG of sysexits.h, as the gateway exits with it. */
+  config: 78,
   /** No gateway or database can be reached: EX_UNAVAILABLE of sysexits.h. */
   unreachable: 69,
 } as const;

@@ -4,6 +4,12 @@ import { EXIT, Failure } from './failure.js';
 /** The variable with the key of the HTTP API. */
 export const API_KEY = 'HOLDFAST_CLI_API_KEY';
 
+/** The variable with the key of the admin API. */
+export const ADMIN_KEY = 'HOLDFAST_CLI_ADMIN_KEY';
+
+/** The variable with a token. */
+export const TOKEN = 'HOLDFAST_CLI_TOKEN';
+
 /** The sources of a secret. Never an argument, because every user of the machine can read those. */
 export interface SecretSource {
   /** The option that names a file. */

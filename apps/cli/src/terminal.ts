@@ -34,6 +34,12 @@ export class Terminal {
     return this.#outputError !== undefined;
   }
 
+  /** Whether stdout is a terminal. */
+  get isTerminal(): boolean {
+    // Only terminals have the method.
+    return this.#io.stdout.hasColors !== undefined;
+  }
+
   print(line: string): void {
     this.#io.stdout.write(`${line}\n`);
   }

@@ -1,9 +1,9 @@
 import type { Token } from '@holdfast/client';
-import { readSecret, readSecretFile } from './secrets.js';
+import { readSecret, readSecretFile, TOKEN } from './secrets.js';
 
 /** The token from a file or the environment; undefined if there is none. */
 export function readToken(file: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
-  return readSecret({ option: '--token-file', file, variable: 'HOLDFAST_CLI_TOKEN', env });
+  return readSecret({ option: '--token-file', file, variable: TOKEN, env });
 }
 
 /** Like {@link readToken}, but a file is read again before each connection, and before the token expires. */

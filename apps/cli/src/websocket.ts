@@ -12,27 +12,51 @@ export interface WebSocketGateway {
 }
 
 /** Publishes over a WebSocket, like a client. */
-export function publishOverWebSocket({ url, token, timeout }: WebSocketGateway): Publish {
-  return async ({ channel, data, key }) => {
-    const client = new Holdfast(url, { token });
-    let latest: StateChange = { state: 'connecting' };
-    client.on('state', (change) => (latest = change));
-
-    const { promise: timedOut, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(timeUp(latest, url, timeout)), timeout);
-    try {
-      return await Promise.race([client.publish(channel, data, { key }), timedOut]);
-    } catch (error) {
-      if (!(error instanceof HoldfastError)) throw error;
-      throw refusal('not published', latest.state === 'closed' ? (latest.reason ?? error) : error);
-    } finally {
-      clearTimeout(timer);
-      await client.close();
-    }
-  };
+export function publishOverWebSocket(gateway: WebSocketGateway): Publish {
+  return ({ channel, data, key }) =>
+    requestOverWebSocket(gateway, (client) => client.publish(channel, data, { key }), {
+      failed: 'not published',
+      onTimeout: 'it may have been stored, only publish again with the same --key',
+    });
 }
 
-function timeUp({ state, reason }: StateChange, url: URL, timeout: number): Failure {
+/** What to say about a request that fails. */
+interface Failing {
+  readonly failed: string;
+  readonly onTimeout?: string;
+}
+
+/**
+ * Connects, makes one request, and closes the connection.
+ *
+ * @throws Failure
+ */
+export async function requestOverWebSocket<T>(
+  { url, token, timeout }: WebSocketGateway,
+  request: (client: Holdfast) => Promise<T>,
+  { failed, onTimeout }: Failing,
+): Promise<T> {
+  const client = new Holdfast(url, { token });
+  let latest: StateChange = { state: 'connecting' };
+  client.on('state', (change) => (latest = change));
+
+  const { promise: timedOut, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(timeUp(latest, { url, timeout, onTimeout })), timeout);
+  try {
+    return await Promise.race([request(client), timedOut]);
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    throw refusal(failed, latest.state === 'closed' ? (latest.reason ?? error) : error);
+  } finally {
+    clearTimeout(timer);
+    await client.close();
+  }
+}
+
+function timeUp(
+  { state, reason }: StateChange,
+  { url, timeout, onTimeout }: { readonly url: URL; readonly timeout: number; readonly onTimeout: string | undefined },
+): Failure {
   const gateway = displayUrl(url);
   if (state === 'connecting') {
     const why = reason === undefined ? '' : ` (${reason.message})`;
@@ -43,6 +67,27 @@ function timeUp({ state, reason }: StateChange, url: URL, timeout: number): Fail
   }
   return new Failure(
     state === 'connected' ? EXIT.failed : EXIT.unreachable,
-    `no response from ${gateway} within ${timeout} ms: it may have been stored, only publish again with the same --key`,
+    `no response from ${gateway} within ${timeout} ms${onTimeout === undefined ? '' : `: ${onTimeout}`}`,
+  );
+}
+
+/**
+ * Connects, and closes the connection.
+ *
+ * @returns the name of the pod.
+ * @throws Failure if the gateway refuses the connection.
+ */
+export function welcomedBy(gateway: WebSocketGateway): Promise<string> {
+  return requestOverWebSocket(
+    gateway,
+    (client) =>
+      new Promise((resolve, reject) => {
+        client.on('state', ({ state, welcome, reason }) => {
+          if (state === 'connected') resolve(welcome?.node ?? '');
+          else if (state === 'closed' && reason !== undefined) reject(refusal('refused', reason));
+        });
+        client.on('error', (error) => reject(refusal('refused', error)));
+      }),
+    { failed: 'refused' },
   );
 }

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
+import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -44,6 +45,18 @@ describe('the process holdfast', () => {
     expect(code).toBe(0);
     expect(JSON.parse(output)).toEqual({ epoch: 'epoch-1', offset: 1 });
     expect(gateway.requestsOf('publish')).toMatchObject([{ data: 'hello' }]);
+  });
+
+  it('publishes each line of its input as soon as it has arrived, and prints each position at once', async () => {
+    const child = holdfast('publish', 'room', '--text', '--lines', '--url', gateway.url);
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    for (const [index, word] of ['one', 'two'].entries()) {
+      child.stdin.write(`${word}\n`);
+      expect(JSON.parse((await lines.next()).value as string)).toEqual({ epoch: 'epoch-1', offset: index + 1 });
+    }
+    child.stdin.end('three');
+    expect(await exit(child)).toBe(0);
+    expect(gateway.requestsOf('publish').map(({ data }) => data)).toEqual(['one', 'two', 'three']);
   });
 
   it('exits with 2 on incorrect usage', async () => {

@@ -1,6 +1,7 @@
 import { BroadcastModule, createBroker, type BroadcastOptions } from '@holdfast/broadcast';
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
+import { AdminModule } from './admin/admin.module.js';
 import { ApiModule } from './api/api.module.js';
 import { capabilityProblems } from './broker/broker-capabilities.js';
 import { BrokerModule } from './broker/broker.module.js';
@@ -55,6 +56,7 @@ export class AppModule {
         UsersModule,
         HealthModule,
         ApiModule,
+        AdminModule,
         ...(config.demo ? [DemoModule] : []),
         ...modules,
       ],

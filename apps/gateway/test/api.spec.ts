@@ -447,6 +447,14 @@ describe('POST /api/users/:user/disconnect', () => {
     await connectAs(sut, 'alice');
   });
 
+  it('can be undone: the user may connect again', async () => {
+    const sut = await startGateway();
+    await post(sut, '/api/users/alice/disconnect', { until: Date.now() + 60_000 });
+    expect(await refusedUpgrade(sut, 'alice')).toBe(403);
+    expect(await call(sut, '/api/users/alice/unblock', { method: 'POST' })).toSatisfy(documentedAs('unblockUser'));
+    await connectAs(sut, 'alice');
+  });
+
   it('refuses the user until the given time', async () => {
     const sut = await startGateway();
     expect(await post(sut, '/api/users/alice/disconnect', { until: Date.now() + 60_000 })).toSatisfy(

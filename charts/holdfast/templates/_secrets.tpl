@@ -25,16 +25,13 @@
 {{- define "holdfast.secretSources" -}}
 {{- $own := include "holdfast.fullname" . }}
 {{- $sources := list }}
-{{- with .Values.auth.jwtSecret }}
+{{- range $name := list "jwtSecret" "apiKeys" "adminKeys" }}
+{{- with get $.Values.auth $name }}
 {{- if .enabled }}
-{{- $secret := dict "secret" (default $own .existingSecret) "key" (ternary .key "jwt-secret" (not (empty .existingSecret))) }}
-{{- $sources = append $sources (merge $secret (dict "file" "jwt-secret" "variable" "HOLDFAST_JWT_SECRET")) }}
+{{- $file := kebabcase $name }}
+{{- $secret := dict "secret" (default $own .existingSecret) "key" (ternary .key $file (not (empty .existingSecret))) }}
+{{- $sources = append $sources (merge $secret (dict "file" $file "variable" (printf "HOLDFAST_%s" (snakecase $name | upper)))) }}
 {{- end }}
-{{- end }}
-{{- with .Values.auth.apiKeys }}
-{{- if .enabled }}
-{{- $secret := dict "secret" (default $own .existingSecret) "key" (ternary .key "api-keys" (not (empty .existingSecret))) }}
-{{- $sources = append $sources (merge $secret (dict "file" "api-keys" "variable" "HOLDFAST_API_KEYS")) }}
 {{- end }}
 {{- end }}
 {{- $broker := include "holdfast.broker" . }}

@@ -174,6 +174,29 @@ export const cases: Readonly<Record<string, ValueCase>> = {
     look: (m) => secretSources(m)[1],
     expect: 'mine/keys',
   },
+  'auth.adminKeys.enabled': {
+    value: true,
+    look: (m) => [secret(m, 'admin-keys')?.length, secretSources(m)[2]],
+    expect: [48, 'test-holdfast/admin-keys'],
+  },
+  'auth.adminKeys.value': {
+    value: LONG,
+    with: { auth: { adminKeys: { enabled: true } } },
+    look: (m) => secret(m, 'admin-keys'),
+    expect: LONG,
+  },
+  'auth.adminKeys.existingSecret': {
+    value: 'mine',
+    with: { auth: { adminKeys: { enabled: true } } },
+    look: (m) => [secret(m, 'admin-keys'), secretSources(m)[2]],
+    expect: [undefined, 'mine/admin-keys'],
+  },
+  'auth.adminKeys.key': {
+    value: 'admins',
+    with: { auth: { adminKeys: { enabled: true, existingSecret: 'mine' } } },
+    look: (m) => secretSources(m)[2],
+    expect: 'mine/admins',
+  },
   extraSecretFiles: {
     value: [{ variable: 'HOLDFAST_JWT_PUBLIC_KEY', secret: 'mine', key: 'pem' }],
     look: (m) => [

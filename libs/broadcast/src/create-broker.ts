@@ -32,18 +32,35 @@ function hasInbox(plain: PlainSettings | undefined): { readonly inbox: boolean }
   return { inbox: plain !== undefined && allowsPlain(plain) };
 }
 
-const BROKERS: readonly (readonly [schemes: readonly string[], factory: Factory])[] = [
-  [['memory'], () => new MemoryBroker()],
-  [REDIS_SCHEMES, (url, plain) => new RedisBroker(url, plain)],
-  [KAFKA_SCHEMES, (url, plain) => onLog(new KafkaAdapter(url), plain)],
-  [RABBITMQ_SCHEMES, (url, plain) => onLog(new RabbitAdapter(url, hasInbox(plain)), plain)],
-  [NATS_SCHEMES, (url, plain) => onLog(new NatsAdapter(url, hasInbox(plain)), plain)],
-  [PUBSUB_SCHEMES, (url, plain) => onLog(new PubsubAdapter(url, hasInbox(plain)), plain)],
-  [POSTGRES_SCHEMES, (url) => new PostgresBroker(url)],
+/** The brokers that there are. */
+export type BrokerKind = 'memory' | 'redis' | 'kafka' | 'rabbitmq' | 'nats' | 'pubsub' | 'postgresql';
+
+interface Entry {
+  readonly kind: BrokerKind;
+  readonly schemes: readonly string[];
+  readonly factory: Factory;
+}
+
+const BROKERS: readonly Entry[] = [
+  { kind: 'memory', schemes: ['memory'], factory: () => new MemoryBroker() },
+  { kind: 'redis', schemes: REDIS_SCHEMES, factory: (url, plain) => new RedisBroker(url, plain) },
+  { kind: 'kafka', schemes: KAFKA_SCHEMES, factory: (url, plain) => onLog(new KafkaAdapter(url), plain) },
+  {
+    kind: 'rabbitmq',
+    schemes: RABBITMQ_SCHEMES,
+    factory: (url, plain) => onLog(new RabbitAdapter(url, hasInbox(plain)), plain),
+  },
+  { kind: 'nats', schemes: NATS_SCHEMES, factory: (url, plain) => onLog(new NatsAdapter(url, hasInbox(plain)), plain) },
+  {
+    kind: 'pubsub',
+    schemes: PUBSUB_SCHEMES,
+    factory: (url, plain) => onLog(new PubsubAdapter(url, hasInbox(plain)), plain),
+  },
+  { kind: 'postgresql', schemes: POSTGRES_SCHEMES, factory: (url) => new PostgresBroker(url) },
 ];
 
-const FACTORIES: ReadonlyMap<string, Factory> = new Map(
-  BROKERS.flatMap(([schemes, factory]) => schemes.map((scheme) => [scheme, factory] as const)),
+const BY_SCHEME: ReadonlyMap<string, Entry> = new Map(
+  BROKERS.flatMap((entry) => entry.schemes.map((scheme) => [scheme, entry] as const)),
 );
 
 /** RFC 3986, section 3.1. */
@@ -57,10 +74,23 @@ const SCHEME = /^([a-z][a-z0-9+.-]*):/i;
  */
 export function createBroker(url: BrokerUrl, plain?: PlainSettings): Broker {
   const current = typeof url === 'string' ? (): string => url : url;
-  const scheme = SCHEME.exec(current())?.[1]?.toLowerCase();
-  const factory = scheme === undefined ? undefined : FACTORIES.get(scheme);
-  if (factory === undefined) throw unsupported(scheme);
-  return factory(current, plain);
+  return entryOf(current()).factory(current, plain);
+}
+
+/**
+ * The kind of broker that the URL's scheme selects.
+ *
+ * @throws BrokerUrlError
+ */
+export function brokerKind(url: string): BrokerKind {
+  return entryOf(url).kind;
+}
+
+function entryOf(url: string): Entry {
+  const scheme = SCHEME.exec(url)?.[1]?.toLowerCase();
+  const entry = scheme === undefined ? undefined : BY_SCHEME.get(scheme);
+  if (entry === undefined) throw unsupported(scheme);
+  return entry;
 }
 
 /** Why the URL cannot be used, without any part of it; undefined if it can. */
@@ -75,7 +105,7 @@ export function brokerUrlProblem(url: string): string | undefined {
 }
 
 function unsupported(scheme: string | undefined): BrokerUrlError {
-  const supported = [...FACTORIES.keys()].map((name) => `${name}:`).join(', ');
+  const supported = [...BY_SCHEME.keys()].map((name) => `${name}:`).join(', ');
   const problem = scheme === undefined ? 'the broker URL has no scheme' : `no broker for ${scheme}:`;
   return new BrokerUrlError(`${problem}; supported: ${supported}`);
 }

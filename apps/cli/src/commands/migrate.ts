@@ -2,6 +2,8 @@ import type { MigrationResult } from '@holdfast/broadcast/postgres-migration';
 import { Option, type Command } from 'commander';
 import { EXIT, Failure } from '../failure.js';
 import type { Io } from '../io.js';
+import { jsonOption } from '../options.js';
+import { printableJson } from '../printable.js';
 import { readSecret, readSecretFile } from '../secrets.js';
 import type { Terminal } from '../terminal.js';
 
@@ -13,6 +15,7 @@ interface MigrateOptions {
   readonly url?: string;
   readonly urlFile?: string;
   readonly grant?: readonly string[];
+  readonly json?: true;
 }
 
 export function addMigrateCommand(program: Command, io: Io, terminal: Terminal): void {
@@ -28,6 +31,7 @@ export function addMigrateCommand(program: Command, io: Io, terminal: Terminal):
     )
     .option('--url-file <path>', `a file with the URL, instead of ${BROKER_FILE}`)
     .option('--grant <role>', 'grant a role what pods need, and no right to create; repeatable', collect)
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       `
@@ -40,6 +44,10 @@ Examples:
     .action(async (options: MigrateOptions) => {
       const { grant = [] } = options;
       const result = await migrate(readUrl(options, io), grant);
+      if (options.json) {
+        terminal.print(printableJson({ ...result, granted: grant }));
+        return;
+      }
       terminal.print(summary(result));
       for (const role of grant) terminal.print(`granted the rights of a pod to the role ${role}`);
     });

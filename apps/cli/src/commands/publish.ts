@@ -1,9 +1,18 @@
+import { createInterface } from 'node:readline';
 import { buffer } from 'node:stream/consumers';
 import type { Json } from '@holdfast/client';
 import { Option, type Command } from 'commander';
 import { parseDuration, parseLength } from '../arguments.js';
 import { EXIT, Failure } from '../failure.js';
-import { API_URL, isWebSocketUrl, parseGatewayUrl, WEBSOCKET_URL } from '../gateway-url.js';
+import {
+  API_URL,
+  apiUrlOf,
+  isWebSocketUrl,
+  parseGatewayUrl,
+  urlOption,
+  WEBSOCKET_URL,
+  webSocketUrlOf,
+} from '../gateway-url.js';
 import { publishOverHttp } from '../http-api.js';
 import type { Io } from '../io.js';
 import { printableJson } from '../printable.js';
@@ -21,6 +30,7 @@ const DEFAULT_TIMEOUT = 10_000;
 interface PublishOptions {
   readonly key?: string;
   readonly text?: true;
+  readonly lines?: true;
   readonly url?: string;
   readonly apiKeyFile?: string;
   readonly tokenFile?: string;
@@ -39,8 +49,9 @@ export function addPublishCommand(program: Command, io: Io, terminal: Terminal):
     .argument('<channel>', 'the channel')
     .argument('[data]', 'JSON; read from stdin if it is - or omitted')
     .option('-t, --text', 'treat the data as text, and publish a JSON string')
+    .addOption(new Option('-l, --lines', 'publish each line of stdin as a message').conflicts('key'))
     .option('-k, --key <key>', 'publishing again with the same key stores nothing new', parseLength(MAX_KEY_LENGTH))
-    .option('--url <url>', `the gateway (default: ${WEBSOCKET_URL}, with an API key ${API_URL})`)
+    .addOption(urlOption(`${WEBSOCKET_URL}, with an API key ${API_URL}`))
     .addOption(
       new Option('--api-key-file <path>', `a file with the API key, instead of ${API_KEY}`).conflicts('tokenFile'),
     )
@@ -50,6 +61,7 @@ export function addPublishCommand(program: Command, io: Io, terminal: Terminal):
         .argParser(parseDuration)
         .default(DEFAULT_TIMEOUT, '10s'),
     )
+    .addOption(new Option('-j, --json', 'print a JSON object per line, which is the default'))
     .addHelpText(
       'after',
       `
@@ -57,10 +69,18 @@ Examples:
   $ holdfast publish chat:lobby '{"text":"hello"}'
   $ holdfast publish chat:lobby --text hello
   $ uptime | holdfast publish status:host --text
+  $ tail --follow app.log | holdfast publish logs:app --text --lines
   $ HOLDFAST_CLI_API_KEY=$(cat key) holdfast publish @alice '{"unread":3}' --key order-17 --url https://gateway.example.com`,
     )
     .action(async (channel: string, data: string | undefined, options: PublishOptions) => {
       const publish = publisher(options, io);
+      if (options.lines) {
+        if (data !== undefined && data !== '-') throw new Failure(EXIT.usage, '--lines: the messages come from stdin');
+        for await (const line of linesOf(io.stdin)) {
+          terminal.print(printableJson(await publish({ channel, data: parse(line, options) })));
+        }
+        return;
+      }
       const publication = { channel, data: await readData(data, options, io, terminal), key: options.key };
       terminal.print(printableJson(await publish(publication)));
     });
@@ -69,7 +89,8 @@ Examples:
 /** The URL's scheme decides between HTTP and WebSocket; without a URL, the credentials do. */
 function publisher({ url: text, apiKeyFile, tokenFile, timeout }: PublishOptions, { env }: Io): Publish {
   const apiKey = readSecret({ option: '--api-key-file', file: apiKeyFile, variable: API_KEY, env });
-  const url = parseGatewayUrl(text ?? (apiKey === undefined || tokenFile !== undefined ? WEBSOCKET_URL : API_URL));
+  const isClient = apiKey === undefined || tokenFile !== undefined;
+  const url = text === undefined ? (isClient ? webSocketUrlOf : apiUrlOf)(text, env) : parseGatewayUrl(text);
   if (isWebSocketUrl(url)) {
     if (apiKeyFile === undefined) return publishOverWebSocket({ url, token: readToken(tokenFile, env), timeout });
     throw new Failure(EXIT.usage, `--url: an API key requires the URL of the HTTP API, such as ${API_URL}`);
@@ -81,11 +102,20 @@ function publisher({ url: text, apiKeyFile, tokenFile, timeout }: PublishOptions
   );
 }
 
-async function readData(data: string | undefined, { text }: PublishOptions, io: Io, terminal: Terminal): Promise<Json> {
+async function readData(
+  data: string | undefined,
+  { text }: Pick<PublishOptions, 'text'>,
+  io: Io,
+  terminal: Terminal,
+): Promise<Json> {
   const isPiped = data === undefined || data === '-';
   const given = isPiped ? await readStdin(io, terminal) : data;
   // Piped text usually ends with a newline that is not part of the message.
-  if (text) return isPiped ? given.replace(/\r?\n$/, '') : given;
+  return parse(isPiped && text ? given.replace(/\r?\n$/, '') : given, { text });
+}
+
+function parse(given: string, { text }: { readonly text?: true | undefined }): Json {
+  if (text) return given;
   try {
     return JSON.parse(given) as Json;
   } catch {
@@ -99,5 +129,12 @@ async function readStdin({ stdin }: Io, terminal: Terminal): Promise<string> {
     return new TextDecoder('utf-8', { fatal: true }).decode(await buffer(stdin));
   } catch {
     throw new Failure(EXIT.usage, 'stdin: expected UTF-8');
+  }
+}
+
+/** Each line as soon as it has arrived, without empty ones. */
+async function* linesOf(stdin: Io['stdin']): AsyncGenerator<string> {
+  for await (const line of createInterface({ input: stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (line !== '') yield line;
   }
 }

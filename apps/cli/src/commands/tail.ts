@@ -2,7 +2,7 @@ import { Holdfast, type Position, type Token } from '@holdfast/client';
 import { Option, type Command } from 'commander';
 import { formatPosition, parseCount, parsePosition } from '../arguments.js';
 import { EXIT, Failure } from '../failure.js';
-import { displayUrl, parseGatewayUrl, WEBSOCKET_URL } from '../gateway-url.js';
+import { displayUrl, urlOption, webSocketUrlOf } from '../gateway-url.js';
 import type { Io } from '../io.js';
 import { refusal } from '../refusal.js';
 import { HumanLines, JsonLines, type Lines } from '../lines.js';
@@ -18,7 +18,7 @@ interface TailOptions {
   readonly count?: number;
   readonly json?: true;
   readonly presence?: true;
-  readonly url: string;
+  readonly url?: string;
   readonly tokenFile?: string;
   readonly subscriptionTokenFile?: string;
 }
@@ -40,7 +40,7 @@ export function addTailCommand(program: Command, io: Io, terminal: Terminal): vo
     .option('-c, --count <n>', 'end after this many messages', parseCount())
     .option('-j, --json', 'print a JSON object per line: message, gap, and with --presence join, leave, members')
     .option('-p, --presence', 'print members, joins and leaves')
-    .option('--url <url>', 'the gateway', WEBSOCKET_URL)
+    .addOption(urlOption())
     .option('--token-file <path>', 'a file with the token, read again when needed, instead of HOLDFAST_CLI_TOKEN')
     .option('--subscription-token-file <path>', 'a file with a subscription token for this channel, read when needed')
     .addHelpText(
@@ -53,7 +53,7 @@ Examples:
   $ holdfast tail chat:lobby --json --count 10 | jq 'select(.event == "message").data'`,
     )
     .action(async (channel: string, options: TailOptions) => {
-      const url = parseGatewayUrl(options.url);
+      const url = webSocketUrlOf(options.url, io.env);
       const token = followToken(options.tokenFile, io.env);
       await tail({ channel, options, url, token }, io, terminal);
     });

@@ -3,10 +3,11 @@ import { HoldfastError } from '@holdfast/client';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { parseCount, parseDuration } from '../arguments.js';
 import { EXIT, Failure } from '../failure.js';
-import { isWebSocketUrl, parseGatewayUrl, WEBSOCKET_URL } from '../gateway-url.js';
+import { asApiUrl, isWebSocketUrl, parseGatewayUrl, urlOption, WEBSOCKET_URL, webSocketUrlOf } from '../gateway-url.js';
 import { publishOverHttp } from '../http-api.js';
 import type { Io } from '../io.js';
 import { firstOf, gatewayClaims, readSigningKey, signToken } from '../jwt.js';
+import { jsonOption } from '../options.js';
 import type { Publish } from '../publication.js';
 import { refusal } from '../refusal.js';
 import { API_KEY, readSecret } from '../secrets.js';
@@ -39,7 +40,7 @@ const NAMESPACE = /^[\w./%#-]{1,100}$/;
 const AFFINITIES = ['none', 'clientIP', 'cookie'] as const;
 
 interface VerifyOptions {
-  readonly url: string;
+  readonly url?: string;
   readonly pods?: PartialAddress;
   readonly expectPods: number;
   readonly affinity: (typeof AFFINITIES)[number];
@@ -53,6 +54,7 @@ interface VerifyOptions {
   readonly issuer?: string;
   readonly audience?: string;
   readonly timeout: number;
+  readonly json?: true;
 }
 
 export function addVerifyCommand(program: Command, io: Io, terminal: Terminal): void {
@@ -64,7 +66,7 @@ export function addVerifyCommand(program: Command, io: Io, terminal: Terminal): 
         'pod, and checks whether affinity keeps clients on their pod. Prints one line per check with its result: ' +
         'ok, fail, or skip if the check is not possible. Made for helm test, and safe for a gateway in production.',
     )
-    .option('--url <url>', 'the WebSocket of the gateway, through its Service', WEBSOCKET_URL)
+    .addOption(urlOption())
     .addOption(
       new Option(
         '--pods <host[:port]>',
@@ -94,6 +96,7 @@ export function addVerifyCommand(program: Command, io: Io, terminal: Terminal): 
         .argParser(parseDuration)
         .default(DEFAULT_TIMEOUT, '60s'),
     )
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       `
@@ -104,7 +107,7 @@ Examples:
         --affinity cookie --ingress-url wss://chat.example.com/ws`,
     )
     .action(async (options: VerifyOptions) => {
-      const report = new Report(terminal);
+      const report = new Report(terminal, options.json);
       await verify(options, io, report);
       if (report.failed > 0) throw new Failure(EXIT.failed, `${report.failed} of ${report.checks} checks failed`);
     });
@@ -112,7 +115,7 @@ Examples:
 
 async function verify(options: VerifyOptions, io: Io, report: Report): Promise<void> {
   const { namespace, timeout, affinity } = options;
-  const service = destinationOf('--url', options.url);
+  const service = destinationOf('--url', options.url ?? webSocketUrlOf(undefined, io.env).href);
   const ingress = options.ingressUrl === undefined ? undefined : destinationOf('--ingress-url', options.ingressUrl);
   const channel = `${namespace}:verify-${randomBytes(6).toString('hex')}`;
   const token = await makeToken(channel, options, io);
@@ -221,10 +224,7 @@ function publisher(webSocket: URL, { apiKeyFile, timeout }: VerifyOptions, { env
   const keys = readSecret({ option: '--api-key-file', file: apiKeyFile, variable: API_KEY, env });
   const apiKey = keys === undefined ? undefined : firstOf(keys);
   if (apiKey === undefined) return undefined;
-  const url = new URL(webSocket);
-  url.protocol = url.protocol === 'wss:' ? 'https:' : 'http:';
-  url.pathname = url.pathname.replace(/\/ws\/?$/, '/');
-  return publishOverHttp({ url, apiKey, timeout });
+  return publishOverHttp({ url: asApiUrl(webSocket), apiKey, timeout });
 }
 
 function parseNamespace(text: string): string {

@@ -1,4 +1,4 @@
-import { printable } from '../printable.js';
+import { printable, printableJson } from '../printable.js';
 import type { Terminal } from '../terminal.js';
 
 const COLOURS = { ok: 'green', fail: 'red', skip: 'yellow' } as const;
@@ -12,9 +12,12 @@ export class Report {
   checks = 0;
   failed = 0;
   readonly #terminal: Terminal;
+  readonly #isJson: boolean;
 
-  constructor(terminal: Terminal) {
+  /** @param isJson whether to print a JSON object per check. */
+  constructor(terminal: Terminal, isJson = false) {
     this.#terminal = terminal;
+    this.#isJson = isJson;
   }
 
   ok(check: string, seen: string): void {
@@ -34,6 +37,10 @@ export class Report {
   }
 
   #print(outcome: keyof typeof COLOURS, check: string, seen: string): void {
+    if (this.#isJson) {
+      this.#terminal.print(printableJson({ check, outcome, detail: seen }));
+      return;
+    }
     const word = this.#terminal.style(COLOURS[outcome], outcome.padEnd(4));
     this.#terminal.print(`${word}  ${check.padEnd(NAME_WIDTH)}  ${printable(seen)}`);
   }

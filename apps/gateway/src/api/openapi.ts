@@ -30,40 +30,57 @@ function schemaOf(schema: z.ZodType, io: 'input' | 'output' = 'input'): JsonSche
   return json;
 }
 
-/** The HTTP API as an OpenAPI 3.1 document, made of the very schemas that check the requests. */
-export function openApiDocument(): object {
+/** An API to describe. */
+export interface DescribedApi {
+  readonly title: string;
+  readonly description: string;
+  readonly operations: readonly Operation[];
+  /** How callers prove that they may call. */
+  readonly securitySchemes: Readonly<Record<string, JsonSchema>>;
+  /** The errors of every operation that needs a key. */
+  readonly guardErrors: readonly ErrorCode[];
+}
+
+/** The HTTP API. */
+export const HTTP_API: DescribedApi = {
+  title: 'Holdfast HTTP API',
+  description: 'For backends: publish to channels, look into them, and manage the connections of users.',
+  operations,
+  securitySchemes: {
+    bearer: { type: 'http', scheme: 'bearer', description: 'An API key.' },
+    apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+  },
+  guardErrors: ['unauthorized', 'rate_limited'],
+};
+
+/** An API as an OpenAPI 3.1 document, made of the very schemas that check the requests. */
+export function openApiDocument(api: DescribedApi): object {
   return {
     openapi: '3.1.1',
     info: {
-      title: 'Holdfast HTTP API',
-      description: 'For backends: publish to channels, look into them, and manage the connections of users.',
+      title: api.title,
+      description: api.description,
       version: '1',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
-    security: [{ bearer: [] }, { apiKey: [] }],
-    paths: pathsOf(operations),
-    components: {
-      securitySchemes: {
-        bearer: { type: 'http', scheme: 'bearer', description: 'An API key.' },
-        apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
-      },
-      schemas: { Error: schemaOf(errorAnswer) },
-    },
+    security: Object.keys(api.securitySchemes).map((name) => ({ [name]: [] })),
+    paths: pathsOf(api),
+    components: { securitySchemes: api.securitySchemes, schemas: { Error: schemaOf(errorAnswer) } },
   };
 }
 
-function pathsOf(all: readonly Operation[]): object {
+function pathsOf({ operations: all, guardErrors }: DescribedApi): object {
   const byPath = Map.groupBy(all, ({ path }) => path);
   return Object.fromEntries(
     [...byPath].map(([path, ofPath]) => [
       path,
-      Object.fromEntries(ofPath.map((operation) => [operation.method, describe(operation)])),
+      Object.fromEntries(ofPath.map((operation) => [operation.method, describe(operation, guardErrors)])),
     ]),
   );
 }
 
-function describe(operation: Operation): object {
+function describe(operation: Operation, guardErrors: readonly ErrorCode[]): object {
   const { id, summary, description, params, query, body, answer } = operation;
   return {
     operationId: id,
@@ -81,7 +98,7 @@ function describe(operation: Operation): object {
         description: 'Done',
         content: answer === undefined ? jsonOf({ type: 'object' }) : jsonOf(schemaOf(answer.schema), answer.example),
       },
-      ...errorsOf(operation),
+      ...errorsOf(operation, guardErrors),
     },
   };
 }
@@ -106,8 +123,8 @@ function jsonOf(schema: JsonSchema, example?: unknown): object {
 }
 
 /** One answer for each status, with the codes that it may carry. */
-function errorsOf(operation: Operation): object {
-  const byStatus = Map.groupBy(codesOf(operation), (code) => ERRORS[code].status);
+function errorsOf(operation: Operation, guardErrors: readonly ErrorCode[]): object {
+  const byStatus = Map.groupBy(codesOf(operation, guardErrors), (code) => ERRORS[code].status);
   return Object.fromEntries(
     [...byStatus].map(([status, codes]) => [
       status,
@@ -124,9 +141,12 @@ function errorsOf(operation: Operation): object {
   );
 }
 
-function codesOf({ public: isPublic, params, query, body, errors }: Operation): ErrorCode[] {
+function codesOf(
+  { public: isPublic, params, query, body, errors }: Operation,
+  guardErrors: readonly ErrorCode[],
+): ErrorCode[] {
   return [
-    ...(isPublic ? [] : (['unauthorized', 'rate_limited'] as const)),
+    ...(isPublic ? [] : guardErrors),
     ...(params || query || body ? (['invalid'] as const) : []),
     ...(body ? (['malformed', 'too_large', 'unsupported_media_type'] as const) : []),
     ...errors,

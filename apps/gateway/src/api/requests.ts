@@ -36,6 +36,8 @@ export const disconnectBody = z
   })
   .prefault({});
 
+export const unblockBody = z.strictObject({}).prefault({});
+
 export const channelParams = z.strictObject({ channel: channelSchema });
 export const userParams = z.strictObject({ user: userSchema });
 

@@ -8,7 +8,7 @@ import { ChannelsService } from '../channels/channels.service.js';
 import { UsersService } from '../users/users.service.js';
 import type { connectionsAnswer, doneAnswer } from './answers.js';
 import { JsonBody } from '../http/json-body.js';
-import { disconnectBody, publishToUserBody, unsubscribeBody, userParams } from './requests.js';
+import { disconnectBody, publishToUserBody, unblockBody, unsubscribeBody, userParams } from './requests.js';
 import { SchemaPipe } from '../http/schema.pipe.js';
 
 type Done = z.output<typeof doneAnswer>;
@@ -38,6 +38,16 @@ export class UsersController {
     @JsonBody(disconnectBody) { until }: z.output<typeof disconnectBody>,
   ): Promise<Done> {
     await this.users.disconnect(user, until);
+    return {};
+  }
+
+  @Post('unblock')
+  @HttpCode(200)
+  async unblock(
+    @JsonBody(unblockBody) _nothing: z.output<typeof unblockBody>,
+    @Param(new SchemaPipe(userParams)) { user }: z.output<typeof userParams>,
+  ): Promise<Done> {
+    await this.users.unblock(user);
     return {};
   }
 

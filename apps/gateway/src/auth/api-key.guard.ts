@@ -1,17 +1,17 @@
-import { hash, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '../config/index.js';
 import { ProtocolError } from '../errors/protocol-error.js';
+import { KnownKeys } from './known-keys.js';
 import { bearerOf } from './token-carriers.js';
 
 /** Requires one of the API keys, as `Authorization: Bearer KEY` or `X-API-Key: KEY`. */
 @Injectable()
 export class ApiKeyGuard implements CanActivate {
-  private readonly digests: { readonly current: readonly Buffer[] };
+  private readonly keys: KnownKeys;
 
   constructor(@Inject(CONFIG) config: Config) {
-    this.digests = config.apiKeys.derive((keys) => keys.map(sha256));
+    this.keys = new KnownKeys(config.apiKeys);
   }
 
   canActivate(context: ExecutionContext): boolean {
@@ -23,20 +23,10 @@ export class ApiKeyGuard implements CanActivate {
   accepts(request: FastifyRequest): boolean {
     if (publishers.has(request)) return true;
     const given = apiKeyOf(request);
-    const digest = given === undefined ? undefined : sha256(given);
-    if (digest === undefined || !this.isKey(digest)) return false;
+    const digest = given === undefined ? undefined : this.keys.digestOf(given);
+    if (digest === undefined) return false;
     publishers.set(request, `api:${digest.toString('base64url').slice(0, 22)}`);
     return true;
-  }
-
-  /**
-   * Compares digests of equal length, all of them, in constant time, so that timing reveals neither the length nor the
-   * position of a match.
-   */
-  private isKey(digest: Buffer): boolean {
-    let found = false;
-    for (const known of this.digests.current) found = timingSafeEqual(digest, known) || found;
-    return found;
   }
 }
 
@@ -56,8 +46,4 @@ export function publisherOf(request: FastifyRequest): string {
 function apiKeyOf({ headers }: FastifyRequest): string | undefined {
   const key = bearerOf(headers) ?? headers['x-api-key'];
   return typeof key === 'string' ? key : undefined;
-}
-
-function sha256(text: string): Buffer {
-  return hash('sha256', text, 'buffer');
 }

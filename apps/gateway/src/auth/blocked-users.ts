@@ -26,6 +26,11 @@ export class BlockedUsers {
     this.blocks.set(user, { until, end: performance.now() + until - now });
   }
 
+  /** Lets a user connect again. */
+  unblock(user: string): void {
+    this.blocks.delete(user);
+  }
+
   has(user: string | undefined): boolean {
     const block = user === undefined ? undefined : this.blocks.get(user);
     return block !== undefined && block.end > performance.now();

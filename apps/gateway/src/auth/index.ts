@@ -3,6 +3,8 @@ export { ApiKeyGuard, publisherOf } from './api-key.guard.js';
 export { AuthModule } from './auth.module.js';
 export { Authenticator, type SubscriptionGrant } from './authenticator.js';
 export { ANONYMOUS, type Identity } from './identity.js';
+export { KnownKeys } from './known-keys.js';
+export { bearerOf } from './token-carriers.js';
 export { BlockedUsers } from './blocked-users.js';
 export { Permissions } from './permissions.js';
 export { Sessions, sessionOfUser, type Session } from './session.js';

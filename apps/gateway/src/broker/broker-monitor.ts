@@ -7,12 +7,19 @@ import { capabilityProblems } from './broker-capabilities.js';
 /** ms between two checks. */
 const INTERVAL = 500;
 
+/** @property at when it began, in ms since the Unix epoch. */
+export interface Outage {
+  readonly reason: string;
+  readonly at: number;
+}
+
 /** Watches the broker for as long as the pod runs. Remembers whether it was ever up, and logs each change. */
 @Injectable()
 export class BrokerMonitor implements OnApplicationShutdown {
   private state: 'unknown' | 'up' | 'down' = 'unknown';
   private begun = false;
   private unusable: string | undefined;
+  private latestOutage: Outage | undefined;
   private stopped = false;
   private timer: NodeJS.Timeout | undefined;
   private onUp: () => Promise<void> = async () => {};
@@ -36,6 +43,11 @@ export class BrokerMonitor implements OnApplicationShutdown {
   /** Why a broker that is up cannot be used; undefined if it can. */
   get problem(): string | undefined {
     return this.unusable;
+  }
+
+  /** The latest outage, which may be over; undefined if there was none. */
+  get lastOutage(): Outage | undefined {
+    return this.latestOutage;
   }
 
   /**
@@ -69,6 +81,7 @@ export class BrokerMonitor implements OnApplicationShutdown {
     const health = await this.health();
     if (health.status === this.state) return;
     if (health.status === 'down') {
+      this.latestOutage = { reason: health.reason, at: Date.now() };
       const consequence = this.begun ? 'clients stay connected and publishes are refused' : 'this pod is not ready';
       this.logger.warn({ reason: health.reason }, `the broker is down: ${consequence}; trying again`);
     } else if (this.state === 'down') {

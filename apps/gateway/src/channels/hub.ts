@@ -50,6 +50,25 @@ export class Hub
     this.listener = listener;
   }
 
+  /** The names of the channels with subscribers on this pod. */
+  names(): string[] {
+    return [...this.channels.keys()];
+  }
+
+  /** How many channels have subscribers on this pod. */
+  get size(): number {
+    return this.channels.size;
+  }
+
+  get subscriptionCount(): number {
+    return this.subscriptions;
+  }
+
+  /** A channel with subscribers on this pod. */
+  find(name: string): LocalChannel | undefined {
+    return this.channels.get(name);
+  }
+
   has(name: string): boolean {
     return this.channels.has(name);
   }

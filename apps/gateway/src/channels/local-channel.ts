@@ -7,6 +7,7 @@ import { textFrame } from '../connection/web-socket-frame.js';
 import { Announcements, type Announcement, type PresenceEvent } from './announcements.js';
 import { decodeMember } from './member.js';
 import { encodeMessage, isReadable } from './message.js';
+import { RecentRate } from './recent-rate.js';
 
 type PresenceNotice = readonly [event: PresenceEvent, member: ChannelMember];
 
@@ -33,6 +34,8 @@ interface Subscriber {
 /** A channel with subscribers on this pod, and the position up to which they were notified. */
 export class LocalChannel {
   readonly subscriptions = new Set<Subscriber>();
+  /** Of publications. */
+  readonly rate = new RecentRate();
   position: Position = { epoch: '', offset: 0 };
   /** The number of joins and leaves so far. */
   changes = 0;
@@ -74,6 +77,7 @@ export class LocalChannel {
       return false;
     }
     this.position = position;
+    this.rate.add();
     const frame = textFrame(encodeMessage(this.name, publication));
     if (this.options.conflate) supersedes(frame, this);
     for (const subscription of this.subscriptions) subscription.deliver(frame, position);

@@ -140,6 +140,7 @@ describe('environment variables', () => {
       ({ apiKeys }) => apiKeys.current,
       ['key-of-16-letters', 'another-key-of-16'],
     ],
+    HOLDFAST_ADMIN_KEYS: ['key-of-16-letters', ({ adminKeys }) => adminKeys.current, ['key-of-16-letters']],
     HOLDFAST_ALLOWED_ORIGINS: [
       'https://a.example, https://*.b.example:8443,',
       ({ allowedOrigins }) => allowedOrigins,
@@ -377,6 +378,7 @@ log: loud
     ['HOLDFAST_ANONYMOUS', ['1', 'TRUE', 'no']],
     ['HOLDFAST_BROKER', ['redis', '//redis:6379', 'redis://', 'REDIS://redis', 'redis://a b']],
     ['HOLDFAST_JWT_SECRET', ['short', ',', `${SECRET},short`, 'x'.repeat(31)]],
+    ['HOLDFAST_ADMIN_KEYS', ['short', 'key with spaces in it']],
     ['HOLDFAST_API_KEYS', ['short', ' ', `${'k'.repeat(15)}ü`, 'key with spaces in it']],
     [
       'HOLDFAST_ALLOWED_ORIGINS',

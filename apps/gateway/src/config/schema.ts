@@ -50,7 +50,7 @@ function configSchema({ development }: { development: boolean }) {
         env: 'HOLDFAST_PORT',
       }),
       managementPort: setting(z.int().min(0).max(65_535).prefault(8001), {
-        description: 'Port of the metrics, never behind an ingress; 0 picks a free one.',
+        description: 'Port of the metrics and the admin API, never behind an ingress; 0 picks a free one.',
         env: 'HOLDFAST_MANAGEMENT_PORT',
       }),
       node: setting(
@@ -117,6 +117,21 @@ function configSchema({ development }: { development: boolean }) {
           file: true,
           secret: true,
           expected: API_KEYS,
+        },
+      ),
+      adminKeys: setting(
+        z
+          .array(z.string().regex(/^[\x21-\x7e]{16,}$/))
+          .transform((keys) => new Reloadable(keys))
+          .prefault([]),
+        {
+          description:
+            'The keys of the admin API on the management port, which is off without one: see [admin-api.md](admin-api.md).',
+          env: 'HOLDFAST_ADMIN_KEYS',
+          file: true,
+          secret: true,
+          expected: API_KEYS,
+          otherwise: 'none: the admin API is off',
         },
       ),
       allowedOrigins: setting(

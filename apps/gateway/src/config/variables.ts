@@ -8,6 +8,8 @@ const PREFIX = 'HOLDFAST_';
 /** Variables of the `holdfast` command, which may run in the same environment. */
 const CLI_PREFIX = 'HOLDFAST_CLI_';
 
+const CLI_VARIABLES: ReadonlySet<string> = new Set(['HOLDFAST_URL']);
+
 /** Set by Kubernetes for each Service whose name starts with "holdfast", unless the pod has `enableServiceLinks: false`. */
 const SERVICE_LINK =
   /^HOLDFAST_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$/;
@@ -52,7 +54,7 @@ export function readVariables(
     }
   }
   for (const [name, text = ''] of Object.entries(env)) {
-    if (!name.startsWith(PREFIX) || name.startsWith(CLI_PREFIX)) continue;
+    if (!name.startsWith(PREFIX) || name.startsWith(CLI_PREFIX) || CLI_VARIABLES.has(name)) continue;
     if (!known.has(name) && !isServiceLink(name, text)) {
       problems.push(`${name}: unknown variable${suggestion(name, known)}`);
     }

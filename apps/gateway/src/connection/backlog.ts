@@ -21,8 +21,8 @@ export interface Waiting {
  * its own limit, but all of them at their limits would take many times the available memory. Only connections with
  * something waiting are tracked.
  */
-export class Backlog {
-  private readonly waiting = new Set<Waiting>();
+export class Backlog<C extends Waiting = Waiting> {
+  private readonly waiting = new Set<C>();
   private bytes = 0;
 
   constructor(
@@ -31,18 +31,29 @@ export class Backlog {
   ) {}
 
   /** Counts what waits for a connection now. If it is too much in total, closes connections of the users with the most. */
-  note(connection: Waiting): void {
+  note(connection: C): void {
     this.update(connection);
     if (this.bytes > this.max) this.relieve();
   }
 
-  forget(connection: Waiting): void {
+  forget(connection: C): void {
     this.bytes -= connection.noted;
     connection.noted = 0;
     this.waiting.delete(connection);
   }
 
-  private update(connection: Waiting): void {
+  /** The connections with the most bytes waiting, the largest first. */
+  largest(count: number): C[] {
+    for (const connection of this.waiting) this.update(connection);
+    return [...this.waiting].toSorted((one, other) => other.noted - one.noted).slice(0, count);
+  }
+
+  /** What waits in all, in bytes, as far as it was noted. */
+  get total(): number {
+    return this.bytes;
+  }
+
+  private update(connection: C): void {
     const now = connection.waitingBytes;
     if (now < WORTH_NOTING) {
       if (connection.noted > 0) this.forget(connection);

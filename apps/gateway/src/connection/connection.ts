@@ -28,7 +28,7 @@ import type { Liveness } from './liveness.js';
 import { Outbox, type FrameJoiner } from './outbox.js';
 import { currentRequest } from './request.js';
 import type { Session } from '../auth/session.js';
-import { tick, tickAfter } from '../limits/ticks.js';
+import { tick, tickAfter, TICK_MS } from '../limits/ticks.js';
 import { PING_FRAME, pongFrame, textFrame } from './web-socket-frame.js';
 
 /** A closing handshake that takes longer (because the peer reads nothing, for example) is cut short. */
@@ -74,7 +74,7 @@ export interface ConnectionContext {
   readonly config: Config;
   readonly metrics: Metrics;
   readonly dispatcher: FrameReceiver;
-  readonly backlog: Backlog;
+  readonly backlog: Backlog<Connection>;
   readonly senders: Senders;
   /** Connections that are not read because they, or their users, sent too much. */
   readonly throttled: Set<Connection>;
@@ -117,6 +117,7 @@ export class Connection {
   /** Its index in the list of all connections. */
   index = -1;
 
+  private readonly openedAt = tick();
   private readonly outbox: Outbox;
   private disconnectHooks: ((reason: number) => void)[] | undefined;
   private readonly inbound: InboundLimits;
@@ -180,6 +181,21 @@ export class Connection {
   /** Whom it is counted for, with all other connections of the same user. */
   get sender(): Sender {
     return this.context.senders.of(this);
+  }
+
+  /** How long it has been open, in ms. */
+  get age(): number {
+    return (tick() - this.openedAt) * TICK_MS;
+  }
+
+  /** The subprotocol that was agreed on; empty for a plain client. */
+  get protocol(): string {
+    return this.webSocket.protocol;
+  }
+
+  /** The address of the other end of the TCP connection. */
+  get peer(): string | undefined {
+    return (this.socket as Partial<Socket>).remoteAddress;
   }
 
   get open(): boolean {

@@ -30,7 +30,7 @@ export interface ConnectionListener {
 /** All connections of this process. One timer serves the deadlines of all of them. */
 @Injectable()
 export class Connections implements ConnectionContext, Sheddable, OnModuleInit, OnApplicationShutdown {
-  readonly backlog: Backlog;
+  readonly backlog: Backlog<Connection>;
   readonly flushes = new FlushSchedule();
   readonly joiner = new FrameJoiner();
   /** Connections whose clients move to newer ones, by client id. */

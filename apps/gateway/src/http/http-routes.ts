@@ -32,7 +32,8 @@ export class HttpRoutes {
   }
 }
 
-function isPathOf(segments: readonly string[], route: readonly string[]): boolean {
+/** Whether a path matches that of a route, both split at their slashes. A parameter, `:name`, matches anything but nothing. */
+export function isPathOf(segments: readonly string[], route: readonly string[]): boolean {
   return (
     segments.length === route.length &&
     route.every((part, index) => (part.startsWith(':') ? segments[index] !== '' : segments[index] === part))

@@ -7,7 +7,9 @@ import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, type Config } from '../config/index.js';
 import { smugglingRiskOf } from './request-smuggling.js';
 import { SOCKETS } from '../limits/descriptors.js';
+import { ProtocolError } from '../errors/protocol-error.js';
 import { createHttpServer, requestsOf } from './http-server.js';
+import { ManagementRoutes, type ManagementRoute } from './management-routes.js';
 import { PendingSockets } from './pending-sockets.js';
 import { Metrics } from '../metrics/metrics.js';
 import { SharedScrape } from '../metrics/shared-scrape.js';
@@ -24,23 +26,29 @@ const SECURITY_HEADERS = {
   'X-Content-Type-Options': 'nosniff',
 };
 
-/** Serves /metrics on its own port, which no ingress leads to. */
+/** Serves /metrics, and what others add, on its own port, which no ingress leads to. */
 @Injectable()
 export class ManagementServer implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly server: Server;
-  private readonly scrape: SharedScrape;
+  private readonly routes = new ManagementRoutes();
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    @Inject(Metrics) private readonly metrics: Metrics,
+    @Inject(Metrics) metrics: Metrics,
     @InjectPinoLogger(ManagementServer.name) private readonly logger: PinoLogger,
   ) {
-    this.scrape = new SharedScrape(() => metrics.registry.metrics());
+    const scrape = new SharedScrape(() => metrics.registry.metrics());
+    const type = metrics.registry.contentType;
+    this.add({ method: 'GET', path: '/metrics', answer: async () => ({ type, body: await scrape.get() }) });
     this.server = createHttpServer(config, (request, response) => {
       this.answer(request, response).catch((error: unknown) => {
-        this.logger.error({ err: error }, 'the metrics could not be collected');
         if (response.headersSent) response.destroy();
-        else this.refuse(response, 'internal');
+        else if (error instanceof ProtocolError) this.refuse(response, error.code, error.detail);
+        else {
+          // Neither query nor headers, which may contain a key.
+          this.logger.error({ err: error, path: request.url?.split('?', 1)[0] }, 'a management request failed');
+          this.refuse(response, 'internal');
+        }
       });
     });
     this.server.maxConnections = Math.min(SOCKETS.management, Number.MAX_SAFE_INTEGER);
@@ -55,6 +63,11 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
   async onApplicationBootstrap(): Promise<void> {
     this.server.listen(this.config.managementPort);
     await once(this.server, 'listening');
+  }
+
+  /** Serves something on this port. */
+  add(route: ManagementRoute): void {
+    this.routes.add(route);
   }
 
   /** From now on each answer closes its connection. */
@@ -74,17 +87,19 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
     const risk = smugglingRiskOf(request);
     if (risk !== undefined) return this.refuse(response.setHeader('Connection', 'close'), 'invalid', risk);
-    const [path] = (request.url ?? '').split('?');
-    if (path !== '/metrics') return this.refuse(response, 'not_found', 'the metrics are at /metrics');
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return this.refuse(response.setHeader('Allow', 'GET, HEAD'), 'method_not_allowed');
+    const match = this.routes.match(request);
+    if (match.found === 'nothing') return this.refuse(response, 'not_found', 'the metrics are at /metrics');
+    if (match.found === 'path') {
+      return this.refuse(response.setHeader('Allow', match.methods.join(', ')), 'method_not_allowed');
     }
-    const body = await this.scrape.get();
-    response.writeHead(200, { 'Content-Type': this.metrics.registry.contentType }).end(body);
+    const { type, body } = await match.route.answer(match.request);
+    response.writeHead(200, { 'Content-Type': type }).end(body);
   }
 
   private refuse(response: ServerResponse, code: ErrorCode, detail?: string): void {
-    response.writeHead(ERRORS[code].status, { 'Content-Type': 'application/json' });
+    const { status } = ERRORS[code];
+    if (status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
+    response.writeHead(status, { 'Content-Type': 'application/json' });
     response.end(JSON.stringify(errorData(code, detail)));
   }
 }

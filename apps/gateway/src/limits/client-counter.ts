@@ -44,6 +44,11 @@ export class ClientCounter<C extends Counted<C>> {
     return this.newest.size;
   }
 
+  /** How many users have clients here; anonymous clients do not count. */
+  get distinctUsers(): number {
+    return this.users.size;
+  }
+
   /** The newer connection of a session. */
   newestOf(session: string): C | undefined {
     return this.newest.get(session);

@@ -97,6 +97,11 @@ export class HeldMemory implements OnModuleInit {
     this.maxAnonymous = this.limit * (anonymousShare ?? (tellsUsersApart(config) ? ANONYMOUS_SHARE : 1));
   }
 
+  /** The estimated memory in use, in bytes. */
+  get inUse(): number {
+    return this.used;
+  }
+
   onModuleInit(): void {
     const { limit, maxBuffered, total } = this;
     this.metrics.gauge(

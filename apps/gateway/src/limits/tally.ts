@@ -2,6 +2,11 @@
 export class Tally {
   private readonly counts = new Map<string, number>();
 
+  /** How many keys there are. */
+  get size(): number {
+    return this.counts.size;
+  }
+
   of(key: string | undefined): number {
     return key === undefined ? 0 : (this.counts.get(key) ?? 0);
   }

@@ -34,6 +34,11 @@ export class CommandStream {
     private readonly options: StreamOptions,
   ) {}
 
+  /** The epoch up to whose entries this pod has read; undefined while the stream is empty. */
+  get epoch(): string | undefined {
+    return this.read === undefined || this.read.offset === 0 ? undefined : this.read.epoch;
+  }
+
   append(text: string, idempotency?: Idempotency): Promise<PublishResult> {
     return this.broker.publish({ channel: this.name, payload: text, stream: this.options, idempotency });
   }

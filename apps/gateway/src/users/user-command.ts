@@ -1,9 +1,14 @@
 import { channelSchema, userSchema } from '@holdfast/protocol';
 import { z } from 'zod';
 
-/** A user who may not connect until a time in ms since the Unix epoch, as it is stored in the stream of blocks. */
+/**
+ * A user who may not connect until a time in ms since the Unix epoch, as it is stored in the stream of blocks. The time {@link LIFTED}
+ * ends the blocks before it; releases that do not know it take it for one that has expired.
+ */
 export const blockSchema = z.object({ user: userSchema, until: z.number() });
 export type Block = z.output<typeof blockSchema>;
+
+export const LIFTED = 0;
 
 /** Blocks with the same key are the same. */
 export function keyOfBlock({ user, until }: Block): string {
@@ -13,6 +18,7 @@ export function keyOfBlock({ user, until }: Block): string {
 /** What the HTTP API does to a user, wherever the user is connected. */
 export const userCommandSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('disconnect'), user: userSchema, until: z.number().optional() }),
+  z.object({ type: z.literal('unblock'), user: userSchema }),
   z.object({ type: z.literal('unsubscribe'), user: userSchema, channel: channelSchema }),
 ]);
 export type UserCommand = z.output<typeof userCommandSchema>;

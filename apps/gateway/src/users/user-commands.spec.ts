@@ -107,6 +107,48 @@ describe('blocked users', () => {
     expect(other.blocked.list()).toEqual(BOTH);
   });
 
+  it('may connect again once the block was lifted, also on a pod that starts later', async () => {
+    const store = new MemoryStore();
+    const { sut, broker, blocked } = await startPod(store);
+    for (const command of [ANN, BOB, { type: 'unblock', user: 'ann' } as const]) await sut.store(command);
+    await sut.load();
+    expect(blocked.list()).toEqual(BOTH.slice(1));
+    await later(broker);
+    const other = await startPod(store);
+    other.connect('ann');
+    await other.sut.load();
+    expect(other.blocked.list()).toEqual(BOTH.slice(1));
+    expect(other.log).toEqual([]);
+  });
+
+  it('are blocked by the same command again after the block was lifted', async () => {
+    const store = new MemoryStore();
+    const { sut } = await startPod(store);
+    for (const command of [ANN, { type: 'unblock', user: 'ann' } as const, ANN]) await sut.store(command);
+    const other = await startPod(store);
+    await other.sut.load();
+    expect(other.blocked.has('ann')).toBe(true);
+  });
+
+  it('keep their connections from before the block closed, even if it was lifted meanwhile', async () => {
+    const store = new MemoryStore();
+    const { sut, broker } = await startPod(store);
+    const other = await startPod(store);
+    other.connect('ann');
+    await later(broker);
+    for (const command of [ANN, { type: 'unblock', user: 'ann' } as const]) await sut.store(command);
+    await other.sut.load();
+    expect(other.log).toEqual(['close ann']);
+  });
+
+  it('are unblocked by a signal at once', async () => {
+    const { sut, blocked } = await startPod(new MemoryStore());
+    sut.hear({ ...ANN, stored: { epoch: 'e', offset: 1 } });
+    expect(blocked.has('ann')).toBe(true);
+    sut.hear({ type: 'unblock', user: 'ann', stored: { epoch: 'e', offset: 2 } });
+    expect(blocked.has('ann')).toBe(false);
+  });
+
   it('are stored again, once by all pods, before a broker drops them that keeps publications for a limited time', async () => {
     const ttl = 1_000;
     const store = new MemoryStore();

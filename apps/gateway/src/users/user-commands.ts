@@ -13,6 +13,7 @@ import { CommandStream, type StoredText, type Unread } from './command-stream.js
 import {
   blockSchema,
   keyOfBlock,
+  LIFTED,
   userCommandSchema,
   type Block,
   type UserCommand,
@@ -80,22 +81,32 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
     clearInterval(this.timer);
   }
 
-  /** @returns where it is stored; undefined if it was stored before. */
-  async store(command: UserCommand): Promise<Position | undefined> {
-    const { epoch, offset, duplicate } = await fromBroker(
-      command.type === 'disconnect' && command.until !== undefined
-        ? this.storeBlock({ user: command.user, until: command.until })
-        : this.commands.append(JSON.stringify(command)),
+  /**
+   * The epoch of the stream of blocks, the same on all pods. Another one means that the broker has lost its data.
+   * Undefined before the first block.
+   */
+  get epoch(): string | undefined {
+    return this.blocks.epoch;
+  }
+
+  /** @returns where it is stored. */
+  async store(command: UserCommand): Promise<Position> {
+    const block = blockOf(command);
+    // Without a key: the same block counts again after it was lifted.
+    const { epoch, offset } = await fromBroker(
+      block === undefined ? this.commands.append(JSON.stringify(command)) : this.blocks.append(JSON.stringify(block)),
     );
-    return duplicate ? undefined : { epoch, offset };
+    if (block !== undefined) this.renewal.note(block, this.broker.now());
+    return { epoch, offset };
   }
 
   /** Applies a command from a signal, unless it was already read. */
   hear(signal: UserSignal): void {
     const { stored, user } = signal;
-    const isBlock = signal.type === 'disconnect' && signal.until !== undefined;
+    const isBlock = blockOf(signal) !== undefined;
     if (stored !== undefined && !(isBlock ? this.blocks : this.commands).hear(stored)) return;
-    if (signal.type === 'disconnect') {
+    if (signal.type === 'unblock') this.blocked.unblock(user);
+    else if (signal.type === 'disconnect') {
       if (signal.until !== undefined) this.blocked.block(user, signal.until, this.broker.now());
       for (const connection of this.connections.ofUser(user)) connection.close('disconnected');
     } else {
@@ -105,7 +116,7 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
 
   /** Blocks users who are blocked on another pod. */
   applyBlocks(blocks: readonly Block[]): void {
-    this.apply(blocks.map((block) => ({ value: { type: 'disconnect', ...block }, time: -Infinity })));
+    this.apply(blocks.map((block) => ({ value: commandOf(block), time: -Infinity })));
   }
 
   /**
@@ -120,7 +131,7 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
   private async read(): Promise<void> {
     const blocks = await this.blocks.unread();
     const stored = this.parse(BLOCKS_STREAM, blockSchema, blocks.texts);
-    this.apply(stored.map(({ value, time }) => ({ value: { type: 'disconnect', ...value }, time })));
+    this.apply(stored.map(({ value, time }) => ({ value: commandOf(value), time })));
     if (blocks.isNew) await this.restore(stored.map(({ value }) => value));
     for (const { value, time } of stored) this.renewal.note(value, time);
     for (const block of this.renewal.due(this.blocked.list(), this.broker.now())) await this.storeBlock(block);
@@ -157,7 +168,11 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
     for (const { value, time } of commands) {
       const orders = ordersOf.get(value.user) ?? { closeUntil: -Infinity, unsubscribeUntil: new Map<string, number>() };
       ordersOf.set(value.user, orders);
-      if (value.type === 'unsubscribe') {
+      if (value.type === 'unblock') {
+        this.blocked.unblock(value.user);
+        // Connections from before the block end, and later ones stay.
+        orders.closeUntil = Math.min(orders.closeUntil, time);
+      } else if (value.type === 'unsubscribe') {
         orders.unsubscribeUntil.set(value.channel, Math.max(time, orders.unsubscribeUntil.get(value.channel) ?? time));
       } else {
         if (value.until !== undefined) this.blocked.block(value.user, value.until, now);
@@ -199,6 +214,17 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
   private warnIfIncomplete({ incomplete }: Unread): void {
     if (incomplete) this.logger.warn('user commands were missed: this pod was cut off from the broker for too long');
   }
+}
+
+/** What the stream of blocks stores of a command; undefined if it belongs into the other one. */
+function blockOf(command: UserCommand): Block | undefined {
+  if (command.type === 'unblock') return { user: command.user, until: LIFTED };
+  if (command.type === 'unsubscribe' || command.until === undefined) return undefined;
+  return { user: command.user, until: command.until };
+}
+
+function commandOf({ user, until }: Block): UserCommand {
+  return until === LIFTED ? { type: 'unblock', user } : { type: 'disconnect', user, until };
 }
 
 function keptFor(ms: number): StreamOptions {

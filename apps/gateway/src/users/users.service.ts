@@ -34,6 +34,15 @@ export class UsersService {
     await this.command({ type: 'disconnect', user, until });
   }
 
+  /**
+   * Ends the blocks of a user, who may connect again.
+   *
+   * @throws ProtocolError `unavailable`, `unknown`
+   */
+  async unblock(user: string): Promise<void> {
+    await this.command({ type: 'unblock', user });
+  }
+
   /** @throws ProtocolError `unavailable`, `unknown` */
   async unsubscribe(user: string, channel: string): Promise<void> {
     await this.command({ type: 'unsubscribe', user, channel });

@@ -51,7 +51,7 @@ export class Pod implements ConnectionContext {
   readonly metrics = new Metrics();
   readonly lifecycle = new Lifecycle();
   readonly dispatcher: Dispatcher;
-  readonly backlog: Backlog;
+  readonly backlog: Backlog<Connection>;
   readonly memory: HeldMemory;
   readonly senders: Senders;
   readonly throttled = new Set<Connection>();

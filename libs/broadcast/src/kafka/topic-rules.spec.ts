@@ -6,7 +6,11 @@ import { parseKafkaUrl } from './url.js';
 const SETTINGS = parseKafkaUrl('kafka://h');
 
 function topic(replicas: number, partitions = 16, operations?: number): Topic {
-  return { id: 'id', partitions: Array.from({ length: partitions }, () => ({ leader: 1, replicas })), operations };
+  return {
+    id: 'id',
+    partitions: Array.from({ length: partitions }, () => ({ leader: { id: 1, epoch: 0 }, replicas })),
+    operations,
+  };
 }
 
 /** What a broker adds to {@link createdSettings}. */

@@ -62,10 +62,14 @@ export class Keda {
 
   /** Resolves when the autoscaler of a release can, or cannot, compute the number of pods. */
   async computes({ name, namespace }: Scaled, able: boolean, timeout = 60_000): Promise<void> {
-    const autoscaler = { name: `keda-hpa-${name}`, namespace: namespace.name };
     const deadline = Date.now() + timeout;
     for (;;) {
-      const { status } = await this.cluster.autoscaling.readNamespacedHorizontalPodAutoscaler(autoscaler);
+      // KEDA makes it a moment after the ScaledObject.
+      const { items } = await this.cluster.autoscaling.listNamespacedHorizontalPodAutoscaler({
+        namespace: namespace.name,
+        fieldSelector: `metadata.name=keda-hpa-${name}`,
+      });
+      const status = items[0]?.status;
       const active = status?.conditions?.find(({ type }) => type === 'ScalingActive');
       if (active?.status === (able ? 'True' : 'False')) return;
       if (Date.now() > deadline) throw new Error(`the autoscaler's condition is ${JSON.stringify(active)}`);

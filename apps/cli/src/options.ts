@@ -1,4 +1,4 @@
-import { Option } from 'commander';
+import { Option, type Command } from 'commander';
 import { parseDuration } from './arguments.js';
 import { ADMIN_URL_VARIABLE } from './contexts.js';
 import { EXIT, Failure } from './failure.js';
@@ -31,14 +31,15 @@ export function tokenOption(): Option {
   return new Option('--token-file <path>', 'a file with the token, instead of HOLDFAST_CLI_TOKEN');
 }
 
-export function adminOptions(): Option[] {
-  return [
-    gatewayOption(
-      '--admin-url <url>',
-      `the management port of a pod, instead of ${ADMIN_URL_VARIABLE} (default: ${ADMIN_URL})`,
-    ),
-    new Option('--admin-key-file <path>', `a file with the admin key, instead of ${ADMIN_KEY}`),
-  ];
+export function addAdminOptions(command: Command): Command {
+  return command
+    .addOption(
+      gatewayOption(
+        '--admin-url <url>',
+        `the management port of a pod, instead of ${ADMIN_URL_VARIABLE} (default: ${ADMIN_URL})`,
+      ),
+    )
+    .addOption(new Option('--admin-key-file <path>', `a file with the admin key, instead of ${ADMIN_KEY}`));
 }
 
 export interface ApiOptions {

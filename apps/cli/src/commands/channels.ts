@@ -3,8 +3,8 @@ import { columns } from '../columns.js';
 import { urlOption } from '../gateway-url.js';
 import type { Io } from '../io.js';
 import {
+  addAdminOptions,
   adminOf,
-  adminOptions,
   apiKeyOption,
   apiOf,
   jsonOption,
@@ -47,8 +47,7 @@ export function addChannelsCommand(program: Command, io: Io, terminal: Terminal)
     .addOption(urlOption('http://localhost:8000'))
     .addOption(apiKeyOption())
     .addOption(timeoutOption());
-  for (const option of adminOptions()) command.addOption(option);
-  command
+  addAdminOptions(command)
     .addHelpText(
       'after',
       `

@@ -4,8 +4,8 @@ import { EXIT, Failure } from '../failure.js';
 import { urlOption } from '../gateway-url.js';
 import type { Io } from '../io.js';
 import {
+  addAdminOptions,
   adminOf,
-  adminOptions,
   apiKeyOption,
   apiOf,
   jsonOption,
@@ -58,8 +58,7 @@ export function addConnectionsCommand(program: Command, io: Io, terminal: Termin
     .addOption(urlOption('http://localhost:8000'))
     .addOption(apiKeyOption())
     .addOption(timeoutOption());
-  for (const option of adminOptions()) command.addOption(option);
-  command
+  addAdminOptions(command)
     .addHelpText(
       'after',
       `

@@ -4,7 +4,7 @@ import { parseCount, parseDuration } from '../arguments.js';
 import { age, bytes, columns, short } from '../columns.js';
 import { call, notAGateway, type HttpApi } from '../http-api.js';
 import type { Io } from '../io.js';
-import { adminOf, adminOptions, jsonOption, timeoutOption, type AdminOptions } from '../options.js';
+import { addAdminOptions, adminOf, jsonOption, timeoutOption, type AdminOptions } from '../options.js';
 import { printableJson } from '../printable.js';
 import type { Terminal } from '../terminal.js';
 
@@ -61,8 +61,7 @@ export function addTopCommand(program: Command, io: Io, terminal: Terminal): voi
     .option('-c, --count <n>', 'end after this many looks', parseCount())
     .addOption(jsonOption())
     .addOption(timeoutOption());
-  for (const option of adminOptions()) command.addOption(option);
-  command
+  addAdminOptions(command)
     .addHelpText(
       'after',
       `

@@ -42,7 +42,7 @@ export const channelParams = z.strictObject({ channel: channelSchema });
 export const userParams = z.strictObject({ user: userSchema });
 
 /** A whole number in a query. */
-const numberParam = z
+export const numberParam = z
   .string()
   .regex(/^\d{1,16}$/, 'must be a whole number')
   .transform(Number);

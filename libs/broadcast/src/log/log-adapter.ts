@@ -13,6 +13,8 @@ export interface LogEntry {
   readonly data: Uint8Array;
   /** What a backend has published by the broker itself; then `data` is empty. Only valid in the channel's partition. */
   readonly plain?: PlainMessage;
+  /** Whether its writer had missed entries of the partition: what it says of its own state is wrong then. */
+  readonly isWriterBehind?: boolean;
 }
 
 /** What the server says of a partition's identity and ends. */

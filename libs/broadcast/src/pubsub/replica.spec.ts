@@ -126,6 +126,26 @@ describe('the replica of a partition on Pub/Sub', () => {
     expect([here.events.at(-1), there.events.at(-1)]).toEqual(['placed', 'lost']);
   });
 
+  it('says which entries are of a writer that has missed some', () => {
+    const topic = new Topic();
+    const here = begun(topic, 'a');
+    const there = begun(new Topic(), 'a');
+    here.receive(topic.publish('b'));
+    for (const text of ['c', 'd']) {
+      const message = topic.publish(text, there.replica.claim);
+      here.receive(message);
+      there.receive(message);
+    }
+    // Of the first one it cannot be said: its writer has named `a`, which is right.
+    expect(here.replica.entries('first', 9).map(({ isWriterBehind = false }) => isWriterBehind)).toEqual([
+      false,
+      false,
+      false,
+      true,
+    ]);
+    expect(here.events.at(-1)).toBe('placed');
+  });
+
   it('keeps plain messages of backends with their channel and key', () => {
     const topic = new Topic();
     const pod = begun(topic);

@@ -136,13 +136,14 @@ export class Replica {
 
   #read(message: Message, content: Content): void {
     const claim = claimOf(message);
-    if (claim !== undefined && this.#lacks(claim)) {
+    const behind = claim === undefined ? undefined : this.#behind(claim);
+    if (behind === 'reader') {
       this.#events.onLost();
       return;
     }
     switch (content.kind) {
       case 'entry':
-        this.#append(message, content);
+        this.#append(message, content, behind === 'writer');
         return;
       case 'hello':
         this.#events.onHello(message.id, this.#generation ?? '', this.#next);
@@ -161,18 +162,18 @@ export class Replica {
   }
 
   /**
-   * Whether the author has read an entry before this message that was not received here. Whoever has counted less has lost something:
-   * only that pod has to begin again.
+   * Which of the two has missed entries, if one has: the writer says which entry it has read last, and at which offset. Whoever has
+   * counted less has lost something, and only that pod has to begin again.
    */
-  #lacks({ generation, offset, id }: Claim): boolean {
-    if (generation !== this.#generation || offset < this.first) return false;
-    if (this.#kept[offset - this.first]?.id === id) return false;
+  #behind({ generation, offset, id }: Claim): 'reader' | 'writer' | undefined {
+    if (generation !== this.#generation || offset < this.first) return undefined;
+    if (this.#kept[offset - this.first]?.id === id) return undefined;
     const known = this.#kept.findLast((kept) => kept.id === id);
-    return known === undefined || known.entry.offset < offset;
+    return known === undefined || known.entry.offset < offset ? 'reader' : 'writer';
   }
 
-  #append({ id, time, data }: Message, { plain }: Extract<Content, { kind: 'entry' }>): void {
-    const place = { offset: this.#next, time };
+  #append({ id, time, data }: Message, { plain }: Extract<Content, { kind: 'entry' }>, isWriterBehind: boolean): void {
+    const place = { offset: this.#next, time, ...(isWriterBehind && { isWriterBehind }) };
     const entry = plain === undefined ? { ...place, data } : { ...place, data: EMPTY, plain };
     this.#next += 1;
     this.#kept.push({ entry, id });

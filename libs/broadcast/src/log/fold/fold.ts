@@ -64,6 +64,8 @@ export class Fold {
   #policy = parsePolicy('');
   /** A later release writes what this one does not understand: the state is not right any more. */
   isOutdated = false;
+  /** Of the entry that is being read. */
+  #isWriterBehind = false;
   readonly #index: number;
   readonly #format: PlainFormat;
   readonly #knownRules: number;
@@ -95,8 +97,9 @@ export class Fold {
   }
 
   /** Folds the next entry. */
-  read({ offset, time, data, plain }: LogEntry, events: FoldEvents): void {
+  read({ offset, time, data, plain, isWriterBehind = false }: LogEntry, events: FoldEvents): void {
     this.at = offset + 1;
+    this.#isWriterBehind = isWriterBehind;
     if (plain !== undefined) this.#readPlain(plain, offset, time, events);
     if (data.length === 0) return;
     const decoded = decodeEntry(data);
@@ -194,7 +197,11 @@ export class Fold {
         this.connections.removeAll(place.pod);
         return NOTHING;
       case 'digest':
-        return { kind: 'digest', differs: this.digest.differs(record.offset, record.hash) };
+        // The writer will notice by itself that it has missed something: nobody else has to begin again.
+        return {
+          kind: 'digest',
+          differs: this.#isWriterBehind ? undefined : this.digest.differs(record.offset, record.hash),
+        };
       case 'era':
         return this.#begin(record, place);
       case 'rules':

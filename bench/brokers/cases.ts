@@ -102,6 +102,7 @@ export const BROKER_CASES: readonly BrokerCase[] = [
       { key: 'channel', title: 'heap per channel and pod', unit: 'bytes', bound: 250 },
       { key: 'snapshotStep', title: 'longest step with snapshots', unit: 'ms', bound: 50 },
       { key: 'quietStep', title: 'longest step without snapshots', unit: 'ms' },
+      { key: 'collection', title: 'longest garbage collection meanwhile', unit: 'ms' },
       { key: 'start', title: 'another pod is ready after', unit: 'ms', bound: 10_000 },
       { key: 'startStep', title: 'its longest step', unit: 'ms' },
     ],

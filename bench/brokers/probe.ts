@@ -3,7 +3,7 @@
  * the brokers on a log write their snapshots more often, because nobody wants to wait two minutes for one.
  */
 import { createServer } from 'node:http';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import { repositoryPath } from '../servers/paths.ts';
 
 /** What the gateway's process reports. */
@@ -12,6 +12,8 @@ export interface Report {
   readonly heap: number;
   /** The longest step of the event loop since the last report, in ms. */
   readonly longestStep: number;
+  /** The longest garbage collection since the last report, in ms. It is part of a step. */
+  readonly longestCollection: number;
   /** Snapshots of partitions that this process has written. */
   readonly snapshots: number;
 }
@@ -23,6 +25,12 @@ const SNAPSHOT_INTERVAL_MS = 5_000;
 let snapshots = 0;
 const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 delay.enable();
+
+let longestCollection = 0;
+const collections = new PerformanceObserver((list) => {
+  for (const { duration } of list.getEntries()) longestCollection = Math.max(longestCollection, duration);
+});
+collections.observe({ entryTypes: ['gc'] });
 
 /** A module of the built brokers. */
 async function built<Module>(path: string): Promise<Module> {
@@ -44,11 +52,12 @@ Snapshots.prototype.write = async function counted() {
 };
 
 function report(collects: boolean): Report {
-  const longestStep = Math.max(0, delay.max / 1e6 - RESOLUTION_MS);
+  const figures = { longestStep: Math.max(0, delay.max / 1e6 - RESOLUTION_MS), longestCollection, snapshots };
   if (collects) global.gc?.();
   const { heapUsed: heap } = process.memoryUsage();
   delay.reset();
-  return { heap, longestStep, snapshots };
+  longestCollection = 0;
+  return { heap, ...figures };
 }
 
 createServer((request, response) => {

@@ -83,6 +83,7 @@ export async function channels(url: string, pods: 1 | 2, scale: Scale): Promise<
       const reports = await Promise.all(pair.map(async (gateway) => gateway.report()));
       const snapshots = reports.reduce((sum, report, index) => sum + report.snapshots - (written[index] ?? 0), 0);
       const snapshotStep = Math.max(...reports.map(({ longestStep }) => longestStep));
+      const collection = Math.max(...reports.map(({ longestCollection }) => longestCollection));
       const load = pace(PER_SECOND, START_WITHIN_S, publish);
       const third = await Gateway.start(url);
       const { longestStep: startStep } = await third.report();
@@ -94,6 +95,7 @@ export async function channels(url: string, pods: 1 | 2, scale: Scale): Promise<
         channel,
         snapshotStep: snapshots > 0 ? snapshotStep : undefined,
         quietStep: snapshots > 0 ? undefined : snapshotStep,
+        collection,
         start: third.readyAfter,
         startStep,
       };

@@ -3,6 +3,7 @@ import { copyFile, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { CACHE, type Tool } from './tools.ts';
+import { APT_LOCK } from '../../../apps/gateway/test/support/system-package.ts';
 
 const run = promisify(execFile);
 
@@ -34,7 +35,7 @@ async function unpack(folder: string): Promise<void> {
   // The user of apt may not write into the folder, and downloads as root then, with a warning.
   const download = async (): Promise<unknown> => run('apt-get', ['download', PACKAGE], { cwd: folder });
   await download().catch(async () => {
-    await run('apt-get', ['-o', 'DPkg::Lock::Timeout=300', 'update', '-qq']);
+    await run('flock', [APT_LOCK, 'apt-get', '-o', 'DPkg::Lock::Timeout=300', 'update', '-qq']);
     await download();
   });
   const [file = ''] = await readdir(folder);

@@ -1,5 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** Test files run concurrently, and apt itself waits for dpkg's lock, but not for the one of its lists. */
+export const APT_LOCK = join(tmpdir(), 'holdfast-apt.lock');
 
 /**
  * The path of a program that npm cannot install, from Debian's packages if it is missing and the process may install it.
@@ -17,13 +22,13 @@ export function systemProgram(
       `this test needs ${path}: install ${debianPackages.join(' ')} (these are the names of Debian's packages)`,
     );
   }
-  const options = { stdio: 'pipe', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } } as const;
-  // Test files run concurrently: the lock makes one wait for the other.
-  execFileSync('apt-get', ['-o', 'DPkg::Lock::Timeout=300', 'update', '-qq'], options);
-  execFileSync(
-    'apt-get',
-    ['-o', 'DPkg::Lock::Timeout=300', 'install', '-y', '-qq', '--no-install-recommends', ...debianPackages],
-    options,
-  );
+  const apt = (...args: string[]): void => {
+    execFileSync('flock', [APT_LOCK, 'apt-get', '-o', 'DPkg::Lock::Timeout=300', ...args], {
+      stdio: 'pipe',
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    });
+  };
+  apt('update', '-qq');
+  apt('install', '-y', '-qq', '--no-install-recommends', ...debianPackages);
   return path;
 }

@@ -22,13 +22,14 @@ export function systemProgram(
       `this test needs ${path}: install ${debianPackages.join(' ')} (these are the names of Debian's packages)`,
     );
   }
-  const apt = (...args: string[]): void => {
-    execFileSync('flock', [APT_LOCK, 'apt-get', '-o', 'DPkg::Lock::Timeout=300', ...args], {
-      stdio: 'pipe',
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    });
-  };
   apt('update', '-qq');
   apt('install', '-y', '-qq', '--no-install-recommends', ...debianPackages);
   return path;
+}
+
+function apt(...args: readonly string[]): void {
+  execFileSync('flock', [APT_LOCK, 'apt-get', '-o', 'DPkg::Lock::Timeout=300', ...args], {
+    stdio: 'pipe',
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  });
 }

@@ -1,7 +1,9 @@
 import type { V1Ingress } from '@kubernetes/client-node';
-import { inject } from 'vitest';
+import { expect, inject } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { kubectl } from './command.js';
+import { eventually } from './eventually.js';
+import { ask } from './http.js';
 import type { IngressClass } from './ingress-classes.js';
 import { CHART, merged, type Release, type Values } from './release.js';
 
@@ -63,6 +65,19 @@ export class Routes {
     if (others.length > 0) {
       await kubectl(['apply', '--namespace', this.release.namespace.name, '--filename=-'], others.join('---\n'));
     }
+  }
+
+  /** Resolves when each Ingress leads to a pod: controllers take a moment to notice an Ingress, and that pods are there again. */
+  async serve(): Promise<void> {
+    await Promise.all(
+      this.all.map(async ({ name, host, address }) =>
+        eventually(async () => {
+          const [status] = await ask({ address, host, path: '/ws' });
+          // The gateway refuses what is no upgrade. A controller without a route answers 404, and without a pod 502 or 503.
+          expect(status, `the answer through ${name}`).toBe(426);
+        }),
+      ),
+    );
   }
 
   /** The values of the release itself, with those of its Ingress. */

@@ -74,6 +74,7 @@ export class Scene {
     const { spec } = await this.release.readDeployment();
     if (spec?.replicas !== 3) await this.release.scale(3);
     await this.release.rolledOut();
+    await this.routes.serve();
   }
 
   /** Upgrades to the initial values combined with these values. */

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { systemProgram } from '../../apps/gateway/test/support/system-package.ts';
+import { installRedis } from '../../libs/broadcast/test/support/redis-servers.ts';
 import { fakeCluster } from './support/fake-cluster.ts';
 import { refusal, render } from './support/helm.ts';
 import { temporaryFolder } from './support/parent-chart.ts';
@@ -71,7 +71,7 @@ describe('the bundled Redis', () => {
   it.each(['with blanks', '"quotes" and \'quotes\'', 'back\\slash $HOME `id`', '#hash', 'ünï', "it's \\x41"])(
     'accepts %j as a password',
     async (password) => {
-      systemProgram('/usr/bin/redis-server', ['redis-server']);
+      installRedis();
       const folder = await temporaryFolder();
       const [container] = (await render()).get('Deployment', 'test-holdfast-redis').spec.template.spec.containers;
       const inFolder = (script: string): string =>

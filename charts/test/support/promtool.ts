@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { apt } from '../../../apps/gateway/test/support/system-package.ts';
 import { CACHE, type Tool } from './tools.ts';
-import { APT_LOCK } from '../../../apps/gateway/test/support/system-package.ts';
 
 const run = promisify(execFile);
 
@@ -35,7 +35,7 @@ async function unpack(folder: string): Promise<void> {
   // The user of apt may not write into the folder, and downloads as root then, with a warning.
   const download = async (): Promise<unknown> => run('apt-get', ['download', PACKAGE], { cwd: folder });
   await download().catch(async () => {
-    await run('flock', [APT_LOCK, 'apt-get', '-o', 'DPkg::Lock::Timeout=300', 'update', '-qq']);
+    apt('update', '-qq');
     await download();
   });
   const [file = ''] = await readdir(folder);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** Test files run concurrently, and apt itself waits for dpkg's lock, but not for the one of its lists. */
-export const APT_LOCK = join(tmpdir(), 'holdfast-apt.lock');
+const APT_LOCK = join(tmpdir(), 'holdfast-apt.lock');
 
 /**
  * The path of a program that npm cannot install, from Debian's packages if it is missing and the process may install it.
@@ -27,7 +27,8 @@ export function systemProgram(
   return path;
 }
 
-function apt(...args: readonly string[]): void {
+/** Runs `apt-get`, one at a time. @throws Error with what it has printed, if it fails. */
+export function apt(...args: readonly string[]): void {
   execFileSync('flock', [APT_LOCK, 'apt-get', '-o', 'DPkg::Lock::Timeout=300', ...args], {
     stdio: 'pipe',
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },

@@ -45,6 +45,11 @@ const STARTED = /Ready to accept connections|\+monitor master/g;
 
 const MAX_ATTEMPTS = 5;
 
+/** Installs Redis' programs if they are not on the PATH. @throws Error that says what to install, if it may not. */
+export function installRedis(): void {
+  systemProgram('redis-server', DEBIAN_PACKAGES, () => DEBIAN_PACKAGES.every(isOnPath));
+}
+
 /** One redis-server or redis-sentinel process on 127.0.0.1, with a directory of its own. */
 export class RedisServer {
   #process: ChildProcess | undefined;
@@ -66,7 +71,7 @@ export class RedisServer {
     program = 'redis-server',
     certificate?: Certificate,
   ): Promise<RedisServer> {
-    systemProgram('redis-server', DEBIAN_PACKAGES, () => DEBIAN_PACKAGES.every(isOnPath));
+    installRedis();
     for (let attempts = 1; ; attempts += 1) {
       try {
         return await RedisServer.#start(lines, program, certificate);

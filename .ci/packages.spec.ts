@@ -94,17 +94,26 @@ describe('the packed packages', () => {
   it('have types that an application can narrow for all hooks, from ESM and from CommonJS', async () => {
     const page = `
       import { Holdfast } from '@holdfast/client';
-      import { usePublish, useSubscription } from '@holdfast/react';
+      import { useHoldfast, usePublish, useSubscription, type Calls } from '@holdfast/react';
       declare module '@holdfast/react' {
-        interface Register { channels: { 'chat:*': { text: string } } }
+        interface Register {
+          channels: { 'chat:*': { text: string } };
+          calls: { 'orders.create'(order: { item: string }): { id: number } };
+        }
       }
-      export const client = new Holdfast<{ 'chat:*': { text: string } }>('/ws', { connect: false });
+      export const client = new Holdfast<{ 'chat:*': { text: string } }, Calls>('/ws', { connect: false });
       export function Page(): null {
         useSubscription('chat:lobby', { message: ({ data }) => data.text.length, gap() {} });
         // @ts-expect-error -- no pattern matches
         useSubscription('other', { message() {}, gap() {} });
         // @ts-expect-error -- the map says text
         void usePublish('chat:lobby')(1);
+        const client = useHoldfast();
+        void client.call('orders.create', { item: 'tea' }).then(({ id }) => id.toFixed());
+        // @ts-expect-error -- the registered call needs an item
+        void client.call('orders.create', {});
+        // @ts-expect-error -- no such call is registered
+        void client.call('orders.delete');
         return null;
       }`;
     for (const file of ['page.mts', 'page.cts']) writeFileSync(join(app, file), page);

@@ -4,7 +4,7 @@ import type { Client } from './register.js';
 export const ClientContext = createContext<Client | undefined>(undefined);
 
 /**
- * The client of the nearest `HoldfastProvider`, for what has no hook: `history`, `setToken`, `disconnect`.
+ * The client of the nearest `HoldfastProvider`, for what has no hook: `call`, `history`, `setToken`, `disconnect`.
  *
  * @throws Error if there is no provider.
  */

@@ -1,6 +1,6 @@
 export { useHoldfast } from './context.js';
 export { HoldfastProvider, type HoldfastProviderProps } from './provider.js';
-export type { Channels, Register } from './register.js';
+export type { Calls, Channels, Register } from './register.js';
 export { useConnectionState } from './use-connection-state.js';
 export { usePresence, type Presence, type PresenceOptions } from './use-presence.js';
 export { usePublish, type Publish } from './use-publish.js';

@@ -1,12 +1,13 @@
-import type { AnyChannels, DataOf, Holdfast } from '@holdfast/client';
+import type { AnyCalls, AnyChannels, DataOf, Holdfast } from '@holdfast/client';
 
 /**
- * Declares the types of channels' data for all hooks:
+ * Declares the types of channels' data and of calls, for all hooks:
  *
  * ```ts
  * declare module '@holdfast/react' {
  *   interface Register {
  *     channels: { 'chat:*': ChatMessage };
+ *     calls: { 'orders.create'(order: Order): Receipt };
  *   }
  * }
  * ```
@@ -19,8 +20,11 @@ export type Channels = Register extends { readonly channels: infer Registered ex
   ? Registered
   : AnyChannels;
 
-// oxlint-disable-next-line typescript/no-unnecessary-type-arguments -- the default only if nothing is registered
-export type Client = Holdfast<Channels>;
+/** The types of calls, as `Holdfast` takes them; any if the application registers none. */
+export type Calls = Register extends { readonly calls: infer Registered extends object } ? Registered : AnyCalls;
+
+// oxlint-disable-next-line typescript/no-unnecessary-type-arguments -- the defaults only if nothing is registered
+export type Client = Holdfast<Channels, Calls>;
 
 /** Stands for a type that a call does not name. */
 export interface Undeclared {

@@ -1,6 +1,6 @@
 import type { Json } from '@holdfast/client';
 import { expect, expectTypeOf, it } from 'vitest';
-import { usePublish, useSubscription, type Publish } from '../src/index.js';
+import { useHoldfast, usePublish, useSubscription, type Publish } from '../src/index.js';
 
 interface ChatMessage {
   text: string;
@@ -21,6 +21,8 @@ function Compiled() {
   expectTypeOf(usePublish<ChatMessage>('room')).toEqualTypeOf<Publish<ChatMessage>>();
   // @ts-expect-error -- a number is not a ChatMessage
   void usePublish<ChatMessage>('room')(1);
+  expectTypeOf(useHoldfast().call('orders.create', { item: 'tea' })).toEqualTypeOf<Promise<Json>>();
+  expectTypeOf(useHoldfast().call<ChatMessage>('orders.create')).toEqualTypeOf<Promise<ChatMessage>>();
   return null;
 }
 

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 /** These mostly wait for servers, or for a fake of one: for leases, failovers, and servers that hang. */
@@ -9,6 +10,9 @@ const ON_SERVERS = [
 
 /** Most tests wait more than they compute. By default a machine with two cores would run one file at a time. */
 const WORKERS = Math.max(3, availableParallelism() - 1);
+
+/** The oldest React that the hooks support, installed in a folder of its own. */
+const REACT_18 = fileURLToPath(new URL('.ci/react-18/node_modules', import.meta.url));
 
 // Tests resolve the workspace's packages to their sources, so that a unit test needs no build.
 export default defineConfig({
@@ -40,6 +44,16 @@ export default defineConfig({
             'conformance/**/*.spec.ts',
           ],
           exclude: [...ON_SERVERS, 'apps/gateway/test/{autobahn,scale,soak}/**', 'libs/client/test/nodes/**'],
+        },
+      },
+      {
+        extends: true,
+        resolve: { alias: [{ find: /^react(?=-dom\/|\/|$)/, replacement: `${REACT_18}/react` }] },
+        test: {
+          name: 'react-18',
+          maxWorkers: WORKERS,
+          env: { REACT: '18' },
+          include: ['libs/react/test/{hooks,server}.spec.tsx'],
         },
       },
       {

@@ -49,7 +49,7 @@ describe('the Dockerfile', () => {
   });
 
   it('copies the package.json of every package before npm ci, except those whose dependencies the image does not need', () => {
-    const packages = workspaces().filter((folder) => !/^(?:e2e|bench|examples)/.test(folder));
+    const packages = workspaces().filter((folder) => !/^(?:e2e|bench|examples|\.ci)/.test(folder));
     expect(copied).toEqual(expect.arrayContaining(packages.map((folder) => `${folder}/package.json`)));
   });
 

@@ -1,5 +1,5 @@
 import { container } from './dom.js';
-import { StrictMode, type ReactNode } from 'react';
+import { Component, StrictMode, type ReactNode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { onTestFinished } from 'vitest';
 import { HoldfastProvider, type HoldfastProviderProps } from '../src/index.js';
@@ -19,14 +19,14 @@ export function mount(url: string, children: ReactNode, options: HoldfastProvide
 
 export function mountUnder(provider: HoldfastProviderProps, children: ReactNode): Mounted {
   const element = container();
-  const root = createRoot(element, {
-    // Without a boundary, an error of a component is shown in its place.
-    onUncaughtError: (error) => element.append(String(error)),
-  });
+  // React 18 has no onCaughtError: it prints what a boundary catches.
+  const root = createRoot(element, { onCaughtError: () => {} });
   const render = (content: ReactNode) =>
     root.render(
       <StrictMode>
-        <HoldfastProvider {...provider}>{content}</HoldfastProvider>
+        <Boundary>
+          <HoldfastProvider {...provider}>{content}</HoldfastProvider>
+        </Boundary>
       </StrictMode>,
     );
   const unmount = () => root.unmount();
@@ -39,4 +39,17 @@ export function mountUnder(provider: HoldfastProviderProps, children: ReactNode)
     render,
     unmount,
   };
+}
+
+/** Shows an error of a component in its place. */
+class Boundary extends Component<{ readonly children: ReactNode }, { readonly error?: unknown }> {
+  static getDerivedStateFromError(error: unknown) {
+    return { error };
+  }
+
+  override state: { readonly error?: unknown } = {};
+
+  override render() {
+    return 'error' in this.state ? String(this.state.error) : this.props.children;
+  }
 }

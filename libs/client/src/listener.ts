@@ -2,7 +2,7 @@ import type { Message, Position, SubscribeReply } from '@holdfast/protocol';
 import { runSafely } from './emitter.js';
 import { HoldfastError } from './errors.js';
 import type { GapReason } from './handover.js';
-import type { MessageOf, OptionalHandlers, Subscription, SubscriptionOptions } from './subscription.js';
+import type { HandlerCall, MessageOf, OptionalHandlers, Subscription, SubscriptionOptions } from './subscription.js';
 import { Deferred } from './timers.js';
 
 /** How many messages wait for a `for await` loop. If there are more, they are reported as a gap. */
@@ -96,7 +96,7 @@ export class Listener<T> implements Subscription<T> {
 
   subscribed(reply: SubscribeReply): void {
     this.#ready.resolve(reply);
-    this.notify(({ subscribed }) => subscribed?.(reply));
+    this.notify('subscribed', reply);
   }
 
   /** @param position of the message. */
@@ -109,9 +109,8 @@ export class Listener<T> implements Subscription<T> {
     const { epoch, offset } = this.#position ?? {};
     if (position.epoch === epoch && offset !== undefined && position.offset <= offset) return;
     this.#position = position;
-    const typed = message as MessageOf<T>;
-    this.notify((handlers) => handlers.message?.(typed));
-    this.#push(typed);
+    this.notify('message', message);
+    this.#push(message as MessageOf<T>);
   }
 
   gap(position: Position, reason: GapReason): void {
@@ -121,13 +120,21 @@ export class Listener<T> implements Subscription<T> {
   /** Reports lost messages although others are held. */
   lose(position: Position, reason: GapReason): void {
     this.#position = position;
-    if (this.handlers.gap !== undefined) this.notify(({ gap }) => gap?.(position, reason));
+    if (this.handlers.gap) this.notify('gap', position, reason);
     else this.#push(lost());
   }
 
-  /** Runs handlers, unless the subscription is over. */
-  notify(run: (handlers: OptionalHandlers<T>) => void): void {
-    if (!this.isOver) runSafely(() => run(this.handlers));
+  /** Calls a handler, unless the subscription is over. */
+  notify(...call: HandlerCall): void {
+    if (!this.isOver) this.call(...call);
+  }
+
+  /** Calls a handler. @returns whether there is one. */
+  call(...[name, ...details]: HandlerCall): boolean {
+    const handlers = this.handlers as Readonly<Record<string, ((...details: unknown[]) => void) | undefined>>;
+    const isHeard = handlers[name] !== undefined;
+    if (isHeard) runSafely(() => handlers[name]?.(...details));
+    return isHeard;
   }
 
   /** Nothing is delivered from now on. @param failure why, unless the application ended it. */

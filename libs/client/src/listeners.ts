@@ -2,6 +2,7 @@ import type { HistoryReply, HistoryRequest, Members, Position, SubscribeReply } 
 import { catchUp } from './catch-up.js';
 import type { HoldfastError } from './errors.js';
 import type { Listener } from './listener.js';
+import type { HandlerCall } from './subscription.js';
 
 export type AnyListener = Listener<never>;
 
@@ -42,10 +43,10 @@ export class Listeners {
     for (const listener of this.all) if (listener.isLive) run(listener);
   }
 
-  /** Runs handlers of those that asked for presence. */
-  notifyPresence(run: Parameters<AnyListener['notify']>[0]): void {
+  /** Calls a handler of those that asked for presence. */
+  notifyPresence(...call: HandlerCall): void {
     this.each((listener) => {
-      if (listener.options.presence) listener.notify(run);
+      if (listener.options.presence) listener.notify(...call);
     });
   }
 
@@ -60,8 +61,7 @@ export class Listeners {
   /** Reads the members for a listener that comes later than the first. */
   async readMembers(listener: AnyListener): Promise<void> {
     try {
-      const members = await this.#owner.presence(this.#channel);
-      listener.notify((handlers) => handlers.members?.(members));
+      listener.notify('members', await this.#owner.presence(this.#channel));
     } catch (error) {
       if (!listener.isOver) this.#owner.report(error as HoldfastError);
     }

@@ -37,6 +37,11 @@ export type OptionalHandlers<T> = {
   [Name in keyof SubscriptionHandlers<T>]?: SubscriptionHandlers<T>[Name] | undefined;
 };
 
+/** A handler's name, and what it is called with. */
+export type HandlerCall = {
+  [Name in keyof SubscriptionHandlers]-?: [Name, ...Parameters<NonNullable<SubscriptionHandlers[Name]>>];
+}[keyof SubscriptionHandlers];
+
 export interface SubscriptionOptions {
   /** Begin with up to this many recent messages, 1–1,000. */
   readonly last?: number | undefined;

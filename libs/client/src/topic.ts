@@ -1,10 +1,10 @@
 import type { Position, SubscribeReply, UnsubscribedCode } from '@holdfast/protocol';
 import { Backoff, type BackoffOptions } from './backoff.js';
 import type { ChannelFrame, Connection } from './connection.js';
-import { runSafely } from './emitter.js';
 import { HoldfastError } from './errors.js';
 import { Handover, type Feed } from './handover.js';
 import { Listeners, type AnyListener, type ListenersOwner } from './listeners.js';
+import type { HandlerCall } from './subscription.js';
 import { after, type Cancel } from './timers.js';
 import { askForToken, isSignedOut } from './token.js';
 
@@ -204,7 +204,7 @@ export class Topic {
     }
     const { members, count } = reply;
     if (members !== undefined && count !== undefined) {
-      this.#listeners.notifyPresence((handlers) => handlers.members?.({ members, count }));
+      this.#listeners.notifyPresence('members', { members, count });
     }
     this.#owner.progressed();
   }
@@ -225,11 +225,7 @@ export class Topic {
       this.#owner.report(error);
       this.#cancelRetry = after(this.#backoff.next(), () => this.#subscribe(connection));
     } else {
-      this.#fail(error, (listener) => {
-        if (listener.handlers.error === undefined) return false;
-        runSafely(() => listener.handlers.error?.(error));
-        return true;
-      });
+      this.#fail(error, 'error', error);
     }
   }
 
@@ -254,10 +250,8 @@ export class Topic {
   }
 
   #presence({ event, data }: PresenceFrame): void {
-    this.#listeners.notifyPresence((handlers) => {
-      if (event === 'members') handlers.members?.({ members: data.members, count: data.count });
-      else handlers[event]?.(data.member);
-    });
+    if (event === 'members') this.#listeners.notifyPresence(event, { members: data.members, count: data.count });
+    else this.#listeners.notifyPresence(event, data.member);
   }
 
   #dismissed(connection: Connection, code: UnsubscribedCode): void {
@@ -271,18 +265,16 @@ export class Topic {
       this.#isTokenNew = true;
       return this.attach(connection);
     }
-    this.#fail(new HoldfastError(code, `the gateway ended the subscription to ${this.channel}`), (listener) => {
-      if (listener.handlers.unsubscribed === undefined) return false;
-      runSafely(() => listener.handlers.unsubscribed?.(code));
-      return true;
-    });
+    const error = new HoldfastError(code, `the gateway ended the subscription to ${this.channel}`);
+    this.#fail(error, 'unsubscribed', code);
   }
 
-  /** Ends the subscription because of the gateway. @param report returns whether a listener has a handler for it. */
-  #fail(error: HoldfastError, report: (listener: AnyListener) => boolean): void {
+  /** Ends the subscription because of the gateway. @param call the handler for it. */
+  #fail(error: HoldfastError, ...call: HandlerCall): void {
     const { listeners } = this;
     void this.#leave(error, error);
-    if (!listeners.map(report).every(Boolean)) this.#owner.report(error);
+    const isHeard = listeners.map((listener) => listener.call(...call));
+    if (isHeard.includes(false)) this.#owner.report(error);
   }
 
   async #leave(why: HoldfastError, failure?: HoldfastError): Promise<void> {

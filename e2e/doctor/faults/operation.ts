@@ -43,7 +43,9 @@ export const OPERATION: readonly Fault[] = [
   {
     id: 'HF506',
     name: 'a sidecar has no CPU request',
-    make: (patient) => patient.patchPods({}, { containers: [{ name: 'gateway' }, IDLE] }),
+    // A strategic patch adds a container whose name is new.
+    make: (patient) =>
+      patient.patch('deployment', { spec: { template: { spec: { containers: [IDLE] } } } }, { type: 'strategic' }),
   },
   {
     id: 'HF508',

@@ -1,6 +1,5 @@
 import { BroadcastModule, createBroker, type BroadcastOptions } from '@holdfast/broadcast';
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
-import { LoggerModule } from 'nestjs-pino';
 import { AdminModule } from './admin/admin.module.js';
 import { ApiModule } from './api/api.module.js';
 import { capabilityProblems } from './broker/broker-capabilities.js';
@@ -15,7 +14,7 @@ import { HealthModule } from './health/health.module.js';
 import { HttpModule } from './http/http.module.js';
 import { LifecycleModule } from './lifecycle/lifecycle.module.js';
 import { LimitsModule } from './limits/limits.module.js';
-import { logOptions } from './logging/log.js';
+import { LoggingModule } from './logging/logging.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { RpcModule } from './rpc/rpc.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
@@ -41,7 +40,7 @@ export class AppModule {
       module: AppModule,
       imports: [
         ConfigModule.forRoot(config),
-        LoggerModule.forRoot(logOptions(config)),
+        LoggingModule.forRoot(config),
         { ...BroadcastModule.forRoot({ broker }), global: true },
         MetricsModule,
         BrokerModule,

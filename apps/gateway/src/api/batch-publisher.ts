@@ -1,11 +1,11 @@
 import { describeIssue, errorData, type ErrorData } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
-import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { ChannelsService } from '../channels/channels.service.js';
 import { ProtocolError } from '../errors/protocol-error.js';
 import type { PublishResult } from './answers.js';
 import { ApiRates } from './api-rates.js';
 import { publishBody } from './requests.js';
+import { EventLog } from '../logging/event-log.js';
 
 /** Publishes many messages at once. Each succeeds or fails independently. */
 @Injectable()
@@ -13,7 +13,7 @@ export class BatchPublisher {
   constructor(
     @Inject(ChannelsService) private readonly channels: ChannelsService,
     @Inject(ApiRates) private readonly rates: ApiRates,
-    @InjectPinoLogger(BatchPublisher.name) private readonly logger: PinoLogger,
+    @Inject(EventLog) private readonly log: EventLog,
   ) {}
 
   /**
@@ -50,7 +50,7 @@ export class BatchPublisher {
       return { channel: request.data.channel, epoch, offset };
     } catch (error) {
       if (error instanceof ProtocolError) return failed(publication, errorData(error.code, error.detail));
-      this.logger.error({ err: error }, 'a publication failed');
+      this.log.write('publish.failed', { err: error });
       return failed(publication, errorData('internal'));
     }
   }

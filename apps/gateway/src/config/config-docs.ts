@@ -26,7 +26,7 @@ namespaces:
 const INTRODUCTION = `\
 # Configuration
 
-<!-- Generated from the schema in apps/gateway/src/config by its generate.ts: edit that. -->
+<!-- Generated from the schema in apps/gateway/src/config: edit that. -->
 
 The gateway reads environment variables, and the YAML file named by \`HOLDFAST_CONFIG\`. Variables take precedence over the
 file, and the file over the defaults. An empty variable counts as unset. Every member of the file is optional;

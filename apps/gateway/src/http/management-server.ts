@@ -3,7 +3,6 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { errorData, ERRORS, type ErrorCode } from '@holdfast/protocol';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, type Config } from '../config/index.js';
 import { smugglingRiskOf } from './request-smuggling.js';
 import { SOCKETS } from '../limits/descriptors.js';
@@ -13,6 +12,7 @@ import { ManagementRoutes, type ManagementRoute } from './management-routes.js';
 import { PendingSockets } from './pending-sockets.js';
 import { Metrics } from '../metrics/metrics.js';
 import { SharedScrape } from '../metrics/shared-scrape.js';
+import { EventLog } from '../logging/event-log.js';
 
 /** For Prometheus and people. Nobody else should connect. */
 const MAX_PENDING = 100;
@@ -35,7 +35,7 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Metrics) metrics: Metrics,
-    @InjectPinoLogger(ManagementServer.name) private readonly logger: PinoLogger,
+    @Inject(EventLog) private readonly log: EventLog,
   ) {
     const scrape = new SharedScrape(() => metrics.registry.metrics());
     const type = metrics.registry.contentType;
@@ -46,7 +46,7 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
         else if (error instanceof ProtocolError) this.refuse(response, error.code, error.detail);
         else {
           // Neither query nor headers, which may contain a key.
-          this.logger.error({ err: error, path: request.url?.split('?', 1)[0] }, 'a management request failed');
+          this.log.write('management.failed', { err: error, path: request.url?.split('?', 1)[0] });
           this.refuse(response, 'internal');
         }
       });

@@ -18,6 +18,7 @@ import { LoggingModule } from './logging/logging.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { RpcModule } from './rpc/rpc.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
+import { TracingModule } from './tracing/tracing.module.js';
 import { UpgradeModule } from './upgrade/upgrade.module.js';
 import { UsersModule } from './users/users.module.js';
 
@@ -43,6 +44,7 @@ export class AppModule {
         LoggingModule.forRoot(config),
         { ...BroadcastModule.forRoot({ broker }), global: true },
         MetricsModule,
+        TracingModule,
         BrokerModule,
         LimitsModule,
         LifecycleModule,

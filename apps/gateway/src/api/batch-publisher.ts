@@ -20,9 +20,10 @@ export class BatchPublisher {
    * Each message counts as a request of its API key; the first was already counted. Messages of one channel are stored
    * in order, those of different channels side by side.
    *
+   * @param traceparent the W3C trace context that all of them belong to.
    * @returns a result for each, in order.
    */
-  async publish(publications: readonly unknown[], publisher: string): Promise<PublishResult[]> {
+  async publish(publications: readonly unknown[], publisher: string, traceparent?: string): Promise<PublishResult[]> {
     this.rates.pour(publisher, publications.length - 1);
     const results: PublishResult[] = [];
     const byChannel = Map.groupBy(publications.entries(), ([, publication]) => channelOf(publication));
@@ -30,7 +31,9 @@ export class BatchPublisher {
       [...byChannel.values()].map(async (ofChannel) => {
         let retry = false;
         for (const [index, publication] of ofChannel) {
-          const result: PublishResult = retry ? skipped(publication) : await this.publishOne(publication, publisher);
+          const result: PublishResult = retry
+            ? skipped(publication)
+            : await this.publishOne(publication, publisher, traceparent);
           results[index] = result;
           retry ||= 'error' in result && result.error.retryable;
         }
@@ -39,14 +42,18 @@ export class BatchPublisher {
     return results;
   }
 
-  private async publishOne(publication: unknown, publisher: string): Promise<PublishResult> {
+  private async publishOne(
+    publication: unknown,
+    publisher: string,
+    traceparent: string | undefined,
+  ): Promise<PublishResult> {
     const request = publishBody.safeParse(publication);
     if (!request.success) {
       const { code, detail } = describeIssue(request.error);
       return failed(publication, errorData(code, detail));
     }
     try {
-      const { epoch, offset } = await this.channels.publish({ ...request.data, publisher });
+      const { epoch, offset } = await this.channels.publish({ ...request.data, publisher, traceparent });
       return { channel: request.data.channel, epoch, offset };
     } catch (error) {
       if (error instanceof ProtocolError) return failed(publication, errorData(error.code, error.detail));

@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { errorData, ERRORS, type ErrorCode } from '@holdfast/protocol';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Registry } from 'prom-client';
 import { CONFIG, type Config } from '../config/index.js';
 import { smugglingRiskOf } from './request-smuggling.js';
 import { SOCKETS } from '../limits/descriptors.js';
@@ -16,6 +17,9 @@ import { EventLog } from '../logging/event-log.js';
 
 /** For Prometheus and people. Nobody else should connect. */
 const MAX_PENDING = 100;
+
+/** What Prometheus accepts first, and browsers do not. */
+const OPENMETRICS = 'application/openmetrics-text';
 
 /** How long a request in progress may take when the process ends, in ms. */
 const REQUESTS_WITHIN_MS = 1_000;
@@ -37,9 +41,17 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
     @Inject(Metrics) metrics: Metrics,
     @Inject(EventLog) private readonly log: EventLog,
   ) {
-    const scrape = new SharedScrape(() => metrics.registry.metrics());
-    const type = metrics.registry.contentType;
-    this.add({ method: 'GET', path: '/metrics', answer: async () => ({ type, body: await scrape.get() }) });
+    const text = new SharedScrape(() => metrics.registry.metrics());
+    const openMetrics = new SharedScrape(() => metrics.openMetrics());
+    this.add({
+      method: 'GET',
+      path: '/metrics',
+      answer: async ({ message: { headers } }) =>
+        // Only for exemplars: the formats have the same metrics otherwise.
+        config.tracing && headers.accept?.includes(OPENMETRICS) === true
+          ? { type: Registry.OPENMETRICS_CONTENT_TYPE, body: await openMetrics.get() }
+          : { type: Registry.PROMETHEUS_CONTENT_TYPE, body: await text.get() },
+    });
     this.server = createHttpServer(config, (request, response) => {
       this.answer(request, response).catch((error: unknown) => {
         if (response.headersSent) response.destroy();

@@ -456,6 +456,14 @@ export const logEvents = {
     sampledBy: ['err'],
   },
 
+  'traces.failed': {
+    level: 'warn',
+    message: 'traces could not be exported',
+    when: 'the collector did not take them; they are lost',
+    fields: REASON,
+    sampledBy: [],
+  },
+
   'nest.line': {
     level: 'info',
     message: '…',

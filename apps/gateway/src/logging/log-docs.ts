@@ -42,6 +42,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
   authorization: 'Webhooks',
   connection: 'Clients',
   http: 'Requests that failed, and HTTP',
+  traces: 'Traces',
   nest: 'Nest and other modules',
 };
 

@@ -27,6 +27,7 @@ import { Overload } from '../../src/limits/overload.js';
 import { Quotas } from '../../src/limits/quotas.js';
 import { Senders } from '../../src/limits/senders.js';
 import { Metrics } from '../../src/metrics/metrics.js';
+import { Tracing } from '../../src/tracing/tracing.js';
 import { AuthorizationWebhook } from '../../src/auth/authorization-webhook.js';
 import { testConfig } from './gateway.js';
 import { NO_LIMITS } from './no-limits.js';
@@ -68,6 +69,7 @@ export class Pod implements ConnectionContext {
     readonly broker: Broker,
   ) {
     this.inputs = new BrokerInputs(this.metrics, SILENT);
+    const tracing = new Tracing();
     const permissions = new Permissions(config);
     this.liveness = livenessOf(config.connection.ping);
     this.memory = new HeldMemory(config, this.metrics, SILENT);
@@ -79,7 +81,7 @@ export class Pod implements ConnectionContext {
     this.backlog = new Backlog(memory.maxBuffered, this.metrics);
     this.dispatcher = new Dispatcher(config, this.metrics, memory, SILENT);
     const presence = new Presence(broker, config, this.lifecycle, this.inputs, quotas, reads, SILENT);
-    this.hub = new Hub(broker, config, presence, memory, this.metrics, this.inputs);
+    this.hub = new Hub(broker, config, presence, memory, this.metrics, this.inputs, this.flushes, tracing);
     this.channels = new ChannelsService(
       broker,
       config,
@@ -93,6 +95,7 @@ export class Pod implements ConnectionContext {
       quotas,
       this.metrics,
       this.inputs,
+      tracing,
     );
     new ChannelRequests(this.dispatcher, this.channels);
   }
@@ -137,7 +140,16 @@ export class Pod implements ConnectionContext {
   openConnections(): Connections {
     const { config, metrics, dispatcher, memory, senders } = this;
     const overload = new Overload(config, memory, metrics, SILENT);
-    return new Connections(config, metrics, dispatcher, memory, new ClientCounter(config), senders, overload);
+    return new Connections(
+      config,
+      metrics,
+      dispatcher,
+      memory,
+      new ClientCounter(config),
+      senders,
+      this.flushes,
+      overload,
+    );
   }
 
   closed(): void {}

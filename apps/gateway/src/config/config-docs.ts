@@ -39,6 +39,8 @@ the actual one. It then exits with code 78 (\`EX_CONFIG\`). Unknown members of t
 
 Durations are in seconds; fractions are allowed.
 
+Traces have no settings here: OpenTelemetry's own variables decide, see [monitoring.md](monitoring.md#traces).
+
 ## Secrets
 
 Secrets are set by variables, never in the file. Each can be replaced by a variable ending in \`_FILE\` with the path of a

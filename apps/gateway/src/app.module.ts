@@ -1,6 +1,5 @@
 import { BroadcastModule, createBroker, type BroadcastOptions } from '@holdfast/broadcast';
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
-import { LoggerModule } from 'nestjs-pino';
 import { AdminModule } from './admin/admin.module.js';
 import { ApiModule } from './api/api.module.js';
 import { capabilityProblems } from './broker/broker-capabilities.js';
@@ -15,10 +14,11 @@ import { HealthModule } from './health/health.module.js';
 import { HttpModule } from './http/http.module.js';
 import { LifecycleModule } from './lifecycle/lifecycle.module.js';
 import { LimitsModule } from './limits/limits.module.js';
-import { logOptions } from './logging/log.js';
+import { LoggingModule } from './logging/logging.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { RpcModule } from './rpc/rpc.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
+import { TracingModule } from './tracing/tracing.module.js';
 import { UpgradeModule } from './upgrade/upgrade.module.js';
 import { UsersModule } from './users/users.module.js';
 
@@ -41,9 +41,10 @@ export class AppModule {
       module: AppModule,
       imports: [
         ConfigModule.forRoot(config),
-        LoggerModule.forRoot(logOptions(config)),
+        LoggingModule.forRoot(config),
         { ...BroadcastModule.forRoot({ broker }), global: true },
         MetricsModule,
+        TracingModule,
         BrokerModule,
         LimitsModule,
         LifecycleModule,

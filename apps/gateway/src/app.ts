@@ -4,7 +4,6 @@ import { networkInterfaces } from 'node:os';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { PinoLogger } from 'nestjs-pino';
 import { refuseSmuggling, refuseRequestTarget } from './http/framework-errors.js';
 import { securityHeaders } from './http/security-headers.js';
 import { AppModule } from './app.module.js';
@@ -12,7 +11,7 @@ import { ApiKeyGuard } from './auth/index.js';
 import type { Config } from './config/index.js';
 import { HoldfastWsAdapter } from './holdfast-ws.adapter.js';
 import { isWebSocketUpgrade } from './upgrade/upgrades.js';
-import { AppLogger, requestLog } from './logging/log.js';
+import { requestLog, useLog } from './logging/log.js';
 import { Lifecycle } from './lifecycle/lifecycle.js';
 import { createHttpServer } from './http/http-server.js';
 import { PendingSockets } from './http/pending-sockets.js';
@@ -53,8 +52,7 @@ export async function create(config: Config, root: DynamicModule): Promise<NestF
     bufferLogs: true,
     abortOnError: false,
   });
-  const logger: PinoLogger = await app.resolve(PinoLogger);
-  app.useLogger(new AppLogger(logger, {}));
+  const log = await useLog(app);
   app.useWebSocketAdapter(new HoldfastWsAdapter(app));
   const keys = new ApiKeyGuard(config);
   const unproven = new UnauthenticatedRequests(
@@ -71,7 +69,7 @@ export async function create(config: Config, root: DynamicModule): Promise<NestF
     })
     .addHook('onRequest', refuseSmuggling)
     .addHook('onRequest', unproven.take)
-    .addHook('onResponse', requestLog(logger.logger));
+    .addHook('onResponse', requestLog(log));
   return app;
 }
 

@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { BrokerUrlError, brokerUrlProblem } from '@holdfast/broadcast';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Logger } from 'nestjs-pino';
 import { createApp, startApp } from './app.js';
 import { ConfigError, EX_CONFIG, loadConfig, tellsUsersApart, watchSecrets, type Config } from './config/index.js';
 import { stopOnUncaught } from './lifecycle/uncaught-errors.js';
+import { EventLog } from './logging/event-log.js';
 
 /** The signals by which a process manager or a terminal ends a process. */
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const;
@@ -29,26 +29,22 @@ async function main(): Promise<void> {
   const app = await createApp(config);
   stopping.take(app, config);
   await startApp(app, config);
-  const logger = app.get(Logger);
+  const log = app.get(EventLog);
   watchSecrets(config, (change) => {
     const { variable } = change;
     const problem = change.problem ?? brokerProblem(config, variable);
-    if (problem !== undefined) logger.error(problem);
+    if (problem !== undefined) log.write('secret.refused', { variable, problem });
     else if (change.isEmpty === true)
-      logger.warn(`${variable} is now empty: ${CLOSED_BY[variable] ?? 'it counts as unset'}`);
-    else logger.log(`${variable} was read again`);
+      log.write('secret.emptied', { variable, consequence: CLOSED_BY[variable] ?? 'it counts as unset' });
+    else log.write('secret.reloaded', { variable });
   });
   const { port } = app.getHttpServer().address() as AddressInfo;
-  logger.log(`listening on http://localhost:${port}`);
+  log.write('gateway.listening', { url: `http://localhost:${port}` });
   const { anonymous } = config.auth;
-  if (anonymous) logger.warn('anonymous access is on: clients without a token may connect');
-  else if (!tellsUsersApart(config)) {
-    logger.warn(
-      'nobody can connect: set HOLDFAST_JWT_SECRET, HOLDFAST_JWT_PUBLIC_KEY or HOLDFAST_JWKS_URL, or HOLDFAST_ANONYMOUS=true',
-    );
-  }
+  if (anonymous) log.write('gateway.anonymous_access');
+  else if (!tellsUsersApart(config)) log.write('gateway.nobody_can_connect');
   // The only key that is ever printed: it was generated for this process, on a developer's machine.
-  if (generatedKey !== undefined) logger.log(`API key of this run: ${generatedKey}`);
+  if (generatedKey !== undefined) log.write('gateway.development_key', { key: generatedKey });
 }
 
 /** When a broker URL is read again, only its credentials and certificates are used. */
@@ -106,10 +102,14 @@ class Stopping {
     if (this.hasBegun) return;
     this.hasBegun = true;
     setTimeout(() => process.exit(1), this.deadline).unref();
+    const log = app.get(EventLog);
     app.close().then(
-      () => process.exit(this.code),
+      () => {
+        log.write('gateway.stopped');
+        process.exit(this.code);
+      },
       (error: unknown) => {
-        app.get(Logger).error(error, 'stopping failed');
+        log.write('gateway.stop_failed', { err: error });
         process.exit(1);
       },
     );

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { SUBPROTOCOL, type Welcome } from '@holdfast/protocol';
 import { describe, expect, it, vi } from 'vitest';
 import { WebSocket, type ClientOptions } from 'ws';
+import { logEvents } from '../src/logging/events.js';
 import { webhookSecret } from './support/backend.js';
 import { startGatewayProcess, type GatewayProcess } from './support/gateway-process.js';
 import { API_KEY, JWT_SECRET } from './support/gateway.js';
@@ -46,6 +47,45 @@ describe('the log of a production gateway', () => {
     const disconnected = lines.find(({ msg }) => msg === 'disconnected');
     expect(disconnected).toMatchObject({ connection: connected?.['connection'], user: 'ann', code: 1000 });
     for (const line of lines) expect(line).toMatchObject({ level: expect.any(Number), time: expect.any(Number) });
+  });
+
+  it('names the event of each line, from the start to the stop', async () => {
+    const sut = await startGatewayProcess(PRODUCTION);
+    const url = `ws://127.0.0.1:${sut.port}/ws`;
+    const client = await TestClient.connect(`${url}?access_token=${await signToken({ sub: 'ann' })}`);
+    for (const options of [{}, { origin: 'http://localhost:5173' }]) {
+      await once(new WebSocket(url, [SUBPROTOCOL, 'bearer.invalid'], options), 'close');
+    }
+    await (await fetch(`${sut.url}/health/ready`)).text();
+    await client.close();
+    expect(await sut.stop()).toBe(0);
+    const lines = linesOf(sut);
+    for (const line of lines) expect(logEvents).toHaveProperty([String(line['event'])]);
+    const named = lines.map(({ event }) => event).filter((event) => event !== 'nest.line');
+    expect(named).toEqual(
+      expect.arrayContaining([
+        'gateway.limits',
+        'keys.unavailable',
+        'gateway.listening',
+        'connection.opened',
+        'token.refused',
+        'origin.refused',
+        'http.answered',
+        'connection.closed',
+        'gateway.stopping',
+        'gateway.draining',
+        'gateway.drained',
+        'gateway.stopped',
+      ]),
+    );
+    for (const event of [
+      'gateway.limits',
+      'gateway.listening',
+      'gateway.stopping',
+      'gateway.drained',
+      'gateway.stopped',
+    ])
+      expect(named.filter((name) => name === event)).toHaveLength(1);
   });
 
   it('contains each HTTP request with its outcome, but no warning about temporary refusals', async () => {

@@ -49,6 +49,16 @@ describe('the decoder of requests', () => {
     );
   });
 
+  it('reads the trace context of a frame, and ignores other members', () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    expect(sut(JSON.stringify({ event: 'publish', id: 1, traceparent, more: 1 }))).toEqual({
+      event: 'publish',
+      id: 1,
+      traceparent,
+    });
+    expect(sut('{"event":"publish","traceparent":7}')).toEqual({ event: 'publish' });
+  });
+
   it('refuses every invalid id, and does not repeat it', () => {
     const noId = fc.oneof(json, fc.double(), fc.string({ minLength: 65 })).filter((id) => !isRequestId(id));
     fc.assert(

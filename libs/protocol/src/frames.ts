@@ -9,6 +9,8 @@ export interface RequestFrame {
   readonly event: string;
   readonly data?: unknown;
   readonly id?: RequestId;
+  /** The W3C trace context that the request belongs to; it has not been validated. */
+  readonly traceparent?: string;
 }
 
 /** A frame with an invalid envelope. It has the id, if that is valid, so that the error can be matched to the request. */
@@ -39,11 +41,14 @@ export function decodeRequest(text: string): RequestFrame | BadFrame {
   if (typeof frame !== 'object' || frame === null || Array.isArray(frame)) {
     return { code: 'malformed', detail: 'not an object' };
   }
-  const { event, data, id } = frame as Record<string, unknown>;
+  const { event, data, id, traceparent } = frame as Record<string, unknown>;
   if (id !== undefined && !isRequestId(id)) {
     return { code: 'malformed', detail: '"id" must be a safe integer or a string of 1-64 characters' };
   }
-  if (typeof event === 'string') return id === undefined ? { event, data } : { event, data, id };
+  if (typeof event === 'string') {
+    const request: RequestFrame = id === undefined ? { event, data } : { event, data, id };
+    return typeof traceparent === 'string' ? { ...request, traceparent } : request;
+  }
   const refusal: BadFrame = { code: 'malformed', detail: '"event" must be a string' };
   return id === undefined ? refusal : { ...refusal, id };
 }

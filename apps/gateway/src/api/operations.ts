@@ -53,7 +53,7 @@ export const operations: readonly Operation[] = [
     method: 'post',
     path: '/api/publish',
     summary: 'Publish to a channel',
-    description: KEY_NOTE,
+    description: `${KEY_NOTE} The header \`traceparent\` makes it part of a trace, if traces are exported.`,
     body: {
       schema: publishBody,
       example: { channel: 'chat:lobby', data: { text: 'Hello' }, key: '7c9e6679-7425-40de-944b-e07fc1f90ae7' },

@@ -8,6 +8,7 @@ import { ChannelsService } from '../channels/channels.service.js';
 import type { PublishResult } from './answers.js';
 import { BatchPublisher } from './batch-publisher.js';
 import { JsonBody } from '../http/json-body.js';
+import { traceparentOf } from './trace-context.js';
 import { batchBody, broadcastBody, publishBody } from './requests.js';
 
 @Controller('api')
@@ -21,7 +22,8 @@ export class PublishController {
   @Post('publish')
   @HttpCode(200)
   publish(@Req() request: FastifyRequest, @JsonBody(publishBody) publication: PublishRequest): Promise<PublishReply> {
-    return this.channels.publish({ ...publication, publisher: publisherOf(request) });
+    const traceparent = traceparentOf(request);
+    return this.channels.publish({ ...publication, publisher: publisherOf(request), traceparent });
   }
 
   @Post('broadcast')
@@ -31,7 +33,7 @@ export class PublishController {
     @JsonBody(broadcastBody) { channels, data, key }: z.output<typeof broadcastBody>,
   ): Promise<{ results: PublishResult[] }> {
     const publications = channels.map((channel) => ({ channel, data, key }));
-    return { results: await this.batches.publish(publications, publisherOf(request)) };
+    return { results: await this.batches.publish(publications, publisherOf(request), traceparentOf(request)) };
   }
 
   @Post('batch')
@@ -40,6 +42,6 @@ export class PublishController {
     @Req() request: FastifyRequest,
     @JsonBody(batchBody) { publications }: z.output<typeof batchBody>,
   ): Promise<{ results: PublishResult[] }> {
-    return { results: await this.batches.publish(publications, publisherOf(request)) };
+    return { results: await this.batches.publish(publications, publisherOf(request), traceparentOf(request)) };
   }
 }

@@ -9,6 +9,7 @@ import { UsersService } from '../users/users.service.js';
 import type { connectionsAnswer, doneAnswer } from './answers.js';
 import { JsonBody } from '../http/json-body.js';
 import { disconnectBody, publishToUserBody, unblockBody, unsubscribeBody, userParams } from './requests.js';
+import { traceparentOf } from './trace-context.js';
 import { SchemaPipe } from '../http/schema.pipe.js';
 
 type Done = z.output<typeof doneAnswer>;
@@ -28,7 +29,12 @@ export class UsersController {
     @Param(new SchemaPipe(userParams)) { user }: z.output<typeof userParams>,
     @JsonBody(publishToUserBody) publication: z.output<typeof publishToUserBody>,
   ): Promise<PublishReply> {
-    return this.channels.publish({ ...publication, channel: userChannel(user), publisher: publisherOf(request) });
+    return this.channels.publish({
+      ...publication,
+      channel: userChannel(user),
+      publisher: publisherOf(request),
+      traceparent: traceparentOf(request),
+    });
   }
 
   @Post('disconnect')

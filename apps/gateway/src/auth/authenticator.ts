@@ -2,7 +2,6 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { dataSchema, MAX_TOKEN_LENGTH, userSchema } from '@holdfast/protocol';
 import { errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import jsonwebtoken from 'jsonwebtoken';
-import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { z } from 'zod';
 import { CONFIG, type Config } from '../config/index.js';
 import { ProtocolError } from '../errors/protocol-error.js';
@@ -13,6 +12,7 @@ import { patternsSchema } from './patterns-schema.js';
 import { RefusedTokens } from './refused-tokens.js';
 import { MALFORMED, NO_KEY, TOO_LONG, TokenProblem } from './token-problem.js';
 import { PUBLIC_KEY_ALGORITHMS, publicKey, secretKey, type VerificationKey } from './verification-keys.js';
+import { EventLog } from '../logging/event-log.js';
 
 /** The last second that a JavaScript Date can represent. */
 const LAST_SECOND = 8.64e12;
@@ -57,9 +57,9 @@ export class Authenticator implements OnModuleInit {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Metrics) private readonly metrics: Metrics,
-    @InjectPinoLogger(Authenticator.name) private readonly logger: PinoLogger,
+    @Inject(EventLog) private readonly log: EventLog,
   ) {
-    this.refusedTokens = new RefusedTokens(metrics, logger);
+    this.refusedTokens = new RefusedTokens(metrics, log);
     const { secrets, publicKeys, jwks, issuer, audience, clockTolerance } = config.auth.jwt;
     this.secrets = secrets.derive((texts) => texts.map(secretKey));
     this.publicKeys = publicKeys.derive((texts) => texts.map(publicKey));
@@ -188,11 +188,9 @@ export class Authenticator implements OnModuleInit {
   private keysFetched(problem: string | undefined): void {
     this.metrics.keyFetches.inc({ outcome: problem === undefined ? 'success' : 'failure' });
     if (problem === undefined) {
-      if (this.isFetchFailing) this.logger.info('the keys of HOLDFAST_JWKS_URL can be fetched again');
-      else this.logger.debug('the keys of HOLDFAST_JWKS_URL were fetched');
+      this.log.write(this.isFetchFailing ? 'keys.available' : 'keys.fetched');
     } else {
-      const level = this.isFetchFailing ? 'debug' : 'warn';
-      this.logger[level]({ reason: problem }, 'the keys of HOLDFAST_JWKS_URL cannot be fetched; trying again');
+      this.log.write(this.isFetchFailing ? 'keys.fetch_failed' : 'keys.unavailable', { reason: problem });
     }
     this.isFetchFailing = problem !== undefined;
   }

@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Json } from '@holdfast/protocol';
 import { LRUCache } from 'lru-cache';
-import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, type AuthorizedAction, type Config } from '../config/index.js';
 import { ProtocolError } from '../errors/protocol-error.js';
 import { WEBHOOK_COST } from '../limits/senders.js';
@@ -12,6 +11,7 @@ import { postForAnswer } from '../outbound/post-for-answer.js';
 import { OutboundError } from '../outbound/request.js';
 import { standingOf, type Party } from '../outbound/standing.js';
 import { answerSchemas, type Answer, type Permit } from './webhook-answers.js';
+import { EventLog } from '../logging/event-log.js';
 
 /** How many answers are cached. */
 const MAX_CACHED = 10_000;
@@ -61,7 +61,7 @@ export class AuthorizationWebhook {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Metrics) private readonly metrics: Metrics,
-    @InjectPinoLogger(AuthorizationWebhook.name) private readonly logger: PinoLogger,
+    @Inject(EventLog) private readonly log: EventLog,
   ) {
     const { cache, concurrency, timeout } = config.webhooks.authorization;
     if (cache > 0) this.answers = new LRUCache({ max: MAX_CACHED, ttl: cache });
@@ -69,8 +69,7 @@ export class AuthorizationWebhook {
       concurrency,
       timeout,
       onPaused: (isPaused) => {
-        if (isPaused) this.logger.warn('the authorization webhook is failing; requests are paused');
-        else this.logger.info('the authorization webhook works again');
+        this.log.write(isPaused ? 'authorization.paused' : 'authorization.resumed');
       },
     });
     metrics.gauge(
@@ -167,8 +166,7 @@ export class AuthorizationWebhook {
       const wasAsked = !(error instanceof NotRunError);
       this.metrics.authorizations.inc({ action, outcome: wasAsked ? 'failed' : 'rejected' });
       if (!wasAsked || error instanceof OutboundError) {
-        if (wasAsked)
-          this.logger.debug({ action, reason: error.message }, 'a request to the authorization webhook failed');
+        if (wasAsked) this.log.write('authorization.failed', { action, reason: error.message });
         throw new ProtocolError('authorization_unavailable');
       }
       throw error;

@@ -1,8 +1,8 @@
 import { BROKER, type Broker, type BrokerHealth } from '@holdfast/broadcast';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, type Config } from '../config/index.js';
 import { capabilityProblems } from './broker-capabilities.js';
+import { EventLog } from '../logging/event-log.js';
 
 /** ms between two checks. */
 const INTERVAL = 500;
@@ -27,7 +27,7 @@ export class BrokerMonitor implements OnApplicationShutdown {
   constructor(
     @Inject(BROKER) private readonly broker: Broker,
     @Inject(CONFIG) private readonly config: Config,
-    @InjectPinoLogger(BrokerMonitor.name) private readonly logger: PinoLogger,
+    @Inject(EventLog) private readonly log: EventLog,
   ) {}
 
   /** Whether the broker was ever up. Until then this pod cannot serve anybody. */
@@ -71,7 +71,7 @@ export class BrokerMonitor implements OnApplicationShutdown {
     if (this.stopped) return;
     this.timer = setTimeout(() => {
       this.look()
-        .catch((error: unknown) => this.logger.error({ err: error }, 'the state of the broker could not be checked'))
+        .catch((error: unknown) => this.log.write('broker.check_failed', { err: error }))
         .finally(() => this.lookLater())
         .catch(() => undefined);
     }, INTERVAL);
@@ -83,9 +83,9 @@ export class BrokerMonitor implements OnApplicationShutdown {
     if (health.status === 'down') {
       this.latestOutage = { reason: health.reason, at: Date.now() };
       const consequence = this.begun ? 'clients stay connected and publishes are refused' : 'this pod is not ready';
-      this.logger.warn({ reason: health.reason }, `the broker is down: ${consequence}; trying again`);
+      this.log.write('broker.down', { reason: health.reason, consequence });
     } else if (this.state === 'down') {
-      this.logger.info('the broker is up');
+      this.log.write('broker.up');
     }
     this.state = health.status;
     this.begun ||= health.status === 'up';

@@ -9,7 +9,7 @@ export class ChannelRequests {
     dispatcher.serve({
       subscribe: (connection, data, request) => channels.subscribe(connection, data, request),
       unsubscribe: (connection, { channel }) => ({ channel: channels.unsubscribe(connection, channel) }),
-      publish: (connection, data) => channels.publishFrom(connection, data),
+      publish: (connection, data, { frame }) => channels.publishFrom(connection, data, frame.traceparent),
       presence: (connection, { channel }) => channels.presenceFor(connection, channel),
       history: (connection, data) => channels.historyFor(connection, data),
     });

@@ -29,8 +29,9 @@ import { quotaKeyOf, Quotas, type QuotaUser } from '../limits/quotas.js';
 import { Metrics } from '../metrics/metrics.js';
 import { AuthorizationWebhook } from '../auth/authorization-webhook.js';
 import { fromBroker } from '../errors/broker-errors.js';
+import { inSpan, Tracing, type Span } from '../tracing/tracing.js';
 import { Hub } from './hub.js';
-import { decodePublication, encodePayload, isNestedWithin, MAX_NESTING } from './message.js';
+import { decodePublication, encodePayload, isNestedWithin, MAX_NESTING, TRACE_BYTES, withTrace } from './message.js';
 import { Presence } from './presence.js';
 import { Reads, readerOf, type Reader } from './reads.js';
 import { Replays, sizeOfHistory } from './replays.js';
@@ -51,6 +52,8 @@ export interface Publish {
   readonly sender?: Sender;
   /** Whose quota the bytes count against; absent for the HTTP API. */
   readonly charged?: QuotaUser;
+  /** The W3C trace context that it belongs to, which has not been validated. */
+  readonly traceparent?: string | undefined;
 }
 
 /** What can be done with channels, by the protocol and by the HTTP API. */
@@ -73,6 +76,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     @Inject(Quotas) private readonly quotas: Quotas,
     @Inject(Metrics) private readonly metrics: Metrics,
     @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
+    @Inject(Tracing) private readonly tracing: Tracing,
   ) {}
 
   onModuleInit(): void {
@@ -83,36 +87,44 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     clearInterval(this.timer);
   }
 
-  async publish({ channel, data, key, publisher, sender, charged }: Publish): Promise<Position> {
+  publish(publication: Publish): Promise<Position> {
+    const { channel, traceparent } = publication;
+    const span = traceparent === undefined ? undefined : this.tracing.tracer?.publish(channel, traceparent);
+    return span === undefined ? this.store(publication) : inSpan(span, () => this.store(publication, span));
+  }
+
+  private async store({ channel, data, key, publisher, sender, charged }: Publish, span?: Span): Promise<Position> {
     if (!isNestedWithin(data, MAX_NESTING))
       throw new ProtocolError('invalid', `data is nested deeper than ${MAX_NESTING} levels`);
     const json = JSON.stringify(data);
-    const payload = encodePayload(json, sender, key);
-    const bytes = Buffer.byteLength(payload);
-    if (bytes > this.config.connection.maxPayload) throw new ProtocolError('too_large', 'data');
+    const { maxPayload } = this.config.connection;
+    const untraced = encodePayload(json, sender, key);
+    const bytes = Buffer.byteLength(untraced);
+    if (bytes > maxPayload) throw new ProtocolError('too_large', 'data');
+    const hasTrace = span !== undefined && bytes + TRACE_BYTES <= maxPayload;
+    const payload = hasTrace ? withTrace(untraced, span.traceparent) : untraced;
     if (charged !== undefined) this.quotas.take(charged, 'publishedBytes', bytes);
     const begin = performance.now();
     const { publishing } = this.hub;
     publishing.add(payload);
     try {
-      const { epoch, offset } = await fromBroker(
-        this.broker.publish({
-          channel,
-          payload,
-          stream: this.options(channel).stream,
-          ...(key === undefined
-            ? {}
-            : {
-                idempotency: {
-                  publisher,
-                  key,
-                  fingerprint: hash('sha1', json, 'base64url'),
-                  window: this.config.keyWindow,
-                },
-              }),
-        }),
-      );
-      this.metrics.publishSeconds.observe((performance.now() - begin) / 1000);
+      const stored = this.broker.publish({
+        channel,
+        payload,
+        stream: this.options(channel).stream,
+        ...(key === undefined
+          ? {}
+          : {
+              idempotency: {
+                publisher,
+                key,
+                fingerprint: hash('sha1', json, 'base64url'),
+                window: this.config.keyWindow,
+              },
+            }),
+      });
+      const { epoch, offset } = await fromBroker(span === undefined ? stored : inSpan(span.store(), () => stored));
+      this.metrics.publishSeconds.observe((performance.now() - begin) / 1000, span?.ids);
       this.metrics.totals.published += 1;
       return { epoch, offset };
     } catch (error) {
@@ -125,7 +137,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
     }
   }
 
-  async publishFrom(connection: Connection, request: PublishRequest): Promise<Position> {
+  async publishFrom(connection: Connection, request: PublishRequest, traceparent?: string): Promise<Position> {
     const { data, key, after } = request;
     const channel = this.resolve(connection, request.channel);
     // Requests for one channel are handled in order, so that the previous one has been answered.
@@ -145,6 +157,7 @@ export class ChannelsService implements OnModuleInit, OnApplicationShutdown {
       key,
       publisher,
       charged: connection,
+      traceparent,
       sender: user === undefined ? { client } : { client, user },
     });
     if (key !== undefined) (connection.published ??= new LatestKeys()).add(channel, key);

@@ -4,10 +4,13 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { BrokerInputs } from '../broker/broker-inputs.js';
 import { CONFIG, namespaceOptions, type Config } from '../config/index.js';
 import type { Connection } from '../connection/connection.js';
+import { FlushSchedule } from '../connection/flush-schedule.js';
 import { ProtocolError } from '../errors/protocol-error.js';
 import { channelCost, HeldMemory, NOBODY, SUBSCRIPTION_COST } from '../limits/held-memory.js';
 import { Metrics } from '../metrics/metrics.js';
+import { Tracing } from '../tracing/tracing.js';
 import { LocalChannel } from './local-channel.js';
+import { traceOf } from './message.js';
 import { Presence } from './presence.js';
 import { THE_POD } from './reads.js';
 import type { Subscription } from './subscription.js';
@@ -39,6 +42,8 @@ export class Hub
     @Inject(HeldMemory) private readonly memory: HeldMemory,
     @Inject(Metrics) private readonly metrics: Metrics,
     @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
+    @Inject(FlushSchedule) private readonly flushes: FlushSchedule,
+    @Inject(Tracing) private readonly tracing: Tracing,
   ) {}
 
   onModuleInit(): void {
@@ -132,12 +137,21 @@ export class Hub
   onPublication(...[name, publication]: Parameters<BrokerEvents['onPublication']>): void {
     const channel = this.channels.get(name);
     if (channel === undefined) return;
+    const { tracer } = this.tracing;
+    const traceparent = tracer === undefined ? undefined : traceOf(publication.payload);
+    const span = traceparent && tracer?.deliver(name, traceparent, channel.subscriptions.size);
     if (!channel.publication(publication, this.publishing.has(publication.payload))) {
       this.metrics.gaps.inc();
       return;
     }
     this.metrics.totals.messagesOut += channel.subscriptions.size;
-    this.metrics.deliverySeconds.observe(Math.max(0, this.broker.now() - publication.time) / 1000);
+    const seconds = Math.max(0, this.broker.now() - publication.time) / 1000;
+    if (!span) {
+      this.metrics.deliverySeconds.observe(seconds);
+      return;
+    }
+    this.metrics.deliverySeconds.observe(seconds, span.ids);
+    this.flushes.whenFlushed(() => span.end());
   }
 
   onGap(...[name, position]: Parameters<BrokerEvents['onGap']>): void {

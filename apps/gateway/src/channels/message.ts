@@ -24,6 +24,29 @@ export function encodePayload(json: string, sender?: Sender, key?: string): stri
   return `${BEGINNING}${json},${JSON.stringify({ sender, key }).slice(1)}`;
 }
 
+/** What follows the other members of a payload whose publish is traced. It always has the same length. */
+const TRACE = ',"traceparent":"';
+const TRACE_END = '"}';
+export const TRACE_BYTES = TRACE.length + '00-12345678901234567890123456789012-1234567890123456-01"'.length;
+
+/** Adds a W3C trace context, which is for the pods only. */
+export function withTrace(payload: string, traceparent: string): string {
+  return `${payload.slice(0, -1)}${TRACE}${traceparent}${TRACE_END}`;
+}
+
+/** The trace context that {@link withTrace} added, if any. */
+export function traceOf(payload: string): string | undefined {
+  return isTraced(payload) ? payload.slice(TRACE.length - 1 - TRACE_BYTES, -TRACE_END.length) : undefined;
+}
+
+/**
+ * Nothing else ends like this: the data of a publisher is in an inner object, or in a string, in which quotes are
+ * escaped. It runs for each message, and allocates nothing.
+ */
+function isTraced(payload: string): boolean {
+  return payload.startsWith(TRACE, payload.length - 1 - TRACE_BYTES) && payload.endsWith(TRACE_END);
+}
+
 /**
  * Whether the payload is one of ours. From any other, {@link encodeMessage} would make a frame that no client can read.
  * It is parsed once per publication and pod, which takes about 1 µs. Nothing less is safe.
@@ -37,7 +60,8 @@ export function isReadable({ payload }: StoredPublication): boolean {
  * since the payload already is JSON, and no character of a channel name needs escaping.
  */
 export function encodeMessage(channel: string, { offset, time, payload }: StoredPublication): string {
-  return `{"event":"message","data":{"channel":"${channel}","offset":${offset},"time":${time},${payload.slice(1)}}`;
+  const rest = isTraced(payload) ? `${payload.slice(1, -1 - TRACE_BYTES)}}` : payload.slice(1);
+  return `{"event":"message","data":{"channel":"${channel}","offset":${offset},"time":${time},${rest}}`;
 }
 
 /** A stored publication as the history shows it; undefined if its payload is invalid. */

@@ -1,7 +1,6 @@
 import { BROKER, type Broker, type MemberList } from '@holdfast/broadcast';
 import type { Members } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
-import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { BrokerInputs } from '../broker/broker-inputs.js';
 import { retryWhile } from '../broker/retry.js';
 import { CONFIG, type Config } from '../config/index.js';
@@ -14,6 +13,7 @@ import { decodeMember, encodeMember } from './member.js';
 import { Reads, type Reader } from './reads.js';
 import type { Subscription } from './subscription.js';
 import { subscriptionsOf } from './subscriptions.js';
+import { EventLog } from '../logging/event-log.js';
 
 /** Membership of channels. */
 @Injectable()
@@ -28,7 +28,7 @@ export class Presence {
     @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
     @Inject(Quotas) private readonly quotas: Quotas,
     @Inject(Reads) private readonly reads: Reads,
-    @InjectPinoLogger(Presence.name) private readonly logger: PinoLogger,
+    @Inject(EventLog) private readonly log: EventLog,
   ) {}
 
   /** @throws ProtocolError `rate_limited` if the reader has read too much. */
@@ -76,7 +76,7 @@ export class Presence {
     if (!subscription.joined || subscription.ended || this.rejoining.has(subscription)) return;
     this.rejoining.add(subscription);
     this.rejoinUntilDone(subscription, former)
-      .catch((error: unknown) => this.logger.error({ err: error }, 'a client could not rejoin a channel'))
+      .catch((error: unknown) => this.log.write('presence.rejoin_failed', { err: error }))
       .finally(() => this.rejoining.delete(subscription));
   }
 
@@ -98,7 +98,7 @@ export class Presence {
     this.broker.leave(channel.name, connection.client, connection.id).catch((error: unknown) => {
       // The lease of the member expires anyway. During an outage of the broker this happens for each member that
       // leaves.
-      this.logger.debug({ err: error, ...connection.logFields }, 'a leave could not be sent to the broker');
+      this.log.write('presence.leave_failed', { err: error, ...connection.logFields });
     });
   }
 

@@ -1,4 +1,3 @@
-import { PinoLogger } from 'nestjs-pino';
 import { describe, expect, it } from 'vitest';
 import { testConfig } from '../../test/support/gateway.js';
 import { settled } from '../../test/support/pod.js';
@@ -6,13 +5,14 @@ import { HeldMemory } from '../limits/held-memory.js';
 import { Quotas } from '../limits/quotas.js';
 import { Metrics } from '../metrics/metrics.js';
 import { Reads, type Reader } from './reads.js';
+import { SILENT } from '../../test/support/recorded-log.js';
 
 const MIB = 2 ** 20;
 
 function setUp(readBytes: object = {}): Reads {
   const config = testConfig({ limits: { readBytes } });
   const metrics = new Metrics();
-  const memory = new HeldMemory(config, metrics, new PinoLogger({ pinoHttp: { level: 'silent' } }));
+  const memory = new HeldMemory(config, metrics, SILENT);
   return new Reads(memory, new Quotas(config, memory, metrics));
 }
 

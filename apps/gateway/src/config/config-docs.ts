@@ -26,7 +26,7 @@ namespaces:
 const INTRODUCTION = `\
 # Configuration
 
-<!-- Generated from the schema in apps/gateway/src/config by its generate.ts: edit that. -->
+<!-- Generated from the schema in apps/gateway/src/config: edit that. -->
 
 The gateway reads environment variables, and the YAML file named by \`HOLDFAST_CONFIG\`. Variables take precedence over the
 file, and the file over the defaults. An empty variable counts as unset. Every member of the file is optional;
@@ -38,6 +38,8 @@ the actual one. It then exits with code 78 (\`EX_CONFIG\`). Unknown members of t
 \`HOLDFAST_PORT\` unless the pod has \`enableServiceLinks: false\`.
 
 Durations are in seconds; fractions are allowed.
+
+Traces have no settings here: OpenTelemetry's own variables decide, see [monitoring.md](monitoring.md#traces).
 
 ## Secrets
 

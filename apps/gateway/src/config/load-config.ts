@@ -6,6 +6,7 @@ import { describeConfig, descriptionAt, expectationOf, pathName, settingsOf } fr
 import { readTextFile, type ReadFile } from './read-file.js';
 import { Reloadable } from './reloadable.js';
 import { CONFIG_SCHEMA, type Settings } from './schema.js';
+import { readTracing } from './tracing.js';
 import { parseFile, parseText, readVariables, serviceLinkHint, type Variable } from './variables.js';
 
 /** Both modes have the same settings and differ only in defaults. */
@@ -27,6 +28,8 @@ export interface SecretFile {
 
 /** Durations in ms, sizes in bytes. */
 export interface Config extends Settings {
+  /** Whether OpenTelemetry's variables say where to export traces. */
+  readonly tracing: boolean;
   /** The files that {@link watchSecrets} reloads. */
   readonly secretFiles: readonly SecretFile[];
 }
@@ -47,6 +50,9 @@ export function loadConfig(env: NodeJS.ProcessEnv, readFile: ReadFile = readText
   for (const { setting, text, file } of variables) {
     setAt(members, setting.path, (file === undefined ? parseText : parseFile)(text, setting.description));
   }
+
+  const { tracing, problems: tracingProblems } = readTracing(env);
+  problems.push(...tracingProblems);
 
   const schema = CONFIG_SCHEMA[members['mode'] === 'development' ? 'development' : 'production'];
   const parse = () => {
@@ -86,7 +92,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, readFile: ReadFile = readText
       },
     };
   });
-  return { ...config, secretFiles };
+  return { ...config, tracing, secretFiles };
 }
 
 /** Removes secrets from the file's members, and reports them. */

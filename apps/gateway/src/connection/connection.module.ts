@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { Connections } from './connections.js';
 import { Dispatcher } from './dispatcher.js';
+import { FlushSchedule } from './flush-schedule.js';
 
-@Module({ providers: [Connections, Dispatcher], exports: [Connections, Dispatcher] })
+@Module({ providers: [Connections, Dispatcher, FlushSchedule], exports: [Connections, Dispatcher, FlushSchedule] })
 export class ConnectionModule {}

@@ -203,8 +203,8 @@ export class Connection {
   }
 
   /** The fields by which log lines identify this connection. */
-  get logFields(): { connection: string; user?: string } {
-    return { connection: this.id, ...(this.user === undefined ? {} : { user: this.user }) };
+  get logFields(): { connection: string; user: string | undefined } {
+    return { connection: this.id, user: this.user };
   }
 
   /** Takes a new identity. Its expiry replaces the previous one. */

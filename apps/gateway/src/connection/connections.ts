@@ -31,7 +31,6 @@ export interface ConnectionListener {
 @Injectable()
 export class Connections implements ConnectionContext, Sheddable, OnModuleInit, OnApplicationShutdown {
   readonly backlog: Backlog<Connection>;
-  readonly flushes = new FlushSchedule();
   readonly joiner = new FrameJoiner();
   /** Connections whose clients move to newer ones, by client id. */
   readonly moving = new Map<string, Connection>();
@@ -55,6 +54,7 @@ export class Connections implements ConnectionContext, Sheddable, OnModuleInit, 
     @Inject(HeldMemory) private readonly memory: HeldMemory,
     @Inject(ClientCounter) readonly counter: ClientCounter<Connection>,
     @Inject(Senders) readonly senders: Senders,
+    @Inject(FlushSchedule) readonly flushes: FlushSchedule,
     @Inject(Overload) overload: Overload,
   ) {
     this.backlog = new Backlog(memory.maxBuffered, metrics);

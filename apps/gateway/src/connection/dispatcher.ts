@@ -16,7 +16,6 @@ import {
 } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import type { WsMessageHandler } from '@nestjs/common';
-import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { z } from 'zod';
 import { CONFIG, type Config } from '../config/index.js';
@@ -27,6 +26,7 @@ import { checked } from '../errors/checked.js';
 import type { Connection } from './connection.js';
 import { ProtocolError } from '../errors/protocol-error.js';
 import { currentRequest, Request } from './request.js';
+import { EventLog } from '../logging/event-log.js';
 
 /** With this many unanswered requests a connection is not read until half of them are answered. */
 const MAX_UNANSWERED = 256;
@@ -87,7 +87,7 @@ export class Dispatcher {
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Metrics) private readonly metrics: Metrics,
     @Inject(HeldMemory) { total }: HeldMemory,
-    @InjectPinoLogger(Dispatcher.name) private readonly logger: PinoLogger,
+    @Inject(EventLog) private readonly log: EventLog,
   ) {
     this.maxUnanswered = total * UNANSWERED_SHARE;
   }
@@ -205,7 +205,7 @@ export class Dispatcher {
         return undefined;
       }
       // A built-in handler failed, one of Nest's filters did, or what a handler returned is not JSON.
-      this.logger.error({ err: error, event, ...connection.logFields }, 'a request could not be answered');
+      this.log.write('request.failed', { err: error, request: event, ...connection.logFields });
       request.refusal = errorData('internal');
       return undefined;
     }

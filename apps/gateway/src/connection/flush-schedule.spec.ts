@@ -33,6 +33,20 @@ describe('queued frames', () => {
     expect(flushedWithin(0)).toBe(3);
   });
 
+  it('are reported as written after the flush, or at once if there are none', () => {
+    const written = vi.fn<() => void>();
+    sut.whenFlushed(written);
+    expect(written).toHaveBeenCalledTimes(1);
+    publish(3);
+    sut.whenFlushed(written);
+    expect(written).toHaveBeenCalledTimes(1);
+    expect(flushedWithin(0)).toBe(3);
+    expect(written).toHaveBeenCalledTimes(2);
+    publish(1);
+    expect(flushedWithin(10)).toBe(1);
+    expect(written).toHaveBeenCalledTimes(2);
+  });
+
   it('are delayed a few milliseconds after a flush of many sockets, as long as that merges frames', () => {
     publish(SOCKETS);
     expect(flushedWithin(0)).toBe(SOCKETS);

@@ -1,3 +1,5 @@
+import { Injectable } from '@nestjs/common';
+
 /** Something that has frames to write. */
 export interface Flushable {
   /** How many frames wait to be written. */
@@ -23,8 +25,10 @@ const WORTH_FRAMES = 1.5;
 const NO_REST_MS = 100;
 
 /** Decides when the sockets of a gateway are written to. */
+@Injectable()
 export class FlushSchedule {
   private readonly waiting: Flushable[] = [];
+  private readonly flushed: (() => void)[] = [];
   /** Whether the next flush comes after a rest. */
   private rested = false;
   private restUntil = 0;
@@ -40,6 +44,12 @@ export class FlushSchedule {
     else setImmediate(this.flushAll);
   }
 
+  /** Calls `done` after the next flush, or at once if nothing waits for one. */
+  whenFlushed(done: () => void): void {
+    if (this.waiting.length === 0) done();
+    else this.flushed.push(done);
+  }
+
   private flush(): void {
     // A flush may close a connection, but queues nothing new, so everything in the list is flushed exactly once.
     const flushables = this.waiting.splice(0);
@@ -48,6 +58,7 @@ export class FlushSchedule {
       frames += flushable.waiting;
       flushable.flush();
     }
+    if (this.flushed.length > 0) for (const done of this.flushed.splice(0)) done();
     const rest = Math.min(MAX_REST_MS, flushables.length * REST_MS_PER_WRITE);
     this.restUntil = 0;
     if (rest < MIN_REST_MS) return;

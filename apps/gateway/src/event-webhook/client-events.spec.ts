@@ -1,6 +1,5 @@
 import { BrokerUnavailableError, type MembershipChange } from '@holdfast/broadcast';
 import { CLOSE } from '@holdfast/protocol';
-import { PinoLogger } from 'nestjs-pino';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { testConfig } from '../../test/support/gateway.js';
 import { BrokerInputs } from '../broker/broker-inputs.js';
@@ -10,6 +9,7 @@ import { Metrics } from '../metrics/metrics.js';
 import { ClientEvents } from './client-events.js';
 import type { EventWebhook } from './event-webhook.js';
 import type { ClusterPresence } from './cluster-presence.js';
+import { SILENT } from '../../test/support/recorded-log.js';
 
 /** Cluster presence whose joins the test answers. */
 function setUp() {
@@ -32,7 +32,7 @@ function setUp() {
     reports: () => true,
     add: (type, _time, data) => void log.push(`${type} ${JSON.stringify(data)}`),
   };
-  const inputs = new BrokerInputs(new Metrics(), new PinoLogger({ pinoHttp: { level: 'silent' } }));
+  const inputs = new BrokerInputs(new Metrics(), SILENT);
   const sut = new ClientEvents(presence, testConfig(), new Lifecycle(), webhook as EventWebhook, inputs);
   return { sut, joins, log };
 }

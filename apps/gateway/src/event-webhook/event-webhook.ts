@@ -1,14 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, type Config, type EventType } from '../config/index.js';
 import { Metrics } from '../metrics/metrics.js';
 import { OutboundError } from '../outbound/request.js';
-import { ThrottledLog } from '../logging/throttled-log.js';
 import { messageId, signedPost } from '../outbound/signed-post.js';
 import { EventQueue, type QueuedEvent } from './event-queue.js';
 import { splitBatch, type Batch } from './split-batch.js';
 import { RefusedEvents } from './refused-events.js';
+import { EventLog } from '../logging/event-log.js';
 
 /** ms until a failed request is retried, at first and at most. */
 const MIN_BACKOFF_MS = 500;
@@ -52,7 +51,6 @@ export class EventWebhook implements OnApplicationShutdown {
   /** Aborted when the time to send events is over. */
   private readonly timeUp = new AbortController();
   private isFailing = false;
-  private readonly log = new ThrottledLog();
   private wake: (() => void) | undefined;
   private sending: Promise<void> | undefined;
   /** On the clock of `performance.now()`. */
@@ -61,12 +59,12 @@ export class EventWebhook implements OnApplicationShutdown {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Metrics) private readonly metrics: Metrics,
-    @InjectPinoLogger(EventWebhook.name) private readonly logger: PinoLogger,
+    @Inject(EventLog) private readonly log: EventLog,
   ) {
     const { maxQueued, retryFor } = config.webhooks.events;
     this.waiting = new EventQueue(maxQueued);
     this.refused = new RefusedEvents(retryFor, (events) => {
-      this.logger.warn({ events }, 'events were dropped: the backend refuses them, but accepts others');
+      this.log.write('events.refused', { events });
       this.dropped(events);
     });
     metrics.gauge(
@@ -146,21 +144,19 @@ export class EventWebhook implements OnApplicationShutdown {
     for (let attempt = 0; ; attempt += 1) {
       const failure = await this.post(events, id);
       if (failure === undefined) {
-        if (this.isFailing) this.logger.info('the event webhook works again');
+        if (this.isFailing) this.log.write('events.resumed');
         this.isFailing = false;
         return;
       }
       const reason = failure.message;
-      if (!this.isFailing) this.logger.warn({ reason }, 'the event webhook failed; trying again');
+      if (!this.isFailing) this.log.write('events.failing', { reason });
       this.isFailing = true;
       const isAlive = performance.now() - this.lastTaken < LATELY_MS;
       const isDue = attempt + 1 >= (isAlive ? SPLIT_AFTER - 1 : SPLIT_AFTER);
       if (isDue && failure.wasSent && (await this.sendInParts(events))) return;
       const pause = this.pauseAfter(attempt);
       if (this.timeUp.signal.aborted || performance.now() + pause >= until) {
-        this.log.write('dropped', (skipped) => {
-          this.logger.error({ reason, events: events.length, skipped }, 'events were dropped');
-        });
+        this.log.write('events.dropped', { reason, events: events.length });
         this.dropped(events.length);
         return;
       }
@@ -236,7 +232,7 @@ export class EventWebhook implements OnApplicationShutdown {
     } catch (error) {
       this.metrics.eventRequestsFailed.inc();
       if (error instanceof OutboundError) return error;
-      this.logger.error({ err: error }, 'events could not be sent');
+      this.log.write('events.send_failed', { err: error });
       return new OutboundError('an internal error');
     }
   }

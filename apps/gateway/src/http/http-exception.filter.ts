@@ -3,11 +3,11 @@ import { Catch, HttpException, Inject, type ArgumentsHost, type ExceptionFilter 
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { ProtocolError } from '../errors/protocol-error.js';
 import { pathForLog } from '../logging/log.js';
 import { Metrics } from '../metrics/metrics.js';
 import { HttpRoutes } from './http-routes.js';
+import { EventLog } from '../logging/event-log.js';
 
 /** What Nest and Fastify mean by their statuses. Their messages may quote the request, and are not passed on. */
 const CODES: Readonly<Partial<Record<number, ErrorCode>>> = {
@@ -30,7 +30,7 @@ export class HttpExceptionFilter implements ExceptionFilter<unknown> {
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost<FastifyAdapter>,
     @Inject(HttpRoutes) private readonly routes: HttpRoutes,
     @Inject(Metrics) private readonly metrics: Metrics,
-    @InjectPinoLogger(HttpExceptionFilter.name) private readonly logger: PinoLogger,
+    @Inject(EventLog) private readonly log: EventLog,
   ) {}
 
   catch(exception: unknown, host: ArgumentsHost): void {
@@ -68,7 +68,7 @@ export class HttpExceptionFilter implements ExceptionFilter<unknown> {
       if (exception.getStatus() < 500) return { code: 'refused' };
     }
     const req = { method, url: pathForLog(url, routeOptions.url !== undefined) };
-    this.logger.error({ err: exception, req }, 'a request failed');
+    this.log.write('http.failed', { err: exception, req });
     return { code: 'internal' };
   }
 }

@@ -3,7 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { errorData, ERRORS, type ErrorCode } from '@holdfast/protocol';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
+import { Registry } from 'prom-client';
 import { CONFIG, type Config } from '../config/index.js';
 import { smugglingRiskOf } from './request-smuggling.js';
 import { SOCKETS } from '../limits/descriptors.js';
@@ -13,9 +13,13 @@ import { ManagementRoutes, type ManagementRoute } from './management-routes.js';
 import { PendingSockets } from './pending-sockets.js';
 import { Metrics } from '../metrics/metrics.js';
 import { SharedScrape } from '../metrics/shared-scrape.js';
+import { EventLog } from '../logging/event-log.js';
 
 /** For Prometheus and people. Nobody else should connect. */
 const MAX_PENDING = 100;
+
+/** What Prometheus accepts first, and browsers do not. */
+const OPENMETRICS = 'application/openmetrics-text';
 
 /** How long a request in progress may take when the process ends, in ms. */
 const REQUESTS_WITHIN_MS = 1_000;
@@ -35,18 +39,26 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Metrics) metrics: Metrics,
-    @InjectPinoLogger(ManagementServer.name) private readonly logger: PinoLogger,
+    @Inject(EventLog) private readonly log: EventLog,
   ) {
-    const scrape = new SharedScrape(() => metrics.registry.metrics());
-    const type = metrics.registry.contentType;
-    this.add({ method: 'GET', path: '/metrics', answer: async () => ({ type, body: await scrape.get() }) });
+    const text = new SharedScrape(() => metrics.registry.metrics());
+    const openMetrics = new SharedScrape(() => metrics.openMetrics());
+    this.add({
+      method: 'GET',
+      path: '/metrics',
+      answer: async ({ message: { headers } }) =>
+        // Only for exemplars: the formats have the same metrics otherwise.
+        config.tracing && headers.accept?.includes(OPENMETRICS) === true
+          ? { type: Registry.OPENMETRICS_CONTENT_TYPE, body: await openMetrics.get() }
+          : { type: Registry.PROMETHEUS_CONTENT_TYPE, body: await text.get() },
+    });
     this.server = createHttpServer(config, (request, response) => {
       this.answer(request, response).catch((error: unknown) => {
         if (response.headersSent) response.destroy();
         else if (error instanceof ProtocolError) this.refuse(response, error.code, error.detail);
         else {
           // Neither query nor headers, which may contain a key.
-          this.logger.error({ err: error, path: request.url?.split('?', 1)[0] }, 'a management request failed');
+          this.log.write('management.failed', { err: error, path: request.url?.split('?', 1)[0] });
           this.refuse(response, 'internal');
         }
       });

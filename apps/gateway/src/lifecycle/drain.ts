@@ -2,7 +2,6 @@ import type { Server } from 'node:http';
 import { setImmediate as polled, setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, type Config } from '../config/index.js';
 import { CLOSE_WITHIN_MS, type Connection } from '../connection/connection.js';
 import { Connections } from '../connection/connections.js';
@@ -10,6 +9,7 @@ import { DrainReports } from './drain-reports.js';
 import { Lifecycle } from './lifecycle.js';
 import { requestsOf } from '../http/http-server.js';
 import { ManagementServer } from '../http/management-server.js';
+import { EventLog } from '../logging/event-log.js';
 
 /** The share of the drain window that is left to the client that is asked last. */
 const LAST_SHARE = 1 / 6;
@@ -39,13 +39,13 @@ export class Drain implements BeforeApplicationShutdown {
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
     @Inject(DrainReports) private readonly reports: DrainReports,
     @Inject(ManagementServer) private readonly management: ManagementServer,
-    @InjectPinoLogger(Drain.name) private readonly logger: PinoLogger,
+    @Inject(EventLog) private readonly log: EventLog,
   ) {}
 
   async beforeApplicationShutdown(): Promise<void> {
     const { settle, window } = this.config.drain;
     this.lifecycle.stage = 'settling';
-    this.logger.info({ connections: this.connections.count, settle, window }, 'stopping: no longer ready');
+    this.log.write('gateway.stopping', { connections: this.connections.count, settle, window });
     const server = this.adapterHost.httpAdapter.getHttpServer() as Server;
     requestsOf(server).closeEach();
     this.management.closeEach();
@@ -54,16 +54,18 @@ export class Drain implements BeforeApplicationShutdown {
     this.lifecycle.stage = 'draining';
     const end = performance.now() + window;
     const before = this.clients();
+    this.log.write('gateway.draining', { clients: before });
     await this.inviteAll(this.connections.all(), window, end);
     await this.untilNoneIsLeft(end - performance.now());
     const closed = this.clients();
+    // Somebody may have connected at the last moment.
+    const moved = Math.max(0, before - closed);
     for (const connection of this.connections.all()) connection.close('restart');
     await Promise.all([
       this.untilNoneIsLeft(2 * CLOSE_WITHIN_MS),
-      // Somebody may have connected at the last moment.
-      before > 0 ? this.reports.send({ moved: Math.max(0, before - closed), closed }) : undefined,
+      before > 0 ? this.reports.send({ moved, closed }) : undefined,
     ]);
-    this.logger.info('drained');
+    this.log.write('gateway.drained', { moved, closed });
     await this.endRequests(server);
   }
 

@@ -1,4 +1,4 @@
-import { pino, destination } from 'pino';
+import { lastWords } from '../logging/last-words.js';
 
 /** More lines than this, from an error that repeats, would fill the log. */
 const MAX_LINES = 100;
@@ -13,15 +13,15 @@ const SECRETS = /\/\/[^/\s@]+@|\?[^\s'")]+/g;
  * @param stop starts to stop the process; must not throw.
  */
 export function stopOnUncaught(stop: () => void): void {
-  // Written synchronously, since the process may be about to end.
-  const logger = pino({}, destination({ dest: 1, sync: true }));
+  const log = lastWords();
   let lines = 0;
   // Unhandled rejections arrive here as well.
   process.on('uncaughtException', (error: unknown, origin) => {
     lines += 1;
     if (lines <= MAX_LINES) {
       try {
-        logger.fatal({ err: describe(error), origin }, lines === 1 ? 'uncaught error: stopping' : 'uncaught error');
+        const event = lines === 1 ? 'gateway.uncaught_error' : 'gateway.further_uncaught_error';
+        log.write(event, { err: describe(error), origin });
       } catch {
         // There is nowhere left to write to.
       }

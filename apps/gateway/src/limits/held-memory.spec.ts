@@ -1,15 +1,14 @@
-import { PinoLogger } from 'nestjs-pino';
 import { describe, expect, it } from 'vitest';
 import { testConfig } from '../../test/support/gateway.js';
 import { Metrics } from '../metrics/metrics.js';
 import { HeldMemory } from './held-memory.js';
 import { processMemory } from './process-memory.js';
+import { SILENT } from '../../test/support/recorded-log.js';
 
 const MIB = 2 ** 20;
 
 function setUp(limits: object = {}, env: NodeJS.ProcessEnv = {}): HeldMemory {
-  const logger = new PinoLogger({ pinoHttp: { level: 'silent' } });
-  return new HeldMemory(testConfig({ limits: { memory: 100 * MIB, ...limits } }, env), new Metrics(), logger);
+  return new HeldMemory(testConfig({ limits: { memory: 100 * MIB, ...limits } }, env), new Metrics(), SILENT);
 }
 
 describe('the memory of connections, subscriptions and channels', () => {

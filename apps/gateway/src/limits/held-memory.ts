@@ -1,8 +1,8 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, tellsUsersApart, type Config } from '../config/index.js';
 import { Metrics } from '../metrics/metrics.js';
 import { processMemory } from './process-memory.js';
+import { EventLog } from '../logging/event-log.js';
 
 const MIB = 2 ** 20;
 
@@ -86,7 +86,7 @@ export class HeldMemory implements OnModuleInit {
   constructor(
     @Inject(CONFIG) config: Config,
     @Inject(Metrics) private readonly metrics: Metrics,
-    @InjectPinoLogger(HeldMemory.name) private readonly logger: PinoLogger,
+    @Inject(EventLog) private readonly log: EventLog,
   ) {
     const { memory, userShare, anonymousShare, buffered } = config.limits;
     const { total, heap } = processMemory();
@@ -119,16 +119,13 @@ export class HeldMemory implements OnModuleInit {
       'Limit of the bytes waiting to be sent to all connections',
       () => maxBuffered,
     );
-    this.logger.info(
-      {
-        memory: total,
-        held: limit,
-        buffered: maxBuffered,
-        connections: Math.floor(limit / CONNECTION),
-        channels: Math.floor(limit / (SUBSCRIPTION + CHANNEL)),
-      },
-      'limits derived from memory, in bytes, and the approximate number of idle connections or channels that fit',
-    );
+    this.log.write('gateway.limits', {
+      memory: total,
+      held: limit,
+      buffered: maxBuffered,
+      connections: Math.floor(limit / CONNECTION),
+      channels: Math.floor(limit / (SUBSCRIPTION + CHANNEL)),
+    });
   }
 
   /**

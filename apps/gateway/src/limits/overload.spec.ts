@@ -1,18 +1,17 @@
-import { PinoLogger } from 'nestjs-pino';
 import { describe, expect, it, vi } from 'vitest';
 import type { Config } from '../config/index.js';
 import { Metrics } from '../metrics/metrics.js';
 import type { HeldMemory } from './held-memory.js';
 import { Overload, type Sheddable } from './overload.js';
+import { SILENT } from '../../test/support/recorded-log.js';
 
 const LIMITS = { maxEventLoopDelay: 200, maxMemory: 0.8, shedAfter: 5_000, shedShare: 0.01 };
 
 function setUp(overload: Partial<typeof LIMITS> = {}, count = 250) {
   const askSome = vi.fn<Sheddable['askSome']>((many) => many);
   const config = { overload: { ...LIMITS, ...overload } } as Config;
-  const logger = new PinoLogger({ pinoHttp: { level: 'silent' } });
   const held = { isShort: false, total: 1 } as HeldMemory;
-  const sut = new Overload(config, held, new Metrics(), logger);
+  const sut = new Overload(config, held, new Metrics(), SILENT);
   sut.shedFrom({ count, askSome });
   return { sut, askSome, held };
 }

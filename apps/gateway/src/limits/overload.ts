@@ -1,10 +1,10 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { CONFIG, type Config } from '../config/index.js';
 import { Metrics } from '../metrics/metrics.js';
 import { HeldMemory } from './held-memory.js';
 import { MemoryInUse } from './memory-in-use.js';
+import { EventLog } from '../logging/event-log.js';
 
 const SAMPLE_MS = 1_000;
 
@@ -61,7 +61,7 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
     @Inject(CONFIG) private readonly config: Config,
     @Inject(HeldMemory) private readonly held: HeldMemory,
     @Inject(Metrics) private readonly metrics: Metrics,
-    @InjectPinoLogger(Overload.name) private readonly logger: PinoLogger,
+    @Inject(EventLog) private readonly log: EventLog,
   ) {}
 
   onModuleInit(): void {
@@ -84,9 +84,7 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
     this.histogram.enable();
     this.inUse.start();
     this.timer = setInterval(() => {
-      this.sample().catch((error: unknown) =>
-        this.logger.warn({ err: error }, 'the load could not be measured; trying again'),
-      );
+      this.sample().catch((error: unknown) => this.log.write('overload.not_measured', { err: error }));
     }, SAMPLE_MS);
   }
 
@@ -127,12 +125,13 @@ export class Overload implements OnModuleInit, OnApplicationShutdown {
     this.held.isShort = full;
     if (full) this.inUse.collectAfter(COLLECT_EVERY_MS);
     if (!delayed && !full) {
-      if (!isWell) this.logger.info('no longer overloaded');
+      if (!isWell) this.log.write('overload.ended');
       this.since = undefined;
       this.due = 0;
     } else if (this.since === undefined) {
       this.since = now;
-      this.logger.warn({ eventLoopDelayMs: this.eventLoopDelayMs, memory: this.memory, heap: this.heap }, 'overloaded');
+      const { eventLoopDelayMs, memory, heap } = this;
+      this.log.write('overload.began', { eventLoopDelayMs, memory, heap });
     } else if (now - this.since >= shedAfter) {
       this.shed();
     }

@@ -1,8 +1,10 @@
+import type { INestApplication } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Logger, type Params } from 'nestjs-pino';
-import type { Logger as PinoLogger } from 'pino';
+import { Logger, PinoLogger, type Params } from 'nestjs-pino';
 import pretty from 'pino-pretty';
 import type { Config } from '../config/index.js';
+import { EventLog } from './event-log.js';
+import type { EventName } from './events.js';
 
 /** Where a path ends, plain or percent-encoded. What follows may hold a secret under any name. */
 const PATH_END = /[?;#&=]|%(?:3f|3b|23|26|3d)/i;
@@ -26,12 +28,21 @@ export function pathForLog(url: string, isKnown: boolean): string {
 
 const asGiven = <T>(value: T): T => value;
 
+/** The event of lines that {@link EventLog} did not write. */
+const NEST_LINE: EventName = 'nest.line';
+
 /** JSON in production, human-readable in development. No header is logged, since several may carry a token. */
 export function logOptions({ log, mode }: Config): Params {
   return {
     pinoHttp: [
       // Those of pino-http expect Node's own request and response.
-      { level: log.level, wrapSerializers: false, serializers: { req: asGiven, res: asGiven } },
+      {
+        level: log.level,
+        wrapSerializers: false,
+        serializers: { req: asGiven, res: asGiven },
+        // A line's own event takes precedence.
+        mixin: () => ({ event: NEST_LINE }),
+      },
       mode === 'development' ? pretty({ singleLine: true, ignore: 'pid,hostname' }) : process.stdout,
     ],
     // `requestLog` does this: a child logger for each request would cost more than most requests do.
@@ -46,16 +57,17 @@ export function logOptions({ log, mode }: Config): Params {
 const OUTAGES: ReadonlySet<number> = new Set([503, 504]);
 
 /** A Fastify `onResponse` hook that logs each request with its `responseTime` in ms. */
-export function requestLog(logger: PinoLogger) {
+export function requestLog(log: EventLog) {
   return (
     { method, url, routeOptions }: FastifyRequest,
     { statusCode, elapsedTime }: FastifyReply,
     done: () => void,
   ): void => {
-    const level = statusCode >= 500 && !OUTAGES.has(statusCode) ? 'warn' : 'debug';
-    if (logger.isLevelEnabled(level)) {
+    const isError = statusCode >= 500 && !OUTAGES.has(statusCode);
+    const event = isError ? 'http.answered_with_error' : 'http.answered';
+    if (log.writes(event)) {
       const req = { method, url: pathForLog(url, routeOptions.url !== undefined) };
-      logger[level]({ req, res: { statusCode }, responseTime: Math.round(elapsedTime) }, 'request completed');
+      log.write(event, { req, res: { statusCode }, responseTime: Math.round(elapsedTime) });
     }
     done();
   };
@@ -65,9 +77,19 @@ export function requestLog(logger: PinoLogger) {
 const STARTING = new Set(['NestFactory', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer', 'WebSocketsController']);
 
 /** Nest's logger on pino, with the startup lines at level debug. */
-export class AppLogger extends Logger {
+class AppLogger extends Logger {
   override log(message: unknown, ...params: unknown[]): void {
     if (STARTING.has(String(params.at(-1)))) super.debug(message, ...params);
     else super.log(message, ...params);
   }
+}
+
+/**
+ * Makes an application log to the log of its configuration.
+ *
+ * @returns the log.
+ */
+export async function useLog(app: INestApplication): Promise<EventLog> {
+  app.useLogger(new AppLogger(await app.resolve(PinoLogger), {}));
+  return app.get(EventLog);
 }

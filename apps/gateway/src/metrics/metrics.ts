@@ -1,5 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import {
+  collectDefaultMetrics,
+  Counter,
+  Gauge,
+  Histogram,
+  Registry,
+  type Metric,
+  type OpenMetricsContentType,
+} from 'prom-client';
+import { Latency } from './latency.js';
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
@@ -64,13 +73,17 @@ export class Metrics {
   readonly rpcSeconds = this.histogram('rpc_seconds', 'Time to an answer of the RPC webhook');
   readonly events = this.counter('events', 'Events for the event webhook, sent or dropped', ['outcome']);
   readonly eventRequestsFailed = this.counter('event_requests_failed', 'Failed requests to the event webhook');
-  readonly publishSeconds = this.histogram('publish_seconds', 'Time from receiving a publish to storing it');
-  readonly deliverySeconds = this.histogram(
-    'delivery_seconds',
-    'Time from storing a message to delivering it on this pod',
-  );
+  readonly publishSeconds: Latency;
+  readonly deliverySeconds: Latency;
 
-  constructor() {
+  /** @param exemplars whether publishes and deliveries may have a trace. */
+  constructor(exemplars = false) {
+    this.publishSeconds = this.latency('publish_seconds', 'Time from receiving a publish to storing it', exemplars);
+    this.deliverySeconds = this.latency(
+      'delivery_seconds',
+      'Time from storing a message to delivering it on this pod',
+      exemplars,
+    );
     collectDefaultMetrics({ register: this.registry });
     // So that the first one counts as an increase.
     for (const outcome of ['moved', 'closed']) this.drainedClients.inc({ outcome }, 0);
@@ -83,6 +96,17 @@ export class Metrics {
       () => this.totals.conflated,
     );
     this.total('messages_out', 'Messages delivered to subscribers of this pod', () => this.totals.messagesOut);
+  }
+
+  /** The metrics in the format that has exemplars. */
+  openMetrics(): Promise<string> {
+    const registry = new Registry<OpenMetricsContentType>();
+    registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+    for (const metric of this.registry.getMetricsAsArray()) {
+      // It removes `_total` from the names of counters, which would change them in the other format as well.
+      registry.registerMetric(Object.create(metric) as Metric);
+    }
+    return registry.metrics();
   }
 
   /** Adds a gauge that is read when /metrics is scraped. */
@@ -111,6 +135,10 @@ export class Metrics {
 
   private counter<Label extends string = never>(name: string, help: string, labelNames: Label[] = []): Counter<Label> {
     return new Counter({ name: `holdfast_${name}_total`, help, labelNames, registers: [this.registry] });
+  }
+
+  private latency(name: string, help: string, exemplars: boolean): Latency {
+    return new Latency(this.registry, { name: `holdfast_${name}`, help, buckets: SECONDS }, exemplars);
   }
 
   private histogram<Label extends string = never>(

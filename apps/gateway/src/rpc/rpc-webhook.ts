@@ -1,6 +1,5 @@
 import { dataSchema, type RequestFrame } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
-import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import { z } from 'zod';
 import { CONFIG, type Config } from '../config/index.js';
 import type { Connection } from '../connection/connection.js';
@@ -13,6 +12,7 @@ import { NotRunError } from '../outbound/fair-slots.js';
 import { postForAnswer } from '../outbound/post-for-answer.js';
 import { OutboundError } from '../outbound/request.js';
 import { standingOf } from '../outbound/standing.js';
+import { EventLog } from '../logging/event-log.js';
 
 /** The longest message of a refusal, in characters. */
 const MAX_MESSAGE = 1_000;
@@ -35,15 +35,14 @@ export class RpcWebhook {
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Metrics) private readonly metrics: Metrics,
     @Inject(Dispatcher) dispatcher: Dispatcher,
-    @InjectPinoLogger(RpcWebhook.name) private readonly logger: PinoLogger,
+    @Inject(EventLog) private readonly log: EventLog,
   ) {
     const { url, concurrency, timeout } = config.webhooks.rpc;
     this.requests = new FairRequests({
       concurrency,
       timeout,
       onPaused: (isPaused) => {
-        if (isPaused) this.logger.warn('the RPC webhook is failing; requests are paused');
-        else this.logger.info('the RPC webhook works again');
+        this.log.write(isPaused ? 'rpc.paused' : 'rpc.resumed');
       },
     });
     metrics.gauge(
@@ -76,7 +75,7 @@ export class RpcWebhook {
       }
       if (!(error instanceof OutboundError)) throw error;
       this.metrics.rpcs.inc({ outcome: 'failed' });
-      this.logger.debug({ reason: error.message }, 'a request to the RPC webhook failed');
+      this.log.write('rpc.failed', { reason: error.message });
       throw new ProtocolError(error.wasSent ? 'unknown' : 'unavailable');
     } finally {
       stop();

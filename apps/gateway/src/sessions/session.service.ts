@@ -1,7 +1,6 @@
 import { BROKER, type Broker } from '@holdfast/broadcast';
 import type { ConnectRequest, RefreshReply, RefreshRequest, Welcome } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
-import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import {
   Admission,
   BlockedUsers,
@@ -23,6 +22,7 @@ import { Moves } from './moves.js';
 import { ProtocolError } from '../errors/protocol-error.js';
 import type { Request } from '../connection/request.js';
 import { closeForError } from '../errors/close-for-error.js';
+import { EventLog } from '../logging/event-log.js';
 
 /** The silence after which a client pings if the gateway itself sends no pings. */
 const DEFAULT_PING_MS = 8_000;
@@ -43,7 +43,7 @@ export class SessionService implements ConnectionListener {
     @Inject(ConnectionLimits) private readonly limits: ConnectionLimits,
     @Inject(Metrics) private readonly metrics: Metrics,
     @Inject(Moves) private readonly moves: Moves,
-    @InjectPinoLogger(SessionService.name) private readonly logger: PinoLogger,
+    @Inject(EventLog) private readonly log: EventLog,
   ) {
     dispatcher.serve({
       connect: (connection, data, request) => this.connect(connection, data, request),
@@ -61,7 +61,9 @@ export class SessionService implements ConnectionListener {
   }
 
   closed(connection: Connection): void {
-    this.debug('disconnected', connection, { code: connection.closeCode });
+    if (this.log.writes('connection.closed')) {
+      this.log.write('connection.closed', { ...connection.logFields, code: connection.closeCode });
+    }
     const heir = this.heirOf(connection);
     this.channels.disconnected(connection, heir);
     const { identity, user, client, id } = connection;
@@ -183,7 +185,8 @@ export class SessionService implements ConnectionListener {
 
   private register(connection: Connection): void {
     connection.since = this.broker.now();
-    this.debug('connected', connection);
+    // Assembling a line that is not logged takes 1 % of a connect.
+    if (this.log.writes('connection.opened')) this.log.write('connection.opened', connection.logFields);
     this.events.connected(connection);
     this.enroll(connection);
     if (connection.session.presented) this.moves.announce(connection);
@@ -195,19 +198,13 @@ export class SessionService implements ConnectionListener {
     this.inBackground(this.broker.register({ client, holder: id, user, node: this.config.node, since }), connection);
   }
 
-  /** Checks the level first: assembling a line that is not logged takes 1 % of a connect. */
-  private debug(message: string, connection: Connection, more: object = {}): void {
-    if (!this.logger.logger.isLevelEnabled('debug')) return;
-    this.logger.debug({ ...connection.logFields, ...more }, message);
-  }
-
   /** The registry serves the API only, so a connection neither waits for it nor fails because of it. */
   private inBackground(done: Promise<void>, connection: Connection): void {
     done.catch((error: unknown) => {
       this.metrics.registryUpdatesFailed.inc();
       // During an outage of the broker this happens for each connection. The outage itself is logged once.
       const reason = error instanceof Error ? error.message : 'an internal error';
-      this.debug('the registry of connections was not updated', connection, { reason });
+      this.log.write('connection.not_registered', { ...connection.logFields, reason });
     });
   }
 }

@@ -2,11 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { CLOSE, type ErrorCode } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
-import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { Admission, BlockedUsers, sessionOfUser, Sessions, type Identity, type Session } from '../auth/index.js';
 import { Origins } from '../auth/origins.js';
-import { RefusedOrigins } from '../auth/refused-origins.js';
 import { offersOurs, sendsTokenLater, sessionSecretOf, tokenOf } from '../auth/token-carriers.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { smugglingRiskOf } from '../http/request-smuggling.js';
@@ -20,9 +18,13 @@ import { refuseOnSocket } from '../http/raw-refusal.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { ProtocolError } from '../errors/protocol-error.js';
 import { closeForError } from '../errors/close-for-error.js';
+import { EventLog } from '../logging/event-log.js';
 
 /** The path of the WebSocket. */
 export const WEBSOCKET_PATH = '/ws';
+
+/** How much of an origin is logged. A client that is not a browser may send any. */
+const MAX_LOGGED_ORIGIN = 200;
 
 const WEBSOCKET_KEY = /^[+/0-9A-Za-z]{22}==$/;
 
@@ -35,7 +37,6 @@ export function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
 @Injectable()
 export class Upgrades {
   private readonly origins: Origins;
-  private readonly refusedOrigins: RefusedOrigins;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
@@ -48,10 +49,9 @@ export class Upgrades {
     @Inject(Verifying) private readonly verifying: Verifying,
     @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
     @Inject(Metrics) private readonly metrics: Metrics,
-    @InjectPinoLogger(Upgrades.name) private readonly logger: PinoLogger,
+    @Inject(EventLog) private readonly log: EventLog,
   ) {
     this.origins = new Origins(config.allowedOrigins);
-    this.refusedOrigins = new RefusedOrigins(logger);
   }
 
   /** @param accepted is called with each new connection, before its first frame is read. */
@@ -133,7 +133,7 @@ export class Upgrades {
 
   private refusal(error: unknown): ProtocolError {
     if (error instanceof ProtocolError) return error;
-    this.logger.error({ err: error }, 'an upgrade failed');
+    this.log.write('upgrade.failed', { err: error });
     return new ProtocolError('internal');
   }
 
@@ -152,7 +152,7 @@ export class Upgrades {
       throw new ProtocolError('invalid', 'Sec-WebSocket-Key must be 16 bytes in Base64');
     }
     if (this.origins.mayConnect(headers)) return;
-    this.refusedOrigins.refused(headers.origin ?? '');
+    this.log.write('origin.refused', { origin: headers.origin?.slice(0, MAX_LOGGED_ORIGIN) });
     throw new ProtocolError('origin_forbidden');
   }
 

@@ -1,5 +1,4 @@
 import { MemoryBroker, MemoryStore, type Broker } from '@holdfast/broadcast';
-import { PinoLogger } from 'nestjs-pino';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { BrokerInputs } from '../broker/broker-inputs.js';
 import type { ChannelsService } from '../channels/channels.service.js';
@@ -9,6 +8,7 @@ import { BlockedUsers } from '../auth/index.js';
 import { Metrics } from '../metrics/metrics.js';
 import type { UserCommand } from './user-command.js';
 import { UserCommands } from './user-commands.js';
+import { SILENT } from '../../test/support/recorded-log.js';
 
 const nothing = (): void => {};
 
@@ -59,14 +59,13 @@ async function startPod(store: MemoryStore, maxHistoryTtl = Infinity): Promise<T
       if (subscription?.channel === channel && subscription.since <= begunBy) log.push(`kick ${channel}`);
     },
   };
-  const logger = new PinoLogger({ pinoHttp: { level: 'silent' } });
   const sut = new UserCommands(
     broker,
     connections as Connections,
     blocked,
     channels as ChannelsService,
-    new BrokerInputs(new Metrics(), logger),
-    logger,
+    new BrokerInputs(new Metrics(), SILENT),
+    SILENT,
   );
   return {
     sut,

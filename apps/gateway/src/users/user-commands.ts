@@ -1,6 +1,5 @@
 import { BROKER, type Broker, type Position, type PublishResult, type StreamOptions } from '@holdfast/broadcast';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import type { z } from 'zod';
 import { BlockedUsers } from '../auth/index.js';
 import { BrokerInputs } from '../broker/broker-inputs.js';
@@ -19,6 +18,7 @@ import {
   type UserCommand,
   type UserSignal,
 } from './user-command.js';
+import { EventLog } from '../logging/event-log.js';
 
 /** The longest time for which a user may be blocked: 30 days. */
 export const MAX_BLOCK_MS = 30 * 86_400_000;
@@ -62,7 +62,7 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
     @Inject(BlockedUsers) private readonly blocked: BlockedUsers,
     @Inject(ChannelsService) private readonly channels: ChannelsService,
     @Inject(BrokerInputs) private readonly inputs: BrokerInputs,
-    @InjectPinoLogger(UserCommands.name) private readonly logger: PinoLogger,
+    @Inject(EventLog) private readonly log: EventLog,
   ) {
     this.blocks = new CommandStream(broker, BLOCKS_STREAM, keptFor(MAX_BLOCK_MS));
     this.commands = new CommandStream(broker, USER_COMMANDS_STREAM, keptFor(COMMAND_TTL_MS));
@@ -212,7 +212,7 @@ export class UserCommands implements OnModuleInit, OnApplicationShutdown {
   }
 
   private warnIfIncomplete({ incomplete }: Unread): void {
-    if (incomplete) this.logger.warn('user commands were missed: this pod was cut off from the broker for too long');
+    if (incomplete) this.log.write('users.commands_missed');
   }
 }
 

@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { MemoryBroker, type Broker } from '@holdfast/broadcast';
 import type { RequestEvent, Requests, SubscribeRequest } from '@holdfast/protocol';
-import { PinoLogger } from 'nestjs-pino';
 import { onTestFinished } from 'vitest';
 import type { WebSocket } from 'ws';
 import { ANONYMOUS, Authenticator, Permissions, type Identity } from '../../src/auth/index.js';
@@ -28,11 +27,13 @@ import { Overload } from '../../src/limits/overload.js';
 import { Quotas } from '../../src/limits/quotas.js';
 import { Senders } from '../../src/limits/senders.js';
 import { Metrics } from '../../src/metrics/metrics.js';
+import { Tracing } from '../../src/tracing/tracing.js';
 import { AuthorizationWebhook } from '../../src/auth/authorization-webhook.js';
 import { testConfig } from './gateway.js';
 import { NO_LIMITS } from './no-limits.js';
 import { ManualSocket, ManualWebSocket } from './manual-socket.js';
 import type { Frame } from './test-client.js';
+import { SILENT } from './recorded-log.js';
 
 /** Lets all pending promises and writes at the end of a tick complete. */
 export async function settled(): Promise<void> {
@@ -67,26 +68,26 @@ export class Pod implements ConnectionContext {
     readonly config: Config,
     readonly broker: Broker,
   ) {
-    const logger = new PinoLogger({ pinoHttp: { level: 'silent' } });
-    this.inputs = new BrokerInputs(this.metrics, logger);
+    this.inputs = new BrokerInputs(this.metrics, SILENT);
+    const tracing = new Tracing();
     const permissions = new Permissions(config);
     this.liveness = livenessOf(config.connection.ping);
-    this.memory = new HeldMemory(config, this.metrics, logger);
+    this.memory = new HeldMemory(config, this.metrics, SILENT);
     const { memory } = this;
     // Without a timer, connections above these rates would never be read again.
     this.senders = new Senders({ ...config, limits: { ...config.limits, ...NO_LIMITS } }, memory);
     const quotas = new Quotas(config, memory, this.metrics);
     const reads = new Reads(memory, quotas);
     this.backlog = new Backlog(memory.maxBuffered, this.metrics);
-    this.dispatcher = new Dispatcher(config, this.metrics, memory, logger);
-    const presence = new Presence(broker, config, this.lifecycle, this.inputs, quotas, reads, logger);
-    this.hub = new Hub(broker, config, presence, memory, this.metrics, this.inputs);
+    this.dispatcher = new Dispatcher(config, this.metrics, memory, SILENT);
+    const presence = new Presence(broker, config, this.lifecycle, this.inputs, quotas, reads, SILENT);
+    this.hub = new Hub(broker, config, presence, memory, this.metrics, this.inputs, this.flushes, tracing);
     this.channels = new ChannelsService(
       broker,
       config,
-      new Authenticator(config, this.metrics, logger),
+      new Authenticator(config, this.metrics, SILENT),
       permissions,
-      new AuthorizationWebhook(config, this.metrics, logger),
+      new AuthorizationWebhook(config, this.metrics, SILENT),
       this.hub,
       new Replays(broker, config, this.inputs, reads),
       presence,
@@ -94,6 +95,7 @@ export class Pod implements ConnectionContext {
       quotas,
       this.metrics,
       this.inputs,
+      tracing,
     );
     new ChannelRequests(this.dispatcher, this.channels);
   }
@@ -137,9 +139,17 @@ export class Pod implements ConnectionContext {
   /** The connections of a complete gateway, which do not include this pod's. */
   openConnections(): Connections {
     const { config, metrics, dispatcher, memory, senders } = this;
-    const logger = new PinoLogger({ pinoHttp: { level: 'silent' } });
-    const overload = new Overload(config, memory, metrics, logger);
-    return new Connections(config, metrics, dispatcher, memory, new ClientCounter(config), senders, overload);
+    const overload = new Overload(config, memory, metrics, SILENT);
+    return new Connections(
+      config,
+      metrics,
+      dispatcher,
+      memory,
+      new ClientCounter(config),
+      senders,
+      this.flushes,
+      overload,
+    );
   }
 
   closed(): void {}

@@ -1,17 +1,20 @@
 /**
- * Writes the files that follow from the configuration's schema, or with `--check` fails where they are not up to date.
+ * Writes the files that follow from the configuration's schema and the catalogue of the log, or with `--check` fails if
+ * they are not up to date.
  * For developers: it needs the repository and its formatter.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { format, type FormatConfig } from 'oxfmt';
-import { configDocs } from './config-docs.js';
-import { configFileSchema } from './file-schema.js';
+import { configDocs } from './config/config-docs.js';
+import { configFileSchema } from './config/file-schema.js';
+import { logDocs } from './logging/log-docs.js';
 
-const ROOT = new URL('../../../../', import.meta.url);
+const ROOT = new URL('../../../', import.meta.url);
 
 const GENERATED: Readonly<Record<string, () => string>> = {
   'docs/configuration.md': configDocs,
+  'docs/logs.md': logDocs,
   'apps/gateway/config.schema.json': () => JSON.stringify(configFileSchema(), undefined, 2),
 };
 
@@ -25,7 +28,7 @@ for (const [path, generate] of Object.entries(GENERATED)) {
   if (!values.check) {
     await writeFile(file, code);
   } else if ((await readFile(file, 'utf8').catch(() => '')) !== code) {
-    console.error(`${path} is not up to date: run node apps/gateway/dist/config/generate.js`);
+    console.error(`${path} is not up to date: run node apps/gateway/dist/generate.js`);
     process.exitCode = 1;
   }
 }

@@ -18,6 +18,7 @@ COPY apps/cli/package.json apps/cli/
 COPY apps/gateway/package.json apps/gateway/
 COPY libs/broadcast/package.json libs/broadcast/
 COPY libs/client/package.json libs/client/
+COPY libs/page/package.json libs/page/
 COPY libs/protocol/package.json libs/protocol/
 COPY libs/react/package.json libs/react/
 

@@ -168,7 +168,7 @@ describe('the operations page', () => {
     expect(await window.fact('Blocked').innerText()).toBe('no');
 
     ann = [await connectAs(second, { sub: 'ann' })];
-    await window.page.getByLabel('for').selectOption('1 day');
+    await window.page.getByLabel('Block for').selectOption('1 day');
     await button('Block…').click();
     await window.get('confirmation').getByText('Block ann for 1 day?').waitFor();
     await window.get('confirm').click();

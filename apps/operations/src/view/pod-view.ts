@@ -105,7 +105,7 @@ function numbersOf({ clients, users, channels, subscriptions, totals }: PodState
     { label: 'Users', value: formatCount(users) },
     { label: 'Channels', value: formatCount(channels) },
     { label: 'Subscriptions', value: formatCount(subscriptions) },
-    { label: 'Slow consumers disconnected', value: formatCount(totals.slowConsumers) },
+    { label: 'Closed as slow', value: formatCount(totals.slowConsumers) },
     { label: 'Gaps', value: formatCount(totals.gaps) },
     { label: 'Conflated', value: formatCount(totals.conflated) },
   ];

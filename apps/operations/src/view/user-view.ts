@@ -51,7 +51,7 @@ export class UserView implements View {
     const block = button('Block…', 'danger');
     const duration = element('select', {}, ...DURATIONS.map(({ text }) => element('option', {}, text)));
     const actions = element('div', { class: 'actions' }, disconnect);
-    actions.append(element('label', {}, 'for', duration), block, this.#unblock);
+    actions.append(element('label', {}, 'Block for', duration), block, this.#unblock);
     const actIfSure = async (question: Question, action: Action): Promise<void> => {
       if (await confirmation.ask(question)) act(action);
     };

@@ -1,6 +1,8 @@
+import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 import { launchChromium } from '../../../chat/test/support/chromium.js';
+import { Connections } from '../../../gateway/src/connection/connections.js';
 import { connectAs } from '../../../gateway/test/support/connect-as.js';
 import { startGateway } from '../../../gateway/test/support/gateway.js';
 import { ON, OperationsWindow } from '../support/operations-window.js';
@@ -16,8 +18,12 @@ const LOOKS = 45;
 /** `npm run picture` draws the picture of the documentation, of a gateway with some traffic. */
 it('draws docs/operations-page.png', async () => {
   const sut = await startGateway(
-    { limits: { connections: { perPod: 200 } } },
-    { ...ON, HOLDFAST_NODE: 'holdfast-7d9f-x2x4k' },
+    {
+      connection: { maxBuffered: 10_000_000 },
+      limits: { connections: { perPod: 200 } },
+      overload: { maxEventLoopDelay: 0.5 },
+    },
+    { ...ON, HOLDFAST_NODE: 'holdfast-7d9f-x2x4k', HOLDFAST_SETTLE_SECONDS: '1', HOLDFAST_DRAIN_SECONDS: '3' },
   );
   const clients = await Promise.all(Array.from({ length: USERS }, (_, n) => connectAs(sut, { sub: `user-${n + 1}` })));
   for (const [index, client] of clients.entries()) {
@@ -35,6 +41,15 @@ it('draws docs/operations-page.png', async () => {
     }
   }, 100);
   onTestFinished(() => clearInterval(traffic));
+
+  const slow = clients[6];
+  slow?.webSocket.pause();
+  const [connection] = sut.app.get(Connections).ofUser('user-7');
+  // Until the kernel takes no more.
+  while (connection !== undefined && connection.unwritten < 100_000) {
+    connection.sendText('x'.repeat(300_000));
+    await setImmediate();
+  }
 
   const browser = await launchChromium();
   onTestFinished(() => browser.close());

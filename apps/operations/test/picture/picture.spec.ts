@@ -45,8 +45,9 @@ it('draws docs/operations-page.png', async () => {
   const slow = clients[6];
   slow?.webSocket.pause();
   const [connection] = sut.app.get(Connections).ofUser('user-7');
+  if (connection === undefined) throw new Error('expected a connection of user-7');
   // Until the kernel takes no more.
-  while (connection !== undefined && connection.unwritten < 100_000) {
+  while (connection.unwritten < 100_000) {
     connection.sendText('x'.repeat(300_000));
     await setImmediate();
   }

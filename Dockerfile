@@ -16,8 +16,10 @@ COPY package.json package-lock.json .npmrc ./
 COPY apps/chat/package.json apps/chat/
 COPY apps/cli/package.json apps/cli/
 COPY apps/gateway/package.json apps/gateway/
+COPY apps/operations/package.json apps/operations/
 COPY libs/broadcast/package.json libs/broadcast/
 COPY libs/client/package.json libs/client/
+COPY libs/page/package.json libs/page/
 COPY libs/protocol/package.json libs/protocol/
 COPY libs/react/package.json libs/react/
 

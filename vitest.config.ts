@@ -43,7 +43,12 @@ export default defineConfig({
             'bench/**/*.spec.ts',
             'conformance/**/*.spec.ts',
           ],
-          exclude: [...ON_SERVERS, 'apps/gateway/test/{autobahn,scale,soak}/**', 'libs/client/test/nodes/**'],
+          exclude: [
+            ...ON_SERVERS,
+            'apps/gateway/test/{autobahn,scale,soak}/**',
+            'apps/operations/test/picture/**',
+            'libs/client/test/nodes/**',
+          ],
         },
       },
       {

@@ -92,10 +92,13 @@ describe('.dockerignore', () => {
     '.git/HEAD',
   ])('excludes %s', (path) => expect(ignored.ignores(path)).toBe(true));
 
-  it.each(['apps/gateway/src/main.ts', 'apps/chat/index.html', 'libs/broadcast/src/testing/index.ts', 'LICENSE'])(
-    'keeps %s',
-    (path) => expect(ignored.ignores(path)).toBe(false),
-  );
+  it.each([
+    'apps/gateway/src/main.ts',
+    'apps/chat/index.html',
+    'apps/operations/index.html',
+    'libs/broadcast/src/testing/index.ts',
+    'LICENSE',
+  ])('keeps %s', (path) => expect(ignored.ignores(path)).toBe(false));
 
   it('has no exceptions (`!`), which some tools do not support', () => {
     expect(read('.dockerignore')).not.toMatch(/^!/m);

@@ -29,6 +29,14 @@ describe('the notes', () => {
     expect(output).not.toMatch(/[A-Za-z0-9]{32}/);
   });
 
+  it('show how to open the operations page, if there is one', async () => {
+    const forward = 'kubectl --namespace test-ns port-forward deployment/test-holdfast 8001\n';
+    expect(await notes({ config: { operationsPage: true }, auth: { adminKeys: { enabled: true } } })).toContain(
+      forward,
+    );
+    expect(await notes()).not.toContain('8001');
+  });
+
   it('do not show how to read secrets of others', async () => {
     const output = await notes({ auth: { jwtSecret: { existingSecret: 'a' }, apiKeys: { enabled: false } } });
     expect(output).not.toContain('get secret');

@@ -171,4 +171,19 @@ describe('secrets', () => {
     expect(output).toContain('auth.jwtSecret.value: externalSecret creates the Secret');
     expect(output).toContain('broker.url: externalSecret creates the Secret');
   });
+
+  it('include an admin key if there is an operations page', async () => {
+    const page = { config: { operationsPage: true } };
+    const message = 'config.operationsPage: the page requires an admin key; set auth.adminKeys.enabled to true';
+    expect(await refusal(page)).toContain(message);
+    const variable = 'HOLDFAST_ADMIN_KEYS';
+    for (const values of [
+      { auth: { adminKeys: { enabled: true } } },
+      { extraEnv: [{ name: `${variable}_FILE`, value: '/keys' }] },
+      { extraSecretFiles: [{ variable, secret: 'mine', key: 'keys' }] },
+    ]) {
+      const { config } = await render({ ...page, ...values });
+      expect(config).toContain('operationsPage: true\n');
+    }
+  });
 });

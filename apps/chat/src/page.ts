@@ -5,7 +5,7 @@ import { hashOfRoom, roomOfHash } from './model/room-name.js';
 import { updateAvatar } from './view/avatar.js';
 import { Composer } from './view/composer.js';
 import { ConnectionView } from './view/connection-view.js';
-import { byId, setText } from './view/dom.js';
+import { byId, setText } from '@holdfast/page/dom';
 import { Drawers } from './view/drawers.js';
 import { LogView } from './view/log-view.js';
 import { PeopleView } from './view/people-view.js';

@@ -123,7 +123,8 @@ ${cases.join('\n')}
   esac
   _describe ${name} items
 }
-compdef _${name} ${name}
+# A file in fpath is loaded when it is needed for the first time, and has to complete then as well.
+if [[ $funcstack[1] == _${name} ]]; then _${name} "$@"; else compdef _${name} ${name}; fi
 `;
 }
 

@@ -1,11 +1,16 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemProgram } from '../../gateway/test/support/system-package.js';
 import { Running } from './test-io.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-completion-'));
+// Takes a while if the shells have to be installed first.
+beforeAll(() => {
+  for (const shell of ['zsh', 'fish']) systemProgram(`/usr/bin/${shell}`, [shell], () => isInstalled(shell));
+}, 600_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 writeFileSync(join(folder, 'holdfast.yaml'), '');
 
@@ -36,12 +41,69 @@ const fish: Complete = (path, words) => {
   return output.split('\n').flatMap((line) => line.split('\t')[0] || []);
 };
 
+/** zsh completes only at a terminal. Writes what it offers to a file, and ends after the first completion. */
+const ZSH_AT_TERMINAL = `
+PROMPT=
+autoload -Uz compinit
+fpath=("$FPATH_FIRST" $fpath)
+compinit -u -D
+[[ -z $SCRIPT ]] || source "$SCRIPT"
+zstyle ':completion:*' insert-tab false
+bindkey '^I' complete-word
+compadd() {
+  # The functions of completion also use it to fill arrays.
+  if [[ " \${@[1,(i)--]} " == *' '-[OAD]' '* ]]; then builtin compadd "$@"; return; fi
+  local -a offered
+  builtin compadd -A offered "$@"
+  print -rl -- $offered >> "$OFFERED"
+  builtin compadd "$@"
+}
+comppostfuncs=(exit)
+print is-ready
+`;
+
+const ZSH_TERMINAL = `
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell "source '$1'"
+while zpty -r shell line; do [[ $line == is-ready* ]] && break; done
+zpty -w -n shell "$2"$'\t'
+while zpty -r shell line; do :; done
+true
+`;
+
+/** @param environment how zsh finds the script. */
+function zshWith(environment: (path: string) => NodeJS.ProcessEnv): Complete {
+  return (path, words) => {
+    const [setup, offered] = [join(folder, 'setup.zsh'), join(folder, 'offered')];
+    writeFileSync(setup, ZSH_AT_TERMINAL);
+    writeFileSync(offered, '');
+    execFileSync('zsh', ['-f', '-c', ZSH_TERMINAL, 'zsh', setup, words.join(' ')], {
+      cwd: folder,
+      env: { ...process.env, OFFERED: offered, FPATH_FIRST: '', SCRIPT: '', TERM: 'dumb', ...environment(path) },
+    });
+    return readFileSync(offered, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '');
+  };
+}
+
+const zsh = zshWith((path) => ({ SCRIPT: path }));
+
+const zshWithFpath = zshWith((path) => {
+  const first = join(folder, 'functions');
+  mkdirSync(first, { recursive: true });
+  copyFileSync(path, join(first, '_holdfast'));
+  return { FPATH_FIRST: first };
+});
+
 describe.each([
-  ['bash', bash],
-  ['fish', fish],
-])('the completion of %s', (shell, complete) => {
-  // Continuous integration has bash.
-  it.skipIf(shell !== 'bash' && !isInstalled(shell)).each([
+  ['bash', 'bash', bash],
+  ['zsh', 'zsh', zsh],
+  ['zsh with the script in fpath', 'zsh', zshWithFpath],
+  ['fish', 'fish', fish],
+])('the completion of %s', (_, shell, complete) => {
+  it.each([
     [['holdfast', 'pub'], ['publish']],
     [
       ['holdfast', 'context', ''],
@@ -59,7 +121,7 @@ describe.each([
     expect(complete(await script(shell), words)).toEqual(expect.arrayContaining(expected));
   });
 
-  it.skipIf(shell !== 'bash' && !isInstalled(shell))('offers nothing for a value that it cannot know', async () => {
+  it('offers nothing for a value that it cannot know', async () => {
     expect(complete(await script(shell), ['holdfast', 'tail', 'room', '--last', '1'])).toEqual([]);
   });
 });
@@ -71,7 +133,7 @@ it.each(['bash', 'zsh', 'fish'])('the script for %s has every command, and its s
   for (const command of ['publish', 'history', 'connections', 'unblock', 'completion', 'check']) {
     expect(sut.stdout).toContain(command);
   }
-  if (isInstalled(shell)) expect(spawnSync(shell, ['-n', path], { encoding: 'utf8' }).stderr).toBe('');
+  expect(spawnSync(shell, ['-n', path], { encoding: 'utf8' }).stderr).toBe('');
 });
 
 it('is refused for another shell', async () => {

@@ -16,6 +16,7 @@ import { LifecycleModule } from './lifecycle/lifecycle.module.js';
 import { LimitsModule } from './limits/limits.module.js';
 import { LoggingModule } from './logging/logging.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
+import { OperationsPageModule, operationsPageProblems } from './operations-page/operations-page.module.js';
 import { RpcModule } from './rpc/rpc.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { TracingModule } from './tracing/tracing.module.js';
@@ -27,7 +28,7 @@ export class AppModule {
   /**
    * @param modules your own modules.
    * @param broadcast the broker; by default the configured one.
-   * @throws ConfigError if the configuration needs more than the broker can do.
+   * @throws ConfigError if the configuration needs more than the broker can do, or the operations page has no key.
    */
   static forRoot(
     config: Config,
@@ -35,7 +36,7 @@ export class AppModule {
     broadcast: BroadcastOptions = { url: () => config.broker.current },
   ): DynamicModule {
     const broker = 'broker' in broadcast ? broadcast.broker : createBroker(broadcast.url, plainSettings(config));
-    const problems = capabilityProblems(config, broker.capabilities);
+    const problems = [...capabilityProblems(config, broker.capabilities), ...operationsPageProblems(config)];
     if (problems.length > 0) throw new ConfigError(problems);
     return {
       module: AppModule,
@@ -59,6 +60,7 @@ export class AppModule {
         ApiModule,
         AdminModule,
         ...(config.demo ? [DemoModule] : []),
+        ...(config.operationsPage ? [OperationsPageModule] : []),
         ...modules,
       ],
       providers: [BrokerListener],

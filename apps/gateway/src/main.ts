@@ -17,7 +17,7 @@ const STOPPED_WITHIN_MS = 20_000;
 /** The consequence of a secret file that is now empty. */
 const CLOSED_BY: Readonly<Record<string, string>> = {
   HOLDFAST_API_KEYS_FILE: 'the HTTP API is closed',
-  HOLDFAST_ADMIN_KEYS_FILE: 'the admin API is off',
+  HOLDFAST_ADMIN_KEYS_FILE: 'the admin API and the operations page are off',
   HOLDFAST_JWT_SECRET_FILE: 'tokens signed with a secret are no longer valid',
   HOLDFAST_JWT_PUBLIC_KEY_FILE: 'tokens signed with a private key are no longer valid',
 };

@@ -1,5 +1,5 @@
 import { hueOf, initials } from '../model/avatar.js';
-import { element, setText } from './dom.js';
+import { element, setText } from '@holdfast/page/dom';
 
 /** The initials of a name on the person's colour. Only decoration, because the name is always beside it. */
 export function avatar(): HTMLElement {

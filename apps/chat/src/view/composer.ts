@@ -1,6 +1,6 @@
 import { MAX_TEXT_LENGTH, sendableText } from '../model/content.js';
 import type { Drafts } from '../model/drafts.js';
-import { byId, setText } from './dom.js';
+import { byId, setText } from '@holdfast/page/dom';
 
 /** The number of characters before the limit from which on the remaining length is shown. */
 const COUNTER_FROM = 200;

@@ -1,5 +1,5 @@
 import type { ConnectionStatus } from '../chat.js';
-import { byId, setText } from './dom.js';
+import { byId, setText } from '@holdfast/page/dom';
 
 type ShownState = ConnectionStatus['state'] | 'offline';
 

@@ -1,4 +1,4 @@
-import { byId } from './dom.js';
+import { byId } from '@holdfast/page/dom';
 
 /** On narrow screens the rooms and the people are drawers over the conversation; on wide screens they are beside it. */
 export class Drawers {

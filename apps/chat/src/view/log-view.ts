@@ -1,8 +1,8 @@
 import { layout, type Row } from '../model/layout.js';
 import type { NoticeReason } from '../model/timeline.js';
 import type { Room } from '../room.js';
-import { byId, element, setText } from './dom.js';
-import { KeyedList } from './keyed-list.js';
+import { byId, element, setText } from '@holdfast/page/dom';
+import { KeyedList } from '@holdfast/page/keyed-list';
 import { createMessage, updateMessage, type MessageActions } from './message-row.js';
 import { formatDay } from './time-format.js';
 

@@ -1,7 +1,7 @@
 import { linkify } from '../model/linkify.js';
 import type { Row } from '../model/layout.js';
 import { avatar, setHue, updateAvatar } from './avatar.js';
-import { element, setText } from './dom.js';
+import { element, setText } from '@holdfast/page/dom';
 import { formatClock, formatFull } from './time-format.js';
 
 type MessageRow = Extract<Row, { kind: 'message' }>;

@@ -1,5 +1,5 @@
 import { MAX_NAME_LENGTH, normalizeName } from '../model/identity.js';
-import { byId, setText } from './dom.js';
+import { byId, setText } from '@holdfast/page/dom';
 
 const HINT = 'Everybody in your rooms sees it. You can change it later.';
 

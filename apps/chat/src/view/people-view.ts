@@ -1,7 +1,7 @@
 import type { Person, Presence } from '../model/presence.js';
 import { avatar, updateAvatar } from './avatar.js';
-import { byId, element, setText } from './dom.js';
-import { KeyedList } from './keyed-list.js';
+import { byId, element, setText } from '@holdfast/page/dom';
+import { KeyedList } from '@holdfast/page/keyed-list';
 
 /** The people in the current room. */
 export class PeopleView {

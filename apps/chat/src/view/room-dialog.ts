@@ -1,5 +1,5 @@
 import { MAX_ROOM_NAME_LENGTH, parseRoomName, type RoomNameProblem } from '../model/room-name.js';
-import { byId, setText } from './dom.js';
+import { byId, setText } from '@holdfast/page/dom';
 
 const PROBLEMS: Record<RoomNameProblem, string> = {
   empty: 'Give the room a name.',

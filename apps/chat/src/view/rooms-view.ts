@@ -1,7 +1,7 @@
 import type { RoomSummary } from '../chat.js';
 import { hashOfRoom } from '../model/room-name.js';
-import { byId, element, setText } from './dom.js';
-import { KeyedList } from './keyed-list.js';
+import { byId, element, setText } from '@holdfast/page/dom';
+import { KeyedList } from '@holdfast/page/keyed-list';
 
 /** The list of rooms, as links, so that the browser's own keys and buttons work. */
 export class RoomsView {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { connectionsAnswer } from '../api/answers.js';
 
 const count = z.int().min(0);
 const bytes = z.int().min(0);
@@ -120,6 +121,15 @@ export const channelsPage = z.object({
   next: z.string().exactOptional(),
 });
 
+/** On all pods. */
+export const userAnswer = connectionsAnswer.extend({
+  blockedUntil: z
+    .number()
+    .describe("Absent if the user may connect. By the broker's clock, in ms since the Unix epoch.")
+    .exactOptional(),
+});
+
 export type State = z.output<typeof stateAnswer>;
 export type ConnectionsPage = z.output<typeof connectionsPage>;
 export type ChannelsPage = z.output<typeof channelsPage>;
+export type UserAnswer = z.output<typeof userAnswer>;

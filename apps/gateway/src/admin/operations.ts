@@ -1,7 +1,12 @@
+import { doneAnswer, historyAnswer } from '../api/answers.js';
 import type { DescribedApi } from '../api/openapi.js';
 import type { Operation } from '../api/operations.js';
-import { channelsPage, connectionsPage, stateAnswer, type State } from './answers.js';
+import { channelParams, disconnectBody, historyQuery, unblockBody, userParams } from '../api/requests.js';
+import { channelsPage, connectionsPage, stateAnswer, userAnswer, type State } from './answers.js';
+import type { Config } from '../config/index.js';
 import { channelsQuery, connectionsQuery, noQuery } from './requests.js';
+
+const BROKER_ERRORS = ['unavailable', 'unknown'] as const;
 
 const STATE: State = {
   node: 'holdfast-7d9f-x2x4k',
@@ -25,7 +30,7 @@ const STATE: State = {
   slowConsumers: [{ connection: 'Zk3sV0pT.1f', client: 'Yk3sV0pTQ2uZ', user: 'alice', waiting: 65_536 }],
 };
 
-/** Everything is about the pod that answers. */
+/** What only looks, and only at the pod that answers. */
 export const ADMIN_OPERATIONS = {
   state: {
     id: 'getState',
@@ -87,11 +92,70 @@ export const ADMIN_OPERATIONS = {
   },
 } as const satisfies Record<string, Operation>;
 
-/** The admin API. */
-export const ADMIN_API: DescribedApi = {
-  title: 'Holdfast admin API',
-  description: 'For operators, on the management port: the state of one pod.',
-  operations: Object.values(ADMIN_OPERATIONS),
-  securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'An admin key.' } },
-  guardErrors: ['unauthorized'],
-};
+/** What the operations page needs besides: users on all pods, what is done to them, and messages. */
+export const PAGE_OPERATIONS = {
+  user: {
+    id: 'getUser',
+    method: 'get',
+    path: '/admin/users/{user}',
+    summary: 'List the connections of a user on all pods, and say whether the user is blocked',
+    description: "`since` is the broker's clock, in ms since the Unix epoch.",
+    params: userParams,
+    query: noQuery,
+    answer: {
+      schema: userAnswer,
+      example: { connections: [{ client: 'Yk3sV0pTQ2uZ', node: 'holdfast-7d9f-x2x4k', since: 1_767_225_600_000 }] },
+    },
+    errors: BROKER_ERRORS,
+  },
+  disconnect: {
+    id: 'disconnectUser',
+    method: 'post',
+    path: '/admin/users/{user}/disconnect',
+    summary: 'Close all connections of a user, and with `until` refuse new ones until then',
+    params: userParams,
+    query: noQuery,
+    body: { schema: disconnectBody, optional: true, example: { until: 1_767_225_600_000 } },
+    answer: { schema: doneAnswer, example: {} },
+    errors: BROKER_ERRORS,
+  },
+  unblock: {
+    id: 'unblockUser',
+    method: 'post',
+    path: '/admin/users/{user}/unblock',
+    summary: 'Let a user connect again',
+    params: userParams,
+    query: noQuery,
+    body: { schema: unblockBody, optional: true, example: {} },
+    answer: { schema: doneAnswer, example: {} },
+    errors: BROKER_ERRORS,
+  },
+  history: {
+    id: 'getHistory',
+    method: 'get',
+    path: '/admin/channels/{channel}/history',
+    summary: 'Read the recent publications of a channel',
+    params: channelParams,
+    query: historyQuery,
+    answer: {
+      schema: historyAnswer,
+      example: {
+        epoch: 'b2f9c6d1',
+        offset: 42,
+        publications: [{ offset: 42, data: { text: 'Hello' }, time: 1_767_225_600_000 }],
+      },
+    },
+    errors: ['invalid_channel', 'history_disabled', ...BROKER_ERRORS],
+  },
+} as const satisfies Record<string, Operation>;
+
+/** The admin API, with what the operations page needs if there is one. */
+export function adminApi({ operationsPage }: Pick<Config, 'operationsPage'>): DescribedApi {
+  return {
+    title: 'Holdfast admin API',
+    description: 'For operators, on the management port: the state of one pod.',
+    operations: [...Object.values(ADMIN_OPERATIONS), ...(operationsPage ? Object.values(PAGE_OPERATIONS) : [])],
+    securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'An admin key.' } },
+    guardErrors: ['unauthorized'],
+  };
+}

@@ -141,6 +141,7 @@ describe('environment variables', () => {
       ['key-of-16-letters', 'another-key-of-16'],
     ],
     HOLDFAST_ADMIN_KEYS: ['key-of-16-letters', ({ adminKeys }) => adminKeys.current, ['key-of-16-letters']],
+    HOLDFAST_OPERATIONS_PAGE: ['true', ({ operationsPage }) => operationsPage, true],
     HOLDFAST_ALLOWED_ORIGINS: [
       'https://a.example, https://*.b.example:8443,',
       ({ allowedOrigins }) => allowedOrigins,

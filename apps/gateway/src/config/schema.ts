@@ -50,7 +50,8 @@ function configSchema({ development }: { development: boolean }) {
         env: 'HOLDFAST_PORT',
       }),
       managementPort: setting(z.int().min(0).max(65_535).prefault(8001), {
-        description: 'Port of the metrics and the admin API, never behind an ingress; 0 picks a free one.',
+        description:
+          'Port of the metrics, the admin API and the operations page, never behind an ingress; 0 picks a free one.',
         env: 'HOLDFAST_MANAGEMENT_PORT',
       }),
       node: setting(
@@ -134,6 +135,13 @@ function configSchema({ development }: { development: boolean }) {
           otherwise: 'none: the admin API is off',
         },
       ),
+      operationsPage: setting(z.boolean().prefault(false), {
+        description:
+          'Whether the operations page is served at `/operations/` on the management port, and the admin API gets what it ' +
+          'needs: it can then disconnect and block users, and read messages. Requires an admin key: see ' +
+          '[operations-page.md](operations-page.md).',
+        env: 'HOLDFAST_OPERATIONS_PAGE',
+      }),
       allowedOrigins: setting(
         z
           .array(

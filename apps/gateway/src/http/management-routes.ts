@@ -14,6 +14,10 @@ export interface ManagementAnswer {
   /** The media type of the body. */
   readonly type: string;
   readonly body: string | Buffer;
+  /** 200 by default. */
+  readonly status?: number;
+  /** Besides those of every answer of this port, which they replace. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Something that is served on the management port. */

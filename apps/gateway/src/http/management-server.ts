@@ -104,8 +104,8 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
     if (match.found === 'path') {
       return this.refuse(response.setHeader('Allow', match.methods.join(', ')), 'method_not_allowed');
     }
-    const { type, body } = await match.route.answer(match.request);
-    response.writeHead(200, { 'Content-Type': type }).end(body);
+    const { type, body, status = 200, headers } = await match.route.answer(match.request);
+    response.writeHead(status, { ...headers, 'Content-Type': type }).end(body);
   }
 
   private refuse(response: ServerResponse, code: ErrorCode, detail?: string): void {

@@ -1,0 +1,3 @@
+import { Operations } from './operations.js';
+
+new Operations();

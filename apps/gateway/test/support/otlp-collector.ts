@@ -34,13 +34,11 @@ export async function startOtlpCollector(status = 200): Promise<OtlpCollector> {
   const requests: OtlpCollector['requests'] = [];
   const server = createServer((request, response) => {
     requests.push({ path: request.url, headers: request.headers });
-    buffer(request).then(
-      (body) => {
-        spans.push(...decodeTraces(body));
-        response.writeHead(status, { 'Content-Type': 'application/x-protobuf' }).end();
-      },
-      () => response.destroy(),
-    );
+    const take = async (): Promise<void> => {
+      spans.push(...decodeTraces(await buffer(request)));
+      response.writeHead(status, { 'Content-Type': 'application/x-protobuf' }).end();
+    };
+    take().catch(() => response.destroy());
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => {

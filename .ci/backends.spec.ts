@@ -56,7 +56,7 @@ describe('docs/backends.md', () => {
       env: {
         ...process.env,
         HOLDFAST_JWT_SECRET: JWT_SECRET,
-        HOLDFAST_API_KEY: API_KEY,
+        GATEWAY_API_KEY: API_KEY,
         HOLDFAST_URL: gateway.url,
       },
     });

@@ -18,7 +18,7 @@ const env = {
   ...process.env,
   HOLDFAST_JWT_SECRET: randomBytes(32).toString('base64url'),
   HOLDFAST_API_KEYS: key,
-  HOLDFAST_API_KEY: key,
+  GATEWAY_API_KEY: key,
   // Chats without a sign-in need it; the other examples do not use it.
   HOLDFAST_ANONYMOUS: 'true',
 };
@@ -30,8 +30,8 @@ const children: readonly ChildProcess[] = [
 
 /** Ends both with all processes that they have started. */
 function end(code: number): void {
-  for (const { pid, exitCode } of children) {
-    if (pid !== undefined && exitCode === null) process.kill(-pid, 'SIGTERM');
+  for (const { pid, exitCode, signalCode } of children) {
+    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGTERM');
   }
   process.exitCode ??= code;
 }

@@ -34,7 +34,7 @@ def publish(channel: str, data: object, key: str) -> None:
     request = urllib.request.Request(
         f"{GATEWAY}/api/publish",
         json.dumps({"channel": channel, "data": data, "key": key}).encode(),
-        {"Authorization": f"Bearer {os.environ['HOLDFAST_API_KEY']}", "Content-Type": "application/json"},
+        {"Authorization": f"Bearer {os.environ['GATEWAY_API_KEY']}", "Content-Type": "application/json"},
     )
     # The key makes repeating harmless: what was stored is not stored again.
     for attempt in range(5):

@@ -47,7 +47,7 @@ it('the Python backend publishes to the private channel of one user, in all of t
       PORT: String(port),
       HOLDFAST_URL: gateway.url,
       HOLDFAST_JWT_SECRET: JWT_SECRET,
-      HOLDFAST_API_KEY: API_KEY,
+      GATEWAY_API_KEY: API_KEY,
       SECONDS_PER_STATE: '0.1',
     },
   });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
@@ -9,24 +9,25 @@ import { API_KEY, startGateway } from '../apps/gateway/test/support/gateway.js';
 import { signToken } from '../apps/gateway/test/support/tokens.js';
 import { EXAMPLES, ROOT, type Example } from './doc-examples.js';
 
-/** Languages of which nothing is checked here, and why. */
-const UNCHECKED: Readonly<Record<string, string>> = {
-  html: '.ci/getting-started.spec.ts runs the only one',
-  go: 'needs the modules of a broker',
-  java: 'needs the JARs of a broker',
-  sql: 'apps/gateway/test/postgres runs these statements',
-  '': 'output, file trees and other text',
-};
+/** How examples are checked that are not compiled or run here, and why. */
+interface Unchecked {
+  readonly page: string;
+  /** All of the page without this. */
+  readonly languages?: readonly string[];
+  readonly check: 'elsewhere' | 'syntax' | 'nothing';
+  readonly why: string;
+}
 
-/** Code of which only the syntax is checked, and why. */
-const SYNTAX_ONLY: Readonly<Record<string, string>> = {
-  'docs/webhooks.md': 'uses express and standardwebhooks, which are not installed here',
-};
+const UNCHECKED = JSON.parse(readFileSync(join(ROOT, '.ci/unchecked-examples.json'), 'utf8')) as readonly Unchecked[];
 
-/** Code that is compiled elsewhere, and why. */
-const ELSEWHERE: Readonly<Record<string, string>> = {
-  'docs/getting-started.md': '.ci/getting-started.spec.ts compiles and runs the whole page',
-};
+function matches({ page, languages }: Unchecked, example: Example): boolean {
+  return page === example.page && languages?.includes(example.language) !== false;
+}
+
+/** How an example is checked: compiled or parsed, unless it is listed. */
+function checkOf(example: Example): Unchecked['check'] | 'here' {
+  return UNCHECKED.find((each) => matches(each, example))?.check ?? 'here';
+}
 
 /** What examples take from their application, and from examples above them on the page. */
 const CONTEXT = `
@@ -38,11 +39,16 @@ const CONTEXT = `
   declare const client: import('@holdfast/client').Holdfast<{ 'chat:*': { text: string } }>;
 `;
 
+/** What examples of a page take from its text, in place of that. */
+const CONTEXT_OF: Readonly<Record<string, string>> = {
+  'docs/patterns.md': "declare const client: import('@holdfast/client').Holdfast;",
+};
+
 /** It changes the types of the whole program; .ci/packages.spec.ts checks that it does. */
 const REGISTERS = /^declare module '@holdfast\/react'/m;
 
 const of = (...languages: string[]): Example[] => EXAMPLES.filter(({ language }) => languages.includes(language));
-const scripts = of('ts', 'tsx', 'js').filter(({ page }) => ELSEWHERE[page] === undefined);
+const scripts = of('ts', 'tsx', 'js').filter((example) => checkOf(example) !== 'elsewhere');
 
 function syntaxErrors({ text, name }: Example): string[] {
   const { diagnostics = [] } = ts.transpileModule(text, { reportDiagnostics: true, fileName: `${name}.tsx` });
@@ -59,20 +65,23 @@ function temporaryFolder(): string {
 
 describe('examples of the documentation', () => {
   it('are found, and each is in a language that is checked or listed as unchecked', () => {
-    const known = new Set(['ts', 'tsx', 'js', 'json', 'yaml', 'sh', 'python', ...Object.keys(UNCHECKED)]);
-    expect(EXAMPLES.filter(({ language }) => !known.has(language)).map(({ name }) => name)).toEqual([]);
+    const checkedHere = new Set(['ts', 'tsx', 'js', 'json', 'yaml', 'sh', 'python', 'go', 'text', '']);
+    const unchecked = EXAMPLES.filter((example) => checkOf(example) === 'here' && !checkedHere.has(example.language));
+    expect(unchecked.map(({ name, language }) => `${name} ${language}`)).toEqual([]);
+    const stale = UNCHECKED.filter((each) => !EXAMPLES.some((example) => matches(each, example)));
+    expect(stale).toEqual([]);
     expect(scripts.length).toBeGreaterThan(5);
     expect(of('sh').length).toBeGreaterThan(20);
   });
 
   it('in TypeScript and JavaScript compile strictly against the packages', () => {
     const folder = temporaryFolder();
-    const compiled = scripts.filter(({ page, text }) => SYNTAX_ONLY[page] === undefined && !REGISTERS.test(text));
+    const compiled = scripts.filter((example) => checkOf(example) === 'here' && !REGISTERS.test(example.text));
     for (const example of scripts) expect(syntaxErrors(example), example.name).toEqual([]);
     const names = new Map(
-      compiled.map(({ name, language, text }, index) => {
+      compiled.map(({ name, page, language, text }, index) => {
         const path = join(folder, `${index}.${language === 'tsx' ? 'tsx' : 'ts'}`);
-        writeFileSync(path, `${text}\nexport {};\n`);
+        writeFileSync(path, `${CONTEXT_OF[page] ?? ''}${text}\nexport {};\n`);
         return [path, name];
       }),
     );
@@ -109,9 +118,28 @@ describe('examples of the documentation', () => {
     const parse = 'import ast, json, sys\nfor text, name in json.load(sys.stdin): ast.parse(text, name)';
     const python = spawnSync('python3', ['-c', parse], { input: texts, encoding: 'utf8' });
     expect([python.status, python.stderr]).toEqual([0, '']);
-    for (const { text, name } of of('sh')) {
+    // All at once, because a process for each takes minutes on a busy machine.
+    const shell = of('sh');
+    const all = shell.map(({ text }, index) => `block_${index}() {\n:\n${text}\n}\n`).join('');
+    if (spawnSync('bash', ['-n'], { input: all }).status === 0) return;
+    for (const { text, name } of shell) {
       const { status, stderr } = spawnSync('bash', ['-n'], { input: text, encoding: 'utf8' });
       expect(`${status} ${stderr}`, name).toBe('0 ');
+    }
+    expect.unreachable('a block is valid only without the others');
+  });
+
+  // Pieces of programs too: gofmt reads lists of declarations and of statements.
+  it.skipIf(spawnSync('gofmt', { input: '' }).status !== 0)('in Go are parsed', () => {
+    for (const { text, name } of of('go')) {
+      const { status, stderr } = spawnSync('gofmt', ['-e'], { input: text, encoding: 'utf8' });
+      expect(`${status} ${stderr}`, name).toBe('0 ');
+    }
+  });
+
+  it('that are checked elsewhere name a test that exists', () => {
+    for (const { why } of UNCHECKED) {
+      for (const [test] of why.matchAll(/[\w./-]+\.spec\.ts/g)) expect(existsSync(join(ROOT, test)), test).toBe(true);
     }
   });
 });

@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isShell } from '../docs/.vitepress/indented-code.js';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -12,10 +13,6 @@ export interface Example {
   /** The page and the line of the block, for reports. */
   readonly name: string;
 }
-
-/** Blocks without a language that begin with one of these are shell. */
-const COMMANDS =
-  /^(?:[A-Z_]+=\S+ )*(?:cd|cosign|curl|docker|gh|git|helm|holdfast|kind|kubectl|mkdir|node|npm|npx|skaffold) /;
 
 const PAGES = ['*.md', '{docs,libs,examples}/**/*.md', 'charts/holdfast/*.md', '{bench,e2e}/*.md'];
 
@@ -42,7 +39,7 @@ function* indentedIn(page: string): Generator<Example> {
   );
   for (const { 0: block, index } of text.matchAll(/(?<=^\n)(?: {4}.*\n)+/gm)) {
     const code = block.replaceAll(/^ {4}/gm, '');
-    if (COMMANDS.test(code)) yield { page, language: 'sh', text: code, name: `${page}:${lineOf(text, index)}` };
+    if (isShell(code)) yield { page, language: 'sh', text: code, name: `${page}:${lineOf(text, index)}` };
   }
 }
 

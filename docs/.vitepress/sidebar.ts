@@ -9,7 +9,17 @@ export const SIDEBAR: DefaultTheme.SidebarItem[] = [
   group('Kubernetes', 'quick-start-kind', 'kubernetes', 'from-plain-manifests', 'image'),
   group('Brokers', 'brokers', ...pagesIn('brokers')),
   group('To production', 'production', 'security', 'scaling', 'limits', 'cost'),
-  group('Operations', 'monitoring', 'troubleshooting', 'debugging', 'admin-api'),
+  group(
+    'Operations',
+    'monitoring',
+    'logs',
+    'operations-page',
+    'troubleshooting',
+    'debugging',
+    'admin-api',
+    'disaster-recovery',
+    'disaster-recovery/drill',
+  ),
   group('Coming from elsewhere', 'migrating', 'comparison', 'performance', 'resilience'),
   group(
     'Reference',

@@ -1,12 +1,12 @@
 import type { HistoryReply } from '@holdfast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
-import { InjectPinoLogger, type PinoLogger } from 'nestjs-pino';
 import type { z } from 'zod';
 import type { doneAnswer } from '../api/answers.js';
 import type { historyQuery } from '../api/requests.js';
 import { BlockedUsers } from '../auth/index.js';
 import { ChannelsService } from '../channels/channels.service.js';
 import { backendOf } from '../channels/reads.js';
+import { EventLog } from '../logging/event-log.js';
 import { UsersService } from '../users/users.service.js';
 import type { UserAnswer } from './answers.js';
 
@@ -22,7 +22,7 @@ export class UsersAndMessages {
     @Inject(BlockedUsers) private readonly blocked: BlockedUsers,
     @Inject(ChannelsService) private readonly channels: ChannelsService,
     @Inject(UsersService) private readonly users: UsersService,
-    @InjectPinoLogger(UsersAndMessages.name) private readonly logger: PinoLogger,
+    @Inject(EventLog) private readonly log: EventLog,
   ) {}
 
   async user(user: string): Promise<UserAnswer> {
@@ -36,16 +36,14 @@ export class UsersAndMessages {
 
   async disconnect(user: string, until: number | undefined): Promise<Done> {
     await this.users.disconnect(user, until);
-    this.logger.info(
-      { user, until },
-      until === undefined ? 'an operator disconnected a user' : 'an operator blocked a user',
-    );
+    if (until === undefined) this.log.write('users.disconnected', { user });
+    else this.log.write('users.blocked', { user, until });
     return {};
   }
 
   async unblock(user: string): Promise<Done> {
     await this.users.unblock(user);
-    this.logger.info({ user }, 'an operator unblocked a user');
+    this.log.write('users.unblocked', { user });
     return {};
   }
 

@@ -397,6 +397,24 @@ export const logEvents = {
     when: 'the broker did not take the leave of a member; its lease ends anyway',
     fields: { ...CONNECTION, ...ERR },
   },
+  'users.disconnected': {
+    level: 'info',
+    message: 'an operator disconnected a user',
+    when: 'by the operations page',
+    fields: { user: 'who was disconnected' },
+  },
+  'users.blocked': {
+    level: 'info',
+    message: 'an operator blocked a user',
+    when: 'by the operations page',
+    fields: { user: 'who was disconnected', until: 'when the block ends, in ms since the Unix epoch' },
+  },
+  'users.unblocked': {
+    level: 'info',
+    message: 'an operator unblocked a user',
+    when: 'by the operations page',
+    fields: { user: 'who may connect again' },
+  },
   'users.commands_missed': {
     level: 'warn',
     message: 'user commands were missed: this pod was cut off from the broker for too long',

@@ -58,7 +58,7 @@ export class FakeApi {
   #answer(path: string): object | string {
     const pod = /\/pods\/([^/]+)\/log$/.exec(path)?.[1];
     if (pod !== undefined) return this.draft.logs.get(pod) ?? '';
-    const isOfNamespace = path.includes('/namespaces/');
+    const isOfNamespace = path.includes(`/namespaces/${this.draft.namespace}/`);
     const kinds: Readonly<Record<string, readonly object[]>> = {
       deployments: this.draft.deployments,
       pods: isOfNamespace ? this.draft.pods : this.draft.allPods,

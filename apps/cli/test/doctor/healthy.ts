@@ -108,7 +108,11 @@ export function healthy(manifests: readonly object[], namespace: string): Draft 
     namespaces: [namespace, 'ingress-nginx', 'traefik'].map((name) => ({
       metadata: { name, labels: { 'kubernetes.io/metadata.name': name } },
     })),
-    allPods: [...pods, controllerPod('ingress-nginx'), controllerPod('traefik')],
+    allPods: [
+      ...pods,
+      controllerPod('ingress-nginx', '--configmap=$(POD_NAMESPACE)/ingress-nginx-controller'),
+      controllerPod('traefik'),
+    ],
     controllerConfigMaps: [{ metadata: { name: 'ingress-nginx-controller', namespace: 'ingress-nginx' }, data: {} }],
     logs: new Map(),
     unexamined: [],
@@ -155,10 +159,10 @@ function node(name: string): V1Node {
   };
 }
 
-function controllerPod(name: string): V1Pod {
+function controllerPod(name: string, ...args: string[]): V1Pod {
   return {
     metadata: { name: `${name}-0`, namespace: name, labels: { 'app.kubernetes.io/name': name } },
-    spec: { containers: [] },
+    spec: { containers: [{ name: 'controller', args }] },
     status: { phase: 'Running', podIP: '10.0.9.9' },
   };
 }

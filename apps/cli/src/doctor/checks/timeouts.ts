@@ -43,7 +43,7 @@ export const checkTimeouts: Check = function* ({ snapshot, gateway }) {
     }
   }
   if (!ingresses.some((ingress) => controllerOf(ingress, snapshot) === 'ingress-nginx')) return;
-  for (const { metadata, data } of snapshot.controllerConfigMaps ?? []) {
+  for (const { metadata, data } of snapshot.controllerConfigMaps) {
     const value = data?.['worker-shutdown-timeout'];
     const seconds = secondsOf(value);
     if (seconds === undefined || seconds >= WORKER_SHUTDOWN) continue;

@@ -3,6 +3,7 @@ import { EXIT, Failure } from '../../failure.js';
 import type { Unexamined } from '../finding.js';
 import { describeGateway, findDeployment, isReady } from '../gateway/gateway.js';
 import { nameOf } from '../gateway/labels.js';
+import { controllerConfigMaps } from './controller-config-maps.js';
 import type { HttpRoute, Known, Snapshot } from './snapshot.js';
 
 /** What a log may have at the end, in lines. */
@@ -62,7 +63,7 @@ export async function readSnapshot(config: KubeConfig, namespace: string, deploy
       reader.list('events', core.listNamespacedEvent(here)),
       reader.list('ConfigMaps', core.listNamespacedConfigMap(here)),
     ]);
-  const [ingressClasses, nodes, namespaces, allPods, routes, controllerConfigMaps] = await Promise.all([
+  const [ingressClasses, nodes, namespaces, allPods, routes] = await Promise.all([
     reader.list('IngressClasses', networking.listIngressClass()),
     reader.list('nodes', core.listNode()),
     reader.list('namespaces', core.listNamespace()),
@@ -76,11 +77,15 @@ export async function readSnapshot(config: KubeConfig, namespace: string, deploy
         plural: 'httproutes',
       }) as Promise<{ items: HttpRoute[] }>,
     ),
-    reader.list(
-      'the ConfigMap of ingress-nginx',
-      core.listConfigMapForAllNamespaces({ labelSelector: 'app.kubernetes.io/name=ingress-nginx' }),
-    ),
   ]);
+  const ofControllers = await Promise.all(
+    controllerConfigMaps(allPods ?? []).map(async ({ namespace: of, name }) =>
+      reader.list(
+        `the ConfigMap of the ingress controller in namespace ${of}`,
+        core.listNamespacedConfigMap({ namespace: of, fieldSelector: `metadata.name=${name}` }),
+      ),
+    ),
+  );
   const snapshot: Snapshot = {
     takenAt: new Date(),
     namespace,
@@ -99,7 +104,7 @@ export async function readSnapshot(config: KubeConfig, namespace: string, deploy
     nodes,
     namespaces,
     allPods,
-    controllerConfigMaps,
+    controllerConfigMaps: ofControllers.flatMap((found) => found ?? []),
     logs: new Map(),
     unexamined: reader.unexamined,
   };

@@ -71,8 +71,8 @@ export interface Snapshot {
   readonly nodes: Known<V1Node>;
   readonly namespaces: Known<V1Namespace>;
   readonly allPods: Known<V1Pod>;
-  /** The settings of ingress-nginx, of the namespaces in which it runs. */
-  readonly controllerConfigMaps: Known<V1ConfigMap>;
+  /** The settings of ingress controllers that could be read. */
+  readonly controllerConfigMaps: readonly V1ConfigMap[];
   /** The end of the log of each container of the gateway that crashed or is not ready, by the name of its pod. */
   readonly logs: ReadonlyMap<string, string>;
   readonly unexamined: readonly Unexamined[];

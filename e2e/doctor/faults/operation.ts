@@ -50,7 +50,10 @@ export const OPERATION: readonly Fault[] = [
   {
     id: 'HF508',
     name: 'all pods run on one node',
-    make: (patient) => patient.patchPods({}, { nodeSelector: { 'kubernetes.io/hostname': 'node-2' } }),
+    make: async (patient) => {
+      const [pod] = await patient.release.readyPods();
+      await patient.patchPods({}, { nodeSelector: { 'kubernetes.io/hostname': pod?.spec?.nodeName ?? '' } });
+    },
   },
   {
     id: 'HF509',

@@ -454,6 +454,21 @@ const PODS: readonly Fault[] = [
     evidence: 'statuscode: 404',
   },
   {
+    id: 'HF306',
+    name: 'a wrong liveness probe, which the gateway obeys by ending well',
+    break: (target) => {
+      target.stopped(BACK_OFF, { lastState: ended(0), restartCount: 3 });
+      target.event('Container gateway failed liveness probe, will be restarted');
+    },
+    evidence: 'failed liveness probe',
+  },
+  {
+    id: 'HF307',
+    name: 'a process that ends without an error, again and again',
+    break: (target) => target.stopped(BACK_OFF, { lastState: ended(0), restartCount: 3 }),
+    evidence: 'exit code 0, 3 restarts',
+  },
+  {
     id: 'HF307',
     name: 'a crash',
     break: (target) => {

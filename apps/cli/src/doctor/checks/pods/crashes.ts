@@ -1,4 +1,4 @@
-import type { V1ContainerStateTerminated } from '@kubernetes/client-node';
+import type { V1ContainerStateTerminated, V1ContainerStatus } from '@kubernetes/client-node';
 import { nameOf } from '../../gateway/labels.js';
 import { isReady } from '../../gateway/gateway.js';
 import { brief, eventOf, statusesOf, type FindReason } from './reason.js';
@@ -11,13 +11,13 @@ const RECENT = 60 * 60_000;
 
 /** A container that ended. */
 export const crashReason: FindReason = (pod, { snapshot, gateway }) => {
-  const status = statusesOf(pod).find(
-    ({ state, lastState }) => endOf(state?.terminated) ?? endOf(lastState?.terminated),
-  );
-  const end = endOf(status?.state?.terminated) ?? endOf(status?.lastState?.terminated);
+  const status = statusesOf(pod).find((one) => endOf(one) !== undefined);
+  const end = status && endOf(status);
   if (status === undefined || end === undefined) return undefined;
   const isOld = snapshot.takenAt.getTime() - new Date(end.finishedAt ?? 0).getTime() > RECENT;
   if (isReady(pod) && (isOld || end.reason !== 'OOMKilled')) return undefined;
+  // It has been running since, so it is not why the pod is not ready now.
+  if (isOld && status.state?.running !== undefined) return undefined;
   const times = `${status.restartCount} restart${status.restartCount === 1 ? '' : 's'}`;
   const log = snapshot.logs.get(nameOf(pod)) ?? '';
   if (end.reason === 'OOMKilled') {
@@ -52,9 +52,11 @@ export const crashReason: FindReason = (pod, { snapshot, gateway }) => {
   };
 };
 
-function endOf(end: V1ContainerStateTerminated | undefined): V1ContainerStateTerminated | undefined {
-  // Init containers end with 0, and so does a pod that was stopped.
-  return end === undefined || end.exitCode === 0 ? undefined : end;
+/** How a container ended that should run. The gateway ends with 0 if a liveness probe stops it. */
+function endOf({ state, lastState }: V1ContainerStatus): V1ContainerStateTerminated | undefined {
+  // Init containers end with 0, and so does a pod that is being stopped.
+  if (state?.terminated?.exitCode === 0) return undefined;
+  return state?.terminated ?? lastState?.terminated;
 }
 
 /** The last line of a log that describes an error, or else the last line. */

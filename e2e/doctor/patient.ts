@@ -72,12 +72,17 @@ export class Patient {
   /** Changes an object, until the fault is undone. */
   async patch(
     kind: string,
-    patch: Patch,
+    patch: Patch | readonly Patch[],
     { name = this.name, type = 'merge' }: { name?: string; type?: 'merge' | 'strategic' | 'json' } = {},
   ): Promise<void> {
     const before = await this.#read(kind, name);
     this.#undo.push(() => this.#kubectl(['replace', '--filename=-'], before));
     await this.#kubectl(['patch', kind, name, `--type=${type}`, '--patch', JSON.stringify(patch)]);
+  }
+
+  /** Adds something to the end of a list of an object, until the fault is undone. */
+  async append(kind: string, list: string, value: Patch): Promise<void> {
+    await this.patch(kind, [{ op: 'add', path: `${list}/-`, value }], { type: 'json' });
   }
 
   /** Changes the gateway's container, and other fields of the pods' spec. */

@@ -43,9 +43,7 @@ export const OPERATION: readonly Fault[] = [
   {
     id: 'HF506',
     name: 'a sidecar has no CPU request',
-    // A strategic patch adds a container whose name is new.
-    make: (patient) =>
-      patient.patch('deployment', { spec: { template: { spec: { containers: [IDLE] } } } }, { type: 'strategic' }),
+    make: (patient) => patient.append('deployment', '/spec/template/spec/containers', IDLE),
   },
   {
     id: 'HF508',

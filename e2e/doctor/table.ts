@@ -1,8 +1,6 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { format, type FormatConfig } from 'oxfmt';
 import { CATALOGUE } from '../../apps/cli/src/doctor/catalogue/index.js';
+import { writePage } from '../support/write-page.js';
 
-const ROOT = new URL('../../', import.meta.url);
 const PAGE = 'docs/troubleshooting/faults.md';
 
 /** A fault that doctor named, and nothing else. */
@@ -41,7 +39,5 @@ export async function writeTable(results: readonly Result[]): Promise<void> {
   const text = [INTRODUCTION, `| ${head.join(' | ')} |`, `|${head.map(() => '---').join('|')}|`, ...rows, ''].join(
     '\n',
   );
-  const style = JSON.parse(await readFile(new URL('.oxfmtrc.json', ROOT), 'utf8')) as FormatConfig;
-  await mkdir(new URL('.', new URL(PAGE, ROOT)), { recursive: true });
-  await writeFile(new URL(PAGE, ROOT), (await format(PAGE, text, style)).code);
+  await writePage(PAGE, text);
 }

@@ -1,9 +1,7 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { format, type FormatConfig } from 'oxfmt';
 import type { RunReport } from '../load/run.js';
 import type { Loss } from './loss.js';
+import { writePage } from '../support/write-page.js';
 
-const ROOT = new URL('../../', import.meta.url);
 const PAGE = 'docs/disaster-recovery/drill.md';
 
 /** A loss that was recovered from under load. Times are in ms. */
@@ -51,9 +49,7 @@ export async function writeTable(drills: readonly Drill[]): Promise<void> {
     ];
   });
   const lines = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
-  const style = JSON.parse(await readFile(new URL('.oxfmtrc.json', ROOT), 'utf8')) as FormatConfig;
-  await mkdir(new URL('.', new URL(PAGE, ROOT)), { recursive: true });
-  await writeFile(new URL(PAGE, ROOT), (await format(PAGE, [INTRODUCTION, ...lines, ''].join('\n'), style)).code);
+  await writePage(PAGE, [INTRODUCTION, ...lines, ''].join('\n'));
 }
 
 /** The most seconds in a row in which no client received a message. */

@@ -20,8 +20,8 @@ const run = async (command: string, args: string[], cwd = ROOT): Promise<string>
 const licence = (folder: string): string => readFileSync(join(folder, 'LICENSE'), 'utf8');
 const bin = (name: string): string => join(ROOT, 'node_modules/.bin', name);
 
-/** The packed packages, as an application without a bundler has them. They are built before: `npm run build`. */
-describe('the packed packages', () => {
+/** The packed libraries, as an application without a bundler has them. They are built before: `npm run build`. */
+describe('the packed libraries', () => {
   const app = mkdtempSync(join(tmpdir(), 'holdfast-app-'));
   const tarball = (name: string): string => {
     const file = readdirSync(app).find((each) => each.startsWith(`holdfast-${name}-`));

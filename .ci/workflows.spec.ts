@@ -87,7 +87,7 @@ describe('a release', () => {
     expect(needs).toEqual(['image', 'chart']);
     const scripts = steps.map(({ run }) => run ?? '').join('\n');
     expect(scripts).toMatch(/npm run pack -- packages\n/);
-    expect(scripts).toMatch(/npm publish "packages\/holdfast-\$package-.*" --access public --provenance/);
+    expect(scripts).toMatch(/npm publish "packages\/\$package-.*" --access public --provenance/);
     expect(scripts).toMatch(/gh release upload .* packages\/\*\.tgz/);
   });
 });

@@ -8,7 +8,7 @@ const INTRODUCTION = `# The command \`holdfast\`
 
 <!-- Generated from the commands in apps/cli/src by apps/cli/generate: edit those. -->
 
-\`npx holdfast\` in a checkout, after \`npm run build\`; \`holdfast\` in the image.
+\`npx holdfast\`, which needs Node 22.12 or later; in a checkout the same after \`npm run build\`; \`holdfast\` in the image.
 
 - **Which gateway**: \`--url\`, \`HOLDFAST_URL\`, the context in use, or this machine, in this order. The URL may be that of the WebSocket
   (\`wss://gateway.example.com/ws\`) or of the HTTP API (\`https://gateway.example.com\`).

@@ -17,6 +17,9 @@ const TOKEN_LIFETIME = 10 * 60_000;
 
 const USER = 'holdfast-doctor';
 
+/** What the library takes for the cluster if there is no configuration at all. */
+const NO_CLUSTER = 'http://localhost:8080';
+
 /** The variable with the key of the admin API. */
 const ADMIN_KEY = 'HOLDFAST_CLI_ADMIN_KEY';
 
@@ -80,14 +83,21 @@ async function loadConfig({ kubeContext }: DoctorOptions, { env }: Io) {
     const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
     throw new Failure(EXIT.usage, `kubectl's configuration cannot be read${code}: check KUBECONFIG`);
   }
-  if (kubeContext === undefined) return config;
-  if (config.getContextObject(kubeContext) === null) {
+  if (kubeContext !== undefined) {
+    if (config.getContextObject(kubeContext) === null) {
+      throw new Failure(
+        EXIT.usage,
+        `--kube-context: there is no context ${kubeContext}; see kubectl config get-contexts`,
+      );
+    }
+    config.setCurrentContext(kubeContext);
+  }
+  if ((config.getCurrentCluster()?.server ?? NO_CLUSTER) === NO_CLUSTER) {
     throw new Failure(
       EXIT.usage,
-      `--kube-context: there is no context ${kubeContext}; see kubectl config get-contexts`,
+      'no cluster is configured: set KUBECONFIG to the file that kubectl uses, or choose a context with --kube-context',
     );
   }
-  config.setCurrentContext(kubeContext);
   return config;
 }
 

@@ -43,7 +43,7 @@ describe('the packed command', () => {
       return { code: 0, output: stdout + stderr };
     } catch (error) {
       const { code, stdout, stderr } = error as ExecFileException;
-      return { code: Number(code), output: `${stdout}${stderr}` };
+      return { code: Number(code), output: `${String(stdout)}${String(stderr)}` };
     }
   }
 

@@ -1,3 +1,4 @@
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { certificateFiles } from '../../support/certificate.js';
 import { Cluster } from '../../support/cluster.js';
 import { IngressNginx } from '../../support/ingress-nginx.js';
@@ -16,10 +17,19 @@ function atHost({ name }: Patient, host: string, backend: object = {}): object {
 
 const patchIngress = (patient: Patient, patch: object): Promise<void> => patient.patch('ingress', { ...patch });
 
-/** An Ingress with TLS, and a certificate for its host. */
-async function withCertificate(patient: Patient, validity: { from: Date; to: Date }): Promise<void> {
+/** An Ingress with TLS, and a self-signed certificate for its host, which doctor trusts or not. */
+async function withCertificate(
+  patient: Patient,
+  validity: { from: Date; to: Date },
+  { isTrusted = true } = {},
+): Promise<void> {
   const { host } = patient.route;
   const data = await certificateFiles([host], validity);
+  if (isTrusted) {
+    const before = getCACertificates('default');
+    patient.onUndo(async () => setDefaultCACertificates(before));
+    setDefaultCACertificates([...before, Buffer.from(data['tls.crt'], 'base64').toString()]);
+  }
   await patient.create({
     apiVersion: 'v1',
     kind: 'Secret',
@@ -99,6 +109,11 @@ export const EDGE: readonly Fault[] = [
     id: 'HF112',
     name: 'the certificate expires in two days',
     make: (patient) => withCertificate(patient, { from: days(-88), to: days(2) }),
+  },
+  {
+    id: 'HF119',
+    name: 'the certificate is self-signed',
+    make: (patient) => withCertificate(patient, { from: days(-1), to: days(80) }, { isTrusted: false }),
   },
   {
     id: 'HF114',

@@ -36,6 +36,7 @@ const OF_EDGE: readonly FindingId[] = [
   'HF111',
   'HF112',
   'HF113',
+  'HF119',
   'HF120',
   'HF121',
   'HF122',

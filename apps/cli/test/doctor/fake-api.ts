@@ -66,6 +66,7 @@ export class FakeApi {
       endpointslices: this.draft.endpointSlices,
       ingresses: this.draft.ingresses,
       httproutes: this.draft.routes,
+      backendconfigs: this.draft.backendConfigs,
       horizontalpodautoscalers: this.draft.autoscalers,
       poddisruptionbudgets: this.draft.disruptionBudgets,
       networkpolicies: this.draft.networkPolicies,

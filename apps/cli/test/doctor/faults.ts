@@ -109,9 +109,17 @@ export class Target {
       names: ['ws.example.com'],
       validTo: new Date('2027-03-01'),
       fitsHost: true,
+      untrusted: undefined,
       ...changes,
     };
     return { edges: [this.edge({ certificate })] };
+  }
+
+  /** Behind GKE's own controller. */
+  onGoogle(annotations: Record<string, string> = {}): void {
+    delete present(this.ingress.spec).ingressClassName;
+    present(this.ingress.metadata).annotations = { 'kubernetes.io/ingress.class': 'gce' };
+    Object.assign(present(this.service.metadata), { annotations });
   }
 
   /** What each pod says about itself. */
@@ -293,6 +301,33 @@ const EDGE: readonly Fault[] = [
     name: 'a short worker-shutdown-timeout',
     break: ({ draft }) => (present(draft.controllerConfigMaps[0]).data = { 'worker-shutdown-timeout': '10s' }),
     evidence: 'worker-shutdown-timeout is 10s',
+  },
+  {
+    id: 'HF119',
+    name: 'a certificate without its intermediate ones',
+    probes: (target) => target.certificate({ untrusted: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' }),
+    evidence: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  },
+  {
+    id: 'HF125',
+    name: 'no BackendConfig on GKE',
+    break: (target) => target.onGoogle(),
+    evidence: 'after 30 s',
+  },
+  {
+    id: 'HF125',
+    name: 'a BackendConfig on GKE with a short timeout',
+    break: (target) => {
+      target.onGoogle({ 'cloud.google.com/backend-config': '{"default":"gateway"}' });
+      target.draft.backendConfigs.push({ metadata: { name: 'gateway' }, spec: { timeoutSec: 60 } });
+    },
+    evidence: 'timeoutSec of BackendConfig gateway is 60',
+  },
+  {
+    id: 'HF125',
+    name: 'an annotation on GKE that names no BackendConfig',
+    break: (target) => target.onGoogle({ 'cloud.google.com/backend-config': '{"ports":{"http":"gone"}}' }),
+    evidence: 'there is no BackendConfig gone',
   },
   {
     id: 'HF120',

@@ -89,6 +89,7 @@ export function healthy(manifests: readonly object[], namespace: string): Draft 
         },
       }),
     ),
+    backendConfigs: find('BackendConfig'),
     autoscalers: autoscalers.map((autoscaler) =>
       Object.assign(autoscaler, {
         status: {

@@ -1,13 +1,17 @@
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { connect, createServer as createTcpServer, type AddressInfo, type Server as TcpServer } from 'node:net';
+import { createServer as createHttpsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { afterEach, describe, expect, it } from 'vitest';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { probeEdge } from '../../src/doctor/probes/edge.js';
 import { probeMessages } from '../../src/doctor/probes/messages.js';
 import { probePod } from '../../src/doctor/probes/pod.js';
 import { startGateway, type TestGateway } from '../../../gateway/test/support/gateway.js';
 import { startGatewaysOnOneBroker } from '../../../gateway/test/support/gateways-on-one-broker.js';
+import { Certificate } from '../../../../libs/broadcast/test/support/certificate.js';
 
 const started: (Server | TcpServer)[] = [];
 afterEach(() => {
@@ -35,6 +39,40 @@ function serveUpgrades(upgrade: (request: IncomingMessage, socket: Duplex, head:
 function probe(port: number, { idle = 0, host = 'ws.example.com' } = {}) {
   return probeEdge(new URL(`ws://${host}/ws`), { address: { host: '127.0.0.1', port }, idle });
 }
+
+describe('the certificate that the probe of a URL sees', () => {
+  const HOST = 'ws.example.com';
+  let own: Certificate;
+
+  beforeAll(async () => {
+    own = await Certificate.make(`DNS:${HOST}`);
+  });
+  afterAll(() => own.remove());
+
+  async function untrusted({ cert, key }: { cert: string; key: string }, host = HOST): Promise<string | undefined> {
+    const port = await listen(createHttpsServer({ cert: readFileSync(cert), key: readFileSync(key) }));
+    const url = new URL(`wss://${host}/ws`);
+    const { certificate } = await probeEdge(url, { address: { host: '127.0.0.1', port }, idle: 0 });
+    expect(certificate).toBeDefined();
+    return certificate?.untrusted;
+  }
+
+  it('is not trusted if it is self-signed', async () => {
+    expect(await untrusted(own)).toBe('DEPTH_ZERO_SELF_SIGNED_CERT');
+  });
+
+  it('is not trusted if that of its issuer is not sent', async () => {
+    expect(await untrusted(own.issue(HOST))).toBe('UNABLE_TO_VERIFY_LEAF_SIGNATURE');
+  });
+
+  it('is trusted if its authority is, also for another host, which is a finding of its own', async () => {
+    const before = getCACertificates('default');
+    onTestFinished(() => setDefaultCACertificates(before));
+    setDefaultCACertificates([...before, readFileSync(own.cert, 'utf8')]);
+    expect(await untrusted(own)).toBeUndefined();
+    expect(await untrusted(own, 'other.example.com')).toBeUndefined();
+  });
+});
 
 describe('the probe of a URL', () => {
   it('sees a WebSocket that opens', async () => {

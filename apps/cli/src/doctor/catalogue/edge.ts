@@ -98,7 +98,7 @@ export const EDGE = {
       'openssl s_client -connect HOST:443 -servername HOST </dev/null | openssl x509 -noout -subject',
     ],
     mend: 'Create the Secret of type kubernetes.io/tls in the namespace of the Ingress, or correct `tls.secretName`.',
-    hides: ['HF112', 'HF113'],
+    hides: ['HF112', 'HF113', 'HF119'],
   },
   HF111: {
     level: 'error',
@@ -176,6 +176,15 @@ export const EDGE = {
     ],
     mend: 'Raise `worker-shutdown-timeout` above `config.connection.maxAge`, see docs/kubernetes.md.',
   },
+  HF119: {
+    level: 'error',
+    title: 'The TLS certificate is not trusted',
+    symptom:
+      'Browsers refuse the connection (ERR_CERT_AUTHORITY_INVALID). Or only some clients do: browsers often know a missing intermediate certificate, and Node, phones and curl do not.',
+    why: 'The chain that the server sends does not lead to an authority that this machine trusts: the certificate is self-signed, of an authority of your own, or sent without its intermediate certificates.',
+    see: ['openssl s_client -connect HOST:443 -servername HOST </dev/null'],
+    mend: 'Put the whole chain into `tls.crt`: first the certificate of the host, then the intermediate ones. If all clients trust your own authority, make it known to doctor as well: `NODE_EXTRA_CA_CERTS=ca.pem holdfast doctor`.',
+  },
   HF120: {
     level: 'error',
     title: 'Nothing answers at the address of the gateway',
@@ -221,6 +230,17 @@ export const EDGE = {
     why: 'A proxy or load balancer has a timeout below the lifetime of a WebSocket. The gateway closes with a close frame, a proxy without one (1006).',
     see: ['holdfast doctor --idle 5m', 'kubectl get ingress INGRESS --output yaml'],
     mend: 'Raise the timeout: `proxy-read-timeout` (ingress-nginx), `idle_timeout.timeout_seconds` (ALB), `timeoutSec` of the BackendConfig (GKE), `request-timeout` (Azure). The chart sets them by `timeouts.read`.',
-    hides: ['HF117'],
+    hides: ['HF117', 'HF125'],
+  },
+  HF125: {
+    level: 'warning',
+    title: "Google's load balancer ends every WebSocket at a certain age",
+    symptom: 'On GKE each WebSocket closes after the same time, by default 30 s, busy or not.',
+    why: '`timeoutSec` of the BackendConfig limits the age of a WebSocket, not only how long it is idle. Without a BackendConfig it is 30 s.',
+    see: [
+      'kubectl get service SERVICE --output yaml',
+      'kubectl get backendconfig --output custom-columns=NAME:.metadata.name,TIMEOUT:.spec.timeoutSec',
+    ],
+    mend: 'Set `ingress.controller` to `gke`: the chart then creates a BackendConfig with `timeouts.read`. Otherwise create one with a `timeoutSec` of at least 3600, and name it in the annotation `cloud.google.com/backend-config` of the Service.',
   },
 } as const satisfies Section;

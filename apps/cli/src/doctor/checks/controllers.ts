@@ -36,6 +36,11 @@ export function classOf({ metadata, spec }: V1Ingress): string | undefined {
   return spec?.ingressClassName ?? metadata?.annotations?.['kubernetes.io/ingress.class'];
 }
 
+/** Whether GKE's own controller serves the class. It exists without an IngressClass. */
+export function isGoogleClass(name: string | undefined): boolean {
+  return name === 'gce' || name === 'gce-internal';
+}
+
 /** The controller of an Ingress; undefined if it is unknown. */
 export function controllerOf(ingress: V1Ingress, { ingressClasses }: Snapshot): ControllerName | undefined {
   const name = classOf(ingress);

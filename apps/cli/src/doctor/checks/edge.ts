@@ -54,7 +54,7 @@ function* checkDns({ host, resolved, upgrade }: EdgeProbe, { snapshot, gateway }
 
 function* checkCertificate({ host, certificate }: EdgeProbe, { snapshot, gateway }: Situation): Generator<Finding> {
   if (certificate === undefined) return;
-  const { subject, names, validTo, fitsHost } = certificate;
+  const { subject, names, validTo, fitsHost, untrusted } = certificate;
   const ingress = ingressesOf(snapshot, gateway).find(({ spec }) => spec?.rules?.some((rule) => rule.host === host));
   const secret = ingress?.spec?.tls?.find(({ hosts = [] }) => hosts.length === 0 || hosts.includes(host))?.secretName;
   const object = secret === undefined ? host : `Secret/${secret}`;
@@ -88,6 +88,15 @@ function* checkCertificate({ host, certificate }: EdgeProbe, { snapshot, gateway
       object,
       evidence: `the certificate is for ${names.join(', ') || subject}, not for ${host}`,
       mend: `issue a certificate for ${host}`,
+    };
+  if (untrusted !== undefined)
+    yield {
+      id: 'HF119',
+      object,
+      evidence: `${untrusted}: the chain of the certificate ${subject} of ${host} does not lead to an authority that this machine trusts`,
+      mend: untrusted.includes('SELF_SIGNED')
+        ? 'use a certificate of an authority that clients trust; if they trust your own authority, set NODE_EXTRA_CA_CERTS for doctor'
+        : `put the intermediate certificates behind that of ${host} into tls.crt`,
     };
 }
 

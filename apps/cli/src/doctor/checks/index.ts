@@ -5,6 +5,7 @@ import { checkCapacity } from './capacity.js';
 import type { Check } from './check.js';
 import { checkDeployment } from './deployment.js';
 import { checkEdge } from './edge.js';
+import { checkGoogleTimeouts } from './google-timeouts.js';
 import { checkIngress } from './ingress.js';
 import { checkNetworkPolicy } from './network-policy.js';
 import { checkPods } from './pods/pods.js';
@@ -17,6 +18,7 @@ export const CHECKS: readonly Check[] = [
   checkIngress,
   checkAffinity,
   checkTimeouts,
+  checkGoogleTimeouts,
   checkNetworkPolicy,
   checkService,
   checkPods,

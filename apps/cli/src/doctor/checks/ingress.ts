@@ -3,7 +3,7 @@ import type { Finding } from '../finding.js';
 import { nameOf } from '../gateway/labels.js';
 import type { HttpRoute } from '../snapshot/snapshot.js';
 import type { Check, Situation } from './check.js';
-import { classOf, controllerOf, controllerPods } from './controllers.js';
+import { classOf, controllerOf, controllerPods, isGoogleClass } from './controllers.js';
 import { brief } from './pods/reason.js';
 import { backendsOf, covers, ingressesOf, routesOf, WEBSOCKET_PATH } from './routes.js';
 
@@ -27,7 +27,7 @@ function* checkClass(ingress: V1Ingress, { snapshot, probes }: Situation): Gener
   const { ingressClasses, takenAt } = snapshot;
   const list = ingressClasses?.map(nameOf).join(', ') || 'none';
   // GKE has a controller without a class.
-  const exists = ingressClasses?.some((one) => nameOf(one) === name) || name === 'gce' || name === 'gce-internal';
+  const exists = ingressClasses?.some((one) => nameOf(one) === name) || isGoogleClass(name);
   if (name === undefined) {
     const isDefault = ingressClasses?.some(
       ({ metadata }) => metadata?.annotations?.['ingressclass.kubernetes.io/is-default-class'] === 'true',

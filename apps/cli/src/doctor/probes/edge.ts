@@ -11,6 +11,15 @@ import { probeIdle } from './idle.js';
 /** In ms. */
 const ANSWER_WITHIN = 10_000;
 
+/** OpenSSL's errors of a chain that does not lead to an authority (https://docs.openssl.org/3.5/man1/openssl-verification-options/). */
+const UNTRUSTED = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
 export interface EdgeOptions {
   /** Where to connect, in place of what DNS says. */
   readonly address?: Address | undefined;
@@ -65,6 +74,7 @@ function readCertificate(address: Address, host: string): Promise<Certificate | 
       names: (certificate.subjectaltname ?? '').split(', ').map((name) => name.replace(/^DNS:/, '')),
       validTo: new Date(certificate.valid_to),
       fitsHost: checkServerIdentity(host, certificate) === undefined,
+      untrusted: distrustOf(socket.authorizationError),
     });
     socket.destroy();
   });
@@ -72,6 +82,13 @@ function readCertificate(address: Address, host: string): Promise<Certificate | 
   socket.on('error', () => found(undefined));
   socket.on('close', () => found(undefined));
   return promise;
+}
+
+/** Other reasons, such as another host or an expired certificate, are looked for in the certificate itself. */
+function distrustOf(error: Error | string | null): string | undefined {
+  // Typed as an error, and documented and given as a code.
+  const code = error instanceof Error ? error.message : error;
+  return code !== null && UNTRUSTED.has(code) ? code : undefined;
 }
 
 /** Sends the request of a WebSocket, without a token and a subprotocol: the answer says who sent it. */

@@ -5,6 +5,8 @@ export interface Certificate {
   readonly names: readonly string[];
   readonly validTo: Date;
   readonly fitsHost: boolean;
+  /** Why OpenSSL does not trust its chain, such as `SELF_SIGNED_CERT_IN_CHAIN`; undefined if it does. */
+  readonly untrusted: string | undefined;
 }
 
 /** How the upgrade to a WebSocket was answered. */

@@ -4,7 +4,7 @@ import type { Unexamined } from '../finding.js';
 import { describeGateway, findDeployment, isReady } from '../gateway/gateway.js';
 import { nameOf } from '../gateway/labels.js';
 import { controllerConfigMaps } from './controller-config-maps.js';
-import type { HttpRoute, Known, Snapshot } from './snapshot.js';
+import type { BackendConfig, HttpRoute, Known, Snapshot } from './snapshot.js';
 
 /** What a log may have at the end, in lines. */
 const LOG_LINES = 60;
@@ -63,7 +63,7 @@ export async function readSnapshot(config: KubeConfig, namespace: string, deploy
       reader.list('events', core.listNamespacedEvent(here)),
       reader.list('ConfigMaps', core.listNamespacedConfigMap(here)),
     ]);
-  const [ingressClasses, nodes, namespaces, allPods, routes] = await Promise.all([
+  const [ingressClasses, nodes, namespaces, allPods, routes, backendConfigs] = await Promise.all([
     reader.list('IngressClasses', networking.listIngressClass()),
     reader.list('nodes', core.listNode()),
     reader.list('namespaces', core.listNamespace()),
@@ -76,6 +76,15 @@ export async function readSnapshot(config: KubeConfig, namespace: string, deploy
         namespace,
         plural: 'httproutes',
       }) as Promise<{ items: HttpRoute[] }>,
+    ),
+    reader.list(
+      'BackendConfigs',
+      custom.listNamespacedCustomObject({
+        group: 'cloud.google.com',
+        version: 'v1',
+        namespace,
+        plural: 'backendconfigs',
+      }) as Promise<{ items: BackendConfig[] }>,
     ),
   ]);
   const ofControllers = await Promise.all(
@@ -95,6 +104,7 @@ export async function readSnapshot(config: KubeConfig, namespace: string, deploy
     endpointSlices,
     ingresses,
     routes,
+    backendConfigs,
     autoscalers,
     disruptionBudgets,
     networkPolicies,

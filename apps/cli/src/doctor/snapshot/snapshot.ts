@@ -51,6 +51,12 @@ export interface HttpRoute {
   };
 }
 
+/** The relevant part of a BackendConfig of GKE. */
+export interface BackendConfig {
+  readonly metadata?: { readonly name?: string };
+  readonly spec?: { readonly timeoutSec?: number };
+}
+
 /** What was read from Kubernetes, once. The checks see nothing else of the cluster. */
 export interface Snapshot {
   readonly takenAt: Date;
@@ -61,6 +67,7 @@ export interface Snapshot {
   readonly endpointSlices: Known<V1EndpointSlice>;
   readonly ingresses: Known<V1Ingress>;
   readonly routes: Known<HttpRoute>;
+  readonly backendConfigs: Known<BackendConfig>;
   readonly autoscalers: Known<V2HorizontalPodAutoscaler>;
   readonly disruptionBudgets: Known<V1PodDisruptionBudget>;
   readonly networkPolicies: Known<V1NetworkPolicy>;

@@ -25,6 +25,8 @@ export interface BrokerStats {
   readonly memory: { readonly bytes: number; readonly maxBytes: number } | undefined;
   /** Undefined if the broker is not on a log. */
   readonly log: LogStats | undefined;
+  /** By which the server removes data once its memory is full, such as `allkeys-lru`; undefined if it removes none. */
+  readonly evictionPolicy?: string | undefined;
   /** Only of a broker that reads one feed for all channels. */
   readonly feed?: FeedStats;
 }
@@ -81,6 +83,8 @@ export interface PartitionStats {
 export type BrokerNotice =
   /** A lost connection was restored. @param reason why it was lost. @param duration ms for which it was lost. */
   | { readonly kind: 'reconnected'; readonly reason: string; readonly duration: number }
+  /** The server removes data by this policy once its memory is full: histories would be lost. */
+  | { readonly kind: 'evicts'; readonly policy: string }
   /** Reading a partition ended, and begins again. */
   | { readonly kind: 'interrupted'; readonly partition: number; readonly reason: string }
   /** The lag is above 30 s, and there is no outage. @param lag ms. */

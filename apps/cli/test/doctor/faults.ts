@@ -708,6 +708,12 @@ const BROKER: readonly Fault[] = [
     evidence: 'maxmemory-policy allkeys-lru',
   },
   {
+    id: 'HF405',
+    name: 'a Redis elsewhere that evicts, as the pods see it',
+    probes: (target) => target.states(() => ({ evictionPolicy: 'volatile-lru' })),
+    evidence: 'maxmemory-policy volatile-lru',
+  },
+  {
     id: 'HF406',
     name: 'a policy without the port of the broker',
     break: ({ draft, deployment }) =>

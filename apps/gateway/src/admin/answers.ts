@@ -22,6 +22,10 @@ const brokerState = z.object({
     .object({ reason: z.string(), at: z.number().describe("By the pod's clock, in ms since the Unix epoch.") })
     .describe('The latest outage, which may be over.')
     .exactOptional(),
+  evictionPolicy: z
+    .string()
+    .describe('By which the server removes data once its memory is full. Absent if it removes none.')
+    .exactOptional(),
   memory: z.object({ used: bytes, max: bytes }).describe('Histories in the memory of this pod.').exactOptional(),
   partitions: z
     .array(

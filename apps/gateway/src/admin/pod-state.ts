@@ -70,7 +70,7 @@ export class PodState {
     };
   }
 
-  private brokerState({ reconnects, memory, log, feed }: BrokerStats): State['broker'] {
+  private brokerState({ reconnects, memory, log, evictionPolicy, feed }: BrokerStats): State['broker'] {
     const health = this.broker.health();
     const reason = health.status === 'down' ? health.reason : this.monitor.problem;
     const lags = [...(feed === undefined ? [] : [feed.lag]), ...(log?.partitions ?? []).map(({ lag }) => lag)];
@@ -85,6 +85,7 @@ export class PodState {
       ...(lags.length === 0 ? {} : { lag: Math.max(0, ...lags) }),
       reconnects,
       ...(lastOutage === undefined ? {} : { lastOutage }),
+      ...(evictionPolicy === undefined ? {} : { evictionPolicy }),
       ...(memory === undefined ? {} : { memory: { used: Math.round(memory.bytes), max: Math.round(memory.maxBytes) } }),
       ...(log === undefined
         ? {}

@@ -53,6 +53,8 @@ export class BrokerNotices implements OnApplicationShutdown {
     switch (notice.kind) {
       case 'reconnected':
         return this.log.write('broker.reconnected', { reason: notice.reason, seconds: seconds(notice.duration) });
+      case 'evicts':
+        return this.log.write('broker.evicts', { policy: notice.policy });
       case 'interrupted':
         return this.log.write('broker.log_interrupted', { partitions, reason: notice.reason });
       case 'behind':

@@ -160,6 +160,14 @@ export const logEvents = {
     fields: { reason: 'of the loss', seconds: 'for which it was lost' },
     sampledBy: [],
   },
+  'broker.evicts': {
+    level: 'warn',
+    message:
+      'the broker removes data once its memory is full, and clients then have gaps; set maxmemory-policy noeviction',
+    when: 'a Redis with a memory limit is connected to, and its `maxmemory-policy` is not `noeviction`',
+    fields: { policy: '`maxmemory-policy`' },
+    sampledBy: [],
+  },
   'broker.log_interrupted': {
     level: 'info',
     message: 'reading the log was interrupted, and begins again',

@@ -100,6 +100,8 @@ export class RedisBroker implements Broker {
   #epochs = 0;
   #lead = 0;
   #reconnects = 0;
+  /** Of the server that was connected to last: the nodes of a cluster are usually configured alike. */
+  #evictionPolicy: string | undefined;
   #events: BrokerEvents | undefined;
 
   /**
@@ -191,7 +193,12 @@ export class RedisBroker implements Broker {
   }
 
   async stats(): Promise<BrokerStats> {
-    return { reconnects: this.#reconnects, memory: undefined, log: undefined };
+    return {
+      reconnects: this.#reconnects,
+      memory: undefined,
+      log: undefined,
+      evictionPolicy: this.#evictionPolicy,
+    };
   }
 
   now(): number {
@@ -300,7 +307,8 @@ export class RedisBroker implements Broker {
 
   #nodeEvents(): NodeEvents {
     return {
-      onCommandsUp: ({ replicationId }) => {
+      onCommandsUp: ({ traits: { replicationId, evictionPolicy } }) => {
+        this.#setEvictionPolicy(evictionPolicy);
         // Another primary, or the same one after a restart.
         const hasLost = !this.#replicationIds.has(replicationId);
         this.#replicationIds.add(replicationId);
@@ -325,6 +333,11 @@ export class RedisBroker implements Broker {
       },
       onFault: (error) => this.#events?.onFault(error),
     };
+  }
+
+  #setEvictionPolicy(policy: string | undefined): void {
+    if (policy !== undefined && policy !== this.#evictionPolicy) this.#events?.onNotice({ kind: 'evicts', policy });
+    this.#evictionPolicy = policy;
   }
 
   /** Reports nothing after the broker is closed. */

@@ -47,7 +47,7 @@ export const BROKER = {
     title: 'The broker evicts data',
     symptom: 'Clients are notified of gaps, and reload their state.',
     why: 'Redis removes keys when its memory is full: `maxmemory-policy` is not `noeviction`.',
-    see: ['redis-cli CONFIG GET maxmemory-policy'],
+    see: ['kubectl logs POD | grep broker.evicts', 'redis-cli CONFIG GET maxmemory-policy'],
     mend: 'redis-cli CONFIG SET maxmemory-policy noeviction',
     hides: ['HF401', ...DOWN],
   },

@@ -40,8 +40,8 @@ export const checkBroker: Check = function* (situation) {
   yield* checkStates(situation);
 };
 
-/** The gateway cannot see it: keys are only missing later. A Redis beside it has its settings in a ConfigMap. */
-function* checkEviction({ snapshot, gateway }: Situation): Generator<Finding> {
+/** A Redis beside the gateway has its settings in a ConfigMap; of any other one the gateway itself says so, if there is an admin key. */
+function* checkEviction({ snapshot, gateway, probes }: Situation): Generator<Finding> {
   const instance = gateway.deployment.metadata?.labels?.['app.kubernetes.io/instance'];
   for (const { metadata, data } of snapshot.configMaps ?? []) {
     const policy = /^\s*maxmemory-policy\s+(\S+)/m.exec(data?.['redis.conf'] ?? '')?.[1];
@@ -53,7 +53,16 @@ function* checkEviction({ snapshot, gateway }: Situation): Generator<Finding> {
       evidence: `redis.conf has maxmemory-policy ${policy}`,
       mend: 'set maxmemory-policy noeviction in redis.conf, and restart Redis',
     };
+    return;
   }
+  const pod = probes.pods.find(({ evictionPolicy }) => evictionPolicy !== undefined);
+  if (pod === undefined) return;
+  yield {
+    id: 'HF405',
+    object: `Pod/${pod.pod}`,
+    evidence: `its broker has maxmemory-policy ${pod.evictionPolicy}`,
+    mend: 'set maxmemory-policy noeviction on the server, or in the parameter group of a managed one',
+  };
 }
 
 interface Problem {

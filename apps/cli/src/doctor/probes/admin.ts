@@ -10,7 +10,7 @@ export interface AdminState {
   /** The fingerprint of its configuration. */
   readonly configuration: string;
   readonly overloaded: boolean;
-  readonly broker: { readonly up: boolean; readonly reason?: string };
+  readonly broker: { readonly up: boolean; readonly reason?: string; readonly evictionPolicy?: string };
   readonly limits: readonly { readonly name: string; readonly used: number; readonly max: number }[];
 }
 

@@ -29,6 +29,7 @@ export async function probePod(pod: string, { clients, admin }: PodAddresses): P
     pod,
     brokerProblem: broker.up ? undefined : (broker.reason ?? 'it is down'),
     clock: { ahead: now - middle, error: middle - before },
+    ...(broker.evictionPolicy === undefined ? {} : { evictionPolicy: broker.evictionPolicy }),
     configuration,
     overload: overloaded
       ? limits.map(({ name, used, max }) => `${name} ${Math.round(used)} of ${max}`).join(', ')

@@ -41,6 +41,8 @@ export interface PodProbe {
   readonly pod: string;
   /** The state of the broker in its own words; undefined if it is up. */
   readonly brokerProblem: string | undefined;
+  /** By which its broker removes data, from the admin API; undefined if it removes none, or there is no key. */
+  readonly evictionPolicy?: string;
   /** How far its clock is ahead of this machine's, in ms, and the error of that. */
   readonly clock: { readonly ahead: number; readonly error: number } | undefined;
   /** The fingerprint of its configuration, from the admin API. */

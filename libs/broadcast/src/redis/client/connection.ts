@@ -6,6 +6,7 @@ import { guardStream } from './parser-guard.js';
 import type { Script } from '../scripts/index.js';
 import type { Address, Credentials } from '../../broker-url.js';
 import type { RedisSettings } from '../url.js';
+import type { ServerTraits } from './handshake.js';
 
 export interface ConnectionTarget {
   readonly address: Address;
@@ -26,8 +27,8 @@ type ConnectionListener = (channel: string, text: string) => void;
  */
 export class Connection {
   readonly name: string;
-  /** The server's replication id when the connection was opened. */
-  replicationId = '';
+  /** What the server said when the connection was opened. */
+  traits: ServerTraits = { replicationId: '', evictionPolicy: undefined };
   onMessage: ConnectionListener = () => {};
   /** Called when the server has ended a sharded subscription: its slot has moved. */
   onUnsubscribed: () => void = () => {};

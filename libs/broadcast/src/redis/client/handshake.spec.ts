@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { incompatibility, parseInfo } from './handshake.js';
+import { evictionPolicy, incompatibility, parseInfo } from './handshake.js';
 
 const USABLE = { redis_version: '7.0.15', loading: '0', cluster_enabled: '0', role: 'master' };
 
@@ -21,6 +21,15 @@ describe('a server', () => {
     [{ cluster_enabled: '1' }, 'the server is a node of a cluster: use redis+cluster://'],
   ])('with %j cannot be used', (fields, problem) => {
     expect(incompatibility(infoOf(fields), false)).toBe(problem);
+  });
+
+  it.each([
+    [{ maxmemory: '1048576', maxmemory_policy: 'allkeys-lru' }, 'allkeys-lru'],
+    [{ maxmemory: '1048576', maxmemory_policy: 'noeviction' }, undefined],
+    [{ maxmemory: '0', maxmemory_policy: 'allkeys-lru' }, undefined],
+    [{}, undefined],
+  ])('with %j evicts by %s', (fields, policy) => {
+    expect(evictionPolicy(infoOf(fields))).toBe(policy);
   });
 
   it('that is not a node of a cluster cannot be used as one', () => {

@@ -216,6 +216,6 @@ export class Probe {
     }
     this.#written += 1;
     if (this.#written >= RECOVERED) this.#refusal = undefined;
-    if (replicationId !== asked.replicationId) throw new DataChangedError();
+    if (replicationId !== asked.traits.replicationId) throw new DataChangedError();
   }
 }

@@ -39,7 +39,7 @@ export class RedisNode {
     const open = async (): Promise<Connection> => {
       const { credentials, tls } = settings;
       const connection = await Connection.open({ address: await locate(), credentials, db, tls });
-      connection.replicationId = await handshake(connection, mode === 'cluster');
+      connection.traits = await handshake(connection, mode === 'cluster');
       return connection;
     };
     this.commands = new Link(open, (connection, isAgain) => {

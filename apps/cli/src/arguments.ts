@@ -44,3 +44,12 @@ export function parseLength(max: number) {
     return text;
   };
 }
+
+/** A trace context (https://www.w3.org/TR/trace-context/#traceparent-header). */
+export function parseTraceparent(text: string): string {
+  if (!/^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(text))
+    throw new InvalidArgumentError(
+      'Expected a context such as 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01.',
+    );
+  return text;
+}

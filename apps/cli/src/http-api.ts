@@ -22,6 +22,7 @@ export interface HttpCall {
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly body?: object;
+  readonly headers?: Readonly<Record<string, string>>;
   /** What is not done if it fails: `not published`. */
   readonly failed: string;
   /** What to consider if nothing answers in time, because it may have been done. */
@@ -33,11 +34,12 @@ const API_ADVICE = { unauthorized: 'check HOLDFAST_CLI_API_KEY or --api-key-file
 /** @throws Failure */
 export function publishOverHttp(api: HttpApi): Publish {
   checkKey(api);
-  return async (publication) => {
+  return async ({ traceparent, ...publication }) => {
     const answer = await call(api, {
       method: 'POST',
       path: 'api/publish',
       body: publication,
+      ...(traceparent === undefined ? {} : { headers: { traceparent } }),
       failed: 'not published',
       onTimeout: 'it may have been stored: only publish again with the same --key',
     });
@@ -53,7 +55,7 @@ export function positionOf({ epoch, offset }: Members): Position | undefined {
 export async function call(api: HttpApi, request: HttpCall): Promise<Members> {
   checkKey(api);
   const { url, apiKey, timeout } = api;
-  const { method = 'GET', path, query = {}, body } = request;
+  const { method = 'GET', path, query = {}, body, headers = {} } = request;
   const endpoint = new URL(url);
   endpoint.pathname = `${url.pathname.replace(/\/+$/, '')}/${path}`;
   for (const [name, value] of Object.entries(query)) {
@@ -65,6 +67,7 @@ export async function call(api: HttpApi, request: HttpCall): Promise<Members> {
     response = await fetch(endpoint, {
       method,
       headers: {
+        ...headers,
         authorization: `Bearer ${apiKey}`,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },

@@ -4,6 +4,8 @@ export interface Publication {
   readonly channel: string;
   readonly data: Json;
   readonly key?: string | undefined;
+  /** A W3C trace context. */
+  readonly traceparent?: string | undefined;
 }
 
 /** Rejects with a Failure. */

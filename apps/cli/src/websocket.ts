@@ -13,8 +13,8 @@ export interface WebSocketGateway {
 
 /** Publishes over a WebSocket, like a client. */
 export function publishOverWebSocket(gateway: WebSocketGateway): Publish {
-  return ({ channel, data, key }) =>
-    requestOverWebSocket(gateway, (client) => client.publish(channel, data, { key }), {
+  return ({ channel, data, ...options }) =>
+    requestOverWebSocket(gateway, (client) => client.publish(channel, data, options), {
       failed: 'not published',
       onTimeout: 'it may have been stored, only publish again with the same --key',
     });

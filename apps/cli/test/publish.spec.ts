@@ -105,6 +105,23 @@ describe('holdfast publish over a WebSocket', () => {
   });
 });
 
+describe('the trace context of holdfast publish', () => {
+  const CONTEXT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+
+  it('is a member of the frame, and a header of the HTTP API', async () => {
+    const args = ['room', '1', '--traceparent', CONTEXT, '--url'];
+    await publish([...args, gateway.url]).exitCode;
+    expect(gateway.requests).toContainEqual(expect.objectContaining({ event: 'publish', traceparent: CONTEXT }));
+    await publish([...args, gateway.apiUrl], { env: { HOLDFAST_CLI_API_KEY: API_KEY } }).exitCode;
+    expect(gateway.httpRequests).toMatchObject([{ headers: { traceparent: CONTEXT }, body: { channel: 'room' } }]);
+    expect(gateway.httpRequests[0]?.body).not.toHaveProperty('traceparent');
+  });
+
+  it('is checked', async () => {
+    expect(await fails(publish(['room', '1', '--traceparent', 'yes']), 2)).toContain('Expected a context such as 00-');
+  });
+});
+
 describe('holdfast publish over the HTTP API', () => {
   const env = { HOLDFAST_CLI_API_KEY: API_KEY };
 

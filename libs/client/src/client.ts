@@ -3,12 +3,23 @@ import type { AnyCalls, CallData, CallName, CallResult } from './call-map.js';
 import { OpenCalls } from './calls.js';
 import type { AnyChannels, ChannelName, Data, Undeclared } from './channel-map.js';
 import { limitsOf, TOKEN, type HoldfastOptions } from './client-options.js';
+import type { PublishOptions } from './publish-options.js';
 import type { CloseReason, Connection } from './connection.js';
 import { logOf } from './debug.js';
 import { HoldfastError } from './errors.js';
 import { encode } from './json.js';
 import { Link } from './link.js';
-import { BOOLEAN, checkCall, checkChannel, checkOptions, COUNT, FUNCTION, KEY, POSITION } from './options.js';
+import {
+  BOOLEAN,
+  checkCall,
+  checkChannel,
+  checkOptions,
+  COUNT,
+  FUNCTION,
+  KEY,
+  POSITION,
+  TRACEPARENT,
+} from './options.js';
 import { Outbox } from './outbox.js';
 import { Reports, type HoldfastEvents, type State, type StateChange } from './reports.js';
 import type { SocketConstructor } from './socket.js';
@@ -196,18 +207,17 @@ export class Holdfast<Channels extends object = AnyChannels, Calls extends objec
    * would change.
    *
    * @typeParam T the type of the data, unless the client declares it.
-   * @param options.key 1–64 characters, random by default. Two publishes with one key are stored once.
    */
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names it
   async publish<T = Undeclared, Channel extends ChannelName<Channels> = ChannelName<Channels>>(
     channel: Channel,
     data: Data<Channels, Channel, NoInfer<T>>,
-    options: { readonly key?: string | undefined } = {},
+    options: PublishOptions = {},
   ): Promise<Position> {
     checkChannel(channel);
-    checkOptions('options', options, { key: KEY });
+    checkOptions('options', options, { key: KEY, traceparent: TRACEPARENT });
     this.#checkOpen();
-    return this.#outbox.publish(channel, data, options.key ?? randomKey());
+    return this.#outbox.publish(channel, data, options.key ?? randomKey(), options.traceparent);
   }
 
   /** Reads the members of a channel. Rejects with a {@link HoldfastError}. */

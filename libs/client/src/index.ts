@@ -8,6 +8,7 @@ export type { CloseReason } from './connection.js';
 export type { Debug, Log } from './debug.js';
 export { HoldfastError, type ClientErrorCode, type HoldfastErrorCode, type HoldfastErrorOptions } from './errors.js';
 export type { GapReason } from './handover.js';
+export type { PublishOptions } from './publish-options.js';
 export type { SocketConstructor, SocketLike } from './socket.js';
 export type {
   AnyHandlers,

@@ -18,6 +18,7 @@ const WINDOW = 64;
 
 interface Entry {
   readonly json: string;
+  readonly end: string;
   readonly key: string;
   readonly settle: Deferred<Position>;
   /** The connection that it is under way on. */
@@ -65,10 +66,16 @@ export class Lane {
     return this.#queue.length === 0;
   }
 
-  /** Queues a publish. @param json its members except for `after`, without the closing brace. */
-  add(json: string, key: string): Promise<Position> {
+  /**
+   * Queues a publish.
+   *
+   * @param json its members except for `after`, without the closing brace.
+   * @param end the closing brace, and after it what else the frame has.
+   */
+  add(json: string, key: string, end: string): Promise<Position> {
     const entry: Entry = {
       json,
+      end,
       key,
       settle: new Deferred(),
       sentOn: undefined,
@@ -134,7 +141,7 @@ export class Lane {
       this.#limit(entry);
     }
     const order = previous === undefined ? '' : `,"after":${JSON.stringify(previous)}`;
-    connection.request('publish', `${entry.json}${order}}`, {
+    connection.request('publish', `${entry.json}${order}${entry.end}`, {
       done: (position) => {
         this.#isCautious = false;
         this.#backoff.reset();

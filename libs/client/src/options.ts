@@ -17,6 +17,10 @@ export const KEY: Kind = {
   is: 'a string of 1 to 64 characters',
   test: (value) => typeof value === 'string' && value !== '' && value.length <= 64,
 };
+export const TRACEPARENT: Kind = {
+  is: 'a W3C trace context, such as 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  test: (value) => typeof value === 'string' && /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(value),
+};
 export const POSITION: Kind = {
   is: 'a position { epoch, offset }',
   test: (value) => isRecord(value) && typeof value['epoch'] === 'string' && isNumber(value['offset']),

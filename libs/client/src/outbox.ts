@@ -51,7 +51,7 @@ export class Outbox {
    * @throws HoldfastError `queue_full`
    * @throws TypeError if the data is not JSON.
    */
-  async publish(channel: string, data: unknown, key: string): Promise<Position> {
+  async publish(channel: string, data: unknown, key: string, traceparent?: string): Promise<Position> {
     // Encoded now, because a retry with changed data would be refused as a key conflict.
     const json = `{"channel":${JSON.stringify(channel)},"data":${encode(data)},"key":${JSON.stringify(key)}`;
     if (this.#size >= this.#maxQueued) {
@@ -62,7 +62,7 @@ export class Outbox {
     this.#lanes.set(channel, lane);
     this.#size++;
     try {
-      return await lane.add(json, key);
+      return await lane.add(json, key, traceparent === undefined ? '}' : `},"traceparent":"${traceparent}"`);
     } finally {
       if (lane.isEmpty && this.#lanes.get(channel) === lane) this.#lanes.delete(channel);
     }

@@ -106,6 +106,14 @@ describe('handlers and options of a subscription', () => {
       'options.key must be a string of 1 to 64',
     );
   });
+
+  it('a malformed trace context is a TypeError', async () => {
+    for (const traceparent of ['', 'yes', '00-0af7","data":{']) {
+      await expect(disconnected().publish('room', 1, { traceparent })).rejects.toThrow(
+        'options.traceparent must be a W3C trace context',
+      );
+    }
+  });
 });
 
 /** Collects warnings instead of printing them. */

@@ -23,6 +23,19 @@ describe('publish', () => {
     expect(new Set(keys)).toHaveProperty('size', 3);
   });
 
+  it('carries the trace context of its caller, and none without one', async () => {
+    const gateway = await startGateway();
+    const sut = connect(gateway);
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    await Promise.all([sut.publish('room', 1, { traceparent }), sut.publish('room', 2)]);
+
+    expect(gateway.peers[0]?.requests('publish')).toMatchObject([
+      { data: { channel: 'room', data: 1 }, traceparent },
+      { data: { channel: 'room', data: 2, after: expect.any(String) } },
+    ]);
+    expect(gateway.peers[0]?.requests('publish')[1]).not.toHaveProperty('traceparent');
+  });
+
   it('keeps the order of each channel across retryable errors', async () => {
     const gateway = await startGateway();
     const sut = connect(gateway);

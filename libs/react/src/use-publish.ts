@@ -1,10 +1,10 @@
-import type { ChannelName, Position } from '@holdfast/client';
+import type { ChannelName, Position, PublishOptions } from '@holdfast/client';
 import { useCallback } from 'react';
 import { useHoldfast } from './context.js';
 import type { Channels, Data, Undeclared } from './register.js';
 
 /** Resolves once the message is stored; rejects with a HoldfastError. See `Holdfast.publish`. */
-export type Publish<T> = (data: T, options?: { readonly key?: string | undefined }) => Promise<Position>;
+export type Publish<T> = (data: T, options?: PublishOptions) => Promise<Position>;
 
 /**
  * A function that publishes to a channel. It stays the same between renders.

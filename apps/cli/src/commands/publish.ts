@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 import { buffer } from 'node:stream/consumers';
 import type { Json } from '@holdfast/client';
 import { Option, type Command } from 'commander';
-import { parseDuration, parseLength } from '../arguments.js';
+import { parseDuration, parseLength, parseTraceparent } from '../arguments.js';
 import { EXIT, Failure } from '../failure.js';
 import {
   API_URL,
@@ -29,6 +29,7 @@ const DEFAULT_TIMEOUT = 10_000;
 
 interface PublishOptions {
   readonly key?: string;
+  readonly traceparent?: string;
   readonly text?: true;
   readonly lines?: true;
   readonly url?: string;
@@ -51,6 +52,7 @@ export function addPublishCommand(program: Command, io: Io, terminal: Terminal):
     .option('-t, --text', 'treat the data as text, and publish a JSON string')
     .addOption(new Option('-l, --lines', 'publish each line of stdin as a message').conflicts('key'))
     .option('-k, --key <key>', 'publishing again with the same key stores nothing new', parseLength(MAX_KEY_LENGTH))
+    .option('--traceparent <context>', 'the W3C trace context that the publish belongs to', parseTraceparent)
     .addOption(urlOption(`${WEBSOCKET_URL}, with an API key ${API_URL}`))
     .addOption(
       new Option('--api-key-file <path>', `a file with the API key, instead of ${API_KEY}`).conflicts('tokenFile'),
@@ -74,14 +76,15 @@ Examples:
     )
     .action(async (channel: string, data: string | undefined, options: PublishOptions) => {
       const publish = publisher(options, io);
+      const { traceparent } = options;
       if (options.lines) {
         if (data !== undefined && data !== '-') throw new Failure(EXIT.usage, '--lines: the messages come from stdin');
         for await (const line of linesOf(io.stdin)) {
-          terminal.print(printableJson(await publish({ channel, data: parse(line, options) })));
+          terminal.print(printableJson(await publish({ channel, data: parse(line, options), traceparent })));
         }
         return;
       }
-      const publication = { channel, data: await readData(data, options, io, terminal), key: options.key };
+      const publication = { channel, data: await readData(data, options, io, terminal), key: options.key, traceparent };
       terminal.print(printableJson(await publish(publication)));
     });
 }

@@ -61,20 +61,20 @@ describe('the figures of the calculator are those of the pages', () => {
   });
 });
 
-describe('the size of a load', () => {
-  const plan = (memory: PodMemory, broker: Broker = 'redis'): Plan => ({
-    memory,
-    vcpus: memory === 1024 ? 1 : 0.5,
-    broker,
-    spare: 'pod',
-  });
-  const load = (clients: number, messages: number, subscribers = 1): Load => ({
-    clients,
-    messages,
-    subscribers,
-    bytes: 300,
-  });
+const plan = (memory: PodMemory, broker: Broker = 'redis'): Plan => ({
+  memory,
+  vcpus: memory === 1024 ? 1 : 0.5,
+  broker,
+  spare: 'pod',
+});
+const load = (clients: number, messages: number, subscribers = 1): Load => ({
+  clients,
+  messages,
+  subscribers,
+  bytes: 300,
+});
 
+describe('the size of a load', () => {
   const examples = rowsOf('scaling.md').filter(([, , , limits = '']) => /^\d+ [MG]iB, \d+m$/.test(limits));
   it.each(examples)(
     'scaling.md: %s clients, %s messages a second, %s subscribers, %s',

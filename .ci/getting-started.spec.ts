@@ -214,9 +214,11 @@ describe('docs/getting-started.md', () => {
     const handlers = { message: () => {}, gap: () => {} };
     const bob = new Holdfast(url, { token: () => signToken({ sub: 'bob' }, { key }) });
     onTestFinished(() => bob.close());
+    bob.on('error', () => {});
     await expect(bob.subscribe('@ann', handlers).ready, 'Bob').rejects.toMatchObject({ code: 'forbidden' });
     const nobody = new Holdfast(url);
     onTestFinished(() => nobody.close());
+    nobody.on('state', () => {});
     await expect(nobody.subscribe('@me', handlers).ready, 'nobody').rejects.toThrow(/the client is closed: token/);
   });
 });

@@ -42,12 +42,12 @@ const [CHAT = '', OWN = ''] = PAGE.split(/^(?=## 5\. )/m);
 /** The versions that this repository is tested with. The page installs the latest, which may change any day. */
 const PINNED: Readonly<Record<string, string>> = Object.assign(
   {},
-  ...['package.json', 'apps/gateway/package.json'].map((path) => {
+  ...['package.json', 'apps/gateway/package.json'].flatMap((path) => {
     const { dependencies, devDependencies } = JSON.parse(readFileSync(join(ROOT, path), 'utf8')) as {
       dependencies?: Record<string, string>;
       devDependencies?: Record<string, string>;
     };
-    return { ...devDependencies, ...dependencies };
+    return [devDependencies, dependencies];
   }),
 );
 

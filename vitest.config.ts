@@ -46,7 +46,7 @@ export default defineConfig({
           exclude: [
             ...ON_SERVERS,
             'apps/gateway/test/{autobahn,scale,soak}/**',
-            'apps/operations/test/picture/**',
+            'apps/{chat,operations}/test/picture/**',
             'libs/client/test/nodes/**',
           ],
         },

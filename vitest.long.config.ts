@@ -6,7 +6,7 @@ const { projects: _, ...test } = config.test ?? {};
 /**
  * Suites that are too long for `npm test`: `npm run autobahn`, which needs the test suite of that name, and
  * `npm run scale` and `npm run soak`, which need a dedicated machine, and `npm run nodes`, which installs versions of Node.
- * `npm run picture` draws a picture of the documentation.
+ * `npm run picture` draws the pictures of pages in the documentation.
  */
 export default defineConfig({
   ...config,
@@ -14,7 +14,7 @@ export default defineConfig({
     ...test,
     include: [
       'apps/gateway/test/{autobahn,scale,soak}/*.spec.ts',
-      'apps/operations/test/picture/*.spec.ts',
+      'apps/{chat,operations}/test/picture/*.spec.ts',
       'libs/client/test/nodes/*.spec.ts',
     ],
   },

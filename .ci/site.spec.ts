@@ -2,12 +2,16 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { AxeResults } from 'axe-core';
 import type { Browser } from 'playwright-core';
 import { preview, type PreviewServer } from 'vite';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { launchChromium } from '../apps/chat/test/support/chromium.js';
 import { linkOnSite } from '../docs/.vitepress/repository-links.js';
 import { ROOT } from './doc-examples.js';
+
+const AXE = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
 
 const site = mkdtempSync(join(tmpdir(), 'holdfast-site-'));
 let browser: Browser;
@@ -119,6 +123,41 @@ describe('the site of the documentation', () => {
     // Wide tables scroll by themselves.
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
     expect(complaints).toEqual([]);
+  });
+
+  it('shows the example of the calculator without JavaScript', async () => {
+    const context = await browser.newContext({ javaScriptEnabled: false });
+    onTestFinished(() => context.close());
+    const page = await context.newPage();
+    await page.goto(`${url}scaling.html`);
+    expect(await page.getByRole('form', { name: 'Sizes' }).innerText()).toContain('4: 2 for the memory, 3 for the CPU');
+  });
+
+  it.each(['light', 'dark'] as const)('calculates sizes, and passes axe in %s mode on a phone', async (colorScheme) => {
+    const context = await browser.newContext({ viewport: { width: 390, height: 844 }, colorScheme });
+    onTestFinished(() => context.close());
+    const page = await context.newPage();
+    await page.goto(`${url}scaling.html`);
+    const form = page.getByRole('form', { name: 'Sizes' });
+    const shows = (text: string): Promise<void> => form.getByText(text).waitFor();
+    // Vue takes over after the page is shown; until then nothing changes.
+    await expect
+      .poll(async () => {
+        await form.getByLabel('Clients that are connected').fill('100000');
+        return form.innerText();
+      })
+      .toContain('7 for the memory');
+    await form.getByLabel('Limits of a pod').selectOption({ label: '1 GiB, 1000m CPU' });
+    await shows('3 for the memory');
+    await form.getByLabel('To spare').selectOption({ label: 'one of three zones' });
+    await form.getByLabel('Broker').selectOption({ label: 'Kafka' });
+    await shows('Load of Kafka');
+    await form.getByLabel('Messages published per second').fill('');
+    await shows('0 per second');
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+    await page.evaluate(AXE);
+    const { violations } = await page.evaluate<AxeResults>('axe.run(".sizing", { resultTypes: ["violations"] })');
+    expect(violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))).toEqual([]);
   });
 
   it('prints the cheat sheet on one page', async () => {

@@ -6,7 +6,8 @@ const PAGES = new URL('../', import.meta.url);
 /** The pages in the order in which a new user asks. Their titles are those of the pages. */
 export const SIDEBAR: DefaultTheme.SidebarItem[] = [
   group('Start', 'getting-started', 'concepts', 'backends', 'frameworks', 'patterns', 'calls', 'webhooks'),
-  group('Kubernetes', 'quick-start-kind', 'kubernetes', 'from-plain-manifests', 'image'),
+  group('Kubernetes', 'quick-start-kind', 'kubernetes', ...pagesIn('kubernetes'), 'from-plain-manifests', 'image'),
+  group('Ingress controllers', 'ingress', ...pagesIn('ingress')),
   group('Brokers', 'brokers', ...pagesIn('brokers')),
   group('To production', 'production', 'security', 'scaling', 'limits', 'cost'),
   group(

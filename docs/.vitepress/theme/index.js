@@ -1,4 +1,12 @@
 import './style.css';
 
-// Fonts of the system: nothing to load.
-export { default } from 'vitepress/theme-without-fonts';
+import DefaultTheme from 'vitepress/theme-without-fonts';
+import SizingCalculator from '../sizing/SizingCalculator.vue';
+
+export default {
+  // Fonts of the system: nothing to load.
+  extends: DefaultTheme,
+  enhanceApp({ app }) {
+    app.component('SizingCalculator', SizingCalculator);
+  },
+};

@@ -21,8 +21,9 @@ export class ChatWindow {
     url: string,
     name: string,
     viewport = { width: 1280, height: 800 },
+    deviceScaleFactor = 1,
   ): Promise<ChatWindow> {
-    const context = await browser.newContext({ viewport, ignoreHTTPSErrors: true });
+    const context = await browser.newContext({ viewport, deviceScaleFactor, ignoreHTTPSErrors: true });
     onTestFinished(() => context.close());
     const window = new ChatWindow(await context.newPage());
     await window.page.goto(url);

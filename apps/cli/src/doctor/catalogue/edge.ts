@@ -174,7 +174,7 @@ export const EDGE = {
     see: [
       'kubectl get configmap --namespace ingress-nginx ingress-nginx-controller --output jsonpath={.data.worker-shutdown-timeout}',
     ],
-    mend: 'Raise `worker-shutdown-timeout` above `config.connection.maxAge`, see docs/kubernetes.md.',
+    mend: 'Raise `worker-shutdown-timeout` above `config.connection.maxAge`, see docs/ingress/ingress-nginx.md.',
   },
   HF119: {
     level: 'error',

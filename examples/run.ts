@@ -14,7 +14,7 @@ if (!/^[\w-]+$/.test(name) || !existsSync(`${folder}/package.json`)) {
   process.exit(2);
 }
 
-const key = randomBytes(24).toString('base64url');
+const key = process.env['HOLDFAST_API_KEYS'] ?? randomBytes(24).toString('base64url');
 const env = {
   ...process.env,
   HOLDFAST_JWT_SECRET: randomBytes(32).toString('base64url'),

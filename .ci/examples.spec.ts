@@ -23,7 +23,9 @@ describe('npm run example', () => {
     expect(scripts.start ?? scripts.gateway).toBeDefined();
     expect(LIST).toContain(`](${name}/README.md)`);
     expect(LIST).toContain(`\`npm run example -- ${name}\``);
-    expect(readFileSync(join(ROOT, `examples/${name}/README.md`), 'utf8')).toContain(`    npm run example -- ${name}\n`);
+    expect(readFileSync(join(ROOT, `examples/${name}/README.md`), 'utf8')).toContain(
+      `    npm run example -- ${name}\n`,
+    );
     expect(globSync(`examples/${name}/test/*.spec.ts`, { cwd: ROOT })).not.toEqual([]);
   });
 

@@ -25,6 +25,7 @@ export const hot: Case = {
     { metric: 'throughput', of: 'nest', bound: 1 },
     { metric: 'throughput', of: 'socket.io', bound: 1 },
     { metric: 'throughput', of: 'centrifuge', bound: 1 },
+    { metric: 'throughput', of: 'centrifuge-merging', bound: 1, stretch: true },
   ],
   quick: ['holdfast', 'centrifuge'],
   run: (server, scale) =>

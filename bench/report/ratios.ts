@@ -28,12 +28,12 @@ export function spread(result: CaseResult, server: ServerName, metric: string): 
 }
 
 /**
- * The ratio of Holdfast to another server, computed within each round, because a slowdown of the machine affects both. Undefined
- * if no round has both.
+ * The ratio of a server, by default Holdfast, to another one or to another metric of its own. It is computed within each round,
+ * because a slowdown of the machine affects both. Undefined if no round has both.
  */
-export function ratio(result: CaseResult, target: Target): Ratio | undefined {
-  const { metric, of = 'holdfast', ofMetric = metric, bound } = target;
-  const own = byRound(result, 'holdfast', metric);
+export function ratio(result: CaseResult, target: Target, server: ServerName = 'holdfast'): Ratio | undefined {
+  const { metric, of = server, ofMetric = metric, bound } = target;
+  const own = byRound(result, server, metric);
   const others = byRound(result, of, ofMetric);
   const ratios = [...own].flatMap(([round, value]) => {
     const other = others.get(round);

@@ -24,9 +24,14 @@ export interface GatewayProcess {
  * Starts it without waiting for anything; it is killed when the test ends.
  *
  * @param descriptors the maximum number of open files.
+ * @param main another gateway, with modules of its own.
  */
-export function spawnGateway(env: NodeJS.ProcessEnv, descriptors?: number): Omit<GatewayProcess, 'port' | 'url'> {
-  const node = [process.execPath, MAIN];
+export function spawnGateway(
+  env: NodeJS.ProcessEnv,
+  descriptors?: number,
+  main = MAIN,
+): Omit<GatewayProcess, 'port' | 'url'> {
+  const node = [process.execPath, main];
   const limited = ['sh', '-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh', ...node];
   const [command = '', ...args] = descriptors === undefined ? node : limited;
   const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -51,7 +56,11 @@ export function spawnGateway(env: NodeJS.ProcessEnv, descriptors?: number): Omit
 }
 
 /** Starts it without waiting for anything, on a port that is chosen beforehand. */
-export async function runGatewayProcess(env: NodeJS.ProcessEnv = {}, descriptors?: number): Promise<GatewayProcess> {
+export async function runGatewayProcess(
+  env: NodeJS.ProcessEnv = {},
+  descriptors?: number,
+  main?: string,
+): Promise<GatewayProcess> {
   const port = Number(env['HOLDFAST_PORT'] ?? (await freePort()));
   const gateway = spawnGateway(
     {
@@ -65,13 +74,18 @@ export async function runGatewayProcess(env: NodeJS.ProcessEnv = {}, descriptors
       ...env,
     },
     descriptors,
+    main,
   );
   return { ...gateway, port, url: `http://127.0.0.1:${port}` };
 }
 
 /** Starts it and waits until it is ready. */
-export async function startGatewayProcess(env: NodeJS.ProcessEnv = {}, descriptors?: number): Promise<GatewayProcess> {
-  const gateway = await runGatewayProcess(env, descriptors);
+export async function startGatewayProcess(
+  env: NodeJS.ProcessEnv = {},
+  descriptors?: number,
+  main?: string,
+): Promise<GatewayProcess> {
+  const gateway = await runGatewayProcess(env, descriptors, main);
   let ended = false;
   void gateway.exited.then(() => (ended = true));
   while (!(await isReady(gateway.url))) {

@@ -38,8 +38,8 @@ describe('the figures of the calculator are those of the pages', () => {
   });
 
   it('CPU: performance.md and scaling.md', () => {
-    const [, delivery, , direct, , connect, publish] = rowOf('performance.md', 'Holdfast').map(numberOf);
-    expect(FIGURES.cpu).toEqual({ delivery, directMessage: direct, connect, httpPublish: publish });
+    const [, delivery, , direct] = rowOf('performance.md', 'Holdfast').map(numberOf);
+    expect(FIGURES.cpu).toEqual({ delivery, directMessage: direct });
     const pings = rowOf('scaling.md', 'pings of 10,000 idle connections')[1];
     expect(pings).toContain(`${FIGURES.pings * 100} %`);
   });

@@ -8,7 +8,7 @@ import { temporaryFolder } from './support/parent-chart.ts';
 
 /** The YAML of the pages about clusters and controllers. Values begin with `# values.yaml`, and name the presets that they are used with. */
 const blocks = EXAMPLES.filter(
-  ({ page, language }) => /^docs\/(?:kubernetes|ingress)\//.test(page) && language === 'yaml',
+  ({ page, language }) => /^docs\/(?:kubernetes|ingress)(?:\.md$|\/)/.test(page) && language === 'yaml',
 );
 const isValues = (text: string): boolean => text.startsWith('# values.yaml');
 const namesAndTexts = (of: typeof blocks): (readonly [string, string])[] => of.map(({ name, text }) => [name, text]);

@@ -6,8 +6,19 @@ const PAGES = new URL('../', import.meta.url);
 /** The pages in the order in which a new user asks. Their titles are those of the pages. */
 export const SIDEBAR: DefaultTheme.SidebarItem[] = [
   group('Start', 'getting-started', 'concepts', 'backends', 'frameworks', 'patterns', 'calls', 'webhooks'),
-  group('Kubernetes', 'quick-start-kind', 'kubernetes', ...pagesIn('kubernetes'), 'from-plain-manifests', 'image'),
-  group('Ingress controllers', 'ingress', ...pagesIn('ingress')),
+  group(
+    'Kubernetes',
+    'quick-start-kind',
+    'kubernetes',
+    ...inFolder('kubernetes', 'gke', 'eks', 'aks', 'openshift', 'gitops'),
+    'from-plain-manifests',
+    'image',
+  ),
+  group(
+    'Ingress controllers',
+    'ingress',
+    ...inFolder('ingress', 'ingress-nginx', 'traefik', 'haproxy', 'envoy', 'istio', 'aws', 'google'),
+  ),
   group('Brokers', 'brokers', ...pagesIn('brokers')),
   group('To production', 'production', 'security', 'scaling', 'limits', 'cost'),
   group(
@@ -40,6 +51,10 @@ export const SIDEBAR: DefaultTheme.SidebarItem[] = [
 
 function group(text: string, ...pages: readonly string[]): DefaultTheme.SidebarItem {
   return { text, items: pages.map((page) => ({ text: titleOf(page), link: `/${page}` })) };
+}
+
+function inFolder(folder: string, ...names: readonly string[]): string[] {
+  return names.map((name) => `${folder}/${name}`);
 }
 
 /** All pages of a folder, except one. */

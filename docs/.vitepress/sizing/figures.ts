@@ -12,8 +12,6 @@ export const FIGURES = {
     directMessage: 23.9,
     /** A delivery of a message to 1,000 subscribers. */
     delivery: 6.4,
-    httpPublish: 33,
-    connect: 118,
   },
   /** The part of a core that the pings of 10,000 connections take at most. */
   pings: 0.086,

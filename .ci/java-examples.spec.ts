@@ -33,7 +33,7 @@ it('the examples in Java compile against the libraries that they name', { timeou
   const examples = EXAMPLES.filter(({ page, language }) => language === 'java' && page !== 'docs/backends.md');
   expect(examples.map(({ page }) => page).toSorted()).toEqual(Object.keys(CONTEXT).toSorted());
   const files = examples.map(({ page, text }, index) => {
-    const { imports = [], parameters = '' } = CONTEXT[page] ?? {};
+    const { imports, parameters } = CONTEXT[page] ?? { imports: [], parameters: '' };
     const lines = ['java.nio.charset.StandardCharsets', 'java.util.Map', ...imports].map((name) => `import ${name};`);
     const file = join(folder, `Example${index}.java`);
     writeFileSync(

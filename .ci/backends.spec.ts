@@ -17,6 +17,8 @@ interface Language {
   readonly command: readonly [string, ...string[]];
   /** The Debian package that brings it, if npm test may install it. */
   readonly debian?: string;
+  /** The program of that package that shows that it is installed, if it is not that of the command. */
+  readonly needs?: string;
 }
 
 const LANGUAGES: readonly Language[] = [
@@ -25,22 +27,30 @@ const LANGUAGES: readonly Language[] = [
   { name: 'Go', block: 'go', file: 'backend.go', command: ['go', 'run', 'backend.go'] },
   { name: 'PHP', block: 'php', file: 'backend.php', command: ['php', 'backend.php'], debian: 'php-cli' },
   { name: 'Ruby', block: 'ruby', file: 'backend.rb', command: ['ruby', 'backend.rb'], debian: 'ruby' },
-  { name: 'Java', block: 'java', file: 'Backend.java', command: ['java', 'Backend.java'] },
+  {
+    name: 'Java',
+    block: 'java',
+    file: 'Backend.java',
+    command: ['java', 'Backend.java'],
+    debian: 'default-jdk-headless',
+    // Without the compiler, java runs no source, and the tests of Kafka may have installed it so.
+    needs: 'javac',
+  },
   { name: 'C#', block: 'csharp', file: 'Program.cs', command: ['dotnet', 'run'] },
 ];
 
 const PROJECT = `<Project Sdk="Microsoft.NET.Sdk"><PropertyGroup><OutputType>Exe</OutputType><TargetFramework>net8.0</TargetFramework>
   <ImplicitUsings>enable</ImplicitUsings><Nullable>enable</Nullable><RollForward>Major</RollForward></PropertyGroup></Project>`;
 
-function isInstalled([program]: Language['command']): boolean {
-  return spawnSync('which', [program]).status === 0;
+function isInstalled({ command, needs = command[0] }: Language): boolean {
+  return spawnSync('which', [needs]).status === 0;
 }
 
 describe('docs/backends.md', () => {
   it.for(LANGUAGES)('$name signs a token that the gateway accepts, and publishes', async (language, { skip }) => {
     const { block, file, command, debian } = language;
-    if (debian !== undefined) systemProgram(`/usr/bin/${command[0]}`, [debian], () => isInstalled(command));
-    else skip(!isInstalled(command), `${language.name} is not installed`);
+    if (debian !== undefined) systemProgram(`/usr/bin/${command[0]}`, [debian], () => isInstalled(language));
+    else skip(!isInstalled(language), `${language.name} is not installed`);
     const examples = EXAMPLES.filter(({ page, language: written }) => page === 'docs/backends.md' && written === block);
     expect(examples).toHaveLength(1);
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-backend-'));

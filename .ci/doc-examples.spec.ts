@@ -14,7 +14,7 @@ interface Unchecked {
   readonly page: string;
   /** All of the page without this. */
   readonly languages?: readonly string[];
-  readonly check: 'elsewhere' | 'syntax' | 'nothing';
+  readonly check: 'elsewhere' | 'syntax';
   readonly why: string;
 }
 

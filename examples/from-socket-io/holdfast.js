@@ -10,9 +10,12 @@ const {
 
 const webhook = new Webhook(HOLDFAST_WEBHOOK_SECRET);
 
+function encode(part) {
+  return Buffer.from(JSON.stringify(part)).toString('base64url');
+}
+
 /** Which rooms the user may read, where Socket.IO had a `join`. */
 export function tokenFor(user) {
-  const encode = (part) => Buffer.from(JSON.stringify(part)).toString('base64url');
   const claims = { sub: user, exp: Math.floor(Date.now() / 1000) + 600, channels: ['chat:lobby'] };
   const content = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode(claims)}`;
   return `${content}.${createHmac('sha256', HOLDFAST_JWT_SECRET).update(content).digest('base64url')}`;
@@ -22,9 +25,12 @@ let last = Promise.resolve();
 
 /** Publishes one message after the other, each until it is stored. With the key, repeating it is harmless. */
 export function publish(channel, data, key) {
-  last = last.then(async () => {
-    while (!(await isStored(channel, data, key))) await new Promise((resolve) => setTimeout(resolve, 1000));
-  });
+  last = publishAfter(last, channel, data, key);
+}
+
+async function publishAfter(previous, channel, data, key) {
+  await previous;
+  while (!(await isStored(channel, data, key))) await new Promise((resolve) => setTimeout(resolve, 1000));
 }
 
 async function isStored(channel, data, key) {

@@ -160,10 +160,9 @@ export function publishedTables(published: Published): string {
     '',
     ...table(
       ['server', ...COSTS.map(({ title }) => title)],
-      servers.map(([server, name]) => [
-        name,
-        ...COSTS.map(({ case: measured, metric }) => cost(published, measured, metric, server)),
-      ]),
+      servers.map(([server, name]) =>
+        [name].concat(COSTS.map(({ case: measured, metric }) => cost(published, measured, metric, server))),
+      ),
     ),
   ].join('\n');
 }
@@ -215,8 +214,8 @@ function targetOf({ case: name, metric, of, ofMetric }: PublishedRatio): {
 
 function range({ median, min, max }: PublishedRatio): string {
   const digits = median >= 2 ? 1 : 2;
-  const range = min === undefined || max === undefined ? '' : ` (${figure(min, digits)}–${figure(max, digits)})`;
-  return figure(median, digits) + range;
+  const rounds = min === undefined || max === undefined ? '' : ` (${figure(min, digits)}–${figure(max, digits)})`;
+  return figure(median, digits) + rounds;
 }
 
 /** The same ratio of other servers, or to Centrifuge if it merges writes, which it does not by default. */

@@ -14,7 +14,7 @@ const server = createServer((request, response) => {
     return response.end(readFileSync(new URL(import.meta.resolve('@holdfast/client'))));
   }
   if (pathname === '/token') return response.end(tokenFor(searchParams.get('user'))); // yours is signed in
-  if (pathname === '/holdfast' && request.method === 'POST') return answer(request, response);
+  if (pathname === '/holdfast' && request.method === 'POST') return void answer(request, response);
   response.writeHead(404).end();
 });
 

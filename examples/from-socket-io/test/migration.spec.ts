@@ -19,44 +19,34 @@ beforeAll(async () => {
 afterAll(() => browser.close());
 
 /** One user's window. */
-class Window {
-  private constructor(private readonly page: Page) {}
+async function open(url: string): Promise<Page> {
+  const context = await browser.newContext();
+  onTestFinished(() => context.close());
+  const page = await context.newPage();
+  await page.goto(url);
+  await expectState(page, 'connected');
+  return page;
+}
 
-  static async open(url: string): Promise<Window> {
-    const context = await browser.newContext();
-    onTestFinished(() => context.close());
-    const page = await context.newPage();
-    await page.goto(url);
-    const window = new Window(page);
-    await window.is('connected');
-    return window;
-  }
+async function expectState(page: Page, state: string): Promise<void> {
+  await vi.waitFor(async () => expect(await page.getByRole('status').innerText()).toBe(state));
+}
 
-  async is(state: string): Promise<void> {
-    await vi.waitFor(async () => expect(await this.page.getByRole('status').innerText()).toBe(state));
-  }
+/** Waits for exactly these messages. */
+async function expectMessages(page: Page, ...messages: string[]): Promise<void> {
+  await vi.waitFor(async () => expect(await page.getByRole('listitem').allInnerTexts()).toEqual(messages));
+}
 
-  async say(text: string): Promise<void> {
-    await this.page.getByLabel('Message').fill(text);
-    await this.page.getByRole('button').click();
-  }
-
-  /** Waits for exactly these messages. */
-  async shows(...messages: string[]): Promise<void> {
-    await vi.waitFor(async () => expect(await this.page.getByRole('listitem').allInnerTexts()).toEqual(messages));
-  }
-
-  /** Lets it connect at once, instead of after a delay of up to 20 s. */
-  async isOnline(): Promise<void> {
-    await this.page.evaluate(() => dispatchEvent(new Event('online')));
-  }
+async function say(page: Page, text: string): Promise<void> {
+  await page.getByLabel('Message').fill(text);
+  await page.getByRole('button').click();
 }
 
 interface Application {
   readonly gateway: GatewayProcess;
   /** The URL of a user's page. */
-  page(user: string, transport?: 'holdfast'): string;
-  restartGateway(): Promise<void>;
+  readonly page: (user: string, transport?: 'holdfast') => string;
+  readonly restartGateway: () => Promise<void>;
 }
 
 /** One step of the migration, with a gateway in production mode beside it. */
@@ -100,17 +90,17 @@ async function start(step: string): Promise<Application> {
 
 it.each(['1-before', '3-after'])('%s lets two people chat', async (step) => {
   const { page } = await start(step);
-  const [ann, bob] = [await Window.open(page('ann')), await Window.open(page('bob'))];
-  await ann.say('Hello Bob');
-  await bob.shows('ann: Hello Bob');
-  await bob.say('Hello Ann');
-  for (const window of [ann, bob]) await window.shows('ann: Hello Bob', 'bob: Hello Ann');
+  const [ann, bob] = [await open(page('ann')), await open(page('bob'))];
+  await say(ann, 'Hello Bob');
+  await expectMessages(bob, 'ann: Hello Bob');
+  await say(bob, 'Hello Ann');
+  for (const window of [ann, bob]) await expectMessages(window, 'ann: Hello Bob', 'bob: Hello Ann');
 });
 
 it('2-both lets users of Socket.IO and of Holdfast chat with each other, also after an outage of the gateway', async () => {
   const { gateway, page, restartGateway } = await start('2-both');
-  const [old, older] = [await Window.open(page('ann')), await Window.open(page('eve'))];
-  const [moved, alsoMoved] = [await Window.open(page('bob', 'holdfast')), await Window.open(page('joe', 'holdfast'))];
+  const [old, older] = [await open(page('ann')), await open(page('eve'))];
+  const [moved, alsoMoved] = [await open(page('bob', 'holdfast')), await open(page('joe', 'holdfast'))];
   const said: string[] = [];
   for (const [window, line] of [
     [old, 'ann: Hello Bob'],
@@ -118,24 +108,27 @@ it('2-both lets users of Socket.IO and of Holdfast chat with each other, also af
     [older, 'eve: Hello all'],
     [alsoMoved, 'joe: Hello Eve'],
   ] as const) {
-    await window.say(line.replace(/^\w+: /, ''));
+    await say(window, line.replace(/^\w+: /, ''));
     said.push(line);
-    for (const each of [old, older, moved, alsoMoved]) await each.shows(...said);
+    for (const each of [old, older, moved, alsoMoved]) await expectMessages(each, ...said);
   }
 
   await gateway.stop('SIGKILL');
-  await moved.is('reconnecting');
-  await old.say('Are you there?');
+  await expectState(moved, 'reconnecting');
+  await say(old, 'Are you there?');
   said.push('ann: Are you there?');
-  for (const each of [old, older]) await each.shows(...said);
-  await moved.say('No');
+  for (const each of [old, older]) await expectMessages(each, ...said);
+  await say(moved, 'No');
   await restartGateway();
   said.push('bob: No');
-  for (const each of [moved, alsoMoved]) await each.isOnline();
-  for (const each of [old, older, moved, alsoMoved]) await each.shows(...said);
+  for (const each of [moved, alsoMoved]) {
+    // At once, instead of after a delay of up to 20 s.
+    await each.evaluate(() => dispatchEvent(new Event('online')));
+  }
+  for (const each of [old, older, moved, alsoMoved]) await expectMessages(each, ...said);
 
   // And whoever opens the page now sees the same.
-  await (await Window.open(page('new', 'holdfast'))).shows(...said);
+  await expectMessages(await open(page('new', 'holdfast')), ...said);
 });
 
 it('2-both refuses calls that the gateway has not signed', async () => {

@@ -1,4 +1,4 @@
-import { Holdfast } from '/holdfast.js';
+import { Holdfast } from './holdfast.js';
 
 const client = new Holdfast('/ws'); // nobody is signed in yet, so SignedIn refuses to take an order
 
@@ -13,25 +13,29 @@ function showStock({ left }) {
   document.querySelector('[role=status]').textContent = `${left} left`;
 }
 
-document.querySelector('#sign-in').addEventListener('click', async () => {
-  client.setToken(async () => {
-    const response = await fetch('/shop/sign-in', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ user: 'ann' }),
-    });
-    return (await response.json()).token;
+async function signIn() {
+  const response = await fetch('/shop/sign-in', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ user: 'ann' }),
   });
-});
+  return (await response.json()).token;
+}
 
-document.querySelector('form').addEventListener('submit', async (event) => {
-  event.preventDefault();
+async function order(note) {
   const item = document.createElement('li');
   document.querySelector('ol').append(item);
   try {
-    const { id, text } = await client.call('orders.create', { note: document.querySelector('input').value });
+    const { id, text } = await client.call('orders.create', { note });
     item.textContent = `${id}: ${text}`;
   } catch (error) {
     item.textContent = error.message;
   }
+}
+
+document.querySelector('#sign-in').addEventListener('click', () => client.setToken(signIn));
+
+document.querySelector('form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  void order(document.querySelector('input').value);
 });

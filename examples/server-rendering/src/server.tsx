@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { renderToString } from 'react-dom/server';
 import { App } from './app.tsx';
 import { readState } from './state.ts';
@@ -25,11 +25,11 @@ async function render(): Promise<string> {
     .replace('<script id="state" type="application/json">', (tag) => tag + json);
 }
 
-const server = createServer(async (request, response) => {
-  const script = scripts.get(request.url ?? '');
+async function answer({ url = '' }: IncomingMessage, response: ServerResponse): Promise<void> {
+  const script = scripts.get(url);
   try {
     if (script !== undefined) response.setHeader('Content-Type', 'text/javascript').end(script);
-    else if (request.url !== '/') response.writeHead(404).end();
+    else if (url !== '/') response.writeHead(404).end();
     else {
       const html = await render();
       response.setHeader('Content-Type', 'text/html; charset=utf-8').setHeader('Cache-Control', 'no-store').end(html);
@@ -38,6 +38,8 @@ const server = createServer(async (request, response) => {
     console.error(error);
     response.writeHead(503, { 'Retry-After': '5' }).end('try again in a moment');
   }
-});
+}
+
+const server = createServer((request, response) => void answer(request, response));
 
 server.listen(Number(PORT), '127.0.0.1', () => console.log(`http://localhost:${PORT}`));

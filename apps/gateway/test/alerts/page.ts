@@ -1,0 +1,71 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { writePage } from '../../../../e2e/support/write-page.js';
+import type { Fault } from './faults/fault.ts';
+
+const PAGE = 'docs/monitoring/alerts.md';
+
+/** Outcomes of earlier runs, so that single faults can be repeated. */
+const OUTCOMES = new URL('../../../../.cache/alerts/', import.meta.url);
+
+/** What a fault has caused. Times are in ms. */
+export interface Outcome {
+  readonly fault: string;
+  /** The alerts that have fired, and how long after the fault began. */
+  readonly after: Readonly<Record<string, number>>;
+  /** From the end of the fault until no alert fired. */
+  readonly resolvedAfter: number;
+}
+
+export async function keep(outcome: Outcome): Promise<void> {
+  await mkdir(OUTCOMES, { recursive: true });
+  await writeFile(new URL(`${outcome.fault}.json`, OUTCOMES), JSON.stringify(outcome));
+}
+
+const INTRODUCTION = `\
+# Alerts seen to fire
+
+<!-- Written by \`npm run alerts\`. -->
+
+Each fault was really caused to a release of its own, with gateway processes, a real broker and 12 clients of the client library, while messages were published. A real
+Prometheus scraped the pods each second and evaluated the rules that the chart renders. Only time was shortened: in the rules a minute was a second (ranges, offsets, and how
+long a condition has to hold); thresholds were not changed, except that a message was late after 1 s instead of 0.5 s. So an alert that fires here after a few seconds takes
+minutes with the rules as they are installed. In the 15 s before each fault no alert fired, during it exactly these, and later all of them ended.
+`;
+
+const NOTES = `
+- Nobody's server shows two pods different entries on request, so the entry is changed between the server and a pod, as bad memory or a faulty network card would. What
+  the gateway and Prometheus make of it is not invented.
+- A burn alert has two paces, [fast and slow](../monitoring.md#service-level-objectives). Both fire together, because there is no earlier traffic that would dilute the fault. The slow
+  one ends when its short range is over: 6 hours, here 6 minutes.
+`;
+
+/** Writes the table of all faults into the docs, when each of them was caused. */
+export async function writeTable(faults: readonly Fault[]): Promise<void> {
+  const outcomes = await Promise.all(faults.map(async ({ name }) => outcomeOf(name)));
+  if (outcomes.includes(undefined)) return;
+  const head = ['fault', 'broker', 'alerts, and how long after the fault they fired', 'all ended after'];
+  const rows = faults.map(({ what, broker }, index) => {
+    const { after = {}, resolvedAfter = 0 } = outcomes[index] ?? {};
+    const alerts = Object.entries(after)
+      .toSorted(([one], [other]) => one.localeCompare(other))
+      .map(([alert, ms]) => `${linked(alert)}: ${seconds(ms)}`);
+    const isSilent = alerts.length === 0;
+    return [what, broker, isSilent ? 'none' : alerts.join('<br>'), isSilent ? '–' : seconds(resolvedAfter)];
+  });
+  const lines = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
+  await writePage(PAGE, [INTRODUCTION, ...lines, NOTES].join('\n'));
+}
+
+async function outcomeOf(fault: string): Promise<Outcome | undefined> {
+  const text = await readFile(new URL(`${fault}.json`, OUTCOMES), 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : (JSON.parse(text) as Outcome);
+}
+
+function linked(alert: string): string {
+  const [name = '', pace] = alert.split(' ');
+  return `[${name}](../runbooks/${name}.md)${pace === undefined ? '' : `, ${pace}`}`;
+}
+
+function seconds(ms: number): string {
+  return `${Math.max(1, Math.round(ms / 1_000))} s`;
+}

@@ -106,7 +106,9 @@ function panelSvg({ panel, lines }: DrawnPanel, times: readonly number[], faults
       (tick) =>
         `<line class="grid" x1="${LEFT}" x2="${width - SPACE}" y1="${px(axis(tick))}" y2="${px(axis(tick))}"/>${text(LEFT - 5, axis(tick) + 4, 'end', `${COMPACT.format(tick)}${suffix}`)}`,
     );
-  const minutes = MINUTES.filter((second) => second <= (times.at(-1) ?? 0)).map((second) => text(x(second), bottom + 14, 'middle', clock(second)));
+  const minutes = MINUTES.filter((second) => second <= (times.at(-1) ?? 0)).map((second) =>
+    text(x(second), bottom + 14, 'middle', clock(second)),
+  );
   const shades = faults.map(
     ([from, to]) =>
       `<rect class="fault" x="${px(x(from))}" y="${top}" width="${px(Math.max(1, x(to) - x(from)))}" height="${bottom - top}"/>`,

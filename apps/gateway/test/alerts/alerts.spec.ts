@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, it } from 'vitest';
 import type { Group } from '../../../../charts/test/support/promtool-tests.ts';
 import { monitoringOf } from './chart.ts';
 import type { Fault } from './faults/fault.ts';
+import { KAFKA_FAULTS } from './faults/kafka.ts';
 import { MEMORY_FAULTS } from './faults/memory.ts';
 import { NATS_FAULTS } from './faults/nats.ts';
 import { REDIS_FAULTS } from './faults/redis.ts';
@@ -23,7 +24,7 @@ const FIRES_WITHIN = 180_000;
 /** The slow alerts look back for 6 hours. */
 const RESOLVES_WITHIN = 480_000;
 
-const FAULTS = [...REDIS_FAULTS, ...NATS_FAULTS, ...MEMORY_FAULTS];
+const FAULTS = [...REDIS_FAULTS, ...NATS_FAULTS, ...KAFKA_FAULTS, ...MEMORY_FAULTS];
 
 describe('the alerts', () => {
   const releases = new Map<string, Release>();
@@ -36,7 +37,11 @@ describe('the alerts', () => {
     for (const { name } of FAULTS) {
       releases.set(name, await Release.plan(name));
       const { groups } = await monitoringOf(name);
-      alerts = groups.flatMap((group) => group.rules.flatMap(({ alert, labels }) => alert === undefined ? [] : [nameOf({ ...labels, alertname: alert })]));
+      alerts = groups.flatMap((group) =>
+        group.rules.flatMap(({ alert, labels }) =>
+          alert === undefined ? [] : [nameOf({ ...labels, alertname: alert })],
+        ),
+      );
       rules[name] = shorten(groups, FACTOR);
     }
     const targets = [...releases.values()].flatMap((release) => release.targets);

@@ -50,86 +50,91 @@ afterAll(async () => {
   await prometheus?.close();
 });
 
-it('every expression of every panel has data, and the dashboards are drawn', { timeout: 400_000 }, async ({ onTestFinished }) => {
-  const nats = await NatsServer.start();
-  onTestFinished(async () => nats.close());
-  const backend = await Backend.start(({ type }) => (type.startsWith('authorize') ? { allow: true } : { data: 7 }));
-  const url = `${nats.url}?partitions=4`;
-  const events = ['client.connected', 'client.disconnected', 'channel.occupied', 'channel.vacated'];
-  await release.install({
-    brokers: [url, url, url],
-    config: {
-      namespaces: { news: { brokerPublish: true } },
-      limits: { userFrames: { perSecond: 5, burst: 10 } },
-      webhooks: {
-        authorization: { url: backend.url, actions: ['subscribe'] },
-        rpc: { url: backend.url },
-        events: { url: backend.url, types: events },
+it(
+  'every expression of every panel has data, and the dashboards are drawn',
+  { timeout: 400_000 },
+  async ({ onTestFinished }) => {
+    const nats = await NatsServer.start();
+    onTestFinished(async () => nats.close());
+    const backend = await Backend.start(({ type }) => (type.startsWith('authorize') ? { allow: true } : { data: 7 }));
+    const url = `${nats.url}?partitions=4`;
+    const events = ['client.connected', 'client.disconnected', 'channel.occupied', 'channel.vacated'];
+    await release.install({
+      brokers: [url, url, url],
+      config: {
+        namespaces: { news: { brokerPublish: true } },
+        limits: { userFrames: { perSecond: 5, burst: 10 } },
+        webhooks: {
+          authorization: { url: backend.url, actions: ['subscribe'] },
+          rpc: { url: backend.url },
+          events: { url: backend.url, types: events },
+        },
       },
-    },
-    env: { HOLDFAST_WEBHOOK_SECRET: backend.secrets.join() },
-  });
-  const load = await Load.start(release.service.address);
-  onTestFinished(async () => load.close());
-  const misuse = new Repeated();
-  onTestFinished(async () => misuse.stop());
-  let count = 0;
-  misuse.start(1_000, async () => {
-    count += 1;
-    await Promise.all(release.pods.slice(0, 3).map(async ({ port }) => misuseOf(port, count)));
-    await nats.publish('holdfast.publish.load:1', '1').catch(() => undefined);
-    await nats.publish('holdfast.log.0', 'not an entry').catch(() => undefined);
-  });
+      env: { HOLDFAST_WEBHOOK_SECRET: backend.secrets.join() },
+    });
+    const load = await Load.start(release.service.address);
+    onTestFinished(async () => load.close());
+    const misuse = new Repeated();
+    onTestFinished(async () => misuse.stop());
+    let count = 0;
+    misuse.start(1_000, async () => {
+      count += 1;
+      await Promise.all(release.pods.slice(0, 3).map(async ({ port }) => misuseOf(port, count)));
+      await nats.publish('holdfast.publish.load:1', '1').catch(() => undefined);
+      await nats.publish('holdfast.log.0', 'not an entry').catch(() => undefined);
+    });
 
-  const begin = Date.now();
-  const now = (): number => (Date.now() - begin) / 1_000;
-  const faults: [number, number][] = [];
-  await sleep(HEALTHY);
-  const outage = now();
-  await nats.kill();
-  await sleep(OUTAGE);
-  await nats.run();
-  faults.push([outage, now()]);
-  await sleep(HEALTHY);
-  const update = now();
-  await release.start(3);
-  await release.pod(2).stop();
-  faults.push([update, now()]);
-  await sleep(HEALTHY / 2);
-  const end = Date.now();
+    const begin = Date.now();
+    const now = (): number => (Date.now() - begin) / 1_000;
+    const faults: [number, number][] = [];
+    await sleep(HEALTHY);
+    const outage = now();
+    await nats.kill();
+    await sleep(OUTAGE);
+    await nats.run();
+    faults.push([outage, now()]);
+    await sleep(HEALTHY);
+    const update = now();
+    await release.start(3);
+    await release.pod(2).stop();
+    faults.push([update, now()]);
+    await sleep(HEALTHY / 2);
+    const end = Date.now();
 
-  const variables = {
-    namespace: NAMESPACE,
-    deployment: 'holdfast',
-    pod: release.pod(0).name,
-    __rate_interval: RATE_INTERVAL,
-  };
-  const times = Array.from({ length: Math.floor((end - begin) / 1_000 / STEP) + 1 }, (_, index) => index * STEP);
-  const empty: string[] = [];
-  await mkdir(PICTURES, { recursive: true });
-  for (const { file, title, panels } of dashboards) {
-    const drawn: DrawnPanel[] = [];
-    for (const panel of panels) {
-      const lines: Line[] = [];
-      for (const { expr, legendFormat = '' } of panel.targets ?? []) {
-        const series = await prometheus.range(withVariables(expr, variables), begin, end, STEP);
-        const named = series.map(({ metric, values }): Line => {
-          const known = new Map(values.map(([time, value]) => [Math.round(time - begin / 1_000), Number(value)]));
-          return {
-            name: legendFormat.replaceAll(/\{\{(\w+)\}\}/g, (_, label: string) => metric[label] ?? ''),
-            values: times.map((time) => finite(known.get(time))),
-          };
-        });
-        const hasData = named.some(({ values }) => values.some((value) => value !== undefined));
-        if (!hasData && !WITHOUT_DATA.some(([known]) => known.test(expr))) empty.push(`${title}, ${panel.title}: ${expr}`);
-        lines.push(...named);
+    const variables = {
+      namespace: NAMESPACE,
+      deployment: 'holdfast',
+      pod: release.pod(0).name,
+      __rate_interval: RATE_INTERVAL,
+    };
+    const times = Array.from({ length: Math.floor((end - begin) / 1_000 / STEP) + 1 }, (_, index) => index * STEP);
+    const empty: string[] = [];
+    await mkdir(PICTURES, { recursive: true });
+    for (const { file, title, panels } of dashboards) {
+      const drawn: DrawnPanel[] = [];
+      for (const panel of panels) {
+        const lines: Line[] = [];
+        for (const { expr, legendFormat = '' } of panel.targets ?? []) {
+          const series = await prometheus.range(withVariables(expr, variables), begin, end, STEP);
+          const named = series.map(({ metric, values }): Line => {
+            const known = new Map(values.map(([time, value]) => [Math.round(time - begin / 1_000), Number(value)]));
+            return {
+              name: legendFormat.replaceAll(/\{\{(\w+)\}\}/g, (_, label: string) => metric[label] ?? ''),
+              values: times.map((time) => finite(known.get(time))),
+            };
+          });
+          const hasData = named.some(({ values }) => values.some((value) => value !== undefined));
+          if (!hasData && !WITHOUT_DATA.some(([known]) => known.test(expr)))
+            empty.push(`${title}, ${panel.title}: ${expr}`);
+          lines.push(...named);
+        }
+        drawn.push({ panel, lines });
       }
-      drawn.push({ panel, lines });
+      await writeFile(new URL(`${file}.svg`, PICTURES), dashboardSvg({ title, times, panels: drawn, faults }));
     }
-    await writeFile(new URL(`${file}.svg`, PICTURES), dashboardSvg({ title, times, panels: drawn, faults }));
-  }
-  expect(empty).toEqual([]);
-});
+    expect(empty).toEqual([]);
+  },
+);
 
 function finite(value: number | undefined): number | undefined {
   return value !== undefined && Number.isFinite(value) ? value : undefined;

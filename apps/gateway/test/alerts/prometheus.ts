@@ -58,7 +58,10 @@ export class Prometheus {
     };
     await writeFile(join(directory, 'prometheus.yml'), stringify(config));
     for (const [namespace, groups] of Object.entries(rules)) {
-      await writeFile(join(directory, `rules-${namespace}.yml`), stringify({ groups }, { aliasDuplicateObjects: false }));
+      await writeFile(
+        join(directory, `rules-${namespace}.yml`),
+        stringify({ groups }, { aliasDuplicateObjects: false }),
+      );
     }
     const port = await freePort();
     const child = spawn(

@@ -148,9 +148,10 @@ export class Release {
     await Promise.all(brokers.map(async (_, index) => this.start(index)));
   }
 
-  /** Starts a pod, or restarts one that has ended. */
-  async start(index: number): Promise<void> {
-    await this.pod(index).start({ HOLDFAST_BROKER: this.#brokers[index % this.#brokers.length], ...this.#env });
+  /** Starts a pod, or restarts one that has ended. @param env in addition to that of the installation. */
+  async start(index: number, env: NodeJS.ProcessEnv = {}): Promise<void> {
+    const broker = this.#brokers[index % this.#brokers.length];
+    await this.pod(index).start({ HOLDFAST_BROKER: broker, ...this.#env, ...env });
   }
 
   pod(index: number): Pod {

@@ -3,37 +3,31 @@ import { cutMessages } from '../../../../../libs/broadcast/test/support/jetstrea
 import { NatsServer } from '../../../../../libs/broadcast/test/support/nats-server.js';
 import { TEXT } from '../load.ts';
 import type { Fault } from './fault.ts';
-import { ThrottledProxy } from './throttled-proxy.ts';
 
-const QUERY = '?partitions=1&window=60';
-/** What the shortest window allows. */
-const CONFIG = { keyWindow: 60, namespaceDefaults: { history: { size: 1_000, ttl: 60 } } };
+const QUERY = '?partitions=2';
 
 /** Messages that are lost. */
 const TAIL = 20;
 
-/** Bytes of a message, and of the server's limit. A part of a snapshot has 64 KiB. */
-const LARGE = 3_000;
-const MAX_PAYLOAD = 16_000;
-
-/** Bytes per second: less than is published. */
-const NARROW = 15_000;
+/** s */
+const AHEAD = 45;
+/** What shifts the clock of a process: a machine has only one. */
+const CLOCK = new URL('shifted-clock.ts', import.meta.url).href;
 
 export const NATS_FAULTS: readonly Fault[] = [
   {
     name: 'truncated',
     broker: 'NATS',
-    what: `The server is killed, has lost its latest ${TAIL} entries, and starts again`,
+    what: `The server is killed, has lost the latest ${TAIL} entries of each partition, and starts again`,
     fires: ['HoldfastBrokerLogLoss'],
     async prepare(defer) {
       const nats = await NatsServer.start();
       defer(async () => nats.close());
       return {
         brokers: [nats.url + QUERY, nats.url + QUERY],
-        config: CONFIG,
         async begin() {
           await nats.kill();
-          await cutMessages(nats.store, 'holdfast-log-0', TAIL);
+          for (const partition of [0, 1]) await cutMessages(nats.store, `holdfast-log-${partition}`, TAIL);
           await nats.run();
         },
         end: async () => undefined,
@@ -54,7 +48,6 @@ export const NATS_FAULTS: readonly Fault[] = [
       });
       return {
         brokers: [nats.url + QUERY, `nats://${proxy.address}${QUERY}`],
-        config: CONFIG,
         load: { api: release.pod(0).address },
         async begin() {
           proxy.transform = (data) => {
@@ -71,48 +64,23 @@ export const NATS_FAULTS: readonly Fault[] = [
     },
   },
   {
-    name: 'snapshots',
+    name: 'behind',
     broker: 'NATS',
-    what: `The server's \`max_payload\` is reduced to ${MAX_PAYLOAD.toLocaleString('en')} bytes while the pods run`,
-    fires: ['HoldfastBrokerSnapshotOld'],
-    async prepare(defer) {
+    what: `One of two pods restarts with a clock that is ${AHEAD} s ahead`,
+    fires: ['HoldfastBrokerBehind', 'HoldfastDeliveryBudgetBurn fast', 'HoldfastDeliveryBudgetBurn slow'],
+    async prepare(defer, release) {
       const nats = await NatsServer.start();
       defer(async () => nats.close());
       return {
         brokers: [nats.url + QUERY, nats.url + QUERY],
-        config: CONFIG,
-        load: { size: LARGE },
+        load: { api: release.pod(0).address },
         async begin() {
-          await nats.configure(`max_payload: ${MAX_PAYLOAD}`);
-          nats.signal('SIGHUP');
+          await release.pod(1).stop();
+          await release.start(1, { NODE_OPTIONS: `--import=${CLOCK}`, CLOCK_AHEAD: String(AHEAD) });
         },
         async end() {
-          await nats.configure('');
-          nats.signal('SIGHUP');
-        },
-      };
-    },
-  },
-  {
-    name: 'behind',
-    broker: 'NATS',
-    what: 'The network to one of two pods has less bandwidth than the messages need',
-    fires: ['HoldfastBrokerBehind', 'HoldfastDeliveryBudgetBurn fast', 'HoldfastDeliveryBudgetBurn slow'],
-    async prepare(defer, release) {
-      const nats = await NatsServer.start();
-      const proxy = await ThrottledProxy.start(nats.port);
-      defer(async () => {
-        await proxy.close();
-        await nats.close();
-      });
-      return {
-        brokers: [`${nats.url}?partitions=1`, `nats://${proxy.address}?partitions=1`],
-        load: { api: release.pod(0).address, size: LARGE },
-        async begin() {
-          proxy.limit = NARROW;
-        },
-        async end() {
-          proxy.limit = undefined;
+          await release.pod(1).stop();
+          await release.start(1);
         },
       };
     },

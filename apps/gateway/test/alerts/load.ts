@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Holdfast } from '@holdfast/client';
 import { API_KEY } from '../support/gateway.js';
@@ -9,14 +10,14 @@ const CHANNELS = 4;
 export interface LoadOptions {
   /** ms between two messages; none are published if it is 0. */
   readonly pace?: number;
-  /** Bytes of each message. */
-  readonly size?: number;
+  /** Whether each message has an idempotency key. */
+  readonly keys?: boolean;
   /** The address to publish to, if it is another one. */
   readonly api?: string;
 }
 
-/** The text of messages, so that a fault can find it. */
-export const TEXT = 'unchanged';
+/** The data of messages, so that a fault can find it. */
+export const TEXT = 'unchanged'.repeat(20);
 
 /** A backend that publishes by the HTTP API, and clients of the client library that receive the messages. */
 export class Load {
@@ -26,7 +27,7 @@ export class Load {
 
   /** Resolves when all clients are subscribed. */
   static async start(address: string, options: LoadOptions = {}): Promise<Load> {
-    const { pace = 100, size = 200, api = address } = options;
+    const { pace = 100, keys = false, api = address } = options;
     const load = new Load();
     await Promise.all(
       Array.from({ length: CLIENTS }, async (_, index) => {
@@ -37,7 +38,7 @@ export class Load {
         await client.subscribe(`load:${index % CHANNELS}`, { message: () => {}, gap: () => {} }).ready;
       }),
     );
-    if (pace > 0) load.#running = load.#publish(`http://${api}/api/publish`, TEXT.padEnd(size, '.'), pace);
+    if (pace > 0) load.#running = load.#publish(`http://${api}/api/publish`, pace, keys);
     return load;
   }
 
@@ -47,21 +48,22 @@ export class Load {
     await Promise.all(this.#clients.map(async (client) => client.close()));
   }
 
-  async #publish(url: string, text: string, pace: number): Promise<void> {
+  async #publish(url: string, pace: number, keys: boolean): Promise<void> {
     for (let count = 0; !this.#over.signal.aborted; count += 1) {
+      const key = keys ? randomBytes(32).toString('hex') : undefined;
       // What fails is not repeated: that would be another event.
-      publish(url, `load:${count % CHANNELS}`, text).catch(() => undefined);
+      publish(url, { channel: `load:${count % CHANNELS}`, data: TEXT, key }).catch(() => undefined);
       await sleep(pace);
     }
   }
 }
 
 /** @returns the status. */
-export async function publish(url: string, channel: string, data: unknown): Promise<number> {
+export async function publish(url: string, message: object): Promise<number> {
   const { status } = await fetch(url, {
     method: 'POST',
     headers: { Authorization: `Bearer ${API_KEY}`, 'Content-Type': 'application/json' },
-    body: JSON.stringify({ channel, data }),
+    body: JSON.stringify(message),
     signal: AbortSignal.timeout(5_000),
   });
   return status;

@@ -4,15 +4,14 @@ import type { Fault } from './fault.ts';
 
 const TOPIC = 'alerts';
 
-/** Bytes of a message, and of what the topic accepts later. A part of a snapshot has 64 KiB. */
-const LARGE = 3_000;
-const MAX_MESSAGE = 16_000;
+/** Bytes of what the topic accepts later: enough for the messages, but not for a snapshot, which has the keys of a minute. */
+const MAX_MESSAGE = 2_000;
 
 export const KAFKA_FAULTS: readonly Fault[] = [
   {
     name: 'snapshots',
     broker: 'Kafka',
-    what: `The topic's \`max.message.bytes\` is reduced to ${MAX_MESSAGE.toLocaleString('en')} while the pods run`,
+    what: `The topic's \`max.message.bytes\` is reduced to ${MAX_MESSAGE.toLocaleString('en')} bytes while the pods run`,
     fires: ['HoldfastBrokerSnapshotOld'],
     async prepare(defer) {
       const kafka = await KafkaServer.start();
@@ -26,11 +25,12 @@ export const KAFKA_FAULTS: readonly Fault[] = [
         const resource = { resourceType: ConfigResourceTypes.TOPIC, resourceName: TOPIC, configs: [config] };
         await kafka.manage(async (admin) => admin.incrementalAlterConfigs({ resources: [resource] }));
       };
-      const url = kafka.url(TOPIC, { partitions: '1', window: '60' });
+      const url = kafka.url(TOPIC, { partitions: '8', window: '60' });
       return {
         brokers: [url, url],
-        config: { keyWindow: 60, namespaceDefaults: { history: { size: 1_000, ttl: 60 } } },
-        load: { size: LARGE },
+        // What the shortest window allows.
+        config: { keyWindow: 60, namespaceDefaults: { history: { ttl: 60 } } },
+        load: { keys: true },
         begin: async () => limit(MAX_MESSAGE),
         end: async () => limit(1_000_000),
       };

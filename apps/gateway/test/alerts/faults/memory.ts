@@ -21,7 +21,8 @@ export const MEMORY_FAULTS: readonly Fault[] = [
         env: { NODE_OPTIONS: '--max-old-space-size=96' },
         async begin({ service }) {
           const url = `http://${service.address}/api/publish`;
-          const fill = async (): Promise<unknown> => publish(url, 'full:1', 'x'.repeat(50_000)).catch(() => undefined);
+          const message = { channel: 'full:1', data: 'x'.repeat(50_000) };
+          const fill = async (): Promise<unknown> => publish(url, message).catch(() => undefined);
           filling.start(50, async () => Promise.all([fill(), fill(), fill(), fill()]));
         },
         end: async () => filling.stop(),

@@ -104,7 +104,7 @@ function panelSvg({ panel, lines }: DrawnPanel, times: readonly number[], faults
     .ticks(4)
     .map(
       (tick) =>
-        `<line class="grid" x1="${LEFT}" x2="${width - SPACE}" y1="${px(axis(tick))}" y2="${px(axis(tick))}"/>${text(LEFT - 5, axis(tick) + 4, 'end', `${COMPACT.format(tick)}${suffix}`)}`,
+        `<line class="grid" x1="${LEFT}" x2="${width - SPACE}" y1="${px(axis(tick))}" y2="${px(axis(tick))}"/>${text(LEFT - 5, axis(tick) + 4, 'end', `${suffix === '' ? COMPACT.format(tick) : tick.toLocaleString('en')}${suffix}`)}`,
     );
   const minutes = MINUTES.filter((second) => second <= (times.at(-1) ?? 0)).map((second) =>
     text(x(second), bottom + 14, 'middle', clock(second)),
@@ -120,7 +120,7 @@ function panelSvg({ panel, lines }: DrawnPanel, times: readonly number[], faults
     ...grid,
     ...minutes,
     ...(isStacked ? areas(lines, times, x, y) : curves(lines, times, x, y)),
-    legend(lines, width, bottom + 32),
+    lines.length === 0 ? text(width / 2, (top + bottom) / 2, 'middle', 'No data') : legend(lines, width, bottom + 32),
   ].join('');
 }
 

@@ -63,7 +63,7 @@ it(
       brokers: [url, url, url],
       config: {
         namespaces: { news: { brokerPublish: true } },
-        limits: { userFrames: { perSecond: 5, burst: 10 } },
+        limits: { userFrames: { perSecond: 5, burst: 25 } },
         webhooks: {
           authorization: { url: backend.url, actions: ['subscribe'] },
           rpc: { url: backend.url },

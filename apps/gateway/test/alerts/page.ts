@@ -33,8 +33,12 @@ minutes with the rules as they are installed. In the 15 s before each fault no a
 `;
 
 const NOTES = `
-- Nobody's server shows two pods different entries on request, so the entry is changed between the server and a pod, as bad memory or a faulty network card would. What
-  the gateway and Prometheus make of it is not invented.
+- No server shows two pods different entries on request, so the entry is changed between the server and a pod, as bad memory or a faulty network card would. What
+  the gateway and Prometheus make of it is real.
+- A machine has one clock, so that of the pod is shifted inside its process.
+- A pod that reads all partitions of a log late, because its network or CPU does not suffice, does not count as behind: it cannot use the broker, and HoldfastBrokerDown fires.
+- A pod that is killed counts in no objective, so the first fault is silent; its clients come back by themselves.
+- While connections to Redis are ended, nothing is published: reconnecting does not become faster when the rules do, so too large a share of publishes would fail.
 - A burn alert has two paces, [fast and slow](../monitoring.md#service-level-objectives). Both fire together, because there is no earlier traffic that would dilute the fault. The slow
   one ends when its short range is over: 6 hours, here 6 minutes.
 `;

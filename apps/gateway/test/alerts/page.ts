@@ -1,4 +1,5 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism, loadavg } from 'node:os';
 import { writePage } from '../../../../e2e/support/write-page.js';
 import type { Fault } from './faults/fault.ts';
 
@@ -29,7 +30,8 @@ const INTRODUCTION = `\
 Each fault was really caused to a release of its own, with gateway processes, a real broker and 12 clients of the client library, while messages were published. A real
 Prometheus scraped the pods each second and evaluated the rules that the chart renders. Only time was shortened: in the rules a minute was a second (ranges, offsets, and how
 long a condition has to hold); thresholds were not changed, except that a message was late after 1 s instead of 0.5 s. So an alert that fires here after a few seconds takes
-minutes with the rules as they are installed. In the 15 s before each fault no alert fired, during it exactly these, and later all of them ended.
+minutes with the rules as they are installed. In the 15 s before each fault no alert fired, during it exactly these, and later all of them ended. Run on ${new Date().toISOString().slice(0, 10)} on a machine with
+${availableParallelism()} cores, and a load of ${Math.round(loadavg()[0] ?? 0)} with what else it did.
 `;
 
 const NOTES = `
@@ -50,9 +52,7 @@ export async function writeTable(faults: readonly Fault[]): Promise<void> {
   const head = ['fault', 'broker', 'alerts, and how long after the fault they fired', 'all ended after'];
   const rows = faults.map(({ what, broker }, index) => {
     const { after = {}, resolvedAfter = 0 } = outcomes[index] ?? {};
-    const alerts = Object.entries(after)
-      .toSorted(([one], [other]) => one.localeCompare(other))
-      .map(([alert, ms]) => `${linked(alert)}: ${seconds(ms)}`);
+    const alerts = alertsOf(after);
     const isSilent = alerts.length === 0;
     return [what, broker, isSilent ? 'none' : alerts.join('<br>'), isSilent ? '–' : seconds(resolvedAfter)];
   });
@@ -65,9 +65,16 @@ async function outcomeOf(fault: string): Promise<Outcome | undefined> {
   return text === undefined ? undefined : (JSON.parse(text) as Outcome);
 }
 
-function linked(alert: string): string {
-  const [name = '', pace] = alert.split(' ');
-  return `[${name}](../runbooks/${name}.md)${pace === undefined ? '' : `, ${pace}`}`;
+/** Each alert once, with the times of both of its paces. */
+function alertsOf(after: Outcome['after']): string[] {
+  const times = new Map<string, string[]>();
+  for (const [alert, ms] of Object.entries(after)) {
+    const [name = '', pace] = alert.split(' ');
+    times.set(name, [...(times.get(name) ?? []), pace === undefined ? seconds(ms) : `${seconds(ms)} (${pace})`]);
+  }
+  return [...times]
+    .toSorted(([one], [other]) => one.localeCompare(other))
+    .map(([name, each]) => `[${name}](../runbooks/${name}.md): ${each.toSorted().join(', ')}`);
 }
 
 function seconds(ms: number): string {

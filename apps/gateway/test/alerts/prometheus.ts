@@ -11,6 +11,9 @@ import { freePort } from '../../../../libs/broadcast/test/support/free-port.js';
 
 const SCRIPT = fileURLToPath(new URL('../../../../e2e/prometheus/prometheus.sh', import.meta.url));
 
+/** Kills the server if this process ends without doing so: then its standard input ends. */
+const WATCH = 'read -r _; kill -9 "$1"; rm -rf "$2"';
+
 /** Where a pod serves its metrics, and the labels that the Prometheus Operator would add. */
 export interface Target {
   readonly port: number;
@@ -75,6 +78,12 @@ export class Prometheus {
       ],
       { stdio: ['ignore', 'inherit', 'inherit'] },
     );
+    // Detached: a signal that ends this process may be sent to its whole group.
+    const watcher = spawn('sh', ['-c', WATCH, 'watch', `${child.pid}`, directory], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+    });
+    child.once('exit', () => watcher.kill());
     const prometheus = new Prometheus(`http://127.0.0.1:${port}`, child, directory);
     try {
       await eventually(async () => {

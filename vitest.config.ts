@@ -45,6 +45,7 @@ export default defineConfig({
           ],
           exclude: [
             ...ON_SERVERS,
+            'apps/gateway/test/alerts/{alerts,dashboards}.spec.ts',
             'apps/gateway/test/{autobahn,scale,soak}/**',
             'apps/{chat,operations}/test/picture/**',
             'libs/client/test/nodes/**',

@@ -24,6 +24,7 @@ export const SIDEBAR: DefaultTheme.SidebarItem[] = [
   group(
     'Operations',
     'monitoring',
+    'monitoring/alerts',
     'logs',
     'operations-page',
     'troubleshooting',

@@ -62,10 +62,13 @@ export function seriesOf(all: Series, namespace = 'test-ns', pod = POD): object[
   });
 }
 
-/** Expects that these alerts fire at this time and no others, each as its name or, if it has two paces, as `Name fast` and `Name slow`. */
+/**
+ * Expects that these alerts fire at this time and no others, each as its name or, if it has two paces, as `Name fast` and `Name slow`. All have
+ * the namespace of the release: Alertmanager routes by it.
+ */
 export function firing(at: string, alerts: readonly string[]): Expectation {
   return {
-    expr: 'sum by (alertname, burn) (ALERTS{alertstate="firing"})',
+    expr: 'sum by (alertname, burn, namespace) (ALERTS{alertstate="firing"})',
     at,
     results: alerts.map((alert) => [labelsOf(alert), 1]),
   };
@@ -73,7 +76,8 @@ export function firing(at: string, alerts: readonly string[]): Expectation {
 
 function labelsOf(alert: string): string {
   const [name, burn] = alert.split(' ');
-  return burn === undefined ? `{alertname="${name}"}` : `{alertname="${name}", burn="${burn}"}`;
+  const labels = `alertname="${name}", namespace="test-ns"`;
+  return burn === undefined ? `{${labels}}` : `{${labels}, burn="${burn}"}`;
 }
 
 /**

@@ -119,6 +119,17 @@ export class NatsServer {
     }
   }
 
+  /** Publishes a message like a backend, without an acknowledgement. */
+  async publish(subject: string, data: string): Promise<void> {
+    const connection = await connectToNats({ servers: this.address });
+    try {
+      connection.publish(subject, data);
+      await connection.flush();
+    } finally {
+      await connection.close();
+    }
+  }
+
   signal(signal: NodeJS.Signals): void {
     process.kill(this.pid, signal);
   }

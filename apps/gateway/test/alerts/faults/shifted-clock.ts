@@ -1,0 +1,3 @@
+import { shiftClock } from '../../../../../e2e/load/clock.ts';
+
+shiftClock(Number(process.env['CLOCK_AHEAD']));

@@ -35,14 +35,17 @@ export async function warmUp(within = WITHIN_MS): Promise<WarmUp> {
   const since = performance.now();
   const { promise: failed, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`no end after ${HANGS_AFTER_MS} ms`)), HANGS_AFTER_MS);
-  process.setUncaughtExceptionCaptureCallback(reject);
   try {
-    const visits = await Promise.race([rehearse(since + within, failed), failed]);
-    return { visits, ms: Math.round(performance.now() - since) };
+    process.setUncaughtExceptionCaptureCallback(reject);
+    try {
+      const visits = await Promise.race([rehearse(since + within, failed), failed]);
+      return { visits, ms: Math.round(performance.now() - since) };
+    } finally {
+      process.setUncaughtExceptionCaptureCallback(null);
+    }
   } catch (err) {
     return { err };
   } finally {
-    process.setUncaughtExceptionCaptureCallback(null);
     clearTimeout(timer);
   }
 }

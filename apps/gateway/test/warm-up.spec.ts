@@ -12,14 +12,18 @@ vi.mock(import('../src/warm-up/visits.js'), { spy: true });
 const PRODUCTION = { NODE_ENV: 'production', HOLDFAST_SETTLE_SECONDS: '0', HOLDFAST_DRAIN_SECONDS: '0' };
 
 /** The metrics that count clients and what they do. */
-const GAUGES = ['connections', 'clients', 'subscriptions', 'channels', 'pending_sockets'].map(
-  (name) => `holdfast_${name}`,
+const GAUGES = new Set(
+  ['connections', 'clients', 'subscriptions', 'channels', 'pending_sockets'].map((name) => `holdfast_${name}`),
 );
 
 /** The names of the lines of a gateway in production. */
 function eventsOf(sut: GatewayProcess): unknown[] {
   const lines = sut.output().trim().split('\n');
   return lines.map((line) => (JSON.parse(line) as { event: unknown }).event).filter((event) => event !== 'nest.line');
+}
+
+function resources(): number {
+  return process.getActiveResourcesInfo().length;
 }
 
 /** Makes a process run code before its own. */
@@ -53,7 +57,6 @@ describe('the warm-up', () => {
   });
 
   it('leaves nothing behind: no timer, no socket, and nothing in the metrics, channels and limits of a gateway that starts then', async () => {
-    const resources = (): number => process.getActiveResourcesInfo().length;
     // Counted in the same way, because waiting takes timers too.
     const before = await vi.waitFor(resources);
     expect(await warmUp(0)).toHaveProperty('visits');
@@ -62,7 +65,7 @@ describe('the warm-up', () => {
     const sut = await startGateway({ limits: { connections: { perUser: 1, perPod: 1 } } });
     const metrics = await sut.app.get(Metrics).registry.getMetricsAsJSON();
     const counts = metrics
-      .filter(({ name, type }) => GAUGES.includes(name) || (name.startsWith('holdfast_') && String(type) === 'counter'))
+      .filter(({ name, type }) => GAUGES.has(name) || (name.startsWith('holdfast_') && String(type) === 'counter'))
       .flatMap(({ name, values }) => values.map(({ value }) => [name, value] as const));
     expect(counts.length).toBeGreaterThan(0);
     for (const [name, value] of counts) expect([name, value]).toEqual([name, 0]);
@@ -84,7 +87,7 @@ describe('the warm-up', () => {
     ],
   ])('returns the error if a visit %s', async (_, fault) => {
     vi.mocked(visits.visit).mockImplementation(fault);
-    onTestFinished(() => void vi.mocked(visits.visit).mockRestore());
+    onTestFinished(() => vi.mocked(visits.visit).mockRestore());
     expect(await warmUp(0)).toEqual({ err: expect.any(Error) });
     expect(process.hasUncaughtExceptionCaptureCallback()).toBe(false);
     await turn();

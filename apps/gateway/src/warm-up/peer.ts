@@ -37,11 +37,10 @@ export class Peer {
 
   private read(piece: string): void {
     this.text += piece;
-    if (this.waiting === undefined || !this.text.includes(this.waiting.mark)) return;
-    const { resolve } = this.waiting;
-    const { text } = this;
+    const { waiting, text } = this;
+    if (waiting === undefined || !text.includes(waiting.mark)) return;
     this.waiting = undefined;
     this.text = '';
-    resolve(text);
+    waiting.resolve(text);
   }
 }

@@ -23,11 +23,22 @@ export class HttpPublisher {
    * @returns the number of published messages.
    */
   async run(seconds: number, channels: readonly string[], size: number): Promise<number> {
-    const { publish, batch } = this.#api;
     const end = performance.now() + seconds * 1000;
+    return size * (await this.#requestWhile(() => performance.now() < end, channels, size));
+  }
+
+  /** Publishes a number of messages to the channels in turn, one per request. */
+  async publish(count: number, channels: readonly string[]): Promise<void> {
+    let left = count;
+    await this.#requestWhile(() => (left -= 1) >= 0, channels, 1);
+  }
+
+  /** @returns the number of requests. */
+  async #requestWhile(goesOn: () => boolean, channels: readonly string[], size: number): Promise<number> {
+    const { publish, batch } = this.#api;
     let count = 0;
     const worker = async (): Promise<void> => {
-      while (performance.now() < end) {
+      while (goesOn()) {
         const names = Array.from(
           { length: size },
           (_, index) => channels[(this.#number + index) % channels.length] ?? '',
@@ -39,7 +50,7 @@ export class HttpPublisher {
             ? await this.#post(publish.path, publish.body(names[0] ?? '', data[0] ?? ''))
             : await this.#post(batch.path, batch.body(names, data));
         if (this.#api.stored(answer) !== size) throw new Error(`not all messages were stored: ${answer}`);
-        count += size;
+        count += 1;
       }
     };
     await Promise.all(Array.from({ length: this.#requests }, worker));

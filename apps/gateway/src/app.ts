@@ -14,6 +14,7 @@ import { isWebSocketUpgrade } from './upgrade/upgrades.js';
 import { requestLog, useLog } from './logging/log.js';
 import { Lifecycle } from './lifecycle/lifecycle.js';
 import { createHttpServer } from './http/http-server.js';
+import { ManagementServer } from './http/management-server.js';
 import { PendingSockets } from './http/pending-sockets.js';
 import { UnauthenticatedRequests } from './http/unauthenticated-requests.js';
 import { Metrics } from './metrics/metrics.js';
@@ -52,7 +53,7 @@ export async function create(config: Config, root: DynamicModule): Promise<NestF
     bufferLogs: true,
     abortOnError: false,
   });
-  const log = await useLog(app);
+  const log = await useLog(app, config);
   app.useWebSocketAdapter(new HoldfastWsAdapter(app));
   const keys = new ApiKeyGuard(config);
   const unproven = new UnauthenticatedRequests(
@@ -73,8 +74,10 @@ export async function create(config: Config, root: DynamicModule): Promise<NestF
   return app;
 }
 
-/** Listens on the configured port, and reports ready. */
+/** Listens on the configured ports, and reports ready. */
 export async function startApp(app: NestFastifyApplication, config: Config): Promise<void> {
+  app.get(Metrics).collectProcess();
+  await app.get(ManagementServer).listen();
   await app.listen(config.port, anyAddress());
   const lifecycle = app.get(Lifecycle);
   // A stop may have been requested meanwhile.

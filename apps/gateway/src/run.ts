@@ -7,6 +7,7 @@ import { createApp, startApp } from './app.js';
 import { ConfigError, EX_CONFIG, loadConfig, tellsUsersApart, watchSecrets, type Config } from './config/index.js';
 import { stopOnUncaught } from './lifecycle/uncaught-errors.js';
 import { EventLog } from './logging/event-log.js';
+import { warmUp } from './warm-up.js';
 
 /** The signals by which a process manager or a terminal ends a process. */
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const;
@@ -75,17 +76,12 @@ class Stopping {
   private code = 0;
   private hasBegun = false;
 
+  /** From now on the first signal stops the process, and the second one ends it at once. */
   constructor() {
     stopOnUncaught(() => {
       this.code = 1;
       this.begin();
     });
-  }
-
-  /** From now on the first signal drains, and the second one ends the process at once. */
-  take(app: NestFastifyApplication, { drain }: Config): void {
-    this.app = app;
-    this.deadline = drain.settle + drain.window + STOPPED_WITHIN_MS;
     let signals = 0;
     for (const signal of SIGNALS) {
       process.on(signal, () => {
@@ -96,9 +92,15 @@ class Stopping {
     }
   }
 
+  /** From now on to stop means to drain. */
+  take(app: NestFastifyApplication, { drain }: Config): void {
+    this.app = app;
+    this.deadline = drain.settle + drain.window + STOPPED_WITHIN_MS;
+  }
+
   private begin(): void {
     const { app } = this;
-    if (app === undefined) process.exit(1);
+    if (app === undefined) process.exit(this.code);
     if (this.hasBegun) return;
     this.hasBegun = true;
     setTimeout(() => process.exit(1), this.deadline).unref();

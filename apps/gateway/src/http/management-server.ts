@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { errorData, ERRORS, type ErrorCode } from '@holdfast/protocol';
-import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import { CONFIG, type Config } from '../config/index.js';
 import { smugglingRiskOf } from './request-smuggling.js';
@@ -32,7 +32,7 @@ const SECURITY_HEADERS = {
 
 /** Serves /metrics, and what others add, on its own port, which no ingress leads to. */
 @Injectable()
-export class ManagementServer implements OnApplicationBootstrap, OnApplicationShutdown {
+export class ManagementServer implements OnApplicationShutdown {
   private readonly server: Server;
   private readonly routes = new ManagementRoutes();
 
@@ -72,7 +72,7 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
     return (this.server.address() as AddressInfo).port;
   }
 
-  async onApplicationBootstrap(): Promise<void> {
+  async listen(): Promise<void> {
     this.server.listen(this.config.managementPort);
     await once(this.server, 'listening');
   }

@@ -40,6 +40,18 @@ export const logEvents = {
       channels: 'how many fit',
     },
   },
+  'gateway.warmed_up': {
+    level: 'info',
+    message: 'warmed up: the code that clients need is compiled',
+    when: 'the gateway has started, and its code ran for clients that it made up (not in development mode)',
+    fields: { visits: 'how often such a client came', ms: 'how long it took' },
+  },
+  'gateway.warm_up_failed': {
+    level: 'warn',
+    message: 'the warm-up failed: the first clients are served more slowly',
+    when: 'the gateway has started, and its code could not be run before',
+    fields: ERR,
+  },
   'gateway.listening': {
     level: 'info',
     message: 'listening on {url}',

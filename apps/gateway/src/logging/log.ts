@@ -26,6 +26,11 @@ export function pathForLog(url: string, isKnown: boolean): string {
     .join('/');
 }
 
+/** Whether nothing is logged. */
+export function isSilent({ log }: Pick<Config, 'log'>): boolean {
+  return log.level === 'silent';
+}
+
 const asGiven = <T>(value: T): T => value;
 
 /** The event of lines that {@link EventLog} did not write. */
@@ -89,7 +94,7 @@ class AppLogger extends Logger {
  *
  * @returns the log.
  */
-export async function useLog(app: INestApplication): Promise<EventLog> {
-  app.useLogger(new AppLogger(await app.resolve(PinoLogger), {}));
+export async function useLog(app: INestApplication, config: Config): Promise<EventLog> {
+  app.useLogger(isSilent(config) ? false : new AppLogger(await app.resolve(PinoLogger), {}));
   return app.get(EventLog);
 }

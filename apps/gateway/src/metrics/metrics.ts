@@ -84,7 +84,6 @@ export class Metrics {
       'Time from storing a message to delivering it on this pod',
       exemplars,
     );
-    collectDefaultMetrics({ register: this.registry });
     // So that the first one counts as an increase.
     for (const outcome of ['moved', 'closed']) this.drainedClients.inc({ outcome }, 0);
     for (const code of ['unavailable', 'unknown', 'internal']) this.publishFailures.inc({ code }, 0);
@@ -96,6 +95,11 @@ export class Metrics {
       () => this.totals.conflated,
     );
     this.total('messages_out', 'Messages delivered to subscribers of this pod', () => this.totals.messagesOut);
+  }
+
+  /** Adds those of the process. There is no end to their collection. */
+  collectProcess(): void {
+    collectDefaultMetrics({ register: this.registry });
   }
 
   /** The metrics in the format that has exemplars. */

@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto';
+import { MemoryBroker } from '@holdfast/broadcast';
+import jsonwebtoken from 'jsonwebtoken';
+import { create } from './app.js';
+import { AppModule } from './app.module.js';
+import { loadConfig, type Config } from './config/index.js';
+import { Lifecycle } from './lifecycle/lifecycle.js';
+import { visit, type Rehearsal } from './warm-up/visits.js';
+
+/** How long it may take, in ms. */
+const WITHIN_MS = 1_000;
+
+/** When it counts as hanging, in ms. */
+const HANGS_AFTER_MS = 4_000;
+
+/** More than this makes nothing faster, and fewer than this exceed no limit. */
+const MAX_VISITS = 1_500;
+
+/** How many visits there are at the same time. As many are made even if no time is left. */
+const AT_ONCE = 16;
+
+const USERS = 64;
+const TOKENS_VALID_S = 3_600;
+
+/** How often clients came, or why it ended early. */
+export type WarmUp = { readonly visits: number; readonly ms: number } | { readonly err: unknown };
+
+/**
+ * Has V8 compile what clients will need, so that the first ones do not pay for it. Another gateway in this process,
+ * with nothing in common with the real one but the code, gets visits on a socket that has no port.
+ *
+ * To be called before there is a real one: Nest and uncaught errors have one owner at a time.
+ */
+export async function warmUp(within = WITHIN_MS): Promise<WarmUp> {
+  const since = performance.now();
+  const { promise: failed, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`no end after ${HANGS_AFTER_MS} ms`)), HANGS_AFTER_MS);
+  try {
+    process.setUncaughtExceptionCaptureCallback(reject);
+    try {
+      const visits = await Promise.race([rehearse(since + within, failed), failed]);
+      return { visits, ms: Math.round(performance.now() - since) };
+    } finally {
+      process.setUncaughtExceptionCaptureCallback(null);
+    }
+  } catch (err) {
+    return { err };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** @returns how many visits there were. */
+async function rehearse(end: number, failed: Promise<never>): Promise<number> {
+  const secret = randomBytes(32).toString('base64url');
+  const apiKey = randomBytes(32).toString('base64url');
+  const config = rehearsalConfig(secret, apiKey);
+  const app = await create(config, AppModule.forRoot(config, [], { broker: new MemoryBroker() }));
+  try {
+    // In Linux' abstract namespace: neither a port nor a file.
+    const path = `\0holdfast-warm-up-${randomBytes(16).toString('base64url')}`;
+    await app.listen(path);
+    app.get(Lifecycle).stage = 'ready';
+    const tokens = Array.from({ length: USERS }, (_, user) =>
+      jsonwebtoken.sign({ sub: `user-${user}`, channels: ['*'], publish: ['*'] }, secret, {
+        expiresIn: TOKENS_VALID_S,
+      }),
+    );
+    return await Promise.race([visitAll({ path, apiKey, tokens }, end), failed]);
+  } finally {
+    await app.close();
+  }
+}
+
+/** The defaults, whatever the real gateway has: no webhook, no broker's URL, no traces, no line in the log. */
+function rehearsalConfig(secret: string, apiKey: string): Config {
+  const config = loadConfig({
+    HOLDFAST_JWT_SECRET: secret,
+    HOLDFAST_API_KEYS: apiKey,
+    HOLDFAST_LOG_LEVEL: 'silent',
+    HOLDFAST_SETTLE_SECONDS: '0',
+    HOLDFAST_DRAIN_SECONDS: '0',
+  });
+  // It is meant to be busy.
+  return { ...config, overload: { ...config.overload, maxEventLoopDelay: Infinity, maxMemory: Infinity } };
+}
+
+async function visitAll(rehearsal: Rehearsal, end: number): Promise<number> {
+  let visits = 0;
+  const next = (): number | undefined => {
+    const isLate = visits >= AT_ONCE && performance.now() >= end;
+    if (isLate || visits >= MAX_VISITS) return undefined;
+    visits += 1;
+    return visits;
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => visit(rehearsal, `room:${index}`, next)));
+  return visits;
+}

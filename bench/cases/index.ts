@@ -1,5 +1,6 @@
 import { broadcast } from './broadcast.ts';
 import type { Case } from './case.ts';
+import { compression } from './compression.ts';
 import { connect } from './connect.ts';
 import { direct } from './direct.ts';
 import { growth } from './growth.ts';
@@ -10,4 +11,16 @@ import { memory } from './memory.ts';
 import { redis } from './redis.ts';
 import { resume } from './resume.ts';
 
-export const CASES: readonly Case[] = [broadcast, hot, direct, memory, idle, connect, resume, http, redis, ...growth];
+export const CASES: readonly Case[] = [
+  broadcast,
+  hot,
+  direct,
+  memory,
+  idle,
+  connect,
+  resume,
+  http,
+  redis,
+  compression,
+  ...growth,
+];

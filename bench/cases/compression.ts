@@ -6,7 +6,7 @@ import { measureDelivery } from './delivery.ts';
 const CHANNEL = 'board:1';
 
 const SUBSCRIBERS = 100;
-const RATE = 20;
+const RATE = 10;
 
 /** The sizes of the messages, in KB. */
 const SIZES = [0.2, 1, 5, 20];

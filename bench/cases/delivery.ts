@@ -16,6 +16,8 @@ export interface DeliveryLoad {
   readonly subscribers: number;
   readonly channelsOf: (client: number) => readonly string[];
   readonly channelOf: (message: number) => string;
+  /** The JSON of a message; by default a small one. */
+  readonly dataOf?: (message: number) => string;
   /** Messages per second. */
   readonly rate: number;
   /** The number of messages in flight when the server is saturated; absent if that is not measured. */
@@ -98,10 +100,13 @@ export class Deliveries {
   async measure(seconds: number, rate?: number): Promise<Sample> {
     this.#latencies.start();
     const { expected } = this.#tally;
+    const bytes = this.#bytesSoFar();
     const meter = new Meter(this.#at, this.#publisherAt);
     await this.run(seconds, rate);
     const { cpu, conditions } = meter.stop();
-    return { values: { cpu: cpu / (this.#tally.expected - expected), ...this.#latencies.stop() }, conditions };
+    const count = this.#tally.expected - expected;
+    const values = { cpu: cpu / count, bytes: (this.#bytesSoFar() - bytes) / count, ...this.#latencies.stop() };
+    return { values, conditions };
   }
 
   close(): void {
@@ -140,11 +145,17 @@ export class Deliveries {
     publisher.cork();
     for (let i = 0; i < count; i += 1) {
       const channel = this.#load.channelOf(this.#number);
-      publisher.publish(channel, messageData(this.#number));
+      publisher.publish(channel, (this.#load.dataOf ?? messageData)(this.#number));
       this.#number += 1;
       this.#tally.published(channel);
     }
     publisher.uncork();
+  }
+
+  #bytesSoFar(): number {
+    let sum = 0;
+    for (const { bytes } of this.#clients) sum += bytes;
+    return sum;
   }
 
   #arrivedSoFar(): number {

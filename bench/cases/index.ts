@@ -1,6 +1,7 @@
 import { broadcast } from './broadcast.ts';
 import type { Case } from './case.ts';
 import { cold } from './cold.ts';
+import { compression } from './compression.ts';
 import { connect } from './connect.ts';
 import { direct } from './direct.ts';
 import { growth } from './growth.ts';
@@ -22,5 +23,6 @@ export const CASES: readonly Case[] = [
   resume,
   http,
   redis,
+  compression,
   ...growth,
 ];

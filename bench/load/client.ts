@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import type { Dialect, Position } from './dialect.ts';
+import { inflated } from './compression.ts';
 import { clientFrame, FrameReader, OPCODE } from './frames.ts';
 
 /** Any key works (RFC 6455, section 1.3), and the response to this one is known. */
@@ -74,6 +75,11 @@ export class Client {
       await client.#text();
     }
     return client;
+  }
+
+  /** The number of received bytes. */
+  get bytes(): number {
+    return this.#socket.bytesRead;
   }
 
   /** @returns the reply. */
@@ -170,8 +176,11 @@ export class Client {
   }
 
   /** @internal */
-  frame(opcode: number, data: Buffer, start: number, end: number): void {
-    if (opcode === OPCODE.text) {
+  frame(opcode: number, data: Buffer, start: number, end: number, isCompressed: boolean): void {
+    if (isCompressed) {
+      const plain = inflated(data.subarray(start, end));
+      this.frame(opcode, plain, 0, plain.length, false);
+    } else if (opcode === OPCODE.text) {
       const count = this.#options.dialect.messages(data, start, end);
       if (count > 0) {
         this.messages += count;

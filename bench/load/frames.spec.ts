@@ -49,6 +49,16 @@ describe('FrameReader', () => {
   });
 });
 
+it('marks compressed frames', () => {
+  const frame = serverFrame(OPCODE.text, 'x');
+  frame[0] = (frame[0] ?? 0) | 0x40;
+  const marks: boolean[] = [];
+  new FrameReader().read(Buffer.concat([frame, serverFrame(OPCODE.text, 'y')]), {
+    frame: (_opcode, _data, _start, _end, isCompressed) => marks.push(isCompressed),
+  });
+  expect(marks).toEqual([true, false]);
+});
+
 describe('clientFrame', () => {
   it('is masked with a zero mask', () => {
     const frame = clientFrame(OPCODE.text, 'abc');

@@ -1,9 +1,12 @@
 /** Opcodes of RFC 6455, section 5.2. */
 export const OPCODE = { text: 0x1, close: 0x8, ping: 0x9, pong: 0xa } as const;
 
+/** Marks a compressed frame (RFC 7692, section 6). */
+const RSV1 = 0x40;
+
 /** Called for each frame; `data` is only valid during the call. */
 export interface FrameSink {
-  frame(opcode: number, data: Buffer, start: number, end: number): void;
+  frame(opcode: number, data: Buffer, start: number, end: number, isCompressed: boolean): void;
 }
 
 /**
@@ -30,7 +33,8 @@ export class FrameReader {
       }
       const end = start + length;
       if (end > data.length) break;
-      sink.frame((data[at] ?? 0) & 0x0f, data, start, end);
+      const first = data[at] ?? 0;
+      sink.frame(first & 0x0f, data, start, end, (first & RSV1) !== 0);
       at = end;
     }
     // Copied, because the socket reads the next chunk into the same buffer.

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { DATA_BYTES, messageData, now, sentAt } from './message.ts';
+import { DATA_BYTES, messageData, now, recordsData, sentAt } from './message.ts';
+
+describe('recordsData', () => {
+  it.each([200, 1_000, 20_000])('is JSON of about %i bytes, with the time when it was sent', (bytes) => {
+    const data = recordsData(5, bytes);
+    expect(JSON.parse(data)).toMatchObject({ number: 5 });
+    expect(Math.abs(data.length - bytes)).toBeLessThan(150);
+    expect(sentAt(Buffer.from(data), 0, data.length)).toBeGreaterThan(0);
+  });
+});
 
 describe('messageData', () => {
   it('is JSON of the same size for every message', () => {

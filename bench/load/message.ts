@@ -1,6 +1,12 @@
 /** The size of each message's data, in bytes. */
 export const DATA_BYTES = 128;
 
+const TEXTS = [
+  'the deployment has finished without errors',
+  'who takes the notes of the meeting tomorrow?',
+  'thanks, that was it',
+];
+
 const AT = '"at":';
 const AT_BYTES = Buffer.from(AT);
 const ZERO = 0x30;
@@ -15,6 +21,24 @@ export function now(): number {
 export function messageData(number: number): string {
   const head = `{${AT}${now()},"number":${number},"text":"`;
   return `${head.padEnd(DATA_BYTES - 2, 'holdfast ')}"}`;
+}
+
+/** The JSON of a message of about this many bytes: a list of records, with the repetitions that such lists have. */
+export function recordsData(number: number, bytes: number): string {
+  const items: string[] = [];
+  let length = 40;
+  for (let item = 0; length < bytes; item += 1) {
+    const id = (number * 7_919 + item * 104_729) >>> 0;
+    const record = JSON.stringify({
+      id: id.toString(36),
+      author: `user-${id % 97}`,
+      text: `${TEXTS[id % TEXTS.length]} ${Math.imul(id, 2_654_435_761).toString(36)}`,
+      likes: id % 1_013,
+    });
+    items.push(record);
+    length += record.length + 1;
+  }
+  return `{${AT}${now()},"number":${number},"items":[${items.join(',')}]}`;
 }
 
 /** When the first message in a range of bytes was sent; undefined if the range contains no time. */

@@ -5,11 +5,14 @@ export type ServerName =
   | 'holdfast'
   /** Another checkout of Holdfast. */
   | 'other-build'
+  | 'holdfast-compressing'
   | 'ws'
   | 'nest'
   | 'socket.io'
+  | 'socket.io-compressing'
   | 'centrifuge'
   | 'centrifuge-merging'
+  | 'centrifuge-compressing'
   | 'floor'
   | 'bun'
   | 'holdfast-on-bun';

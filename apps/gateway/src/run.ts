@@ -26,11 +26,17 @@ const CLOSED_BY: Readonly<Record<string, string>> = {
 async function start(modules: readonly (Type | DynamicModule)[]): Promise<void> {
   const stopping = new Stopping();
   const config = loadConfig(process.env);
-  const generatedKey = config.mode === 'development' ? generateSecrets(config) : undefined;
+  const isDevelopment = config.mode === 'development';
+  const generatedKey = isDevelopment ? generateSecrets(config) : undefined;
+  const warmedUp = isDevelopment ? undefined : await warmUp();
   const app = await createApp(config, ...modules);
   stopping.take(app, config);
   await startApp(app, config);
   const log = app.get(EventLog);
+  if (warmedUp !== undefined) {
+    if ('err' in warmedUp) log.write('gateway.warm_up_failed', warmedUp);
+    else log.write('gateway.warmed_up', warmedUp);
+  }
   watchSecrets(config, (change) => {
     const { variable } = change;
     const problem = change.problem ?? brokerProblem(config, variable);

@@ -9,6 +9,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/centrifugal/centrifuge"
@@ -72,7 +73,15 @@ func main() {
 	})
 	check(node.Run())
 
-	http.Handle("/ws", centrifuge.NewWebsocketHandler(node, centrifuge.WebsocketConfig{}))
+	websocket := centrifuge.WebsocketConfig{}
+	// permessage-deflate, off by default, with its option to compress a message once for all clients.
+	if text := os.Getenv("BENCH_COMPRESS_FROM"); text != "" {
+		websocket.Compression = true
+		websocket.CompressionMinSize, err = strconv.Atoi(text)
+		check(err)
+		websocket.CompressionPreparedMessageCacheSize = 1 << 20
+	}
+	http.Handle("/ws", centrifuge.NewWebsocketHandler(node, websocket))
 	http.Handle("/metrics", promhttp.Handler())
 	api := &api{node: node, key: []byte(os.Getenv("BENCH_API_KEY"))}
 	http.HandleFunc("POST /api/publish", api.publish)

@@ -1,3 +1,4 @@
+import { offeringCompression } from '../../load/compression.ts';
 import { centrifugeDialect } from '../../load/dialects/centrifuge.ts';
 import { countOffsets, publication } from '../../load/http-api.ts';
 import { API_KEY, JWT_SECRET } from '../../load/tokens.ts';
@@ -33,5 +34,17 @@ export const centrifugeMerging: Server = {
   launch: async (options) => {
     const { env, ...launch } = await centrifuge.launch(options);
     return { ...launch, env: { ...env, BENCH_WRITE_DELAY: '5ms' } };
+  },
+};
+
+/** With permessage-deflate, and its option that compresses a message once; both are off by default. */
+export const centrifugeCompressing: Server = {
+  ...centrifuge,
+  name: 'centrifuge-compressing',
+  title: 'Centrifuge, compressing',
+  dialect: offeringCompression(centrifugeDialect),
+  launch: async (options) => {
+    const { env, ...launch } = await centrifuge.launch(options);
+    return { ...launch, env: { ...env, BENCH_COMPRESS_FROM: '100' } };
   },
 };

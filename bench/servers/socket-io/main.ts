@@ -4,11 +4,12 @@ import { createAdapter } from '@socket.io/redis-streams-adapter';
 import { Redis } from 'ioredis';
 import { Server } from 'socket.io';
 
-const { PORT, REDIS_URL } = process.env;
+const { PORT, REDIS_URL, COMPRESS_FROM } = process.env;
 
 const http = createServer();
 const io = new Server(http, {
   transports: ['websocket'],
+  ...(COMPRESS_FROM === undefined ? {} : { perMessageDeflate: { threshold: Number(COMPRESS_FROM) } }),
   ...(REDIS_URL === undefined ? {} : { adapter: createAdapter(new Redis(REDIS_URL)) }),
 });
 

@@ -1,3 +1,4 @@
+import { offeringCompression } from '../../load/compression.ts';
 import { socketIoDialect } from '../../load/dialects/socket-io.ts';
 import { repositoryPath } from '../paths.ts';
 import type { Server } from '../server.ts';
@@ -11,4 +12,16 @@ export const socketIo: Server = {
     args: [repositoryPath('bench/servers/socket-io/main.ts')],
     ...(broker === undefined ? {} : { env: { REDIS_URL: broker } }),
   }),
+};
+
+/** With permessage-deflate, which is off by default. */
+export const socketIoCompressing: Server = {
+  ...socketIo,
+  name: 'socket.io-compressing',
+  title: 'Socket.IO, compressing',
+  dialect: offeringCompression(socketIoDialect),
+  async launch(options) {
+    const { env, ...launch } = await socketIo.launch(options);
+    return { ...launch, env: { ...env, COMPRESS_FROM: '100' } };
+  },
 };

@@ -107,6 +107,7 @@ export class Hub
       options,
       position.then((at) => channel.begin(at)),
       this.inputs,
+      this.metrics.totals,
     );
     this.channels.set(name, channel);
     this.memory.add(NOBODY, channelCost(name), 0);

@@ -1,11 +1,12 @@
 import type { ChannelMember, Position, StoredPublication } from '@holdfast/broadcast';
 import { encodeNotice, type Members } from '@holdfast/protocol';
 import type { BrokerInputs } from '../broker/broker-inputs.js';
-import type { NamespaceOptions } from '../config/index.js';
+import { MAX_COMPRESSED, type NamespaceOptions } from '../config/index.js';
 import { supersedes } from '../connection/conflation.js';
-import { textFrame } from '../connection/web-socket-frame.js';
+import { compressedFrame, textFrame } from '../connection/web-socket-frame.js';
 import { Announcements, type Announcement, type PresenceEvent } from './announcements.js';
 import { decodeMember } from './member.js';
+import type { Metrics } from '../metrics/metrics.js';
 import { encodeMessage, isReadable } from './message.js';
 import { RecentRate } from './recent-rate.js';
 
@@ -22,7 +23,7 @@ const MAX_GATHER_MS = 1_000;
 
 /** A subscription, as the channel sees it. */
 interface Subscriber {
-  readonly connection: { readonly client: string };
+  readonly connection: { readonly client: string; readonly compresses: boolean };
   /** Whether joins and leaves are reported to it. */
   readonly presence: boolean;
   /** How many joins and leaves the channel had seen when the list of members was read for it. */
@@ -50,6 +51,7 @@ export class LocalChannel {
     /** Settles when the broker's subscription has taken effect. */
     readonly ready: Promise<void>,
     private readonly inputs: BrokerInputs,
+    private readonly totals: Pick<Metrics['totals'], 'compressedFrom' | 'compressedTo'>,
   ) {}
 
   /**
@@ -80,8 +82,31 @@ export class LocalChannel {
     this.rate.add();
     const frame = textFrame(encodeMessage(this.name, publication));
     if (this.options.conflate) supersedes(frame, this);
-    for (const subscription of this.subscriptions) subscription.deliver(frame, position);
+    const { compressFrom } = this.options;
+    if (compressFrom > 0 && frame.length >= compressFrom && frame.length <= MAX_COMPRESSED) {
+      this.deliverCompressed(frame, position);
+    } else {
+      for (const subscription of this.subscriptions) subscription.deliver(frame, position);
+    }
     return true;
+  }
+
+  /** Compresses the frame once, for all subscribers whose connections may compress. */
+  private deliverCompressed(frame: Buffer, position: Position): void {
+    let compressed: Buffer | undefined;
+    for (const subscription of this.subscriptions) {
+      if (!subscription.connection.compresses) {
+        subscription.deliver(frame, position);
+        continue;
+      }
+      if (compressed === undefined) {
+        compressed = compressedFrame(frame);
+        if (this.options.conflate) supersedes(compressed, this);
+      }
+      this.totals.compressedFrom += frame.length;
+      this.totals.compressedTo += compressed.length;
+      subscription.deliver(compressed, position);
+    }
   }
 
   gap({ epoch, offset }: Position): void {

@@ -24,6 +24,7 @@ namespaces:
       stream: { historySize: 5, historyTtl: 60_000, positionTtl: 604_800_000 },
       presence: true,
       conflate: false,
+      compressFrom: 0,
       subscribe: 'anyone',
       publish: 'granted',
       brokerPublish: false,

@@ -26,6 +26,7 @@ import { KeyedQueues } from './keyed-queues.js';
 import type { LatestKeys } from './latest-keys.js';
 import type { Liveness } from './liveness.js';
 import { Outbox, type FrameJoiner } from './outbox.js';
+import type { MessageInflater } from './permessage-deflate.js';
 import { currentRequest } from './request.js';
 import type { Session } from '../auth/session.js';
 import { tick, tickAfter, TICK_MS } from '../limits/ticks.js';
@@ -42,11 +43,13 @@ const FRAME_OVERHEAD = 128;
  */
 export const MOVE_WITHIN_MS = 15_000;
 
-/** For an error code of `ws`: our error code, and the close code that `ws` has sent as the RFC requires. */
+/** For an error code of `ws` or zlib: our error code, and the close code that `ws` has sent as the RFC requires. */
 const VIOLATIONS: Readonly<Record<string, { error: ErrorCode; close: number }>> = {
   WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: { error: 'too_large', close: CLOSE.tooBig.code },
   WS_ERR_TOO_MANY_BUFFERED_PARTS: { error: 'too_large', close: CLOSE.abuse.code },
   WS_ERR_INVALID_UTF8: { error: 'malformed', close: CLOSE.invalidText.code },
+  // A compressed message that is not.
+  Z_DATA_ERROR: { error: 'malformed', close: CLOSE.invalidText.code },
 };
 /** Any other violation of the framing (RFC 6455, section 7.4.1). */
 const PROTOCOL_VIOLATION = { error: 'malformed', close: CLOSE.badFraming.code } as const;
@@ -82,6 +85,9 @@ export interface ConnectionContext {
   readonly liveness: Liveness | undefined;
   readonly flushes: FlushSchedule;
   readonly joiner: FrameJoiner;
+  /** For connections with compression: in one channel their frames are different ones. */
+  readonly compressedJoiner: FrameJoiner;
+  readonly inflater: MessageInflater;
   /** Called once, when nothing more can be sent or received. */
   closed(connection: Connection): void;
 }
@@ -155,9 +161,17 @@ export class Connection {
     private readonly webSocket: WebSocket,
     readonly socket: Duplex,
     private readonly context: ConnectionContext,
+    /** Whether frames may be compressed, in both directions. */
+    readonly compresses = false,
   ) {
     const { config } = context;
-    this.outbox = new Outbox(webSocket, socket, context.flushes, context.joiner);
+    this.outbox = new Outbox(
+      webSocket,
+      socket,
+      context.flushes,
+      compresses ? context.compressedJoiner : context.joiner,
+    );
+    if (compresses) context.inflater.serve(webSocket, this);
     this.inbound = new InboundLimits(config.limits, socket as Socket, this);
     this.speakBy = context.liveness === undefined ? 0 : tick() + context.liveness.pingAfter;
     if (identity === undefined) this.expiry = tickAfter(config.connection.authTimeout);
@@ -355,6 +369,7 @@ export class Connection {
     this.webSocket.close(code, reason);
     // The client's part of the handshake must be read.
     this.webSocket.resume();
+    this.settleReading();
   }
 
   /** Stops reading. TCP then slows down a client that asks faster than it can be answered. */
@@ -377,6 +392,12 @@ export class Connection {
     this.resuming = false;
     if (!this.webSocket.isPaused || this.throttled) return;
     this.webSocket.resume();
+    this.settleReading();
+  }
+
+  private settleReading(): void {
+    this.reading?.resolve();
+    this.reading = undefined;
   }
 
   /** For gateways of the user's own, which Nest calls. */
@@ -465,8 +486,7 @@ export class Connection {
     this.throttled = false;
     this.context.throttled.delete(this);
     this.resume();
-    this.reading?.resolve();
-    this.reading = undefined;
+    this.settleReading();
   }
 
   /** Counts work that this client caused and that costs the CPU as much as this number of frames. */
@@ -480,9 +500,19 @@ export class Connection {
     return this.throttled;
   }
 
+  /** Whether it is not read for now, because of what its client sent or has not been answered yet. */
+  get isPaused(): boolean {
+    return this.webSocket.isPaused;
+  }
+
   /** Settles when reading resumes, or the connection has ended. */
   get readOn(): Promise<void> {
     return (this.reading ??= Promise.withResolvers()).promise;
+  }
+
+  /** @internal */
+  unpacked(bytes: number): void {
+    this.inbound.addUnpacked(bytes);
   }
 
   /** @returns whether an incoming frame is within the rate. A client that sends many beyond it is closed. */
@@ -516,10 +546,10 @@ export class Connection {
   /** `ws` has already sent the close frame that the RFC requires, and nothing may follow it. @internal */
   failed({ code = '' }: Error & { code?: string }): void {
     this.outbox.clear();
-    if (!this.closing && code.startsWith('WS_ERR_')) {
-      const { error, close } = VIOLATIONS[code] ?? PROTOCOL_VIOLATION;
-      this.context.metrics.badFrames.inc({ code: error });
-      this.context.metrics.closes.inc({ code: close });
+    const violation = VIOLATIONS[code] ?? (code.startsWith('WS_ERR_') ? PROTOCOL_VIOLATION : undefined);
+    if (!this.closing && violation !== undefined) {
+      this.context.metrics.badFrames.inc({ code: violation.error });
+      this.context.metrics.closes.inc({ code: violation.close });
     }
     this.closing = true;
   }
@@ -529,7 +559,7 @@ export class Connection {
     this.closing = true;
     this.closeCode = code;
     this.context.throttled.delete(this);
-    this.reading?.resolve();
+    this.settleReading();
     this.outbox.clear();
     this.channels?.end();
     this.context.backlog.forget(this);

@@ -15,6 +15,7 @@ import { Dispatcher } from './dispatcher.js';
 import { FlushSchedule } from './flush-schedule.js';
 import { livenessOf, type Liveness } from './liveness.js';
 import { FrameJoiner } from './outbox.js';
+import { MessageInflater } from './permessage-deflate.js';
 import { tick, TICK_MS } from '../limits/ticks.js';
 
 /** Each connection is checked once in this many ticks, so that deadlines are met within half a second. */
@@ -32,6 +33,8 @@ export interface ConnectionListener {
 export class Connections implements ConnectionContext, Sheddable, OnModuleInit, OnApplicationShutdown {
   readonly backlog: Backlog<Connection>;
   readonly joiner = new FrameJoiner();
+  readonly compressedJoiner = new FrameJoiner();
+  readonly inflater: MessageInflater;
   /** Connections whose clients move to newer ones, by client id. */
   readonly moving = new Map<string, Connection>();
   readonly throttled = new Set<Connection>();
@@ -58,6 +61,7 @@ export class Connections implements ConnectionContext, Sheddable, OnModuleInit, 
     @Inject(Overload) overload: Overload,
   ) {
     this.backlog = new Backlog(memory.maxBuffered, metrics);
+    this.inflater = new MessageInflater(config.connection.maxPayload);
     this.liveness = livenessOf(config.connection.ping);
     overload.shedFrom(this);
   }
@@ -103,9 +107,10 @@ export class Connections implements ConnectionContext, Sheddable, OnModuleInit, 
     session: Session,
     identity: Identity | undefined,
     address?: string,
+    compresses = false,
   ): Connection {
     const id = `${this.idPrefix}${(this.lastId += 1).toString(36)}`;
-    const connection = new Connection(id, session, identity, webSocket, socket, this);
+    const connection = new Connection(id, session, identity, webSocket, socket, this, compresses);
     connection.address = address;
     connection.index = this.list.push(connection) - 1;
     this.enter(connection);

@@ -33,6 +33,8 @@ export class InboundLimits {
   /** What arrived since the last check, in frames. */
   private recent = 0;
   private counted = 0;
+  /** Bytes of compressed messages in addition to those that arrived. */
+  private extra = 0;
   /** How many bytes had arrived by the end of the last complete frame. */
   private complete: number;
 
@@ -69,6 +71,11 @@ export class InboundLimits {
     return this.excess.add();
   }
 
+  /** Counts what a compressed message has in addition to the bytes that arrived. */
+  addUnpacked(bytes: number): void {
+    if (bytes > 0) this.extra += bytes;
+  }
+
   /** Counts work that costs the CPU as much as this number of frames. */
   charge(frames: number): void {
     this.recent += frames;
@@ -81,11 +88,11 @@ export class InboundLimits {
    * @returns the limit that they exceed, if any.
    */
   takeBytes(): 'bytes' | SenderLimit | undefined {
-    const { bytesRead } = this.socket;
-    const came = bytesRead - this.counted;
+    const bytes = this.socket.bytesRead + this.extra;
+    const came = bytes - this.counted;
     if (came > 0) {
       this.heardAt = tick();
-      this.counted = bytesRead;
+      this.counted = bytes;
       this.recent += came >> FRAME_BITS;
       this.noisySender()?.bytes.pour(came);
     }

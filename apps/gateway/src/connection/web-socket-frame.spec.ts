@@ -1,8 +1,10 @@
+import { constants, inflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PING_FRAME, pongFrame, textFrame } from './web-socket-frame.js';
+import { compressedFrame, PING_FRAME, pongFrame, textFrame } from './web-socket-frame.js';
 
 const FINAL_TEXT = 0x81;
+const COMPRESSED_TEXT = 0xc1;
 const FINAL_PING = 0x89;
 const FINAL_PONG = 0x8a;
 
@@ -17,6 +19,14 @@ function decoded(frame: Buffer): { first: number; payload: Buffer } {
   expect(length).toBeGreaterThanOrEqual(header === 2 ? 0 : header === 4 ? 126 : 65_536);
   expect(frame).toHaveLength(header + length);
   return { first: frame.readUInt8(0), payload: frame.subarray(header) };
+}
+
+/** Inflates as a client does it (RFC 7692, section 7.2.2), with the smallest window that was agreed on. */
+function inflated(payload: Buffer): string {
+  return inflateRawSync(Buffer.concat([payload, Buffer.from([0, 0, 0xff, 0xff])]), {
+    finishFlush: constants.Z_SYNC_FLUSH,
+    windowBits: 12,
+  }).toString();
 }
 
 describe('an encoded frame', () => {
@@ -46,5 +56,21 @@ describe('an encoded frame', () => {
     for (const payload of [Buffer.alloc(0), Buffer.from('x'), Buffer.alloc(125, 'y')]) {
       expect(decoded(pongFrame(payload))).toEqual({ first: FINAL_PONG, payload });
     }
+  });
+});
+
+describe('a compressed frame', () => {
+  it.each([300, 5_000, 65_600, 262_144])('of %i bytes is decoded to the same content', (length) => {
+    const text = Array.from({ length }, (_, index) => String.fromCharCode(97 + ((index * index) % 23))).join('');
+    const plain = textFrame(text);
+    const { first, payload } = decoded(compressedFrame(plain));
+    expect(first).toBe(COMPRESSED_TEXT);
+    expect(inflated(payload)).toBe(text);
+    expect(payload.length).toBeLessThan(length);
+  });
+
+  it('is the plain one if that is not larger', () => {
+    const plain = textFrame('{"number":7}');
+    expect(compressedFrame(plain)).toBe(plain);
   });
 });

@@ -18,7 +18,7 @@ export class Metrics {
   readonly registry = new Registry();
 
   /** Plain numbers for the delivery path, read when /metrics is scraped. */
-  readonly totals = { framesIn: 0, published: 0, messagesOut: 0, conflated: 0 };
+  readonly totals = { framesIn: 0, published: 0, messagesOut: 0, conflated: 0, compressedFrom: 0, compressedTo: 0 };
 
   readonly refusedUpgrades = this.counter('refused_upgrades', 'Refused upgrades', ['code']);
   readonly refusedTokens = this.counter('refused_tokens', 'Refused tokens of clients', ['reason']);
@@ -93,6 +93,16 @@ export class Metrics {
       'conflated',
       'Messages not sent to a slow consumer because a later one superseded them',
       () => this.totals.conflated,
+    );
+    this.total(
+      'compression_in_bytes',
+      'Bytes of the messages delivered to clients with compression, before it',
+      () => this.totals.compressedFrom,
+    );
+    this.total(
+      'compression_out_bytes',
+      'Bytes of the messages delivered to clients with compression, as sent',
+      () => this.totals.compressedTo,
     );
     this.total('messages_out', 'Messages delivered to subscribers of this pod', () => this.totals.messagesOut);
   }

@@ -17,6 +17,7 @@ import { Connections } from '../connection/connections.js';
 import { refuseOnSocket } from '../http/raw-refusal.js';
 import { Lifecycle } from '../lifecycle/lifecycle.js';
 import { ProtocolError } from '../errors/protocol-error.js';
+import { Compression } from './compression.js';
 import { closeForError } from '../errors/close-for-error.js';
 import { EventLog } from '../logging/event-log.js';
 
@@ -48,6 +49,7 @@ export class Upgrades {
     @Inject(PendingSockets) private readonly pending: PendingSockets,
     @Inject(Verifying) private readonly verifying: Verifying,
     @Inject(Lifecycle) private readonly lifecycle: Lifecycle,
+    @Inject(Compression) private readonly compression: Compression,
     @Inject(Metrics) private readonly metrics: Metrics,
     @Inject(EventLog) private readonly log: EventLog,
   ) {
@@ -90,7 +92,14 @@ export class Upgrades {
       if (socket.destroyed) return;
       upgrade((webSocket) => {
         this.pending.accepted(socket);
-        const connection = this.connections.open(webSocket, socket, session, identity, address);
+        const connection = this.connections.open(
+          webSocket,
+          socket,
+          session,
+          identity,
+          address,
+          this.compression.isAccepted(request),
+        );
         accepted(connection);
         connection.flush();
       });

@@ -6,6 +6,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { WebSocketServer, type ServerOptions } from 'ws';
 import { CONFIG, type Config } from '../config/index.js';
 import { CLOSE_WITHIN_MS, type Connection } from '../connection/connection.js';
+import { Compression } from './compression.js';
 import { Upgrades } from './upgrades.js';
 
 /** A message of the largest size may come in fragments of this many bytes. Nobody has a reason to send smaller ones. */
@@ -21,6 +22,7 @@ export class WebSockets implements OnModuleInit {
     @Inject(CONFIG) { connection: { maxPayload } }: Config,
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
     @Inject(Upgrades) private readonly upgrades: Upgrades,
+    @Inject(Compression) compression: Compression,
   ) {
     const options: ServerOptions & { closeTimeout: number } = {
       noServer: true,
@@ -30,10 +32,12 @@ export class WebSockets implements OnModuleInit {
       closeTimeout: CLOSE_WITHIN_MS,
       // Pongs go through the connection's outbox and count against its budget.
       autoPong: false,
+      // Ours compresses a message once for all of its recipients.
       perMessageDeflate: false,
       handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
     };
     this.server = new WebSocketServer(options);
+    this.server.on('headers', (headers, request) => compression.answer(headers, request));
     // Handshakes that `ws` itself rejects.
     this.server.on('wsClientError', (error, socket) => upgrades.refuse(socket, 'invalid', error.message));
   }

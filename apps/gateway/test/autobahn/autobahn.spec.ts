@@ -31,23 +31,28 @@ interface Result {
  */
 const GOOD = new Set(['OK', 'NON-STRICT', 'INFORMATIONAL']);
 
-it(
-  'promise 8: the framing passes every case of the Autobahn test suite (RFC 6455)',
+/** The cases about permessage-deflate (RFC 7692). */
+const COMPRESSION = ['12.*', '13.*'];
+
+it.each([
+  ['RFC 6455', FILE, ['*'], COMPRESSION],
+  ['RFC 7692', { ...FILE, namespaceDefaults: { compressFrom: 1 } }, COMPRESSION, []],
+])(
+  'promise 8: the framing passes every case of the Autobahn test suite (%s)',
   { timeout: 1_200_000 },
-  async () => {
+  async (_, file, cases, excluded) => {
     if (!existsSync(WSTEST))
       throw new Error('WSTEST must name the wstest of autobahntestsuite 0.8.2 (see docs/limits.md)');
     echoEverything();
     // A client that has not authenticated gets no welcome, which the suite would not expect.
-    const { port } = await startGateway(FILE, { HOLDFAST_ANONYMOUS: 'false' });
+    const { port } = await startGateway(file, { HOLDFAST_ANONYMOUS: 'false' });
     const folder = await mkdtemp(join(tmpdir(), 'autobahn-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     const spec = {
       outdir: folder,
       servers: [{ agent: 'holdfast', url: `ws://127.0.0.1:${port}/ws`, options: { version: 18 } }],
-      cases: (process.env['AUTOBAHN_CASES'] ?? '*').split(','),
-      // Compression is not offered.
-      'exclude-cases': ['12.*', '13.*'],
+      cases: process.env['AUTOBAHN_CASES']?.split(',') ?? cases,
+      'exclude-cases': excluded,
       'exclude-agent-cases': {},
     };
     const specFile = join(folder, 'spec.json');

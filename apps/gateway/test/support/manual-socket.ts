@@ -1,6 +1,10 @@
 import { EventEmitter } from 'node:events';
 import { Duplex } from 'node:stream';
+import { constants, inflateRawSync } from 'node:zlib';
 import { WebSocket } from 'ws';
+
+const FLUSH_END = Buffer.from([0, 0, 0xff, 0xff]);
+const SYNC = { finishFlush: constants.Z_SYNC_FLUSH };
 
 /** A socket whose kernel is controlled by the test: accepts writes at once, or nothing while it is paused. */
 export class ManualSocket extends Duplex {
@@ -38,6 +42,8 @@ export class ManualSocket extends Duplex {
 export class ManualWebSocket extends EventEmitter {
   readyState: number = WebSocket.OPEN;
   isPaused = false;
+  /** Where `ws` keeps what was agreed on. */
+  readonly _extensions = {};
   /** The code with which the gateway closed it. */
   closedWith: number | undefined;
 
@@ -62,16 +68,18 @@ export class ManualWebSocket extends EventEmitter {
   }
 }
 
-/** The payloads of unmasked text frames (RFC 6455, section 5.2). */
+/** The payloads of unmasked text frames (RFC 6455, section 5.2), also of compressed ones (RFC 7692, section 7.2.2). */
 function* textFrames(chunk: Buffer): Generator<string> {
   for (let at = 0; at < chunk.length;) {
     const short = chunk.readUInt8(at + 1);
     const header = short < 126 ? 2 : short === 126 ? 4 : 10;
     const length =
       short < 126 ? short : short === 126 ? chunk.readUInt16BE(at + 2) : Number(chunk.readBigUInt64BE(at + 2));
-    const isText = chunk.readUInt8(at) === 0x81;
+    const first = chunk.readUInt8(at);
     at += header;
-    if (isText) yield chunk.toString('utf8', at, at + length);
+    const payload = chunk.subarray(at, at + length);
+    if (first === 0x81) yield payload.toString();
+    if (first === 0xc1) yield inflateRawSync(Buffer.concat([payload, FLUSH_END]), SYNC).toString();
     at += length;
   }
 }

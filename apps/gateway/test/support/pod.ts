@@ -18,6 +18,7 @@ import { Connections } from '../../src/connection/connections.js';
 import { Dispatcher } from '../../src/connection/dispatcher.js';
 import { FlushSchedule } from '../../src/connection/flush-schedule.js';
 import { FrameJoiner } from '../../src/connection/outbox.js';
+import { MessageInflater } from '../../src/connection/permessage-deflate.js';
 import { livenessOf, type Liveness } from '../../src/connection/liveness.js';
 import { Sessions, type Session } from '../../src/auth/session.js';
 import { Lifecycle } from '../../src/lifecycle/lifecycle.js';
@@ -59,6 +60,8 @@ export class Pod implements ConnectionContext {
   readonly liveness: Liveness | undefined;
   readonly flushes = new FlushSchedule();
   readonly joiner = new FrameJoiner();
+  readonly compressedJoiner = new FrameJoiner();
+  readonly inflater: MessageInflater;
   readonly hub: Hub;
   readonly inputs: BrokerInputs;
   readonly channels: ChannelsService;
@@ -71,6 +74,7 @@ export class Pod implements ConnectionContext {
     this.inputs = new BrokerInputs(this.metrics, SILENT);
     const tracing = new Tracing();
     const permissions = new Permissions(config);
+    this.inflater = new MessageInflater(config.connection.maxPayload);
     this.liveness = livenessOf(config.connection.ping);
     this.memory = new HeldMemory(config, this.metrics, SILENT);
     const { memory } = this;
@@ -131,9 +135,14 @@ export class Pod implements ConnectionContext {
     return pod;
   }
 
-  connect({ session, identity }: { session?: Session; identity?: Identity } = {}): PodClient {
+  /** @param compresses whether it agreed on permessage-deflate. */
+  connect({
+    session,
+    identity,
+    compresses,
+  }: { session?: Session; identity?: Identity; compresses?: boolean } = {}): PodClient {
     this.connections += 1;
-    return new PodClient(this, `${this.config.node}-${this.connections}`, session, identity);
+    return new PodClient(this, `${this.config.node}-${this.connections}`, session, identity, compresses);
   }
 
   /** The connections of a complete gateway, which do not include this pod's. */
@@ -171,9 +180,16 @@ export class PodClient {
   private readonly answers = new Map<number, (frame: Frame) => void>();
   private lastId = 0;
 
-  constructor(pod: Pod, id: string, session = new Sessions().create(), identity: Identity = ANONYMOUS) {
+  constructor(
+    pod: Pod,
+    id: string,
+    session = new Sessions().create(),
+    identity: Identity = ANONYMOUS,
+    compresses = false,
+  ) {
     this.socket = new ManualSocket((text) => this.take(text));
-    this.connection = new Connection(id, session, identity, this.webSocket as unknown as WebSocket, this.socket, pod);
+    const webSocket = this.webSocket as unknown as WebSocket;
+    this.connection = new Connection(id, session, identity, webSocket, this.socket, pod, compresses);
     this.connection.onDisconnect(() => {
       pod.channels.disconnected(this.connection);
       this.socket.destroy();

@@ -28,6 +28,7 @@ export const SIDEBAR: DefaultTheme.SidebarItem[] = [
     'logs',
     'operations-page',
     'troubleshooting',
+    'troubleshooting/faults',
     'debugging',
     'admin-api',
     'disaster-recovery',

@@ -18,7 +18,8 @@ if nothing has to be mended, 1 if something has to, 2 for wrong usage, and 69 if
 
 The findings are in the order in which a message travels, from the browser to the broker. An **error** does not work now. A **warning**
 works now, and will fail at a foreseeable event. **Advice** is about a choice and its consequence, and changes no exit code. A number
-never changes its meaning. [debugging.md](debugging.md) has more about the log and the metrics of a gateway.
+never changes its meaning. [Most of them](troubleshooting/faults.md) were made on a real cluster, and named by doctor.
+[debugging.md](debugging.md) has more about the log and the metrics of a gateway.
 `;
 
 /** docs/troubleshooting.md, in Markdown. */

@@ -91,7 +91,8 @@ async function run(command: string, cwd: string, env: NodeJS.ProcessEnv = {}): P
   return output();
 }
 
-describe('docs/getting-started.md', () => {
+// It packs, installs and builds, which takes minutes on a busy machine.
+describe('docs/getting-started.md', { timeout: 600_000 }, () => {
   let browser: Browser;
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-started-'));
   // Takes minutes if Debian's Chromium has to be installed first.

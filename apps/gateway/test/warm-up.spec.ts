@@ -1,5 +1,4 @@
 import { Socket } from 'node:net';
-import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Metrics } from '../src/metrics/metrics.js';
 import { warmUp } from '../src/warm-up.js';
@@ -10,6 +9,10 @@ import { startGateway } from './support/gateway.js';
 vi.mock(import('../src/warm-up/visits.js'), { spy: true });
 
 const PRODUCTION = { NODE_ENV: 'production', HOLDFAST_SETTLE_SECONDS: '0', HOLDFAST_DRAIN_SECONDS: '0' };
+
+/** Long enough for a machine that stalls, and short enough for a test of what hangs. */
+const STALLS_MS = 120_000;
+const HANGS_AFTER_MS = 100;
 
 /** The metrics that count clients and what they do. */
 const GAUGES = new Set(
@@ -34,7 +37,7 @@ function first(code: string): NodeJS.ProcessEnv {
 describe('the warm-up', () => {
   it('ends when its time is over', async () => {
     const visited = vi.mocked(visits.visit);
-    expect(await warmUp(0)).toEqual({ visits: visited.mock.calls.length, ms: expect.any(Number) });
+    expect(await warmUp(0, STALLS_MS)).toEqual({ visits: visited.mock.calls.length, ms: expect.any(Number) });
     expect(visited).toHaveBeenCalled();
   });
 
@@ -51,7 +54,7 @@ describe('the warm-up', () => {
       vi.stubEnv(name, value);
     }
     onTestFinished(() => void vi.unstubAllEnvs());
-    expect(await warmUp(0)).toHaveProperty('visits');
+    expect(await warmUp(0, STALLS_MS)).toHaveProperty('visits');
     expect(connect).toHaveBeenCalled();
     for (const [to] of connect.mock.calls) expect(JSON.stringify(to)).toContain('\\u0000holdfast-warm-up-');
   });
@@ -59,7 +62,7 @@ describe('the warm-up', () => {
   it('leaves nothing behind: no timer, no socket, and nothing in the metrics, channels and limits of a gateway that starts then', async () => {
     // Counted in the same way, because waiting takes timers too.
     const before = await vi.waitFor(resources);
-    expect(await warmUp(0)).toHaveProperty('visits');
+    expect(await warmUp(0, STALLS_MS)).toHaveProperty('visits');
     await vi.waitFor(() => expect(resources()).toBeLessThanOrEqual(before));
 
     const sut = await startGateway({ limits: { connections: { perUser: 1, perPod: 1 } } });
@@ -75,7 +78,6 @@ describe('the warm-up', () => {
 
   it.each([
     ['fails', () => Promise.reject(new Error('a fault'))],
-    ['hangs', () => new Promise<never>(() => undefined)],
     [
       'throws where nobody catches',
       () => {
@@ -88,9 +90,15 @@ describe('the warm-up', () => {
   ])('returns the error if a visit %s', async (_, fault) => {
     vi.mocked(visits.visit).mockImplementation(fault);
     onTestFinished(() => vi.mocked(visits.visit).mockRestore());
-    expect(await warmUp(0)).toEqual({ err: expect.any(Error) });
+    expect(await warmUp(0, STALLS_MS)).toEqual({ err: new Error('a fault') });
     expect(process.hasUncaughtExceptionCaptureCallback()).toBe(false);
-    await turn();
+  });
+
+  it('returns an error if a visit hangs', async () => {
+    vi.mocked(visits.visit).mockReturnValue(new Promise<never>(() => undefined));
+    onTestFinished(() => vi.mocked(visits.visit).mockRestore());
+    expect(await warmUp(0, HANGS_AFTER_MS)).toEqual({ err: new Error(`no end after ${HANGS_AFTER_MS} ms`) });
+    expect(process.hasUncaughtExceptionCaptureCallback()).toBe(false);
   });
 });
 

@@ -77,6 +77,8 @@ func main() {
 	// permessage-deflate, off by default, with its option to compress a message once for all clients.
 	if text := os.Getenv("BENCH_COMPRESS_FROM"); text != "" {
 		websocket.Compression = true
+		// The level of zlib's default. This library's own, 0, stores.
+		websocket.CompressionLevel = 6
 		websocket.CompressionMinSize, err = strconv.Atoi(text)
 		check(err)
 		websocket.CompressionPreparedMessageCacheSize = 1 << 20

@@ -1,9 +1,11 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { FindingId } from './catalogue/index.js';
 import { entryOf } from './catalogue/index.js';
+import { isDefaultCertificate } from './checks/edge.js';
 import { diagnose } from './diagnose.js';
 import type { Unexamined } from './finding.js';
 import { describeGateway, findDeployment, type Gateway } from './gateway/gateway.js';
+import { askTwice } from './probes/ask-twice.js';
 import { probeEdge } from './probes/edge.js';
 import { hostsOf } from './probes/hosts.js';
 import { probePods, type PodOptions } from './probes/pods.js';
@@ -23,8 +25,6 @@ export interface ExamineOptions extends PodOptions {
   /** How long an idle WebSocket is watched, in ms; 0 skips that. */
   readonly idle: number;
   readonly only: ReadonlySet<FindingId>;
-  /** Called before something that takes its time. */
-  readonly notice: (text: string) => void;
 }
 
 /** The findings that come from the way of a client, and not from objects alone. */
@@ -65,11 +65,15 @@ export async function examine(config: KubeConfig, options: ExamineOptions): Prom
   const gateway = describeGateway(snapshot, findDeployment(snapshot, deployment));
   const unexamined: Unexamined[] = [...snapshot.unexamined];
   const wants = (ids: readonly FindingId[]): boolean => ids.some((id) => only.has(id));
-  const isBroken = diagnose({ snapshot, gateway, probes: NO_PROBES }).some(({ id }) => entryOf(id).level === 'error');
+  const isBroken = diagnose({ snapshot, gateway, probes: NO_PROBES }, only).some(
+    ({ id }) => entryOf(id).level === 'error',
+  );
 
   const [edges, pods] = await Promise.all([
     wants(OF_EDGE) ? probeEdges(snapshot, gateway, unexamined, { ...options, idle: isBroken ? 0 : options.idle }) : [],
-    wants(OF_PODS) ? probePods({ config, snapshot, gateway, unexamined }, options) : { pods: [], messages: undefined },
+    wants(OF_PODS)
+      ? probePods({ config, snapshot, gateway, unexamined }, { ...options, messages: !isBroken })
+      : { pods: [], messages: undefined },
   ]);
   const findings = diagnose({ snapshot, gateway, probes: { edges, ...pods } }, only);
   return { namespace, deployment: gateway.name, findings, unexamined };
@@ -90,7 +94,13 @@ async function probeEdges(
   if (idle > 0) notice(`watching an idle WebSocket for ${Math.round(idle / 1_000)} s (--no-idle skips this)`);
   else unexamined.push({ what: 'whether an idle WebSocket is closed', why: 'it was skipped' });
   const probes = await Promise.all(
-    urls.map((one) => probeEdge(one, { address: completed(address, one), token, idle })),
+    urls.map((one) =>
+      askTwice(
+        () => probeEdge(one, { address: completed(address, one), token, idle }),
+        isUnsettled,
+        () => notice(`${one.host}: looking again, in case that something was changed a moment ago`),
+      ),
+    ),
   );
   for (const probe of probes) {
     if (idle > 0 && probe.upgrade?.kind === 'opened' && probe.idle === undefined) {
@@ -101,6 +111,14 @@ async function probeEdges(
     }
   }
   return probes;
+}
+
+/** Whether it may be better in a moment: the controller has not loaded a certificate or a route yet. */
+function isUnsettled({ certificate, upgrade }: EdgeProbe): boolean {
+  return (
+    (certificate !== undefined && isDefaultCertificate(certificate)) ||
+    (upgrade !== undefined && upgrade.kind !== 'opened' && upgrade.kind !== 'refused')
+  );
 }
 
 /** The port is that of the URL if none was given. */

@@ -237,7 +237,7 @@ const EDGE: readonly Fault[] = [
           },
         },
       ]),
-    evidence: 'no rule admits',
+    evidence: 'it admits nobody',
   },
   {
     id: 'HF110',
@@ -756,7 +756,7 @@ const BROKER: readonly Fault[] = [
     name: 'several pods without a broker',
     break: ({ container }) =>
       (container.env = (container.env ?? []).filter(({ name }) => !name.startsWith('HOLDFAST_BROKER'))),
-    evidence: 'HOLDFAST_BROKER is not set',
+    evidence: 'neither HOLDFAST_BROKER nor HOLDFAST_BROKER_FILE is set',
   },
   {
     id: 'HF410',

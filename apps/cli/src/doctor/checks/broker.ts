@@ -19,7 +19,7 @@ export const checkBroker: Check = function* (situation) {
     yield {
       id: 'HF409',
       object: `Deployment/${gateway.name}`,
-      evidence: `HOLDFAST_BROKER is not set, and replicas is ${replicas}`,
+      evidence: `neither HOLDFAST_BROKER nor HOLDFAST_BROKER_FILE is set, and replicas is ${replicas}`,
       mend: 'set broker.url, or run one pod',
     };
   }
@@ -108,7 +108,7 @@ function kindOf(problem: string): FindingId {
 function mendOf(problem: string, namespace: string): string {
   switch (kindOf(problem)) {
     case 'HF402':
-      return 'correct user and password in the URL of the broker (broker.existingSecret or broker.url)';
+      return 'either the URL of the broker has another user or password (broker.existingSecret or broker.url), or they were changed on the server: make both agree';
     case 'HF403':
       return 'raise the memory or disk limit of the broker (maxmemory of Redis)';
     case 'HF404':

@@ -100,7 +100,7 @@ function heapOf(options: string, limit: number): number {
 /** Secrets that the kubelet does not update in a running pod. */
 function* checkSecrets({ container, template }: Gateway, object: string): Generator<Finding> {
   const variables = (container.env ?? []).flatMap(({ name, valueFrom }) =>
-    valueFrom?.secretKeyRef === undefined ? [] : name,
+    valueFrom?.secretKeyRef === undefined ? [] : `${name} (Secret ${valueFrom.secretKeyRef.name})`,
   );
   const all = (container.envFrom ?? []).flatMap(({ secretRef }) => secretRef?.name ?? []);
   const volumes = new Set(
@@ -121,6 +121,6 @@ function* checkSecrets({ container, template }: Gateway, object: string): Genera
     id: 'HF514',
     object,
     evidence: `fixed when a pod starts: ${found.join(', ')}`,
-    mend: 'mount the Secret as a volume and set the variables that end with _FILE',
+    mend: 'mount the Secret as a volume, and let the program read the file (for variables of the gateway: their names with _FILE); until then, restart the pods after each change',
   };
 }

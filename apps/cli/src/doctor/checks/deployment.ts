@@ -24,7 +24,12 @@ export const checkDeployment: Check = function* ({ snapshot, gateway }) {
         mend: 'set the fields that the message names in podSecurityContext and securityContext',
       };
     } else if (/exceeded quota|(?:maximum|minimum) (?:cpu|memory)|failed quota|LimitRange/i.test(message)) {
-      yield { id: 'HF314', object, evidence, mend: 'raise the quota, or lower resources or the number of pods' };
+      yield {
+        id: 'HF314',
+        object,
+        evidence,
+        mend: `kubectl describe resourcequota,limitrange ${where}; raise the limit, or lower resources or the number of pods`,
+      };
     } else {
       yield { id: 'HF315', object, evidence, mend: `kubectl describe replicasets ${where}` };
     }

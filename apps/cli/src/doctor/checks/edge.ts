@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import type { Finding } from '../finding.js';
 import { nameOf } from '../gateway/labels.js';
-import type { EdgeProbe } from '../probes/probes.js';
+import type { Certificate, EdgeProbe } from '../probes/probes.js';
 import type { Check, Situation } from './check.js';
 import { controllerOf } from './controllers.js';
 import { ingressesOf } from './routes.js';
@@ -10,6 +10,10 @@ const WEEK = 7 * 24 * 3_600_000;
 
 /** The certificates that controllers present if they have none for a host. */
 const DEFAULT_CERTIFICATES = /Kubernetes Ingress Controller Fake Certificate|TRAEFIK DEFAULT CERT/;
+
+export function isDefaultCertificate({ subject }: Certificate): boolean {
+  return DEFAULT_CERTIFICATES.test(subject);
+}
 
 /** What a client experiences: DNS, TLS, the upgrade, and an idle WebSocket. */
 export const checkEdge: Check = function* (situation) {
@@ -59,12 +63,12 @@ function* checkCertificate({ host, certificate }: EdgeProbe, { snapshot, gateway
   const secret = ingress?.spec?.tls?.find(({ hosts = [] }) => hosts.length === 0 || hosts.includes(host))?.secretName;
   const object = secret === undefined ? host : `Secret/${secret}`;
   const left = validTo.getTime() - snapshot.takenAt.getTime();
-  if (DEFAULT_CERTIFICATES.test(subject)) {
+  if (isDefaultCertificate(certificate)) {
     yield {
       id: 'HF110',
       object,
       evidence: `${host} presents the certificate ${subject}`,
-      mend: `kubectl create secret tls ${secret ?? 'NAME'} --cert FILE --key FILE --namespace ${snapshot.namespace}`,
+      mend: `kubectl describe secret ${secret ?? 'NAME'} --namespace ${snapshot.namespace}; if it does not exist: kubectl create secret tls ${secret ?? 'NAME'} --cert FILE --key FILE --namespace ${snapshot.namespace}`,
     };
     return;
   }

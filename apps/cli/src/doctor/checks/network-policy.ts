@@ -22,8 +22,10 @@ export const checkNetworkPolicy: Check = function* (situation) {
     yield {
       id: 'HF109',
       object: namesOf(inbound),
-      evidence: `no rule admits pod ${nameOf(blocked)} of namespace ${namespace} to port ${gateway.settings.port}`,
-      mend: `add to networkPolicy.controllers: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ${namespace}}}}`,
+      evidence: inbound.every(({ spec }) => (spec?.ingress ?? []).length === 0)
+        ? `it admits nobody, so not pod ${nameOf(blocked)} of namespace ${namespace} to port ${gateway.settings.port} either`
+        : `no rule admits pod ${nameOf(blocked)} of namespace ${namespace} to port ${gateway.settings.port}`,
+      mend: `add a rule to the policy, or delete it; if it is the chart's, add to networkPolicy.controllers: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ${namespace}}}}`,
     };
   }
   if (outbound.length === 0) return;

@@ -104,7 +104,7 @@ function* checkBudgets(
         maxUnavailable === undefined
           ? `minAvailable is ${minAvailable} of ${replicas} pods`
           : `maxUnavailable is ${maxUnavailable}`,
-      mend: `kubectl patch poddisruptionbudget ${nameOf(budget)} --type merge --patch '{"spec":{"minAvailable":null,"maxUnavailable":1}}'`,
+      mend: `kubectl patch poddisruptionbudget ${nameOf(budget)} --namespace ${gateway.deployment.metadata?.namespace ?? 'default'} --type merge --patch '{"spec":{"minAvailable":null,"maxUnavailable":1}}'`,
     };
   }
 }

@@ -7,6 +7,7 @@ import { isReady, type Gateway } from '../gateway/gateway.js';
 import { nameOf } from '../gateway/labels.js';
 import type { Snapshot } from '../snapshot/snapshot.js';
 import { WEBSOCKET_PATH } from '../checks/routes.js';
+import { askTwice } from './ask-twice.js';
 import { probeMessages } from './messages.js';
 import { probePod } from './pod.js';
 import type { MessageProbe, PodProbe } from './probes.js';
@@ -18,6 +19,8 @@ export interface PodOptions {
   readonly channel: string;
   /** Of the admin API on the management port. */
   readonly adminKey: string | undefined;
+  /** Called before something that takes its time. */
+  readonly notice: (text: string) => void;
 }
 
 interface Situation {
@@ -35,7 +38,7 @@ interface Reached {
 /** Asks each pod about its broker, and sends messages between them. */
 export async function probePods(
   { config, snapshot, gateway, unexamined }: Situation,
-  options: PodOptions,
+  options: PodOptions & { readonly messages: boolean },
 ): Promise<{ pods: PodProbe[]; messages: MessageProbe | undefined }> {
   const none = { pods: [], messages: undefined };
   const running = gateway.pods.filter(({ status }) => status?.phase === 'Running');
@@ -58,7 +61,11 @@ export async function probePods(
         const key = options.adminKey;
         const management = key === undefined ? undefined : await reach.find(pod, gateway.settings.managementPort);
         const admin = key === undefined || management === undefined ? undefined : { address: management, key };
-        return probePod(nameOf(pod), { clients: address, admin });
+        return askTwice(
+          () => probePod(nameOf(pod), { clients: address, admin }),
+          (answer) => answer?.brokerProblem !== undefined,
+          () => options.notice(`pod ${nameOf(pod)}: asking again about its broker, in case that it has just started`),
+        );
       }),
     );
     const pods = answers.filter((answer) => answer !== undefined);
@@ -66,7 +73,8 @@ export async function probePods(
       if (adminProblem !== undefined) unexamined.push({ what: `the state of pod ${pod}`, why: adminProblem });
     }
     const isBroken = pods.some(({ brokerProblem }) => brokerProblem !== undefined);
-    return { pods, messages: isBroken ? undefined : await messagesBetween(reached, options, unexamined) };
+    if (isBroken || !options.messages) return { pods, messages: undefined };
+    return { pods, messages: await messagesBetween(reached, options, unexamined) };
   } finally {
     reach.close();
   }
@@ -74,7 +82,7 @@ export async function probePods(
 
 async function messagesBetween(
   reached: readonly Reached[],
-  { token, channel }: PodOptions,
+  { token, channel, notice }: PodOptions,
   unexamined: Unexamined[],
 ): Promise<MessageProbe | undefined> {
   const pods = reached
@@ -84,6 +92,7 @@ async function messagesBetween(
       destination: { url: new URL(`ws://${formatAddress(address)}${WEBSOCKET_PATH}`), address },
     }));
   if (pods.length < 2) return undefined;
+  notice(`sending messages between ${pods.length} pods (20 s at most)`);
   try {
     return await probeMessages(pods, channel, token);
   } catch (error) {

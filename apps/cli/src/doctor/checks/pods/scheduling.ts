@@ -17,12 +17,18 @@ export const scheduleReason: FindReason = ({ spec, status }, { snapshot, gateway
     const free = freeOf(snapshot);
     return {
       id: 'HF310',
-      evidence: `${evidence} The container requests cpu ${cpu} and memory ${memory}.${free === '' ? '' : ` Free: ${free}.`}`,
+      evidence: `the container requests cpu ${coresOf(cpu)} and memory ${memory}.${free === '' ? '' : ` Free: ${free}.`} The scheduler: ${evidence}`,
       mend: `lower resources.requests.${resources[0]}, or add nodes`,
     };
   }
   return { id: 'HF311', evidence, mend: 'correct nodeSelector, tolerations or affinity, or label a node' };
 };
+
+/** `100 (100 cores)`: whoever forgot the `m` sees it. */
+function coresOf(cpu: string | number): string {
+  const cores = quantity(cpu) ?? 0;
+  return cores >= 1 ? `${cpu} (${cores} ${cores === 1 ? 'core' : 'cores'})` : String(cpu);
+}
 
 /** What is not requested on each node; empty if nodes or pods could not be read. */
 function freeOf({ nodes, allPods }: Snapshot): string {

@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { askTwice } from '../../src/doctor/probes/ask-twice.js';
+
+describe('a probe', () => {
+  /** Gives these answers, and returns the one that counts, and how often it was asked and waited. */
+  async function outcome(...answers: string[]): Promise<{ answer: string; asked: number; waited: number }> {
+    let [asked, waited] = [0, 0];
+    const ask = async (): Promise<string> => answers[asked++] ?? 'none';
+    const answer = await askTwice(
+      ask,
+      (text) => text === 'bad',
+      () => (waited += 1),
+      1,
+    );
+    return { answer, asked, waited };
+  }
+
+  it('asks once if all is well', async () => {
+    expect(await outcome('good', 'bad')).toEqual({ answer: 'good', asked: 1, waited: 0 });
+  });
+
+  it('asks again after a while if something is wrong, and takes the second answer, whatever it is', async () => {
+    expect(await outcome('bad', 'good')).toEqual({ answer: 'good', asked: 2, waited: 1 });
+    expect(await outcome('bad', 'bad')).toEqual({ answer: 'bad', asked: 2, waited: 1 });
+  });
+});

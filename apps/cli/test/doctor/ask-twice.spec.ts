@@ -1,20 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { askTwice } from '../../src/doctor/probes/ask-twice.js';
 
-describe('a probe', () => {
-  /** Gives these answers, and returns the one that counts, and how often it was asked and waited. */
-  async function outcome(...answers: string[]): Promise<{ answer: string; asked: number; waited: number }> {
-    let [asked, waited] = [0, 0];
-    const ask = async (): Promise<string> => answers[asked++] ?? 'none';
-    const answer = await askTwice(
-      ask,
-      (text) => text === 'bad',
-      () => (waited += 1),
-      1,
-    );
-    return { answer, asked, waited };
-  }
+/** A probe with these answers; how often it was asked and waited; and the answer that counts. */
+async function outcome(...answers: string[]): Promise<{ answer: string; asked: number; waited: number }> {
+  let [asked, waited] = [0, 0];
+  const answer = await askTwice(
+    async () => answers[asked++] ?? 'none',
+    (text) => text === 'bad',
+    () => (waited += 1),
+    1,
+  );
+  return { answer, asked, waited };
+}
 
+describe('a probe', () => {
   it('asks once if all is well', async () => {
     expect(await outcome('good', 'bad')).toEqual({ answer: 'good', asked: 1, waited: 0 });
   });

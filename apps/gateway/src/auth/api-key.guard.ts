@@ -15,8 +15,13 @@ export class ApiKeyGuard implements CanActivate {
   }
 
   canActivate(context: ExecutionContext): boolean {
-    if (!this.accepts(context.switchToHttp().getRequest<FastifyRequest>())) throw new ProtocolError('unauthorized');
+    this.check(context.switchToHttp().getRequest<FastifyRequest>());
     return true;
+  }
+
+  /** @throws ProtocolError `unauthorized` */
+  check(request: FastifyRequest): void {
+    if (!this.accepts(request)) throw new ProtocolError('unauthorized');
   }
 
   /** Whether a request carries one of the API keys. */

@@ -67,7 +67,7 @@ export class Authenticator implements OnModuleInit {
 
   /** @throws ProtocolError `unauthorized`, or `authorization_unavailable` if the token's key cannot be fetched now */
   async connection(token: string): Promise<Identity> {
-    const verified = await this.verify(token);
+    const verified = this.verifyUsual(token) ?? (await this.verify(token));
     const usual = verified instanceof TokenProblem ? undefined : usualClaims(verified);
     const { sub, info, channels, publish, exp } = usual ?? this.claims(verified, connectionClaims);
     return {
@@ -81,7 +81,10 @@ export class Authenticator implements OnModuleInit {
 
   /** @throws ProtocolError as {@link connection} does */
   async subscription(token: string): Promise<SubscriptionGrant> {
-    const { sub, channel, exp } = this.claims(await this.verify(token), subscriptionClaims);
+    const { sub, channel, exp } = this.claims(
+      this.verifyUsual(token) ?? (await this.verify(token)),
+      subscriptionClaims,
+    );
     return { user: sub, channel, ...this.expiry(exp) };
   }
 
@@ -93,12 +96,18 @@ export class Authenticator implements OnModuleInit {
     throw new ProtocolError('unauthorized');
   }
 
-  private async verify(token: string): Promise<JWTPayload | TokenProblem> {
-    if (token.length > MAX_TOKEN_LENGTH) return TOO_LONG;
+  /** @returns undefined for anything other than a valid token in the usual form, signed with a secret. */
+  private verifyUsual(token: string): JWTPayload | undefined {
+    if (token.length > MAX_TOKEN_LENGTH) return undefined;
     for (const key of this.secrets.current) {
       const payload = this.secretSigned.payloadOf(token, key);
       if (payload !== undefined) return payload;
     }
+    return undefined;
+  }
+
+  private async verify(token: string): Promise<JWTPayload | TokenProblem> {
+    if (token.length > MAX_TOKEN_LENGTH) return TOO_LONG;
     let problem = NO_KEY;
     for (const verified of this.attempts(token)) {
       const result = await verified;

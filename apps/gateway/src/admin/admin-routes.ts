@@ -66,7 +66,7 @@ export class AdminRoutes {
   /** @throws ProtocolError `unauthorized` */
   private check({ message }: ManagementRequest): void {
     const given = bearerOf(message.headers);
-    if (given === undefined || this.keys.digestOf(given) === undefined) throw new ProtocolError('unauthorized');
+    if (given === undefined || this.keys.idOf(given) === undefined) throw new ProtocolError('unauthorized');
   }
 
   /** @throws ProtocolError `unsupported_media_type`, `malformed` or `too_large` */

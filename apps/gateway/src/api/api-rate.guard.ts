@@ -16,9 +16,14 @@ export class ApiRateGuard implements CanActivate {
     @Inject(Metrics) private readonly metrics: Metrics,
   ) {}
 
-  /** @throws ProtocolError `rate_limited` */
   canActivate(context: ExecutionContext): boolean {
-    if (this.rates.add(publisherOf(context.switchToHttp().getRequest<FastifyRequest>()))) return true;
+    this.check(context.switchToHttp().getRequest<FastifyRequest>());
+    return true;
+  }
+
+  /** @throws ProtocolError `rate_limited` */
+  check(request: FastifyRequest): void {
+    if (this.rates.add(publisherOf(request))) return;
     this.metrics.limited.inc({ limit: 'api_requests' });
     throw new ProtocolError('rate_limited');
   }

@@ -44,8 +44,9 @@ export class Admission {
    * @returns undefined if there is no token, or if only the backend can verify it.
    * @throws ProtocolError `unauthorized` or `authorization_unavailable`
    */
-  async prove(token: string | undefined): Promise<Identity | undefined> {
-    return token === undefined || !this.provesTokens ? undefined : this.authenticator.connection(token);
+  prove(token: string | undefined): Promise<Identity | undefined> {
+    if (token === undefined || !this.provesTokens) return Promise.resolve(undefined);
+    return this.authenticator.connection(token);
   }
 
   /**

@@ -1,33 +1,19 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { dataSchema, MAX_TOKEN_LENGTH, userSchema } from '@holdfast/protocol';
+import { MAX_TOKEN_LENGTH, userSchema } from '@holdfast/protocol';
 import { errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import jsonwebtoken from 'jsonwebtoken';
 import { z } from 'zod';
 import { CONFIG, type Config } from '../config/index.js';
 import { ProtocolError } from '../errors/protocol-error.js';
 import { Metrics } from '../metrics/metrics.js';
+import { connectionClaims, expirySchema, usualClaims } from './connection-claims.js';
 import type { Identity } from './identity.js';
 import { KeySet, KeysUnavailableError } from './key-set.js';
-import { patternsSchema } from './patterns-schema.js';
 import { RefusedTokens } from './refused-tokens.js';
+import { SecretSignedTokens, type Expected } from './secret-signed-token.js';
 import { MALFORMED, NO_KEY, TOO_LONG, TokenProblem } from './token-problem.js';
 import { PUBLIC_KEY_ALGORITHMS, publicKey, secretKey, type VerificationKey } from './verification-keys.js';
 import { EventLog } from '../logging/event-log.js';
-
-/** The last second that a JavaScript Date can represent. */
-const LAST_SECOND = 8.64e12;
-
-const expirySchema = z.number().max(LAST_SECOND).optional();
-
-const connectionClaims = z.object({
-  sub: userSchema.optional(),
-  info: dataSchema.optional(),
-  channels: patternsSchema.default([]),
-  publish: patternsSchema.default([]),
-  // A subscription token is for one channel and must not open a connection.
-  channel: z.never('a token with this claim is for one subscription, and cannot open a connection').optional(),
-  exp: expirySchema,
-});
 
 const subscriptionClaims = z.object({
   sub: userSchema.optional(),
@@ -48,8 +34,8 @@ export interface SubscriptionGrant {
 export class Authenticator implements OnModuleInit {
   private readonly secrets: { readonly current: readonly VerificationKey[] };
   private readonly publicKeys: { readonly current: readonly VerificationKey[] };
-  /** Required of every token, whichever key verifies it. */
-  private readonly expected: { readonly clockTolerance: number; readonly issuer?: string; readonly audience?: string };
+  private readonly expected: Expected;
+  private readonly secretSigned: SecretSignedTokens;
   private readonly published: KeySet | undefined;
   private readonly refusedTokens: RefusedTokens;
   private isFetchFailing = false;
@@ -68,6 +54,7 @@ export class Authenticator implements OnModuleInit {
       ...(issuer === undefined ? {} : { issuer }),
       ...(audience === undefined ? {} : { audience }),
     };
+    this.secretSigned = new SecretSignedTokens(this.expected);
     const { url } = jwks;
     if (url !== undefined) {
       this.published = new KeySet({ ...jwks, url, onFetched: (problem) => this.keysFetched(problem) });
@@ -80,8 +67,9 @@ export class Authenticator implements OnModuleInit {
 
   /** @throws ProtocolError `unauthorized`, or `authorization_unavailable` if the token's key cannot be fetched now */
   async connection(token: string): Promise<Identity> {
-    const claims = await this.claims(token, connectionClaims);
-    const { sub, info, channels, publish, exp } = claims;
+    const verified = this.verifyUsual(token) ?? (await this.verify(token));
+    const usual = verified instanceof TokenProblem ? undefined : usualClaims(verified);
+    const { sub, info, channels, publish, exp } = usual ?? this.claims(verified, connectionClaims);
     return {
       channels,
       publish,
@@ -93,17 +81,29 @@ export class Authenticator implements OnModuleInit {
 
   /** @throws ProtocolError as {@link connection} does */
   async subscription(token: string): Promise<SubscriptionGrant> {
-    const { sub, channel, exp } = await this.claims(token, subscriptionClaims);
+    const { sub, channel, exp } = this.claims(
+      this.verifyUsual(token) ?? (await this.verify(token)),
+      subscriptionClaims,
+    );
     return { user: sub, channel, ...this.expiry(exp) };
   }
 
-  /** The verified claims. The client does not learn why a token is refused, the log and the metrics do. */
-  private async claims<T>(token: string, schema: z.ZodType<T>): Promise<T> {
-    const verified = await this.verify(token);
+  /** The validated claims. The client does not learn why a token is refused, the log and the metrics do. */
+  private claims<T>(verified: JWTPayload | TokenProblem, schema: z.ZodType<T>): T {
     const parsed = verified instanceof TokenProblem ? verified : schema.safeParse(verified);
     if (!(parsed instanceof TokenProblem) && parsed.success) return parsed.data;
     this.refusedTokens.refused(parsed instanceof TokenProblem ? parsed : TokenProblem.ofClaims(parsed.error));
     throw new ProtocolError('unauthorized');
+  }
+
+  /** @returns undefined for anything other than a valid token in the usual form, signed with a secret. */
+  private verifyUsual(token: string): JWTPayload | undefined {
+    if (token.length > MAX_TOKEN_LENGTH) return undefined;
+    for (const key of this.secrets.current) {
+      const payload = this.secretSigned.payloadOf(token, key);
+      if (payload !== undefined) return payload;
+    }
+    return undefined;
   }
 
   private async verify(token: string): Promise<JWTPayload | TokenProblem> {

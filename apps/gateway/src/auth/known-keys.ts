@@ -1,12 +1,19 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { Reloadable } from '../config/index.js';
 
+const ID_LENGTH = 22;
+
 /** The keys of an API, compared without revealing anything about them. */
 export class KnownKeys {
-  private readonly digests: { readonly current: readonly Buffer[] };
+  private readonly known: { readonly current: readonly { readonly digest: Buffer; readonly id: string }[] };
 
   constructor(private readonly keys: Reloadable<readonly string[]>) {
-    this.digests = keys.derive((all) => all.map(sha256));
+    this.known = keys.derive((all) =>
+      all.map((key) => {
+        const digest = sha256(key);
+        return { digest, id: digest.toString('base64url').slice(0, ID_LENGTH) };
+      }),
+    );
   }
 
   get isEmpty(): boolean {
@@ -14,14 +21,14 @@ export class KnownKeys {
   }
 
   /**
-   * The digest of a known key; undefined if the given one is not known. Compares digests of equal length, all of them, in
+   * The id of a known key, a part of its digest; undefined if the given one is not known. Compares digests of equal length, all of them, in
    * constant time, so that timing reveals neither the length nor the position of a match.
    */
-  digestOf(given: string): Buffer | undefined {
+  idOf(given: string): string | undefined {
     const digest = sha256(given);
-    let found = false;
-    for (const known of this.digests.current) found = timingSafeEqual(digest, known) || found;
-    return found ? digest : undefined;
+    let found: string | undefined;
+    for (const { digest: known, id } of this.known.current) found = timingSafeEqual(digest, known) ? id : found;
+    return found;
   }
 }
 

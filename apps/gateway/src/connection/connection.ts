@@ -180,7 +180,7 @@ export class Connection {
       // Jitter, so that clients that came together do not leave together.
       this.moveAt = tickAfter(config.connection.maxAge * (0.8 + 0.2 * Math.random()));
     }
-    connectionOf.set(webSocket, this);
+    (webSocket as OwnedSocket)[CONNECTION] = this;
     webSocket.on('message', onMessage).on('ping', onPing).on('pong', onPong).on('error', onError).on('close', onClose);
   }
 
@@ -568,30 +568,35 @@ export class Connection {
   }
 }
 
-// Shared listeners and one map instead of closures: a closure per event and connection costs 64 bytes.
-const connectionOf = new WeakMap<WebSocket, Connection>();
+// Shared listeners instead of closures: a closure per event and connection costs 64 bytes. And a member instead of a
+// WeakMap, whose entries cost every garbage collection.
+const CONNECTION = Symbol('connection');
+
+interface OwnedSocket extends WebSocket {
+  [CONNECTION]?: Connection;
+}
 
 function resume(connection: Connection): void {
   connection.resume();
 }
 
-function onMessage(this: WebSocket, data: Buffer | ArrayBuffer | Buffer[], isBinary: boolean): void {
+function onMessage(this: OwnedSocket, data: Buffer | ArrayBuffer | Buffer[], isBinary: boolean): void {
   // `binaryType` is left at 'nodebuffer', so `ws` always passes a Buffer.
-  if (Buffer.isBuffer(data)) connectionOf.get(this)?.receive(data, isBinary);
+  if (Buffer.isBuffer(data)) this[CONNECTION]?.receive(data, isBinary);
 }
 
-function onPing(this: WebSocket, payload: Buffer): void {
-  connectionOf.get(this)?.answerPing(payload);
+function onPing(this: OwnedSocket, payload: Buffer): void {
+  this[CONNECTION]?.answerPing(payload);
 }
 
-function onPong(this: WebSocket): void {
-  connectionOf.get(this)?.heard();
+function onPong(this: OwnedSocket): void {
+  this[CONNECTION]?.heard();
 }
 
-function onError(this: WebSocket, error: Error): void {
-  connectionOf.get(this)?.failed(error);
+function onError(this: OwnedSocket, error: Error): void {
+  this[CONNECTION]?.failed(error);
 }
 
-function onClose(this: WebSocket, code: number): void {
-  connectionOf.get(this)?.ended(code);
+function onClose(this: OwnedSocket, code: number): void {
+  this[CONNECTION]?.ended(code);
 }

@@ -45,7 +45,9 @@ async function exported(broker: Broker): Promise<[name: string, labels: readonly
   const config = testConfig();
   const app = await create(config, AppModule.forRoot(config, [], { broker }));
   await app.init();
-  const { registry } = app.get(Metrics);
+  const metrics = app.get(Metrics);
+  metrics.collectProcess();
+  const { registry } = metrics;
   // What `/metrics` describes, whether it has values yet or not.
   const types = [...(await registry.metrics()).matchAll(/^# TYPE (\w+) (\w+)$/gm)];
   await app.close();

@@ -30,8 +30,8 @@ const INTRODUCTION = `\
 Each fault was really caused to a release of its own, with gateway processes, a real broker and 12 clients of the client library, while messages were published. A real
 Prometheus scraped the pods each second and evaluated the rules that the chart renders. Only time was shortened: in the rules a minute was a second (ranges, offsets, and how
 long a condition has to hold); thresholds were not changed, except that a message was late after 1 s instead of 0.5 s. So an alert that fires here after a few seconds takes
-minutes with the rules as they are installed. In the 15 s before each fault no alert fired, during it exactly these, and later all of them ended. Run on ${new Date().toISOString().slice(0, 10)} on a machine with
-${availableParallelism()} cores, and a load of ${Math.round(loadavg()[0] ?? 0)} with what else it did.
+minutes with the rules as they are installed. In the 15 s before each fault no alert fired, during it exactly these, and later all of them ended. Each row is of the latest
+run of its fault, the last one on ${new Date().toISOString().slice(0, 10)}. The machine has ${availableParallelism()} cores, and a load of ${Math.round(loadavg()[0] ?? 0)} with what else it does.
 `;
 
 const NOTES = `

@@ -152,10 +152,10 @@ async function misuseOf(port: number, count: number): Promise<void> {
   const socket = new WebSocket(url + token, ['holdfast.v1.json']);
   socket.on('error', () => undefined);
   socket.on('open', () => {
-    socket.send(JSON.stringify({ event: 'stock.count', id: 3, data: { item: 'lamp' } }));
     socket.send('{"event":');
     socket.send(JSON.stringify({ event: 'subscribe', id: 1, data: { channel: `asked:${count}` } }));
     socket.send(JSON.stringify({ event: 'publish', id: 2, data: { channel: 'secret:1', data: 1 } }));
+    socket.send(JSON.stringify({ event: 'stock.count', id: 3, data: { item: 'lamp' } }));
     for (let id = 4; id < 30; id += 1) socket.send(JSON.stringify({ event: 'ping', id }));
   });
   await sleep(900);

@@ -8,7 +8,7 @@ const ROW = 25;
 /** Between panels, and inside of them. */
 const SPACE = 8;
 const TITLE = 26;
-const LEFT = 52;
+const LEFT = 60;
 const LEGEND_LINE = 16;
 const LEGEND_LINES = 2;
 /** px of a character of the legend, at most. */

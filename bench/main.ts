@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { compareBrokers } from './brokers/compare.ts';
 import { compareRedisPods } from './redis-pods/compare.ts';
+import { simulateScale } from './scale/simulate.ts';
 import { CASES } from './cases/index.ts';
 import { runAll, type Results } from './run.ts';
 import { writePlots } from './report/plots/index.ts';
@@ -17,10 +18,11 @@ import { profileInto } from './servers/process.ts';
 const OTHERS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   brokers: compareBrokers,
   'redis-pods': compareRedisPods,
+  scale: simulateScale,
 };
-const other = OTHERS[process.argv[2] ?? ''];
-if (other !== undefined) {
-  await other(process.argv.slice(3));
+const otherTask = OTHERS[process.argv[2] ?? ''];
+if (otherTask !== undefined) {
+  await otherTask(process.argv.slice(3));
   process.exit();
 }
 
@@ -47,6 +49,7 @@ if (values.help) {
 npm run bench -- --from FILE [--plots DIR]
 npm run bench -- brokers [--help]
 npm run bench -- redis-pods [--help]
+npm run bench -- scale [--help]
 
   --quick    a reduced run, in less than a minute
   --case     ${caseNames.join(', ')}

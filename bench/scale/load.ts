@@ -1,14 +1,15 @@
 import { runnerImport } from 'vite';
 import { repositoryPath } from '../servers/paths.ts';
+import type * as failover from './model/failover.ts';
+import type * as scenarios from './model/scenarios.ts';
+import type * as settings from './model/settings.ts';
 
-type Scenarios = typeof import('./model/scenarios.ts');
-type Failover = typeof import('./model/failover.ts');
-type AllSettings = typeof import('./model/settings.ts');
+type Model = typeof scenarios & typeof failover & typeof settings;
 
 /** The model, which imports sources of the gateway and of the library: they are written for a compiler, so that Node alone cannot load them. */
-export async function loadModel(): Promise<Scenarios & Failover & AllSettings> {
+export async function loadModel(): Promise<Model> {
   const modules = await Promise.all(['scenarios', 'failover', 'settings'].map(async (name) => load(name)));
-  return Object.assign({}, ...modules) as Scenarios & Failover & AllSettings;
+  return Object.assign({}, ...modules) as Model;
 }
 
 async function load(name: string): Promise<object> {

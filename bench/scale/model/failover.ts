@@ -1,7 +1,7 @@
 import { Redis, REDIS_DEADLINE } from './redis.ts';
 import type { Settings } from './settings.ts';
 import { Timeline, type Second } from './timeline.ts';
-import { highest } from './scenarios.ts';
+import { highest, quantile } from './scenarios.ts';
 import { inVirtualTime, type World } from './world.ts';
 
 /** How much a pod asks Redis at a time: positions of channels, and users that it restores. From `libs/broadcast`. */
@@ -36,21 +36,30 @@ export function failover(name: string, settings: Settings, away: number, seed = 
       const { subscribe, restore } = settings.redis;
       const { clientsPerPod } = settings;
       world.after(untilConnected(away), () => {
-        inChunks(world, clientsPerPod, () => redis.run(subscribe), () => compared.push(world.now));
+        inChunks(
+          world,
+          clientsPerPod,
+          () => redis.run(subscribe),
+          () => compared.push(world.now),
+        );
       });
       world.after(untilConnected(away), () => {
-        sideBySide(world, clientsPerPod, () => redis.run(restore), () => (restored = world.now));
+        sideBySide(
+          world,
+          clientsPerPod,
+          () => redis.run(restore),
+          () => (restored = world.now),
+        );
       });
     }
     world.run(LIMIT);
-    const at = (share: number): number => (compared[Math.ceil(compared.length * share) - 1] ?? 0) / 1_000;
     const redisWait = highest(timeline.seconds.map((second) => second.redisWait));
     return {
       name,
       seconds: timeline.seconds,
-      half: at(0.5),
-      most: at(0.9),
-      last: at(1),
+      half: quantile(compared, 0.5),
+      most: quantile(compared, 0.9),
+      last: quantile(compared, 1),
       restored: restored / 1_000,
       redisWait,
       isTooLate: redisWait > REDIS_DEADLINE,

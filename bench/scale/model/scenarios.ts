@@ -96,8 +96,12 @@ export function podDrained({ settle, window }: Kubernetes): Fault {
   };
 }
 
-/** The chart's `maxSurge: 1` and `maxUnavailable: 0`. Kubernetes does not wait for pods that are stopping. */
-export function rollout({ starts, preStop, settle, window }: Kubernetes): Fault {
+/**
+ * As the chart does it, with `maxUnavailable: 0`: Kubernetes does not wait for pods that are stopping.
+ *
+ * @param surge how many pods start at a time, `maxSurge`.
+ */
+export function rollout({ starts, preStop, settle, window }: Kubernetes, surge = 1): Fault {
   return {
     limit: 3 * LIMIT,
     happens(fleet) {
@@ -112,7 +116,7 @@ export function rollout({ starts, preStop, settle, window }: Kubernetes): Fault 
           next();
         });
       };
-      next();
+      for (let chain = 0; chain < surge; chain += 1) next();
     },
   };
 }
@@ -124,17 +128,15 @@ export function simulate(name: string, settings: Settings, fault: Fault, seed = 
     world.run(fault.limit);
     const { timeline, clients, welcomes, subscriptions, lostClients } = fleet;
     const { seconds } = timeline;
-    const at = (times: readonly number[], share: number): number =>
-      (times[Math.max(0, Math.ceil(times.length * share) - 1)] ?? 0) / 1_000;
     const down = seconds.findIndex(({ redisWait }) => redisWait > REDIS_DEADLINE);
     return {
       name,
       seconds,
       lost: lostClients,
-      half: at(welcomes, 0.5),
-      most: at(welcomes, 0.9),
-      last: at(welcomes, 1),
-      subscribed: at(subscriptions, 1),
+      half: quantile(welcomes, 0.5),
+      most: quantile(welcomes, 0.9),
+      last: quantile(welcomes, 1),
+      subscribed: quantile(subscriptions, 1),
       away: timeline.away,
       unsubscribed: fleet.unsubscribed,
       movesPerClient: clients.reduce((sum, { moves }) => sum + moves, 0) / clients.length,
@@ -147,4 +149,9 @@ export function simulate(name: string, settings: Settings, fault: Fault, seed = 
 
 export function highest(values: readonly number[]): number {
   return values.reduce((a, b) => Math.max(a, b), 0);
+}
+
+/** The time until which a share of these times has passed, in s. */
+export function quantile(times: readonly number[], share: number): number {
+  return (times[Math.max(0, Math.ceil(times.length * share) - 1)] ?? 0) / 1_000;
 }

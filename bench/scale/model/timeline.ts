@@ -21,6 +21,7 @@ export interface Second {
 /** The course of a simulation, second by second. */
 export class Timeline {
   readonly seconds: Second[] = [];
+  #current = quiet(0);
   /** Clients without a connection now. */
   away = 0;
   readonly #perPod = new Map<unknown, { second: number; count: number }>();
@@ -72,19 +73,23 @@ export class Timeline {
   get #second(): Second {
     const index = Math.floor(this.#world.now / 1_000);
     while (this.seconds.length <= index) {
-      this.seconds.push({
-        accepted: 0,
-        busiest: 0,
-        refused: 0,
-        unanswered: 0,
-        redisCommands: 0,
-        redisCpu: 0,
-        redisWait: 0,
-        podWait: 0,
-        away: this.away,
-      });
+      this.#current = quiet(this.away);
+      this.seconds.push(this.#current);
     }
-    // The index is never negative, and the seconds before it were just added.
-    return this.seconds[index] as Second;
+    return this.#current;
   }
+}
+
+function quiet(away: number): Second {
+  return {
+    accepted: 0,
+    busiest: 0,
+    refused: 0,
+    unanswered: 0,
+    redisCommands: 0,
+    redisCpu: 0,
+    redisWait: 0,
+    podWait: 0,
+    away,
+  };
 }

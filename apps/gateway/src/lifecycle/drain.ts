@@ -12,7 +12,6 @@ import { requestsOf } from '../http/http-server.js';
 import { ManagementServer } from '../http/management-server.js';
 import { EventLog } from '../logging/event-log.js';
 
-
 /**
  * How long HTTP requests in progress may take after everything else has ended, in ms. The broker settles each call
  * within 2 s.

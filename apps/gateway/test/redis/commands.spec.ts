@@ -204,18 +204,23 @@ it('a cluster runs the same commands', async () => {
   expectCosts({ connect, subscribe, publish }, sharded);
 });
 
-it('an idle pod costs Redis about 15 commands a second, however many channels its clients have subscribed to', async ({ annotate }) => {
+it('an idle pod costs Redis about 15 commands a second, however many channels its clients have subscribed to', async ({
+  annotate,
+}) => {
   const redis = await startRedis();
   const gateway = await start(redis.url, 'here');
   const client = await gateway.connect();
   for (let index = 0; index < REPEATS; index += 1) await client.subscribe(`quiet:${index}`);
   // On a machine that stalls, connections may be reopened.
-  await eventually(async () => {
-    const counts = await commandsOf([redis], async () => sleep(IDLE * 1_000));
-    const perSecond = total(Object.fromEntries(counts)) / IDLE;
-    await annotate(`${perSecond} commands per second`);
-    expect(perSecond).toBeLessThan(17);
-  }, 4 * IDLE * 1_000);
+  await eventually(
+    async () => {
+      const counts = await commandsOf([redis], async () => sleep(IDLE * 1_000));
+      const perSecond = total(Object.fromEntries(counts)) / IDLE;
+      await annotate(`${perSecond} commands per second`);
+      expect(perSecond).toBeLessThan(17);
+    },
+    4 * IDLE * 1_000,
+  );
 });
 
 it('docs/brokers/redis.md states these costs', async () => {

@@ -20,7 +20,10 @@ interface Panel {
 const PANELS: readonly Panel[] = [
   { title: 'Connects a second on the busiest pod', value: ({ busiest }) => busiest },
   { title: 'Clients without a connection', value: ({ away }) => away },
-  { title: 'Commands of Redis a second, including those inside scripts', value: ({ redisCommands }) => redisCommands },
+  {
+    title: 'Commands sent to Redis a second, including those inside scripts',
+    value: ({ redisCommands }) => redisCommands,
+  },
   {
     title: 'The longest wait for Redis, in ms: from 2,000 ms on, pods count it as down',
     value: ({ redisWait }) => redisWait,

@@ -108,6 +108,8 @@ function cells(outcome: Outcome | FailoverOutcome): string[] {
 
 /** The same with three pods, in the model and on this machine. */
 async function check(): Promise<void> {
+  // Exit normally, so that the servers are stopped too.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   const { MILLION, KUBERNETES, failover, podDrained, podsKilled, simulate } = await loadModel();
   const real = await measureReality(MILLION.rate);
   const { acceptCost, clientCost } = real;

@@ -3,6 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { compareBrokers } from './brokers/compare.ts';
+import { compareRedisPods } from './redis-pods/compare.ts';
+import { simulateScale } from './scale/simulate.ts';
 import { CASES } from './cases/index.ts';
 import { runAll, type Results } from './run.ts';
 import { writePlots } from './report/plots/index.ts';
@@ -13,8 +15,14 @@ import { SERVERS } from './servers/index.ts';
 import { LOAD_CORE, pinTo } from './servers/pin.ts';
 import { profileInto } from './servers/process.ts';
 
-if (process.argv[2] === 'brokers') {
-  await compareBrokers(process.argv.slice(3));
+const OTHERS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
+  brokers: compareBrokers,
+  'redis-pods': compareRedisPods,
+  scale: simulateScale,
+};
+const otherTask = OTHERS[process.argv[2] ?? ''];
+if (otherTask !== undefined) {
+  await otherTask(process.argv.slice(3));
   process.exit();
 }
 
@@ -40,6 +48,8 @@ if (values.help) {
   console.log(`npm run bench -- [--quick] [--case NAME…] [--server NAME…] [--rounds N] [--beside DIR] [--json FILE] [--plots DIR]
 npm run bench -- --from FILE [--plots DIR]
 npm run bench -- brokers [--help]
+npm run bench -- redis-pods [--help]
+npm run bench -- scale [--help]
 
   --quick    a reduced run, in less than a minute
   --case     ${caseNames.join(', ')}

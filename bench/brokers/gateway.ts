@@ -117,7 +117,8 @@ function probed(probe: number): Server {
   };
 }
 
-async function ready(port: number): Promise<void> {
+/** Resolves when a gateway is ready. */
+export async function ready(port: number): Promise<void> {
   const deadline = performance.now() + READY_WITHIN_MS;
   let reason = 'no answer';
   while (performance.now() < deadline) {

@@ -47,7 +47,7 @@ export interface Broker {
 }
 
 /** A module of the tests' servers. They are written for a bundler, so that Node alone cannot load them. */
-async function support<Module>(name: string): Promise<Module> {
+export async function support<Module>(name: string): Promise<Module> {
   const { module } = await runnerImport<Module>(repositoryPath(`libs/broadcast/test/support/${name}.ts`), {
     configFile: false,
     root: repositoryPath('.'),

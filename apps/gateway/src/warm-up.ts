@@ -29,21 +29,15 @@ export type WarmUp = { readonly visits: number; readonly ms: number } | { readon
  * Has V8 compile what clients will need, so that the first ones do not pay for it. Another gateway in this process,
  * with nothing in common with the real one but the code, gets visits on a socket that has no port.
  *
- * To be called before there is a real one: Nest and uncaught errors have one owner at a time.
+ * To be called before there is a real one: Nest has one at a time. An uncaught error ends the process, as at any other time of the start.
  */
 export async function warmUp(within = WITHIN_MS, hangsAfter = HANGS_AFTER_MS): Promise<WarmUp> {
   const since = performance.now();
-  const uncaught = Promise.withResolvers<never>();
   const hanging = Promise.withResolvers<never>();
   const timer = setTimeout(() => hanging.reject(new Error(`no end after ${hangsAfter} ms`)), hangsAfter);
   try {
-    process.setUncaughtExceptionCaptureCallback(uncaught.reject);
-    try {
-      const visits = await Promise.race([rehearse(since + within, uncaught.promise), hanging.promise]);
-      return { visits, ms: Math.round(performance.now() - since) };
-    } finally {
-      process.setUncaughtExceptionCaptureCallback(null);
-    }
+    const visits = await Promise.race([rehearse(since + within), hanging.promise]);
+    return { visits, ms: Math.round(performance.now() - since) };
   } catch (err) {
     return { err };
   } finally {
@@ -51,16 +45,11 @@ export async function warmUp(within = WITHIN_MS, hangsAfter = HANGS_AFTER_MS): P
   }
 }
 
-/**
- * @param uncaught rejects if there is an uncaught error. There may be more until everything is closed.
- * @returns how many visits there were.
- */
-async function rehearse(end: number, uncaught: Promise<never>): Promise<number> {
+/** @returns how many visits there were. */
+async function rehearse(end: number): Promise<number> {
   const secret = randomBytes(32).toString('base64url');
   const apiKey = randomBytes(32).toString('base64url');
   const config = rehearsalConfig(secret, apiKey);
-  // Whether or not somebody waits for it.
-  uncaught.catch(() => undefined);
   const app = await create(config, AppModule.forRoot(config, [], { broker: new MemoryBroker() }));
   try {
     // In Linux' abstract namespace: neither a port nor a file.
@@ -72,7 +61,7 @@ async function rehearse(end: number, uncaught: Promise<never>): Promise<number> 
         expiresIn: TOKENS_VALID_S,
       }),
     );
-    return await Promise.race([visitAll({ path, apiKey, tokens }, end), uncaught]);
+    return await visitAll({ path, apiKey, tokens }, end);
   } finally {
     await app.close();
   }

@@ -28,3 +28,13 @@ export class Backoff {
     this.#attempts = 0;
   }
 }
+
+/** A client that is asked to leave does so at a random moment within this part of its time. */
+const EARLY = 0.25;
+/** The upper limit in ms: the gateway asks few clients at a time, so a longer delay would only crowd them at the end. */
+const EARLY_AT_MOST = 1_000;
+
+/** How long a client that has to leave within `left` ms waits before it connects elsewhere, in ms. */
+export function moveDelay(left: number): number {
+  return Math.random() * Math.min(EARLY * left, EARLY_AT_MOST);
+}

@@ -1,5 +1,5 @@
 import { retryAfterClose } from '@holdfast/protocol';
-import { Backoff, type BackoffOptions } from './backoff.js';
+import { Backoff, moveDelay, type BackoffOptions } from './backoff.js';
 import { Connection, type CloseReason, type ConnectionOwner } from './connection.js';
 import { credentials } from './credentials.js';
 import type { Log } from './debug.js';
@@ -9,11 +9,6 @@ import { Refresher } from './refresh.js';
 import type { SocketConstructor } from './socket.js';
 import { after, now, type Cancel } from './timers.js';
 import { isSignedOut, type TokenSource } from './token.js';
-
-/** A client that is asked to leave does so at a random moment within this part of its time. */
-const EARLY = 0.25;
-/** The upper limit in ms: the gateway asks few clients at a time, so a longer delay would only crowd them at the end. */
-const EARLY_AT_MOST = 1_000;
 
 /** An attempt that began this recently, in ms, is not replaced when the network is back. */
 const RECENT = 300;
@@ -282,7 +277,7 @@ export class Link implements ConnectionOwner, PageListener {
   #planMove({ leaveBy }: Connection): void {
     if (leaveBy === undefined) return;
     this.#forgetFailuresIfStable();
-    this.#dialIn(Math.random() * Math.min(EARLY * (leaveBy - now()), EARLY_AT_MOST));
+    this.#dialIn(moveDelay(leaveBy - now()));
   }
 
   #limitRetiring(retiring: Connection): void {

@@ -2,10 +2,10 @@ import { isVisible } from './page.js';
 import { after, now, type Cancel } from './timers.js';
 
 /** A connection that receives nothing for this long after a ping is dead, in ms. */
-const PING_TIMEOUT = 5_000;
+export const PING_TIMEOUT = 5_000;
 
 /** A visible page pings after this part of `welcome.ping`, because its user notices missing messages. */
-const VISIBLE_SHARE = 0.6;
+export const VISIBLE_SHARE = 0.6;
 
 /** The same when the machine wakes up, or the user returns to the page: the path is often dead then. */
 const WAKE_TIMEOUT = 2_000;

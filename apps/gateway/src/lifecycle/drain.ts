@@ -5,15 +5,12 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { CONFIG, type Config } from '../config/index.js';
 import { CLOSE_WITHIN_MS, type Connection } from '../connection/connection.js';
 import { Connections } from '../connection/connections.js';
+import { BATCH_EVERY_MS, invitations } from './drain-pace.js';
 import { DrainReports } from './drain-reports.js';
 import { Lifecycle } from './lifecycle.js';
 import { requestsOf } from '../http/http-server.js';
 import { ManagementServer } from '../http/management-server.js';
 import { EventLog } from '../logging/event-log.js';
-
-/** The share of the drain window that is left to the client that is asked last. */
-const LAST_SHARE = 1 / 6;
-const BATCH_EVERY_MS = 100;
 
 /**
  * How long HTTP requests in progress may take after everything else has ended, in ms. The broker settles each call
@@ -88,13 +85,10 @@ export class Drain implements BeforeApplicationShutdown {
    * the end, since the pods that they move to may have just started, and be slow.
    */
   private async inviteAll(connections: Connection[], window: number, end: number): Promise<void> {
-    const last = window * LAST_SHARE;
     let asked = 0;
     while (asked < connections.length && this.connections.count > 0) {
-      const left = Math.max(end - performance.now(), last);
-      const share = window === 0 ? 1 : (window - left) / (window - last);
-      const due = Math.min(connections.length, Math.ceil(connections.length * share));
-      for (; asked < due; asked += 1) connections[asked]?.inviteElsewhere(Math.round(left), 'draining');
+      const { due, within } = invitations(connections.length, window, end - performance.now());
+      for (; asked < due; asked += 1) connections[asked]?.inviteElsewhere(within, 'draining');
       if (asked < connections.length) await sleep(BATCH_EVERY_MS);
     }
   }

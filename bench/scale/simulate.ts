@@ -1,0 +1,152 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { figure } from '../report/figure.ts';
+import { loadModel } from './load.ts';
+import type { FailoverOutcome } from './model/failover.ts';
+import type { Outcome } from './model/scenarios.ts';
+import { timelineSvg } from './plots.ts';
+import { LOW_RATE, measureReality, REAL, type Times } from './reality.ts';
+
+/** How much the model may differ from what was measured. */
+const TOLERANCE = 0.2;
+
+/** A million connections on paper: `npm run bench -- scale`. */
+export async function simulateScale(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      check: { type: 'boolean', default: false },
+      scenario: { type: 'string', multiple: true, default: [] },
+      plots: { type: 'string' },
+      seed: { type: 'string', default: '1' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) {
+    console.log(`npm run bench -- scale [--scenario NAME…] [--plots DIR] [--seed N]
+npm run bench -- scale --check
+
+  --scenario node, zone, zone-limited, zone-cluster, rollout, redis, redis-cluster
+  --plots    a folder for the timelines
+  --seed     of the random numbers: the same seed has the same result
+  --check    compares the model with three gateway processes and 3,000 clients on this machine, in about 4 minutes`);
+    return;
+  }
+  if (values.check) await check();
+  else await simulateMillion(Number(values.seed), values.scenario, values.plots);
+}
+
+async function simulateMillion(seed: number, names: readonly string[], plots: string | undefined): Promise<void> {
+  const { MILLION, KUBERNETES, failover, podsLost, rollout, simulate } = await loadModel();
+  const limited = { ...MILLION, rate: { burst: 200, perSecond: 200 } };
+  const sharded = { ...MILLION, redis: { ...MILLION.redis, shards: 6 } };
+  const scenarios: readonly (readonly [string, string, () => Outcome | FailoverOutcome])[] = [
+    ['node', 'a node lost with 5 of 50 pods', () => simulate('node', MILLION, podsLost(5, KUBERNETES), seed)],
+    ['zone', 'a zone lost with 17 of 50 pods', () => simulate('zone', MILLION, podsLost(17, KUBERNETES), seed)],
+    [
+      'zone-limited',
+      'the same with 200 connects at once and 200 a second',
+      () => simulate('zone', limited, podsLost(17, KUBERNETES), seed),
+    ],
+    [
+      'zone-cluster',
+      'the same with the default limits and a Redis Cluster of 6',
+      () => simulate('zone', sharded, podsLost(17, KUBERNETES), seed),
+    ],
+    ['rollout', 'a rollout, one pod at a time', () => simulate('rollout', MILLION, rollout(KUBERNETES), seed)],
+    ['redis', 'Redis failed over within 5 s', () => failover('redis', MILLION, 5_000, seed)],
+    ['redis-cluster', 'the same with a Redis Cluster of 6', () => failover('redis', sharded, 5_000, seed)],
+  ];
+  if (plots !== undefined) await mkdir(plots, { recursive: true });
+  const rows: string[][] = [];
+  for (const [file, title, run] of scenarios) {
+    if (names.length > 0 && !names.includes(file)) continue;
+    process.stderr.write(`${title}\n`);
+    const outcome = run();
+    rows.push([title, ...cells(outcome)]);
+    if (plots === undefined) continue;
+    const subtitle = `${MILLION.pods} pods × ${MILLION.clientsPerPod.toLocaleString('en')} clients, simulated`;
+    const shown = Math.ceil(Math.max(outcome.last, 'restored' in outcome ? outcome.restored : outcome.subscribed)) + 5;
+    await writeFile(`${plots}/${file}.svg`, timelineSvg({ title, subtitle, seconds: outcome.seconds, shown }));
+  }
+  const head = [
+    'Scenario',
+    'Half, 90 % and all are connected after',
+    'All are subscribed after',
+    'Connects a second: in total, on one pod',
+    'Refused',
+    'Commands sent to Redis a second',
+    'Longest wait for Redis',
+    'Moves per client',
+  ];
+  console.log(markdown([head, ...rows]));
+}
+
+function cells(outcome: Outcome | FailoverOutcome): string[] {
+  const { half, most, last, seconds, redisWait } = outcome;
+  const most1 = (value: (second: (typeof seconds)[number]) => number): string =>
+    figure(
+      seconds.reduce((highest, second) => Math.max(highest, value(second)), 0),
+      0,
+    );
+  const wait = redisWait > 2_000 ? `**${figure(redisWait / 1_000, 0)} s**` : `${figure(redisWait, 0)} ms`;
+  const times = `${figure(half, 0)}, ${figure(most, 0)}, ${figure(last, 0)} s`;
+  const commands = most1(({ redisCommands }) => redisCommands);
+  if ('restored' in outcome) return [times, `${figure(outcome.restored, 0)} s`, '', '', commands, wait, ''];
+  const { unsubscribed, subscribed, movesPerClient } = outcome;
+  const refused = seconds.reduce((sum, second) => sum + second.refused, 0);
+  return [
+    times,
+    unsubscribed > 0 ? `**never: ${unsubscribed.toLocaleString('en')} wait**` : `${figure(subscribed, 0)} s`,
+    `${most1(({ accepted }) => accepted)}, ${most1(({ busiest }) => busiest)}`,
+    refused.toLocaleString('en'),
+    commands,
+    wait,
+    figure(movesPerClient, 2),
+  ];
+}
+
+/** The same with three pods, in the model and on this machine. */
+async function check(): Promise<void> {
+  // Exit normally, so that the servers are stopped too.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+  const { MILLION, KUBERNETES, failover, podDrained, podsKilled, simulate } = await loadModel();
+  const real = await measureReality(MILLION.rate);
+  const { acceptCost, clientCost } = real;
+  const { pods, clientsPerPod, settle, window, redisAway } = REAL;
+  const settings = { ...MILLION, pods, clientsPerPod, roundTrip: 1, acceptCost, refuseCost: acceptCost, clientCost };
+  const here = { ...KUBERNETES, settle, window, noticesContainer: 0 };
+  const killed = simulate('killed', settings, podsKilled(1, here));
+  const low = simulate('killed', { ...settings, rate: LOW_RATE }, podsKilled(1, here));
+  const drained = simulate('drained', settings, podDrained(here));
+  const restarted = failover('Redis', settings, redisAway);
+  const rows = [
+    ...compared('kill -9 of a pod', killed, real.killed),
+    ...compared('the same with 100 connects at once and 50 a second', low, real.killedWithLowRate),
+    ...compared('SIGTERM of a pod', drained, real.drained),
+    ...compared('Redis restarted', restarted, real.redisRestarted),
+  ];
+  console.log(
+    `A connect costs a pod ${figure(acceptCost, 2)} ms of CPU, and the clients ${figure(clientCost, 2)} ms.\n`,
+  );
+  console.log(markdown([['Fault', 'Clients', 'Model', 'Measured', 'Difference'], ...rows]));
+}
+
+function compared(fault: string, model: Outcome | FailoverOutcome, measured: Times): string[][] {
+  const shares: readonly (readonly [string, number, number])[] = [
+    ['half', 0.5, model.half],
+    ['90 %', 0.9, model.most],
+    ['all', 1, model.last],
+  ];
+  return shares.map(([name, share, expected]) => {
+    const found = measured[Math.ceil(measured.length * share) - 1] ?? NaN;
+    const difference = expected / found - 1;
+    const text = `${difference < 0 ? '−' : '+'}${figure(Math.abs(difference) * 100, 0)} %`;
+    const shown = Math.abs(difference) > TOLERANCE ? `**${text}**` : text;
+    return [fault, name, `${figure(expected, 2)} s`, `${figure(found, 2)} s`, shown];
+  });
+}
+
+function markdown([head = [], ...rows]: readonly (readonly string[])[]): string {
+  return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
+}

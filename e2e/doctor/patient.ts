@@ -1,21 +1,9 @@
-import { Running } from '../../apps/cli/test/test-io.js';
 import { kubectl } from '../support/command.js';
 import type { IngressClass } from '../support/ingress-classes.js';
 import type { Namespace } from '../support/namespace.js';
 import { merged, QUICK, Release, type Values } from '../support/release.js';
 import { Routes, type Route } from '../support/routes.js';
-
-/** What `holdfast doctor --json` prints, as far as the suite needs it. */
-export interface Diagnosis {
-  readonly healthy: boolean;
-  readonly findings: readonly {
-    readonly id: string;
-    readonly object: string;
-    readonly evidence: string;
-    readonly mend: string;
-  }[];
-  readonly unexamined: readonly { readonly what: string; readonly why: string }[];
-}
+import { examine, type Diagnosis } from './examine.js';
 
 type Patch = Readonly<Record<string, unknown>>;
 
@@ -50,18 +38,8 @@ export class Patient {
   }
 
   /** Runs doctor as an operator would, but for DNS, in which the host of the suite is not. */
-  async examine(
-    args: readonly string[] = ['--address', this.ingressClass.address],
-    kubeconfig = process.env['KUBECONFIG'],
-  ): Promise<Diagnosis> {
-    const idle = args.includes('--idle') ? [] : ['--no-idle'];
-    const running = new Running(['doctor', '--json', '--namespace', this.namespace.name, ...idle, ...args], {
-      env: { KUBECONFIG: kubeconfig, HOLDFAST_JWT_SECRET: await this.release.secret('jwt-secret') },
-    });
-    const code = await running.exitCode;
-    const [diagnosis] = running.json as Diagnosis[];
-    if (diagnosis === undefined) throw new Error(`doctor printed nothing, and exited with ${code}: ${running.stderr}`);
-    return diagnosis;
+  examine(args: readonly string[] = ['--address', this.ingressClass.address], kubeconfig?: string): Promise<Diagnosis> {
+    return examine(this.release, args, kubeconfig);
   }
 
   /** The names of objects that most faults change: that of the release. */

@@ -1,11 +1,9 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { FindingId } from './catalogue/index.js';
 import { entryOf } from './catalogue/index.js';
-import { isDefaultCertificate } from './checks/edge.js';
 import { diagnose } from './diagnose.js';
 import type { Unexamined } from './finding.js';
 import { describeGateway, findDeployment, type Gateway } from './gateway/gateway.js';
-import { askTwice } from './probes/ask-twice.js';
 import { probeEdge } from './probes/edge.js';
 import { hostsOf } from './probes/hosts.js';
 import { probePods, type PodOptions } from './probes/pods.js';
@@ -95,11 +93,12 @@ async function probeEdges(
   else unexamined.push({ what: 'whether an idle WebSocket is closed', why: 'it was skipped' });
   const probes = await Promise.all(
     urls.map((one) =>
-      askTwice(
-        () => probeEdge(one, { address: completed(address, one), token, idle }),
-        isUnsettled,
-        () => notice(`${one.host}: looking again, in case that something was changed a moment ago`),
-      ),
+      probeEdge(one, {
+        address: completed(address, one),
+        token,
+        idle,
+        again: () => notice(`${one.host}: looking again, in case that something was changed a moment ago`),
+      }),
     ),
   );
   for (const probe of probes) {
@@ -111,14 +110,6 @@ async function probeEdges(
     }
   }
   return probes;
-}
-
-/** Whether it may be better in a moment: the controller has not loaded a certificate or a route yet. */
-function isUnsettled({ certificate, upgrade }: EdgeProbe): boolean {
-  return (
-    (certificate !== undefined && isDefaultCertificate(certificate)) ||
-    (upgrade !== undefined && upgrade.kind !== 'opened' && upgrade.kind !== 'refused')
-  );
 }
 
 /** The port is that of the URL if none was given. */

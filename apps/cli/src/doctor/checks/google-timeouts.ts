@@ -1,5 +1,6 @@
 import type { V1Service } from '@kubernetes/client-node';
 import { nameOf } from '../gateway/labels.js';
+import type { BackendConfig } from '../snapshot/snapshot.js';
 import type { Check } from './check.js';
 import { classOf, isGoogleClass } from './controllers.js';
 import { backendsOfIngress, ingressesOf } from './routes.js';
@@ -26,18 +27,10 @@ export const checkGoogleTimeouts: Check = function* ({ snapshot, gateway }) {
     if (name !== undefined && snapshot.backendConfigs === undefined) continue;
     const age = config?.spec?.timeoutSec;
     if ((age ?? DEFAULT_AGE) >= SHORT_AGE) continue;
-    const why =
-      name === undefined
-        ? `the Service has no annotation ${ANNOTATION}`
-        : config === undefined
-          ? `there is no BackendConfig ${name}`
-          : age === undefined
-            ? `BackendConfig ${name} has no timeoutSec`
-            : `timeoutSec of BackendConfig ${name} is ${age}`;
     yield {
       id: 'HF125',
       object: `Service/${nameOf(service)}`,
-      evidence: `${why}: the load balancer ends each WebSocket after ${age ?? DEFAULT_AGE} s`,
+      evidence: `${reasonOf(name, config)}: the load balancer ends each WebSocket after ${age ?? DEFAULT_AGE} s`,
       mend:
         config === undefined
           ? 'set ingress.controller=gke, or create a BackendConfig and name it in the annotation'
@@ -45,6 +38,15 @@ export const checkGoogleTimeouts: Check = function* ({ snapshot, gateway }) {
     };
   }
 };
+
+function reasonOf(name: string | undefined, config: BackendConfig | undefined): string {
+  if (name === undefined) return `the Service has no annotation ${ANNOTATION}`;
+  if (config === undefined) return `there is no BackendConfig ${name}`;
+  const age = config.spec?.timeoutSec;
+  return age === undefined
+    ? `BackendConfig ${name} has no timeoutSec`
+    : `timeoutSec of BackendConfig ${name} is ${age}`;
+}
 
 /** The BackendConfig for all ports, or else for the first one that has one; undefined if there is none. */
 function backendConfigOf({ metadata }: V1Service): string | undefined {

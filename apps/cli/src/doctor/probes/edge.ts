@@ -5,6 +5,8 @@ import { isIP } from 'node:net';
 import { checkServerIdentity, connect as connectTls } from 'node:tls';
 import { randomBytes } from 'node:crypto';
 import { addressOf, type Address } from '../../verify/address.js';
+import { isDefaultCertificate } from '../checks/edge.js';
+import { askTwice } from './ask-twice.js';
 import type { Certificate, EdgeProbe, UpgradeAnswer } from './probes.js';
 import { probeIdle } from './idle.js';
 
@@ -26,6 +28,8 @@ export interface EdgeOptions {
   readonly token?: string | undefined;
   /** How long an idle WebSocket is watched, in ms; 0 skips that. */
   readonly idle: number;
+  /** Called before it looks once more at what may be better in a moment; it looks once without it. */
+  readonly again?: () => void;
 }
 
 /** Does what a browser does: DNS, TLS, the upgrade; and watches an idle WebSocket. */
@@ -35,8 +39,12 @@ export async function probeEdge(url: URL, options: EdgeOptions): Promise<EdgePro
   const known = { url: `${url.protocol}//${url.host}${url.pathname}`, host, resolved };
   if (resolved?.length === 0) return known;
   const address = options.address ?? addressOf(url);
-  const certificate = url.protocol === 'wss:' ? await readCertificate(address, host) : undefined;
-  const upgrade = await probeUpgrade(url, address);
+  const look = async () => ({
+    certificate: url.protocol === 'wss:' ? await readCertificate(address, host) : undefined,
+    upgrade: await probeUpgrade(url, address),
+  });
+  const { again } = options;
+  const { certificate, upgrade } = again === undefined ? await look() : await askTwice(look, isUnsettled, again);
   const idle =
     upgrade.kind === 'opened' && options.idle > 0
       ? await probeIdle(url, { address, token: options.token, duration: options.idle })
@@ -47,6 +55,20 @@ export async function probeEdge(url: URL, options: EdgeOptions): Promise<EdgePro
     ...(certificate === undefined ? {} : { certificate }),
     ...(idle === undefined ? {} : { idle }),
   };
+}
+
+/** Whether the controller may not have loaded a certificate or a route yet. */
+function isUnsettled({
+  certificate,
+  upgrade,
+}: {
+  certificate: Certificate | undefined;
+  upgrade: UpgradeAnswer;
+}): boolean {
+  return (
+    (certificate !== undefined && isDefaultCertificate(certificate)) ||
+    (upgrade.kind !== 'opened' && upgrade.kind !== 'refused')
+  );
 }
 
 async function resolve(host: string): Promise<string[]> {

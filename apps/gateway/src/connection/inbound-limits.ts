@@ -58,7 +58,7 @@ export class InboundLimits {
 
   /** @returns false if this frame exceeds the rate. */
   takeFrame(): boolean {
-    this.complete = this.socket.bytesRead;
+    this.complete = this.arrived;
     this.charge(1);
     return this.frames.add();
   }
@@ -91,7 +91,7 @@ export class InboundLimits {
    * @returns the limit that they exceed, if any.
    */
   takeBytes(): 'bytes' | SenderLimit | undefined {
-    const bytes = this.socket.bytesRead + this.extra;
+    const bytes = this.arrived;
     const came = bytes - this.counted;
     if (came > 0) {
       this.heardAt = tick();
@@ -116,6 +116,11 @@ export class InboundLimits {
   /** From now on the connection counts for somebody else. */
   forgetSender(): void {
     this.sender = undefined;
+  }
+
+  /** In bytes, with what compressed messages have in addition. */
+  private get arrived(): number {
+    return this.socket.bytesRead + this.extra;
   }
 
   private noisySender(): Sender | undefined {

@@ -22,6 +22,8 @@ const WATCH =
 
 const MAX_ATTEMPTS = 3;
 
+const NOT_FOUND = 404;
+
 /** One RabbitMQ node on 127.0.0.1, with a directory of its own. */
 export class RabbitServer {
   readonly #watcher: ChildProcess;
@@ -100,15 +102,19 @@ export class RabbitServer {
 
   /** Calls the management API: https://www.rabbitmq.com/docs/http-api-reference */
   async manage(method: string, path: string, body?: unknown): Promise<unknown> {
-    const response = await fetch(`http://127.0.0.1:${this.port + MANAGEMENT}/api/${path}`, {
+    const response = await this.#request(method, path, body);
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return text === '' ? undefined : JSON.parse(text);
+  }
+
+  async #request(method: string, path: string, body?: unknown): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.port + MANAGEMENT}/api/${path}`, {
       method,
       headers: { authorization: `Basic ${btoa('guest:guest')}`, 'content-type': 'application/json' },
       ...(body !== undefined && { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(10_000),
     });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
-    return text === '' ? undefined : JSON.parse(text);
   }
 
   /** Runs rabbitmqctl. */
@@ -123,12 +129,18 @@ export class RabbitServer {
     await this.manage('PUT', `permissions/%2F/${name}`, { configure: rights, write, read: rights });
   }
 
-  /** Deletes the queues whose names have this beginning. */
+  /**
+   * Deletes the queues whose names have this beginning. One that is listed may already be gone: a node that has just been restarted still
+   * lists queues that it can't find by name.
+   */
   async deleteQueues(prefix: string): Promise<void> {
     const queues = (await this.manage('GET', 'queues/%2F?disable_stats=true&enable_queue_totals=true')) as {
       name: string;
     }[];
-    for (const { name } of queues) if (name.startsWith(prefix)) await this.manage('DELETE', `queues/%2F/${name}`);
+    for (const { name } of queues.filter((queue) => queue.name.startsWith(prefix))) {
+      const { ok, status } = await this.#request('DELETE', `queues/%2F/${name}`);
+      if (!ok && status !== NOT_FOUND) throw new Error(`queue ${name} was not deleted: ${status}`);
+    }
   }
 
   async hang(): Promise<void> {

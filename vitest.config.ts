@@ -36,7 +36,7 @@ export default defineConfig({
           include: [
             '{apps,libs}/*/src/**/*.spec.ts',
             '{apps,examples,libs}/*/test/**/*.spec.{ts,tsx}',
-            '{charts,libs/*}/generate/*.spec.ts',
+            '{charts,docs,libs/*}/generate/*.spec.ts',
             'apps/gateway/dev/*.spec.ts',
             '.ci/*.spec.ts',
             'e2e/test/**/*.spec.ts',

@@ -1,4 +1,5 @@
 import { digits, figure } from '../report/figure.ts';
+import { markdownTable } from '../report/markdown.ts';
 import { spreadOf } from '../report/ratios.ts';
 import { BROKER_CASES, type BrokerCase, type Column } from './cases.ts';
 import type { BrokerResults, BrokerSample } from './compare.ts';
@@ -23,10 +24,7 @@ function caseTable({ title, columns }: BrokerCase, samples: readonly BrokerSampl
   const failures = samples.flatMap(({ broker, round, error }) =>
     error === undefined ? [] : [`- ${broker}, round ${round + 1}: FAILED, ${error}`],
   );
-  const lines = [['', ...shown.map(heading)], ['---', ...shown.map(() => '---')], ...rows].map(
-    (cells) => `| ${cells.join(' | ')} |`,
-  );
-  return [`### ${title}\n`, ...lines, '', ...failures, ''].join('\n');
+  return [`### ${title}\n`, markdownTable([['', ...shown.map(heading)], ...rows]), '', ...failures, ''].join('\n');
 }
 
 function heading({ title, unit, bound, moreIsBetter = false }: Column): string {

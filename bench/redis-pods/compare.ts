@@ -7,7 +7,7 @@ import { LOAD_CORE, pinTo } from '../servers/pin.ts';
 import { ServerProcess } from '../servers/process.ts';
 import { connects, pods, type Rates } from './measure.ts';
 import { oneServer, pod, threeShards, type RedisServers } from './servers.ts';
-import { asMarkdown, type RedisPodsResult } from './table.ts';
+import { asMarkdown, type RedisPodsResult, type RedisPodsResults } from './table.ts';
 
 const FULL = { sizes: [1, 2, 5, 10, 20], rates: { seconds: 10, publishesPerSecond: 200, connectsPerSecond: 50 } };
 const QUICK = { sizes: [1, 3], rates: { seconds: 4, publishesPerSecond: 100, connectsPerSecond: 25 } };
@@ -18,14 +18,16 @@ export async function compareRedisPods(args: string[]): Promise<void> {
     args,
     options: {
       quick: { type: 'boolean', default: false },
+      json: { type: 'string' },
       markdown: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) {
-    console.log(`npm run bench -- redis-pods [--quick] [--markdown FILE]
+    console.log(`npm run bench -- redis-pods [--quick] [--json FILE] [--markdown FILE]
 
   --quick    up to 3 pods, for a short time
+  --json     a file for the figures
   --markdown a file for the table, which is printed anyway`);
     return;
   }
@@ -33,11 +35,13 @@ export async function compareRedisPods(args: string[]): Promise<void> {
   pinTo([LOAD_CORE]);
   const { sizes, rates } = values.quick ? QUICK : FULL;
   await availableTokens(rates.connectsPerSecond * rates.seconds);
-  const results: RedisPodsResult[] = [];
-  for (const start of [oneServer, threeShards]) results.push(await measure(start, sizes, rates));
+  const setUps: RedisPodsResult[] = [];
+  for (const start of [oneServer, threeShards]) setUps.push(await measure(start, sizes, rates));
   const machine = `${cpus()[0]?.model ?? 'unknown'}, Linux ${release()}, Node ${process.version}`;
-  const markdown = `${new Date().toISOString()}, ${machine}\n\n${asMarkdown(results)}`;
+  const results: RedisPodsResults = { date: new Date().toISOString(), machine, setUps };
+  const markdown = `${results.date}, ${machine}\n\n${asMarkdown(setUps)}`;
   console.log(markdown);
+  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
   if (values.markdown !== undefined) await writeFile(values.markdown, markdown);
 }
 

@@ -22,6 +22,11 @@ export function spreadOf(values: readonly number[]): Spread | undefined {
   return { median: median(copy), min: min(copy), max: max(copy), rounds: copy.length };
 }
 
+/** Three digits are more than rounds agree on. */
+export function rounded(value: number): number {
+  return Number(value.toPrecision(3));
+}
+
 /** The spread of a metric over a server's rounds. */
 export function spread(result: CaseResult, server: ServerName, metric: string): Spread | undefined {
   return spreadOf([...byRound(result, server, metric).values()]);

@@ -1,11 +1,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { figure } from '../report/figure.ts';
+import { markdownTable } from '../report/markdown.ts';
 import { loadModel } from './load.ts';
 import type { FailoverOutcome } from './model/failover.ts';
 import type { Outcome } from './model/scenarios.ts';
 import { timelineSvg } from './plots.ts';
 import { LOW_RATE, measureReality, REAL, type Times } from './reality.ts';
+import { asMarkdown, scenarioOf, type Scenario, type ScaleResults } from './table.ts';
 
 /** How much the model may differ from what was measured. */
 const TOLERANCE = 0.2;
@@ -18,25 +20,34 @@ export async function simulateScale(args: string[]): Promise<void> {
       check: { type: 'boolean', default: false },
       scenario: { type: 'string', multiple: true, default: [] },
       plots: { type: 'string' },
+      json: { type: 'string' },
       seed: { type: 'string', default: '1' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) {
-    console.log(`npm run bench -- scale [--scenario NAME…] [--plots DIR] [--seed N]
+    console.log(`npm run bench -- scale [--scenario NAME…] [--plots DIR] [--json FILE] [--seed N]
 npm run bench -- scale --check
 
   --scenario node, zone, zone-limited, zone-cluster, rollout, redis, redis-cluster
   --plots    a folder for the timelines
+  --json     a file for the figures
   --seed     of the random numbers: the same seed has the same result
   --check    compares the model with three gateway processes and 3,000 clients on this machine, in about 4 minutes`);
     return;
   }
   if (values.check) await check();
-  else await simulateMillion(Number(values.seed), values.scenario, values.plots);
+  else await simulateMillion({ ...values, seed: Number(values.seed) });
 }
 
-async function simulateMillion(seed: number, names: readonly string[], plots: string | undefined): Promise<void> {
+interface Options {
+  readonly seed: number;
+  readonly scenario: readonly string[];
+  readonly plots?: string | undefined;
+  readonly json?: string | undefined;
+}
+
+async function simulateMillion({ seed, scenario: names, plots, json }: Options): Promise<void> {
   const { MILLION, KUBERNETES, failover, podsLost, rollout, simulate } = await loadModel();
   const limited = { ...MILLION, rate: { burst: 200, perSecond: 200 } };
   const sharded = { ...MILLION, redis: { ...MILLION.redis, shards: 6 } };
@@ -50,7 +61,7 @@ async function simulateMillion(seed: number, names: readonly string[], plots: st
     ],
     [
       'zone-cluster',
-      'the same with the default limits and a Redis Cluster of 6',
+      'the zone lost with the default limits and a Redis Cluster of 6',
       () => simulate('zone', sharded, podsLost(17, KUBERNETES), seed),
     ],
     ['rollout', 'a rollout, one pod at a time', () => simulate('rollout', MILLION, rollout(KUBERNETES), seed)],
@@ -58,52 +69,21 @@ async function simulateMillion(seed: number, names: readonly string[], plots: st
     ['redis-cluster', 'the same with a Redis Cluster of 6', () => failover('redis', sharded, 5_000, seed)],
   ];
   if (plots !== undefined) await mkdir(plots, { recursive: true });
-  const rows: string[][] = [];
+  const found: Scenario[] = [];
   for (const [file, title, run] of scenarios) {
     if (names.length > 0 && !names.includes(file)) continue;
     process.stderr.write(`${title}\n`);
     const outcome = run();
-    rows.push([title, ...cells(outcome)]);
+    found.push(scenarioOf(title, outcome));
     if (plots === undefined) continue;
     const subtitle = `${MILLION.pods} pods × ${MILLION.clientsPerPod.toLocaleString('en')} clients, simulated`;
     const shown = Math.ceil(Math.max(outcome.last, 'restored' in outcome ? outcome.restored : outcome.subscribed)) + 5;
     await writeFile(`${plots}/${file}.svg`, timelineSvg({ title, subtitle, seconds: outcome.seconds, shown }));
   }
-  const head = [
-    'Scenario',
-    'Half, 90 % and all are connected after',
-    'All are subscribed after',
-    'Connects a second: in total, on one pod',
-    'Refused',
-    'Commands sent to Redis a second',
-    'Longest wait for Redis',
-    'Moves per client',
-  ];
-  console.log(markdown([head, ...rows]));
-}
-
-function cells(outcome: Outcome | FailoverOutcome): string[] {
-  const { half, most, last, seconds, redisWait } = outcome;
-  const most1 = (value: (second: (typeof seconds)[number]) => number): string =>
-    figure(
-      seconds.reduce((highest, second) => Math.max(highest, value(second)), 0),
-      0,
-    );
-  const wait = redisWait > 2_000 ? `**${figure(redisWait / 1_000, 0)} s**` : `${figure(redisWait, 0)} ms`;
-  const times = `${figure(half, 0)}, ${figure(most, 0)}, ${figure(last, 0)} s`;
-  const commands = most1(({ redisCommands }) => redisCommands);
-  if ('restored' in outcome) return [times, `${figure(outcome.restored, 0)} s`, '', '', commands, wait, ''];
-  const { unsubscribed, subscribed, movesPerClient } = outcome;
-  const refused = seconds.reduce((sum, second) => sum + second.refused, 0);
-  return [
-    times,
-    unsubscribed > 0 ? `**never: ${unsubscribed.toLocaleString('en')} wait**` : `${figure(subscribed, 0)} s`,
-    `${most1(({ accepted }) => accepted)}, ${most1(({ busiest }) => busiest)}`,
-    refused.toLocaleString('en'),
-    commands,
-    wait,
-    figure(movesPerClient, 2),
-  ];
+  console.log(asMarkdown(found));
+  if (json === undefined) return;
+  const results: ScaleResults = { date: new Date().toISOString(), seed, scenarios: found };
+  await writeFile(json, `${JSON.stringify(results, undefined, 2)}\n`);
 }
 
 /** The same with three pods, in the model and on this machine. */
@@ -129,7 +109,7 @@ async function check(): Promise<void> {
   console.log(
     `A connect costs a pod ${figure(acceptCost, 2)} ms of CPU, and the clients ${figure(clientCost, 2)} ms.\n`,
   );
-  console.log(markdown([['Fault', 'Clients', 'Model', 'Measured', 'Difference'], ...rows]));
+  console.log(markdownTable([['Fault', 'Clients', 'Model', 'Measured', 'Difference'], ...rows]));
 }
 
 function compared(fault: string, model: Outcome | FailoverOutcome, measured: Times): string[][] {
@@ -145,8 +125,4 @@ function compared(fault: string, model: Outcome | FailoverOutcome, measured: Tim
     const shown = Math.abs(difference) > TOLERANCE ? `**${text}**` : text;
     return [fault, name, `${figure(expected, 2)} s`, `${figure(found, 2)} s`, shown];
   });
-}
-
-function markdown([head = [], ...rows]: readonly (readonly string[])[]): string {
-  return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
 }

@@ -6,6 +6,9 @@ import type { RunReport } from '../load/run.js';
 /** The results of a run's suites, for its report. */
 export const LAST_RUN = new URL('last-run/', import.meta.url).pathname;
 
+/** The rows of the report, beside the records that they come from. */
+export const REPORT = 'report.json';
+
 /** A fault, and the evaluation of the clients' journals. */
 export interface FaultRecord {
   readonly fault: string;
@@ -31,7 +34,7 @@ export async function forget(): Promise<void> {
 
 /** In the order in which they ran. */
 export async function records(): Promise<FaultRecord[]> {
-  const files = (await readdir(LAST_RUN).catch(() => [])).filter((name) => name.endsWith('.json'));
+  const files = (await readdir(LAST_RUN).catch(() => [])).filter((name) => name.endsWith('.json') && name !== REPORT);
   const all = await Promise.all(
     files.map(async (name) => JSON.parse(await readFile(join(LAST_RUN, name), 'utf8')) as FaultRecord),
   );

@@ -1,4 +1,4 @@
-import type { FaultRecord } from './records.js';
+import type { MeasuredFault } from './measured.js';
 
 const COLUMNS = [
   'Fault',
@@ -14,8 +14,8 @@ const COLUMNS = [
 ] as const;
 
 /** A Markdown table with one row per fault. */
-export function table(records: readonly FaultRecord[]): string {
-  const rows = records.map(({ fault, report: { verdict } }) => {
+export function table(faults: readonly MeasuredFault[]): string {
+  const rows = faults.map(({ fault, verdict }) => {
     const { acknowledged, lost, duplicated, misordered, reportedLost, interruption, moves, latency, clients } = verdict;
     return [
       fault,

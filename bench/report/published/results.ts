@@ -1,11 +1,9 @@
 import type { Target } from '../../cases/case.ts';
 import type { CaseResult, Results } from '../../run.ts';
 import type { ServerName } from '../../servers/server.ts';
-import { ratio, spread } from '../ratios.ts';
+import { ratio, rounded, spread } from '../ratios.ts';
 
-/** The file that the documentation's figures come from. */
-export const RESULTS_PATH = 'docs/performance/results.json';
-
+/** The file that the tables of docs/performance.md come from: docs/performance/results.json. */
 export interface Published {
   readonly about: string;
   readonly date: string;
@@ -38,7 +36,7 @@ export interface PublishedRatio {
 /** What is published of a run of everything: the costs of each server, and the ratios of Holdfast's targets. */
 export function publishedOf({ cases, date, machine }: Results): Published {
   return {
-    about: `Written by node bench/report/published/generate.ts --from FILE, of npm run bench -- --json FILE`,
+    about: 'Written by npm run generate:figures -- performance --from FILE, of npm run bench -- --json FILE',
     date: date.slice(0, 10),
     node: machine.node.replace(/^v(\d+\.\d+).*/, '$1'),
     machine: `two cores of ${machine.cpu}, Linux ${machine.kernel.replace(/^(\d+\.\d+).*/, '$1')}`,
@@ -79,9 +77,4 @@ function targetsOf({ name, targets, samples }: CaseResult): { server: ServerName
   const names = targets.map(({ metric, of, ofMetric }) => [metric, of, ofMetric].join());
   const different = targets.filter((_, index) => names.indexOf(names[index] ?? '') === index);
   return different.flatMap((target) => compared.map((server) => ({ server, target })));
-}
-
-/** Three digits are more than rounds agree on. */
-function rounded(value: number): number {
-  return Number(value.toPrecision(3));
 }

@@ -1,7 +1,9 @@
 import type { Target } from '../../cases/case.ts';
 import { CASES } from '../../cases/index.ts';
 import type { ServerName } from '../../servers/server.ts';
+import { day } from '../day.ts';
 import { figure } from '../figure.ts';
+import { markdownTable } from '../markdown.ts';
 import type { Published, PublishedRatio } from './results.ts';
 
 /** The ratio of a target of a case, or with `best` the lowest of those to all peers. */
@@ -146,29 +148,21 @@ export function cost(published: Published, name: string, metric: string, server:
 /** Where the figures come from, and both tables. */
 export function publishedTables(published: Published): string {
   const { date, node, machine } = published;
-  const day = new Date(date).toLocaleDateString('en-GB', { day: 'numeric', month: 'long', year: 'numeric' });
   const servers = Object.entries(NAMES) as [ServerName, string][];
   return [
-    `One run of everything on an idle machine, three rounds (one for growth), on ${day}. Node ${node}, ${machine}; median (lowest–highest).`,
+    `One run of everything on an idle machine, three rounds (one for growth), on ${day(date)}. Node ${node}, ${machine}; median (lowest–highest).`,
     '',
-    ...table(
-      ['case', 'ratio', 'measured', 'target', ''],
-      RATIOS.map((row) => ratioCells(published, row)),
-    ),
+    markdownTable([['case', 'ratio', 'measured', 'target', ''], ...RATIOS.map((row) => ratioCells(published, row))]),
     '',
     'Absolute figures:',
     '',
-    ...table(
+    markdownTable([
       ['server', ...COSTS.map(({ title }) => title)],
-      servers.map(([server, name]) =>
+      ...servers.map(([server, name]) =>
         [name].concat(COSTS.map(({ case: measured, metric }) => cost(published, measured, metric, server))),
       ),
-    ),
+    ]),
   ].join('\n');
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
 }
 
 function ratioCells({ ratios }: Published, row: RatioRow): string[] {

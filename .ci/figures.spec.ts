@@ -193,7 +193,7 @@ describe('figures that several pages state are the same', () => {
   });
 
   it('what the simulation found: scaling.md', () => {
-    const failover = SCALE.scenarios.find(({ title }) => title === 'Redis failed over within 5 s');
+    const failover = SCALE.simulation.scenarios.find(({ title }) => title === 'Redis failed over within 5 s');
     expect(pageOf('scaling.md')).toContain(`answers within ${((failover?.redisWait ?? 0) / 1_000).toFixed(1)} s`);
   });
 

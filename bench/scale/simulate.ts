@@ -1,16 +1,19 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { figure } from '../report/figure.ts';
-import { markdownTable } from '../report/markdown.ts';
 import { loadModel } from './load.ts';
 import type { FailoverOutcome } from './model/failover.ts';
 import type { Outcome } from './model/scenarios.ts';
 import { timelineSvg } from './plots.ts';
 import { LOW_RATE, measureReality, REAL, type Times } from './reality.ts';
-import { asMarkdown, scenarioOf, type Scenario, type ScaleResults } from './table.ts';
-
-/** How much the model may differ from what was measured. */
-const TOLERANCE = 0.2;
+import {
+  checkTable,
+  scenarioOf,
+  scenariosTable,
+  type CheckedFault,
+  type ScaleResults,
+  type Scenario,
+} from './table.ts';
 
 /** A million connections on paper: `npm run bench -- scale`. */
 export async function simulateScale(args: string[]): Promise<void> {
@@ -27,7 +30,7 @@ export async function simulateScale(args: string[]): Promise<void> {
   });
   if (values.help) {
     console.log(`npm run bench -- scale [--scenario NAME…] [--plots DIR] [--json FILE] [--seed N]
-npm run bench -- scale --check
+npm run bench -- scale --check [--json FILE]
 
   --scenario node, zone, zone-limited, zone-cluster, rollout, redis, redis-cluster
   --plots    a folder for the timelines
@@ -36,7 +39,7 @@ npm run bench -- scale --check
   --check    compares the model with three gateway processes and 3,000 clients on this machine, in about 4 minutes`);
     return;
   }
-  if (values.check) await check();
+  if (values.check) await check(values.json);
   else await simulateMillion({ ...values, seed: Number(values.seed) });
 }
 
@@ -80,14 +83,13 @@ async function simulateMillion({ seed, scenario: names, plots, json }: Options):
     const shown = Math.ceil(Math.max(outcome.last, 'restored' in outcome ? outcome.restored : outcome.subscribed)) + 5;
     await writeFile(`${plots}/${file}.svg`, timelineSvg({ title, subtitle, seconds: outcome.seconds, shown }));
   }
-  console.log(asMarkdown(found));
+  console.log(scenariosTable(found));
   if (json === undefined) return;
-  const results: ScaleResults = { date: new Date().toISOString(), seed, scenarios: found };
-  await writeFile(json, `${JSON.stringify(results, undefined, 2)}\n`);
+  await writeResults(json, { simulation: { date: new Date().toISOString(), seed, scenarios: found } });
 }
 
 /** The same with three pods, in the model and on this machine. */
-async function check(): Promise<void> {
+async function check(json: string | undefined): Promise<void> {
   // Exit normally, so that the servers are stopped too.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   const { MILLION, KUBERNETES, failover, podDrained, podsKilled, simulate } = await loadModel();
@@ -100,29 +102,28 @@ async function check(): Promise<void> {
   const low = simulate('killed', { ...settings, rate: LOW_RATE }, podsKilled(1, here));
   const drained = simulate('drained', settings, podDrained(here));
   const restarted = failover('Redis', settings, redisAway);
-  const rows = [
-    ...compared('kill -9 of a pod', killed, real.killed),
-    ...compared('the same with 100 connects at once and 50 a second', low, real.killedWithLowRate),
-    ...compared('SIGTERM of a pod', drained, real.drained),
-    ...compared('Redis restarted', restarted, real.redisRestarted),
+  const faults = [
+    compared(`SIGTERM of a pod, ${settle / 1_000} s to settle and ${window / 1_000} s to drain`, drained, real.drained),
+    compared(
+      `kill -9, ${LOW_RATE.burst} connects at once and ${LOW_RATE.perSecond} a second`,
+      low,
+      real.killedWithLowRate,
+    ),
+    compared('kill -9, the default limits', killed, real.killed),
+    compared('Redis restarted', restarted, real.redisRestarted),
   ];
   console.log(
     `A connect costs a pod ${figure(acceptCost, 2)} ms of CPU, and the clients ${figure(clientCost, 2)} ms.\n`,
   );
-  console.log(markdownTable([['Fault', 'Clients', 'Model', 'Measured', 'Difference'], ...rows]));
+  console.log(checkTable(faults));
+  if (json !== undefined) await writeResults(json, { check: { date: new Date().toISOString(), faults } });
 }
 
-function compared(fault: string, model: Outcome | FailoverOutcome, measured: Times): string[][] {
-  const shares: readonly (readonly [string, number, number])[] = [
-    ['half', 0.5, model.half],
-    ['90 %', 0.9, model.most],
-    ['all', 1, model.last],
-  ];
-  return shares.map(([name, share, expected]) => {
-    const found = measured[Math.ceil(measured.length * share) - 1] ?? NaN;
-    const difference = expected / found - 1;
-    const text = `${difference < 0 ? '−' : '+'}${figure(Math.abs(difference) * 100, 0)} %`;
-    const shown = Math.abs(difference) > TOLERANCE ? `**${text}**` : text;
-    return [fault, name, `${figure(expected, 2)} s`, `${figure(found, 2)} s`, shown];
-  });
+function compared(fault: string, { half, most, last }: Outcome | FailoverOutcome, times: Times): CheckedFault {
+  const measured = [0.5, 0.9, 1].map((share) => times[Math.ceil(times.length * share) - 1] ?? NaN);
+  return { fault, model: [half, most, last], measured };
+}
+
+async function writeResults(file: string, results: Partial<ScaleResults>): Promise<void> {
+  await writeFile(file, `${JSON.stringify(results, undefined, 2)}\n`);
 }

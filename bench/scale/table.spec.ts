@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from './model/scenarios.ts';
-import { scaleTables, scenarioOf } from './table.ts';
+import { checkTable, scaleTables, scenarioOf } from './table.ts';
 
 const SECOND = { unanswered: 0, redisCpu: 0, redisWait: 0, podWait: 0, away: 0 };
 const OUTCOME: Outcome = {
@@ -25,7 +25,8 @@ const OUTCOME: Outcome = {
 /** The last row of the table. */
 function rowOf(...scenario: Parameters<typeof scenarioOf>): string | undefined {
   // As it is read from the file.
-  const text = JSON.stringify({ date: '2026-11-29', seed: 1, scenarios: [scenarioOf(...scenario)] });
+  const simulation = { date: '2026-11-29', seed: 1, scenarios: [scenarioOf(...scenario)] };
+  const text = JSON.stringify({ simulation, check: { date: '2026-11-29', faults: [] } });
   return scaleTables(JSON.parse(text)).scenarios.split('\n').at(-1);
 }
 
@@ -48,4 +49,9 @@ describe('what is published of the simulation', () => {
     const failover = { name, seconds, half, most, last, restored: 86, redisWait: 625, isTooLate: false };
     expect(rowOf('Redis', failover)).toBe('| Redis | 10, 28, 75 s | 86 s |  |  | 1,011,697 | 625 ms |  |');
   });
+});
+
+it('the comparison with reality has what differs by more than a fifth in bold', () => {
+  const table = checkTable([{ fault: 'kill -9', model: [1.4, 8.9, 14.7], measured: [8, 10.23, 13] }]);
+  expect(table.split('\n').at(-1)).toBe('| kill -9 | 1.4, 8.9, 14.7 s | **8.0**, 10.2, 13.0 s |');
 });

@@ -5,11 +5,28 @@ import type { FailoverOutcome } from './model/failover.ts';
 import type { Outcome } from './model/scenarios.ts';
 import type { Second } from './model/timeline.ts';
 
-/** A simulation of all scenarios, as `--json` writes it and docs/scaling/results.json has it. */
+/** What docs/scaling/results.json has: a simulation of all scenarios, and a comparison with reality. `--json` writes one of them. */
 export interface ScaleResults {
+  readonly simulation: Simulation;
+  readonly check: Check;
+}
+
+export interface Simulation {
   readonly date: string;
   readonly seed: number;
   readonly scenarios: readonly Scenario[];
+}
+
+export interface Check {
+  readonly date: string;
+  readonly faults: readonly CheckedFault[];
+}
+
+/** Times in s until half of the clients, 90 % and all were back. */
+export interface CheckedFault {
+  readonly fault: string;
+  readonly model: readonly number[];
+  readonly measured: readonly number[];
 }
 
 /** Times are in s after the fault. */
@@ -37,6 +54,9 @@ export interface Scenario {
   };
 }
 
+/** How much the model may differ from what was measured. */
+const TOLERANCE = 0.2;
+
 /** Above it pods count Redis as down, in ms. */
 const REDIS_WAIT = 2_000;
 
@@ -63,12 +83,26 @@ export function scenarioOf(title: string, outcome: Outcome | FailoverOutcome): S
   };
 }
 
-export function scaleTables({ date, seed, scenarios }: ScaleResults): Readonly<Record<'scenarios', string>> {
-  return { scenarios: `Simulated: ${day(date)}, seed ${seed}.\n\n${asMarkdown(scenarios)}` };
+export function scaleTables({ simulation, check }: ScaleResults): Readonly<Record<'scenarios' | 'check', string>> {
+  const { date, seed, scenarios } = simulation;
+  return {
+    scenarios: `Simulated: ${day(date)}, seed ${seed}.\n\n${scenariosTable(scenarios)}`,
+    check: `Measured: ${day(check.date)}.\n\n${checkTable(check.faults)}`,
+  };
+}
+
+/** What differs by more than the tolerance is bold. */
+export function checkTable(faults: readonly CheckedFault[]): string {
+  const rows = faults.map(({ fault, model, measured }) => {
+    const differs = (index: number): boolean => Math.abs((model[index] ?? 0) / (measured[index] ?? 0) - 1) > TOLERANCE;
+    const times = measured.map((time, index) => (differs(index) ? `**${figure(time, 1)}**` : figure(time, 1)));
+    return [fault, `${model.map((time) => figure(time, 1)).join(', ')} s`, `${times.join(', ')} s`];
+  });
+  return markdownTable([['Fault', 'Model: half, 90 %, all', 'Measured'], ...rows]);
 }
 
 /** What fails is bold. */
-export function asMarkdown(scenarios: readonly Scenario[]): string {
+export function scenariosTable(scenarios: readonly Scenario[]): string {
   const head = [
     'Scenario',
     'Half, 90 % and all are connected after',

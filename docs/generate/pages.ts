@@ -41,6 +41,10 @@ const redis: Page<RedisPodsResults, RedisPodsResults> = {
   tables: redisPodsTables,
 };
 
-const scaling: Page<ScaleResults, ScaleResults> = { name: 'scaling', published: (run) => run, tables: scaleTables };
+const scaling: Page<Partial<ScaleResults>, ScaleResults> = {
+  name: 'scaling',
+  published: (run, former) => ({ ...former, ...run }),
+  tables: scaleTables,
+};
 
 export const PAGES: readonly Page[] = [performance, resilience, brokers, redis, scaling];

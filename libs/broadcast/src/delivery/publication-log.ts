@@ -1,131 +1,81 @@
 import type { StoredPublication } from '../broker.js';
 import { withinBytes } from '../within-bytes.js';
-import { allocate } from './long-lived-buffers.js';
 
-/** Before each payload: its time as a double, and its length in bytes. */
-const TIME_BYTES = 8;
-const HEADER_BYTES = TIME_BYTES + 4;
-
-/** UTF-8 takes at most so many bytes for a UTF-16 code unit. */
-const MAX_BYTES_PER_UNIT = 3;
-
-const SMALLEST_CAPACITY = 256;
-
-const NOTHING = Buffer.alloc(0);
+const SMALLEST_CAPACITY = 4;
 
 /**
- * The kept publications of a stream, whose offsets are consecutive. They are one after the other in one buffer, not objects: the garbage
- * collector, which would copy each of them twice and then mark it again and again, has nothing to visit.
+ * The kept publications of a stream, in a ring buffer: neither appending nor trimming moves the others. Their offsets are
+ * consecutive.
  */
 export class PublicationLog {
-  #buffer: Buffer = NOTHING;
-  /** Where the oldest begins, and where the newest ends. */
-  #start = 0;
-  #end = 0;
+  /** The capacity is 0 or a power of two. */
+  #slots: (StoredPublication | undefined)[] = [];
+  #head = 0;
   #length = 0;
-  #oldestOffset = 0;
-  #oldestTime = 0;
+  #units = 0;
+
+  /** The total length of all payloads, in UTF-16 code units. */
+  get units(): number {
+    return this.#units;
+  }
 
   get length(): number {
     return this.#length;
   }
 
-  /** The bytes of all publications. */
-  get bytes(): number {
-    return this.#end - this.#start;
+  get oldest(): StoredPublication | undefined {
+    return this.#slots[this.#head];
   }
 
-  /** The bytes of memory that they take. At most four times as many as {@link bytes}, and usually less than twice as many. */
-  get capacity(): number {
-    return this.#buffer.length;
-  }
-
-  get oldestOffset(): number | undefined {
-    return this.#length === 0 ? undefined : this.#oldestOffset;
-  }
-
-  /** In ms since the Unix epoch. */
-  get oldestTime(): number | undefined {
-    return this.#length === 0 ? undefined : this.#oldestTime;
-  }
-
-  append({ offset, time, payload }: StoredPublication): void {
-    // Counting the bytes takes as long as writing them, and is rarely necessary.
-    const most = HEADER_BYTES + MAX_BYTES_PER_UNIT * payload.length;
-    if (this.#buffer.length - this.#end < most) this.#makeRoom(HEADER_BYTES + Buffer.byteLength(payload));
-    const start = this.#end;
-    const length = this.#buffer.write(payload, start + HEADER_BYTES);
-    this.#buffer.writeDoubleLE(time, start);
-    this.#buffer.writeUInt32LE(length, start + TIME_BYTES);
-    this.#end = start + HEADER_BYTES + length;
-    if (this.#length === 0) {
-      this.#oldestOffset = offset;
-      this.#oldestTime = time;
-    }
+  append(publication: StoredPublication): void {
+    if (this.#length === this.#slots.length) this.#resize(Math.max(this.#length * 2, SMALLEST_CAPACITY));
+    this.#slots[this.#slot(this.#length)] = publication;
     this.#length += 1;
+    this.#units += publication.payload.length;
   }
 
   /** Drops the oldest beyond `size`, and those of `time` and before. @returns how many. */
   trim(size: number, time: number): number {
     const length = this.#length;
-    while (this.#length > 0 && (this.#length > size || this.#oldestTime <= time)) this.#dropOldest();
+    for (let oldest = this.oldest; oldest !== undefined; oldest = this.oldest) {
+      if (this.#length <= size && oldest.time > time) break;
+      this.#units -= oldest.payload.length;
+      this.#slots[this.#head] = undefined;
+      this.#head = this.#slot(1);
+      this.#length -= 1;
+    }
     if (this.#length < length) this.#shrink();
     return length - this.#length;
   }
 
   /** The publications with offsets from `first` to `last`, oldest first. */
   range(first: number, last: number): StoredPublication[] {
+    const origin = this.oldest?.offset ?? 0;
     const publications: StoredPublication[] = [];
-    const end = Math.min(last, this.#oldestOffset + this.#length - 1);
-    let start = this.#start;
-    for (let offset = this.#oldestOffset; offset <= end; offset += 1) {
-      const next = this.#after(start);
-      if (offset >= first) {
-        const payload = this.#buffer.toString('utf8', start + HEADER_BYTES, next);
-        publications.push({ offset, time: this.#buffer.readDoubleLE(start), payload });
-      }
-      start = next;
+    for (let index = Math.max(first - origin, 0); index <= last - origin && index < this.#length; index += 1) {
+      const publication = this.#slots[this.#slot(index)];
+      if (publication !== undefined) publications.push(publication);
     }
     return publications;
   }
 
-  #dropOldest(): void {
-    this.#start = this.#after(this.#start);
-    this.#length -= 1;
-    this.#oldestOffset += 1;
-    if (this.#length > 0) this.#oldestTime = this.#buffer.readDoubleLE(this.#start);
-  }
-
-  /** Where the publication ends that begins at `start`. */
-  #after(start: number): number {
-    return start + HEADER_BYTES + this.#buffer.readUInt32LE(start + TIME_BYTES);
-  }
-
-  /**
-   * Moves what is kept to the start of the buffer if that leaves half of it free, and to a larger one otherwise. Many channels never have
-   * more than one publication, so there is no room for more at first.
-   */
-  #makeRoom(bytes: number): void {
-    const wanted = this.bytes + bytes;
-    if (wanted * 2 <= this.#buffer.length) this.#moveTo(this.#buffer);
-    else if (this.#buffer.length - this.#end < bytes) this.#moveTo(allocate(Math.max(this.#length === 0 ? wanted : wanted * 2, SMALLEST_CAPACITY)));
+  #slot(index: number): number {
+    return (this.#head + index) & (this.#slots.length - 1);
   }
 
   /** At a quarter, not at half: an append after a trim should not make it grow again. */
   #shrink(): void {
-    if (this.#length === 0) {
-      this.#buffer = NOTHING;
-      this.#start = 0;
-      this.#end = 0;
-    } else if (this.#buffer.length > SMALLEST_CAPACITY && this.bytes * 4 <= this.#buffer.length) {
-      this.#moveTo(allocate(Math.max(this.bytes * 2, SMALLEST_CAPACITY)));
-    }
+    let capacity = this.#slots.length;
+    while (capacity > SMALLEST_CAPACITY && this.#length <= capacity / 4) capacity /= 2;
+    if (this.#length === 0) capacity = 0;
+    if (capacity < this.#slots.length) this.#resize(capacity);
   }
 
-  #moveTo(target: Buffer): void {
-    this.#end = this.#buffer.copy(target, 0, this.#start, this.#end);
-    this.#start = 0;
-    this.#buffer = target;
+  #resize(capacity: number): void {
+    const slots = Array.from<StoredPublication | undefined>({ length: capacity });
+    for (let index = 0; index < this.#length; index += 1) slots[index] = this.#slots[this.#slot(index)];
+    this.#slots = slots;
+    this.#head = 0;
   }
 }
 

@@ -2,11 +2,11 @@ import type { History, HistoryQuery, Position, StoredPublication, StreamOptions 
 import { isInStream, queriedRange } from './completeness.js';
 import { pageOf, PublicationLog } from './publication-log.js';
 
-/** Limits of one channel. */
+/** Limits of one channel, in publications and in UTF-16 code units. */
 const MAX_PUBLICATIONS = 1_024;
-const MAX_BYTES = 1_048_576;
+const MAX_LENGTH = 1_048_576;
 
-/** What all channels of a pod may keep in total, in bytes. */
+/** What all channels of a pod may keep in total, in UTF-16 code units. */
 export class RecentBudget {
   used = 0;
 
@@ -17,8 +17,7 @@ export class RecentBudget {
 export class RecentPublications {
   readonly #budget: RecentBudget;
   #log = new PublicationLog();
-  /** Its share of the budget. */
-  #bytes = 0;
+  #length = 0;
   /** Whether the server's history holds nothing older. */
   #isAll = false;
   #filled = false;
@@ -34,21 +33,25 @@ export class RecentPublications {
 
   /** The first offset in memory, or the next offset if there is none. */
   oldest(position: Position): number {
-    return this.#log.oldestOffset ?? position.offset + 1;
+    return this.#log.oldest?.offset ?? position.offset + 1;
   }
 
   /** Starts again after this position. */
   reset({ offset }: Position): void {
+    this.#budget.used -= this.#length;
+    this.#length = 0;
     this.#log = new PublicationLog();
-    this.#charge();
     this.#isAll = offset === 0;
     this.#filled = false;
   }
 
   append(publication: StoredPublication, options: StreamOptions, now: number): void {
-    this.#log.append(publication);
+    this.#add(publication);
     this.#expire(options, now);
-    this.#fit();
+    while (this.#log.length > 0 && this.#isFull()) {
+      this.#dropOldest();
+      this.#isAll = false;
+    }
   }
 
   /**
@@ -64,10 +67,15 @@ export class RecentPublications {
     const last = fitting.at(-1);
     if (last !== undefined && last.offset !== next - 1) return;
     const newer = this.#log.range(0, Infinity);
+    this.#budget.used -= this.#length;
+    this.#length = 0;
     this.#log = new PublicationLog();
-    for (const publication of [...fitting, ...newer]) this.#log.append(publication);
+    for (const publication of [...fitting, ...newer]) this.#add(publication);
     this.#isAll = isAll;
-    this.#fit();
+    while (this.#log.length > 0 && this.#isFull()) {
+      this.#dropOldest();
+      this.#isAll = false;
+    }
   }
 
   /** What follows `since`, up to the position; undefined if not all of that is in memory. */
@@ -88,25 +96,27 @@ export class RecentPublications {
 
   /** Drops what the server has dropped as well. */
   #expire({ historySize, historyTtl }: StreamOptions, now: number): void {
-    this.#log.trim(historySize, now - historyTtl);
-    this.#charge();
-  }
-
-  /** Drops what exceeds the limits. */
-  #fit(): void {
-    for (this.#charge(); this.#log.length > 0 && this.#isFull(); this.#charge()) {
-      this.#log.trim(this.#log.length - 1, -Infinity);
-      this.#isAll = false;
+    for (;;) {
+      const { oldest, length } = this.#log;
+      if (oldest === undefined || (length <= historySize && oldest.time > now - historyTtl)) return;
+      this.#dropOldest();
     }
   }
 
   #isFull(): boolean {
-    return this.#log.length > MAX_PUBLICATIONS || this.#bytes > MAX_BYTES || this.#budget.used > this.#budget.limit;
+    return this.#log.length > MAX_PUBLICATIONS || this.#length > MAX_LENGTH || this.#budget.used > this.#budget.limit;
   }
 
-  #charge(): void {
-    const { bytes } = this.#log;
-    this.#budget.used += bytes - this.#bytes;
-    this.#bytes = bytes;
+  #add(publication: StoredPublication): void {
+    this.#log.append(publication);
+    this.#length += publication.payload.length;
+    this.#budget.used += publication.payload.length;
+  }
+
+  #dropOldest(): void {
+    const length = this.#log.oldest?.payload.length ?? 0;
+    this.#log.trim(this.#log.length - 1, -Infinity);
+    this.#length -= length;
+    this.#budget.used -= length;
   }
 }

@@ -6,10 +6,10 @@ import { IdempotencyKeys } from './idempotency-keys.js';
 import { MemoryPresence } from './presence.js';
 import { Streams } from './streams.js';
 
-/** The store may take this fraction of the heap's size: without a limit, a client that publishes enough would end the process. */
+/** The store may fill this fraction of the heap: without a limit, a client that publishes enough would end the process. */
 const HEAP_SHARE = 6;
 
-/** Bytes that a stream or a key takes in addition to its publications. */
+/** Bytes that a publication, a position or a key takes in addition to its payload. */
 const OVERHEAD = 256;
 
 export interface MemoryStoreOptions {
@@ -46,8 +46,8 @@ export class MemoryStore {
 
   /** Approximate bytes in use. */
   get size(): number {
-    const { bytes, size } = this.streams;
-    return bytes + OVERHEAD * (size + this.keys.size);
+    const { units, publications, size } = this.streams;
+    return units + OVERHEAD * (publications + size + this.keys.size);
   }
 
   /** Whether the limit is reached: nothing more is stored until something expires. */

@@ -31,8 +31,8 @@ export class Stream implements Expiring {
 
   /** When the next part of it expires, `Infinity` if nothing does. */
   get expires(): number {
-    const { oldestTime } = this.log;
-    if (oldestTime !== undefined) return oldestTime + this.options.historyTtl;
+    const { oldest } = this.log;
+    if (oldest !== undefined) return oldest.time + this.options.historyTtl;
     if (this.subscribers.length > 0) return Infinity;
     const { positionTtl } = this.options;
     return this.lastUse + (this.offset > 0 ? positionTtl : Math.min(positionTtl, UNPUBLISHED_TTL));
@@ -45,7 +45,7 @@ export class Stream implements Expiring {
 
   history({ since, limit, maxBytes, reverse = false }: HistoryQuery): History {
     const { epoch, offset } = this;
-    const oldest = this.log.oldestOffset ?? offset + 1;
+    const oldest = this.log.oldest?.offset ?? offset + 1;
     const { first, last, complete } = queriedRange({ since, reverse }, { epoch, offset, oldest });
     const page = reverse
       ? this.log.range(Math.max(first, last - limit + 1), last).toReversed()

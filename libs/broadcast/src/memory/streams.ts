@@ -12,7 +12,7 @@ export class Streams {
   readonly #epochPrefix = randomBytes(9).toString('base64url');
   #epochs = 0;
   #publications = 0;
-  #bytes = 0;
+  #units = 0;
 
   constructor(now: number) {
     this.#expiry = new ExpiryQueue(now);
@@ -27,9 +27,9 @@ export class Streams {
     return this.#publications;
   }
 
-  /** The memory of all kept publications. */
-  get bytes(): number {
-    return this.#bytes;
+  /** The total length of all kept payloads, in UTF-16 code units. */
+  get units(): number {
+    return this.#units;
   }
 
   /** Names of the channels with a subscriber, in no particular order. */
@@ -78,10 +78,9 @@ export class Streams {
     stream.offset += 1;
     const publication = { offset: stream.offset, time: now, payload };
     if (options.historySize > 0) {
-      const { capacity } = stream.log;
       stream.log.append(publication);
       this.#publications += 1;
-      this.#bytes += stream.log.capacity - capacity;
+      this.#units += payload.length;
     }
     this.#trim(stream, now);
     this.#expiry.schedule(stream, stream.expires);
@@ -96,9 +95,9 @@ export class Streams {
   }
 
   #trim(stream: Stream, now: number): void {
-    const { capacity } = stream.log;
+    const { units } = stream.log;
     this.#publications -= stream.trim(now);
-    this.#bytes += stream.log.capacity - capacity;
+    this.#units -= units - stream.log.units;
   }
 
   #open(channel: string, options: StreamOptions, now: number): Stream {

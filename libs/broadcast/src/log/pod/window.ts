@@ -3,7 +3,7 @@ import { queriedRange } from '../../delivery/completeness.js';
 import { pageOf, PublicationLog } from '../../delivery/publication-log.js';
 import type { ChannelState } from '../fold/channel-table.js';
 
-/** Bytes that a publication takes in addition to those in its channel's log. */
+/** Bytes that a publication takes in addition to its payload. */
 const OVERHEAD = 100;
 /** Forgotten places in the queue before it is copied. */
 const SLACK = 4_096;
@@ -15,8 +15,7 @@ export class Window {
   #bytes = 0;
   /** All publications in the order in which they came, also those that their channel does not keep any more. */
   #channels: ChannelState[] = [];
-  #offsets: number[] = [];
-  #times: number[] = [];
+  #publications: StoredPublication[] = [];
   #head = 0;
 
   /** @param maxAge ms for which a publication is kept at most. */
@@ -33,12 +32,10 @@ export class Window {
   append(channel: ChannelState, publication: StoredPublication): void {
     if (channel.first > publication.offset) return this.#trim(channel, publication.time);
     channel.publications ??= new PublicationLog();
-    const { bytes } = channel.publications;
     channel.publications.append(publication);
-    this.#bytes += channel.publications.bytes - bytes + OVERHEAD;
+    this.#bytes += sizeOf(publication);
     this.#channels.push(channel);
-    this.#offsets.push(publication.offset);
-    this.#times.push(publication.time);
+    this.#publications.push(publication);
     this.#trim(channel, publication.time);
     this.#evict(publication.time);
   }
@@ -59,7 +56,7 @@ export class Window {
     const { offset } = channel;
     this.#trim(channel, now);
     const { publications } = channel;
-    const oldest = publications?.oldestOffset ?? offset + 1;
+    const oldest = publications?.oldest?.offset ?? offset + 1;
     const { first, last, complete } = queriedRange({ since, reverse }, { epoch, offset, oldest });
     const page = reverse
       ? publications?.range(Math.max(first, last - limit + 1), last).toReversed()
@@ -74,27 +71,30 @@ export class Window {
   }
 
   #release(publications: PublicationLog, size: number, time: number): void {
-    const { bytes } = publications;
-    const dropped = publications.trim(size, time);
-    this.#bytes -= bytes - publications.bytes + OVERHEAD * dropped;
+    const { units, length } = publications;
+    publications.trim(size, time);
+    this.#bytes -= units - publications.units + OVERHEAD * (length - publications.length);
   }
 
   #evict(now: number): void {
     for (;;) {
+      const publication = this.#publications[this.#head];
       const channel = this.#channels[this.#head];
-      const time = this.#times[this.#head];
-      if (channel === undefined || time === undefined) break;
+      if (publication === undefined || channel === undefined) break;
       const { publications } = channel;
-      const isKept = publications?.oldestOffset === this.#offsets[this.#head];
-      const isNeeded = this.#bytes <= this.#maxBytes && time > now - this.#maxAge;
+      const isKept = publications?.oldest === publication;
+      const isNeeded = this.#bytes <= this.#maxBytes && publication.time > now - this.#maxAge;
       if (isKept && isNeeded) break;
       if (isKept && publications !== undefined) this.#release(publications, publications.length - 1, -Infinity);
       this.#head += 1;
     }
-    if (this.#head < SLACK || this.#head < this.#channels.length / 2) return;
+    if (this.#head < SLACK || this.#head < this.#publications.length / 2) return;
     this.#channels = this.#channels.slice(this.#head);
-    this.#offsets = this.#offsets.slice(this.#head);
-    this.#times = this.#times.slice(this.#head);
+    this.#publications = this.#publications.slice(this.#head);
     this.#head = 0;
   }
+}
+
+function sizeOf({ payload }: StoredPublication): number {
+  return payload.length + OVERHEAD;
 }

@@ -1,5 +1,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Metrics } from '../../gateway/src/metrics/metrics.js';
+import { startGateway } from '../../gateway/test/support/gateway.js';
 import { startGatewayProcess } from '../../gateway/test/support/gateway-process.js';
 import { ChatWindow } from './support/chat-window.js';
 import { launchChromium } from './support/chromium.js';
@@ -55,6 +57,22 @@ describe('the chat page', () => {
 
   it('promise 5: shows no interruption when the gateway drains and another one takes over', async () => {
     await expectNoInterruption(browser, await startTwoInThisProcess());
+  });
+
+  it('lets two people chat in a namespace whose messages are compressed', async () => {
+    const gateway = await startGateway({ namespaceDefaults: { compressFrom: 1 } }, { HOLDFAST_DEMO: 'true' });
+    const ann = await ChatWindow.open(browser, gateway.url, 'Ann');
+    const bob = await ChatWindow.open(browser, gateway.url, 'Bob');
+    const long = 'The same words again and again. '.repeat(50).trim();
+    await ann.say(long);
+    await bob.shows(long);
+    await bob.say('Grüße 😀');
+    await ann.shows(long, 'Grüße 😀');
+    const { compressedFrom, compressedTo } = gateway.app.get(Metrics).totals;
+    // To two people, and the long one shrinks.
+    expect(compressedFrom).toBeGreaterThan(2 * long.length);
+    expect(compressedTo).toBeLessThan(compressedFrom / 2);
+    expect([...ann.complaints, ...bob.complaints]).toEqual([]);
   });
 
   it('fits a phone', async () => {

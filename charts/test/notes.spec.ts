@@ -85,7 +85,11 @@ describe('the notes', () => {
       },
       'Pods connect to the Redis servers that the sentinels announce, for which port 6379 is allowed',
     ],
-    ['development', { config: { mode: 'development' } }, 'config.mode is development: everybody has all permissions'],
+    [
+      'development',
+      { config: { mode: 'development' } },
+      'config.mode is development, which is for your own machine only',
+    ],
     [
       'anonymous clients',
       { config: { auth: { anonymous: true } } },

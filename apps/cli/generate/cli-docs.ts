@@ -16,6 +16,7 @@ const INTRODUCTION = `# The command \`holdfast\`
   somewhere else, nothing of a context is used.
 - **Secrets** come from variables, files and contexts, never from arguments, which every user of the machine can read. They are never
   printed.
+- **A certificate of your own CA** is trusted with \`NODE_EXTRA_CA_CERTS=ca.pem\`, as in every Node program.
 - **For programs**: with \`--json\` every command prints one JSON object per line, written at once, also into a pipe.
 - **One pod or all**: the HTTP API answers for all pods. \`top\`, \`connections\` without a user, and \`--pod\` ask [one pod](admin-api.md).
 - **Completion**: \`source <(holdfast completion bash)\`, likewise for zsh and fish.

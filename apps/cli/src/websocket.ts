@@ -1,4 +1,5 @@
 import { Holdfast, HoldfastError, type StateChange } from '@holdfast/client';
+import { ExplainedSockets } from './explained-sockets.js';
 import { EXIT, Failure } from './failure.js';
 import { displayUrl } from './gateway-url.js';
 import type { Publish } from './publication.js';
@@ -36,12 +37,16 @@ export async function requestOverWebSocket<T>(
   request: (client: Holdfast) => Promise<T>,
   { failed, onTimeout }: Failing,
 ): Promise<T> {
-  const client = new Holdfast(url, { token });
+  const sockets = new ExplainedSockets();
+  const client = new Holdfast(url, { token, WebSocket: sockets.WebSocket });
   let latest: StateChange = { state: 'connecting' };
   client.on('state', (change) => (latest = change));
 
   const { promise: timedOut, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(timeUp(latest, { url, timeout, onTimeout })), timeout);
+  const timer = setTimeout(
+    () => reject(timeUp(latest, { url, timeout, onTimeout, failure: sockets.failure })),
+    timeout,
+  );
   try {
     return await Promise.race([request(client), timedOut]);
   } catch (error) {
@@ -53,13 +58,19 @@ export async function requestOverWebSocket<T>(
   }
 }
 
-function timeUp(
-  { state, reason }: StateChange,
-  { url, timeout, onTimeout }: { readonly url: URL; readonly timeout: number; readonly onTimeout: string | undefined },
-): Failure {
+interface TimeUp {
+  readonly url: URL;
+  readonly timeout: number;
+  readonly onTimeout: string | undefined;
+  /** Why the latest connection failed, if that is known. */
+  readonly failure: string | undefined;
+}
+
+function timeUp({ state, reason }: StateChange, { url, timeout, onTimeout, failure }: TimeUp): Failure {
   const gateway = displayUrl(url);
   if (state === 'connecting') {
-    const why = reason === undefined ? '' : ` (${reason.message})`;
+    const known = failure ?? reason?.message;
+    const why = known === undefined ? '' : ` (${known})`;
     return new Failure(
       EXIT.unreachable,
       `cannot reach ${gateway} within ${timeout} ms${why}: is a gateway running there? See --url`,

@@ -192,10 +192,13 @@ describe('holdfast tail', () => {
     expect(sut.stderr).toContain('disconnected by the API (4009)');
   });
 
-  it('waits for a gateway that cannot be reached', async () => {
-    const url = `ws://127.0.0.1:${await freePort()}/ws`;
+  it('waits for a gateway that cannot be reached, and says why', async () => {
+    const port = await freePort();
+    const url = `ws://127.0.0.1:${port}/ws`;
     const sut = tail(['--url', url]);
-    await vi.waitFor(() => expect(sut.stderr).toContain(`cannot reach ${url}`));
+    await vi.waitFor(() =>
+      expect(sut.stderr).toContain(`cannot reach ${url} (connect ECONNREFUSED 127.0.0.1:${port})`),
+    );
     sut.interrupt();
     expect(await sut.exitCode).toBe(0);
     expect(sut.lines).toEqual([]);

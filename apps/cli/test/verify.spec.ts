@@ -210,6 +210,14 @@ describe('holdfast verify --affinity', () => {
     expect(outcomes(sut).at(-1)).toBe('ok affinity');
   });
 
+  it('cookie names the option if the host of the ingress is not in DNS', async () => {
+    const pods = await startPods(2);
+    const ingress = ['--ingress-url', 'wss://chat.invalid/ws', '--timeout', '5s'];
+    const sut = verify(pods[0]?.webSocketUrl ?? '', ['--affinity', 'cookie', ...ingress]);
+    expect(await sut.exitCode).toBe(1);
+    expect(sut.lines.at(-1)).toMatch(/^fail {2}affinity {2}no connection to chat\.invalid: .*; set --ingress-address/);
+  });
+
   it.each([
     ['ignores the cookie', { obeysCookie: false }, 'a connection with the cookie of pod-'],
     ['sets no cookie', { setsCookie: false }, 'sets no cookie route'],

@@ -149,5 +149,7 @@ export async function run(...modules: readonly (Type | DynamicModule)[]): Promis
 /** An error of the system (a port in use, for example) needs no stack trace. Our own does. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  if ('code' in error && error.code === 'EADDRINUSE')
+    return `${error.message}; stop what listens there, or set HOLDFAST_PORT and HOLDFAST_MANAGEMENT_PORT to free ports`;
   return 'syscall' in error ? error.message : (error.stack ?? error.message);
 }

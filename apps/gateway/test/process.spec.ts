@@ -159,10 +159,10 @@ describe('a process that cannot start', () => {
   it.each([
     ['HOLDFAST_PORT', 'HOLDFAST_MANAGEMENT_PORT'],
     ['HOLDFAST_MANAGEMENT_PORT', 'HOLDFAST_PORT'],
-  ])('because %s is in use reports that and exits with 1', async (taken, free) => {
+  ])('because %s is in use says so, names what sets it, and exits with 1', async (taken, free) => {
     const port = await takenPort();
     const { code, stderr } = await run({ HOLDFAST_JWT_SECRET: JWT_SECRET, [taken]: String(port), [free]: '0' });
     expect(code).toBe(1);
-    expect(stderr).toMatch(new RegExp(`^holdfast: .*address already in use .*:${port}`));
+    expect(stderr).toMatch(new RegExp(`^holdfast: .*address already in use .*:${port}; .*set .*${taken}`));
   });
 });

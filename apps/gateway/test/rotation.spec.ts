@@ -17,7 +17,7 @@ beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'holdfast-'))
 afterEach(() => rm(folder, { recursive: true }));
 
 function sign(secret: string): Promise<string> {
-  return signToken({ sub: 'ann' }, { key: secretKey(secret) });
+  return signToken({ sub: 'ann', channels: ['*'], publish: ['*'] }, { key: secretKey(secret) });
 }
 
 /** A gateway that reads this secret from a file, like from a mounted Secret, and a function that replaces the file. */

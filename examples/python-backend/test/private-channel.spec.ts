@@ -30,14 +30,11 @@ async function signIn(url: string, user: string): Promise<Page> {
 }
 
 it('the Python backend publishes to the private channel of one user, in all of that user’s windows', async () => {
-  // Production, in which nothing is permitted that a token does not permit.
+  // As `npm run example` starts it: development, with the file of this example.
   const [gatewayPort, port] = [await freePort(), await freePort()];
   const gateway = await startGatewayProcess({
-    NODE_ENV: 'production',
+    HOLDFAST_CONFIG: `${FOLDER}/gateway.yaml`,
     HOLDFAST_PORT: String(gatewayPort),
-    HOLDFAST_ANONYMOUS: 'false',
-    HOLDFAST_ALLOWED_ORIGINS: `http://localhost:${port}`,
-    HOLDFAST_SETTLE_SECONDS: '0',
   });
   const server = spawn('python3', ['server.py'], {
     cwd: FOLDER,

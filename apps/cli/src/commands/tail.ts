@@ -1,6 +1,7 @@
 import { Holdfast, type Position, type Token } from '@holdfast/client';
 import { Option, type Command } from 'commander';
 import { formatPosition, parseCount, parsePosition } from '../arguments.js';
+import { ExplainedSockets } from '../explained-sockets.js';
 import { EXIT, Failure } from '../failure.js';
 import { displayUrl, urlOption, webSocketUrlOf } from '../gateway-url.js';
 import type { Io } from '../io.js';
@@ -74,8 +75,9 @@ async function tail({ channel, options, url, token }: Target, io: Io, terminal: 
   let position = since;
   let printed = 0;
 
-  const client = new Holdfast(url, { token });
-  watchConnection(client, url, terminal, fail);
+  const sockets = new ExplainedSockets();
+  const client = new Holdfast(url, { token, WebSocket: sockets.WebSocket });
+  watchConnection({ client, sockets, url }, terminal, fail);
   const subscription = client.subscribe(
     channel,
     {
@@ -118,8 +120,18 @@ async function tail({ channel, options, url, token }: Target, io: Io, terminal: 
   }
 }
 
+interface Watched {
+  readonly client: Holdfast;
+  readonly sockets: ExplainedSockets;
+  readonly url: URL;
+}
+
 /** Reports the state of the connection. */
-function watchConnection(client: Holdfast, url: URL, terminal: Terminal, fail: (failure: Failure) => void): void {
+function watchConnection(
+  { client, sockets, url }: Watched,
+  terminal: Terminal,
+  fail: (failure: Failure) => void,
+): void {
   const gateway = displayUrl(url);
   let wasConnected = false;
   let isRefused = false;
@@ -133,7 +145,9 @@ function watchConnection(client: Holdfast, url: URL, terminal: Terminal, fail: (
   client.on('state', ({ state, welcome, reason }) => {
     switch (state) {
       case 'connecting':
-        return noticeOnce(`cannot reach ${gateway} (${reason?.message}), trying again; is --url right?`);
+        return noticeOnce(
+          `cannot reach ${gateway} (${sockets.failure ?? reason?.message}), trying again; is --url right?`,
+        );
       case 'connected':
         wasConnected = true;
         latest = undefined;

@@ -67,7 +67,10 @@ async function connect(destination: Destination, { token, deadline }: Gateway, c
   socket.on('upgrade', ({ headers }) => (cookies = parseCookies(headers['set-cookie'] ?? [])));
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const place = destination.url.host;
-  socket.on('error', ({ message }) => reject(new Failure(EXIT.failed, `no connection to ${place}: ${message}`)));
+  socket.on('error', (error) => {
+    const hint = 'syscall' in error && error.syscall === 'getaddrinfo' ? NOT_RESOLVED : '';
+    reject(new Failure(EXIT.failed, `no connection to ${place}: ${error.message}${hint}`));
+  });
   socket.on('close', (code, reason) =>
     reject(new Failure(EXIT.failed, `${place} closed the connection: ${reason.toString() || 'no reason'} (${code})`)),
   );
@@ -81,6 +84,9 @@ async function connect(destination: Destination, { token, deadline }: Gateway, c
     socket.close(1000);
   }
 }
+
+/** Pods often cannot resolve the host that browsers use. */
+const NOT_RESOLVED = '; set --ingress-address to the address of the ingress (test.ingressAddress of the chart)';
 
 const SUBPROTOCOL = 'holdfast.v1.json';
 

@@ -17,6 +17,6 @@ describe('the docs', () => {
 
   it('state the defaults of development if they differ', () => {
     expect(sut).toContain('| `15`; `0` in development |');
-    expect(sut).toContain('| `granted`; `anyone` in development |');
+    expect(sut).toContain('| `false`; `true` in development |');
   });
 });

@@ -96,9 +96,20 @@ describe('the defaults', () => {
     ['a secret', { HOLDFAST_JWT_SECRET: SECRET }],
     ['a public key', { HOLDFAST_JWT_PUBLIC_KEY: PUBLIC_KEY }],
     ['a key set', { HOLDFAST_JWKS_URL: 'https://issuer.example/keys' }],
-  ])('do not permit anonymous clients once development has %s', (_, env) => {
-    expect(load({ NODE_ENV: 'development', ...env }).auth.anonymous).toBe(false);
-    expect(load({ NODE_ENV: 'development', HOLDFAST_ANONYMOUS: 'true', ...env }).auth.anonymous).toBe(true);
+  ])('require tokens, and what they grant, once development has %s', (_, env) => {
+    const granted = { subscribe: 'granted', publish: 'granted' };
+    expect(load({ NODE_ENV: 'development', ...env })).toMatchObject({
+      auth: { anonymous: false },
+      namespaceDefaults: granted,
+    });
+    const anyone = { subscribe: 'anyone', publish: 'anyone' };
+    expect(load({ NODE_ENV: 'development', HOLDFAST_ANONYMOUS: 'true', ...env })).toMatchObject({
+      auth: { anonymous: true },
+      namespaceDefaults: anyone,
+    });
+    expect(load({ NODE_ENV: 'production', HOLDFAST_ANONYMOUS: 'true', ...env }).namespaceDefaults).toMatchObject(
+      granted,
+    );
   });
 
   it('let pages of this machine connect in development, and only there', () => {

@@ -47,16 +47,6 @@ function otherOptions(development: boolean) {
         '(browsers do); 0 compresses none. Not for messages that contain both a secret and something that others choose.',
       unit: 'bytes',
     }),
-    subscribe: setting(z.enum(SUBSCRIBE).prefault(development ? 'anyone' : 'granted'), {
-      description:
-        'Who may subscribe: clients to which a token has `granted` it, every `authenticated` user, or `anyone`. ' +
-        "Only its user can subscribe to a user's own channel.",
-    }),
-    publish: setting(z.enum(PUBLISH).prefault(development ? 'anyone' : 'granted'), {
-      description:
-        "Who may publish: clients to which a token has `granted` it, the channel's `subscribers`, every " +
-        '`authenticated` user, or `anyone`. The HTTP API always may.',
-    }),
     brokerPublish: setting(z.boolean().prefault(false), {
       description:
         'Whether backends may also publish [through the broker](brokers.md#publishing-through-the-broker), without ' +
@@ -64,6 +54,24 @@ function otherOptions(development: boolean) {
     }),
   };
 }
+
+const ACCESS = '`granted`; in development `anyone` if clients without a token may connect';
+
+/** Their default follows from `auth`, so {@link resolveNamespaces} sets it. */
+const accessOptions = {
+  subscribe: setting(z.enum(SUBSCRIBE).exactOptional(), {
+    description:
+      'Who may subscribe: clients to which a token has `granted` it, every `authenticated` user, or `anyone`. ' +
+      "Only its user can subscribe to a user's own channel.",
+    otherwise: ACCESS,
+  }),
+  publish: setting(z.enum(PUBLISH).exactOptional(), {
+    description:
+      "Who may publish: clients to which a token has `granted` it, the channel's `subscribers`, every " +
+      '`authenticated` user, or `anyone`. The HTTP API always may.',
+    otherwise: ACCESS,
+  }),
+};
 
 type Unset<Shape> = {
   [Name in keyof Shape]: Shape[Name] extends z.ZodPrefault<infer Value> ? z.ZodExactOptional<Value> : never;
@@ -80,7 +88,11 @@ function unset<Shape extends Record<string, z.ZodPrefault<z.ZodType>>>(shape: Sh
 }
 
 export function namespaceDefaultsSchema(development: boolean) {
-  return z.strictObject({ history: z.strictObject(historyOptions).prefault({}), ...otherOptions(development) });
+  return z.strictObject({
+    history: z.strictObject(historyOptions).prefault({}),
+    ...otherOptions(development),
+    ...accessOptions,
+  });
 }
 
 export function namespacesSchema(development: boolean) {
@@ -89,6 +101,7 @@ export function namespacesSchema(development: boolean) {
     z.strictObject({
       history: z.strictObject(unset(historyOptions)).exactOptional(),
       ...unset(otherOptions(development)),
+      ...accessOptions,
     }),
   );
 }
@@ -98,6 +111,8 @@ type NamespaceOverrides = z.output<ReturnType<typeof namespacesSchema>>;
 
 /** The options of a namespace for its channels. Durations in ms. */
 export interface NamespaceOptions extends NamespaceDefaults {
+  readonly subscribe: (typeof SUBSCRIBE)[number];
+  readonly publish: (typeof PUBLISH)[number];
   /** `history` and `positionTtl` for the broker, converted once for all messages. */
   readonly stream: StreamOptions;
 }
@@ -107,11 +122,21 @@ interface ResolvedNamespaces {
   readonly namespaces: ReadonlyMap<string, NamespaceOptions>;
 }
 
-/** The complete options of each namespace with its own (always including `@`), and those of all others. */
-export function resolveNamespaces(defaults: NamespaceDefaults, overrides: NamespaceOverrides): ResolvedNamespaces {
+/**
+ * The complete options of each namespace with its own (always including `@`), and those of all others.
+ *
+ * @param isOpen whether everybody may subscribe and publish if nothing else is configured.
+ */
+export function resolveNamespaces(
+  defaults: NamespaceDefaults,
+  overrides: NamespaceOverrides,
+  isOpen: boolean,
+): ResolvedNamespaces {
+  const access = isOpen ? 'anyone' : 'granted';
   const resolve = (override: NamespaceOverrides[string] = {}): NamespaceOptions => {
-    const options = { ...defaults, ...override, history: { ...defaults.history, ...override.history } };
-    const { history, positionTtl } = options;
+    const history = { ...defaults.history, ...override.history };
+    const options = { subscribe: access, publish: access, ...defaults, ...override, history } as const;
+    const { positionTtl } = options;
     return { ...options, stream: { historySize: history.size, historyTtl: history.ttl, positionTtl } };
   };
   return {

@@ -40,8 +40,8 @@ function configSchema({ development }: { development: boolean }) {
           .prefault('production'),
         {
           description:
-            'Development opens everything to everyone, prints readable logs and shows the chat page; `test` counts as ' +
-            'production.',
+            'Development opens everything to everyone unless something is configured that verifies tokens, prints ' +
+            'readable logs and shows the chat page; `test` counts as production.',
           env: 'NODE_ENV',
         },
       ),
@@ -357,7 +357,8 @@ function configSchema({ development }: { development: boolean }) {
     )
     .transform((config) => ({
       ...config,
-      ...resolveNamespaces(config.namespaceDefaults, config.namespaces),
+      // Once development asks for tokens, they decide, as they will in production.
+      ...resolveNamespaces(config.namespaceDefaults, config.namespaces, development && config.auth.anonymous),
     }));
 }
 

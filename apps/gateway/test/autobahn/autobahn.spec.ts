@@ -34,6 +34,9 @@ const GOOD = new Set(['OK', 'NON-STRICT', 'INFORMATIONAL']);
 /** The cases about permessage-deflate (RFC 7692). */
 const COMPRESSION = ['12.*', '13.*'];
 
+/** They only offer compression with a window of 512 bytes, which the gateway declines (RFC 7692, section 7.1.2.1). */
+const SMALL_WINDOW = /^13\.[35]\./;
+
 it.each([
   ['RFC 6455', FILE, ['*'], COMPRESSION],
   ['RFC 7692', { ...FILE, namespaceDefaults: { compressFrom: 1 } }, COMPRESSION, []],
@@ -66,7 +69,10 @@ it.each([
     console.log([...counts].map(([behavior, { length }]) => `${behavior}: ${length}`).join(', '));
     console.log([...(counts.get('NON-STRICT') ?? [])].map(([name]) => name).join(' '));
     expect(
-      results.filter(([, { behavior, behaviorClose }]) => !GOOD.has(behavior) || !GOOD.has(behaviorClose)),
+      results.filter(([name, { behavior, behaviorClose }]) => {
+        const isDeclined = behavior === 'UNIMPLEMENTED' && SMALL_WINDOW.test(name);
+        return !(isDeclined || GOOD.has(behavior)) || !GOOD.has(behaviorClose);
+      }),
     ).toEqual([]);
     expect(results.length).toBeGreaterThan(0);
   },

@@ -8,7 +8,7 @@ export interface Capacity {
   readonly node: string;
   readonly machine: string;
   readonly filling: Filling & { readonly memoryLimit: number };
-  /** Empty if the machine was too busy. */
+  /** Empty if it was not measured yet. */
   readonly throughput: readonly (Throughput & { readonly memoryLimit: number })[];
   readonly starts: readonly Start[];
 }

@@ -6,8 +6,7 @@ import type { Start } from './start.ts';
 
 const SINGLE = 1;
 
-const BUSY =
-  'Other programs kept the machine busy, so the times and the CPU below are too high, and the messages that a pod delivers in time are left out.';
+const NOT_YET = 'The messages that a pod delivers in time are not measured yet.';
 
 /** What docs/scaling.md says about a run of the suite. */
 export function capacityTables(capacity: Capacity): string {
@@ -15,7 +14,7 @@ export function capacityTables(capacity: Capacity): string {
   const refused = Object.entries(filling.refusals).map(([how, times]) => `\`${how}\` (${count(times)})`);
   return [
     `One run on ${day(date)}: Node ${node}, ${machine}, which the pod shared with the load generator, Redis and the cluster.` +
-      (throughput.length === 0 ? ` ${BUSY}` : ''),
+      (throughput.length === 0 ? ` ${NOT_YET}` : ''),
     '',
     `**Clients until it is full.** Of ${count(filling.perSecond)} clients that connected each second, each subscribed to a channel of its own, a pod with ` +
       `${filling.memoryLimit} MiB accepted ${count(filling.accepted)}, and refused the others: ${refused.join(', ')}. ${lost(filling.lost)} ` +

@@ -130,7 +130,7 @@ describe('the site of the documentation', () => {
     onTestFinished(() => context.close());
     const page = await context.newPage();
     await page.goto(`${url}scaling.html`);
-    expect(await page.getByRole('form', { name: 'Sizes' }).innerText()).toContain('4: 2 for the memory, 3 for the CPU');
+    expect(await page.getByRole('form', { name: 'Sizes' }).innerText()).toContain('4: 3 for the memory, 3 for the CPU');
   });
 
   it.each(['light', 'dark'] as const)('calculates sizes, and passes axe in %s mode on a phone', async (colorScheme) => {
@@ -146,9 +146,9 @@ describe('the site of the documentation', () => {
         await form.getByLabel('Clients that are connected').fill('100000');
         return form.innerText();
       })
-      .toContain('7 for the memory');
+      .toContain('8 for the memory');
     await form.getByLabel('Limits of a pod').selectOption({ label: '1 GiB, 1000m CPU' });
-    await shows('3 for the memory');
+    await shows('4 for the memory');
     await form.getByLabel('To spare').selectOption({ label: 'one of three zones' });
     await form.getByLabel('Broker').selectOption({ label: 'Kafka' });
     await shows('Load of Kafka');

@@ -3,8 +3,13 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FIGURES, type Broker, type PodMemory } from '../docs/.vitepress/sizing/figures.js';
-import { MOST_PODS, sizeOf, type Load, type Plan } from '../docs/.vitepress/sizing/size.js';
+import { connectionsOfPod, MOST_PODS, sizeOf, type Load, type Plan } from '../docs/.vitepress/sizing/size.js';
+import type { Capacity } from '../e2e/capacity/capacity.js';
 import { ROOT } from './doc-examples.js';
+
+const { capacity: CAPACITY } = JSON.parse(readFileSync(join(ROOT, 'docs/scaling/results.json'), 'utf8')) as {
+  readonly capacity: Capacity;
+};
 
 /** The rows of all tables of a page, each as its cells. */
 function rowsOf(page: string): string[][] {
@@ -32,8 +37,9 @@ const MEMORY: Readonly<Record<string, PodMemory>> = { '256 MiB': 256, '512 MiB':
 describe('the figures of the calculator are those of the pages', () => {
   it('connections of a pod: scaling.md', () => {
     for (const [name, memory] of Object.entries(MEMORY)) {
-      const row = rowsOf('scaling.md').find(([first = '', , third]) => first.startsWith(name) && third === undefined);
-      expect(numberOf(row?.[1]), name).toBe(FIGURES.connectionsPerPod[memory]);
+      const row = rowsOf('scaling.md').find(([first = '']) => first.startsWith(name)) ?? [];
+      const perPod = [FIGURES.connectionsPerPod[memory], Math.round(connectionsOfPod(memory, 1) / 100) * 100];
+      expect(row.slice(1).map(numberOf), name).toEqual(perPod);
     }
   });
 
@@ -42,6 +48,17 @@ describe('the figures of the calculator are those of the pages', () => {
     expect(FIGURES.cpu).toEqual({ delivery, directMessage: direct });
     const pings = rowOf('scaling.md', 'pings of 10,000 idle connections')[1];
     expect(pings).toContain(`${FIGURES.pings * 100} %`);
+  });
+
+  it('what a pod of the chart carried in a cluster: scaling.md', () => {
+    const { filling, throughput } = CAPACITY;
+    const [calculated, accepted] = [connectionsOfPod(256, 1), filling.accepted];
+    expect(Math.abs(accepted - calculated) / calculated).toBeLessThan(0.05);
+    // Never more on one pod than that.
+    for (const { clients, messages, subscribers } of throughput) {
+      const { podsForCpu } = sizeOf(load(clients, messages, subscribers), plan(512));
+      expect(podsForCpu, `pods for ${messages} messages to ${subscribers} of ${clients} clients`).toBeGreaterThan(1);
+    }
   });
 
   it('publishes and the memory of other connections: brokers.md', () => {
@@ -69,6 +86,7 @@ const plan = (memory: PodMemory, broker: Broker = 'redis'): Plan => ({
 });
 const load = (clients: number, messages: number, subscribers = 1): Load => ({
   clients,
+  channels: 1,
   messages,
   subscribers,
   bytes: 300,
@@ -110,7 +128,7 @@ describe('the size of a load', () => {
 
   it('30,000 users as scaling.md calculates them by hand', () => {
     expect(sizeOf(load(30_000, 3000), plan(512))).toMatchObject({
-      podsForMemory: 2,
+      podsForMemory: 3,
       podsForCpu: 3,
       pods: 4,
       returnSeconds: 11,
@@ -118,7 +136,7 @@ describe('the size of a load', () => {
   });
 
   it('a million connections as scaling.md calculates them', () => {
-    const size = sizeOf(load(1_000_000, 16_700), { ...plan(1024), spare: 'zone' });
+    const size = sizeOf({ ...load(1_000_000, 16_700), channels: 0 }, { ...plan(1024), spare: 'zone' });
     expect(size).toMatchObject({ podsForMemory: 29, podsForCpu: 30, pods: 45 });
     expect(Math.round(size.returnSeconds)).toBe(40);
   });
@@ -134,6 +152,7 @@ describe('the size of a load', () => {
   it('is never below the memory and the CPU that are needed, and more clients never need fewer pods', () => {
     const anyLoad = fc.record({
       clients: fc.nat(1_000_000),
+      channels: fc.nat(10),
       messages: fc.nat(50_000),
       subscribers: fc.integer({ min: 0, max: 2000 }),
       bytes: fc.constant(300),

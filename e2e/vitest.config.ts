@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 // Suites against a cluster. Most of them wait for pods and run concurrently; those that measure run alone.
 const MEASURING = [
+  'suites/capacity.spec.ts',
   'suites/faults.spec.ts',
   'suites/drill.spec.ts',
   'suites/keda.spec.ts',

@@ -8,6 +8,8 @@ import { clientFrame, FrameReader, OPCODE } from './frames.ts';
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
 
+const LOCALHOST = '127.0.0.1';
+
 /** The time limit for a reply, in ms. */
 const ANSWER_WITHIN_MS = 20_000;
 
@@ -18,6 +20,8 @@ const PIECE = Buffer.allocUnsafeSlow(65_536);
 export type OnMessages = (count: number, data: Buffer, start: number, end: number) => void;
 
 export interface ClientOptions {
+  /** This machine by default. */
+  readonly host?: string;
   readonly port: number;
   readonly dialect: Dialect;
   readonly token: string;
@@ -43,7 +47,7 @@ export class Client {
   private constructor(options: ClientOptions) {
     this.#options = options;
     this.#socket = connect({
-      host: '127.0.0.1',
+      host: options.host ?? LOCALHOST,
       port: options.port,
       noDelay: true,
       onread: {
@@ -61,11 +65,11 @@ export class Client {
   /** Connects and authenticates. */
   static async open(options: ClientOptions): Promise<Client> {
     const client = new Client(options);
-    const { dialect, token, port } = options;
+    const { dialect, token, port, host = LOCALHOST } = options;
     const { target, headers = {} } = dialect.upgrade(token);
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     client.#socket.write(
-      `GET ${target} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+      `GET ${target} HTTP/1.1\r\nHost: ${host}:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
         `Sec-WebSocket-Key: ${KEY}\r\nSec-WebSocket-Version: 13\r\n${lines.join('')}\r\n`,
     );
     await client.#text();

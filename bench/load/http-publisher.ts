@@ -5,13 +5,15 @@ import { messageData } from './message.ts';
 /** A backend that publishes through an HTTP API, over keep-alive connections. */
 export class HttpPublisher {
   readonly #port: number;
+  readonly #host: string;
   readonly #api: HttpApi;
   readonly #agent: Agent;
   readonly #requests: number;
   #number = 0;
 
-  constructor(port: number, api: HttpApi, requests: number) {
+  constructor(port: number, api: HttpApi, requests: number, host = '127.0.0.1') {
     this.#port = port;
+    this.#host = host;
     this.#api = api;
     this.#requests = requests;
     this.#agent = new Agent({ keepAlive: true, maxSockets: requests });
@@ -33,9 +35,20 @@ export class HttpPublisher {
     await this.#requestWhile(() => (left -= 1) >= 0, channels, 1);
   }
 
+  /** Publishes a message to each of these channels, in one request. */
+  async send(channels: readonly string[]): Promise<void> {
+    const { publish, batch } = this.#api;
+    const data = channels.map((_, index) => messageData(this.#number + index));
+    this.#number += channels.length;
+    const answer =
+      channels.length === 1
+        ? await this.#post(publish.path, publish.body(channels[0] ?? '', data[0] ?? ''))
+        : await this.#post(batch.path, batch.body(channels, data));
+    if (this.#api.stored(answer) !== channels.length) throw new Error(`not all messages were stored: ${answer}`);
+  }
+
   /** @returns the number of requests. */
   async #requestWhile(goesOn: () => boolean, channels: readonly string[], size: number): Promise<number> {
-    const { publish, batch } = this.#api;
     let count = 0;
     const worker = async (): Promise<void> => {
       while (goesOn()) {
@@ -43,13 +56,7 @@ export class HttpPublisher {
           { length: size },
           (_, index) => channels[(this.#number + index) % channels.length] ?? '',
         );
-        const data = names.map((_, index) => messageData(this.#number + index));
-        this.#number += size;
-        const answer =
-          size === 1
-            ? await this.#post(publish.path, publish.body(names[0] ?? '', data[0] ?? ''))
-            : await this.#post(batch.path, batch.body(names, data));
-        if (this.#api.stored(answer) !== size) throw new Error(`not all messages were stored: ${answer}`);
+        await this.send(names);
         count += 1;
       }
     };
@@ -65,7 +72,7 @@ export class HttpPublisher {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     const sent = request(
       {
-        host: '127.0.0.1',
+        host: this.#host,
         port: this.#port,
         path,
         method: 'POST',

@@ -5,6 +5,8 @@ import { publishedOf, type Published } from '../../bench/report/published/result
 import { publishedTables } from '../../bench/report/published/tables.ts';
 import type { Results } from '../../bench/run.ts';
 import { scaleTables, type ScaleResults } from '../../bench/scale/table.ts';
+import type { Capacity } from '../../e2e/capacity/capacity.ts';
+import { capacityTables } from '../../e2e/capacity/tables.ts';
 import type { MeasuredFault } from '../../e2e/report/measured.ts';
 import { faultTables, publishedFaults, type PublishedFaults } from '../../e2e/report/published.ts';
 
@@ -41,10 +43,14 @@ const redis: Page<RedisPodsResults, RedisPodsResults> = {
   tables: redisPodsTables,
 };
 
-const scaling: Page<Partial<ScaleResults>, ScaleResults> = {
+interface ScalingResults extends ScaleResults {
+  readonly capacity: Capacity;
+}
+
+const scaling: Page<Partial<ScalingResults>, ScalingResults> = {
   name: 'scaling',
   published: (run, former) => ({ ...former, ...run }),
-  tables: scaleTables,
+  tables: ({ capacity, ...model }) => ({ ...scaleTables(model), capacity: capacityTables(capacity) }),
 };
 
 export const PAGES: readonly Page[] = [performance, resilience, brokers, redis, scaling];

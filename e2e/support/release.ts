@@ -135,9 +135,13 @@ export class Release {
     }
   }
 
-  /** Creates another Service of the release's pods. */
-  createService(name: string, type: 'ClusterIP' | 'NodePort'): Promise<V1Service> {
-    const selector = Object.fromEntries(SELECTOR.split(',').map((pair) => pair.split('=', 2)));
+  /** Creates another Service of the release's pods, or of those that also have these labels. */
+  createService(
+    name: string,
+    type: 'ClusterIP' | 'NodePort',
+    labels: Readonly<Record<string, string>> = {},
+  ): Promise<V1Service> {
+    const selector = { ...Object.fromEntries(SELECTOR.split(',').map((pair) => pair.split('=', 2))), ...labels };
     return this.cluster.core.createNamespacedService({
       namespace: this.namespace.name,
       body: {

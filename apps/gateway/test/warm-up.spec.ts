@@ -14,6 +14,8 @@ const PRODUCTION = { NODE_ENV: 'production', HOLDFAST_SETTLE_SECONDS: '0', HOLDF
 const STALLS_MS = 120_000;
 const HANGS_AFTER_MS = 100;
 
+const NONE = { cpu: 0, time: 0 };
+
 /** The metrics that count clients and what they do. */
 const GAUGES = new Set(
   ['connections', 'clients', 'subscriptions', 'channels', 'pending_sockets'].map((name) => `holdfast_${name}`),
@@ -35,9 +37,12 @@ function first(code: string): NodeJS.ProcessEnv {
 }
 
 describe('the warm-up', () => {
-  it('ends when its time is over', async () => {
-    const visited = vi.mocked(visits.visit);
-    expect(await warmUp(0, STALLS_MS)).toEqual({ visits: visited.mock.calls.length, ms: expect.any(Number) });
+  it.each([
+    ['time', { cpu: Infinity, time: 0 }],
+    ['CPU time', { cpu: 0, time: Infinity }],
+  ])('ends when its %s is used up', async (_name, budget) => {
+    const visited = vi.mocked(visits.visit).mockClear();
+    expect(await warmUp(budget, STALLS_MS)).toEqual({ visits: visited.mock.calls.length, ms: expect.any(Number) });
     expect(visited).toHaveBeenCalled();
   });
 
@@ -54,7 +59,7 @@ describe('the warm-up', () => {
       vi.stubEnv(name, value);
     }
     onTestFinished(() => void vi.unstubAllEnvs());
-    expect(await warmUp(0, STALLS_MS)).toHaveProperty('visits');
+    expect(await warmUp(NONE, STALLS_MS)).toHaveProperty('visits');
     expect(connect).toHaveBeenCalled();
     for (const [to] of connect.mock.calls) expect(JSON.stringify(to)).toContain('\\u0000holdfast-warm-up-');
   });
@@ -62,7 +67,7 @@ describe('the warm-up', () => {
   it('leaves nothing behind: no timer, no socket, and nothing in the metrics, channels and limits of a gateway that starts then', async () => {
     // Counted in the same way, because waiting takes timers too.
     const before = await vi.waitFor(resources);
-    expect(await warmUp(0, STALLS_MS)).toHaveProperty('visits');
+    expect(await warmUp(NONE, STALLS_MS)).toHaveProperty('visits');
     await vi.waitFor(() => expect(resources()).toBeLessThanOrEqual(before));
 
     const sut = await startGateway({ limits: { connections: { perUser: 1, perPod: 1 } } });
@@ -79,13 +84,13 @@ describe('the warm-up', () => {
   it('returns the error if a visit fails', async () => {
     vi.mocked(visits.visit).mockRejectedValue(new Error('a fault'));
     onTestFinished(() => vi.mocked(visits.visit).mockRestore());
-    expect(await warmUp(0, STALLS_MS)).toEqual({ err: new Error('a fault') });
+    expect(await warmUp(NONE, STALLS_MS)).toEqual({ err: new Error('a fault') });
   });
 
   it('returns an error if a visit hangs', async () => {
     vi.mocked(visits.visit).mockReturnValue(new Promise<never>(() => undefined));
     onTestFinished(() => vi.mocked(visits.visit).mockRestore());
-    expect(await warmUp(0, HANGS_AFTER_MS)).toEqual({ err: new Error(`no end after ${HANGS_AFTER_MS} ms`) });
+    expect(await warmUp(NONE, HANGS_AFTER_MS)).toEqual({ err: new Error(`no end after ${HANGS_AFTER_MS} ms`) });
   });
 });
 

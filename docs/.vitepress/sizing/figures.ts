@@ -6,6 +6,9 @@ export const FIGURES = {
   /** Idle connections that a pod accepts, by its memory limit in MiB. */
   connectionsPerPod: { 256: 6500, 512: 15_900, 1024: 34_800 },
 
+  /** What a channel that no other client uses takes, as a part of that. */
+  ownChannel: 0.15,
+
   /** CPU in µs of a core. */
   cpu: {
     /** A message to a channel with one subscriber. */

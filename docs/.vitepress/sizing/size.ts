@@ -3,6 +3,8 @@ import { FIGURES, type Broker, type Node, type PodMemory } from './figures.ts';
 /** What is to be carried. */
 export interface Load {
   readonly clients: number;
+  /** Channels that a client has for itself, such as its inbox. */
+  readonly channels: number;
   /** Published, per second, to all channels together. */
   readonly messages: number;
   /** The clients that receive each of them. */
@@ -48,7 +50,7 @@ export interface Size {
 /** The pods, the broker's load and the nodes that a load needs. docs/scaling.md explains the arithmetic. */
 export function sizeOf(load: Load, plan: Plan): Size {
   const foreignMemory = mebibytes(load.clients * FIGURES.foreignConnection[plan.broker]);
-  const podsForMemory = podsForConnections(load.clients, plan.memory, foreignMemory);
+  const podsForMemory = podsForConnections(load, plan.memory, foreignMemory);
   let podsForCpu = 1;
   while (vcpusOf(load, podsForCpu) > podsForCpu * plan.vcpus * FIGURES.cpuShare && podsForCpu < MOST_PODS) podsForCpu++;
   const needed = Math.max(podsForMemory, podsForCpu);
@@ -76,9 +78,14 @@ export const MOST_PODS = 10_000;
 
 const mebibytes = (bytes: number): number => bytes / 1024 / 1024;
 
+/** How many connections fit into a pod, if each has channels for itself. */
+export function connectionsOfPod(memory: PodMemory, channels: number): number {
+  return FIGURES.connectionsPerPod[memory] / (1 + channels * FIGURES.ownChannel);
+}
+
 /** Positions of other pods' connections leave room for fewer of its own: by the share of memory that they take. */
-function podsForConnections(clients: number, memory: PodMemory, foreign: number): number {
-  const perPod = FIGURES.connectionsPerPod[memory] * Math.max(0, 1 - foreign / memory);
+function podsForConnections({ clients, channels }: Load, memory: PodMemory, foreign: number): number {
+  const perPod = connectionsOfPod(memory, channels) * Math.max(0, 1 - foreign / memory);
   return Math.max(1, Math.min(MOST_PODS, perPod === 0 ? MOST_PODS : Math.ceil(clients / perPod)));
 }
 

@@ -19,11 +19,14 @@ const TEXT = 0x81;
 const MASK = 0x80;
 const LONG = 126;
 
+/** For each visit. One costs a small part of a connect, and V8 only compiles what runs often. */
+const PUBLISHES = 4;
+
 const DATA = JSON.stringify({ text: 'x'.repeat(100) });
 
 /**
  * Clients that come back one after another, as after the end of another pod: each connects, resumes a channel, publishes and leaves.
- * A backend publishes to each.
+ * A backend publishes to each, several times.
  *
  * @param next returns the number of the next visit; undefined if there is none.
  */
@@ -42,7 +45,9 @@ export async function visit(
         const subscribe = JSON.stringify({ event: 'subscribe', id: 1, data: { channel, since } });
         since = positionIn(await client.ask(frame(subscribe), '"id":1'));
         await client.ask(frame(`{"event":"publish","id":2,"data":{"channel":"${channel}","data":${DATA}}}`), '"id":2');
-        await backend.ask(publish(apiKey, `{"channel":"${channel}","data":${DATA}}`), '"offset":');
+        for (let sent = 0; sent < PUBLISHES; sent += 1) {
+          await backend.ask(publish(apiKey, `{"channel":"${channel}","data":${DATA}}`), '"offset":');
+        }
       } finally {
         client.leave();
       }

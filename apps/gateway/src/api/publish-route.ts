@@ -14,7 +14,7 @@ import { traceparentOf } from './trace-context.js';
 
 /**
  * `POST /api/publish`, as a route of Fastify: Nest's way to a controller (guards, pipes, interceptors) takes about a tenth
- * of such a request, which may come thousands of times per second (docs/adr/0013). The same checks run in the same order
+ * of such a request, which may come thousands of times per second (docs/adr/0015). The same checks run in the same order
  * as for the other routes. Errors reach the same filter, because Nest is Fastify's error handler.
  */
 @Injectable()

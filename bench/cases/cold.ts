@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createHistogram } from 'node:perf_hooks';
-import type { Client } from '../load/client.ts';
+import { Arrivals } from '../load/arrivals.ts';
 import { HttpPublisher } from '../load/http-publisher.ts';
+import { Inboxes } from '../load/inboxes.ts';
 import { Meter, type Measured } from '../load/meter.ts';
-import { inParallel, openClient } from '../load/population.ts';
 import { ServerProcess } from '../servers/process.ts';
 import type { Server } from '../servers/server.ts';
 import type { Case } from './case.ts';
@@ -18,7 +17,6 @@ const TIMED = 500;
 /** How often it does the same in between. */
 const WARM_UPS = { full: 3, quick: 2 };
 
-/** Each channel has one subscriber, so that a publish includes a delivery. */
 const CHANNELS = 100;
 
 /** The number of concurrent requests, each on a keep-alive connection. */
@@ -84,20 +82,13 @@ class Visitors {
 
   async come(): Promise<Measured & { readonly p99: number }> {
     const { port, server } = this.#process;
-    const open: Client[] = [];
-    const times = createHistogram();
+    const arrivals = new Arrivals({ port, dialect: server.dialect }, roomOf, TIMED);
     try {
       const meter = new Meter(this.#process);
-      await inParallel(TIMES, async (index) => {
-        const since = performance.now();
-        const client = await openClient(index, { port, dialect: server.dialect });
-        open.push(client);
-        for (const channel of roomOf(index)) await client.subscribe(channel);
-        if (index < TIMED) times.record(Math.max(1, Math.round((performance.now() - since) * 1_000)));
-      });
-      return { ...meter.stop(), p99: times.percentile(99) / 1_000 };
+      await arrivals.come(TIMES);
+      return { ...meter.stop(), p99: arrivals.percentile(99) };
     } finally {
-      for (const client of open) client.close();
+      arrivals.leave();
       // What they leave behind is not part of the next measurement.
       await sleep(SETTLE_MS);
     }
@@ -107,36 +98,26 @@ class Visitors {
 /** A backend that publishes to subscribers. */
 class Backend {
   readonly #process: ServerProcess;
-  readonly #publisher: HttpPublisher;
-  readonly #channels = Array.from({ length: CHANNELS }, (_, index) => `inbox:${index}`);
-  #subscribers: readonly Client[] = [];
-  #published = 0;
+  readonly #inboxes: Inboxes;
 
-  constructor(process: ServerProcess, { api, title }: Server) {
+  constructor(process: ServerProcess, { api, title, dialect }: Server) {
     if (api === undefined) throw new Error(`${title} has no HTTP API`);
+    const { port } = process;
     this.#process = process;
-    this.#publisher = new HttpPublisher(process.port, api, REQUESTS);
+    this.#inboxes = new Inboxes(CHANNELS, { port, dialect }, new HttpPublisher(port, api, REQUESTS));
   }
 
   async subscribe(): Promise<void> {
-    const { port, server } = this.#process;
-    this.#subscribers = await inParallel(CHANNELS, async (index) => {
-      const client = await openClient(index, { port, dialect: server.dialect });
-      await client.subscribe(this.#channels[index] ?? '');
-      return client;
-    });
+    await this.#inboxes.subscribe();
   }
 
   async publish(): Promise<Measured> {
     const meter = new Meter(this.#process);
-    await this.#publisher.publish(TIMES, this.#channels);
-    this.#published += TIMES;
-    await Promise.all(this.#subscribers.map((client) => client.received(this.#published / CHANNELS)));
+    await this.#inboxes.publish(TIMES);
     return meter.stop();
   }
 
   close(): void {
-    this.#publisher.close();
-    for (const client of this.#subscribers) client.close();
+    this.#inboxes.close();
   }
 }

@@ -1,7 +1,7 @@
 import type { Sample, Target } from '../cases/case.ts';
 import type { CaseResult, Results } from '../run.ts';
 import type { ServerName } from '../servers/server.ts';
-import { digits, figure } from './figure.ts';
+import { digits, spreadFigure } from './figure.ts';
 import { percent } from './percent.ts';
 import { ratio, spread, type Spread } from './ratios.ts';
 import { printRows } from './rows.ts';
@@ -36,7 +36,7 @@ function ratioRow(result: CaseResult, target: Target, titles: Results['titles'])
     [
       result.name,
       `${title(metric)} ÷ ${other.filter((part) => part !== undefined).join(', ')}`,
-      describe(found, 2),
+      spreadFigure(found, 2),
       `${sign} ${bound}${stretch === true ? ' (stretch)' : ''}`,
       found.met ? 'met' : stretch === true ? '' : 'MISSED',
     ],
@@ -80,10 +80,5 @@ function warnings({ conditions }: Sample): string[] {
 }
 
 function cell(found: Spread | undefined): string {
-  return found === undefined ? '–' : describe(found, digits(found.median));
-}
-
-function describe({ median, min, max, rounds }: Spread, fraction: number): string {
-  const format = (value: number): string => figure(value, fraction);
-  return rounds === 1 ? format(median) : `${format(median)} (${format(min)}–${format(max)})`;
+  return found === undefined ? '–' : spreadFigure(found, digits(found.median));
 }

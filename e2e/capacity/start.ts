@@ -1,9 +1,7 @@
-import { createHistogram } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from '../../bench/load/client.js';
+import { Arrivals } from '../../bench/load/arrivals.js';
 import { holdfastDialect } from '../../bench/load/dialects/holdfast.js';
-import type { HttpPublisher } from '../../bench/load/http-publisher.js';
-import { inParallel, openClient } from '../../bench/load/population.js';
+import { Inboxes } from '../../bench/load/inboxes.js';
 import type { Release } from '../support/release.js';
 import { Audience } from './audience.js';
 import { backendOf } from './backend.js';
@@ -46,20 +44,22 @@ export async function restart(release: Release, old: MeasuredPod): Promise<{ pod
   await leaving.join(TIMES);
   await release.restart();
   const pod = await MeasuredPod.ready(release, old.name);
-  const backend = new Backend(pod);
+  const { host, port } = pod;
+  const inboxes = new Inboxes(INBOXES, { host, port, dialect: holdfastDialect }, backendOf(pod, REQUESTS));
+  const publish = (): Promise<number> => cpuOfEach(pod, () => inboxes.publish(TIMES));
   try {
     // The first scrape takes longer than later ones, which is not what is measured.
     await pod.cpuTime();
     const first = await storm(pod);
     leaving.leave();
-    await backend.subscribe();
-    const firstPublishes = await backend.publish();
+    await inboxes.subscribe();
+    const firstPublishes = await publish();
     for (let left = WARM_UPS; left > 0; left -= 1) {
       await storm(pod);
-      await backend.publish();
+      await publish();
     }
     const later = await storm(pod);
-    const laterPublishes = await backend.publish();
+    const laterPublishes = await publish();
     const { visits, ms } = await pod.warmUp();
     const start = {
       visits,
@@ -74,7 +74,7 @@ export async function restart(release: Release, old: MeasuredPod): Promise<{ pod
     return { pod, start };
   } finally {
     leaving.leave();
-    backend.close();
+    inboxes.close();
   }
 }
 
@@ -83,60 +83,13 @@ const roomsOf = (client: number): string[] => [`room:${client % ROOMS}`];
 /** Clients connect, subscribe, and leave. */
 async function storm(pod: MeasuredPod): Promise<{ cpu: number; p50: number; p99: number }> {
   const { host, port } = pod;
-  const open: Client[] = [];
-  const times = createHistogram();
-  const connect = async (number: number): Promise<void> => {
-    const since = performance.now();
-    const client = await openClient(number, { host, port, dialect: holdfastDialect });
-    open.push(client);
-    for (const channel of roomsOf(number)) await client.subscribe(channel);
-    if (number < TIMED) times.record(Math.max(1, Math.round((performance.now() - since) * 1_000)));
-  };
+  const arrivals = new Arrivals({ host, port, dialect: holdfastDialect }, roomsOf, TIMED);
   try {
-    const cpu = await cpuOfEach(pod, async () => {
-      await inParallel(TIMES, connect, AT_ONCE);
-    });
-    return { cpu, p50: times.percentile(50) / 1_000, p99: times.percentile(99) / 1_000 };
+    const cpu = await cpuOfEach(pod, () => arrivals.come(TIMES, AT_ONCE));
+    return { cpu, p50: arrivals.percentile(50), p99: arrivals.percentile(99) };
   } finally {
-    for (const client of open) client.close();
+    arrivals.leave();
     await sleep(REST_MS);
-  }
-}
-
-/** A backend that publishes to subscribers, one message in a request. */
-class Backend {
-  readonly #pod: MeasuredPod;
-  readonly #publisher: HttpPublisher;
-  readonly #channels = Array.from({ length: INBOXES }, (_, index) => `inbox:${index}`);
-  #subscribers: readonly Client[] = [];
-  #published = 0;
-
-  constructor(pod: MeasuredPod) {
-    this.#pod = pod;
-    this.#publisher = backendOf(pod, REQUESTS);
-  }
-
-  async subscribe(): Promise<void> {
-    const { host, port } = this.#pod;
-    this.#subscribers = await inParallel(INBOXES, async (index) => {
-      const client = await openClient(index, { host, port, dialect: holdfastDialect });
-      await client.subscribe(this.#channels[index] ?? '');
-      return client;
-    });
-  }
-
-  /** @returns the CPU time of a publish. */
-  async publish(): Promise<number> {
-    return cpuOfEach(this.#pod, async () => {
-      await this.#publisher.publish(TIMES, this.#channels);
-      this.#published += TIMES;
-      await Promise.all(this.#subscribers.map((client) => client.received(this.#published / INBOXES)));
-    });
-  }
-
-  close(): void {
-    this.#publisher.close();
-    for (const client of this.#subscribers) client.close();
   }
 }
 

@@ -1,6 +1,9 @@
 // Imports with `.ts`: docs/generate runs it with Node alone.
 import { day } from '../../bench/report/day.ts';
+import { figure, spreadFigure } from '../../bench/report/figure.ts';
 import { markdownTable } from '../../bench/report/markdown.ts';
+import { percent } from '../../bench/report/percent.ts';
+import { spreadOf } from '../../bench/report/ratios.ts';
 import type { Capacity } from './capacity.ts';
 import type { Start } from './start.ts';
 
@@ -18,7 +21,7 @@ export function capacityTables(capacity: Capacity): string {
     '',
     `**Clients until it is full.** Of ${count(filling.perSecond)} clients that connected each second, each subscribed to a channel of its own, a pod with ` +
       `${filling.memoryLimit} MiB accepted ${count(filling.accepted)}, and refused the others: ${refused.join(', ')}. ${lost(filling.lost)} ` +
-      `The container had ${filling.memory.toFixed(0)} MiB then, and the gateway had used ${percent(filling.cpu)} % of a core.`,
+      `The container had ${filling.memory.toFixed(0)} MiB then, and the gateway had used ${percent(filling.cpu)} of a core.`,
     '',
     ...inTime(throughput),
     `**After a rollout** of the only pod, ${starts.length} times, median (lowest–highest): its clients came to the new pod at once, 50 at a time.`,
@@ -33,7 +36,7 @@ function inTime(throughput: Capacity['throughput']): string[] {
   const generator = Math.max(...throughput.map((each) => each.generator));
   return [
     '**Messages in time.** The most messages per second with which p99 of the latency stayed below 100 ms for 10 s, from the backend that publishes them in ' +
-      `batches to the client. The load generator used ${percent(generator)} % of a core at most.`,
+      `batches to the client. The load generator used ${percent(generator)} of a core at most.`,
     '',
     markdownTable([
       [
@@ -62,11 +65,11 @@ function sizeRow(all: readonly Capacity['throughput'][number][]): string[] {
     `${direct.memoryLimit} MiB`,
     `${count(direct.messages)}/s`,
     latency(direct),
-    `${percent(direct.cpu)} %`,
+    percent(direct.cpu),
     `${count(channels.messages)}/s`,
     `${count(channels.messages * channels.subscribers)}/s`,
     latency(channels),
-    `${percent(channels.cpu)} %`,
+    percent(channels.cpu),
   ];
 }
 
@@ -98,12 +101,10 @@ function lost(reasons: readonly string[]): string {
     : `${reasons.length} of those that were accepted lost the connection.`;
 }
 
-const count = (value: number): string => value.toLocaleString('en');
-const percent = (share: number): string => (share * 100).toFixed(0);
+const count = (value: number): string => figure(value, 0);
 const latency = ({ p50, p99 }: { p50: number; p99: number }): string => `${p50.toFixed(0)}, ${p99.toFixed(0)} ms`;
 
 function spread(values: readonly number[], digits: number): string {
-  const sorted = values.toSorted((one, other) => one - other).map((value) => value.toFixed(digits));
-  const middle = sorted[Math.floor(sorted.length / 2)] ?? '';
-  return sorted.length === 1 ? middle : `${middle} (${sorted[0]}–${sorted.at(-1)})`;
+  const found = spreadOf(values);
+  return found === undefined ? '' : spreadFigure(found, digits);
 }

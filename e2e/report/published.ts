@@ -1,4 +1,5 @@
 // Imports with `.ts`: docs/generate runs it with Node alone.
+import { markdownTable } from '../../bench/report/markdown.ts';
 import type { Percentiles, Verdict } from '../load/verdict.js';
 import type { MeasuredFault } from './measured.ts';
 import { table } from './table.ts';
@@ -64,5 +65,5 @@ function brokersTable(rows: readonly BrokerFault[]): string {
       }),
     ),
   );
-  return [head, head.map(() => '---'), ...cells].map((row) => `| ${row.join(' | ')} |`).join('\n');
+  return markdownTable([head, ...cells]);
 }
